@@ -1,0 +1,1 @@
+"""Tidy tables and figures of what was simulated."""

@@ -1,0 +1,1 @@
+"""Presets, and the Brian2 definitions of neurons, synapses and networks."""

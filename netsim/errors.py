@@ -1,0 +1,33 @@
+"""Errors that a user can mend: each message is one line that names the thing and the remedy."""
+
+
+class NetsimError(Exception):
+    """Base of all errors that netsim raises on purpose; the command line prints the message alone."""
+
+
+class SpecificationError(NetsimError):
+    """A network specification that cannot be built.
+
+    Parameters
+    ----------
+    field : str
+        Where the mistake is, as the user wrote it, for example ``layers.conv1.kernel``.
+    message : str
+        What is wrong and what would be right.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class DataError(NetsimError):
+    """A data set, an array or a file of stimuli that cannot be used."""
+
+
+class RunError(NetsimError):
+    """A run folder that cannot be read, written or continued."""
+
+
+class TrainingError(NetsimError):
+    """A training that cannot go on, for example because weights are no longer finite."""

@@ -1,0 +1,68 @@
+"""Files that appear whole or not at all: written beside, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from netsim.errors import DataError, RunError
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let `write` fill a file beside `path`, then rename it into place.
+
+    Raises
+    ------
+    RunError
+        If the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
+    """
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); free some space or choose another folder") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    write_atomically(path, lambda stream: stream.write(text.encode("utf-8")) and None)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as an uncompressed ``.npz`` atomically."""
+    write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))  # type: ignore[arg-type]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of an ``.npz`` file, never unpickling.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or holds anything but plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as error:
+        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error

@@ -1,0 +1,169 @@
+"""Specifications as TOML: read with every key checked, written so that reading gives the same network."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from netsim.errors import SpecificationError
+from netsim.files import write_text
+from netsim.specification import Convolution, Dense, Network, Pooling
+
+LAYER_KINDS: dict[str, type] = {"convolution": Convolution, "pooling": Pooling, "dense": Dense}
+_LARGEST_FILE = 1_000_000
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """A hint ``; did you mean 'x'?`` or a list of what is known."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
+
+
+def network_from_dict(table: dict[str, Any]) -> Network:
+    """Build a network from the nested dictionary that a TOML file holds.
+
+    Raises
+    ------
+    SpecificationError
+        If a key is unknown, missing or of the wrong type, or the network cannot be built.
+    """
+    table = dict(table)
+    layers = table.pop("layers", None)
+    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+        raise SpecificationError("layers", "needs at least one [[layers]] table")
+    table["layers"] = tuple(_layer_from_dict(layer, position) for position, layer in enumerate(layers))
+    return _build(Network, table, "")
+
+
+def network_to_dict(network: Network) -> dict[str, Any]:
+    """The nested dictionary that `network_from_dict` reads, without values that are the default."""
+    table = _to_dict(network)
+    kinds = {kind: name for name, kind in LAYER_KINDS.items()}
+    table["layers"] = [
+        {"name": layer.name, "kind": kinds[type(layer)]}
+        | {key: value for key, value in _to_dict(layer).items() if key != "name"}
+        for layer in network.layers
+    ]
+    return table
+
+
+def read_network(path: str | Path) -> Network:
+    """Read a specification from a TOML file.
+
+    Raises
+    ------
+    SpecificationError
+        If the file cannot be read, is no TOML, or holds no network that can be built.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise SpecificationError(str(path), f"is larger than {_LARGEST_FILE} bytes; a specification is small")
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SpecificationError(str(path), f"is not TOML: {error}") from error
+    try:
+        return network_from_dict(table)
+    except SpecificationError as error:
+        raise SpecificationError(str(path), str(error)) from error
+
+
+def write_network(network: Network, path: str | Path) -> None:
+    """Write a specification as TOML; the file appears whole or not at all."""
+    write_text(Path(path), dumps_network(network))
+
+
+def dumps_network(network: Network) -> str:
+    """The TOML text of a specification."""
+    return tomli_w.dumps(network_to_dict(network))
+
+
+def _layer_from_dict(table: dict[str, Any], position: int) -> Any:
+    table = dict(table)
+    name = table.get("name", f"[{position}]")
+    where = f"layers.{name}"
+    kind = table.pop("kind", None)
+    if kind not in LAYER_KINDS:
+        raise SpecificationError(f"{where}.kind", f"must be one of {', '.join(LAYER_KINDS)}, not {kind!r}")
+    return _build(LAYER_KINDS[kind], table, where)
+
+
+def _build(kind: type, table: dict[str, Any], where: str) -> Any:
+    """Make a dataclass from a table, descending into those it holds."""
+    prefix = f"{where}." if where else ""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    for key in table:
+        if key not in fields:
+            raise SpecificationError(f"{prefix}{key}", f"is not a key here{nearest(key, fields)}")
+    values = {}
+    for key, field in fields.items():
+        if key not in table:
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+                raise SpecificationError(f"{prefix}{key}", "is missing")
+            continue
+        values[key] = _convert(table[key], hints[key], f"{prefix}{key}")
+    try:
+        return kind(**values)
+    except SpecificationError as error:
+        if not where or error.field.startswith(where):
+            raise
+        message = str(error).removeprefix(f"{error.field}: ")
+        inner = error.field.split(".", 1)[1] if error.field.split(".", 1)[0] == where.rsplit(".", 1)[-1] else error.field
+        raise SpecificationError(f"{prefix}{inner}", message) from error
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Check a TOML value against a type hint; lists become tuples, integers become floats where due."""
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise SpecificationError(where, f"must be a table, not {value!r}")
+        return _build(typing.cast(type, hint), value, where)
+    origin = typing.get_origin(hint)
+    if origin is types.UnionType or origin is typing.Union:
+        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+        origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return value
+    if origin is tuple:
+        if isinstance(value, tuple):
+            return value
+        if not isinstance(value, list):
+            raise SpecificationError(where, f"must be a list, not {value!r}")
+        inner = typing.get_args(hint)[0]
+        return tuple(_convert(item, inner, where) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise SpecificationError(where, f"must be of type {hint.__name__}, not {value!r}")
+    return value
+
+
+def _to_dict(part: Any) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        default = field.default
+        if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        if value is None or value == default:
+            continue
+        if dataclasses.is_dataclass(value):
+            value = _to_dict(value)
+        elif isinstance(value, tuple):
+            value = [list(item) if isinstance(item, tuple) else item for item in value]
+        if isinstance(value, float) and math.isnan(value):
+            raise SpecificationError(field.name, "is not a number")
+        table[field.name] = value
+    return table
