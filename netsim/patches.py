@@ -1,0 +1,176 @@
+"""Receptive fields as rows of a matrix, and the earliest spike of a field: array work that engines and learner share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+
+def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """Lay out the receptive field of each position as a row.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+    kernel, stride, padding : int
+        As in `netsim.specification.Convolution`; padding is filled with zeros.
+
+    Returns
+    -------
+    ndarray, shape (presentations · positions, kernel · kernel · channels)
+        Rows by presentation, y, x; columns by dy, dx, channel, so that the product with a flattened kernel
+        is the convolution.
+    """
+    presentations, height, width, channels = maps.shape
+    rows = (height + 2 * padding - kernel) // stride + 1
+    columns = (width + 2 * padding - kernel) // stride + 1
+    patches = np.empty((presentations, rows, columns, kernel, kernel * channels), dtype=maps.dtype)
+    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, patches)
+    return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
+
+
+def scatter_patches(
+    patches: np.ndarray, shape: tuple[int, ...], kernel: int, stride: int = 1, padding: int = 0
+) -> np.ndarray:
+    """Add rows of receptive fields back onto the maps they came from: the transpose of `gather_patches`.
+
+    Parameters
+    ----------
+    patches : ndarray, shape (presentations · positions, kernel · kernel · channels)
+    shape : tuple
+        (presentations, height, width, channels) of the maps.
+
+    Returns
+    -------
+    ndarray, shape `shape`
+    """
+    presentations, height, width, channels = shape
+    rows = (height + 2 * padding - kernel) // stride + 1
+    columns = (width + 2 * padding - kernel) // stride + 1
+    maps = np.zeros((presentations, height, width * channels), dtype=patches.dtype)
+    _scatter(patches.reshape(presentations, rows, columns, kernel, kernel * channels), stride, padding, maps)
+    return maps.reshape(shape)
+
+
+def earliest(latencies: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """Latency of the earliest spike of each pooling field.
+
+    Parameters
+    ----------
+    latencies : ndarray, shape (presentations, height, width, channels)
+        In ms; ``inf`` is silent.
+
+    Returns
+    -------
+    ndarray, shape (presentations, rows, columns, channels)
+    """
+    presentations, height, width, channels = latencies.shape
+    shape = (presentations, (height - size) // stride + 1, (width - size) // stride + 1, channels)
+    pooled = np.empty(shape, dtype=latencies.dtype)
+    _earliest(np.ascontiguousarray(latencies), size, stride, pooled)
+    return pooled
+
+
+def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """Hand a value of each pooling neuron to the neuron whose spike it passed on.
+
+    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
+
+    Parameters
+    ----------
+    values, pooled : ndarray, shape (presentations, rows, columns, channels)
+    latencies : ndarray, shape (presentations, height, width, channels)
+
+    Returns
+    -------
+    ndarray, shape of `latencies`
+    """
+    handed = np.zeros(latencies.shape, dtype=values.dtype)
+    _to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
+    return handed
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _gather(maps, stride, padding, patches):  # type: ignore[no-untyped-def]
+    presentations, rows, columns, kernel, segment = patches.shape
+    height = maps.shape[1]
+    channels = segment // kernel
+    width = maps.shape[2] // channels
+    for b in prange(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                left = column * stride - padding
+                first = max(-left, 0) * channels
+                last = min(width - left, kernel) * channels
+                offset = left * channels
+                for dy in range(kernel):
+                    target = patches[b, row, column, dy]
+                    y = row * stride - padding + dy
+                    if y < 0 or y >= height:
+                        target[:] = 0
+                        continue
+                    source = maps[b, y]
+                    for k in range(first):
+                        target[k] = 0
+                    for k in range(first, last):
+                        target[k] = source[offset + k]
+                    for k in range(last, segment):
+                        target[k] = 0
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _scatter(patches, stride, padding, maps):  # type: ignore[no-untyped-def]
+    presentations, rows, columns, kernel, segment = patches.shape
+    height = maps.shape[1]
+    channels = segment // kernel
+    width = maps.shape[2] // channels
+    for b in prange(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                left = column * stride - padding
+                first = max(-left, 0) * channels
+                last = min(width - left, kernel) * channels
+                offset = left * channels
+                for dy in range(kernel):
+                    y = row * stride - padding + dy
+                    if y < 0 or y >= height:
+                        continue
+                    source = patches[b, row, column, dy]
+                    target = maps[b, y]
+                    for k in range(first, last):
+                        target[offset + k] += source[k]
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _earliest(latencies, size, stride, pooled):  # type: ignore[no-untyped-def]
+    presentations, rows, columns, channels = pooled.shape
+    for b in prange(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                target = pooled[b, row, column]
+                target[:] = np.inf
+                for dy in range(size):
+                    for dx in range(size):
+                        source = latencies[b, row * stride + dy, column * stride + dx]
+                        for channel in range(channels):
+                            target[channel] = min(target[channel], source[channel])
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _to_earliest(values, latencies, pooled, size, stride, handed):  # type: ignore[no-untyped-def]
+    presentations, rows, columns, channels = pooled.shape
+    for b in prange(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                for channel in range(channels):
+                    first = pooled[b, row, column, channel]
+                    if first == np.inf:
+                        continue
+                    found = False
+                    for dy in range(size):
+                        for dx in range(size):
+                            y = row * stride + dy
+                            x = column * stride + dx
+                            if not found and latencies[b, y, x, channel] == first:
+                                handed[b, y, x, channel] += values[b, row, column, channel]
+                                found = True
