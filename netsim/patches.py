@@ -6,14 +6,16 @@ import numpy as np
 from numba import njit, prange
 
 
-def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
+def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
     """Lay out the receptive field of each position as a row.
 
     Parameters
     ----------
     maps : ndarray, shape (presentations, height, width, channels)
     kernel, stride, padding : int
-        As in `netsim.specification.Convolution`; padding is filled with zeros.
+        As in `netsim.specification.Convolution`.
+    fill : float
+        Value of the padding.
 
     Returns
     -------
@@ -25,7 +27,7 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     rows = (height + 2 * padding - kernel) // stride + 1
     columns = (width + 2 * padding - kernel) // stride + 1
     patches = np.empty((presentations, rows, columns, kernel, kernel * channels), dtype=maps.dtype)
-    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, patches)
+    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
 
 
@@ -91,7 +93,7 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _gather(maps, stride, padding, patches):  # type: ignore[no-untyped-def]
+def _gather(maps, stride, padding, fill, patches):  # type: ignore[no-untyped-def]
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
@@ -107,15 +109,15 @@ def _gather(maps, stride, padding, patches):  # type: ignore[no-untyped-def]
                     target = patches[b, row, column, dy]
                     y = row * stride - padding + dy
                     if y < 0 or y >= height:
-                        target[:] = 0
+                        target[:] = fill
                         continue
                     source = maps[b, y]
                     for k in range(first):
-                        target[k] = 0
+                        target[k] = fill
                     for k in range(first, last):
                         target[k] = source[offset + k]
                     for k in range(last, segment):
-                        target[k] = 0
+                        target[k] = fill
 
 
 @njit(parallel=True, cache=True, nogil=True)

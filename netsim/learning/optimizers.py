@@ -1,0 +1,107 @@
+"""From gradients to weights: stochastic gradient descent with momentum, Adam, and learning-rate schedules."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from netsim.specification import Learning
+from netsim.weights import Weights
+
+_ADAM_SECOND = 0.999
+_ADAM_EPSILON = 1e-8
+_WARM_UP = 0.25
+
+
+def learning_rate(settings: Learning, progress: float) -> float:
+    """Learning rate at a point of the training.
+
+    Parameters
+    ----------
+    settings : Learning
+    progress : float
+        Share of the training that is done, 0 to 1.
+    """
+    if settings.schedule == "constant":
+        return settings.rate
+    if settings.schedule == "one-cycle":
+        if progress < _WARM_UP:
+            return settings.rate * (0.04 + 0.96 * progress / _WARM_UP)
+        progress = (progress - _WARM_UP) / (1 - _WARM_UP)
+    return settings.rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+class Optimizer:
+    """Adam or stochastic gradient descent, with decoupled weight decay; changes weights in place.
+
+    Parameters
+    ----------
+    settings : Learning
+    weights : dict of ndarray
+        Gives the shapes and the arithmetic of the moments.
+
+    Attributes
+    ----------
+    state : dict of ndarray
+        Moments by name, and the number of ``steps``: all that a resumed training needs.
+    """
+
+    def __init__(self, settings: Learning, weights: Weights) -> None:
+        self.settings = settings
+        moments = ("first", "second") if settings.optimizer == "adam" else ("first",)
+        self.state: dict[str, np.ndarray] = {
+            f"{moment}.{name}": np.zeros_like(array) for moment in moments for name, array in weights.items()
+        }
+        self.state["steps"] = np.zeros((), dtype=np.int64)
+
+    def __repr__(self) -> str:
+        return f"Optimizer({self.settings.optimizer!r}, steps={int(self.state['steps'])})"
+
+    def step(self, weights: Weights, gradients: Weights, rate: float) -> None:
+        """Move the weights against the gradients.
+
+        Parameters
+        ----------
+        weights, gradients : dict of ndarray
+        rate : float
+            Learning rate of this step.
+        """
+        self.state["steps"] += 1
+        steps = int(self.state["steps"])
+        settings = self.settings
+        for name, weight in weights.items():
+            decay = rate * settings.weight_decay if name.endswith(".kernel") else 0.0
+            first = self.state[f"first.{name}"].reshape(-1)
+            gradient = np.ascontiguousarray(gradients[name], dtype=weight.dtype).reshape(-1)
+            if settings.optimizer == "adam":
+                _adam(
+                    weight.reshape(-1),
+                    gradient,
+                    first,
+                    self.state[f"second.{name}"].reshape(-1),
+                    weight.dtype.type(rate / (1 - settings.momentum**steps)),
+                    weight.dtype.type(1 / math.sqrt(1 - _ADAM_SECOND**steps)),
+                    weight.dtype.type(settings.momentum),
+                    weight.dtype.type(decay),
+                )
+            else:
+                first *= weight.dtype.type(settings.momentum)
+                first += gradient
+                flat = weight.reshape(-1)
+                flat -= weight.dtype.type(rate) * first + weight.dtype.type(decay) * flat
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _adam(weight, gradient, first, second, rate, correction, momentum, decay):  # type: ignore[no-untyped-def]
+    kind = weight.dtype.type
+    keep = kind(_ADAM_SECOND)
+    epsilon = kind(_ADAM_EPSILON)
+    one = kind(1)
+    for k in prange(len(weight)):
+        slope = gradient[k]
+        first[k] = momentum * first[k] + (one - momentum) * slope
+        second[k] = keep * second[k] + (one - keep) * slope * slope
+        step = rate * first[k] / (np.sqrt(second[k]) * correction + epsilon)
+        weight[k] -= step + decay * weight[k]
