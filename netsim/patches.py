@@ -1,4 +1,4 @@
-"""Receptive fields as rows of a matrix, and the earliest spike of a field: array work that engines and learner share."""
+"""Receptive fields as rows of a matrix, and the earliest spike of a field: what engines and learner share."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -113,7 +114,7 @@ class PSP:
         )
         delays = [delay for delay, _ in self.breakpoints]
         _require(
-            delays[0] >= 0 and all(a < b for a, b in zip(delays, delays[1:], strict=False)),
+            delays[0] >= 0 and all(a < b for a, b in pairwise(delays)),
             "psp.breakpoints",
             f"delays must ascend and not be negative, not {delays}",
         )
@@ -127,7 +128,8 @@ class PSP:
             assert self.rise is not None
             return ((0.0, 1.0), (self.rise, -1.0))
         if self.shape == "triangle":
-            assert self.rise is not None and self.fall is not None
+            assert self.rise is not None
+            assert self.fall is not None
             ratio = self.rise / self.fall
             return ((0.0, 1.0), (self.rise, -1.0 - ratio), (self.rise + self.fall, ratio))
         return self.breakpoints
@@ -192,15 +194,11 @@ class Neurons:
 
     def __post_init__(self) -> None:
         where = "neurons"
-        _require(
-            self.regime in REGIMES, f"{where}.regime", f"must be one of {', '.join(REGIMES)}, not {self.regime!r}"
-        )
+        _require(self.regime in REGIMES, f"{where}.regime", f"must be one of {', '.join(REGIMES)}, not {self.regime!r}")
         for name in ("threshold", "tau"):
             value = getattr(self, name)
             _require(_finite(value) and value > 0, f"{where}.{name}", f"must be positive, not {value}")
-        _require(
-            _finite(self.onset) and self.onset >= 0, f"{where}.onset", f"must be a time >= 0 ms, not {self.onset}"
-        )
+        _require(_finite(self.onset) and self.onset >= 0, f"{where}.onset", f"must be a time >= 0 ms, not {self.onset}")
         _require(
             not math.isnan(self.end) and self.end > self.onset,
             f"{where}.end",
@@ -459,9 +457,7 @@ class Weighting:
 
     def __post_init__(self) -> None:
         _require(self.kind in ("real", "binary"), "weighting.kind", f"must be real or binary, not {self.kind!r}")
-        _require(
-            self.scale in ("channel", "layer"), "weighting.scale", f"must be channel or layer, not {self.scale!r}"
-        )
+        _require(self.scale in ("channel", "layer"), "weighting.scale", f"must be channel or layer, not {self.scale!r}")
 
 
 @dataclass(frozen=True)
@@ -638,9 +634,13 @@ class Network:
         names = [layer.name for layer in self.layers]
         for name in names:
             _require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
-        _require(
-            self.layers[-1].dropout == 0, f"layers.{names[-1]}.dropout", "must be 0: every output spike counts"
-        )
+        _require(self.layers[-1].dropout == 0, f"layers.{names[-1]}.dropout", "must be 0: every output spike counts")
+        for layer, following in pairwise(self.layers):
+            _require(
+                not (isinstance(layer, Convolution) and layer.dropout and isinstance(following, Pooling)),
+                f"layers.{layer.name}.dropout",
+                f"has no meaning before pooling, where another spike takes the place; put it on {following.name}",
+            )
         for layer in self.weighted_layers:
             _require(
                 layer.neurons.onset < self.duration,

@@ -1,0 +1,222 @@
+"""Run folders: everything needed to say what was done, to go on with it, and to use what it learned.
+
+A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
+versions, revision, command, machine), ``metrics.csv`` (a line an epoch), ``best.npz`` (weights of the best
+epoch by validation) and ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint).
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from netsim import __version__
+from netsim.errors import RunError
+from netsim.files import write_text
+from netsim.specification import Network
+from netsim.specification_file import read_network, write_network
+from netsim.weights import Weights, read_weights
+
+_LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Weights, optimizer and position of the last checkpoint."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the best epoch by validation."""
+        return self.path / "best.npz"
+
+    @property
+    def metrics(self) -> Path:
+        """A line an epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def network_file(self) -> Path:
+        """The specification, all options applied."""
+        return self.path / "network.toml"
+
+    @property
+    def record_file(self) -> Path:
+        """Seed, versions, revision, command, machine."""
+        return self.path / "run.json"
+
+    def lock(self) -> FileLock:
+        """Take the run for this process; use as a context manager.
+
+        Raises
+        ------
+        RunError
+            If another process holds it.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunError(f"{self.path}: is in use by another process; wait for it or choose another --out") from error
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --out") from error
+        return lock
+
+    def network(self) -> Network:
+        """The specification that was trained."""
+        return read_network(self.network_file)
+
+    def record(self) -> dict[str, Any]:
+        """What `describe_run` wrote.
+
+        Raises
+        ------
+        RunError
+            If ``run.json`` is missing or damaged.
+        """
+        try:
+            record = json.loads(self.record_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.record_file}: cannot be read ({error}); is {self.path} a run folder?") from error
+        if not isinstance(record, dict) or not isinstance(record.get("seed"), int):
+            raise RunError(f"{self.record_file}: is not the record of a run; it holds no seed")
+        return record
+
+    def weights(self, network: Network) -> Weights:
+        """The best real-valued weights so far.
+
+        Raises
+        ------
+        DataError, RunError
+            If there are none yet, or the file is damaged.
+        """
+        if not self.best.exists():
+            raise RunError(f"{self.path}: has no finished epoch yet; go on with: netsim train --resume")
+        return read_weights(network, self.best)
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the metrics of all epochs so far."""
+        if not rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.metrics, text.getvalue())
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> Path:
+        """Write a JSON file of the run."""
+        target = self.path / name
+        write_text(target, json.dumps(content, indent=2) + "\n")
+        return target
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a path is a run folder."""
+    return (Path(path) / "network.toml").is_file()
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """An existing run folder.
+
+    Raises
+    ------
+    RunError
+        If there is none at `path`.
+    """
+    if not is_run(path):
+        raise RunError(f"{path}: is no run folder (it has no network.toml)")
+    return RunFolder(Path(path))
+
+
+def create_run(path: str | Path, network: Network, record: Mapping[str, Any]) -> RunFolder:
+    """A new run folder with its specification and record.
+
+    Raises
+    ------
+    RunError
+        If `path` exists and is not an empty folder, or cannot be written.
+    """
+    run = RunFolder(Path(path))
+    try:
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+    run.write_json(run.record_file.name, record)
+    write_network(network, run.network_file)
+    return run
+
+
+def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
+    """What a run's record holds: seed, settings, command, versions, revision and machine."""
+    return {
+        "seed": seed,
+        **settings,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "netsim": __version__,
+        "git_revision": _git_revision(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
+        "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
+    }
+
+
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _git_revision() -> str | None:
+    """Revision of the checkout that netsim runs from, with ``+`` if it has changes; None outside a checkout."""
+    folder = Path(__file__).resolve().parent
+    try:
+        tracked = _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
+        revision = _git(folder, "rev-parse", "HEAD")
+        return None if not tracked else revision + ("+" if _git(folder, "status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()

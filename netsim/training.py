@@ -1,0 +1,326 @@
+"""Training: an experiment that presents batches, lets the learner step, and keeps what validates best."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from netsim.checkpoint import EpochTotals, TrainingState, read_checkpoint, write_checkpoint
+from netsim.encoding import augment
+from netsim.engines import Batch, Experiment, Latencies
+from netsim.errors import TrainingError
+from netsim.learning import Learner, Lesson, Optimizer, learning_rate
+from netsim.metrics import decide, silent_fractions
+from netsim.runs import RunFolder
+from netsim.specification import Network, Pooling
+from netsim.stimuli import Stimuli
+from netsim.weights import (
+    Weights,
+    draw,
+    forward_weights,
+    initial_weights,
+    kernel_name,
+    layer_shapes,
+    write_weights,
+)
+
+_CHECKPOINT_SECONDS = 60.0
+_VALIDATION_BATCH = 200
+_ORDER, _VARIATION, _REVIVAL = 1, 2, 3
+"""Purposes of random draws; the initial weights have purpose 0."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a training reports after each batch.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 0.
+    presentations, expected : int
+        Of this epoch so far, and in all.
+    loss, accuracy : float
+        Means of this epoch so far.
+    silent : dict of float
+        Mean fraction of silent neurons by layer.
+    """
+
+    epoch: int
+    presentations: int
+    expected: int
+    loss: float
+    accuracy: float
+    silent: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told how a training goes; by default nobody.
+
+    Parameters
+    ----------
+    on_batch : callable
+        Gets a `Progress`.
+    on_epoch : callable
+        Gets the metrics of a finished epoch.
+    """
+
+    on_batch: Callable[[Progress], None] = lambda progress: None
+    on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
+
+
+def start_training(network: Network, seed: int) -> TrainingState:
+    """The state before the first batch.
+
+    Parameters
+    ----------
+    network : Network
+    seed : int
+        The same seed gives the same training, to the bit.
+    """
+    kind = np.float32 if network.training.precision == "single" else np.float64
+    weights = {name: np.ascontiguousarray(array, kind) for name, array in initial_weights(network, seed).items()}
+    return TrainingState(weights, Optimizer(network.learning, weights))
+
+
+def resume_training(network: Network, run: RunFolder, seed: int) -> TrainingState:
+    """The state of the run's last checkpoint, or a new one if there is none yet.
+
+    Raises
+    ------
+    RunError
+        If the checkpoint is damaged.
+    """
+    if not run.checkpoint.exists():
+        return start_training(network, seed)
+    return read_checkpoint(network, run.checkpoint)
+
+
+def train(
+    network: Network,
+    training: Stimuli,
+    validation: Stimuli,
+    state: TrainingState,
+    seed: int,
+    run: RunFolder | None = None,
+    watcher: Watcher | None = None,
+) -> Experiment[TrainingState]:
+    """The experiment that trains a network; hand it to an engine's ``run``.
+
+    Parameters
+    ----------
+    network : Network
+    training, validation : Stimuli
+    state : TrainingState
+        Where to go on; is changed.
+    seed : int
+    run : RunFolder, optional
+        Where checkpoints, metrics and the best weights are written.
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    TrainingState
+
+    Raises
+    ------
+    TrainingError
+        If a loss or a weight step is not finite; the last checkpoint is kept.
+    """
+    watcher = watcher or Watcher()
+    session = _Session(network, Learner(network), training, state, seed, run, watcher)
+    while state.epoch < network.training.epochs:
+        yield from session.learn()
+        figures = yield from _validate(network, state.weights, validation)
+        state.history.append(_epoch_metrics(state, session.rate(), figures))
+        score = (figures["validation_strict_accuracy"], -figures["validation_loss"])
+        if score > state.best:
+            state.best = score
+            if run is not None:
+                write_weights(state.weights, run.best)
+        _revive(network, state, seed)
+        state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
+        if run is not None:
+            run.write_metrics(state.history)
+            write_checkpoint(state, run.checkpoint)
+        watcher.on_epoch(state.history[-1])
+    return state
+
+
+@dataclass
+class _Session:
+    """What one call of `train` holds on to."""
+
+    network: Network
+    learner: Learner
+    stimuli: Stimuli
+    state: TrainingState
+    seed: int
+    run: RunFolder | None
+    watcher: Watcher
+
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        training = self.network.training
+        batches = math.ceil(len(self.stimuli) / training.batch)
+        done = self.state.epoch * batches + self.state.batch
+        return learning_rate(self.network.learning, done / (training.epochs * batches))
+
+    def learn(self) -> Experiment[None]:
+        """Present what is left of the epoch and learn from it."""
+        state, size = self.state, self.network.training.batch
+        order = np.random.default_rng([self.seed, _ORDER, state.epoch]).permutation(len(self.stimuli))
+        saved = time.monotonic()
+        while state.batch * size < len(order):
+            began = time.perf_counter()
+            yield from self._learn_batch(order[state.batch * size : (state.batch + 1) * size])
+            state.totals.seconds += time.perf_counter() - began
+            self.watcher.on_batch(_progress(state, len(order)))
+            if self.run is not None and time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                write_checkpoint(state, self.run.checkpoint)
+                saved = time.monotonic()
+
+    def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
+        network, state, settings = self.network, self.state, self.network.training
+        generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
+        stimuli = augment(self.stimuli.latencies(chosen), settings.flips, settings.shift, generator)
+        withheld = withhold_spikes(network, len(chosen), generator)
+        scales = dropout_scales(network)
+        presented = forward_weights(network, state.weights)
+        presented = {name: _scaled(array, scales.get(name, 1.0)) for name, array in presented.items()}
+        latencies = yield Batch(stimuli, presented, withheld)
+        labels = self.stimuli.labels[chosen]
+        lesson = self.learner.learn(latencies, labels, presented)
+        _check_finite(lesson, state)
+        gradients = {name: _scaled(array, scales.get(name, 1.0)) for name, array in lesson.gradients.items()}
+        state.optimizer.step(state.weights, gradients, self.rate())
+        _keep_in_reach(network, state.weights)
+        state.batch += 1
+        _count(network, state.totals, latencies, labels, lesson.loss)
+
+
+def dropout_scales(network: Network) -> dict[str, float]:
+    """Factors on kernels whose source withholds spikes in training, so that the mean current is kept."""
+    scales = {}
+    for source, layer in pairwise(network.layers):
+        if source.dropout and not isinstance(layer, Pooling):
+            scales[kernel_name(layer)] = 1.0 / (1.0 - source.dropout)
+    return scales
+
+
+def withhold_spikes(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw which neurons cannot fire in each presentation, by layer, as each layer's dropout says."""
+    withheld = {}
+    for layer, shape in zip(network.layers, network.shapes[1:], strict=True):
+        if layer.dropout:
+            withheld[layer.name] = generator.random((presentations, *shape), dtype=np.float32) < layer.dropout
+    return withheld
+
+
+def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
+    return array if scale == 1.0 else array * array.dtype.type(scale)
+
+
+def _check_finite(lesson: Lesson, state: TrainingState) -> None:
+    wrong = [name for name, gradient in lesson.gradients.items() if not math.isfinite(float(gradient.sum()))]
+    if wrong or not np.isfinite(lesson.loss).all():
+        where = wrong[0].split(".")[0] if wrong else "the output layer"
+        raise TrainingError(
+            f"training diverged in {where} at epoch {state.epoch + 1}, batch {state.batch + 1}: a weight step is not"
+            " finite; lower learning.rate (the last checkpoint is kept)"
+        )
+
+
+def _keep_in_reach(network: Network, weights: Weights) -> None:
+    """Bound the real-valued set of a binary network, so that every sign can still change."""
+    if network.weighting.kind == "real":
+        return
+    for layer, source, _ in layer_shapes(network):
+        inputs = math.prod(layer.kernel_shape(source)[:-1])
+        bound = network.learning.clip * layer.initial.spread / math.sqrt(inputs)
+        kernel = weights[kernel_name(layer)]
+        np.clip(kernel, -bound, bound, out=kernel)
+
+
+def _count(network: Network, totals: EpochTotals, latencies: Latencies, labels: np.ndarray, loss: np.ndarray) -> None:
+    """Add a batch to the sums of the epoch."""
+    count = len(labels)
+    totals.presentations += count
+    totals.loss += float(loss.sum())
+    totals.correct += int(decide(latencies[-1]).strictly_correct(labels).sum())
+    for name, fraction in silent_fractions(network, latencies).items():
+        totals.silent[name] = totals.silent.get(name, 0.0) + fraction * count
+    if network.learning.revive_below:
+        for layer, times in zip(network.layers, latencies[1:], strict=True):
+            fired = np.isfinite(times.reshape(count, -1, times.shape[-1])).any(axis=1).sum(axis=0)
+            totals.fired[layer.name] = totals.fired.get(layer.name, np.zeros_like(fired)) + fired
+
+
+def _progress(state: TrainingState, expected: int) -> Progress:
+    totals = state.totals
+    return Progress(
+        epoch=state.epoch,
+        presentations=totals.presentations,
+        expected=expected,
+        loss=totals.loss / totals.presentations,
+        accuracy=totals.correct / totals.presentations,
+        silent={name: total / totals.presentations for name, total in totals.silent.items()},
+    )
+
+
+def _validate(network: Network, weights: Weights, stimuli: Stimuli) -> Experiment[dict[str, float]]:
+    """Figures of the validation stimuli, presented with the weights as they are."""
+    learner = Learner(network)
+    forward = forward_weights(network, weights)
+    began = time.perf_counter()
+    loss, correct, strict, tied = 0.0, 0, 0, 0
+    for start in range(0, len(stimuli), _VALIDATION_BATCH):
+        chosen = np.arange(start, min(start + _VALIDATION_BATCH, len(stimuli)))
+        latencies = yield Batch(stimuli.latencies(chosen), forward)
+        labels = stimuli.labels[chosen]
+        decisions = decide(latencies[-1])
+        loss += float(learner.output_displacement(latencies[-1], labels).loss.sum())
+        correct += int(decisions.correct(labels).sum())
+        strict += int(decisions.strictly_correct(labels).sum())
+        tied += int(decisions.tied.sum())
+    return {
+        "validation_loss": loss / len(stimuli),
+        "validation_accuracy": correct / len(stimuli),
+        "validation_strict_accuracy": strict / len(stimuli),
+        "validation_tie_rate": tied / len(stimuli),
+        "validation_seconds": time.perf_counter() - began,
+    }
+
+
+def _epoch_metrics(state: TrainingState, rate: float, figures: dict[str, float]) -> dict[str, Any]:
+    """The line of metrics.csv for the epoch that has just ended."""
+    totals = state.totals
+    return {
+        "epoch": state.epoch + 1,
+        "rate": rate,
+        "training_loss": totals.loss / totals.presentations,
+        "training_strict_accuracy": totals.correct / totals.presentations,
+        **figures,
+        "training_seconds": totals.seconds,
+        **{f"silent_{name}": total / totals.presentations for name, total in totals.silent.items()},
+    }
+
+
+def _revive(network: Network, state: TrainingState, seed: int) -> None:
+    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch."""
+    threshold = network.learning.revive_below * state.totals.presentations
+    generator = np.random.default_rng([seed, _REVIVAL, state.epoch])
+    for layer, source, _ in layer_shapes(network)[:-1]:
+        if layer.name not in state.totals.fired:
+            continue
+        silent = np.flatnonzero(state.totals.fired[layer.name] < threshold)
+        kernel = state.weights[kernel_name(layer)]
+        shape = layer.kernel_shape(source)
+        kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
