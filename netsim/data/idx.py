@@ -1,0 +1,150 @@
+"""IDX files: arrays of unsigned bytes behind a header that says their shape, gzip or not.
+
+A header is two zero bytes, one for the type of the elements, one for the number of dimensions, then the
+dimensions as big-endian 32-bit integers; the elements follow, last dimension fastest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.files import write_atomically
+
+MOST_DIMENSIONS = 4
+LARGEST_CONTENT = 4 * 2**30  # bytes of elements in one file
+
+_UNSIGNED_BYTE = 0x08
+_OTHER_TYPES = {0x09: "signed bytes", 0x0B: "16-bit integers", 0x0C: "32-bit integers", 0x0D: "floats", 0x0E: "doubles"}
+_GZIP_MAGIC = b"\x1f\x8b"
+_LARGEST_EXPANSION = 1032  # deflate cannot do more
+_CHUNK = 2**20
+
+
+def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
+    """Read an IDX file of unsigned bytes; gzip is recognised by its content.
+
+    No memory is taken for elements that the file does not hold, whatever its header promises.
+
+    Parameters
+    ----------
+    path : str or Path
+    dimensions : int, optional
+        How many dimensions the array has to have; by default 1 to 4.
+
+    Returns
+    -------
+    ndarray of uint8
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is damaged, or holds anything but one array of unsigned bytes.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(f"{path}: is no regular file; an IDX file is needed")
+            compressed = file.read(2) == _GZIP_MAGIC
+            file.seek(0)
+            if not compressed:
+                return _read_array(file, path, dimensions, status.st_size)
+            with gzip.GzipFile(fileobj=file) as unzipped:
+                return _read_array(unzipped, path, dimensions, _LARGEST_EXPANSION * status.st_size)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: is a damaged gzip file ({error}); get it anew") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def write_idx(path: str | Path, array: np.ndarray) -> None:
+    """Write unsigned bytes as an IDX file, gzip if its name ends in ``.gz``; it appears whole or not at all.
+
+    The same array gives the same file, byte for byte.
+
+    Parameters
+    ----------
+    path : str or Path
+    array : ndarray of uint8
+        With 1 to 4 dimensions.
+
+    Raises
+    ------
+    DataError
+        If the array does not fit into such a file.
+    RunError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    if array.dtype != np.uint8:
+        raise DataError(f"{path}: needs an array of uint8, not {array.dtype}; scale it to 0..255 and convert it")
+    if not 1 <= array.ndim <= MOST_DIMENSIONS:
+        raise DataError(f"{path}: needs an array of 1 to {MOST_DIMENSIONS} dimensions, not {array.ndim}")
+    if array.nbytes > LARGEST_CONTENT or max(array.shape) >= 2**32:
+        raise DataError(f"{path}: an IDX file holds at most {LARGEST_CONTENT} bytes, the array has {array.nbytes}")
+    header = struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
+
+    def write(stream: BinaryIO) -> None:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
+                zipped.write(header)
+                zipped.write(np.ascontiguousarray(array).data)
+        else:
+            stream.write(header)
+            stream.write(np.ascontiguousarray(array).data)
+
+    write_atomically(path, write)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a named pipe that nobody writes to would otherwise hold us up."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_array(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | None, room: int) -> np.ndarray:
+    """Read header and elements from a stream that cannot hold more than `room` bytes."""
+    shape = _read_shape(stream, path, dimensions)
+    promised = math.prod(shape)
+    if promised > LARGEST_CONTENT:
+        raise DataError(f"{path}: its header promises {promised} bytes; netsim reads at most {LARGEST_CONTENT}")
+    if promised > room:
+        raise DataError(f"{path}: its header promises {promised} bytes, more than the file can hold; get it anew")
+    content = bytearray()
+    while len(content) < promised:
+        chunk = stream.read(min(_CHUNK, promised - len(content)))
+        if not chunk:
+            raise DataError(f"{path}: ends after {len(content)} of the {promised} bytes in its header; get it anew")
+        content += chunk
+    if stream.read(1):
+        raise DataError(f"{path}: goes on after the {promised} bytes in its header; get it anew")
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+
+
+def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | None) -> tuple[int, ...]:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in (_UNSIGNED_BYTE, *_OTHER_TYPES):
+        raise DataError(f"{path}: is no IDX file (it begins with {magic.hex(' ') or 'nothing'})")
+    if magic[2] != _UNSIGNED_BYTE:
+        raise DataError(f"{path}: holds {_OTHER_TYPES[magic[2]]}; netsim reads IDX files of unsigned bytes (type 08)")
+    count = magic[3]
+    if dimensions is not None and count != dimensions:
+        raise DataError(f"{path}: holds an array of {count} dimensions where {dimensions} are needed")
+    if not 1 <= count <= MOST_DIMENSIONS:
+        raise DataError(f"{path}: holds an array of {count} dimensions; netsim reads 1 to {MOST_DIMENSIONS}")
+    sizes = stream.read(4 * count)
+    if len(sizes) < 4 * count:
+        raise DataError(f"{path}: ends within its header; get it anew")
+    return struct.unpack(f">{count}I", sizes)
