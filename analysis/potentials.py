@@ -1,0 +1,154 @@
+"""Potentials of chosen neurons over one presentation, with threshold, window and spike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from netsim.analysis.rasters import firing_window
+from netsim.analysis.style import FAINT, INK, colours, new_axes, theme
+from netsim.analysis.tables import layer_names
+from netsim.errors import DataError
+from netsim.grid import TOLERANCE
+from netsim.specification import Network, Pooling
+
+
+def potential_figure(
+    frame: pd.DataFrame,
+    network: Network,
+    spikes: pd.DataFrame | None = None,
+    presentation: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw recorded potentials of one presentation.
+
+    A dashed line with the layer's name is its threshold, as long as its neurons can fire; a dotted line is the
+    onset, and a disc the spike. The potential is drawn thin where it decides nothing any more: after the
+    spike, and after the end of the window.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `potential_table`.
+    network : Network
+    spikes : pandas.DataFrame, optional
+        As from `spike_table`, for the times of the spikes; without it, a spike is the first sample in the
+        window that is not below the threshold.
+    presentation : int, optional
+        Which presentation of the table; needed if it holds several.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table does not hold the presentation, or holds layers without potentials.
+    """
+    traces = _choose(frame, network, presentation)
+    neurons = list(traces.groupby(["layer", "neuron"], sort=False))
+    highest, lowest = 0.0, 0.0
+    with theme():
+        axes = new_axes(ax, 7.0, 3.2)
+        for ((name, neuron), trace), colour in zip(neurons, colours(len(neurons)), strict=True):
+            time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()
+            spike = _spike(trace, network, spikes)
+            _, end, threshold = _window(network, name)
+            last = min(spike, end)
+            at_last = np.interp(last, time, potential)
+            before, after = time < last, time > last
+            highest, lowest = max(highest, threshold), min(lowest, at_last, potential[before].min(initial=0.0))
+            axes.plot(
+                np.append(time[before], last),
+                np.append(potential[before], at_last),
+                color=colour,
+                linewidth=1.5,
+                zorder=3,
+                label=f"{name}:{neuron}" + ("" if np.isfinite(spike) else " (silent)"),
+            )
+            axes.plot(
+                np.append(last, time[after]),
+                np.append(at_last, potential[after]),
+                color=colour,
+                linewidth=0.6,
+                alpha=0.5,
+                zorder=2,
+            )
+            if np.isfinite(spike):
+                axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
+        _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
+        axes.set_xlim(0, network.duration)
+        axes.set_ylim(lowest - 0.1 * (highest - lowest), highest + 0.2 * (highest - lowest))
+        axes.set_xlabel("time in the presentation (ms)")
+        axes.set_ylabel("potential")
+        axes.set_title(f"presentation {traces['presentation'].iloc[0]}")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="layer:neuron", alignment="left")
+    return axes
+
+
+def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
+    """The threshold of each layer across its window, and its onset; layers with the same ones share a line."""
+    shared: dict[tuple[float, float, float], list[str]] = {}
+    for name in names:
+        shared.setdefault(_window(network, name), []).append(name)
+    for (start, end, threshold), layers in shared.items():
+        axes.plot([start, end], [threshold, threshold], color=INK, linewidth=0.9, linestyle="--", zorder=1)
+        axes.annotate(
+            ", ".join(layers),
+            (end, threshold),
+            xytext=(-2, 2),
+            textcoords="offset points",
+            horizontalalignment="right",
+            fontsize=7,
+            color=FAINT,
+            zorder=5,
+        )
+        if start > 0:
+            axes.axvline(start, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
+
+
+def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> pd.DataFrame:
+    """The traces of one presentation."""
+    missing = {"presentation", "layer", "neuron", "time_ms", "potential"} - set(frame.columns)
+    if missing:
+        raise DataError(f"table: lacks the column {', '.join(sorted(missing))}; a potential table is needed")
+    present = frame["presentation"].unique()
+    if presentation is None:
+        if len(present) != 1:
+            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
+        presentation = int(present[0])
+    traces = frame[frame["presentation"] == presentation]
+    if traces.empty:
+        raise DataError(f"presentation {presentation}: has no potentials in the table")
+    known = {layer.name for layer in network.weighted_layers}
+    unknown = sorted(set(traces["layer"]) - known)
+    if unknown:
+        raise DataError(f"table: holds potentials of {', '.join(unknown)}, which {network.name} does not have")
+    return traces
+
+
+def _window(network: Network, name: str) -> tuple[float, float, float]:
+    """Onset, end (ms) and threshold of a layer."""
+    layer = network.layer(name)
+    assert not isinstance(layer, Pooling)
+    return *firing_window(network, layer_names(network).index(name)), layer.neurons.threshold
+
+
+def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -> float:
+    """When the neuron of a trace fired (ms); ``inf`` if it did not."""
+    one = trace.iloc[0]
+    if spikes is not None:
+        own = spikes[
+            (spikes["presentation"] == one["presentation"])
+            & (spikes["layer"] == one["layer"])
+            & (spikes["neuron"] == one["neuron"])
+        ]
+        return float(own["latency_ms"].iloc[0]) if len(own) else np.inf
+    start, end, threshold = _window(network, str(one["layer"]))
+    time = trace["time_ms"].to_numpy()
+    reached = (time >= start) & (time < end) & (trace["potential"].to_numpy() >= threshold * (1 - TOLERANCE))
+    return float(time[np.argmax(reached)]) if reached.any() else np.inf

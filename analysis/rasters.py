@@ -1,0 +1,197 @@
+"""Raster of one presentation: every spike of every layer over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from netsim.analysis.style import FAINT, INK, colours, new_axes, theme
+from netsim.analysis.tables import layer_names
+from netsim.errors import DataError
+from netsim.specification import Network, Pooling, Shape
+
+_GAP = 0.18  # between bands, which are 1 high
+_RASTERISE = 1500  # spikes of a layer beyond which SVG and PDF hold a picture of them
+
+Colour = tuple[float, float, float]
+
+
+def raster(
+    frame: pd.DataFrame,
+    network: Network,
+    presentation: int | None = None,
+    classes: Sequence[str] = (),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the spikes of one presentation, layer above layer, the stimulus at the bottom.
+
+    Each layer is a band of the same height. Within a band, neurons are stacked map by map, each row by row,
+    from the bottom up. The time in which the neurons of a layer can fire is shaded. In the output layer, a
+    disc marks the decision, the first output spike, and a circle the label.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `spike_table`.
+    network : Network
+    presentation : int, optional
+        Which presentation of the table; needed if it holds several.
+    classes : sequence of str, optional
+        What the labels stand for.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table does not hold the presentation, or holds layers that the network does not have.
+    """
+    spikes, presentation = _choose(frame, network, presentation)
+    names = layer_names(network)
+    with theme():
+        axes = new_axes(ax, 7.0, 0.9 + 0.62 * len(names))
+        hues = _layer_colours(network)
+        for position, (name, shape) in enumerate(zip(names, network.shapes, strict=True)):
+            bottom = position * (1 + _GAP)
+            layer = spikes[spikes["layer"] == name]
+            start, end = firing_window(network, position)
+            axes.fill_between([start, end], bottom, bottom + 1, color=hues[position], alpha=0.12, linewidth=0, zorder=1)
+            _draw_spikes(axes, layer, shape, bottom, hues[position])
+            axes.text(
+                1.01,
+                bottom + 0.5,
+                f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired",
+                transform=axes.get_yaxis_transform(),
+                fontsize=7,
+                color=FAINT,
+                verticalalignment="center",
+            )
+        sizes = ["×".join(f"{side:,}" for side in shape) for shape in network.shapes]
+        axes.set_yticks(
+            [position * (1 + _GAP) + 0.5 for position in range(len(names))],
+            [f"{name}\n{size}" for name, size in zip(names, sizes, strict=True)],
+        )
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-_GAP, len(names) * (1 + _GAP))
+        axes.set_xlim(-0.005 * network.duration, 1.005 * network.duration)
+        axes.set_xlabel("time in the presentation (ms)")
+        axes.spines["left"].set_visible(False)
+        axes.set_title(f"presentation {presentation}", pad=20)
+        _mark_decision(axes, spikes, network, classes)
+    return axes
+
+
+def firing_window(network: Network, position: int) -> tuple[float, float]:
+    """When the neurons of a layer can fire (ms); `position` 0 is the stimulus, whose window is the encoding's."""
+    while position > 0 and isinstance(network.layers[position - 1], Pooling):
+        position -= 1
+    if position == 0:
+        return 0.0, network.encoder.t_max
+    layer = network.layers[position - 1]
+    assert not isinstance(layer, Pooling)
+    return layer.neurons.onset, network.window_end(layer)
+
+
+def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> tuple[pd.DataFrame, int]:
+    """The spikes of one presentation, and which one it is."""
+    missing = {"presentation", "label", "layer", "channel", "neuron", "latency_ms"} - set(frame.columns)
+    if missing:
+        raise DataError(f"table: lacks the column {', '.join(sorted(missing))}; a spike table is needed")
+    present = frame["presentation"].unique()
+    if presentation is None:
+        if len(present) != 1:
+            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
+        presentation = int(present[0])
+    spikes = frame[frame["presentation"] == presentation]
+    if spikes.empty:
+        raise DataError(f"presentation {presentation}: has no spikes in the table")
+    unknown = set(spikes["layer"].unique()) - set(layer_names(network))
+    if unknown:
+        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
+    return spikes, presentation
+
+
+def _layer_colours(network: Network) -> list[Colour]:
+    """Grey for the stimulus, one colour for each weighted layer; pooling has that of the layer it reads."""
+    fresh = iter(colours(len(network.weighted_layers)))
+    hues: list[Colour] = [to_rgb(INK)]
+    for layer in network.layers:
+        hues.append(hues[-1] if isinstance(layer, Pooling) else next(fresh))
+    return hues
+
+
+def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:
+    """A short vertical line for each spike."""
+    size = math.prod(shape)
+    row = layer["neuron"].to_numpy()
+    if len(shape) == 3:
+        row = layer["channel"].to_numpy() * (shape[0] * shape[1]) + row // shape[2]
+    height, middle = _tick(row, size, bottom)
+    axes.vlines(
+        layer["latency_ms"],
+        middle - height / 2,
+        middle + height / 2,
+        color=colour,
+        linewidth=1.2 if size <= 100 else 0.6,
+        alpha=1.0 if len(layer) < 500 else 0.6,
+        rasterized=len(layer) > _RASTERISE,
+        zorder=2,
+    )
+
+
+def _tick(row: np.ndarray, size: int, bottom: float) -> tuple[float, np.ndarray]:
+    """Height and middle of the marks of the neurons at `row` in a band of `size` neurons."""
+    height = max(0.8 / size, 1 / 20 if size <= 200 else 1 / 32 if size <= 2000 else 1 / 60)
+    return height, bottom + height / 2 + (row + 0.5) / size * (1 - height)
+
+
+def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: Sequence[str]) -> None:
+    """Mark decision and label in the output layer, and say in the legend what they are."""
+
+    bottom = len(network.layers) * (1 + _GAP)
+    output = spikes[spikes["layer"] == network.layers[-1].name]
+    if output.empty:
+        axes.plot([], [], " ", label="no decision")
+    else:
+        first = float(output["latency_ms"].min())
+        winners = np.sort(output.loc[output["latency_ms"] == first, "neuron"].to_numpy())
+        names = ", ".join(_named(winner, classes) for winner in winners)
+        axes.axvline(first, color=INK, linewidth=0.8, linestyle=":", zorder=3)
+        axes.plot(
+            np.full(len(winners), first),
+            _tick(winners, network.outputs, bottom)[1],
+            "o",
+            markersize=3.5,
+            color=INK,
+            zorder=5,
+            label=f"{'decision' if len(winners) == 1 else 'tie'}: {names} at {first:.1f} ms",
+        )
+    label = spikes["label"].iloc[0]
+    if not pd.isna(label) and label < network.outputs:
+        own = output.loc[output["neuron"] == label, "latency_ms"].to_numpy()
+        axes.plot(
+            own if len(own) else [network.duration],
+            _tick(np.array([label]), network.outputs, bottom)[1],
+            "o",
+            markersize=7,
+            markerfacecolor="none",
+            markeredgecolor=INK,
+            clip_on=False,
+            zorder=4,
+            label=f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)"),
+        )
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0, borderpad=0.2, handlelength=1)
+
+
+def _named(label: int, classes: Sequence[str]) -> str:
+    """The label, and what it stands for where that is not the label itself."""
+    return f"{label} ({classes[label]})" if label < len(classes) and classes[label] != str(label) else str(label)

@@ -1,0 +1,207 @@
+"""Tidy tables: one row a spike, one row a sample of a potential."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from netsim.engines import Latencies, Potential
+from netsim.errors import DataError
+from netsim.files import write_atomically
+from netsim.specification import Network
+
+STIMULUS = "stimulus"
+
+
+def layer_names(network: Network) -> list[str]:
+    """Names of the stimulus and of all layers, from first to last."""
+    return [STIMULUS, *(layer.name for layer in network.layers)]
+
+
+def spike_table(
+    network: Network,
+    latencies: Latencies,
+    labels: Sequence[int] | np.ndarray | None = None,
+    indices: Sequence[int] | np.ndarray | None = None,
+) -> pd.DataFrame:
+    """All spikes of some presentations, sorted by presentation, layer, latency and neuron.
+
+    Parameters
+    ----------
+    network : Network
+    latencies : list of ndarray
+        Latencies (ms) of the stimulus and of every layer, as an engine returns them.
+    labels : sequence of int, shape (presentations,), optional
+        Labels of the stimuli.
+    indices : sequence of int, shape (presentations,), optional
+        What the presentations are called in the table, for example their index in the data set. By default
+        they are counted from 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each neuron that fired, with the columns
+
+        ============  ===========  ================================================================
+        presentation  int64        from `indices`
+        label         Int64        label of the stimulus; missing without `labels`
+        layer         categorical  ``stimulus`` and the layers' names, ordered from first to last
+        channel       int32        channel or map; in a dense layer the neuron
+        y, x          Int32        row and column in the map; missing in a dense layer
+        neuron        int32        number in the layer: row by row, channels last
+        latency_ms    float64      time of the spike from the start of the presentation (ms)
+        ============  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies are not those of the network, or labels or indices do not fit.
+    """
+    names = layer_names(network)
+    count = _check_latencies(network, latencies)
+    numbers = _per_presentation("indices", indices, count, default=np.arange(count))
+    if len(np.unique(numbers)) < count:
+        raise DataError("indices: name a presentation twice; each needs its own")
+    tags = None if labels is None else _per_presentation("labels", labels, count, default=numbers)
+
+    order = np.argsort(numbers)
+    spikes = [_in_order(layer[presentation].ravel()) for presentation in order for layer in latencies]
+    counts = np.array([len(neurons) for neurons, _ in spikes], dtype=np.int64)
+    layer_of = np.repeat(np.tile(np.arange(len(names), dtype=np.int16), count), counts)
+    row_of = np.repeat(np.repeat(order, len(names)), counts)
+    neuron = np.concatenate([neurons for neurons, _ in spikes] or [np.empty(0, np.int32)])
+    times = np.concatenate([times for _, times in spikes] or [np.empty(0)])
+
+    channels = np.array([shape[-1] for shape in network.shapes], dtype=np.int32)[layer_of]
+    widths = np.array([shape[1] if len(shape) == 3 else 1 for shape in network.shapes], dtype=np.int32)[layer_of]
+    vector = np.array([len(shape) == 1 for shape in network.shapes])[layer_of]
+    position = neuron // channels
+    return pd.DataFrame(
+        {
+            "presentation": numbers[row_of],
+            "label": pd.arrays.IntegerArray(
+                np.zeros(len(neuron), np.int64) if tags is None else tags[row_of], np.full(len(neuron), tags is None)
+            ),
+            "layer": pd.Categorical.from_codes(layer_of, dtype=pd.CategoricalDtype(names, ordered=True)),
+            "channel": neuron % channels,
+            "y": pd.arrays.IntegerArray(position // widths, vector),
+            "x": pd.arrays.IntegerArray(position % widths, vector.copy()),
+            "neuron": neuron,
+            "latency_ms": times,
+        },
+        copy=False,
+    )
+
+
+def potential_table(potentials: Sequence[Potential], indices: Sequence[int] | np.ndarray | None = None) -> pd.DataFrame:
+    """Recorded potentials, one row a sample.
+
+    Parameters
+    ----------
+    potentials : sequence of Potential
+        As an engine records them.
+    indices : sequence of int, shape (presentations,), optional
+        What the presentations of the batch are called in the table; as for `spike_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ============  =======  ====================================================
+        presentation  int64    from `indices`, else counted from 0 within the batch
+        layer         str
+        neuron        int32    number in the layer: row by row, channels last
+        time_ms       float64  time from the start of the presentation (ms)
+        potential     float64  dimensionless, to be compared with the threshold
+        ============  =======  ====================================================
+
+    Raises
+    ------
+    DataError
+        If a recorded presentation has no index.
+    """
+    numbers = np.arange(max((one.presentation for one in potentials), default=-1) + 1)
+    if indices is not None:
+        if len(indices) < len(numbers):
+            raise DataError(f"indices: {len(indices)} given, but presentation {len(numbers) - 1} was recorded")
+        numbers = np.asarray(indices, dtype=np.int64)
+    samples = [len(one.time) for one in potentials]
+    return pd.DataFrame(
+        {
+            "presentation": np.repeat(np.array([numbers[one.presentation] for one in potentials], np.int64), samples),
+            "layer": np.repeat(np.array([one.layer for one in potentials], dtype=object), samples),
+            "neuron": np.repeat(np.array([one.neuron for one in potentials], np.int32), samples),
+            "time_ms": np.concatenate([one.time for one in potentials] or [np.empty(0)]),
+            "potential": np.concatenate([one.potential for one in potentials] or [np.empty(0)]),
+        }
+    )
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, gzip if its name ends in ``.gz``; it appears whole or not at all.
+
+    Numbers are written so that reading gives the same ones; what is missing is an empty field.
+
+    Raises
+    ------
+    RunError
+        If the file cannot be written.
+    """
+    path = Path(path)
+
+    def write(stream: BinaryIO) -> None:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
+                _write_rows(frame, zipped)
+        else:
+            _write_rows(frame, stream)
+
+    write_atomically(path, write)
+
+
+def _write_rows(frame: pd.DataFrame, stream: BinaryIO | gzip.GzipFile) -> None:
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    frame.to_csv(text, index=False, lineterminator="\n")
+    text.detach()
+
+
+def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The neurons that fired, in the order of their spikes, and when they did."""
+    fired = np.flatnonzero(latencies < np.inf)
+    times = latencies[fired]
+    order = np.argsort(times, kind="stable")
+    return fired[order].astype(np.int32), times[order].astype(np.float64)
+
+
+def _check_latencies(network: Network, latencies: Latencies) -> int:
+    """Refuse latencies of another network; returns how many presentations there are."""
+    names = layer_names(network)
+    if len(latencies) != len(names):
+        raise DataError(
+            f"latencies: of {len(latencies)} layers given, {network.name} has {len(names)} with the stimulus"
+        )
+    count = len(latencies[0])
+    for name, array, shape in zip(names, latencies, network.shapes, strict=True):
+        if array.shape != (count, *shape):
+            raise DataError(f"latencies of {name}: have shape {array.shape}, {network.name} needs {(count, *shape)}")
+        if np.isnan(array).any():
+            raise DataError(f"latencies of {name}: hold NaN; a silent neuron has the latency inf")
+    return count
+
+
+def _per_presentation(
+    what: str, values: Sequence[int] | np.ndarray | None, count: int, default: np.ndarray
+) -> np.ndarray:
+    array = default if values is None else np.asarray(values)
+    if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
+        raise DataError(
+            f"{what}: must be {count} integers, one a presentation, not {array.dtype} of shape {array.shape}"
+        )
+    return array.astype(np.int64)
