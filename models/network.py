@@ -1,0 +1,221 @@
+"""Brian2 networks of a specification, usable alone.
+
+>>> model = build_network(specification, weights, dt=0.5)
+>>> spikes = brian2.SpikeMonitor(model.neurons["hidden"])
+>>> model.network.add(spikes)
+>>> model.begin(stimulus)
+>>> model.network.run(model.duration)
+>>> model.neurons["hidden"].latency[:]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
+from brian2.codegen.codeobject import CodeObject
+
+from netsim.connectivity import Connections, connections
+from netsim.grid import check_dt, layer_steps, on_grid, step_at_or_after
+from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
+from netsim.models.synapses import connect, pooling_synapses, shared_kernel, weighted_synapses
+from netsim.specification import Convolution, Pooling
+from netsim.specification import Network as Specification
+from netsim.weights import Weights, bias_name, check_weights, kernel_name, layer_shapes
+
+
+@dataclass(frozen=True)
+class NetworkModel:
+    """A specification as a Brian2 network.
+
+    Attributes
+    ----------
+    specification : netsim.specification.Network
+    network : brian2.Network
+        Holds all groups and synapses; add monitors and inputs of your own.
+    clock : brian2.Clock
+        The clock of all objects; give it to network operations of your own.
+    neurons : dict of brian2.NeuronGroup
+        The stimulus (``"stimulus"``) and the layers, in order, by name. Maps are numbered row by row,
+        channels last.
+    synapses : dict of brian2.Synapses
+        The synapses onto each layer, by its name.
+    kernels : dict of brian2.NeuronGroup
+        Weights that synapses share, by the name of the layer that receives them.
+    copies : int
+        Number of presentations side by side: each group holds this many copies of its layer, one after
+        another.
+    """
+
+    specification: Specification
+    network: Network
+    clock: Clock
+    neurons: dict[str, NeuronGroup]
+    synapses: dict[str, Synapses]
+    kernels: dict[str, NeuronGroup]
+    copies: int
+
+    @property
+    def dt(self) -> float:
+        """Time step (ms)."""
+        return float(self.clock.dt / ms)
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps of a presentation."""
+        return step_at_or_after(self.specification.duration, self.dt)
+
+    @property
+    def duration(self) -> Quantity:
+        """Length of a presentation, in whole steps."""
+        return self.steps * self.clock.dt
+
+    def set_weights(self, weights: Weights) -> None:
+        """Write kernels and biases; a bias counts from the next `begin` on.
+
+        Parameters
+        ----------
+        weights : dict of ndarray
+            The weights that feed forward (`netsim.weights.forward_weights`).
+
+        Raises
+        ------
+        DataError
+            If they do not belong to the network.
+        """
+        check_weights(self.specification, weights, "weights")
+        for layer, _, shape in layer_shapes(self.specification):
+            kernel = self.kernels.get(layer.name, self.synapses[layer.name])
+            kernel.variables["w"].set_value(weights[kernel_name(layer)].ravel())
+            if layer.neurons.bias:
+                bias = np.broadcast_to(weights[bias_name(layer)], (self.copies, *shape))
+                self.neurons[layer.name].variables["bias"].set_value(bias.ravel())
+
+    def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray] | None = None) -> None:
+        """Begin a presentation at the present time: forget all spikes and load the stimulus.
+
+        Parameters
+        ----------
+        stimuli : ndarray of float, shape (height, width, channels) or (copies, height, width, channels)
+            Latencies (ms), ``inf`` is silent; they move to the nearest step.
+        silenced : dict of ndarray of bool, optional
+            By layer name, neurons that cannot fire, of the layer's shape with or without a first axis of
+            copies; by default all can.
+        """
+        shapes = dict(zip(self.neurons, self.specification.shapes, strict=True))
+        for name in silenced or {}:
+            self.specification.layer(name)
+        start = self.network.t_
+        for name, group in self.neurons.items():
+            variables = group.variables
+            variables["start"].set_value(start)
+            shape = (self.copies, *shapes[name])
+            if name == "stimulus":
+                latencies = np.broadcast_to(on_grid(stimuli, self.dt), shape)
+                variables["latency"].set_value(latencies.ravel() * 1e-3)
+                continue
+            variables["lastspike"].set_value(math.inf)
+            variables["not_refractory"].set_value(True)
+            mute = np.broadcast_to((silenced or {}).get(name, False), shape)
+            variables["silenced"].set_value(mute.ravel())
+            if "reached" in variables:
+                variables["reached"].set_value(False)
+            else:
+                variables["v"].set_value(0.0)
+                variables["current"].set_value(variables["bias"].get_value())
+
+    def latencies(self) -> list[np.ndarray]:
+        """First-spike latencies of the presentation so far.
+
+        Returns
+        -------
+        list of ndarray of float, shape (copies, height, width, channels) or (copies, neurons)
+            Of the stimulus and of every layer, in order (ms, ``inf`` = silent).
+        """
+        latencies = []
+        for shape, (name, group) in zip(self.specification.shapes, self.neurons.items(), strict=True):
+            variables = group.variables
+            if name == "stimulus":
+                seconds = variables["latency"].get_value()
+            else:
+                seconds = variables["lastspike"].get_value() - variables["start"].get_value()
+            latencies.append((np.rint(seconds / self.clock.dt_) * self.dt).reshape(self.copies, *shape))
+        return latencies
+
+
+def build_network(
+    specification: Specification,
+    weights: Weights | None = None,
+    dt: float = 1.0,
+    target: type[CodeObject] | None = None,
+    copies: int = 1,
+) -> NetworkModel:
+    """Build the Brian2 network of a specification.
+
+    Parameters
+    ----------
+    specification : netsim.specification.Network
+    weights : dict of ndarray, optional
+        By default all weights are 0 until `NetworkModel.set_weights`.
+    dt : float
+        Time step (ms).
+    target : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    copies : int
+        Number of presentations side by side.
+
+    Raises
+    ------
+    SpecificationError
+        If `dt` does not fit the network.
+    DataError
+        If the weights do not belong to the network.
+    """
+    check_dt(specification, dt)
+    clock = Clock(dt * ms, name="netsim_clock*")
+    source = stimulus_neurons(copies * math.prod(specification.shapes[0]), clock, target)
+    neurons: dict[str, NeuronGroup] = {"stimulus": source}
+    synapses: dict[str, Synapses] = {}
+    kernels: dict[str, NeuronGroup] = {}
+    depth = 0
+    for layer, source_shape, shape in zip(
+        specification.layers, specification.shapes, specification.shapes[1:], strict=False
+    ):
+        size = copies * math.prod(shape)
+        if isinstance(layer, Pooling):
+            depth += 1
+            group = pooling_neurons(layer.name, size, depth, clock, target)
+            onto = pooling_synapses(layer.name, source, group, target)
+        else:
+            depth = 0
+            steps = layer_steps(specification, layer, dt)
+            group = integrating_neurons(layer.name, size, layer.neurons, steps, clock, target)
+            kernel = None
+            if isinstance(layer, Convolution) or copies > 1:
+                kernel = shared_kernel(layer.name, math.prod(layer.kernel_shape(source_shape)), group, target)
+                kernels[layer.name] = kernel
+            onto = weighted_synapses(layer.name, source, group, layer.psp, steps.delays, kernel, target)
+        connect(onto, _side_by_side(connections(layer, source_shape), source_shape, shape, copies))
+        neurons[layer.name] = source = group
+        synapses[layer.name] = onto
+    network = Network(*neurons.values(), *synapses.values(), *kernels.values(), name="netsim_network*")
+    network.schedule = SCHEDULE
+    model = NetworkModel(specification, network, clock, neurons, synapses, kernels, copies)
+    if weights is not None:
+        model.set_weights(weights)
+    return model
+
+
+def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:
+    """The connections of several copies of a layer, each with those of its own source."""
+    if copies == 1:
+        return one
+    copy = np.arange(copies, dtype=np.int32)[:, None]
+    return Connections(
+        (one.pre + copy * np.int32(math.prod(source))).ravel(),
+        (one.post + copy * np.int32(math.prod(shape))).ravel(),
+        np.tile(one.weight, copies),
+    )

@@ -1,0 +1,145 @@
+"""Brian2 neuron groups: stimulus, integrating and pooling neurons, each firing at most once per presentation.
+
+A presentation begins at the time ``start``, shared by a group; ``step`` counts the time steps since then and
+``latency`` is the time of the neuron's spike in the presentation, infinite while it has not fired. Brian2's own
+refractoriness keeps a neuron that has fired silent (``refractory='True'``) and its ``lastspike`` records when.
+"""
+
+from __future__ import annotations
+
+import math
+
+from brian2 import Clock, NeuronGroup, ms, second
+from brian2.codegen.codeobject import CodeObject
+
+from netsim.grid import TOLERANCE, LayerSteps
+from netsim.specification import Neurons
+
+# Spikes are checked before the potential advances, so that a spike of step n is the first with v(n) >= threshold
+SCHEDULE = ["start", "thresholds", "synapses", "resets", "groups", "end"]
+
+PRESENTATION = """
+start : second (shared)
+step = timestep(t - start, dt) : integer (shared)
+"""
+
+STIMULUS = f"""
+{PRESENTATION}
+latency : second
+"""
+
+INTEGRATING = f"""
+{PRESENTATION}
+dv/dt = (current*int(step < gate) + drive*int(step >= onset)) / tau : 1
+current : 1
+bias : 1 (constant)
+silenced : boolean (constant)
+latency = lastspike - start : second
+"""
+
+POOLING = f"""
+{PRESENTATION}
+reached : boolean
+silenced : boolean (constant)
+latency = lastspike - start : second
+"""
+
+
+def stimulus_neurons(size: int, clock: Clock, target: type[CodeObject] | None = None) -> NeuronGroup:
+    """Neurons that fire at the step nearest to their ``latency``, which is theirs to be set.
+
+    Parameters
+    ----------
+    size : int
+        Number of neurons.
+    clock : brian2.Clock
+    target : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    """
+    group = NeuronGroup(
+        size,
+        STIMULUS,
+        threshold="abs(t - start - latency) < dt/2",
+        reset="",
+        clock=clock,
+        name="neurons_stimulus",
+        namespace={},
+        codeobj_class=target,
+    )
+    group.resetter["spike"].active = False  # an empty reset, so that Brian2 does not ask for one
+    group.latency = math.inf * second
+    return group
+
+
+def integrating_neurons(
+    name: str, size: int, neurons: Neurons, steps: LayerSteps, clock: Clock, target: type[CodeObject] | None = None
+) -> NeuronGroup:
+    """Neurons that integrate ``current``, the sum of their bias and of the slopes of all PSPs.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer.
+    size : int
+        Number of neurons.
+    neurons : Neurons
+        Threshold, time constant and drive.
+    steps : LayerSteps
+        Onset, gate and end, counted in steps of the clock.
+    clock : brian2.Clock
+    target : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    """
+    group = NeuronGroup(
+        size,
+        INTEGRATING,
+        threshold="v >= threshold and step >= onset and step < end and not silenced",
+        refractory="True",
+        method="euler",  # exact here: the slope is constant within a step
+        clock=clock,
+        name=f"neurons_{name}",
+        namespace={
+            "threshold": neurons.threshold * (1 - TOLERANCE),
+            "tau": neurons.tau * ms,
+            "drive": neurons.drive,
+            "onset": steps.onset,
+            "gate": steps.gate,
+            "end": steps.end,
+        },
+        codeobj_class=target,
+    )
+    group.lastspike = math.inf * second
+    return group
+
+
+def pooling_neurons(
+    name: str, size: int, depth: int, clock: Clock, target: type[CodeObject] | None = None
+) -> NeuronGroup:
+    """Neurons that fire in the very step in which the earliest spike of their field has ``reached`` them.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer.
+    size : int
+        Number of neurons.
+    depth : int
+        Number of pooling layers in a row up to this one: they are run one after another within a step.
+    clock : brian2.Clock
+    target : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    """
+    group = NeuronGroup(
+        size,
+        POOLING,
+        threshold="reached and not silenced",
+        refractory="True",
+        order=2 * depth,
+        clock=clock,
+        name=f"neurons_{name}",
+        namespace={},
+        codeobj_class=target,
+    )
+    group.state_updater.active = False  # there is nothing to integrate
+    group.lastspike = math.inf * second
+    return group

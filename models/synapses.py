@@ -1,0 +1,109 @@
+"""Brian2 synapses: a pathway for each breakpoint of the PSP, kernels shared by linked variables, pooling fields.
+
+Both sides of every synapse answer for the latency of their neuron: ``synapses.latency_pre[:]`` and
+``synapses.latency_post[:]`` are read from the neurons, nothing is stored per synapse.
+"""
+
+from __future__ import annotations
+
+from brian2 import NeuronGroup, Synapses, linked_var, second
+from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+
+from netsim.connectivity import Connections
+from netsim.specification import PSP
+
+
+def weighted_synapses(
+    name: str,
+    source: NeuronGroup,
+    neurons: NeuronGroup,
+    psp: PSP,
+    delays: tuple[int, ...],
+    kernel: NeuronGroup | None,
+    target: type[CodeObject] | None = None,
+) -> Synapses:
+    """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer that receives the spikes.
+    source, neurons : brian2.NeuronGroup
+        Presynaptic and postsynaptic neurons.
+    psp : PSP
+    delays : tuple of int
+        Delays of the breakpoints, in steps.
+    kernel : brian2.NeuronGroup, optional
+        Weights that the synapses share (see `shared_kernel`); without it each synapse has its own.
+    target : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    """
+    pathways: dict[str, str] = {}
+    constants: dict[str, float] = {}
+    for number, (steps, (_, change)) in enumerate(zip(delays, psp.kernel, strict=True)):
+        pathway = f"breakpoint_{number}"
+        constants[f"change_{number}"] = change
+        constants[f"delay_{number}"] = steps
+        pathways[pathway] = f"current_post += change_{number}*w"
+        if steps > 0:
+            # An event that arrives sooner than its delay was sent before the presentation began
+            pathways[pathway] += f"*int(step_post >= delay_{number})"
+    synapses = Synapses(
+        source,
+        neurons,
+        "w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)",
+        on_pre=pathways,
+        delay={f"breakpoint_{number}": steps * source.clock.dt for number, steps in enumerate(delays)},
+        clock=source.clock,
+        name=f"synapses_{name}",
+        namespace=constants,
+        codeobj_class=target,
+    )
+    if kernel is not None:
+        synapses.w = linked_var(kernel, "w", index="kernel_index")
+    return synapses
+
+
+def shared_kernel(name: str, size: int, source: NeuronGroup, target: type[CodeObject] | None = None) -> NeuronGroup:
+    """The weights ``w`` of a convolution, which all its positions share."""
+    return NeuronGroup(size, "w : 1", clock=source.clock, name=f"kernel_{name}", namespace={}, codeobj_class=target)
+
+
+def pooling_synapses(
+    name: str, source: NeuronGroup, neurons: NeuronGroup, target: type[CodeObject] | None = None
+) -> Synapses:
+    """Synapses that tell a pooling neuron, within the step, that a spike of its field has reached it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the pooling layer.
+    source, neurons : brian2.NeuronGroup
+        The layer below and the pooling neurons.
+    target : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    """
+    synapses = Synapses(
+        source,
+        neurons,
+        on_pre="reached_post = True",
+        delay=0 * second,
+        clock=source.clock,
+        name=f"synapses_{name}",
+        namespace={},
+        codeobj_class=target,
+    )
+    synapses.pre.when = "thresholds"
+    synapses.pre.order = neurons.order - 1
+    return synapses
+
+
+def connect(synapses: Synapses, connections: Connections) -> None:
+    """Create synapses from index arrays; they keep the order of the arrays."""
+    target = synapses.codeobj_class
+    synapses.codeobj_class = NumpyCodeObject  # not worth compiling
+    synapses.connect(i=connections.pre, j=connections.post)
+    synapses.codeobj_class = target
+    if "kernel_index" in synapses.variables:
+        synapses.variables["kernel_index"].set_value(connections.weight)
