@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.data import Dataset, load_dataset, split_validation
+from netsim.data import check_dataset, load_dataset, split_validation
 from netsim.encoding import encode
-from netsim.errors import DataError
 from netsim.specification import Encoder, Network
 
 
@@ -37,11 +36,15 @@ class Stimuli:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
         return encode(self.images[chosen], self.encoder, self.intensity_max)
 
+    def pick(self, chosen: np.ndarray) -> Stimuli:
+        """Only the chosen stimuli, in the order given."""
+        return Stimuli(self.images[chosen], self.labels[chosen], self.intensity_max, self.encoder)
+
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
         if count is None or count >= len(self):
             return self
-        return Stimuli(self.images[:count], self.labels[:count], self.intensity_max, self.encoder)
+        return self.pick(np.arange(count))
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def load_splits(network: Network, dataset: str | None = None, data_dir: str | No
         If the data set is not found, is damaged, or does not fit the network.
     """
     data = load_dataset(dataset or network.training.dataset, data_dir)
-    _check_fit(network, data)
+    check_dataset(data, network)
     training, validation = split_validation(len(data.train_images), network.training.validation)
 
     def stimuli(images: np.ndarray, labels: np.ndarray) -> Stimuli:
@@ -84,15 +87,3 @@ def load_splits(network: Network, dataset: str | None = None, data_dir: str | No
         stimuli(data.train_images[validation], data.train_labels[validation]),
         stimuli(data.test_images, data.test_labels),
     )
-
-
-def _check_fit(network: Network, data: Dataset) -> None:
-    shape = data.train_images.shape[1:]
-    if shape != network.encoder.shape:
-        raise DataError(
-            f"{data.name}: images have shape {shape}, {network.name} needs {network.encoder.shape};"
-            " choose another data set or change encoder.shape"
-        )
-    classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
-    if classes > network.outputs:
-        raise DataError(f"{data.name}: has {classes} classes, {network.name} has {network.outputs} output neurons")

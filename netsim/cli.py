@@ -1,0 +1,571 @@
+"""The command line. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsim.errors import NetsimError, RunError, SpecificationError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBar
+    from rich.table import Table
+
+    from netsim.engines import Engine
+    from netsim.simulation import Simulation
+    from netsim.specification import Network
+    from netsim.stimuli import Stimuli
+    from netsim.subject import Subject
+    from netsim.training import Watcher
+
+# Wide enough for every table, where no terminal says how wide it is.
+_PIPED_WIDTH = 140
+
+app = typer.Typer(
+    name="netsim",
+    help="Simulate and train single-spike neural networks: information is in when a neuron fires.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+DataDir = Annotated[
+    str | None,
+    typer.Option("--data-dir", metavar="DIR", help="Where the data set lies [default: NETSIM_DATA, then the cache]."),
+]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option("--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of IDX files."),
+]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", metavar="event|brian2", help="Who simulates [default: as trained].")
+]
+Dt = Annotated[
+    float | None,
+    typer.Option("--dt", metavar="MS", help="Time grid in ms; 0 is exact (event) [default: as trained]."),
+]
+SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
+
+
+def main() -> None:
+    """Run the command line; an error the user can mend is one line on stderr and exit code 1."""
+    try:
+        app()
+    except NetsimError as error:
+        _fail(str(error))
+    except MemoryError:
+        _fail("not enough memory; use a smaller network, --limit or training.batch")
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    print("netsim: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(1)
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the presets: architecture, regime, neurons, synapses, parameters."""
+    from netsim.models.presets import load_preset, preset_names, trained_weights_file
+    from netsim.summary import summarise
+
+    rows = [
+        summarise(load_preset(name)) | {"trained": trained_weights_file(name) is not None} for name in preset_names()
+    ]
+    if as_json:
+        _print_json({"presets": rows})
+        return
+    table = _table("preset", "architecture", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
+    for row in rows:
+        table.add_row(
+            row["name"] + ("*" if row["trained"] else ""),
+            row["architecture"],
+            row["regime"],
+            row["weights"],
+            f"{row['neurons']:,}",
+            _rounded(row["synapses"]),
+            _rounded(row["parameters"]),
+        )
+    _print_table(table)
+    if any(row["trained"] for row in rows):
+        _say("* comes with trained weights")
+
+
+@app.command()
+def data(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="digits, mnist or fashion-mnist.")] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show which data sets are found, and where."""
+    from netsim.data import KNOWN, where
+    from netsim.data import fetch as download
+    from netsim.specification_file import nearest
+
+    if name is not None and name not in KNOWN:
+        raise SpecificationError(f"data set {name!r}", f"is not known{nearest(name, KNOWN)}")
+    if fetch:
+        if name is None:
+            raise SpecificationError("--fetch", "needs the name of a data set")
+        with _progress() as progress:
+            task = progress.add_task(f"downloading {name}", total=None)
+            download(
+                name,
+                progress=lambda file, done, total: progress.update(task, description=file, completed=done, total=total),
+            )
+    places = {known: where(known, data_dir) for known in ([name] if name else KNOWN)}
+    if as_json:
+        _print_json(
+            {
+                known: [{"origin": p.origin, "path": str(p.path), "found": p.found, "note": p.note} for p in looked]
+                for known, looked in places.items()
+            }
+        )
+    else:
+        table = _table("data set", "place", "path", "found", "note", fold=2)
+        for known, looked in places.items():
+            for place in looked:
+                table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
+        _print_table(table)
+    missing = [known for known, looked in places.items() if not any(place.found for place in looked)]
+    if name is not None and missing:
+        raise SpecificationError(name, "is not found; get it with --fetch or point --data-dir to it")
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(metavar="PRESET|FILE.toml", help="What to train.")],
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, metavar="N")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=2, metavar="N", help="Train on the first N images, validate on up to N/5."),
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="New run folder [default: runs/PRESET-seedS].")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder where it stopped.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network and keep what validates best. The test images are not touched."""
+    from netsim.runs import create_run, describe_run, open_run
+    from netsim.stimuli import load_splits
+    from netsim.subject import load_network
+    from netsim.training import resume_training
+    from netsim.training import train as train_network
+
+    network = _with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
+    path = out or Path("runs") / f"{network.name}-seed{seed}"
+    if resume:
+        record = open_run(path).record()
+        if open_run(path).network() != network or record["seed"] != seed or record.get("limit") != limit:
+            raise RunError(f"{path}: was started with other options; resume with the same ones, or start a new --out")
+        data_dir = data_dir or record.get("data_dir")
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
+    splits = load_splits(network, None, data_dir)
+    training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
+    settings = network.training
+    simulator = _build(settings.engine, network, settings.dt, precision=settings.precision)
+    run = (
+        open_run(path)
+        if resume
+        else create_run(
+            path,
+            network,
+            describe_run(
+                seed, limit=limit, data_dir=_absolute(data_dir), training=len(training), validation=len(validation)
+            ),
+        )
+    )
+    with run.lock():
+        state = resume_training(network, run, seed)
+        try:
+            with _training_progress(network) as watcher:
+                simulator.run(train_network(network, training, validation, state, seed, run, watcher))
+        except KeyboardInterrupt:
+            again = f"netsim train {model} --out {path} --resume"
+            raise RunError(
+                f"interrupted; {path} holds the last checkpoint. Go on with the same options: {again}"
+            ) from None
+    best = max(state.history, key=lambda row: (row["validation_strict_accuracy"], -row["validation_loss"]))
+    result = {
+        "run": str(path),
+        "epochs": len(state.history),
+        "best_epoch": best["epoch"],
+        "validation_accuracy": best["validation_accuracy"],
+        "validation_strict_accuracy": best["validation_strict_accuracy"],
+        "seconds": sum(row["training_seconds"] + row["validation_seconds"] for row in state.history),
+    }
+    if as_json:
+        _print_json(result)
+        return
+    _say(
+        f"best epoch {best['epoch']}: validation accuracy {best['validation_accuracy']:.2%}"
+        f" (a tie is an error: {best['validation_strict_accuracy']:.2%})"
+    )
+    _say(f"run folder: {path}")
+
+
+@app.command()
+def evaluate(
+    subject: SubjectArgument,
+    split: Annotated[str, typer.Option("--split", metavar="test|validation")] = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure how well a network decides: the first output spike counts."""
+    from netsim.evaluation import evaluate as evaluate_network
+
+    chosen, network = _subject(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    stimuli = _split(chosen, network, split, data_dir).first(limit)
+    simulator = _build(network.training.engine, network, network.training.dt)
+    with _counting("evaluating", len(stimuli)) as advance:
+        result = evaluate_network(simulator, chosen.weights, stimuli, advance)
+    figures = {
+        "subject": subject,
+        "weights": chosen.origin,
+        "dataset": network.training.dataset,
+        "split": split,
+        "engine": network.training.engine,
+        "dt_ms": network.training.dt,
+        **result.to_dict(),
+    }
+    if chosen.run is not None:
+        chosen.run.write_json(f"evaluation-{split}.json", figures)
+    if as_json:
+        _print_json(figures)
+        return
+    grid = f"dt = {network.training.dt} ms" if network.training.dt else "exact times"
+    _say(
+        f"{subject}: {result.presentations:,} {split} stimuli of {network.training.dataset},"
+        f" engine {network.training.engine}, {grid}, {result.seconds:.1f} s"
+    )
+    table = _table("figure", "value>")
+    table.add_row("accuracy (first output spike decides)", f"{result.accuracy:.2%}")
+    table.add_row("strict accuracy (a tie is an error)", f"{result.strict_accuracy:.2%}")
+    table.add_row("ties", f"{result.tie_rate:.2%}")
+    table.add_row("no output spike", f"{result.silent_rate:.2%}")
+    table.add_row("mean decision latency", f"{result.mean_decision_latency_ms:.2f} ms")
+    _print_table(table)
+    table = _table("layer", "spikes per presentation>", "synaptic operations per presentation>")
+    for name, spikes in result.spikes_per_presentation.items():
+        operations = result.synaptic_operations_per_presentation.get(name)
+        table.add_row(name, f"{spikes:,.1f}", "" if operations is None else f"{operations:,.0f}")
+    _print_table(table)
+
+
+@app.command()
+def simulate(
+    subject: SubjectArgument,
+    index: Annotated[list[int] | None, typer.Option("--index", min=0, help="Stimulus to present; repeatable.")] = None,
+    split: Annotated[str, typer.Option("--split", metavar="test|validation")] = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option("--record", metavar="LAYER:NEURON", help="Record a neuron's potential; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where files go [default: RUN/simulation, or simulation-PRESET]."),
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Present single stimuli: spikes as a table, potentials, and a raster of each."""
+    from netsim.simulation import simulate as simulate_network
+
+    chosen, network = _subject(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    stimuli = _split(chosen, network, split, data_dir)
+    indices = list(dict.fromkeys(index or [0]))
+    if max(indices) >= len(stimuli):
+        raise SpecificationError(
+            f"--index {max(indices)}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}"
+        )
+    recorded = [_recorded(text) for text in record or []]
+    simulator = _build(network.training.engine, network, network.training.dt, record=recorded)
+    folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
+    _make_folder(folder)
+    simulation = simulate_network(simulator, chosen.weights, stimuli, indices)
+    result = _simulation_record(subject, chosen, network, split, seed, simulation)
+    files = _write_simulation(simulation, folder, result)
+    if as_json:
+        _print_json(result | {"files": files})
+        return
+    table = _table("stimulus>", "label>", "decision>", "decision latency>", "spikes>")
+    for row in result["presentations"]:
+        latency = row["decision_latency_ms"]
+        table.add_row(
+            str(row["index"]),
+            str(row["label"]),
+            "silent" if row["decision"] is None else str(row["decision"]) + (" (tied)" if row["tied"] else ""),
+            "" if latency is None else f"{latency:.3f} ms",
+            f"{row['spikes']:,}",
+        )
+    _print_table(table)
+    for file in files:
+        _say(file)
+
+
+@app.command()
+def compare(
+    subject: SubjectArgument,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    dt: Annotated[
+        float | None, typer.Option("--dt", metavar="MS", help="Time grid in ms [default: as trained, else 1].")
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Present the same stimuli on both engines; exit code 1 if fewer than 99.99 % of spikes agree."""
+    from netsim.comparison import REQUIRED
+    from netsim.comparison import compare as compare_engines
+
+    chosen, network = _subject(subject, seed, dataset=dataset)
+    step = dt if dt is not None else network.training.dt or 1.0
+    stimuli = _split(chosen, network, "test", data_dir).first(limit)
+    event, brian2 = _build("event", network, step), _build("brian2", network, step)
+    with _counting("comparing", len(stimuli)) as advance:
+        result = compare_engines(event, brian2, chosen.weights, stimuli, advance)
+    if as_json:
+        _print_json({"subject": subject, "weights": chosen.origin, **result.to_dict()})
+    else:
+        table = _table("layer", "same step>")
+        for name, share in result.by_layer.items():
+            table.add_row(name, f"{share:.4%}")
+        table.add_row("all", f"{result.agreement:.4%}", end_section=True)
+        _print_table(table)
+        _say(
+            f"{result.presentations} presentations, dt = {step} ms: same decision in {result.same_decisions:.2%},"
+            f" largest difference {result.largest_difference_steps:g} steps"
+        )
+    if not result.agrees:
+        _fail(
+            f"the engines agree in {result.agreement:.4%} of neurons and presentations only; {REQUIRED:.2%} is required"
+        )
+
+
+def _with_options(
+    network: Network,
+    dataset: str | None = None,
+    engine: str | None = None,
+    dt: float | None = None,
+    epochs: int | None = None,
+) -> Network:
+    """The network with the options of the command line in place of its own settings."""
+    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
+    if dataset is not None and Path(dataset).is_dir():
+        options["dataset"] = str(Path(dataset).resolve())
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("engine") == "brian2" and dt is None and not network.training.dt:
+        given["dt"] = 1.0
+    return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
+
+
+def _subject(name: str, seed: int, **options: Any) -> tuple[Subject, Network]:
+    """What a command works on, and its network with the options applied; says so if it was never trained."""
+    from netsim.subject import load_subject
+
+    chosen = load_subject(name, seed)
+    if chosen.origin == "initial":
+        _note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
+    return chosen, _with_options(chosen.network, **options)
+
+
+def _split(chosen: Subject, network: Network, split: str, data_dir: str | None) -> Stimuli:
+    from netsim.stimuli import load_splits
+
+    if split not in ("test", "validation"):
+        raise SpecificationError(f"--split {split!r}", "must be test or validation")
+    splits = load_splits(network, None, data_dir or chosen.data_dir)
+    return splits.test if split == "test" else splits.validation
+
+
+def _simulation_record(
+    subject: str, chosen: Subject, network: Network, split: str, seed: int, simulation: Simulation
+) -> dict[str, Any]:
+    """What was simulated, to the letter."""
+    from netsim.runs import describe_run
+    from netsim.specification_file import network_to_dict
+
+    return describe_run(
+        seed,
+        subject=subject,
+        weights=chosen.origin,
+        dataset=network.training.dataset,
+        split=split,
+        engine=network.training.engine,
+        dt_ms=simulation.dt,
+        presentations=simulation.to_dict(),
+        network=network_to_dict(network),
+    )
+
+
+def _write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any]) -> list[str]:
+    import matplotlib
+
+    from netsim.files import write_text
+
+    matplotlib.use("agg")
+    from netsim.analysis.simulation_files import write_simulation
+
+    write_text(folder / "simulation.json", json.dumps(record, indent=2) + "\n")
+    return [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder))]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
+
+
+def _recorded(text: str) -> Any:
+    from netsim.engines import Recorded
+
+    layer, _, neuron = text.partition(":")
+    if not neuron.isdecimal():
+        raise SpecificationError(f"--record {text}", "must be LAYER:NEURON, for example hidden:3")
+    return Recorded(layer, int(neuron))
+
+
+def _build(name: str, network: Network, dt: float, **options: Any) -> Engine:
+    from rich.console import Console
+
+    from netsim.engines import make_engine
+
+    with Console(stderr=True).status(f"building the network for the engine {name}"):
+        return make_engine(name, network, dt, **options)
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=2, allow_nan=False))
+
+
+def _say(text: str) -> None:
+    print(text)
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _rounded(count: int) -> str:
+    """A count to three digits, for a table."""
+    if count < 100_000:
+        return f"{count:,}"
+    return f"{count / 1e6:.3g} M"
+
+
+def _table(*headings: str, fold: int | None = None) -> Table:
+    """A table; a heading that ends in ``>`` has its column right-aligned, column `fold` gives way if space is short."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for position, heading in enumerate(headings):
+        right = heading.endswith(">")
+        table.add_column(
+            heading.rstrip(">"),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=fold is not None and position != fold,
+        )
+    return table
+
+
+def _print_table(table: Table) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
+
+
+def _progress(*columns: Any) -> ProgressBar:
+    """A progress bar on stderr, at once or with time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        *columns,
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@contextmanager
+def _counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many presentations are done; gives the function to tell."""
+    with _progress() as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def _training_progress(network: Network) -> Iterator[Watcher]:
+    """Show a training as it goes, and a line for each finished epoch."""
+    from rich.progress import TextColumn
+
+    from netsim.training import Progress, Watcher
+
+    with _progress(TextColumn("{task.fields[figures]}")) as progress:
+        task = progress.add_task("epoch", total=None, figures="")
+
+        def on_batch(report: Progress) -> None:
+            silent = " ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
+            progress.update(
+                task,
+                description=f"epoch {report.epoch + 1}/{network.training.epochs}",
+                total=report.expected,
+                completed=report.presentations,
+                figures=f"loss {report.loss:.3f}  accuracy {report.accuracy:.1%}  silent {silent}",
+            )
+
+        def on_epoch(metrics: dict[str, Any]) -> None:
+            progress.console.print(
+                f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
+                f" accuracy {metrics['training_strict_accuracy']:.2%};"
+                f" validation loss {metrics['validation_loss']:.4f},"
+                f" accuracy {metrics['validation_strict_accuracy']:.2%};"
+                f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s",
+                highlight=False,
+                soft_wrap=True,
+            )
+            progress.reset(task)
+
+        yield Watcher(on_batch, on_epoch)

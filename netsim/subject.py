@@ -1,0 +1,80 @@
+"""What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from netsim.errors import SpecificationError
+from netsim.models.presets import load_preset, preset_names, trained_weights_file
+from netsim.runs import RunFolder, is_run, open_run
+from netsim.specification import Network
+from netsim.specification_file import nearest, read_network
+from netsim.weights import Weights, forward_weights, initial_weights, read_weights
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with weights.
+
+    Attributes
+    ----------
+    network : Network
+    weights : dict of ndarray
+        The weights that feed forward.
+    origin : {"run", "trained", "initial"}
+        Whether the weights are the best of a run, come with the preset, or are drawn from the seed.
+    run : RunFolder, optional
+    data_dir : str, optional
+        Where the run found its data.
+    """
+
+    network: Network
+    weights: Weights
+    origin: str
+    run: RunFolder | None = None
+    data_dir: str | None = None
+
+
+def load_network(name: str) -> Network:
+    """The specification of a preset or of a TOML file.
+
+    Raises
+    ------
+    SpecificationError
+        If it is neither, or cannot be built.
+    """
+    if name.endswith(".toml") or Path(name).is_file():
+        return read_network(name)
+    names = preset_names()
+    if name in names:
+        return load_preset(name)
+    raise SpecificationError(name, f"is neither a preset nor a TOML file{nearest(name, names)}")
+
+
+def load_subject(name: str, seed: int = 0) -> Subject:
+    """A run folder, a preset or a TOML file, with weights.
+
+    Parameters
+    ----------
+    name : str
+    seed : int
+        Of the initial weights, where there are no others.
+
+    Raises
+    ------
+    SpecificationError, RunError, DataError
+        If there is no such thing, or its files are damaged.
+    """
+    if is_run(name):
+        run = open_run(name)
+        network = run.network()
+        weights = forward_weights(network, run.weights(network))
+        return Subject(network, weights, "run", run, run.record().get("data_dir"))
+    if Path(name).is_dir():
+        open_run(name)
+    network = load_network(name)
+    trained = None if name.endswith(".toml") else trained_weights_file(name)
+    if trained is not None:
+        return Subject(network, forward_weights(network, read_weights(network, trained)), "trained")
+    return Subject(network, forward_weights(network, initial_weights(network, seed)), "initial")
