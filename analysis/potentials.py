@@ -54,7 +54,8 @@ def potential_figure(
     highest, lowest = 0.0, 0.0
     with theme():
         axes = new_axes(ax, 7.0, 3.2)
-        for ((name, neuron), trace), colour in zip(neurons, colours(len(neurons)), strict=True):
+        for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
+            name, neuron = map(str, key)
             time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()
             spike = _spike(trace, network, spikes)
             _, end, threshold = _window(network, name)
@@ -97,12 +98,13 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
         shared.setdefault(_window(network, name), []).append(name)
     for (start, end, threshold), layers in shared.items():
         axes.plot([start, end], [threshold, threshold], color=INK, linewidth=0.9, linestyle="--", zorder=1)
+        early = start == 0  # then spikes come early too, and the name goes to the end of the line
         axes.annotate(
             ", ".join(layers),
-            (end, threshold),
-            xytext=(-2, 2),
+            (end if early else start, threshold),
+            xytext=(-2 if early else 2, 2),
             textcoords="offset points",
-            horizontalalignment="right",
+            horizontalalignment="right" if early else "left",
             fontsize=7,
             color=FAINT,
             zorder=5,

@@ -93,8 +93,8 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
         raise DataError(f"{path}: needs an array of uint8, not {array.dtype}; scale it to 0..255 and convert it")
     if not 1 <= array.ndim <= MOST_DIMENSIONS:
         raise DataError(f"{path}: needs an array of 1 to {MOST_DIMENSIONS} dimensions, not {array.ndim}")
-    if array.nbytes > LARGEST_CONTENT or max(array.shape) >= 2**32:
-        raise DataError(f"{path}: an IDX file holds at most {LARGEST_CONTENT} bytes, the array has {array.nbytes}")
+    if _span(array.shape) > LARGEST_CONTENT or max(array.shape) >= 2**32:
+        raise DataError(f"{path}: an IDX file holds at most {LARGEST_CONTENT} bytes; the array has shape {array.shape}")
     header = struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
 
     def write(stream: BinaryIO) -> None:
@@ -109,6 +109,11 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     write_atomically(path, write)
 
 
+def _span(shape: tuple[int, ...]) -> int:
+    """Elements of an array, sides of 0 left out: numpy refuses large ones beside them too."""
+    return math.prod(side for side in shape if side)
+
+
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open a file; a named pipe that nobody writes to would otherwise hold us up."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
@@ -118,9 +123,10 @@ def _read_array(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | 
     """Read header and elements from a stream that cannot hold more than `room` bytes."""
     shape = _read_shape(stream, path, dimensions)
     promised = math.prod(shape)
-    if promised > LARGEST_CONTENT:
-        raise DataError(f"{path}: its header promises {promised} bytes; netsim reads at most {LARGEST_CONTENT}")
-    if promised > room:
+    if _span(shape) > LARGEST_CONTENT:
+        sides = "x".join(map(str, shape))
+        raise DataError(f"{path}: its header promises {sides} bytes; netsim reads at most {LARGEST_CONTENT}")
+    if promised + 4 + 4 * len(shape) > room:
         raise DataError(f"{path}: its header promises {promised} bytes, more than the file can hold; get it anew")
     content = bytearray()
     while len(content) < promised:
