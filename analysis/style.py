@@ -76,8 +76,9 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
     kind = path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise DataError(f"{path}: figures are saved as {', '.join(FORMATS)}; choose one of these suffixes")
-    whole = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
-    assert whole is not None
+    part = figure.get_figure() if isinstance(figure, Axes) else figure
+    assert part is not None, "Axes were taken out of their figure"
+    whole = part.figure
     # no date, so that the same figure gives the same file
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with theme():

@@ -185,7 +185,7 @@ def _check_latencies(network: Network, latencies: Latencies) -> int:
     names = layer_names(network)
     if len(latencies) != len(names):
         raise DataError(
-            f"latencies: of {len(latencies)} layers given, {network.name} has {len(names)} with the stimulus"
+            f"latencies: {len(latencies)} arrays given, {network.name} needs {len(names)} with the stimulus"
         )
     count = len(latencies[0])
     for name, array, shape in zip(names, latencies, network.shapes, strict=True):
