@@ -74,7 +74,7 @@ class NetworkModel:
         return self.steps * self.clock.dt
 
     def set_weights(self, weights: Weights) -> None:
-        """Write kernels and biases; a bias counts from the next `begin` on.
+        """Write kernels and biases.
 
         Parameters
         ----------
@@ -94,13 +94,14 @@ class NetworkModel:
                 bias = np.broadcast_to(weights[bias_name(layer)], (self.copies, *shape))
                 self.neurons[layer.name].variables["bias"].set_value(bias.ravel())
 
-    def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray] | None = None) -> None:
+    def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:
         """Begin a presentation at the present time: forget all spikes and load the stimulus.
 
         Parameters
         ----------
-        stimuli : ndarray of float, shape (height, width, channels) or (copies, height, width, channels)
-            Latencies (ms), ``inf`` is silent; they move to the nearest step.
+        stimuli : ndarray of float, shape (height, width, channels) or (copies, height, width, channels), optional
+            Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
+            inputs of your own.
         silenced : dict of ndarray of bool, optional
             By layer name, neurons that cannot fire, of the layer's shape with or without a first axis of
             copies; by default all can.
@@ -114,7 +115,7 @@ class NetworkModel:
             variables["start"].set_value(start)
             shape = (self.copies, *shapes[name])
             if name == "stimulus":
-                latencies = np.broadcast_to(on_grid(stimuli, self.dt), shape)
+                latencies = np.broadcast_to(math.inf if stimuli is None else on_grid(stimuli, self.dt), shape)
                 variables["latency"].set_value(latencies.ravel() * 1e-3)
                 continue
             variables["lastspike"].set_value(math.inf)
@@ -125,7 +126,7 @@ class NetworkModel:
                 variables["reached"].set_value(False)
             else:
                 variables["v"].set_value(0.0)
-                variables["current"].set_value(variables["bias"].get_value())
+                variables["current"].set_value(0.0)
 
     def latencies(self) -> list[np.ndarray]:
         """First-spike latencies of the presentation so far.
@@ -175,7 +176,7 @@ def build_network(
         If the weights do not belong to the network.
     """
     check_dt(specification, dt)
-    clock = Clock(dt * ms, name="netsim_clock*")
+    clock = Clock(dt * ms, name="netsim_clock")
     source = stimulus_neurons(copies * math.prod(specification.shapes[0]), clock, target)
     neurons: dict[str, NeuronGroup] = {"stimulus": source}
     synapses: dict[str, Synapses] = {}

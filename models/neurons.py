@@ -30,17 +30,17 @@ latency : second
 
 INTEGRATING = f"""
 {PRESENTATION}
-dv/dt = (current*int(step < gate) + drive*int(step >= onset)) / tau : 1
+dv/dt = ((bias + current)*int(step < gate) + drive*int(step >= onset)) / tau : 1
+bias : 1
 current : 1
-bias : 1 (constant)
-silenced : boolean (constant)
+silenced : boolean
 latency = lastspike - start : second
 """
 
 POOLING = f"""
 {PRESENTATION}
 reached : boolean
-silenced : boolean (constant)
+silenced : boolean
 latency = lastspike - start : second
 """
 
@@ -74,7 +74,7 @@ def stimulus_neurons(size: int, clock: Clock, target: type[CodeObject] | None = 
 def integrating_neurons(
     name: str, size: int, neurons: Neurons, steps: LayerSteps, clock: Clock, target: type[CodeObject] | None = None
 ) -> NeuronGroup:
-    """Neurons that integrate ``current``, the sum of their bias and of the slopes of all PSPs.
+    """Neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
     Parameters
     ----------
