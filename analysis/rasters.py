@@ -40,7 +40,7 @@ def raster(
         As from `spike_table`.
     network : Network
     presentation : int, optional
-        Which presentation of the table; needed if it holds several.
+        Which presentation of the table; needed if it holds several. One without a row is drawn as silent.
     classes : sequence of str, optional
         What the labels stand for.
     ax : matplotlib Axes, optional
@@ -53,7 +53,8 @@ def raster(
     Raises
     ------
     DataError
-        If the table does not hold the presentation, or holds layers that the network does not have.
+        If the table is no spike table, holds layers that the network does not have, or several presentations
+        and none is chosen.
     """
     spikes, presentation = _choose(frame, network, presentation)
     names = layer_names(network)
@@ -85,7 +86,7 @@ def raster(
         axes.set_xlim(-0.005 * network.duration, 1.005 * network.duration)
         axes.set_xlabel("time in the presentation (ms)")
         axes.spines["left"].set_visible(False)
-        axes.set_title(f"presentation {presentation}", pad=20)
+        axes.set_title(f"presentation {presentation}" + (" (no spikes)" if spikes.empty else ""), pad=20)
         _mark_decision(axes, spikes, network, classes)
     return axes
 
@@ -112,8 +113,6 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
             raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
         presentation = int(present[0])
     spikes = frame[frame["presentation"] == presentation]
-    if spikes.empty:
-        raise DataError(f"presentation {presentation}: has no spikes in the table")
     unknown = set(spikes["layer"].unique()) - set(layer_names(network))
     if unknown:
         raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
@@ -175,7 +174,7 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
             zorder=5,
             label=f"{'decision' if len(winners) == 1 else 'tie'}: {names} at {first:.1f} ms",
         )
-    label = spikes["label"].iloc[0]
+    label = pd.NA if spikes.empty else spikes["label"].iloc[0]
     if not pd.isna(label) and label < network.outputs:
         own = output.loc[output["neuron"] == label, "latency_ms"].to_numpy()
         axes.plot(

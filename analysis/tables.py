@@ -46,7 +46,7 @@ def spike_table(
     Returns
     -------
     pandas.DataFrame
-        One row for each neuron that fired, with the columns
+        One row for each neuron that fired (none for a presentation in which all are silent), with the columns
 
         ============  ===========  ================================================================
         presentation  int64        from `indices`

@@ -103,7 +103,7 @@ def test_augmented_stimuli_are_mirrored_or_moved(latencies: np.ndarray, flips: b
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_every_mirroring_and_move_occurs_equally_often(kind: type) -> None:
-    latencies = np.tile(np.arange(9, dtype=kind).reshape(1, 3, 3, 1), (18_000, 1, 1, 1))
+    latencies: np.ndarray = np.tile(np.arange(9, dtype=kind).reshape(1, 3, 3, 1), (18_000, 1, 1, 1))
     moved = augment(latencies, True, 1, np.random.default_rng(3))
     assert moved.dtype == kind
     _, counts = np.unique(moved.reshape(len(moved), -1), axis=0, return_counts=True)

@@ -111,6 +111,13 @@ def test_the_only_presentation_needs_no_number(network: Network, frame: pd.DataF
         raster(frame, network)
 
 
+def test_a_presentation_without_a_spike_is_drawn_empty(network: Network, frame: pd.DataFrame) -> None:
+    axes = raster(frame, network, 5)
+    assert [len(marks) for marks in drawn(axes)] == [0] * 5
+    assert axes.get_title(loc="left") == "presentation 5 (no spikes)"
+    assert legend(axes) == ["no decision"]
+
+
 def test_given_axes_are_used_and_settings_left_alone(network: Network, frame: pd.DataFrame) -> None:
     before = dict(plt.rcParams)
     figure, (one, other) = plt.subplots(1, 2)
@@ -128,8 +135,6 @@ def test_a_table_from_a_file_is_drawn(network: Network, frame: pd.DataFrame, tmp
 
 
 def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="presentation 5: has no spikes"):
-        raster(frame, network, 5)
     with pytest.raises(DataError, match="lacks the column latency_ms, neuron"):
         raster(frame.drop(columns=["neuron", "latency_ms"]), network, 10)
     other = Network("other", network.encoder, (Dense("output", 4),), duration=64.0)
