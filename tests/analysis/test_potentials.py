@@ -30,9 +30,8 @@ def frame() -> pd.DataFrame:
 
 def thick(axes: Axes) -> dict[str, np.ndarray]:
     """By label, the part of each trace that counts."""
-    return {
-        str(line.get_label()): line.get_xydata() for line in axes.lines if not str(line.get_label()).startswith("_")
-    }
+    labelled = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    return {str(line.get_label()): np.array(line.get_xydata(), dtype=float) for line in labelled}
 
 
 def discs(axes: Axes) -> list[tuple[float, float]]:
