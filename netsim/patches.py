@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 
 def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
@@ -92,13 +92,13 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
     return handed
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _gather(maps, stride, padding, fill, patches):  # type: ignore[no-untyped-def]
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
     width = maps.shape[2] // channels
-    for b in prange(presentations):
+    for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
                 left = column * stride - padding
@@ -120,13 +120,13 @@ def _gather(maps, stride, padding, fill, patches):  # type: ignore[no-untyped-de
                         target[k] = fill
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _scatter(patches, stride, padding, maps):  # type: ignore[no-untyped-def]
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
     width = maps.shape[2] // channels
-    for b in prange(presentations):
+    for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
                 left = column * stride - padding
@@ -143,10 +143,10 @@ def _scatter(patches, stride, padding, maps):  # type: ignore[no-untyped-def]
                         target[offset + k] += source[k]
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _earliest(latencies, size, stride, pooled):  # type: ignore[no-untyped-def]
     presentations, rows, columns, channels = pooled.shape
-    for b in prange(presentations):
+    for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
                 target = pooled[b, row, column]
@@ -158,10 +158,10 @@ def _earliest(latencies, size, stride, pooled):  # type: ignore[no-untyped-def]
                             target[channel] = min(target[channel], source[channel])
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _to_earliest(values, latencies, pooled, size, stride, handed):  # type: ignore[no-untyped-def]
     presentations, rows, columns, channels = pooled.shape
-    for b in prange(presentations):
+    for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
                 for channel in range(channels):

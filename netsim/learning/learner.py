@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.learning.synapses import slope_at, step_pairwise
+from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
+from netsim.parallel import over_presentations
 from netsim.patches import gather_patches, scatter_patches, to_earliest
 from netsim.specification import Convolution, Network, Pooling, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name
@@ -75,29 +76,45 @@ class Learner:
         weights : dict of ndarray
             The weights that fed forward.
         """
-        network = self.network
-        kind = weights[kernel_name(network.weighted_layers[0])].dtype
-        times = [np.ascontiguousarray(latency, dtype=kind) for latency in latencies]
+        kind = weights[kernel_name(self.network.weighted_layers[0])].dtype
+
+        def learn_part(part: slice) -> Lesson:
+            times = [np.ascontiguousarray(latency[part], dtype=kind) for latency in latencies]
+            return self._learn_part(times, labels[part], weights)
+
+        lessons = over_presentations(len(labels), learn_part)
+        # time in units of the encoding window, mean over presentations
+        scale = kind.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
+        return Lesson(
+            {name: sum(lesson.gradients[name] for lesson in lessons) * scale for name in weights},
+            [np.concatenate(parts) for parts in zip(*(lesson.displacements for lesson in lessons), strict=True)],
+            np.concatenate([lesson.loss for lesson in lessons]),
+        )
+
+    def _learn_part(self, times: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> Lesson:
+        """Learn from some presentations of a batch; gradients are sums in ms²."""
+        layers = self.network.layers
         target = self.output_displacement(times[-1], labels)
-        displacement = target.displacement.astype(kind)
+        displacement = target.displacement.astype(times[-1].dtype)
         displacements: list[np.ndarray] = []
         gradients: Weights = {}
-        for index in range(len(network.layers) - 1, -1, -1):
-            layer, source, own = network.layers[index], times[index], times[index + 1]
+        for index in range(len(layers) - 1, -1, -1):
+            layer, source, own = layers[index], times[index], times[index + 1]
             displacement = displacement.reshape(own.shape)
             if isinstance(layer, Pooling):
                 displacements.append(displacement)
                 displacement = to_earliest(displacement, source, own, layer.size, layer.step)
                 continue
-            is_output = index == len(network.layers) - 1
-            displacement = self._of_learning_neurons(layer, own, displacement, is_output)
+            if index < len(layers) - 1:
+                displacement = _of_movable(displacement, own, layer.neurons.onset)
+            if self.network.learning.normalised:
+                displacement = _normalised(displacement, self.network.encoder.t_max)
             displacements.append(displacement)
             step = self._step(layer, source, own, displacement, weights)
             gradients.update(step.gradients)
             if index > 0:
                 displacement = step.onto_source()
-        ordered = {name: gradients[name] for name in weights}
-        return Lesson(ordered, displacements[::-1], target.loss)
+        return Lesson(gradients, displacements[::-1], target.loss)
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements of the output neurons, silent ones counted as firing at the end of their window.
@@ -113,26 +130,6 @@ class Learner:
         if settings.targets == "softmax":
             return softmax_displacement(fired, labels, t_max, settings.sharpness, settings.label_smoothing)
         return relative_displacement(fired, labels, t_max, settings.margin, end)
-
-    def _of_learning_neurons(
-        self, layer: WeightedLayer, own: np.ndarray, displacement: np.ndarray, is_output: bool
-    ) -> np.ndarray:
-        """Keep the displacements of neurons whose latency can move.
-
-        A hidden neuron that stayed silent, or that was over threshold at its onset already, would not fire
-        at another time for a small change of its potential. Output neurons always learn: that is what
-        brings them back into their window.
-        """
-        if not is_output:
-            onset = layer.neurons.onset
-            movable = np.isfinite(own) & (own > onset if onset > 0 else True)
-            displacement = displacement * movable
-        if self.network.learning.normalised:
-            flat = displacement.reshape(len(displacement), -1)
-            length = np.sqrt(np.square(flat).sum(axis=1))
-            scale = self.network.encoder.t_max / np.where(length > 0, length, 1)
-            displacement = (flat * scale[:, None].astype(flat.dtype)).reshape(displacement.shape)
-        return displacement
 
     def _step(
         self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, displacement: np.ndarray, weights: Weights
@@ -152,7 +149,8 @@ class Learner:
 
             def onto_source() -> np.ndarray:
                 down = _from_fields(layer, signal @ kernel.T, source.shape)
-                return down * ((since > 0) if causal else psp.slope(since))
+                down *= (since > 0) if causal else psp.slope(since)
+                return down
 
         else:
             fields = _fields(layer, source, math.inf)
@@ -163,11 +161,9 @@ class Learner:
             def onto_source() -> np.ndarray:
                 return _from_fields(layer, step.displacement, source.shape)
 
-        # time in units of the encoding window, mean over presentations
-        scale = kind(1.0 / (self.network.encoder.t_max**2 * len(source)))
-        gradients = {kernel_name(layer): (gradient * scale).reshape(weights[kernel_name(layer)].shape)}
+        gradients = {kernel_name(layer): gradient.reshape(weights[kernel_name(layer)].shape)}
         if neurons.bias:
-            gradients[bias_name(layer)] = (signal * limit).sum(axis=0) * scale
+            gradients[bias_name(layer)] = (signal * limit).sum(axis=0)
         return _LayerStep(gradients, onto_source)
 
     def _slope_at_threshold(
@@ -187,6 +183,25 @@ class Learner:
         slope = np.maximum(slope, _SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+
+
+def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:
+    """Keep the displacements of hidden neurons whose latency can move.
+
+    One that stayed silent, or that was over threshold at its onset already, would not fire at another time
+    for a small change of its potential. Output neurons always learn: that is what brings them back into
+    their window.
+    """
+    kept = np.empty_like(displacement)
+    keep_movable(displacement.reshape(-1), own.reshape(-1), onset if onset > 0 else -1.0, kept.reshape(-1))
+    return kept
+
+
+def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:
+    """Scale the displacements of each presentation to the length `t_max` (ms)."""
+    flat = displacement.reshape(len(displacement), -1)
+    length = np.sqrt(np.square(flat).sum(axis=1, keepdims=True))
+    return (flat * (t_max / np.where(length > 0, length, 1)).astype(flat.dtype)).reshape(displacement.shape)
 
 
 def _fields(layer: WeightedLayer, source: np.ndarray, fill: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from netsim.specification import Learning
 from netsim.weights import Weights
@@ -93,13 +93,13 @@ class Optimizer:
                 flat -= weight.dtype.type(rate) * first + weight.dtype.type(decay) * flat
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _adam(weight, gradient, first, second, rate, correction, momentum, decay):  # type: ignore[no-untyped-def]
     kind = weight.dtype.type
     keep = kind(_ADAM_SECOND)
     epsilon = kind(_ADAM_EPSILON)
     one = kind(1)
-    for k in prange(len(weight)):
+    for k in range(len(weight)):
         slope = gradient[k]
         first[k] = momentum * first[k] + (one - momentum) * slope
         second[k] = keep * second[k] + (one - keep) * slope * slope

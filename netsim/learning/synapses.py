@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from netsim.specification import PSP
 
@@ -91,11 +91,18 @@ _ROWS = 64
 _INPUTS = 16
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def keep_movable(displacement, own, onset, kept):  # type: ignore[no-untyped-def]
+    """Copy displacements of neurons that fired after `onset` (ms), zero elsewhere; flat arrays of one length."""
+    for k in range(len(own)):
+        kept[k] = displacement[k] if onset < own[k] < np.inf else 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _pairwise(source, limit, signal, kernel, delays, changes, causal, gradient, displacement):  # type: ignore[no-untyped-def]
     rows, inputs = source.shape
     neurons = limit.shape[1]
-    for block in prange((inputs + _INPUTS - 1) // _INPUTS):
+    for block in range((inputs + _INPUTS - 1) // _INPUTS):
         for start in range(0, rows, _ROWS):
             for i in range(block * _INPUTS, min((block + 1) * _INPUTS, inputs)):
                 slopes = gradient[i]
@@ -122,10 +129,10 @@ def _pairwise(source, limit, signal, kernel, delays, changes, causal, gradient, 
                     displacement[row, i] = total
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _slope_at(source, times, kernel, delays, changes, current):  # type: ignore[no-untyped-def]
     rows, inputs = source.shape
-    for row in prange(rows):
+    for row in range(rows):
         for i in range(inputs):
             if source[row, i] == np.inf:
                 continue

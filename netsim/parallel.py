@@ -1,0 +1,67 @@
+"""Work on presentations in parallel: a thread a part, with compiled code and matrix products that let go of Python.
+
+Batches are cut into the same parts whatever the number of threads, and each part is computed by one thread
+from beginning to end, so results are the same to the bit on any machine size, and threads never wait for
+each other within a part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+# Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
+_LARGEST_PART = 50
+
+Part = TypeVar("Part")
+
+
+def over_presentations(count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART) -> list[Part]:
+    """Call `work` with slices that together cover all presentations, on several threads.
+
+    Parameters
+    ----------
+    count : int
+        Number of presentations.
+    work : callable
+        Gets a slice of presentations.
+    largest : int
+        Presentations in a part, at most.
+
+    Returns
+    -------
+    list
+        What `work` returned, in the order of the presentations.
+    """
+    parts = -(-count // largest)
+    bounds = [count * part // parts for part in range(parts + 1)] if parts else [0, 0]
+    slices = [slice(first, last) for first, last in pairwise(bounds)]
+    # one product a thread: the library's own threads would only get in the way of ours
+    with _controller().limit(limits=1, user_api="blas"):
+        if len(slices) == 1 or threads() == 1:
+            return [work(part) for part in slices]
+        return list(_pool(threads()).map(work, slices))
+
+
+def threads() -> int:
+    """Number of threads: the environment variable ``NETSIM_THREADS``, or the cores this process may use."""
+    given = os.environ.get("NETSIM_THREADS", "")
+    if given.isdecimal():
+        return max(1, int(given))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="netsim")

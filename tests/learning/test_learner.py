@@ -1,0 +1,157 @@
+"""The learner against finite differences of the exact engine, and its invariants."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from netsim.engines import Batch
+from netsim.engines.event import EventEngine
+from netsim.learning import Learner
+from netsim.specification import PSP, Network, Pooling
+from netsim.weights import Weights, initial_weights
+
+LABELS = np.array([0, 1, 2, 3, 0])
+PSPS = {
+    "ramp": PSP(),
+    "plateau": PSP("plateau", rise=7.0),
+    "triangle": PSP("triangle", rise=9.0, fall=25.0),
+    "breakpoints": PSP("breakpoints", breakpoints=((0.5, 0.6), (3.0, 0.7), (12.0, -1.0))),
+}
+
+
+def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    loss = Learner(network).output_displacement(latencies[-1], LABELS).loss.mean()
+    onsets = [0.0, *(0.0 if isinstance(layer, Pooling) else layer.neurons.onset for layer in network.layers)]
+    return float(loss), [np.isfinite(t) & (t > onset) for t, onset in zip(latencies, onsets, strict=True)]
+
+
+def _check_against_finite_differences(network: Network, stimuli: np.ndarray, samples: int) -> int:
+    """Compare sampled derivatives; returns how many were compared."""
+    weights = initial_weights(network, seed=3)
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    lesson = Learner(network).learn(latencies, LABELS, weights)
+    generator = np.random.default_rng(0)
+    step, compared = 1e-6, 0
+    for name, array in weights.items():
+        for position in generator.permutation(array.size)[:samples]:
+            where = np.unravel_index(position, array.shape)
+            shifted = []
+            for sign in (1, -1):
+                changed = {key: value.copy() for key, value in weights.items()}
+                changed[name][where] += sign * step
+                shifted.append(_loss_and_fired(network, stimuli, changed))
+            if any((a != b).any() for a, b in zip(shifted[0][1], shifted[1][1], strict=True)):
+                continue  # a spike appears or vanishes: no derivative here
+            numeric = (shifted[0][0] - shifted[1][0]) / (2 * step)
+            analytic = network.learning.sharpness * lesson.gradients[name][where]
+            assert analytic == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
+            compared += abs(numeric) > 1e-6
+    return compared
+
+
+@pytest.mark.parametrize("shape", PSPS)
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+@pytest.mark.parametrize("convolutional", [False, True], ids=["dense", "convolutional"])
+def test_exact_derivative_agrees_with_finite_differences(
+    small_network: Callable[..., Network], stimuli: np.ndarray, regime: str, shape: str, convolutional: bool
+) -> None:
+    network = small_network(regime, PSPS[shape], convolutional, derivative="exact", sharpness=2.0)
+    assert _check_against_finite_differences(network, stimuli, samples=25) > 10
+
+
+def test_linear_derivative_is_exact_in_the_phased_regime(
+    small_network: Callable[..., Network], stimuli: np.ndarray
+) -> None:
+    linear = small_network("phased", derivative="linear")
+    exact = small_network("phased", derivative="exact")
+    weights = initial_weights(linear, seed=1)
+    latencies = EventEngine(linear).present(Batch(stimuli, weights))
+    a = Learner(linear).learn(latencies, LABELS, weights)
+    b = Learner(exact).learn(latencies, LABELS, weights)
+    for name in weights:
+        np.testing.assert_array_equal(a.gradients[name], b.gradients[name])
+
+
+@pytest.mark.parametrize("propagation", ["slope", "causal"])
+@pytest.mark.parametrize("shape", PSPS)
+def test_phased_products_equal_the_pairwise_step(
+    small_network: Callable[..., Network], stimuli: np.ndarray, shape: str, propagation: str
+) -> None:
+    """A gate just after the onset takes the pairwise way; where the drive is strong nothing else changes."""
+    network = small_network("phased", PSPS[shape], propagation=propagation)
+    weights = initial_weights(network, seed=1)
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    layers = []
+    for layer in network.layers:
+        if hasattr(layer, "neurons"):
+            neurons = dataclasses.replace(layer.neurons)
+            object.__setattr__(neurons, "gate", layer.neurons.onset + 1e-9)
+            layer = dataclasses.replace(layer, neurons=layer.neurons)
+            object.__setattr__(layer, "neurons", neurons)
+        layers.append(layer)
+    pairwise = dataclasses.replace(network)
+    object.__setattr__(pairwise, "layers", tuple(layers))
+    products = Learner(network).learn(latencies, LABELS, weights)
+    pairs = Learner(pairwise).learn(latencies, LABELS, weights)
+    for name in weights:
+        np.testing.assert_allclose(pairs.gradients[name], products.gradients[name], rtol=1e-6, atol=1e-9)
+    for ours, theirs in zip(pairs.displacements, products.displacements, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_displacements_have_the_shapes_of_the_layers(
+    small_network: Callable[..., Network], stimuli: np.ndarray
+) -> None:
+    network = small_network()
+    weights = initial_weights(network, seed=3)
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    lesson = Learner(network).learn(latencies, LABELS, weights)
+    assert [d.shape for d in lesson.displacements] == [t.shape for t in latencies[1:]]
+    for displacement, times in zip(lesson.displacements[:-1], latencies[1:-1], strict=True):
+        assert (displacement[np.isinf(times)] == 0).all()
+
+
+def test_normalised_displacements_have_unit_length(small_network: Callable[..., Network], stimuli: np.ndarray) -> None:
+    network = small_network(normalised=True)
+    weights = initial_weights(network, seed=3)
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    lesson = Learner(network).learn(latencies, LABELS, weights)
+    for index in (0, 2, 3):  # layers with weights
+        length = np.sqrt(np.square(lesson.displacements[index].reshape(5, -1)).sum(axis=1))
+        assert np.isclose(length, network.encoder.t_max).any()
+        assert (np.isclose(length, network.encoder.t_max) | (length == 0)).all()
+
+
+def test_results_do_not_depend_on_the_number_of_threads(
+    small_network: Callable[..., Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = small_network()
+    weights = initial_weights(network, seed=3)
+    stimuli = np.random.default_rng(2).uniform(0, 10, (130, 8, 8, 2))
+    labels = np.arange(130) % 4
+    lessons = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("NETSIM_THREADS", threads)
+        latencies = EventEngine(network).present(Batch(stimuli, weights))
+        lessons.append(Learner(network).learn(latencies, labels, weights))
+    for name in weights:
+        for lesson in lessons[1:]:
+            np.testing.assert_array_equal(lesson.gradients[name], lessons[0].gradients[name])
+
+
+def test_a_step_moves_the_outputs_towards_their_targets(
+    small_network: Callable[..., Network], stimuli: np.ndarray
+) -> None:
+    network = small_network("free", derivative="exact", sharpness=2.0)
+    weights = initial_weights(network, seed=3)
+    before, _ = _loss_and_fired(network, stimuli, weights)
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    lesson = Learner(network).learn(latencies, LABELS, weights)
+    moved = {name: weights[name] - 1e-3 * lesson.gradients[name] for name in weights}
+    after, _ = _loss_and_fired(network, stimuli, moved)
+    assert after < before
