@@ -18,7 +18,7 @@ LABELS = np.array([0, 1, 2, 3, 0])
 PSPS = {
     "ramp": PSP(),
     "plateau": PSP("plateau", rise=7.0),
-    "triangle": PSP("triangle", rise=9.0, fall=25.0),
+    "triangle": PSP("triangle", rise=9.0, fall=80.0),
     "breakpoints": PSP("breakpoints", breakpoints=((0.5, 0.6), (3.0, 0.7), (12.0, -1.0))),
 }
 
