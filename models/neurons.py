@@ -18,6 +18,9 @@ from netsim.specification import Neurons
 # Spikes are checked before the potential advances, so that a spike of step n is the first with v(n) >= threshold
 SCHEDULE = ["start", "thresholds", "synapses", "resets", "groups", "end"]
 
+# A step that no presentation reaches
+NEVER = 2**31 - 1
+
 PRESENTATION = """
 start : second (shared)
 step = timestep(t - start, dt) : integer (shared)
@@ -90,6 +93,8 @@ def integrating_neurons(
     target : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
+    # In `LayerSteps` a current without a gate ends with the window; here the potential is seen after it, too
+    gate = steps.gate if neurons.gate_time < math.inf else NEVER
     group = NeuronGroup(
         size,
         INTEGRATING,
@@ -103,7 +108,7 @@ def integrating_neurons(
             "tau": neurons.tau * ms,
             "drive": neurons.drive,
             "onset": steps.onset,
-            "gate": steps.gate,
+            "gate": gate,
             "end": steps.end,
         },
         codeobj_class=target,

@@ -79,6 +79,8 @@ class Brian2Engine:
         check_record(network, record)
         if copies is None:
             copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // synapse_count(network)))
+        if copies < 1:
+            raise SpecificationError("copies", f"must be at least 1, not {copies}")
         self.network = network
         self.dt = dt
         self.record = tuple(record)
