@@ -87,9 +87,7 @@ def fan_out(layer: Layer, source: Shape) -> np.ndarray:
     counts = []
     for side, positions in zip(source[:2], shape[:2], strict=True):
         stride, padding, kernel = (
-            (layer.step, 0, layer.size)
-            if isinstance(layer, Pooling)
-            else (layer.stride, layer.padding, layer.kernel)
+            (layer.step, 0, layer.size) if isinstance(layer, Pooling) else (layer.stride, layer.padding, layer.kernel)
         )
         count = np.zeros(side, dtype=np.int64)
         for position in range(positions):

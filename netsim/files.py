@@ -35,7 +35,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); free some space or choose another folder") from error
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
+        ) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

@@ -120,7 +120,9 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
         if not where or error.field.startswith(where):
             raise
         message = str(error).removeprefix(f"{error.field}: ")
-        inner = error.field.split(".", 1)[1] if error.field.split(".", 1)[0] == where.rsplit(".", 1)[-1] else error.field
+        inner = (
+            error.field.split(".", 1)[1] if error.field.split(".", 1)[0] == where.rsplit(".", 1)[-1] else error.field
+        )
         raise SpecificationError(f"{prefix}{inner}", message) from error
 
 

@@ -151,7 +151,9 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
             raise SpecificationError(f"layer {layer_name!r}", "is a pooling layer, whose neurons have no potential")
         size = int(np.prod(network.shapes[network.layers.index(layer) + 1]))
         if not 0 <= neuron < size:
-            raise SpecificationError(f"neuron {layer_name}:{neuron}", f"does not exist; {layer_name} has 0 to {size - 1}")
+            raise SpecificationError(
+                f"neuron {layer_name}:{neuron}", f"does not exist; {layer_name} has 0 to {size - 1}"
+            )
 
 
 def check_batch(network: Network, batch: Batch) -> None:
