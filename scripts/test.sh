@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Checks format, types and behaviour, in an environment of its own. Arguments go to pytest.
+set -euo pipefail
+EXTRAS=test source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+ruff format --check .
+ruff check .
+# mypy reads an installed copy, for models/ and analysis/ are netsim.models and netsim.analysis only there
+rm -rf build
+python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typed .
+(cd build/typed && mypy --config-file ../../setup.cfg -p netsim)
+pytest "$@"

@@ -1,0 +1,47 @@
+"""What several test folders share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from netsim.specification import Encoder
+from netsim.stimuli import Stimuli
+
+matplotlib.use("agg")
+
+_DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA") else None
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test works in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def idx_data() -> Path:
+    """The folder that NETSIM_DATA names, with MNIST and Fashion-MNIST."""
+    if _DATA is None or not (_DATA / "mnist").is_dir():
+        pytest.skip("needs NETSIM_DATA, the folder that holds mnist/ and fashion-mnist/ as IDX files")
+    return _DATA
+
+
+@pytest.fixture
+def random_stimuli() -> Callable[..., Stimuli]:
+    """A function that makes labelled random images for an encoder; each label has a pattern of its own."""
+
+    def make(encoder: Encoder, count: int, classes: int, seed: int = 0) -> Stimuli:
+        generator = np.random.default_rng(seed)
+        patterns = np.random.default_rng(99).integers(0, 256, (classes, *encoder.shape))
+        labels = generator.integers(0, classes, count)
+        noise = generator.integers(-40, 41, (count, *encoder.shape))
+        images = np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8)
+        return Stimuli(images, labels, 255, encoder)
+
+    return make

@@ -1,0 +1,161 @@
+"""Specifications: shapes, defaults, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.connectivity import connections, fan_out, synapse_counts
+from netsim.errors import SpecificationError
+from netsim.models.presets import load_preset, preset_names
+from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.summary import architecture, summarise
+
+OUTPUT = Dense("output", 10)
+
+
+def test_presets_are_those_promised() -> None:
+    expected = {"digits", "mlp-mnist", "rcsnn-mnist", "bcsnn-mnist", "rcsnn-fashion", "bcsnn-fashion"}
+    expected |= {"rcsnn-mnist-free", "rcsnn-fashion-free"}
+    assert expected <= set(preset_names())
+    for name in preset_names():
+        network = load_preset(name)
+        assert network.name == name
+        assert network.outputs == 10
+        binary = name.startswith("b")
+        assert network.weighting.kind == ("binary" if binary else "real")
+        regimes = {layer.neurons.regime for layer in network.weighted_layers}
+        assert regimes == ({"free"} if name.endswith("-free") else {"phased"})
+
+
+def test_shapes_of_the_convolutional_preset() -> None:
+    network = load_preset("rcsnn-fashion")
+    assert network.shapes == ((28, 28, 1), (28, 28, 32), (14, 14, 32), (10, 10, 64), (5, 5, 64), (1000,), (10,))
+    assert architecture(network) == "28x28-32C5-P2-64C5-P2-1000-10"
+    assert summarise(network)["synapses"] == sum(synapse_counts(network).values())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    side=st.integers(3, 9),
+    channels=st.integers(1, 3),
+    maps=st.integers(1, 3),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 3),
+)
+def test_connections_are_those_of_the_definition(
+    side: int, channels: int, maps: int, kernel: int, stride: int, padding: int
+) -> None:
+    if padding >= kernel or kernel > side + 2 * padding:
+        return
+    layer = Convolution("conv", maps, kernel, stride, padding)
+    source = (side, side + 1, channels)
+    found = connections(layer, source)
+    height, width, _ = layer.output_shape(source)
+    expected = set()
+    for y in range(height):
+        for x in range(width):
+            for dy in range(kernel):
+                for dx in range(kernel):
+                    row, column = y * stride + dy - padding, x * stride + dx - padding
+                    if 0 <= row < source[0] and 0 <= column < source[1]:
+                        for channel in range(channels):
+                            for m in range(maps):
+                                pre = (row * source[1] + column) * channels + channel
+                                post = (y * width + x) * maps + m
+                                weight = ((dy * kernel + dx) * channels + channel) * maps + m
+                                expected.add((pre, post, weight))
+    assert set(zip(*(part.tolist() for part in found), strict=True)) == expected
+    assert len(found.pre) == len(expected)
+    assert (np.diff(found.pre) >= 0).all()
+    np.testing.assert_array_equal(np.bincount(found.pre, minlength=math.prod(source)), fan_out(layer, source).ravel())
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(0, 20), st.floats(-2, 2)), min_size=1, max_size=4, unique_by=lambda pair: pair[0]))
+def test_a_potential_is_the_integral_of_its_slope(breakpoints: list[tuple[float, float]]) -> None:
+    psp = PSP("breakpoints", breakpoints=tuple(sorted(breakpoints)))
+    times = np.linspace(-5, 40, 9001)
+    integral = np.concatenate([[0.0], np.cumsum(psp.slope((times[1:] + times[:-1]) / 2) * np.diff(times))])
+    np.testing.assert_allclose(psp.potential(times), integral, atol=0.05)
+
+
+def test_named_psps() -> None:
+    since = np.array([-1.0, 0.0, 2.0, 4.0, 6.0, 10.0, 20.0])
+    np.testing.assert_allclose(PSP().potential(since), [0, 0, 2, 4, 6, 10, 20])
+    np.testing.assert_allclose(PSP("plateau", rise=4.0).potential(since), [0, 0, 2, 4, 4, 4, 4])
+    np.testing.assert_allclose(PSP("triangle", rise=4.0, fall=8.0).potential(since), [0, 0, 2, 4, 3, 1, 0], atol=1e-12)
+    assert PSP().potential(np.array([-math.inf])).tolist() == [0.0]
+
+
+def test_the_gate_follows_from_the_regime() -> None:
+    assert Neurons("phased", onset=5.0, drive=1.0).gate_time == 5.0
+    assert Neurons("free").gate_time == math.inf
+    assert Neurons("staggered", onset=5.0, drive=2.0, tau=4.0).assumed_slope == 0.5
+
+
+def _network(*layers: object, **changes: object) -> Network:
+    settings = {"name": "n", "encoder": Encoder((8, 8, 1), 10.0), "layers": (*layers, OUTPUT), "duration": 50.0}
+    return Network(**(settings | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Encoder((8, 8), 1.0), "encoder.shape"),
+        (lambda: Encoder((8, 8, 0), 1.0), "encoder.shape"),
+        (lambda: Encoder((8, 8, 1), -1.0), "encoder.t_max"),
+        (lambda: Encoder((8, 8, 1), math.nan), "encoder.t_max"),
+        (lambda: PSP("square"), "psp.shape"),  # type: ignore[arg-type]
+        (lambda: PSP("plateau"), "psp.rise"),
+        (lambda: PSP("ramp", rise=1.0), "psp.rise"),
+        (lambda: PSP("breakpoints"), "psp.breakpoints"),
+        (lambda: PSP("breakpoints", breakpoints=((2.0, 1.0), (1.0, 1.0))), "psp.breakpoints"),
+        (lambda: PSP("breakpoints", breakpoints=((0.0, math.nan),)), "psp.breakpoints"),
+        (lambda: Neurons("fast"), "neurons.regime"),  # type: ignore[arg-type]
+        (lambda: Neurons(threshold=0.0), "neurons.threshold"),
+        (lambda: Neurons(tau=math.inf), "neurons.tau"),
+        (lambda: Neurons(onset=1.0), "neurons.onset"),
+        (lambda: Neurons("phased"), "neurons.drive"),
+        (lambda: Neurons("phased", drive=1.0, gate=3.0), "neurons.gate"),
+        (lambda: Neurons("staggered", drive=1.0, onset=-1.0), "neurons.onset"),
+        (lambda: Neurons("staggered", drive=1.0, onset=5.0, end=5.0), "neurons.end"),
+        (lambda: Convolution("conv", 2, 9).output_shape((8, 8, 1)), "layers.conv.kernel"),
+        (lambda: Convolution("conv", 2, 3, padding=3), "layers.conv.padding"),
+        (lambda: Convolution("c d", 2, 3), "layers.name"),
+        (lambda: Convolution("conv", 0, 3), "layers.conv.maps"),
+        (lambda: Convolution("conv", 2, 3, dropout=1.0), "layers.conv.dropout"),
+        (lambda: Pooling("pool", 9).output_shape((8, 8, 1)), "layers.pool.size"),
+        (lambda: _network(Dense("d", 3), Convolution("conv", 2, 3)), "layers.conv"),
+        (lambda: _network(Dense("output", 3)), "layers.name"),
+        (lambda: _network(duration=5.0), "duration"),
+        (lambda: _network(layers=()), "layers"),
+        (lambda: _network(layers=(Pooling("pool", 2),)), "layers"),
+        (lambda: _network(Convolution("conv", 2, 3, dropout=0.5), Pooling("pool", 2)), "layers.conv.dropout"),
+        (lambda: _network(Dense("d", 3, Neurons("staggered", drive=1.0, onset=60.0))), "layers.d.neurons.onset"),
+        (lambda: _network(Dense("d", 3, Neurons(end=60.0))), "layers.d.neurons.end"),
+    ],
+)
+def test_impossible_specifications_name_the_field(make: object, field: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        make()  # type: ignore[operator]
+    assert caught.value.field == field
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_layer_lists_the_known() -> None:
+    with pytest.raises(SpecificationError, match="it has hidden, output"):
+        load_preset("digits").layer("hiden")
+
+
+def test_specifications_are_values() -> None:
+    network = load_preset("digits")
+    assert network == load_preset("digits")
+    assert dataclasses.replace(network, duration=200.0) != network
+    assert "Dense(name='hidden'" in repr(network)
