@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
-from brian2.codegen.codeobject import CodeObject
 
 from netsim.connectivity import Connections, connections
 from netsim.grid import check_dt, layer_steps, on_grid, step_at_or_after
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import connect, pooling_synapses, shared_kernel, weighted_synapses
+from netsim.models.targets import Target, code_object_class
 from netsim.specification import Convolution, Pooling
 from netsim.specification import Network as Specification
 from netsim.weights import Weights, bias_name, check_weights, kernel_name, layer_shapes
@@ -151,7 +151,7 @@ def build_network(
     specification: Specification,
     weights: Weights | None = None,
     dt: float = 1.0,
-    target: type[CodeObject] | None = None,
+    target: Target | None = None,
     copies: int = 1,
 ) -> NetworkModel:
     """Build the Brian2 network of a specification.
@@ -163,21 +163,22 @@ def build_network(
         By default all weights are 0 until `NetworkModel.set_weights`.
     dt : float
         Time step (ms).
-    target : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
+    target : {"cython", "numpy"}, optional
+        What Brian2 generates code for; by default its preferences decide.
     copies : int
         Number of presentations side by side.
 
     Raises
     ------
     SpecificationError
-        If `dt` does not fit the network.
+        If `dt` does not fit the network, or the target does not work here.
     DataError
         If the weights do not belong to the network.
     """
     check_dt(specification, dt)
+    code = code_object_class(target)
     clock = Clock(dt * ms, name="netsim_clock")
-    source = stimulus_neurons(copies * math.prod(specification.shapes[0]), clock, target)
+    source = stimulus_neurons(copies * math.prod(specification.shapes[0]), clock, code)
     neurons: dict[str, NeuronGroup] = {"stimulus": source}
     synapses: dict[str, Synapses] = {}
     kernels: dict[str, NeuronGroup] = {}
@@ -188,17 +189,17 @@ def build_network(
         size = copies * math.prod(shape)
         if isinstance(layer, Pooling):
             depth += 1
-            group = pooling_neurons(layer.name, size, depth, clock, target)
-            onto = pooling_synapses(layer.name, source, group, target)
+            group = pooling_neurons(layer.name, size, depth, clock, code)
+            onto = pooling_synapses(layer.name, source, group, code)
         else:
             depth = 0
             steps = layer_steps(specification, layer, dt)
-            group = integrating_neurons(layer.name, size, layer.neurons, steps, clock, target)
+            group = integrating_neurons(layer.name, size, layer.neurons, steps, clock, code)
             kernel = None
             if isinstance(layer, Convolution) or copies > 1:
-                kernel = shared_kernel(layer.name, math.prod(layer.kernel_shape(source_shape)), group, target)
+                kernel = shared_kernel(layer.name, math.prod(layer.kernel_shape(source_shape)), group, code)
                 kernels[layer.name] = kernel
-            onto = weighted_synapses(layer.name, source, group, layer.psp, steps.delays, kernel, target)
+            onto = weighted_synapses(layer.name, source, group, layer.psp, steps.delays, kernel, code)
         connect(onto, _side_by_side(connections(layer, source_shape), source_shape, shape, copies))
         neurons[layer.name] = source = group
         synapses[layer.name] = onto

@@ -48,7 +48,7 @@ latency = lastspike - start : second
 """
 
 
-def stimulus_neurons(size: int, clock: Clock, target: type[CodeObject] | None = None) -> NeuronGroup:
+def stimulus_neurons(size: int, clock: Clock, code: type[CodeObject] | None = None) -> NeuronGroup:
     """Neurons that fire at the step nearest to their ``latency``, which is theirs to be set.
 
     Parameters
@@ -56,7 +56,7 @@ def stimulus_neurons(size: int, clock: Clock, target: type[CodeObject] | None = 
     size : int
         Number of neurons.
     clock : brian2.Clock
-    target : type of brian2.CodeObject, optional
+    code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
     group = NeuronGroup(
@@ -67,7 +67,7 @@ def stimulus_neurons(size: int, clock: Clock, target: type[CodeObject] | None = 
         clock=clock,
         name="neurons_stimulus",
         namespace={},
-        codeobj_class=target,
+        codeobj_class=code,
     )
     group.resetter["spike"].active = False  # an empty reset, so that Brian2 does not ask for one
     group.latency = math.inf * second
@@ -75,7 +75,7 @@ def stimulus_neurons(size: int, clock: Clock, target: type[CodeObject] | None = 
 
 
 def integrating_neurons(
-    name: str, size: int, neurons: Neurons, steps: LayerSteps, clock: Clock, target: type[CodeObject] | None = None
+    name: str, size: int, neurons: Neurons, steps: LayerSteps, clock: Clock, code: type[CodeObject] | None = None
 ) -> NeuronGroup:
     """Neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
@@ -90,7 +90,7 @@ def integrating_neurons(
     steps : LayerSteps
         Onset, gate and end, counted in steps of the clock.
     clock : brian2.Clock
-    target : type of brian2.CodeObject, optional
+    code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
     # In `LayerSteps` a current without a gate ends with the window; here the potential is seen after it, too
@@ -111,14 +111,14 @@ def integrating_neurons(
             "gate": gate,
             "end": steps.end,
         },
-        codeobj_class=target,
+        codeobj_class=code,
     )
     group.lastspike = math.inf * second
     return group
 
 
 def pooling_neurons(
-    name: str, size: int, depth: int, clock: Clock, target: type[CodeObject] | None = None
+    name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None = None
 ) -> NeuronGroup:
     """Neurons that fire in the very step in which the earliest spike of their field has ``reached`` them.
 
@@ -131,7 +131,7 @@ def pooling_neurons(
     depth : int
         Number of pooling layers in a row up to this one: they are run one after another within a step.
     clock : brian2.Clock
-    target : type of brian2.CodeObject, optional
+    code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
     group = NeuronGroup(
@@ -143,7 +143,7 @@ def pooling_neurons(
         clock=clock,
         name=f"neurons_{name}",
         namespace={},
-        codeobj_class=target,
+        codeobj_class=code,
     )
     group.state_updater.active = False  # there is nothing to integrate
     group.lastspike = math.inf * second

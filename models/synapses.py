@@ -21,7 +21,7 @@ def weighted_synapses(
     psp: PSP,
     delays: tuple[int, ...],
     kernel: NeuronGroup | None,
-    target: type[CodeObject] | None = None,
+    code: type[CodeObject] | None = None,
 ) -> Synapses:
     """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
 
@@ -36,7 +36,7 @@ def weighted_synapses(
         Delays of the breakpoints, in steps.
     kernel : brian2.NeuronGroup, optional
         Weights that the synapses share (see `shared_kernel`); without it each synapse has its own.
-    target : type of brian2.CodeObject, optional
+    code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
     pathways: dict[str, str] = {}
@@ -58,20 +58,20 @@ def weighted_synapses(
         clock=source.clock,
         name=f"synapses_{name}",
         namespace=constants,
-        codeobj_class=target,
+        codeobj_class=code,
     )
     if kernel is not None:
         synapses.w = linked_var(kernel, "w", index="kernel_index")
     return synapses
 
 
-def shared_kernel(name: str, size: int, source: NeuronGroup, target: type[CodeObject] | None = None) -> NeuronGroup:
+def shared_kernel(name: str, size: int, source: NeuronGroup, code: type[CodeObject] | None = None) -> NeuronGroup:
     """The weights ``w`` of a convolution, which all its positions share."""
-    return NeuronGroup(size, "w : 1", clock=source.clock, name=f"kernel_{name}", namespace={}, codeobj_class=target)
+    return NeuronGroup(size, "w : 1", clock=source.clock, name=f"kernel_{name}", namespace={}, codeobj_class=code)
 
 
 def pooling_synapses(
-    name: str, source: NeuronGroup, neurons: NeuronGroup, target: type[CodeObject] | None = None
+    name: str, source: NeuronGroup, neurons: NeuronGroup, code: type[CodeObject] | None = None
 ) -> Synapses:
     """Synapses that tell a pooling neuron, within the step, that a spike of its field has reached it.
 
@@ -81,7 +81,7 @@ def pooling_synapses(
         Name of the pooling layer.
     source, neurons : brian2.NeuronGroup
         The layer below and the pooling neurons.
-    target : type of brian2.CodeObject, optional
+    code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
     synapses = Synapses(
@@ -92,7 +92,7 @@ def pooling_synapses(
         clock=source.clock,
         name=f"synapses_{name}",
         namespace={},
-        codeobj_class=target,
+        codeobj_class=code,
     )
     synapses.pre.when = "thresholds"
     synapses.pre.order = neurons.order - 1
@@ -101,9 +101,9 @@ def pooling_synapses(
 
 def connect(synapses: Synapses, connections: Connections) -> None:
     """Create synapses from index arrays; they keep the order of the arrays."""
-    target = synapses.codeobj_class
+    code = synapses.codeobj_class
     synapses.codeobj_class = NumpyCodeObject  # not worth compiling
     synapses.connect(i=connections.pre, j=connections.post)
-    synapses.codeobj_class = target
+    synapses.codeobj_class = code
     if "kernel_index" in synapses.variables:
         synapses.variables["kernel_index"].set_value(connections.weight)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Generator, Iterator, Sequence
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from brian2 import NetworkOperation
-from brian2.codegen.codeobject import CodeObject
-from brian2.codegen.targets import codegen_targets
 
 from netsim.connectivity import synapse_count
 from netsim.engines import (
@@ -26,6 +24,7 @@ from netsim.engines import (
 from netsim.errors import DataError, SpecificationError
 from netsim.grid import check_dt, step_at_or_after
 from netsim.models.network import NetworkModel, build_network
+from netsim.models.targets import Target, code_object_class
 from netsim.specification import Network
 
 Result = TypeVar("Result")
@@ -72,7 +71,7 @@ class Brian2Engine:
         network: Network,
         dt: float,
         record: Sequence[Recorded] = (),
-        target: Literal["cython", "numpy"] | None = None,
+        target: Target | None = None,
         copies: int | None = None,
     ) -> None:
         check_dt(network, dt)
@@ -81,12 +80,14 @@ class Brian2Engine:
             copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // synapse_count(network)))
         if copies < 1:
             raise SpecificationError("copies", f"must be at least 1, not {copies}")
+        with _quiet_brian2():
+            code_object_class(target)
         self.network = network
         self.dt = dt
         self.record = tuple(record)
         self.potentials: list[Potential] = []
         self.copies = copies
-        self._target = _code_object_class(target)
+        self._target = target
         self._model: NetworkModel | None = None
 
     def __repr__(self) -> str:
@@ -262,19 +263,6 @@ def _silenced_by_presentation(network: Network, batch: Batch) -> dict[str, np.nd
         except ValueError as error:
             raise DataError(f"silenced: {name} has shape {mute.shape}, the layer has {shape}") from error
     return silenced
-
-
-def _code_object_class(target: str | None) -> type[CodeObject] | None:
-    """Brian2's class of code objects for a target."""
-    if target is None:
-        return None
-    classes = {known.class_name: known for known in codegen_targets if known.class_name}
-    if target not in classes:
-        raise SpecificationError("target", f"must be one of {', '.join(sorted(classes))}, not {target!r}")
-    with _quiet_brian2():
-        if not classes[target].is_available():
-            raise SpecificationError("target", f"{target} does not work here (is there a C++ compiler?); use numpy")
-    return classes[target]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Generator, Iterator
+import subprocess
+import sys
+from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from netsim.connectivity import connections
 from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2_engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
 from netsim.weights import Weights, initial_weights
 
 PSPS = {
@@ -28,7 +30,7 @@ PSPS = {
 }
 
 
-def neurons(regime: str, layer: int) -> Neurons:
+def neurons(regime: Regime, layer: int) -> Neurons:
     """Neurons of the given layer (0, 1, …) that fire at some stimuli and at others not."""
     if regime == "free":
         return Neurons(threshold=0.4 + 0.3 * layer, tau=8.0, bias=True)
@@ -36,7 +38,7 @@ def neurons(regime: str, layer: int) -> Neurons:
     return Neurons(regime, threshold=0.6 + 0.3 * layer, tau=8.0, onset=onset, end=end, drive=0.5, bias=True)
 
 
-def convolutional(regime: str = "free", psp: PSP = PSPS["ramp"]) -> Network:
+def convolutional(regime: Regime = "free", psp: PSP = PSPS["ramp"]) -> Network:
     """Convolution, two pooling layers in a row, two dense layers."""
     return Network(
         "convolutional",
@@ -146,7 +148,7 @@ def small() -> Network:
 
 @pytest.mark.parametrize("psp", PSPS)
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
-def test_latencies_are_those_of_the_equation(regime: str, psp: str) -> None:
+def test_latencies_are_those_of_the_equation(regime: Regime, psp: str) -> None:
     network = convolutional(regime, PSPS[psp])
     weights = excitable_weights(network, 1)
     stimuli = random_stimuli(network, 4, 2)
@@ -302,7 +304,7 @@ def test_a_bad_batch_is_refused_and_closes_the_experiment(small: Network) -> Non
     good = random_stimuli(small, 1, 1)
     closed = []
 
-    def experiment() -> Iterator[Batch]:
+    def experiment() -> Generator[Batch, Latencies, None]:
         try:
             yield Batch(good, weights)
             yield Batch(np.full_like(good, math.nan), weights)
@@ -350,6 +352,37 @@ def test_brian2_stays_quiet_and_keeps_its_preferences(small: Network, capfd: pyt
     Brian2Engine(small, 1.0, target="numpy").present(Batch(random_stimuli(small, 1, 1), excitable_weights(small, 1)))
     assert prefs.as_file == before
     assert capfd.readouterr() == ("", "")
+
+
+PAPER_SCALE = """
+import resource
+import numpy as np
+from netsim.engines import Batch
+from netsim.engines.brian2_engine import Brian2Engine
+from netsim.connectivity import synapse_count
+from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.weights import initial_weights
+
+neurons = Neurons(threshold=0.1)
+layers = (
+    Convolution("conv", 40, 5, neurons=neurons),
+    Pooling("pool"),
+    Dense("hidden", 1000, neurons=neurons),
+    Dense("output", 10, neurons=neurons),
+)
+network = Network("paper", Encoder((28, 28, 1)), layers, duration=100.0)
+stimuli = np.random.default_rng(0).uniform(0.0, 64.0, (2, 28, 28, 1))
+latencies = Brian2Engine(network, 1.0, target="numpy").present(Batch(stimuli, initial_weights(network, 0)))
+assert np.isfinite(latencies[3]).mean() > 0.1
+print(synapse_count(network), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_six_million_synapses_stay_below_a_gigabyte() -> None:
+    run = subprocess.run([sys.executable, "-c", PAPER_SCALE], check=True, capture_output=True, text=True)
+    synapses, kilobytes = map(int, run.stdout.split())
+    assert synapses > 6_000_000
+    assert kilobytes < 1_000_000
 
 
 def test_by_name(small: Network) -> None:
