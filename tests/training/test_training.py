@@ -1,0 +1,227 @@
+"""Training: learns, is the same to the bit from the same seed, resumes, and stops where it cannot go on."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsim.training
+from netsim.checkpoint import TrainingState, read_checkpoint
+from netsim.engines import Batch, make_engine
+from netsim.errors import RunError, TrainingError
+from netsim.models.presets import load_preset
+from netsim.runs import RunFolder, create_run, describe_run
+from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Training, Weighting
+from netsim.stimuli import Stimuli, load_splits
+from netsim.training import (
+    Progress,
+    Watcher,
+    dropout_scales,
+    resume_training,
+    start_training,
+    train,
+    withhold_spikes,
+)
+from netsim.weights import forward_weights
+
+MakeStimuli = Callable[..., Stimuli]
+
+
+def _network(**changes: object) -> Network:
+    network = Network(
+        "small",
+        Encoder((8, 8, 1), 16.0),
+        (
+            Convolution("conv", 4, 3, neurons=Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Pooling("pool", 2, dropout=0.1),
+            Dense("hidden", 20, Neurons("phased", 2.0, 16.0, 48.0, 80.0, 1.0, bias=True), dropout=0.2),
+            Dense("output", 4, Neurons("phased", 3.0, 16.0, 80.0, 160.0, 1.0, bias=True)),
+        ),
+        160.0,
+        training=Training(epochs=3, batch=10, precision="double"),
+        learning=Learning(rate=0.01),
+    )
+    return dataclasses.replace(network, **changes)  # type: ignore[arg-type]
+
+
+def _train(
+    network: Network,
+    make: MakeStimuli,
+    seed: int = 0,
+    run: RunFolder | None = None,
+    state: TrainingState | None = None,
+    watcher: Watcher | None = None,
+) -> TrainingState:
+    training = make(network.encoder, 120, network.outputs)
+    validation = make(network.encoder, 40, network.outputs, seed=1)
+    state = state or start_training(network, seed)
+    settings = network.training
+    engine = make_engine(settings.engine, network, settings.dt, settings.precision)
+    return engine.run(train(network, training, validation, state, seed, run, watcher))
+
+
+def test_a_network_learns_patterns(random_stimuli: MakeStimuli) -> None:
+    state = _train(_network(), random_stimuli)
+    assert state.history[-1]["validation_strict_accuracy"] > 0.9
+    assert state.history[-1]["training_loss"] < state.history[0]["training_loss"]
+
+
+def test_a_binary_network_learns_with_signs(random_stimuli: MakeStimuli) -> None:
+    network = _network(weighting=Weighting("binary"), training=Training(epochs=6, batch=10))
+    state = _train(network, random_stimuli)
+    assert state.history[-1]["validation_strict_accuracy"] > 0.9
+    for name, forward in forward_weights(network, state.weights).items():
+        if name.endswith(".kernel"):
+            assert (np.sign(forward) == np.where(state.weights[name] >= 0, 1, -1)).all()
+            magnitudes = np.abs(forward).reshape(-1, forward.shape[-1])
+            np.testing.assert_array_equal(magnitudes, np.broadcast_to(magnitudes[0], magnitudes.shape))
+            assert len(np.unique(np.abs(state.weights[name]))) > forward.shape[-1]
+
+
+def test_one_scale_a_layer() -> None:
+    network = _network(weighting=Weighting("binary", "layer"))
+    forward = forward_weights(network, start_training(network, 0).weights)
+    assert len(np.unique(np.abs(forward["hidden.kernel"]))) == 1
+
+
+def test_the_same_seed_gives_the_same_weights_to_the_bit(random_stimuli: MakeStimuli) -> None:
+    first, second, other = (_train(_network(), random_stimuli, seed) for seed in (3, 3, 4))
+    for name in first.weights:
+        assert first.weights[name].tobytes() == second.weights[name].tobytes()
+    assert any((first.weights[name] != other.weights[name]).any() for name in first.weights)
+
+
+class _Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("batches", [1, 7, 12, 20, 35])
+def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
+    batches: int, random_stimuli: MakeStimuli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netsim.training, "_CHECKPOINT_SECONDS", 0.0)
+    network = _network(
+        learning=Learning(rate=0.01, revive_below=0.05),
+        training=Training(epochs=3, batch=10, shift=1, flips=True, precision="double"),
+    )
+    whole = _train(network, random_stimuli, run=create_run(tmp_path / "whole", network, describe_run(0)))
+    run = create_run(tmp_path / "broken", network, describe_run(0))
+    seen = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == batches:
+            raise _Stop
+
+    with pytest.raises(_Stop):
+        _train(network, random_stimuli, run=run, watcher=Watcher(on_batch=stop))
+    state = resume_training(network, run, 0)
+    assert (state.epoch, state.batch) == divmod(batches - 1, 12)
+    resumed = _train(network, random_stimuli, run=run, state=state)
+    for name in whole.weights:
+        assert resumed.weights[name].tobytes() == whole.weights[name].tobytes()
+    assert (tmp_path / "broken/best.npz").read_bytes() == (tmp_path / "whole/best.npz").read_bytes()
+    timeless = [
+        [{k: v for k, v in row.items() if "seconds" not in k} for row in state.history] for state in (whole, resumed)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_a_run_folder_tells_all(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
+    network = _network()
+    run = create_run(tmp_path / "run", network, describe_run(5, limit=None))
+    state = _train(network, random_stimuli, 5, run)
+    assert run.network() == network
+    record = run.record()
+    assert record["seed"] == 5
+    assert {"brian2", "numpy", "numba", "python"} <= set(record["versions"])
+    with run.metrics.open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert {"validation_accuracy", "training_loss", "silent_conv", "silent_hidden"} <= set(rows[0])
+    best = max(float(row["validation_strict_accuracy"]) for row in rows)
+    assert state.best[0] == best
+    assert set(run.weights(network)) == set(state.weights)
+    assert not [path for path in run.path.iterdir() if path.suffix == "" and path.name != ".lock"]
+
+
+def test_the_best_weights_are_those_that_were_validated(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
+    network = _network()
+    run = create_run(tmp_path / "run", network, describe_run(0))
+    state = _train(network, random_stimuli, run=run)
+    validation = random_stimuli(network.encoder, 40, network.outputs, seed=1)
+    forward = forward_weights(network, run.weights(network))
+    latencies = make_engine("event", network).present(Batch(validation.latencies(np.arange(40)), forward))
+    outputs = latencies[-1]
+    correct = (outputs.argmin(axis=1) == validation.labels) & ((outputs == outputs.min(axis=1)[:, None]).sum(1) == 1)
+    assert correct.mean() == state.best[0]
+
+
+def test_a_damaged_checkpoint_is_refused(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
+    network = _network()
+    run = create_run(tmp_path / "run", network, describe_run(0))
+    _train(network, random_stimuli, run=run)
+    whole = run.checkpoint.read_bytes()
+    for cut in (0, 10, len(whole) // 2, len(whole) - 1):
+        run.checkpoint.write_bytes(whole[:cut])
+        with pytest.raises(RunError, match="checkpoint"):
+            read_checkpoint(network, run.checkpoint)
+    for position in np.random.default_rng(0).integers(0, len(whole), 30):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x10
+        run.checkpoint.write_bytes(bytes(damaged))
+        try:
+            state = read_checkpoint(network, run.checkpoint)
+        except RunError:
+            continue
+        assert state.epoch == 3  # a byte that carries no content, such as a date in the archive
+
+
+def test_a_diverging_training_stops_and_says_where(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    state = start_training(network, 0)
+    state.weights["hidden.kernel"][:, 0] = np.nan
+    with pytest.raises(TrainingError, match=r"epoch 1, batch 1: .*lower learning.rate"):
+        _train(network, random_stimuli, state=state)
+
+
+def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
+    network = _network(learning=Learning(rate=0.001, revive_below=0.01))
+    state = start_training(network, 0)
+    state.weights["hidden.kernel"][:, :5] = -10.0
+    state.weights["conv.kernel"][..., 0] = -10.0
+    _train(network, random_stimuli, state=state)
+    assert (state.weights["hidden.kernel"][:, :5] > -5).all()
+    assert (state.weights["conv.kernel"][..., 0] > -5).all()
+
+
+def test_dropout_withholds_spikes_and_keeps_the_mean_current() -> None:
+    network = _network()
+    withheld = withhold_spikes(network, 500, np.random.default_rng(0))
+    assert set(withheld) == {"pool", "hidden"}
+    assert withheld["pool"].shape == (500, 3, 3, 4)
+    assert withheld["hidden"].mean() == pytest.approx(0.2, abs=0.02)
+    assert dropout_scales(network) == pytest.approx({"hidden.kernel": 1 / 0.9, "output.kernel": 1 / 0.8})
+
+
+@pytest.mark.slow
+def test_both_engines_train_to_the_same_weights() -> None:
+    """300 presentations of the digits, same seed and time grid."""
+    network = load_preset("digits")
+    network = dataclasses.replace(
+        network, training=dataclasses.replace(network.training, epochs=1, precision="double", dt=1.0)
+    )
+    splits = load_splits(network)
+    weights = []
+    for name in ("event", "brian2"):
+        state = start_training(network, 0)
+        engine = make_engine(name, network, 1.0)
+        engine.run(train(network, splits.training.first(300), splits.validation.first(20), state, 0))
+        weights.append(state.weights)
+    for name in weights[0]:
+        np.testing.assert_allclose(weights[0][name], weights[1][name], rtol=1e-9, atol=1e-12)
