@@ -271,9 +271,9 @@ class InitialWeights:
 
 def _check_name(name: str) -> None:
     _require(
-        isinstance(name, str) and name.isidentifier() and name != "stimulus",
+        isinstance(name, str) and name.isascii() and name.isidentifier() and name != "stimulus",
         "layers.name",
-        f"must be a word of letters, digits and underscores (and not 'stimulus'), not {name!r}",
+        f"must be a word of ASCII letters, digits and underscores (and not 'stimulus'), not {name!r}",
     )
 
 
