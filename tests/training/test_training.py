@@ -66,7 +66,7 @@ def _train(
 
 
 def test_a_network_learns_patterns(random_stimuli: MakeStimuli) -> None:
-    state = _train(_network(), random_stimuli)
+    state = _train(_network(training=Training(epochs=6, batch=10)), random_stimuli)
     assert state.history[-1]["validation_strict_accuracy"] > 0.9
     assert state.history[-1]["training_loss"] < state.history[0]["training_loss"]
 
