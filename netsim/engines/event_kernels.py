@@ -1,258 +1,255 @@
-"""Compiled loops of the event engine.
+"""Compiled loops of the event engine; each runs in one thread and lets go of Python.
 
-They count potential in units of ``threshold·u`` with ``u = tau·v``, so that the slope of ``u`` is the sum of
-currents, and take every time on one clock: ms, or whole steps where spikes fall on a grid.
+They count the potential as ``u = tau·v``, so that its slope is the sum of currents, and take every time on one
+clock: ms, or whole steps where spikes fall on a grid.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-# Maps that are advanced together; a dense layer is cut into blocks of this many neurons, each of which is
-# done as soon as its own neurons have fired.
-BLOCK = 128
+# "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
+_njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def integrate(times: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray, integrals: np.ndarray) -> None:
+class Constants(NamedTuple):
+    """What the kernels need to know of a layer besides its weights.
+
+    Attributes
+    ----------
+    threshold : float
+        In units of ``u``.
+    drive : float
+    onset, gate, end : float
+        The gate is the onset or not before the end.
+    whole_steps : bool
+        Round spike times up to whole steps.
+    delays, changes : ndarray, shape (breakpoints,)
+        The postsynaptic potential.
+    stride, padding : int
+    """
+
+    threshold: float
+    drive: float
+    onset: float
+    gate: float
+    end: float
+    whole_steps: bool
+    delays: np.ndarray
+    changes: np.ndarray
+    stride: int
+    padding: int
+
+
+@_njit
+def integrate(times: np.ndarray, layer: Constants, integrals: np.ndarray) -> None:
     """Postsynaptic potential that each presynaptic spike has built up by the gate, before weights.
 
     Parameters
     ----------
-    times, integrals : ndarray, shape (presentations, neurons)
+    times, integrals : ndarray, shape (neurons,)
         Spike times; ``inf`` is silent. The result is written to `integrals`.
-    gate : float
-    delays, changes : ndarray, shape (breakpoints,)
-        The postsynaptic potential.
+    layer : Constants
     """
     zero = times.dtype.type(0)
-    for b in prange(times.shape[0]):
-        row = integrals[b]
-        row[:] = zero
-        for k in range(delays.size):
-            for i in range(row.size):
-                row[i] += changes[k] * max(gate - delays[k] - times[b, i], zero)
+    integrals[:] = zero
+    for k in range(layer.delays.size):
+        latest = layer.gate - layer.delays[k]
+        for i in range(times.size):
+            integrals[i] += layer.changes[k] * max(latest - times[i], zero)
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def carry_to_threshold(
-    potentials: np.ndarray,
-    bias: np.ndarray,
-    threshold: float,
-    drive: float,
-    onset: float,
-    end: float,
-    whole_steps: bool,
-) -> None:
+@_njit
+def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constants) -> None:
     """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
 
     Parameters
     ----------
     potentials : ndarray, shape (rows, maps)
-        Overwritten by spike times; ``inf`` where the threshold is not reached before `end`.
+        Without bias. Overwritten by spike times; ``inf`` where the threshold is not reached before the end.
     bias : ndarray, shape (maps,)
-        Added to the potentials first.
-    threshold, drive, onset, end : float
-    whole_steps : bool
-        Round spike times up to whole steps.
+    layer : Constants
     """
     silent = potentials.dtype.type(np.inf)
-    for row in prange(potentials.shape[0]):
-        values = potentials[row]
-        for m in range(values.size):
-            missing = threshold - (values[m] + bias[m])
-            time = onset + missing / drive
-            if whole_steps:
+    for row in range(len(potentials)):
+        for m in range(bias.size):
+            missing = layer.threshold - (potentials[row, m] + bias[m] * layer.gate)
+            time = layer.onset + missing / layer.drive
+            if layer.whole_steps:
                 time = np.ceil(time)
             if missing <= 0:
-                time = onset
-            values[m] = time if time < end else silent
+                time = layer.onset
+            potentials[row, m] = time if time < layer.end else silent
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@_njit
 def sweep(
-    times: np.ndarray,
-    order: np.ndarray,
-    width: int,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    delays: np.ndarray,
-    changes: np.ndarray,
-    threshold: float,
-    drive: float,
-    onset: float,
-    gate: float,
-    end: float,
-    whole_steps: bool,
-    stride: int,
-    padding: int,
-    latencies: np.ndarray,
+    maps: np.ndarray, order: np.ndarray, kernel: np.ndarray, bias: np.ndarray, layer: Constants, latencies: np.ndarray
 ) -> None:
-    """First-spike times of a layer by visiting the breakpoints of its synaptic currents in order of time.
+    """First spikes of one presentation, by visiting the breakpoints of synaptic currents in order of time.
+
+    All maps of a position are advanced together, and only when a breakpoint reaches the position. A neuron
+    that has fired gets the potential ``-inf``, which no slope raises again.
 
     Parameters
     ----------
-    times : ndarray, shape (presentations, inputs)
-        Presynaptic spike times, flattened from (height, width, channels).
-    order : ndarray of int, shape (presentations, inputs)
-        Presynaptic neurons of each presentation by time.
-    width : int
-        Width of the presynaptic maps.
+    maps : ndarray, shape (height, width, channels)
+        Presynaptic spike times; ``inf`` is silent.
+    order : ndarray of int, shape (height · width · channels,)
+        Presynaptic neurons by time.
     kernel : ndarray, shape (kernel, kernel, channels, maps)
-        A dense layer is a kernel of 1 on one position whose channels are its inputs.
     bias : ndarray, shape (maps,)
-    delays, changes : ndarray, shape (breakpoints,)
-        The postsynaptic potential.
-    threshold, drive, onset, gate, end : float
-        The gate is the onset or later than the end.
-    whole_steps : bool
-        Round spike times up to whole steps.
-    stride, padding : int
-    latencies : ndarray, shape (presentations, rows, columns, maps)
+    layer : Constants
+    latencies : ndarray, shape (rows, columns, maps)
         The result is written here.
     """
-    blocks = (latencies.shape[3] + BLOCK - 1) // BLOCK
-    for job in prange(latencies.shape[0] * blocks):
-        b = job // blocks
-        _sweep_block(
-            times[b],
-            order[b],
-            width,
-            kernel,
-            bias,
-            delays,
-            changes,
-            threshold,
-            drive,
-            onset,
-            gate,
-            end,
-            whole_steps,
-            stride,
-            padding,
-            job % blocks * BLOCK,
-            latencies[b],
-        )
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _sweep_block(
-    times: np.ndarray,
-    order: np.ndarray,
-    width: int,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    delays: np.ndarray,
-    changes: np.ndarray,
-    threshold: float,
-    drive: float,
-    onset: float,
-    gate: float,
-    end: float,
-    whole_steps: bool,
-    stride: int,
-    padding: int,
-    first_map: int,
-    latencies: np.ndarray,
-) -> None:
-    """Sweep one presentation of the maps from `first_map` on.
-
-    Each position is advanced only when a breakpoint reaches it. A neuron that has fired gets the potential
-    ``-inf``, which no slope raises again.
-    """
-    rows, columns, maps = latencies.shape
-    size, channels = kernel.shape[0], kernel.shape[2]
-    count = min(BLOCK, maps - first_map)
-    potentials = np.zeros((rows, columns, count), dtype=kernel.dtype)
-    slopes = np.zeros((rows, columns, count), dtype=kernel.dtype)
-    reached = np.full((rows, columns), onset, dtype=kernel.dtype)
+    rows, columns, count = latencies.shape
+    width, channels, size = maps.shape[1], maps.shape[2], len(kernel)
+    stride, padding, delays, changes = layer.stride, layer.padding, layer.delays, layer.changes
+    times = maps.reshape(-1)
+    potentials = np.zeros(latencies.shape, dtype=maps.dtype)
+    slopes = np.zeros(latencies.shape, dtype=maps.dtype)
+    reached = np.full((rows, columns), layer.onset, dtype=maps.dtype)
     waiting = np.full((rows, columns), count, dtype=np.int64)
     heads = np.zeros(delays.size, dtype=np.int64)
 
+    # before the onset nobody fires, so that the order of breakpoints does not matter
     for k in range(delays.size):
-        while heads[k] < order.size and times[order[heads[k]]] + delays[k] <= onset:
+        while heads[k] < order.size and times[order[heads[k]]] + delays[k] <= layer.onset:
             neuron = order[heads[k]]
             heads[k] += 1
-            gained = changes[k] * (onset - times[neuron] - delays[k])
-            y, x, channel = (
-                neuron // channels // width + padding,
-                neuron // channels % width + padding,
-                neuron % channels,
-            )
-            for row in range(max(y - size + stride, 0) // stride, min(y // stride + 1, rows)):
-                for column in range(max(x - size + stride, 0) // stride, min(x // stride + 1, columns)):
+            gained = changes[k] * (layer.onset - times[neuron] - delays[k])
+            y, x, channel = _place(neuron, width, channels, padding)
+            for row in range(*_seen_from(y, size, stride, rows)):
+                for column in range(*_seen_from(x, size, stride, columns)):
                     weights = kernel[y - row * stride, x - column * stride, channel]
-                    potential, slope = potentials[row, column], slopes[row, column]
-                    for m in range(count):
-                        potential[m] += gained * weights[first_map + m]
-                        slope[m] += changes[k] * weights[first_map + m]
+                    _add(potentials[row, column], weights, gained)
+                    _add(slopes[row, column], weights, changes[k])
 
+    gated = layer.gate <= layer.onset
     alive = 0
-    gated = gate <= onset
     for row in range(rows):
         for column in range(columns):
             potential, slope = potentials[row, column], slopes[row, column]
             for m in range(count):
-                latency = np.inf
-                potential[m] += bias[first_map + m] * onset
-                slope[m] = drive if gated else slope[m] + bias[first_map + m] + drive
-                if potential[m] >= threshold:
-                    potential[m] = -np.inf
-                    latency = onset
-                    waiting[row, column] -= 1
-                latencies[row, column, first_map + m] = latency
+                potential[m] += bias[m] * layer.onset
+                slope[m] = layer.drive if gated else slope[m] + bias[m] + layer.drive
+            latencies[row, column] = np.inf
+            waiting[row, column] -= _fire_at_once(potential, layer, latencies[row, column])
             alive += waiting[row, column] > 0
 
-    until = onset if gated else end
-    while alive > 0:
-        now = end
-        k = -1
-        for candidate in range(delays.size):
-            if heads[candidate] < order.size:
-                time = times[order[heads[candidate]]] + delays[candidate]
-                if time < now:
-                    now, k = time, candidate
-        if k < 0 or now >= until:
+    while alive > 0 and not gated:
+        now, k = _next_breakpoint(times, order, heads, delays, layer.end)
+        if k < 0:
             break
-        neuron = order[heads[k]]
+        y, x, channel = _place(order[heads[k]], width, channels, padding)
         heads[k] += 1
-        y, x, channel = neuron // channels // width + padding, neuron // channels % width + padding, neuron % channels
-        for row in range(max(y - size + stride, 0) // stride, min(y // stride + 1, rows)):
-            for column in range(max(x - size + stride, 0) // stride, min(x // stride + 1, columns)):
+        for row in range(*_seen_from(y, size, stride, rows)):
+            for column in range(*_seen_from(x, size, stride, columns)):
                 if waiting[row, column] == 0:
                     continue
                 potential, slope = potentials[row, column], slopes[row, column]
+                weights = kernel[y - row * stride, x - column * stride, channel]
                 elapsed = now - reached[row, column]
                 if elapsed > 0:
                     reached[row, column] = now
-                    crossed = 0
-                    for m in range(count):
-                        potential[m] += slope[m] * elapsed
-                        crossed += potential[m] >= threshold
+                    crossed = _advance(potential, slope, elapsed, layer.threshold)
                     if crossed > 0:
-                        for m in range(count):
-                            if potential[m] >= threshold:
-                                latency = now - min((potential[m] - threshold) / slope[m], elapsed)
-                                latencies[row, column, first_map + m] = np.ceil(latency) if whole_steps else latency
-                                potential[m] = -np.inf
+                        _fire(potential, slope, now, elapsed, layer, latencies[row, column])
                         waiting[row, column] -= crossed
-                        if waiting[row, column] == 0:
-                            alive -= 1
-                            continue
-                weights = kernel[y - row * stride, x - column * stride, channel]
-                for m in range(count):
-                    slope[m] += changes[k] * weights[first_map + m]
+                        alive -= waiting[row, column] == 0
+                _add(slope, weights, changes[k])
 
     for row in range(rows):
         for column in range(columns):
-            if waiting[row, column] == 0:
-                continue
-            potential, slope = potentials[row, column], slopes[row, column]
-            for m in range(count):
-                if slope[m] > 0:
-                    latency = reached[row, column] + (threshold - potential[m]) / slope[m]
-                    if whole_steps:
-                        latency = np.ceil(latency)
-                    if latency < end:
-                        latencies[row, column, first_map + m] = latency
+            if waiting[row, column] > 0:
+                _fire_later(
+                    potentials[row, column], slopes[row, column], reached[row, column], layer, latencies[row, column]
+                )
+
+
+@_njit
+def _place(neuron: int, width: int, channels: int, padding: int) -> tuple[int, int, int]:
+    """Row and column of a presynaptic neuron, counted with the padding, and its channel."""
+    pixel = neuron // channels
+    return pixel // width + padding, pixel % width + padding, neuron % channels
+
+
+@_njit
+def _seen_from(place: int, size: int, stride: int, count: int) -> tuple[int, int]:
+    """First row (or column) of a layer that sees this row of the padded layer below, and one past the last."""
+    return max(place - size + stride, 0) // stride, min(place // stride + 1, count)
+
+
+@_njit
+def _next_breakpoint(
+    times: np.ndarray, order: np.ndarray, heads: np.ndarray, delays: np.ndarray, end: float
+) -> tuple[float, int]:
+    """Time of the next breakpoint before `end` and its number in the PSP, or -1 if there is none.
+
+    Each breakpoint of the PSP follows the spikes in the same order, so that it is enough to merge lists.
+    """
+    now, found = end, -1
+    for k in range(delays.size):
+        if heads[k] < order.size:
+            time = times[order[heads[k]]] + delays[k]
+            if time < now:
+                now, found = time, k
+    return now, found
+
+
+@_njit
+def _add(values: np.ndarray, weights: np.ndarray, factor: float) -> None:
+    for m in range(values.size):
+        values[m] += factor * weights[m]
+
+
+@_njit
+def _advance(potential: np.ndarray, slope: np.ndarray, elapsed: float, threshold: float) -> int:
+    """Move potentials along their slopes; returns how many reach the threshold."""
+    crossed = 0
+    for m in range(potential.size):
+        potential[m] += slope[m] * elapsed
+        crossed += potential[m] >= threshold
+    return crossed
+
+
+@_njit
+def _fire(
+    potential: np.ndarray, slope: np.ndarray, now: float, elapsed: float, layer: Constants, latencies: np.ndarray
+) -> None:
+    """Spikes of the neurons that have reached the threshold within the time that has just elapsed."""
+    for m in range(potential.size):
+        if potential[m] >= layer.threshold:
+            latency = now - min((potential[m] - layer.threshold) / slope[m], elapsed)
+            latencies[m] = np.ceil(latency) if layer.whole_steps else latency
+            potential[m] = -np.inf
+
+
+@_njit
+def _fire_at_once(potential: np.ndarray, layer: Constants, latencies: np.ndarray) -> int:
+    """Spikes of the neurons that are at threshold at the onset; returns how many they are."""
+    fired = 0
+    for m in range(potential.size):
+        if potential[m] >= layer.threshold:
+            latencies[m] = layer.onset
+            potential[m] = -np.inf
+            fired += 1
+    return fired
+
+
+@_njit
+def _fire_later(
+    potential: np.ndarray, slope: np.ndarray, since: float, layer: Constants, latencies: np.ndarray
+) -> None:
+    """Spikes after the last breakpoint, which came at `since`."""
+    for m in range(potential.size):
+        if slope[m] > 0:
+            latency = since + (layer.threshold - potential[m]) / slope[m]
+            if layer.whole_steps:
+                latency = np.ceil(latency)
+            if latency < layer.end:
+                latencies[m] = latency
