@@ -28,7 +28,10 @@ def oracle_latencies(
     silenced: dict[str, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """First-spike latencies (ms) of the stimulus and of every layer; exact if `dt` is 0, else on that grid."""
-    latencies = [np.floor(stimuli / dt + 0.5) * dt if dt else stimuli.astype(float)]
+    latencies = [stimuli.astype(float)]
+    if dt:
+        moved = np.floor(stimuli / dt + 0.5)
+        latencies = [np.where(moved < math.ceil(network.duration / dt - 1e-9), moved * dt, math.inf)]
     for position, layer in enumerate(network.layers):
         source = latencies[-1]
         shape = network.shapes[position + 1]

@@ -173,3 +173,23 @@ def check_batch(network: Network, batch: Batch) -> None:
         raise DataError("stimuli: hold negative latencies; time starts at 0 ms with the presentation")
     if (stimuli[np.isfinite(stimuli)] >= network.duration).any():
         raise DataError(f"stimuli: hold latencies after the end of the presentation ({network.duration} ms)")
+
+
+def silenced_neurons(network: Network, batch: Batch) -> dict[str, np.ndarray]:
+    """The silenced neurons of a batch by layer name, all with a first axis of presentations.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such layer.
+    DataError
+        If a shape does not fit.
+    """
+    silenced = {}
+    for name, neurons in batch.silenced.items():
+        shape = network.shapes[network.layers.index(network.layer(name)) + 1]
+        try:
+            silenced[name] = np.broadcast_to(neurons, (len(batch.stimuli), *shape))
+        except ValueError as error:
+            raise DataError(f"silenced: {name} has shape {neurons.shape}, the layer has {shape}") from error
+    return silenced

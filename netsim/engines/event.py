@@ -7,6 +7,7 @@ the same computation counts in whole steps and rounds spike times up, as a clock
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,10 +22,11 @@ from netsim.engines import (
     Result,
     check_batch,
     check_record,
+    silenced_neurons,
 )
 from netsim.engines.event_kernels import Constants, carry_to_threshold, integrate, sweep
 from netsim.errors import SpecificationError
-from netsim.grid import TOLERANCE, check_dt, layer_steps, on_grid
+from netsim.grid import TOLERANCE, check_dt, layer_steps, on_grid, step_at_or_after
 from netsim.parallel import over_presentations
 from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces
@@ -80,13 +82,14 @@ class EventEngine:
 
     def run(self, experiment: Experiment[Result]) -> Result:
         """Hold the conversation with an experiment until it returns."""
-        try:
-            batch = next(experiment)
-            while True:
-                batch = experiment.send(self.present(batch))
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
+        with contextlib.closing(experiment):
+            try:
+                batch = next(experiment)
+                while True:
+                    batch = experiment.send(self.present(batch))
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
 
     def present(self, batch: Batch) -> Latencies:
         """First-spike latencies (ms) of the stimulus and of every layer.
@@ -102,17 +105,17 @@ class EventEngine:
         """
         check_batch(self.network, batch)
         dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
-        stimuli = np.rint(on_grid(batch.stimuli, self.dt) / self.dt) if self.dt else batch.stimuli
-        times = [np.ascontiguousarray(stimuli, dtype=dtype)]
-        times += [np.empty((len(stimuli), *shape), dtype=dtype) for shape in self.network.shapes[1:]]
+        times = [np.ascontiguousarray(batch.stimuli, dtype=dtype)]
+        if self.dt:
+            steps = np.rint(on_grid(times[0], self.dt) / self.dt)
+            # a spike that the grid moves to the end of the presentation does not take place
+            times[0] = np.where(steps < step_at_or_after(self.network.duration, self.dt), steps, np.inf)
+        times += [np.empty((len(batch.stimuli), *shape), dtype=dtype) for shape in self.network.shapes[1:]]
         arranged = {
             layer.name: arrange(self.network, layer, batch.weights, self.dt, dtype)
             for layer in self.network.weighted_layers
         }
-        silenced = {
-            name: np.broadcast_to(neurons, times[self.network.layers.index(self.network.layer(name)) + 1].shape)
-            for name, neurons in batch.silenced.items()
-        }
+        silenced = silenced_neurons(self.network, batch)
 
         def present_part(part: slice) -> None:
             for layer, below, spikes in zip(self.network.layers, times, times[1:], strict=False):
@@ -124,7 +127,7 @@ class EventEngine:
                 if layer.name in silenced:
                     spikes[part][silenced[layer.name][part]] = np.inf
 
-        over_presentations(len(stimuli), present_part)
+        over_presentations(len(batch.stimuli), present_part)
         if self.dt:
             for steps in times:
                 steps *= self.dt

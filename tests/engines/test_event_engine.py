@@ -1,0 +1,362 @@
+"""The event engine against the oracle, its invariants, and its conversation with experiments."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Generator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.engines import Batch, Latencies, Recorded, make_engine
+from netsim.engines.event import EventEngine, arrange, closed_form, swept
+from netsim.errors import DataError, SpecificationError
+from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
+
+MakeNetwork = Callable[..., Network]
+MakeBatch = Callable[..., Batch]
+DOUBLE = np.dtype(np.float64)
+
+
+def dense_network(neurons: Neurons | None = None, inputs: int = 12, size: int = 5, psp: PSP | None = None) -> Network:
+    """One dense layer."""
+    layer = Dense("output", size, neurons or Neurons(threshold=1.0, tau=10.0), psp or PSP())
+    return Network("dense", Encoder((1, 1, inputs), 20.0), (layer,), duration=100.0)
+
+
+def same_times(latencies: Latencies, expected: Latencies, tolerance: float = 1e-6) -> None:
+    """Check that the same neurons fire, at times that differ by at most `tolerance` ms."""
+    for got, wanted in zip(latencies, expected, strict=True):
+        assert got.shape == wanted.shape
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance)
+
+
+def some_of_each(latencies: Latencies) -> None:
+    """Check that the case is worth testing: neurons that fire at many times, and silent ones."""
+    fired = np.concatenate([layer.ravel() for layer in latencies[1:]])
+    assert 0.1 < np.isfinite(fired).mean() < 1
+    assert len(np.unique(fired)) > 20
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_exact_times_are_the_oracles(
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, bias: bool
+) -> None:
+    network = layered(regime, psp, bias)
+    batch = random_batch(network, 6, seed=1)
+    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli)
+    some_of_each(expected)
+    same_times(EventEngine(network).present(batch), expected)
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.25, 0.7])
+def test_grid_steps_are_the_oracles(
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+) -> None:
+    network = layered(regime, psp)
+    batch = random_batch(network, 4, seed=2)
+    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt)
+    some_of_each(expected)
+    latencies = EventEngine(network, dt=dt).present(batch)
+    same_times(latencies, expected)
+    for layer in latencies:
+        steps = layer[np.isfinite(layer)] / dt
+        np.testing.assert_allclose(steps, np.rint(steps), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("per_presentation", [False, True])
+def test_silenced_neurons_never_fire(
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, per_presentation: bool
+) -> None:
+    network = layered(regime, PSP())
+    batch = random_batch(network, 5, seed=3)
+    generator = np.random.default_rng(4)
+    silenced = {
+        name: generator.uniform(size=(5, *shape) if per_presentation else shape) < 0.4
+        for name, shape in zip(("padded", "pool", "strided"), network.shapes[1:], strict=False)
+    }
+    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, silenced=silenced)
+    latencies = EventEngine(network).present(dataclasses.replace(batch, silenced=silenced))
+    same_times(latencies, expected)
+    for layer, neurons in zip(latencies[1:], silenced.values(), strict=False):
+        assert np.isinf(layer[np.broadcast_to(neurons, layer.shape)]).all()
+
+
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBatch, psp: PSP, dt: float) -> None:
+    network = layered("phased", psp)
+    batch = random_batch(network, 20, seed=5)
+    latencies = EventEngine(network, dt=dt).present(batch)
+    for layer, below, spikes in zip(network.layers, latencies, latencies[1:], strict=False):
+        if isinstance(layer, Pooling):
+            continue
+        arranged = arrange(network, layer, batch.weights, dt, DOUBLE)
+        results = []
+        for first_spikes in (closed_form, swept):
+            result = np.empty_like(spikes)
+            first_spikes(arranged, below / (dt or 1.0), result)
+            results.append(result * (dt or 1.0))
+        np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(results[0], spikes, rtol=0, atol=1e-9)
+
+
+def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP) -> None:
+    network = layered(regime, psp)
+    batch = random_batch(network, 20, seed=6)
+    single = EventEngine(network, precision="single").present(batch)
+    double = EventEngine(network).present(batch)
+    for low, high in zip(single, double, strict=True):
+        assert low.dtype == np.float32
+        assert high.dtype == np.float64
+        both = np.isfinite(low) & np.isfinite(high)
+        assert (np.isfinite(low) == np.isfinite(high)).mean() > 0.999
+        assert np.median(np.abs(low[both] - high[both])) < 1e-4
+
+
+def test_grid_is_in_double_precision(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+    network = layered(regime, PSP())
+    batch = random_batch(network, 3, seed=7)
+    single = EventEngine(network, dt=0.1, precision="single").present(batch)
+    same_times(single, EventEngine(network, dt=0.1).present(batch), tolerance=0.0)
+
+
+def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+    network = layered(regime, PSP())
+    batch = random_batch(network, 130, seed=8)
+    engine = EventEngine(network)
+    alone = [engine.present(Batch(batch.stimuli[k : k + 1], batch.weights)) for k in range(130)]
+    same_times(engine.present(batch), [np.concatenate(layer) for layer in zip(*alone, strict=True)], tolerance=1e-9)
+
+
+def test_empty_batch(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+    network = layered(regime, PSP())
+    latencies = EventEngine(network).present(random_batch(network, 0, seed=0))
+    assert [layer.shape for layer in latencies] == [(0, *shape) for shape in network.shapes]
+
+
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_empty_stimulus(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, dt: float) -> None:
+    """Without spikes and bias, free neurons rest and the drive alone brings the others to threshold."""
+    network = layered(regime, PSP(), bias=False)
+    batch = random_batch(network, 1, seed=9)
+    first = EventEngine(network, dt=dt).present(
+        dataclasses.replace(batch, stimuli=np.full_like(batch.stimuli, np.inf))
+    )[1]
+    if regime == "free":
+        assert np.isinf(first).all()
+    else:
+        expected = 15.3 + 10.0 * 0.4 / 0.3 if dt == 0 else 16.0 + 14.0
+        np.testing.assert_allclose(first, expected)
+
+
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_simultaneous_spikes_add_up(dt: float) -> None:
+    weights = {"output.kernel": np.full((12, 5), 0.25)}
+    latencies = EventEngine(dense_network(), dt=dt).present(Batch(np.full((2, 1, 1, 12), 3.0), weights))[1]
+    # v = 12·0.25·(t - 3)/10
+    np.testing.assert_allclose(latencies, 3.0 + (4.0 if dt else 10.0 / 3.0))
+
+
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_window(dt: float) -> None:
+    """A neuron that would fire at the end of its window is silent; one that is over threshold fires at the onset."""
+    neurons = Neurons("staggered", threshold=1.0, tau=10.0, onset=10.0, end=20.0, drive=1.0)
+    weights = {"output.kernel": np.array([[-1.0, 0.0, 0.01, 5.0]])}
+    network = dense_network(neurons, inputs=1, size=4)
+    latencies = EventEngine(network, dt=dt).present(Batch(np.zeros((1, 1, 1, 1)), weights))[1]
+    # 0.01·t + (t - 10) = 10
+    expected = [np.inf, np.inf, np.inf if dt else 20.0 / 1.01, 10.0]
+    np.testing.assert_allclose(latencies[0], expected)
+
+
+def test_threshold_reached_exactly_on_a_step() -> None:
+    """Ten times 0.1 are a little less than 1 in floating point."""
+    latencies = EventEngine(dense_network(inputs=1, size=1), dt=1.0).present(
+        Batch(np.full((1, 1, 1, 1), 5.0), {"output.kernel": np.ones((1, 1))})
+    )
+    assert latencies[1].item() == 15.0
+
+
+def test_stimulus_that_the_grid_moves_past_the_end() -> None:
+    network = Network(
+        "late", Encoder((1, 1, 1), 10.0), (Pooling("pool", 1), Dense("output", 1, Neurons())), duration=10.0
+    )
+    batch = Batch(np.full((1, 1, 1, 1), 9.8), {"output.kernel": np.ones((1, 1))})
+    assert EventEngine(network).present(batch)[1].item() == 9.8
+    assert EventEngine(network, dt=1.0).present(batch)[1].item() == math.inf
+
+
+@settings(deadline=None, max_examples=25)
+@given(shift=st.floats(0.0, 30.0), seed=st.integers(0, 2**32 - 1))
+def test_free_spikes_move_with_the_stimulus(shift: float, seed: int) -> None:
+    network = dense_network(psp=PSP("triangle", rise=6.0, fall=8.0))
+    generator = np.random.default_rng(seed)
+    stimuli = generator.uniform(0, 20, (4, 1, 1, 12))
+    weights = {"output.kernel": generator.normal(0.2, 0.5, (12, 5))}
+    engine = EventEngine(network)
+    before = engine.present(Batch(stimuli, weights))[1]
+    after = engine.present(Batch(stimuli + shift, weights))[1]
+    assert before[np.isfinite(before)].max(initial=0) < 60  # well inside the presentation
+    np.testing.assert_allclose(after, before + shift, rtol=0, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), chosen=st.sampled_from(["free", "staggered", "phased"]))
+def test_order_of_neurons_and_presentations_does_not_matter(seed: int, chosen: Regime) -> None:
+    neurons = Neurons() if chosen == "free" else Neurons(chosen, onset=12.0, drive=1.0, tau=20.0)
+    network = dense_network(neurons)
+    generator = np.random.default_rng(seed)
+    stimuli, kernel = generator.uniform(0, 20, (6, 1, 1, 12)), generator.normal(0.5, 2.0, (12, 5))
+    inputs, presentations = generator.permutation(12), generator.permutation(6)
+    engine = EventEngine(network)
+    before = engine.present(Batch(stimuli, {"output.kernel": kernel}))[1]
+    after = engine.present(Batch(stimuli[presentations][..., inputs], {"output.kernel": kernel[inputs]}))[1]
+    np.testing.assert_allclose(after, before[presentations], rtol=0, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    factor=st.floats(1.0, 3.0),
+    chosen=st.sampled_from(["free", "staggered", "phased"]),
+    dt=st.sampled_from([0.0, 1.0]),
+)
+def test_higher_threshold_never_fires_earlier(seed: int, factor: float, chosen: Regime, dt: float) -> None:
+    low = Neurons(threshold=0.6, tau=10.0)
+    if chosen != "free":
+        low = Neurons(chosen, threshold=0.6, tau=10.0, onset=12.0, drive=0.5)
+    high = dataclasses.replace(low, threshold=0.6 * factor)
+    generator = np.random.default_rng(seed)
+    batch = Batch(generator.uniform(0, 20, (6, 1, 1, 12)), {"output.kernel": generator.normal(0.1, 0.5, (12, 5))})
+    psp = PSP("plateau", rise=5.0)
+    early = EventEngine(dense_network(low, psp=psp), dt=dt).present(batch)[1]
+    late = EventEngine(dense_network(high, psp=psp), dt=dt).present(batch)[1]
+    assert (late >= early - 1e-9).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_any_convolution_is_the_oracles(oracle: ModuleType, data: st.DataObject) -> None:
+    kernel = data.draw(st.integers(1, 4), "kernel")
+    padding = data.draw(st.integers(0, kernel - 1), "padding")
+    side = st.integers(max(1, kernel - 2 * padding), 6)
+    shape = (data.draw(side, "height"), data.draw(side, "width"), data.draw(st.integers(1, 3), "channels"))
+    stride = data.draw(st.integers(1, 3), "stride")
+    psp = data.draw(st.sampled_from([PSP(), PSP("triangle", rise=3.0, fall=4.0)]), "psp")
+    dt = data.draw(st.sampled_from([0.0, 1.0]), "dt")
+    chosen: Regime = data.draw(st.sampled_from(["free", "staggered", "phased"]), "regime")
+    neurons = Neurons(threshold=0.3, tau=5.0)
+    if chosen != "free":
+        neurons = Neurons(chosen, threshold=0.3, tau=5.0, onset=6.0, drive=0.2)
+    network = Network(
+        "convolution",
+        Encoder(shape, 10.0),
+        (Convolution("conv", 3, kernel, stride, padding, neurons, psp), Dense("output", 2, neurons, psp)),
+        duration=40.0,
+    )
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
+    stimuli = np.where(generator.uniform(size=(3, *shape)) < 0.7, generator.uniform(0, 10, (3, *shape)), np.inf)
+    weights = {
+        "conv.kernel": generator.normal(0.1, 0.5, (kernel, kernel, shape[2], 3)),
+        "output.kernel": generator.normal(0.1, 0.5, (math.prod(network.shapes[1]), 2)),
+    }
+    expected = oracle.oracle_latencies(network, weights, stimuli, dt)
+    same_times(EventEngine(network, dt=dt).present(Batch(stimuli, weights)), expected)
+
+
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_recorded_potentials_solve_the_equation(
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+) -> None:
+    network = layered(regime, psp)
+    batch = random_batch(network, 3, seed=10)
+    record = [Recorded("padded", 7), Recorded("strided", 1), Recorded("output", 4)]
+    engine = EventEngine(network, dt=dt, record=record)
+    latencies = engine.present(batch)
+    assert [(p.presentation, p.layer, p.neuron) for p in engine.potentials] == [
+        (presentation, *recorded) for presentation in range(3) for recorded in record
+    ]
+    for trace in engine.potentials:
+        layer = network.layer(trace.layer)
+        assert not isinstance(layer, Pooling)
+        position = network.layers.index(layer)
+        spike = latencies[position + 1][trace.presentation].ravel()[trace.neuron]
+        assert trace.time[0] == 0
+        assert trace.time[-1] == network.duration
+        assert (np.diff(trace.time) > 0).all()
+        in_window = (trace.time >= layer.neurons.onset) & (trace.time < min(spike, network.window_end(layer)))
+        assert (trace.potential[in_window] < layer.neurons.threshold).all()
+        if np.isfinite(spike):
+            at_spike = trace.potential[trace.time == spike].item()
+            assert at_spike >= layer.neurons.threshold * (1 - 1e-8)
+        if dt == 0:
+            place = np.unravel_index(trace.neuron, network.shapes[position + 1])
+            times, incoming, bias = oracle.inputs_of(
+                layer, batch.weights, latencies[position][trace.presentation], place
+            )
+            between = np.linspace(0, network.duration, 500)
+            expected = oracle.potential(layer.neurons, layer.psp.kernel, times, incoming, bias, between)
+            np.testing.assert_allclose(np.interp(between, trace.time, trace.potential), expected, atol=1e-9)
+
+
+def test_an_experiment_talks_with_the_engine() -> None:
+    network = dense_network(inputs=1, size=1)
+
+    def experiment() -> Generator[Batch, Latencies, list[float]]:
+        answers = []
+        for weight in (1.0, 2.0, 4.0):
+            latencies = yield Batch(np.zeros((1, 1, 1, 1)), {"output.kernel": np.array([[weight]])})
+            answers.append(latencies[1].item())
+        return answers
+
+    assert make_engine("event", network).run(experiment()) == pytest.approx([10.0, 5.0, 2.5])
+
+
+def test_an_experiment_that_presents_nothing() -> None:
+    def experiment() -> Generator[Batch, Latencies, str]:
+        return "done"
+        yield
+
+    assert EventEngine(dense_network()).run(experiment()) == "done"
+
+
+@pytest.mark.parametrize(
+    ("stimulus", "message"), [(math.nan, "NaN"), (-1.0, "negative"), (100.0, "after the end of the presentation")]
+)
+def test_stimuli_that_are_no_latencies(stimulus: float, message: str) -> None:
+    batch = Batch(np.full((1, 1, 1, 12), stimulus), {"output.kernel": np.ones((12, 5))})
+    with pytest.raises(DataError, match=message):
+        EventEngine(dense_network()).present(batch)
+
+
+def test_silenced_neurons_of_another_shape() -> None:
+    batch = Batch(np.zeros((1, 1, 1, 12)), {"output.kernel": np.ones((12, 5))}, {"output": np.zeros(4, dtype=bool)})
+    with pytest.raises(DataError, match=r"silenced: output has shape \(4,\), the layer has \(5,\)"):
+        EventEngine(dense_network()).present(batch)
+
+
+def test_silenced_neurons_of_an_unknown_layer() -> None:
+    batch = Batch(np.zeros((1, 1, 1, 12)), {"output.kernel": np.ones((12, 5))}, {"hidden": np.zeros(4, dtype=bool)})
+    with pytest.raises(SpecificationError, match="hidden"):
+        EventEngine(dense_network()).present(batch)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"dt": -1.0}, "dt"),
+        ({"dt": math.nan}, "dt"),
+        ({"dt": 21.0}, "dt"),
+        ({"precision": "half"}, "precision"),
+        ({"record": [Recorded("output", 5)]}, "neuron output:5"),
+    ],
+)
+def test_engines_that_cannot_be_made(arguments: dict[str, Any], field: str) -> None:
+    with pytest.raises(SpecificationError) as error:
+        EventEngine(dense_network(), **arguments)
+    assert error.value.field == field
