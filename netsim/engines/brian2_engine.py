@@ -19,9 +19,10 @@ from netsim.engines import (
     Recorded,
     check_batch,
     check_record,
+    silenced_neurons,
     single_batch,
 )
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import SpecificationError
 from netsim.grid import check_dt, step_at_or_after
 from netsim.models.network import NetworkModel, build_network
 from netsim.models.targets import Target, code_object_class
@@ -207,7 +208,7 @@ class _Conversation(Generic[Result]):
         check_batch(engine.network, batch)
         model = engine.model
         model.set_weights(batch.weights)
-        silenced = _silenced_by_presentation(engine.network, batch)
+        silenced = silenced_neurons(engine.network, batch)
         engine.potentials = []
         presentations = len(batch.stimuli)
         latencies = [np.empty((presentations, *shape)) for shape in engine.network.shapes]
@@ -243,26 +244,6 @@ def _filled_up(presentations: np.ndarray, copies: int, value: float) -> np.ndarr
     if missing == 0:
         return presentations
     return np.concatenate([presentations, np.full((missing, *presentations.shape[1:]), value, presentations.dtype)])
-
-
-def _silenced_by_presentation(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The silenced neurons of each layer, all with an axis of presentations.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such layer.
-    DataError
-        If a shape does not fit.
-    """
-    silenced = {}
-    for name, mute in batch.silenced.items():
-        shape = network.shapes[network.layers.index(network.layer(name)) + 1]
-        try:
-            silenced[name] = np.broadcast_to(mute, (len(batch.stimuli), *shape))
-        except ValueError as error:
-            raise DataError(f"silenced: {name} has shape {mute.shape}, the layer has {shape}") from error
-    return silenced
 
 
 @contextlib.contextmanager

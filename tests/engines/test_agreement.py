@@ -1,0 +1,58 @@
+"""Both engines on the same grid give the same spikes, and the clock-driven one comes closer to the exact times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from netsim.engines import Batch, Latencies
+from netsim.engines.brian2_engine import Brian2Engine
+from netsim.engines.event import EventEngine
+from netsim.specification import PSP, Network, Regime
+
+MakeNetwork = Callable[..., Network]
+MakeBatch = Callable[..., Batch]
+
+
+def identical_and_largest(one: Latencies, other: Latencies) -> tuple[float, float]:
+    """Share of neuron-presentations with identical latencies, and the largest difference (ms) of the rest."""
+    pairs = [(a.ravel(), b.ravel()) for a, b in zip(one[1:], other[1:], strict=True)]
+    a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    same = np.isclose(a, b, rtol=0, atol=1e-6)
+    return float(same.mean()), float(np.abs(a[~same] - b[~same]).max(initial=0.0))
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.3])
+def test_engines_agree_on_a_grid(
+    layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+) -> None:
+    network = layered(regime, psp)
+    batch = random_batch(network, 40, seed=11)
+    event = EventEngine(network, dt=dt).present(batch)
+    brian2 = Brian2Engine(network, dt=dt, target="numpy", copies=40).present(batch)
+    fired = np.isfinite(np.concatenate([layer.ravel() for layer in event[1:]]))
+    assert 0.1 < fired.mean() < 1
+    np.testing.assert_allclose(brian2[0], event[0], rtol=0, atol=1e-9)
+    share, largest = identical_and_largest(event, brian2)
+    assert share >= 0.9999
+    assert largest <= dt + 1e-6
+    np.testing.assert_array_equal(np.argmin(event[-1], axis=1), np.argmin(brian2[-1], axis=1))
+
+
+def test_clock_driven_times_converge_to_the_exact_ones(
+    layered: MakeNetwork, random_batch: MakeBatch, regime: Regime
+) -> None:
+    network = layered(regime, PSP("plateau", rise=7.3))
+    batch = random_batch(network, 10, seed=12)
+    exact = EventEngine(network).present(batch)
+    errors = []
+    for dt in (2.0, 0.5, 0.125):
+        clocked = Brian2Engine(network, dt=dt, target="numpy", copies=10).present(batch)
+        pairs = [(a.ravel(), b.ravel()) for a, b in zip(exact[1:], clocked[1:], strict=True)]
+        a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        fired = np.isfinite(a) & np.isfinite(b)
+        errors.append(np.abs(a[fired] - b[fired]).mean())
+    assert errors[0] > 2 * errors[1] > 4 * errors[2]
+    assert errors[2] < 0.5
