@@ -38,7 +38,7 @@ def write_simulation(simulation: Simulation, folder: Path) -> list[Path]:
         write_table(potentials, files[-1])
     for index in simulation.indices:
         files.append(folder / f"raster-{index}.png")
-        _save(raster(spikes, simulation.network, index), files[-1])
+        _save(raster(spikes, simulation.network, index, simulation.classes), files[-1])
         if potentials is not None:
             files.append(folder / f"potentials-{index}.png")
             _save(potential_figure(potentials, simulation.network, spikes, index), files[-1])

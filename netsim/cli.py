@@ -513,8 +513,8 @@ def _print_table(table: Table) -> None:
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 
 
-def _progress(*columns: Any) -> ProgressBar:
-    """A progress bar on stderr, at once or with time left."""
+def _progress() -> ProgressBar:
+    """A progress bar on stderr with counts and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -522,9 +522,9 @@ def _progress(*columns: Any) -> ProgressBar:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        *columns,
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        transient=True,
     )
 
 
@@ -539,33 +539,37 @@ def _counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def _training_progress(network: Network) -> Iterator[Watcher]:
     """Show a training as it goes, and a line for each finished epoch."""
-    from rich.progress import TextColumn
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
 
     from netsim.training import Progress, Watcher
 
-    with _progress(TextColumn("{task.fields[figures]}")) as progress:
-        task = progress.add_task("epoch", total=None, figures="")
+    progress = _progress()
+    task = progress.add_task("epoch 1", total=None)
+    figures = Text()
 
-        def on_batch(report: Progress) -> None:
-            silent = " ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
-            progress.update(
-                task,
-                description=f"epoch {report.epoch + 1}/{network.training.epochs}",
-                total=report.expected,
-                completed=report.presentations,
-                figures=f"loss {report.loss:.3f}  accuracy {report.accuracy:.1%}  silent {silent}",
-            )
+    def on_batch(report: Progress) -> None:
+        progress.update(
+            task,
+            description=f"epoch {report.epoch + 1}/{network.training.epochs}",
+            total=report.expected,
+            completed=report.presentations,
+        )
+        silent = ", ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
+        figures.plain = f"loss {report.loss:.4f}, accuracy {report.accuracy:.2%}; silent: {silent}"
 
-        def on_epoch(metrics: dict[str, Any]) -> None:
-            progress.console.print(
-                f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
-                f" accuracy {metrics['training_strict_accuracy']:.2%};"
-                f" validation loss {metrics['validation_loss']:.4f},"
-                f" accuracy {metrics['validation_strict_accuracy']:.2%};"
-                f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s",
-                highlight=False,
-                soft_wrap=True,
-            )
-            progress.reset(task)
+    def on_epoch(metrics: dict[str, Any]) -> None:
+        progress.console.print(
+            f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
+            f" accuracy {metrics['training_strict_accuracy']:.2%};"
+            f" validation loss {metrics['validation_loss']:.4f},"
+            f" accuracy {metrics['validation_strict_accuracy']:.2%};"
+            f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+        progress.reset(task)
 
+    with Live(Group(progress, figures), console=progress.console, transient=True):
         yield Watcher(on_batch, on_epoch)

@@ -14,7 +14,7 @@ import numpy as np
 from netsim.errors import DataError, RunError
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file beside `path`, then rename it into place.
 
     Raises
@@ -45,12 +45,12 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
-    write_atomically(path, lambda stream: stream.write(text.encode("utf-8")) and None)
+    write_atomically(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as an uncompressed ``.npz`` atomically."""
-    write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))  # type: ignore[arg-type]
+    write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

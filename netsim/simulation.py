@@ -29,6 +29,8 @@ class Simulation:
     latencies : list of ndarray
         First-spike latencies (ms) of the stimulus and of every layer.
     potentials : list of Potential
+    classes : tuple of str
+        What the labels stand for.
     """
 
     network: Network
@@ -37,6 +39,7 @@ class Simulation:
     labels: np.ndarray
     latencies: Latencies
     potentials: list[Potential]
+    classes: tuple[str, ...] = ()
 
     def to_dict(self) -> list[dict[str, object]]:
         """Label, decision and number of spikes of each presentation, ready for JSON."""
@@ -71,5 +74,11 @@ def simulate(engine: Engine, weights: Weights, stimuli: Stimuli, indices: Sequen
     chosen = np.asarray(indices)
     latencies = engine.present(Batch(stimuli.latencies(chosen), weights))
     return Simulation(
-        engine.network, engine.dt, list(indices), stimuli.labels[chosen], latencies, list(engine.potentials)
+        engine.network,
+        engine.dt,
+        list(indices),
+        stimuli.labels[chosen],
+        latencies,
+        list(engine.potentials),
+        stimuli.classes,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +23,15 @@ class Stimuli:
     intensity_max : float
         The intensity that fires at 0 ms.
     encoder : Encoder
+    classes : tuple of str
+        What the labels 0, 1, ... stand for.
     """
 
     images: np.ndarray
     labels: np.ndarray
     intensity_max: float
     encoder: Encoder
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -38,7 +42,7 @@ class Stimuli:
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Only the chosen stimuli, in the order given."""
-        return Stimuli(self.images[chosen], self.labels[chosen], self.intensity_max, self.encoder)
+        return dataclasses.replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
@@ -80,7 +84,7 @@ def load_splits(network: Network, dataset: str | None = None, data_dir: str | No
     training, validation = split_validation(len(data.train_images), network.training.validation)
 
     def stimuli(images: np.ndarray, labels: np.ndarray) -> Stimuli:
-        return Stimuli(images, labels, data.intensity_max, network.encoder)
+        return Stimuli(images, labels, data.intensity_max, network.encoder, data.classes)
 
     return Splits(
         stimuli(data.train_images[training], data.train_labels[training]),
