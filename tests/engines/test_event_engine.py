@@ -175,11 +175,10 @@ def test_window(dt: float) -> None:
 
 
 def test_threshold_reached_exactly_on_a_step() -> None:
-    """Ten times 0.1 are a little less than 1 in floating point."""
-    latencies = EventEngine(dense_network(inputs=1, size=1), dt=1.0).present(
-        Batch(np.full((1, 1, 1, 1), 5.0), {"output.kernel": np.ones((1, 1))})
-    )
-    assert latencies[1].item() == 15.0
+    """Ten weights of 0.1 add up to a little less than 1 in floating point, and the potential likewise."""
+    weights = {"output.kernel": np.full((10, 1), 0.1)}
+    engine = EventEngine(dense_network(inputs=10, size=1), dt=1.0)
+    assert engine.present(Batch(np.full((1, 1, 1, 10), 5.0), weights))[1].item() == 15.0
 
 
 def test_stimulus_that_the_grid_moves_past_the_end() -> None:
