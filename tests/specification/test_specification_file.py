@@ -49,11 +49,11 @@ def test_every_kind_of_part_survives() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("size = 100", "sise = 100"), "layers.hidden.sise: is not a key here; did you mean 'size'?"),
-        (("size = 100", ""), "layers.hidden.size: is missing"),
-        (("size = 100", 'size = "100"'), "layers.hidden.size: must be of type int"),
-        (("size = 100", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
-        (("size = 100", "size = true"), "layers.hidden.size: must be of type int"),
+        (("size = 200", "sise = 200"), "layers.hidden.sise: is not a key here; did you mean 'size'?"),
+        (("size = 200", ""), "layers.hidden.size: is missing"),
+        (("size = 200", 'size = "200"'), "layers.hidden.size: must be of type int"),
+        (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
+        (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
         (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of convolution, pooling, dense"),
         (("threshold = 2.0", "treshold = 2.0"), "layers.hidden.neurons.treshold: is not a key here; did you mean"),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
