@@ -333,6 +333,12 @@ def test_stimuli_that_are_no_latencies(stimulus: float, message: str) -> None:
         EventEngine(dense_network()).present(batch)
 
 
+@pytest.mark.parametrize("kernel", [np.ones((11, 5)), np.full((12, 5), math.nan)])
+def test_weights_of_another_network(kernel: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"weights: output\.kernel"):
+        EventEngine(dense_network()).present(Batch(np.zeros((1, 1, 1, 12)), {"output.kernel": kernel}))
+
+
 def test_silenced_neurons_of_another_shape() -> None:
     batch = Batch(np.zeros((1, 1, 1, 12)), {"output.kernel": np.ones((12, 5))}, {"output": np.zeros(4, dtype=bool)})
     with pytest.raises(DataError, match=r"silenced: output has shape \(4,\), the layer has \(5,\)"):
