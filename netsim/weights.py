@@ -94,13 +94,13 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     return forward
 
 
-def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
-    """Refuse weights that do not belong to the network.
+def check_shapes(network: Network, weights: Weights, origin: str) -> None:
+    """Refuse weights whose names or shapes are not the network's.
 
     Raises
     ------
     DataError
-        If a name is missing or unknown, a shape differs, or a value is not finite; `origin` is named.
+        If a name is missing or unknown, or a shape differs; `origin` is named.
     """
     expected = weight_shapes(network)
     if set(weights) != set(expected):
@@ -109,9 +109,21 @@ def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
     for name, shape in expected.items():
         if weights[name].shape != shape:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
-        if weights[name].dtype.kind != "f" or not np.isfinite(weights[name]).all():
+
+
+def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
+    """Refuse weights that do not belong to the network.
+
+    Raises
+    ------
+    DataError
+        If a name is missing or unknown, a shape differs, or a value is not finite; `origin` is named.
+    """
+    check_shapes(network, weights, origin)
+    for name, array in weights.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
-    return {name: weights[name] for name in expected}
+    return {name: weights[name] for name in weight_shapes(network)}
 
 
 def read_weights(network: Network, path: str | Path) -> Weights:
