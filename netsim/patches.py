@@ -161,18 +161,18 @@ def _earliest(latencies, size, stride, pooled):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def _to_earliest(values, latencies, pooled, size, stride, handed):  # type: ignore[no-untyped-def]
     presentations, rows, columns, channels = pooled.shape
+    waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
+                first = pooled[b, row, column]
                 for channel in range(channels):
-                    first = pooled[b, row, column, channel]
-                    if first == np.inf:
-                        continue
-                    found = False
-                    for dy in range(size):
-                        for dx in range(size):
-                            y = row * stride + dy
-                            x = column * stride + dx
-                            if not found and latencies[b, y, x, channel] == first:
-                                handed[b, y, x, channel] += values[b, row, column, channel]
-                                found = True
+                    waiting[channel] = values[b, row, column, channel] if first[channel] < np.inf else 0
+                for dy in range(size):
+                    for dx in range(size):
+                        source = latencies[b, row * stride + dy, column * stride + dx]
+                        target = handed[b, row * stride + dy, column * stride + dx]
+                        for channel in range(channels):
+                            taken = waiting[channel] if source[channel] == first[channel] else 0
+                            target[channel] += taken
+                            waiting[channel] -= taken

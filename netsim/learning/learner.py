@@ -163,7 +163,7 @@ class Learner:
 
         gradients = {kernel_name(layer): gradient.reshape(weights[kernel_name(layer)].shape)}
         if neurons.bias:
-            gradients[bias_name(layer)] = (signal * limit).sum(axis=0)
+            gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal, limit)
         return _LayerStep(gradients, onto_source)
 
     def _slope_at_threshold(
