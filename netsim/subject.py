@@ -7,10 +7,11 @@ from pathlib import Path
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names, trained_weights_file
+from netsim.packing import read_packed
 from netsim.runs import RunFolder, is_run, open_run
 from netsim.specification import Network
 from netsim.specification_file import nearest, read_network
-from netsim.weights import Weights, forward_weights, initial_weights, read_weights
+from netsim.weights import Weights, forward_weights, initial_weights
 
 
 @dataclass(frozen=True)
@@ -76,5 +77,5 @@ def load_subject(name: str, seed: int = 0) -> Subject:
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
-        return Subject(network, forward_weights(network, read_weights(network, trained)), "trained")
+        return Subject(network, read_packed(network, trained), "trained")
     return Subject(network, forward_weights(network, initial_weights(network, seed)), "initial")
