@@ -103,7 +103,8 @@ def _rows(results: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
 def results_table(results: list[dict[str, Any]]) -> str:
     """Test accuracies beside the paper's, a line a row."""
     lines = [
-        "| preset | network | paper | test accuracy, strict (%) | seeds | validation (%) | decision (ms) | ties (%) | silent (%) |",
+        "| preset | network | paper (%) | test, strict (%) | seeds | validation (%) | decision (ms) | ties (%)"
+        " | silent (%) |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, found in _rows(results):
@@ -139,19 +140,20 @@ def results_page(results: list[dict[str, Any]]) -> str:
         for name, found in _rows(results)
     ]
     machines = {
-        f"{record['machine']['cores']} cores of {record['machine']['processor']}, Python {record['versions']['python']},"
-        f" numpy {record['versions']['numpy']}, numba {record['versions']['numba']}"
+        f"{record['machine']['cores']} cores of {record['machine']['processor']},"
+        f" Python {record['versions']['python']}, numpy {record['versions']['numpy']},"
+        f" numba {record['versions']['numba']}"
         for record in (result["record"] for result in results)
     }
     return "\n".join(
         [
             "# Results",
             "",
-            "Made by `scripts/reproduce.py` from the records of the runs. The first output spike decides; in the strict",
-            "accuracy a tie is an error. The epoch is chosen on 5,000 training images set aside; the test images were",
-            "presented once per run, with the weights as they are shipped (half precision, or bits), at exact times.",
-            "The paper is Mirsadeghi et al. (2023), doi:10.1007/s00521-023-08567-0; S4NN is Kheradpisheh and Masquelier",
-            "(2020), a fully connected network of the same family.",
+            "Made by `scripts/reproduce.py` from the records of the runs. The first output spike decides; in the",
+            "strict accuracy a tie is an error. The epoch is chosen on 5,000 training images set aside; the test",
+            "images were presented once per run, with the weights as they are shipped (half precision, or bits), at",
+            "exact times. The paper is Mirsadeghi et al. (2023), doi:10.1007/s00521-023-08567-0; S4NN is",
+            "Kheradpisheh and Masquelier (2020), a fully connected network of the same family.",
             "",
             results_table(results),
             "",
@@ -159,7 +161,7 @@ def results_page(results: list[dict[str, Any]]) -> str:
             "",
             *(f"- {machine}" for machine in sorted(machines)),
             "",
-            "Times were taken while other work shared the cores; a `+` after the revision marks uncommitted changes.",
+            "Minutes are wall-clock times on a machine that other jobs shared.",
             "",
             "| preset | seed | command | epochs | best epoch | minutes | revision |",
             "|---|---|---|---|---|---|---|",
@@ -167,7 +169,7 @@ def results_page(results: list[dict[str, Any]]) -> str:
             "",
             "## Activity",
             "",
-            "Spikes per presentation by layer, and synaptic operations in all (weighted synapses that carried a spike).",
+            "Spikes per presentation by layer, and synaptic operations in all: weighted synapses that carried a spike.",
             "",
             "| preset | spikes | operations |",
             "|---|---|---|",
