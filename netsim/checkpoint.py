@@ -102,7 +102,7 @@ def read_checkpoint(network: Network, path: Path) -> TrainingState:
         optimizer = Optimizer(network.learning, weights)
         moments = _part(arrays, "optimizer")
         if {k: v.shape for k, v in moments.items()} != {k: v.shape for k, v in optimizer.state.items()}:
-            raise RunError(f"{path}: was made with another optimizer")
+            raise RunError(f"{path}: was made with another optimizer; start again in another folder")
         optimizer.state = moments
         position = json.loads(str(arrays["position"]))
         totals = EpochTotals(
@@ -122,8 +122,10 @@ def read_checkpoint(network: Network, path: Path) -> TrainingState:
             history=position["history"],
             best=tuple(position["best"]),
         )
-    except (DataError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{path}: is no checkpoint of {network.name} ({error})") from error
+    except DataError as error:
+        raise RunError(f"{error}; start again in another folder") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{path}: is no checkpoint of {network.name}; start again in another folder") from error
 
 
 def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from netsim.engines import Engine
+    from netsim.evaluation import Evaluation
     from netsim.simulation import Simulation
     from netsim.specification import Network
     from netsim.stimuli import Stimuli
@@ -54,27 +57,66 @@ Dt = Annotated[
     typer.Option("--dt", metavar="MS", help="Time grid in ms; 0 is exact (event) [default: as trained]."),
 ]
 SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+Split = Annotated[
+    str, typer.Option("--split", metavar="test|validation", help="Test images, or those set aside from training.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+InitialSeed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of the initial weights, used where there are no trained ones.")
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
 
 
+_INTERRUPTED = 130
+"""Exit code that shells give to a command stopped by Ctrl-C."""
+
+
 def main() -> None:
-    """Run the command line; an error the user can mend is one line on stderr and exit code 1."""
+    """Run the command line; an error the user can mend is one line on stderr and an exit code that is not 0."""
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        app()
+        code = app(arguments, prog_name="netsim", standalone_mode=False)
+        sys.stdout.flush()
     except NetsimError as error:
         _fail(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", _INTERRUPTED)
     except MemoryError:
         _fail("not enough memory; use a smaller network, --limit or training.batch")
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(1)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            sys.exit(1)
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+        _drop_output()
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    except Exception as error:
+        # typer names the base of its usage errors nowhere
+        explain = getattr(error, "format_message", None)
+        if explain is None:
+            raise
+        command = next((name for name in arguments[:1] if not name.startswith("-") and name in _command_names()), "")
+        help_command = " ".join(["netsim", *filter(None, [command]), "--help"])
+        _fail(f"{explain().rstrip('.')}; see {help_command}", 2)
+    if code == _INTERRUPTED:  # typer turns Ctrl-C into its exit code
+        _fail("interrupted", _INTERRUPTED)
+    sys.exit(code or 0)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, code: int = 1) -> NoReturn:
     print("netsim: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(1)
+    sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Forget what stdout still holds, so that Python does not try to write it again at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:  # stdout is no file
+        return
+
+
+def _command_names() -> set[str]:
+    return {command.callback.__name__ for command in app.registered_commands if command.callback is not None}
 
 
 @app.command()
@@ -154,7 +196,10 @@ def train(
     data_dir: DataDir = None,
     engine: EngineOption = None,
     dt: Dt = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, metavar="N")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, metavar="N", help="Passes over the training images [default: the preset's]."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=2, metavar="N", help="Train on the first N images, validate on up to N/5."),
@@ -178,7 +223,9 @@ def train(
     if resume:
         record = open_run(path).record()
         if open_run(path).network() != network or record["seed"] != seed or record.get("limit") != limit:
-            raise RunError(f"{path}: was started with other options; resume with the same ones, or start a new --out")
+            raise RunError(
+                f"{path}: was started with other options; go on with: {_resuming(record.get('command', ''))}"
+            )
         data_dir = data_dir or record.get("data_dir")
     elif path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
@@ -197,16 +244,15 @@ def train(
             ),
         )
     )
-    with run.lock():
-        state = resume_training(network, run, seed)
-        try:
-            with _training_progress(network) as watcher:
-                simulator.run(train_network(network, training, validation, state, seed, run, watcher))
-        except KeyboardInterrupt:
-            again = f"netsim train {model} --out {path} --resume"
-            raise RunError(
-                f"interrupted; {path} holds the last checkpoint. Go on with the same options: {again}"
-            ) from None
+    try:
+        with run.lock(), _training_progress(network) as watcher:
+            state = resume_training(network, run, seed)
+            if state.history and not run.best.exists():
+                raise RunError(f"{run.best}: is missing, though epochs are finished; start again with another --out")
+            simulator.run(train_network(network, training, validation, state, seed, run, watcher))
+    except KeyboardInterrupt:
+        when = "; the last checkpoint is kept" if run.checkpoint.exists() else " before the first checkpoint"
+        _fail(f"{path}: interrupted{when}. Go on with: {_resuming(['netsim', *sys.argv[1:]])}", _INTERRUPTED)
     best = max(state.history, key=lambda row: (row["validation_strict_accuracy"], -row["validation_loss"]))
     result = {
         "run": str(path),
@@ -229,20 +275,24 @@ def train(
 @app.command()
 def evaluate(
     subject: SubjectArgument,
-    split: Annotated[str, typer.Option("--split", metavar="test|validation")] = "test",
+    split: Split = "test",
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
     engine: EngineOption = None,
     dt: Dt = None,
     limit: Limit = None,
-    seed: Seed = 0,
+    seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Measure how well a network decides: the first output spike counts."""
+    """Measure how well a network decides: the first output spike counts.
+
+    The figures of a run on all stimuli of a split, as it was trained, are kept in it as evaluation-SPLIT.json.
+    """
     from netsim.evaluation import evaluate as evaluate_network
 
     chosen, network = _subject(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    stimuli = _split(chosen, network, split, data_dir).first(limit)
+    whole = _split(chosen, network, split, data_dir)
+    stimuli = whole.first(limit)
     simulator = _build(network.training.engine, network, network.training.dt)
     with _counting("evaluating", len(stimuli)) as advance:
         result = evaluate_network(simulator, chosen.weights, stimuli, advance)
@@ -255,15 +305,23 @@ def evaluate(
         "dt_ms": network.training.dt,
         **result.to_dict(),
     }
-    if chosen.run is not None:
-        chosen.run.write_json(f"evaluation-{split}.json", figures)
     if as_json:
         _print_json(figures)
+    else:
+        _print_evaluation(subject, figures, result)
+    if chosen.run is None:
         return
-    grid = f"dt = {network.training.dt} ms" if network.training.dt else "exact times"
+    if network == chosen.network and len(stimuli) == len(whole):
+        _note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+    else:
+        _note(f"not kept in {chosen.run.path}: it keeps figures on all stimuli of the split, as it was trained")
+
+
+def _print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation) -> None:
+    grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     _say(
-        f"{subject}: {result.presentations:,} {split} stimuli of {network.training.dataset},"
-        f" engine {network.training.engine}, {grid}, {result.seconds:.1f} s"
+        f"{subject}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
+        f" engine {figures['engine']}, {grid}, {result.seconds:.1f} s"
     )
     table = _table("figure", "value>")
     table.add_row("accuracy (first output spike decides)", f"{result.accuracy:.2%}")
@@ -283,7 +341,7 @@ def evaluate(
 def simulate(
     subject: SubjectArgument,
     index: Annotated[list[int] | None, typer.Option("--index", min=0, help="Stimulus to present; repeatable.")] = None,
-    split: Annotated[str, typer.Option("--split", metavar="test|validation")] = "test",
+    split: Split = "test",
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
     engine: EngineOption = None,
@@ -296,7 +354,7 @@ def simulate(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where files go [default: RUN/simulation, or simulation-PRESET]."),
     ] = None,
-    seed: Seed = 0,
+    seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
@@ -343,7 +401,7 @@ def compare(
     dt: Annotated[
         float | None, typer.Option("--dt", metavar="MS", help="Time grid in ms [default: as trained, else 1].")
     ] = None,
-    seed: Seed = 0,
+    seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
     """Present the same stimuli on both engines; exit code 1 if fewer than 99.99 % of spikes agree."""
@@ -388,7 +446,13 @@ def _with_options(
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("engine") == "brian2" and dt is None and not network.training.dt:
         given["dt"] = 1.0
-    return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
+    try:
+        return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
+    except SpecificationError as error:
+        option = error.field.removeprefix("training.")
+        if option not in given:
+            raise
+        raise SpecificationError(f"--{option}", str(error).removeprefix(f"{error.field}: ")) from error
 
 
 def _subject(name: str, seed: int, **options: Any) -> tuple[Subject, Network]:
@@ -440,6 +504,11 @@ def _write_simulation(simulation: Simulation, folder: Path, record: dict[str, An
 
     write_text(folder / "simulation.json", json.dumps(record, indent=2) + "\n")
     return [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder))]
+
+
+def _resuming(command: list[str]) -> str:
+    """The command that goes on with a training that `command` has started."""
+    return shlex.join([*command, *(["--resume"] if "--resume" not in command else [])])
 
 
 def _make_folder(folder: Path) -> None:

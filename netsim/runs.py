@@ -15,7 +15,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,22 +70,31 @@ class RunFolder:
         """Seed, versions, revision, command, machine."""
         return self.path / "run.json"
 
-    def lock(self) -> FileLock:
-        """Take the run for this process; use as a context manager.
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the process that writes the run."""
+        return self.path / ".lock"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Take the run for this process.
 
         Raises
         ------
         RunError
             If another process holds it.
         """
-        lock = FileLock(self.path / ".lock")
+        lock = FileLock(self.lock_file)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise RunError(f"{self.path}: is in use by another process; wait for it or choose another --out") from error
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --out") from error
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
     def network(self) -> Network:
         """The specification that was trained."""
@@ -100,10 +110,13 @@ class RunFolder:
         """
         try:
             record = json.loads(self.record_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.record_file}: cannot be read ({error}); is {self.path} a run folder?") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RunError(f"{self.record_file}: cannot be read ({reason}); is {self.path} a run folder?") from error
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.record_file}: is no JSON ({error}); start again in another folder") from error
         if not isinstance(record, dict) or not isinstance(record.get("seed"), int):
-            raise RunError(f"{self.record_file}: is not the record of a run; it holds no seed")
+            raise RunError(f"{self.record_file}: is not the record of a run (it holds no seed)")
         return record
 
     def weights(self, network: Network) -> Weights:
@@ -115,7 +128,7 @@ class RunFolder:
             If there are none yet, or the file is damaged.
         """
         if not self.best.exists():
-            raise RunError(f"{self.path}: has no finished epoch yet; go on with: netsim train --resume")
+            raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
         return read_weights(network, self.best)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -159,17 +172,28 @@ def create_run(path: str | Path, network: Network, record: Mapping[str, Any]) ->
     Raises
     ------
     RunError
-        If `path` exists and is not an empty folder, or cannot be written.
+        If `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
     """
     run = RunFolder(Path(path))
+    is_new = not run.path.exists()
     try:
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
             raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
         run.path.mkdir(parents=True, exist_ok=True)
+        run.lock_file.touch(exist_ok=False)  # of two that come at once, one gets through
+    except FileExistsError as error:
+        raise RunError(f"{path}: exists already; continue it with --resume or choose another --out") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
-    run.write_json(run.record_file.name, record)
-    write_network(network, run.network_file)
+    try:
+        run.write_json(run.record_file.name, record)
+        write_network(network, run.network_file)
+    except BaseException:
+        for file in (run.network_file, run.record_file, run.lock_file):
+            file.unlink(missing_ok=True)
+        if is_new:
+            run.path.rmdir()
+        raise
     return run
 
 
@@ -178,13 +202,18 @@ def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
     return {
         "seed": seed,
         **settings,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [_program(), *sys.argv[1:]],
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "netsim": __version__,
         "git_revision": _git_revision(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
         "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
     }
+
+
+def _program() -> str:
+    name = Path(sys.argv[0]).name
+    return "netsim" if name == "__main__.py" else name
 
 
 def _version(library: str) -> str | None:

@@ -652,7 +652,12 @@ class Network:
                 f"layers.{layer.name}.neurons.end",
                 f"{layer.neurons.end} ms is after the end of the presentation ({self.duration} ms)",
             )
-        _require(self.training.dt <= self.encoder.t_max, "training.dt", "is larger than the encoding window")
+        _require(
+            self.training.dt <= self.encoder.t_max,
+            "training.dt",
+            f"{self.training.dt} ms is larger than the encoding window of {self.encoder.t_max} ms;"
+            " choose a smaller step",
+        )
         _ = self.shapes
 
     @cached_property
