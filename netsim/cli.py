@@ -6,10 +6,12 @@ import dataclasses
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.stimuli import Stimuli
     from netsim.subject import Subject
-    from netsim.training import Watcher
+    from netsim.training import Progress, Watcher
 
 # Wide enough for every table, where no terminal says how wide it is.
 _PIPED_WIDTH = 140
@@ -211,7 +213,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder where it stopped.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a network and keep what validates best. The test images are not touched."""
+    """Train a network and keep what validates best. The test images are not touched.
+
+    Ctrl-C stops it after the batch under way, and a second one at once; --resume goes on.
+    """
+    from netsim.checkpoint import write_checkpoint
     from netsim.runs import create_run, describe_run, open_run
     from netsim.stimuli import load_splits
     from netsim.subject import load_network
@@ -245,11 +251,19 @@ def train(
         )
     )
     try:
-        with run.lock(), _training_progress(network) as watcher:
+        with run.lock(), _interrupt_noted() as interrupted, _training_progress(network, interrupted) as watcher:
             state = resume_training(network, run, seed)
             if state.history and not run.best.exists():
                 raise RunError(f"{run.best}: is missing, though epochs are finished; start again with another --out")
-            simulator.run(train_network(network, training, validation, state, seed, run, watcher))
+
+            def on_batch(report: Progress) -> None:
+                watcher.on_batch(report)
+                if interrupted():
+                    write_checkpoint(state, run.checkpoint)
+                    raise KeyboardInterrupt
+
+            stoppable = dataclasses.replace(watcher, on_batch=on_batch)
+            simulator.run(train_network(network, training, validation, state, seed, run, stoppable))
     except KeyboardInterrupt:
         when = "; the last checkpoint is kept" if run.checkpoint.exists() else " before the first checkpoint"
         _fail(f"{path}: interrupted{when}. Go on with: {_resuming(['netsim', *sys.argv[1:]])}", _INTERRUPTED)
@@ -606,13 +620,35 @@ def _counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _training_progress(network: Network) -> Iterator[Watcher]:
+def _interrupt_noted() -> Iterator[Callable[[], bool]]:
+    """Only note the first Ctrl-C, so that nothing is left half done; gives the function that tells of it.
+
+    An exception out of nowhere can also get lost where Python cannot raise it, which happens while Brian2
+    builds a network. The second Ctrl-C interrupts as usual.
+    """
+    noted = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal noted
+        if noted:
+            raise KeyboardInterrupt
+        noted = True
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: noted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Watcher]:
     """Show a training as it goes, and a line for each finished epoch."""
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    from netsim.training import Progress, Watcher
+    from netsim.training import Watcher
 
     progress = _progress()
     task = progress.add_task("epoch 1", total=None)
@@ -640,5 +676,9 @@ def _training_progress(network: Network) -> Iterator[Watcher]:
         )
         progress.reset(task)
 
-    with Live(Group(progress, figures), console=progress.console, transient=True):
+    def shown() -> Group:
+        stopping = Text("stopping after this batch; Ctrl-C again stops at once")
+        return Group(progress, stopping if interrupted() else figures)
+
+    with Live(console=progress.console, transient=True, get_renderable=shown):
         yield Watcher(on_batch, on_epoch)
