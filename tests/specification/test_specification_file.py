@@ -63,7 +63,7 @@ def test_every_kind_of_part_survives() -> None:
         (("t_max = 16.0", "t_max = -16.0"), "encoder.t_max: must be a positive time"),
         (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
         (("[training]", "= broken"), "is not TOML"),
-        (("dt = 1.0", "dt = 20.0"), "training.dt: is larger than the encoding window"),
+        (("dt = 1.0", "dt = 20.0"), "training.dt: 20.0 ms is larger than the encoding window of 16.0 ms"),
     ],
 )
 def test_mistakes_are_named(change: tuple[str, str], message: str, tmp_path: Path) -> None:
