@@ -45,26 +45,32 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 DataDir = Annotated[
     str | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where the data set lies [default: NETSIM_DATA, then the cache]."),
+    typer.Option("--data-dir", metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache."),
 ]
 DatasetOption = Annotated[
     str | None,
     typer.Option("--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of IDX files."),
 ]
 EngineOption = Annotated[
-    str | None, typer.Option("--engine", metavar="event|brian2", help="Who simulates [default: as trained].")
+    str | None,
+    typer.Option("--engine", metavar="event|brian2", help="Who simulates; by default as the preset or run says."),
 ]
 Dt = Annotated[
     float | None,
-    typer.Option("--dt", metavar="MS", help="Time grid in ms; 0 is exact (event) [default: as trained]."),
+    typer.Option(
+        "--dt", metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."
+    ),
 ]
 SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
 Split = Annotated[
     str, typer.Option("--split", metavar="test|validation", help="Test images, or those set aside from training.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[
-    int, typer.Option("--seed", min=0, help="Seed of the initial weights, used where there are no trained ones.")
+    int,
+    typer.Option(
+        "--seed", min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones."
+    ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
 
@@ -133,7 +139,7 @@ def models(as_json: Json = False) -> None:
     if as_json:
         _print_json({"presets": rows})
         return
-    table = _table("preset", "architecture", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
+    table = _table("preset", "layers", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
     for row in rows:
         table.add_row(
             row["name"] + ("*" if row["trained"] else ""),
@@ -193,14 +199,17 @@ def data(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(metavar="PRESET|FILE.toml", help="What to train.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a specification of your own."),
+    ],
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
     engine: EngineOption = None,
     dt: Dt = None,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=1, metavar="N", help="Passes over the training images [default: the preset's]."),
+        typer.Option("--epochs", min=1, metavar="N", help="Passes over the training images; by default the preset's."),
     ] = None,
     limit: Annotated[
         int | None,
@@ -208,7 +217,7 @@ def train(
     ] = None,
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="RUN", help="New run folder [default: runs/PRESET-seedS].")
+        Path | None, typer.Option("--out", metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder where it stopped.")] = False,
     as_json: Json = False,
@@ -328,7 +337,7 @@ def evaluate(
     if network == chosen.network and len(stimuli) == len(whole):
         _note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
     else:
-        _note(f"not kept in {chosen.run.path}: it keeps figures on all stimuli of the split, as it was trained")
+        _note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
 
 
 def _print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation) -> None:
@@ -354,7 +363,10 @@ def _print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation)
 @app.command()
 def simulate(
     subject: SubjectArgument,
-    index: Annotated[list[int] | None, typer.Option("--index", min=0, help="Stimulus to present; repeatable.")] = None,
+    index: Annotated[
+        list[int] | None,
+        typer.Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable."),
+    ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
@@ -366,7 +378,7 @@ def simulate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where files go [default: RUN/simulation, or simulation-PRESET]."),
+        typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET."),
     ] = None,
     seed: InitialSeed = 0,
     as_json: Json = False,
@@ -413,7 +425,8 @@ def compare(
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
     dt: Annotated[
-        float | None, typer.Option("--dt", metavar="MS", help="Time grid in ms [default: as trained, else 1].")
+        float | None,
+        typer.Option("--dt", metavar="MS", help="Time grid in ms; by default as the preset or run says, else 1."),
     ] = None,
     seed: InitialSeed = 0,
     as_json: Json = False,
@@ -578,7 +591,7 @@ def _table(*headings: str, fold: int | None = None) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for position, heading in enumerate(headings):
         right = heading.endswith(">")
         table.add_column(
