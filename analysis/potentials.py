@@ -24,8 +24,8 @@ def potential_figure(
     """Draw recorded potentials of one presentation.
 
     A dashed line with the layer's name is its threshold, as long as its neurons can fire; a dotted line is the
-    onset, and a disc the spike. The potential is drawn thin where it decides nothing any more: after the
-    spike, and after the end of the window.
+    onset, a disc the spike, and a dot each breakpoint of the postsynaptic potentials. The potential is drawn
+    thin where it decides nothing any more: after the spike, and after the end of the window.
 
     Parameters
     ----------
@@ -79,6 +79,8 @@ def potential_figure(
                 alpha=0.5,
                 zorder=2,
             )
+            bends = _bends(time, potential, last)
+            axes.plot(time[bends], potential[bends], ".", color=colour, markersize=3, markeredgewidth=0, zorder=3)
             if np.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
         _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
@@ -138,6 +140,13 @@ def _window(network: Network, name: str) -> tuple[float, float, float]:
     layer = network.layer(name)
     assert not isinstance(layer, Pooling)
     return *firing_window(network, layer_names(network).index(name)), layer.neurons.threshold
+
+
+def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
+    """Where the slope changes before the time `last`: breakpoints of PSPs, the onset and the gate."""
+    slope = np.diff(potential) / np.diff(time)
+    change = np.abs(np.diff(slope, prepend=slope[:1], append=slope[-1:]))
+    return (change > 1e-6 * np.abs(slope).max(initial=1e-300)) & (time < last)
 
 
 def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -> float:

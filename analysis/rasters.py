@@ -60,7 +60,7 @@ def raster(
     names = layer_names(network)
     with theme():
         axes = new_axes(ax, 7.0, 0.9 + 0.62 * len(names))
-        hues = _layer_colours(network)
+        hues = layer_colours(network)
         for position, (name, shape) in enumerate(zip(names, network.shapes, strict=True)):
             bottom = position * (1 + _GAP)
             layer = spikes[spikes["layer"] == name]
@@ -119,7 +119,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
     return spikes, presentation
 
 
-def _layer_colours(network: Network) -> list[Colour]:
+def layer_colours(network: Network) -> list[Colour]:
     """Grey for the stimulus, one colour for each weighted layer; pooling has that of the layer it reads."""
     fresh = iter(colours(len(network.weighted_layers)))
     hues: list[Colour] = [to_rgb(INK)]

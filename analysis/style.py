@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from netsim.errors import DataError
 from netsim.files import write_atomically
@@ -19,6 +20,10 @@ PALETTE = "colorblind"
 INK = "0.15"
 FAINT = "0.45"
 FORMATS = ("png", "svg", "pdf")
+COLUMN_WIDTH = 85 / 25.4
+"""Width of a figure in one column of a journal (inches)."""
+FULL_WIDTH = 180 / 25.4
+"""Width of a figure across a page (inches)."""
 
 
 @contextmanager
@@ -26,9 +31,10 @@ def theme() -> Iterator[None]:
     """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block."""
     settings: dict[str, Any] = {
         **sns.axes_style("ticks"),
-        **sns.plotting_context("paper"),
+        **sns.plotting_context("paper", font_scale=0.85),  # 8 points, as journals ask for
+        "legend.title_fontsize": 7.5,
         "axes.titlelocation": "left",
-        "axes.titlesize": 9,
+        "axes.titlesize": 8.5,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "figure.dpi": 120,
@@ -54,6 +60,25 @@ def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
+def check_suffix(path: Path) -> str:
+    """The format that a file's suffix names.
+
+    Raises
+    ------
+    DataError
+        If figures are not saved in it.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise DataError(f"{path}: figures are saved as {', '.join(FORMATS)}; choose one of these suffixes")
+    return kind
+
+
+def outline(left: float, top: float, width: float, height: float) -> Rectangle:
+    """The thin frame of a picture."""
+    return Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.4, clip_on=False)
+
+
 def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None:
     """Save a figure as PNG, SVG or PDF, by the suffix of its name; it appears whole or not at all.
 
@@ -73,9 +98,7 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
         If the file cannot be written.
     """
     path = Path(path)
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
-        raise DataError(f"{path}: figures are saved as {', '.join(FORMATS)}; choose one of these suffixes")
+    kind = check_suffix(path)
     part = figure.get_figure() if isinstance(figure, Axes) else figure
     assert part is not None, "Axes were taken out of their figure"
     whole = part.figure

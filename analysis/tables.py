@@ -14,7 +14,7 @@ import pandas as pd
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError
 from netsim.files import write_atomically
-from netsim.specification import Network
+from netsim.specification import Network, Shape
 
 STIMULUS = "stimulus"
 
@@ -64,11 +64,11 @@ def spike_table(
         If the latencies are not those of the network, or labels or indices do not fit.
     """
     names = layer_names(network)
-    count = _check_latencies(network, latencies)
-    numbers = _per_presentation("indices", indices, count, default=np.arange(count))
+    count = check_latencies(network, latencies, names, network.shapes)
+    numbers = per_presentation("indices", indices, count, default=np.arange(count))
     if len(np.unique(numbers)) < count:
         raise DataError("indices: name a presentation twice; each needs its own")
-    tags = None if labels is None else _per_presentation("labels", labels, count, default=numbers)
+    tags = None if labels is None else per_presentation("labels", labels, count, default=numbers)
 
     order = np.argsort(numbers)
     spikes = [_in_order(layer[presentation].ravel()) for presentation in order for layer in latencies]
@@ -145,16 +145,24 @@ def potential_table(potentials: Sequence[Potential], indices: Sequence[int] | np
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV, gzip if its name ends in ``.gz``; it appears whole or not at all.
+    """Write a table as CSV or Parquet, by the suffix of its name; it appears whole or not at all.
 
-    Numbers are written so that reading gives the same ones; what is missing is an empty field.
+    In CSV (``.csv``, gzip if ``.csv.gz``) numbers are written so that reading gives the same ones, and what is
+    missing is an empty field. Parquet (``.parquet``) keeps the types too; it needs the package pyarrow.
 
     Raises
     ------
+    DataError
+        If the suffix is another one, or pyarrow is missing.
     RunError
         If the file cannot be written.
     """
     path = Path(path)
+    check_table_suffix(path)
+    if path.suffix == ".parquet":
+        content = _parquet(frame, path)
+        write_atomically(path, lambda stream: stream.write(content))
+        return
 
     def write(stream: BinaryIO) -> None:
         if path.suffix == ".gz":
@@ -164,6 +172,26 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             _write_rows(frame, stream)
 
     write_atomically(path, write)
+
+
+def check_table_suffix(path: Path) -> None:
+    """Refuse a file's suffix that names no format of tables.
+
+    Raises
+    ------
+    DataError
+    """
+    if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise DataError(f"{path}: tables are saved as .csv, .csv.gz or .parquet; choose one of these suffixes")
+
+
+def _parquet(frame: pd.DataFrame, path: Path) -> bytes:
+    stream = io.BytesIO()
+    try:
+        frame.to_parquet(stream, engine="pyarrow", index=False)
+    except ImportError as error:
+        raise DataError(f"{path}: Parquet needs the package pyarrow; pip install pyarrow, or choose .csv") from error
+    return stream.getvalue()
 
 
 def _write_rows(frame: pd.DataFrame, stream: BinaryIO | gzip.GzipFile) -> None:
@@ -180,15 +208,20 @@ def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return fired[order].astype(np.int32), times[order].astype(np.float64)
 
 
-def _check_latencies(network: Network, latencies: Latencies) -> int:
-    """Refuse latencies of another network; returns how many presentations there are."""
-    names = layer_names(network)
+def check_latencies(network: Network, latencies: Latencies, names: Sequence[str], shapes: Sequence[Shape]) -> int:
+    """Refuse latencies that are not those of the named layers; returns how many presentations there are.
+
+    Raises
+    ------
+    DataError
+        If an array is missing, has another shape, or holds NaN.
+    """
     if len(latencies) != len(names):
         raise DataError(
             f"latencies: {len(latencies)} arrays given, {network.name} needs {len(names)} with the stimulus"
         )
     count = len(latencies[0])
-    for name, array, shape in zip(names, latencies, network.shapes, strict=True):
+    for name, array, shape in zip(names, latencies, shapes, strict=True):
         if array.shape != (count, *shape):
             raise DataError(f"latencies of {name}: have shape {array.shape}, {network.name} needs {(count, *shape)}")
         if np.isnan(array).any():
@@ -196,9 +229,16 @@ def _check_latencies(network: Network, latencies: Latencies) -> int:
     return count
 
 
-def _per_presentation(
+def per_presentation(
     what: str, values: Sequence[int] | np.ndarray | None, count: int, default: np.ndarray
 ) -> np.ndarray:
+    """Integers, one a presentation, or the default.
+
+    Raises
+    ------
+    DataError
+        If there are too few or too many, or they are no integers.
+    """
     array = default if values is None else np.asarray(values)
     if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
         raise DataError(

@@ -42,6 +42,8 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
 def test_all_names_are_there_and_others_are_not() -> None:
     for name in netsim.analysis.__all__:
         assert callable(getattr(netsim.analysis, name))
+        # a module of the same name would take its place as soon as it is imported
+        assert not Path(netsim.analysis.__path__[0], f"{name}.py").exists()
     misspelt = "rster"
     with pytest.raises(AttributeError, match="has no attribute 'rster'"):
         getattr(netsim.analysis, misspelt)

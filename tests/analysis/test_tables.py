@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,27 @@ def test_potentials_become_rows() -> None:
     assert potential_table([]).empty
     with pytest.raises(DataError, match="1 given, but presentation 1 was recorded"):
         potential_table(potentials, indices=[8])
+
+
+def test_other_suffixes_are_refused(network: Network, latencies: Latencies, tmp_path: Path) -> None:
+    for name in ("spikes.xlsx", "spikes", "spikes.gz"):
+        with pytest.raises(DataError, match=r"saved as \.csv, \.csv\.gz or \.parquet"):
+            write_table(spike_table(network, latencies), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parquet_keeps_numbers_and_types(network: Network, latencies: Latencies, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow, the extra 'parquet'")
+    frame = spike_table(network, latencies, labels=[0, 3, 1, 2, 0])
+    write_table(frame, tmp_path / "spikes.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "spikes.parquet"), frame)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(
+    network: Network, latencies: Latencies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match="needs the package pyarrow; pip install pyarrow") as error:
+        write_table(spike_table(network, latencies), tmp_path / "spikes.parquet")
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,86 @@
+"""Confusion matrix: which label is taken for which, silence included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+
+from netsim.analysis.frames import class_name, require
+from netsim.analysis.style import COLUMN_WIDTH, INK, new_axes, theme
+from netsim.errors import DataError
+
+_MOST_NUMBERS = 20  # classes beyond which the fields hold no numbers
+
+
+def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None) -> Axes:
+    """Draw how often each label led to each decision; the last column counts presentations without one.
+
+    Colours are shares of the label's presentations, numbers are presentations. A tie counts for the neuron
+    with the lowest number, as in the accuracy; in the strict accuracy it is an error.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `decision_table`.
+    classes : sequence of str, optional
+        What the labels stand for; there is a row for each, and for each number that the table holds.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no decision table.
+    """
+    require(frame, ("label", "decision", "correct"), "decision")
+    labels = frame["label"].to_numpy(dtype=np.int64)
+    decisions = frame["decision"].astype("Int64").to_numpy(dtype=np.int64, na_value=-1)
+    if labels.min() < 0 or decisions.min() < -1:
+        raise DataError("table: holds negative labels or decisions; they are counted from 0")
+    size = max(len(classes), int(labels.max()) + 1, int(decisions.max()) + 1)
+    counts = np.zeros((size, size + 1), dtype=np.int64)
+    np.add.at(counts, (labels, np.where(decisions < 0, size, decisions)), 1)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [class_name(label, classes) for label in range(size)]
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.95)
+        # the root lets one error in a thousand be seen
+        image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), aspect="equal")
+        if size <= _MOST_NUMBERS:
+            for (row, column), count in np.ndenumerate(counts):
+                if count:
+                    axes.text(
+                        column,
+                        row,
+                        str(count),
+                        ha="center",
+                        va="center",
+                        fontsize=5 if size > 6 else 7,
+                        color="white" if share[row, column] > 40 else INK,
+                    )
+        long = max(map(len, names)) > 2
+        axes.set_xticks(range(size + 1), [*names, "silent"], rotation=90 if long else 0)
+        if not long:
+            axes.get_xticklabels()[-1].set_rotation(90)
+        axes.set_yticks(range(size), names)
+        axes.tick_params(length=0)
+        axes.axvline(size - 0.5, color=INK, linewidth=0.6)
+        axes.set_xlabel("decision")
+        axes.set_ylabel("label")
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+            spine.set_linewidth(0.6)
+        bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.035, 1.0)), ticks=[0, 1, 10, 25, 50, 100])
+        bar.set_label("share of the label (%)")
+        bar.outline.set_linewidth(0.5)
+        accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
+        axes.set_title(f"{len(frame):,} presentations: accuracy {accuracy:.2%}, strict {strict:.2%}")
+    return axes

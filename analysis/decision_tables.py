@@ -1,0 +1,118 @@
+"""Tidy tables of what was decided: one row a presentation, or one row a presentation and layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from netsim.analysis.tables import check_latencies, layer_names, per_presentation
+from netsim.engines import Latencies
+from netsim.metrics import decide
+from netsim.specification import Network
+
+
+def decision_table(
+    network: Network,
+    outputs: np.ndarray,
+    labels: Sequence[int] | np.ndarray,
+    indices: Sequence[int] | np.ndarray | None = None,
+) -> pd.DataFrame:
+    """What the output layer decided in each presentation: the first output spike counts.
+
+    Parameters
+    ----------
+    network : Network
+    outputs : ndarray of float, shape (presentations, neurons)
+        Latencies of the output layer (ms); ``inf`` is silent.
+    labels, indices : sequence of int, shape (presentations,)
+        As for `netsim.analysis.spike_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ============  =======  ===================================================================
+        presentation  int64    from `indices`, else counted from 0
+        label         int64    label of the stimulus
+        decision      Int64    output neuron that fired first; of several, the one with the lowest
+                               number; missing if none fired
+        tied          bool     whether several fired first
+        correct       bool     whether the label's neuron alone fired first
+        latency_ms    float64  latency of the first output spike (ms); missing if there is none
+        gap_ms        float64  time from the first to the second output spike (ms), or to the end of
+                               the window if there is no second one; missing if there is no first
+        ============  =======  ===================================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies are not those of the network, or labels or indices do not fit.
+    """
+    count = check_latencies(network, [outputs], [network.layers[-1].name], [network.shapes[-1]])
+    numbers = per_presentation("indices", indices, count, default=np.arange(count))
+    tags = per_presentation("labels", labels, count, default=numbers)
+    decisions = decide(outputs)
+    fired = decisions.choice >= 0
+    end = network.window_end(network.weighted_layers[-1])
+    ordered = np.sort(np.minimum(outputs, end), axis=1)
+    gap = ordered[:, 1] - ordered[:, 0] if network.outputs > 1 else end - ordered[:, 0]
+    return pd.DataFrame(
+        {
+            "presentation": numbers,
+            "label": tags,
+            "decision": pd.arrays.IntegerArray(decisions.choice.astype(np.int64), ~fired),
+            "tied": decisions.tied,
+            "correct": decisions.strictly_correct(tags),
+            "latency_ms": np.where(fired, decisions.latency, np.nan).astype(np.float64),
+            "gap_ms": np.where(fired, gap, np.nan).astype(np.float64),
+        }
+    )
+
+
+def spike_count_table(
+    network: Network, latencies: Latencies, indices: Sequence[int] | np.ndarray | None = None
+) -> pd.DataFrame:
+    """How many neurons of each layer fired in each presentation.
+
+    Parameters
+    ----------
+    network : Network
+    latencies : list of ndarray
+        Of the stimulus and of every layer (ms).
+    indices : sequence of int, shape (presentations,), optional
+        As for `netsim.analysis.spike_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ============  ===========  ================================================================
+        presentation  int64        from `indices`, else counted from 0
+        layer         categorical  ``stimulus`` and the layers' names, ordered from first to last
+        spikes        int64        neurons that fired; each fires once at most
+        neurons       int64        neurons that the layer has
+        ============  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies are not those of the network, or the indices do not fit.
+    """
+    names = layer_names(network)
+    count = check_latencies(network, latencies, names, network.shapes)
+    numbers = per_presentation("indices", indices, count, default=np.arange(count))
+    spikes = [np.isfinite(layer).reshape(count, -1).sum(axis=1) for layer in latencies]
+    return pd.DataFrame(
+        {
+            "presentation": np.tile(numbers, len(names)),
+            "layer": pd.Categorical.from_codes(
+                np.repeat(np.arange(len(names)), count), dtype=pd.CategoricalDtype(names, ordered=True)
+            ),
+            "spikes": np.concatenate(spikes).astype(np.int64),
+            "neurons": np.repeat([int(np.prod(shape)) for shape in network.shapes], count),
+        }
+    )

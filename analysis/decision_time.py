@@ -1,0 +1,77 @@
+"""Accuracy against decision time: how well a network has decided if it is read out early."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from netsim.analysis.frames import require
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+
+_Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
+
+
+def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the share of presentations that are decided, and rightly decided, at each time of read-out.
+
+    A presentation is right at ``t`` if its first output spike came by ``t`` and is the label's alone; a tie
+    is an error. The band is the 95 % confidence interval of the share (Wilson).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `decision_table`.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no decision table.
+    """
+    require(frame, ("correct", "latency_ms"), "decision")
+    count = len(frame)
+    latencies = np.sort(frame["latency_ms"].dropna().to_numpy())
+    right = np.sort(frame.loc[frame["correct"].astype(bool), "latency_ms"].to_numpy())
+    span = float(np.ptp(latencies)) or 1.0 if len(latencies) else 1.0
+    first, last = (latencies[0], latencies[-1]) if len(latencies) else (0.0, 1.0)
+    times = np.concatenate([[first - 0.05 * span], np.unique(latencies), [last + 0.05 * span]])
+    decided = np.searchsorted(latencies, times, side="right") / count
+    correct = np.searchsorted(right, times, side="right") / count
+    low, high = _wilson(correct, count)
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 2.3)
+        blue = colours(1)[0]
+        axes.step(times, decided, where="post", color="0.6", linewidth=1.2, label="decided", zorder=2)
+        axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
+        axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided, and rightly", zorder=3)
+        axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
+        axes.annotate(
+            f"{correct[-1]:.2%}",
+            (times[0], correct[-1]),
+            xytext=(2, -2),
+            textcoords="offset points",
+            verticalalignment="top",
+            fontsize=7,
+            color=FAINT,
+        )
+        axes.set_xlim(times[0], times[-1])
+        axes.set_ylim(0, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel("time of read-out (ms)")
+        axes.set_ylabel(f"share of {count:,} presentations")
+        axes.legend(loc="lower right")
+    return axes
+
+
+def _wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the 95 % confidence interval of shares of `count` presentations."""
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return middle - half, middle + half

@@ -1,0 +1,108 @@
+"""Displacement plot: when output neurons fired, against when they should have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from netsim.analysis.frames import require
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, new_axes, theme
+from netsim.errors import DataError
+
+_RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
+
+
+def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw actual against target latency of output neurons; on the diagonal nothing is left to learn.
+
+    Filled marks are the label's neuron, open ones the others; a silent neuron is drawn at the end of its
+    window, as the learning rule counts it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `displacement_table`. With a column ``weights``, for example ``initial`` and ``trained``, each
+        of its values has a colour.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no displacement table.
+    """
+    require(frame, ("label", "neuron", "target_ms", "displacement_ms"), "displacement")
+    target = frame["target_ms"].to_numpy()
+    actual = target - frame["displacement_ms"].to_numpy()
+    own = (frame["neuron"] == frame["label"]).to_numpy()
+    stage = frame["weights"].astype(str).to_numpy() if "weights" in frame else np.full(len(frame), "")
+    if not np.isfinite(target).all() or not np.isfinite(actual).all():
+        raise DataError("table: holds targets or displacements that are not finite times")
+    stages = list(dict.fromkeys(stage))
+    low, high = min(target.min(), actual.min()), max(target.max(), actual.max())
+    margin = 0.04 * (high - low) or 1.0
+    limits = (low - margin, high + margin)
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, COLUMN_WIDTH)
+        axes.plot(limits, limits, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
+        handles = []
+        for position, (name, colour) in enumerate(zip(stages, reversed(colours(max(2, len(stages)))), strict=False)):
+            text = f"{name}: " if name else ""
+            for of_label, who in ((False, "other neurons"), (True, "label's neuron")):
+                chosen = (stage == name) & (own == of_label)
+                axes.plot(
+                    actual[chosen],
+                    target[chosen],
+                    "o",
+                    color=colour,
+                    markersize=3,
+                    markerfacecolor=colour if of_label else "none",
+                    markeredgewidth=0.5,
+                    alpha=0.6,
+                    rasterized=chosen.sum() > _RASTERISE,
+                    zorder=2 + position + 0.5 * of_label,
+                )
+                handles.append(
+                    Line2D(
+                        [],
+                        [],
+                        linestyle="",
+                        marker="o",
+                        color=colour,
+                        markersize=4,
+                        label=text + who,
+                        markerfacecolor=colour if of_label else "none",
+                        markeredgewidth=0.7,
+                    )
+                )
+            mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
+            axes.text(
+                0.03,
+                0.98 - 0.055 * position,
+                f"{text}mean |displacement| {mean:.2g} ms",
+                transform=axes.transAxes,
+                verticalalignment="top",
+                fontsize=7,
+                color=INK,
+            )
+        axes.set_xlim(limits)
+        axes.set_ylim(limits)
+        axes.set_aspect("equal")
+        axes.set_xlabel("actual latency (ms)")
+        axes.set_ylabel("target latency (ms)")
+        axes.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(-0.03, 1.0),
+            ncols=2,
+            borderpad=0.2,
+            handletextpad=0.1,
+            columnspacing=0.8,
+        )
+    return axes

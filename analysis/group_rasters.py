@@ -1,0 +1,143 @@
+"""Raster of one neuron group over many presentations, sorted by label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from netsim.analysis.frames import class_name, require
+from netsim.analysis.rasters import firing_window
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.tables import layer_names
+from netsim.errors import DataError
+from netsim.specification import Network
+
+_MOST_COLOURS = 8  # neurons beyond which each does not get a colour of its own
+_HALF_TICK = 0.8  # rows; marks reach into their neighbours so that they can be seen among many
+_RASTERISE = 3000  # spikes beyond which SVG and PDF hold a picture of them
+
+
+def group_raster(
+    frame: pd.DataFrame,
+    network: Network,
+    layer: str | None = None,
+    neurons: Sequence[int] = (),
+    classes: Sequence[str] = (),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the spikes of a group of neurons over presentations sorted by label, a row each.
+
+    In the output layer the colours tell the label's neuron from the others, and show which other neuron
+    fired before it or with it. Elsewhere each of up to eight neurons has a colour.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `spike_table`, with labels. Presentations without a row are not drawn.
+    network : Network
+    layer : str, optional
+        By default the output layer.
+    neurons : sequence of int, optional
+        By default all of the layer.
+    classes : sequence of str, optional
+        What the labels stand for.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no spike table, lacks labels, or the network has no such layer.
+    """
+    require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
+    name = layer or network.layers[-1].name
+    if name not in layer_names(network):
+        raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(layer_names(network))}")
+    if frame["label"].isna().any():
+        raise DataError("table: lacks labels; give them to spike_table")
+    presentations = frame[["presentation", "label"]].drop_duplicates().sort_values(["label", "presentation"])
+    presentations = presentations.assign(row=np.arange(len(presentations)))
+    spikes = frame[frame["layer"] == name].merge(presentations[["presentation", "row"]], on="presentation")
+    if neurons:
+        spikes = spikes[spikes["neuron"].isin(list(neurons))]
+    start, end = firing_window(network, layer_names(network).index(name))
+    first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
+    margin = 0.04 * (last - first) or 1.0
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 3.4)
+        groups = _output_groups(spikes) if name == network.layers[-1].name and not neurons else _by_neuron(spikes, name)
+        for text, colour, group in groups:
+            axes.vlines(
+                group["latency_ms"],
+                group["row"] - _HALF_TICK,
+                group["row"] + _HALF_TICK,
+                color=colour,
+                linewidth=1.2,
+                label=text,
+                rasterized=len(group) > _RASTERISE,
+                zorder=2,
+            )
+        _mark_labels(axes, presentations, classes)
+        axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
+        axes.set_ylim(len(presentations) - 0.5, -0.5)
+        axes.set_xlabel("time in the presentation (ms)")
+        axes.set_ylabel(f"{len(presentations):,} presentations by label")
+        if len(groups) > 1:
+            axes.legend(
+                loc="lower left",
+                bbox_to_anchor=(-0.02, 1.0),
+                ncols=min(4, len(groups)),
+                borderpad=0.2,
+                handlelength=0.8,
+                columnspacing=1.0,
+                handletextpad=0.4,
+                title=name,
+                alignment="left",
+            )
+        else:
+            axes.set_title(groups[0][0])
+    return axes
+
+
+Group = tuple[str, object, pd.DataFrame]
+
+
+def _output_groups(spikes: pd.DataFrame) -> list[Group]:
+    """Spikes of the label's neuron, of others, and of others not later than the label's."""
+    own = spikes["neuron"] == spikes["label"]
+    of_label = spikes[own].set_index("presentation")["latency_ms"]
+    before = ~own & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(np.inf))
+    blue, orange = colours(2)
+    return [
+        ("other neurons", "0.72", spikes[~own & ~before]),
+        ("label's neuron", blue, spikes[own]),
+        ("others, not later", orange, spikes[before]),
+    ]
+
+
+def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[Group]:
+    numbers = np.sort(spikes["neuron"].unique())
+    if not 1 < len(numbers) <= _MOST_COLOURS:
+        what = f"{layer}:{numbers[0]}" if len(numbers) == 1 else f"{layer}, {len(numbers):,} neurons that fired"
+        return [(what, colours(1)[0], spikes)]
+    return [
+        (str(number), colour, spikes[spikes["neuron"] == number])
+        for number, colour in zip(numbers, colours(len(numbers)), strict=True)
+    ]
+
+
+def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]) -> None:
+    """The name of each label beside its rows, and a line between labels."""
+    rows = presentations.groupby("label")["row"]
+    middles, last = rows.mean(), rows.max()
+    axes.set_yticks(middles.to_list(), [class_name(int(label), classes) for label in middles.index])
+    axes.tick_params(axis="y", length=0)
+    for edge in last.to_list()[:-1]:
+        axes.axhline(edge + 0.5, color=FAINT, linewidth=0.4, zorder=1)

@@ -1,0 +1,108 @@
+"""When the neurons of each layer fire: a histogram of latencies for each, above one another."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from netsim.analysis.frames import require
+from netsim.analysis.rasters import firing_window, layer_colours
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, theme
+from netsim.analysis.tables import layer_names
+from netsim.errors import DataError
+from netsim.specification import Network
+
+_GAP = 0.25  # between bands, which are 1 high
+_BINS = 150  # about, over a presentation
+
+
+def latency_histograms(
+    frame: pd.DataFrame, network: Network, bin_ms: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the population rate of every layer over the presentation, the stimulus at the bottom.
+
+    Each band is scaled to its own peak, which is written beside it with the share of neurons that fired. The
+    time in which a layer can fire is shaded; a vertical line is the median latency.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `spike_table`; rates are means over the presentations that it holds.
+    network : Network
+    bin_ms : float, optional
+        Width of the bins (ms); by default the encoding window divided by a power of two, about 150
+        bins in a presentation; so no bin crosses the end of a window that is a multiple of it.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no spike table, or holds layers that the network does not have.
+    """
+    require(frame, ("presentation", "layer", "latency_ms"), "spike")
+    names = layer_names(network)
+    unknown = set(frame["layer"].unique()) - set(names)
+    if unknown:
+        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
+    width = bin_ms or _default_width(network)
+    if not width > 0:
+        raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")
+    edges = np.arange(math.ceil(network.duration / width) + 1) * width
+    presentations = frame["presentation"].nunique()
+    with theme():
+        axes = new_axes(ax, FULL_WIDTH, 0.7 + 0.55 * len(names))
+        hues = layer_colours(network)
+        for position, name in enumerate(names):
+            neurons = math.prod(network.shapes[position])
+            latencies = frame.loc[frame["layer"] == name, "latency_ms"].to_numpy()
+            counts = np.histogram(latencies, edges)[0]
+            rate = counts / (presentations * neurons * width / 1000)
+            bottom = position * (1 + _GAP)
+            start, end = firing_window(network, position)
+            axes.fill_between([start, end], bottom, bottom + 1, color=hues[position], alpha=0.1, linewidth=0, zorder=1)
+            axes.stairs(
+                bottom + rate / max(rate.max(), 1e-300),
+                edges,
+                baseline=bottom,
+                fill=True,
+                color=hues[position],
+                linewidth=0,
+                zorder=2,
+            )
+            axes.plot([0, network.duration], [bottom, bottom], color=FAINT, linewidth=0.5, zorder=3)
+            note = "silent"
+            if len(latencies):
+                median = float(np.median(latencies))
+                axes.plot([median, median], [bottom, bottom + 1.06], color=INK, linewidth=0.8, zorder=4)
+                note = f"peak {rate.max():.3g} spikes/s\n{len(latencies) / (presentations * neurons):.1%} fired"
+            axes.text(
+                1.01,
+                bottom + 0.5,
+                note,
+                transform=axes.get_yaxis_transform(),
+                fontsize=7,
+                color=FAINT,
+                verticalalignment="center",
+            )
+        axes.set_yticks([position * (1 + _GAP) + 0.5 for position in range(len(names))], names)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlim(0, network.duration)
+        axes.set_ylim(-0.08, len(names) * (1 + _GAP) - _GAP + 0.08)
+        axes.set_xlabel("latency (ms)")
+        axes.set_ylabel("rate, scaled to its peak")
+        axes.set_title(f"{presentations:,} presentations, bins of {width:g} ms; line: median")
+    return axes
+
+
+def _default_width(network: Network) -> float:
+    wanted = network.encoder.t_max * _BINS / network.duration
+    return network.encoder.t_max / 2 ** max(0, round(math.log2(wanted)))

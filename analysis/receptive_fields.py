@@ -1,0 +1,102 @@
+"""Learned kernels of a convolution, or receptive fields of dense neurons on the stimulus."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from netsim.analysis.frames import require
+from netsim.analysis.style import COLUMN_WIDTH, new_axes, outline, theme
+from netsim.errors import DataError
+
+_COLOURS = "RdBu_r"  # diverging, and safe for people who are colour-blind
+
+
+def kernels(
+    frame: pd.DataFrame,
+    layer: str | None = None,
+    channel: int = 0,
+    count: int = 64,
+    columns: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the incoming weights of maps or neurons as pictures on one scale of colours.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `weight_table`.
+    layer : str, optional
+        A convolution, or a dense layer whose source has rows and columns; by default the table's first layer.
+    channel : int
+        Which channel of the source.
+    count : int
+        Draw the first maps or neurons only, at most this many.
+    columns : int
+        Pictures in a row.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no weight table, or the layer has no kernels with rows and columns, or no such channel.
+    """
+    require(frame, ("layer", "kind", "map", "neuron", "channel", "y", "x", "weight"), "weight")
+    name = layer or str(frame["layer"].iloc[0])
+    rows = frame[(frame["layer"] == name) & (frame["kind"] == "kernel")]
+    if rows.empty:
+        raise DataError(f"layer {name}: has no kernels in the table")
+    if rows["y"].isna().any():
+        raise DataError(f"layer {name}: reads a dense layer, so its weights have no rows and columns to draw")
+    rows = rows[rows["channel"] == channel]
+    if rows.empty:
+        raise DataError(f"channel {channel}: does not exist in the source of {name}")
+    convolution = bool(rows["map"].notna().all())
+    pictures = _pictures(rows, "map" if convolution else "neuron")
+    everything = len(pictures)
+    pictures = pictures[: max(1, count)]
+    mosaic, places = _mosaic(pictures, max(1, columns))
+    limit = float(np.abs(pictures).max()) or 1.0
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1])
+        image = axes.imshow(mosaic, cmap=_COLOURS, vmin=-limit, vmax=limit, interpolation="nearest")
+        height, width = pictures.shape[1:]
+        for top, left in places:
+            axes.add_patch(outline(left - 0.5, top - 0.5, width, height))
+        axes.set_axis_off()
+        bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.02, 0.0, 0.025, 1.0)))
+        bar.set_label("weight")
+        bar.outline.set_linewidth(0.5)
+        shown = f"{len(pictures)}" if len(pictures) == everything else f"first {len(pictures)} of {everything}"
+        what = "kernels" if convolution else "receptive fields"
+        depth = f", channel {channel}" if frame.loc[frame["layer"] == name, "channel"].nunique() > 1 else ""
+        axes.set_title(f"{name}: {shown} {what} of {height}×{width}{depth}")
+    return axes
+
+
+def _pictures(rows: pd.DataFrame, own: str) -> np.ndarray:
+    """Weights of shape (maps or neurons, height, width)."""
+    index = rows[[own, "y", "x"]].to_numpy(dtype=np.int64).T
+    pictures = np.full(tuple(index.max(axis=1) + 1), np.nan)
+    pictures[tuple(index)] = rows["weight"].to_numpy()
+    return pictures
+
+
+def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """All pictures in one with gaps between, and the upper left corner of each."""
+    count, height, width = pictures.shape
+    columns = min(columns, count)
+    gap = max(1, round(width / 8))
+    mosaic = np.full((math.ceil(count / columns) * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    places = [(k // columns * (height + gap), k % columns * (width + gap)) for k in range(count)]
+    for picture, (top, left) in zip(pictures, places, strict=True):
+        mosaic[top : top + height, left : left + width] = picture
+    return mosaic, places

@@ -1,0 +1,77 @@
+"""Spikes per layer: how many neurons of each fire in a presentation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from netsim.analysis.frames import require
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.errors import DataError
+
+
+def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the mean number of spikes of each layer, and the range that holds 90 % of presentations.
+
+    An open bar is the number of neurons; the axis is logarithmic above 1.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `spike_count_table`.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no spike count table.
+    """
+    require(frame, ("presentation", "layer", "spikes", "neurons"), "spike count")
+    if (frame["spikes"] > frame["neurons"]).any() or (frame["spikes"] < 0).any():
+        raise DataError("table: holds more spikes than neurons, or fewer than none; each neuron fires once at most")
+    layers = frame.groupby("layer", sort=False, observed=True)
+    names = [str(name) for name, _ in layers]
+    rows = np.arange(len(names))
+    mean = layers["spikes"].mean().to_numpy()
+    low, high = layers["spikes"].quantile(0.05).to_numpy(), layers["spikes"].quantile(0.95).to_numpy()
+    neurons = layers["neurons"].first().to_numpy()
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names))
+        axes.barh(rows, neurons, height=0.7, color="0.92", edgecolor="none", label="neurons", zorder=1)
+        axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
+        axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)
+        for row, one in enumerate(mean):
+            axes.text(
+                1.02,
+                row,
+                f"{one:,.1f}\N{NO-BREAK SPACE}({one / neurons[row]:.0%})",
+                fontsize=7,
+                color=FAINT,
+                transform=axes.get_yaxis_transform(),
+                verticalalignment="center",
+            )
+        axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+        decades = int(np.ceil(np.log10(max(neurons.max(), 10))))
+        axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_xlim(0, neurons.max() * 1.3)
+        axes.set_yticks(rows, names)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("spikes per presentation")
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.2, 1.0),
+            ncols=3,
+            borderpad=0.2,
+            handlelength=1.0,
+            columnspacing=1.0,
+            handletextpad=0.5,
+        )
+    return axes

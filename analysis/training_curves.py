@@ -1,0 +1,123 @@
+"""Learning curves: errors, and fractions of silent neurons, over the epochs of a training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from netsim.analysis.frames import require
+from netsim.analysis.style import COLUMN_WIDTH, colours, new_axes, theme
+from netsim.errors import DataError
+
+_SILENT = "silent_"
+
+
+def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the error of training and validation over epochs; a tie is an error.
+
+    The training error is that of the presentations as they were learned from, with dropout and augmentation.
+    An epoch without an error leaves a gap. The disc is the epoch that validates best.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `metrics_table`.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no metrics table.
+    """
+    require(frame, ("epoch", "training_strict_accuracy", "validation_strict_accuracy"), "metrics")
+    epoch = frame["epoch"].to_numpy()
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 2.2)
+        for part, colour in zip(("training", "validation"), ("0.6", colours(1)[0]), strict=True):
+            error = 100 * (1 - frame[f"{part}_strict_accuracy"].to_numpy())
+            error[error == 0] = np.nan  # has no place on a logarithmic axis
+            axes.plot(epoch, error, color=colour, linewidth=1.4, marker="." if len(epoch) == 1 else "", label=part)
+        least = 100 * (1 - float(frame["validation_strict_accuracy"].max()))
+        best = int(frame["validation_strict_accuracy"].argmax())
+        axes.plot(
+            epoch[best],
+            error[best],
+            "o",
+            markersize=4.5,
+            color=colour,
+            markeredgecolor="white",
+            clip_on=False,
+            label=f"best: {least:.2f}% in epoch {epoch[best]}",
+        )
+        axes.set_yscale("log")
+        # few decades: numbers beside the powers of ten are needed to read the axis
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(FuncFormatter(_sparse))
+        axes.tick_params(axis="y", which="minor", labelsize=6.5)
+        axes.set_ylabel("error (%)")
+        _epochs(axes, frame)
+        axes.legend(loc="upper right", borderaxespad=0)
+    return axes
+
+
+def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the mean fraction of silent neurons of each layer over epochs.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `metrics_table`.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no metrics table.
+    """
+    names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
+    require(frame, ("epoch",), "metrics")
+    if not names:
+        raise DataError("table: lacks the columns silent_<layer>; a metrics table is needed")
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 2.2)
+        for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+            axes.plot(
+                frame["epoch"],
+                frame[name],
+                color=colour,
+                linestyle=("-", "--")[position % 2],
+                linewidth=1.4,
+                marker="." if len(frame) == 1 else "",
+                label=name.removeprefix(_SILENT),
+                clip_on=False,
+            )
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylim(0, 1)
+        axes.set_ylabel("silent neurons")
+        _epochs(axes, frame)
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
+    return axes
+
+
+def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    first, last = frame["epoch"].min(), frame["epoch"].max()
+    axes.set_xlim(first - 0.5 * (first == last), last + 0.5 * (first == last))
+
+
+def _sparse(value: float, _: object) -> str:
+    """Numbers of the minor ticks at 2 and 5."""
+    return f"{value:g}" if f"{value:e}"[0] in "25" else ""

@@ -1,0 +1,134 @@
+"""The most confident errors, with the stimuli that led to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from netsim.analysis.frames import class_name, require
+from netsim.analysis.style import FULL_WIDTH, INK, new_axes, outline, theme
+from netsim.analysis.tables import STIMULUS
+from netsim.errors import DataError
+from netsim.specification import Network
+
+
+def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
+    """The wrong decisions with the longest gap between first and second output spike, longest first.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        As from `decision_table`. Ties and silence are errors, but no confident ones, and are left out.
+    count : int
+        At most this many.
+
+    Raises
+    ------
+    DataError
+        If the table is no decision table.
+    """
+    require(decisions, ("presentation", "label", "decision", "tied", "gap_ms"), "decision")
+    decided = decisions[decisions["decision"].notna() & ~decisions["tied"].astype(bool)]
+    wrong = decided[decided["decision"] != decided["label"]]
+    return wrong.sort_values(["gap_ms", "presentation"], ascending=[False, True]).head(count)
+
+
+def error_gallery(
+    decisions: pd.DataFrame,
+    spikes: pd.DataFrame,
+    network: Network,
+    classes: Sequence[str] = (),
+    count: int = 12,
+    columns: int = 6,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the stimuli of the most confident errors, each with label, decision and confidence.
+
+    The confidence is the time from the first to the second output spike. A stimulus is drawn as it was
+    presented: the darker a pixel, the earlier its spike; white pixels stay silent.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        As from `decision_table`.
+    spikes : pandas.DataFrame
+        As from `spike_table`, with the stimuli of the errors at least.
+    network : Network
+    classes : sequence of str, optional
+        What the labels stand for.
+    count, columns : int
+        How many errors at most, and how many in a row.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If a table is of another kind, or the spikes lack the stimulus of an error.
+    """
+    errors = confident_errors(decisions, count)
+    height, width, _ = network.encoder.shape
+    pictures = _stimuli(spikes, errors["presentation"].to_list(), network)
+    lines = 2 if all(len(class_name(label, classes)) <= 2 for label in errors["label"]) else 3
+    columns = max(1, min(columns, len(errors) or 1))
+    across, down = width * 1.15, height * (1.04 + 0.16 * lines)
+    rows = math.ceil(len(errors) / columns) or 1
+    with theme():
+        axes = new_axes(ax, FULL_WIDTH, 0.3 + FULL_WIDTH * (rows * down) / (max(columns, 4) * across))
+        captions = zip(errors["label"].to_list(), errors["decision"].to_list(), errors["gap_ms"].to_list(), strict=True)
+        for place, (picture, (label, decision, gap)) in enumerate(zip(pictures, captions, strict=True)):
+            left, top = place % columns * across, place // columns * down
+            axes.imshow(
+                picture,
+                cmap="Greys",
+                vmin=0,
+                vmax=1,
+                extent=(left, left + width, top + height, top),
+                interpolation="nearest",
+            )
+            axes.add_patch(outline(left, top, width, height))
+            between = " → " if lines == 2 else "\n→ "
+            axes.text(
+                left,
+                top - 0.03 * height,
+                f"{class_name(label, classes)}{between}{class_name(decision, classes)}\n{gap:.1f} ms",
+                fontsize=6.5,
+                color=INK,
+                verticalalignment="bottom",
+                linespacing=1.1,
+            )
+        axes.set_xlim(-0.02 * width, columns * across - 0.1 * width)
+        axes.set_ylim((rows - 1) * down + height * 1.02, height - down)
+        axes.set_aspect("equal")
+        axes.set_axis_off()
+        wrong = len(confident_errors(decisions, len(decisions)))
+        axes.set_title(
+            f"label → decision, time to the second output spike; {len(errors)} of {wrong} errors"
+            if len(errors)
+            else f"no errors in {len(decisions):,} presentations"
+        )
+    return axes
+
+
+def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Network) -> list[np.ndarray]:
+    """Pictures of stimuli, 1 where a pixel fires at once and 0 where it is silent; the mean over channels."""
+    require(spikes, ("presentation", "layer", "channel", "y", "x", "latency_ms"), "spike")
+    pictures = []
+    for presentation in presentations:
+        own = spikes[(spikes["presentation"] == presentation) & (spikes["layer"] == STIMULUS)]
+        if own.empty:
+            raise DataError(f"presentation {presentation}: has no stimulus in the spike table")
+        picture = np.zeros(network.encoder.shape)
+        place = tuple(own[axis].to_numpy(dtype=np.int64) for axis in ("y", "x", "channel"))
+        # the latest spikes are still to be told from silence
+        picture[place] = 1 - 0.95 * own["latency_ms"].to_numpy() / network.encoder.t_max
+        pictures.append(picture.mean(axis=2))
+    return pictures

@@ -1,0 +1,123 @@
+"""Figures of decisions: confusion, accuracy over time, and confident errors with their stimuli."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.analysis import (
+    accuracy_over_time,
+    confident_errors,
+    confusion_matrix,
+    decision_table,
+    error_gallery,
+    spike_table,
+)
+from netsim.engines import Latencies
+from netsim.errors import DataError
+from netsim.specification import Network
+
+OUTPUTS = np.array(
+    [
+        [45.0, 50.0, np.inf, 60.0],  # right
+        [42.0, 50.0, 51.0, 60.0],  # wrong by 8 ms
+        [42.0, 50.0, 42.0, 60.0],  # tied
+        [np.inf, 41.0, np.inf, np.inf],  # wrong by 23 ms
+        [np.inf] * 4,
+    ]
+)
+LABELS = [0, 1, 0, 2, 2]
+
+
+@pytest.fixture
+def frame(network: Network) -> pd.DataFrame:
+    return decision_table(network, OUTPUTS, LABELS, indices=[10, 11, 12, 13, 14])
+
+
+def test_confusion_has_a_column_for_silence(frame: pd.DataFrame) -> None:
+    axes = confusion_matrix(frame, classes=["a", "b", "c", "d"])
+    numbers = {text.get_position(): text.get_text() for text in axes.texts}
+    # column, row: count
+    assert numbers == {(0, 0): "2", (0, 1): "1", (1, 2): "1", (4, 2): "1"}
+    share = np.asarray(axes.images[0].get_array())
+    np.testing.assert_array_equal(share[2], [0, 50, 0, 0, 50])
+    np.testing.assert_array_equal(share[3], np.zeros(5))
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b", "c", "d", "silent"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b", "c", "d"]
+    assert axes.get_title(loc="left") == "5 presentations: accuracy 40.00%, strict 20.00%"
+
+
+def test_confusion_reads_a_table_from_a_file(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_csv(tmp_path / "decisions.csv", index=False)
+    back = confusion_matrix(pd.read_csv(tmp_path / "decisions.csv")).images[0].get_array()
+    np.testing.assert_array_equal(back, confusion_matrix(frame).images[0].get_array())
+
+
+def test_many_classes_have_no_numbers(frame: pd.DataFrame) -> None:
+    assert not confusion_matrix(frame, classes=[str(label) for label in range(30)]).texts
+
+
+def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
+    axes = accuracy_over_time(frame)
+    curves = {line.get_label(): line for line in axes.lines}
+    times, right = curves["decided, and rightly"].get_data()
+    decided = curves["decided"].get_ydata()
+    for time, expected_decided, expected_right in ((41.0, 0.2, 0.0), (42.0, 0.6, 0.0), (45.0, 0.8, 0.2)):
+        (at,) = np.flatnonzero(times == time)
+        assert (decided[at], right[at]) == (expected_decided, expected_right)
+    assert (decided[0], right[0]) == (0, 0)
+    assert axes.get_xlabel() == "time of read-out (ms)"
+    assert axes.get_ylabel() == "share of 5 presentations"
+    band = axes.collections[0].get_datalim(axes.transData)
+    # Wilson's interval of 1 in 5
+    assert band.y1 == pytest.approx(0.6245, abs=1e-4)
+
+
+def test_a_silent_network_decides_nothing(network: Network) -> None:
+    frame = decision_table(network, np.full((3, 4), np.inf), [0, 1, 2])
+    for line in accuracy_over_time(frame).lines:
+        np.testing.assert_array_equal(line.get_ydata(), np.zeros(len(line.get_ydata())))
+    assert confident_errors(frame).empty
+
+
+def test_confident_errors_come_first(frame: pd.DataFrame) -> None:
+    errors = confident_errors(frame)
+    assert errors["presentation"].tolist() == [13, 11]
+    assert errors["gap_ms"].tolist() == [23.0, 8.0]
+    assert confident_errors(frame, 1)["presentation"].tolist() == [13]
+
+
+def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
+    latencies[0] = np.where(latencies[0] <= 16, latencies[0], np.inf)
+    spikes = spike_table(network, latencies, indices=[10, 11, 12, 13, 14])
+    axes = error_gallery(frame, spikes, network, classes=["0", "1", "2", "3"])
+    assert [text.get_text() for text in axes.texts] == ["2 → 1\n23.0 ms", "1 → 0\n8.0 ms"]
+    for image, presentation in zip(axes.images, (3, 1), strict=True):
+        times = latencies[0][presentation, :, :, 0]
+        shown = np.asarray(image.get_array())
+        np.testing.assert_array_equal(shown > 0, np.isfinite(times))
+        order = np.argsort(times[np.isfinite(times)])
+        assert (np.diff(shown[np.isfinite(times)][order]) <= 0).all()
+    assert axes.get_title(loc="left").endswith("2 of 2 errors")
+
+
+def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
+    axes = error_gallery(frame.head(1), spike_table(network, latencies), network)
+    assert axes.get_title(loc="left") == "no errors in 1 presentations"
+    assert not axes.images
+
+
+def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
+    with pytest.raises(DataError, match="lacks the column decision; a decision table"):
+        confusion_matrix(frame.drop(columns="decision"))
+    with pytest.raises(DataError, match="lacks the column correct; a decision table"):
+        accuracy_over_time(frame.drop(columns="correct"))
+    with pytest.raises(DataError, match="lacks the column gap_ms; a decision table"):
+        confident_errors(frame.drop(columns="gap_ms"))
+    with pytest.raises(DataError, match="counted from 0"):
+        confusion_matrix(frame.assign(label=-1))
+    with pytest.raises(DataError, match="presentation 13: has no stimulus in the spike table"):
+        error_gallery(frame, spike_table(network, latencies), network)

@@ -1,0 +1,59 @@
+"""Latency histograms are the population rates of every layer, each in its band."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.patches import StepPatch
+
+from netsim.analysis import latency_histograms, spike_table
+from netsim.engines import Latencies
+from netsim.errors import DataError
+from netsim.specification import Dense, Network
+
+
+@pytest.fixture
+def frame(network: Network, latencies: Latencies) -> pd.DataFrame:
+    return spike_table(network, latencies)
+
+
+def test_bands_hold_the_counts(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
+    axes = latency_histograms(frame, network, bin_ms=4.0)
+    bands = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert len(bands) == 5
+    for band, times in zip(bands, latencies, strict=True):
+        heights, edges, bottom = band.get_data()
+        counts = np.histogram(times[np.isfinite(times)], np.arange(17) * 4.0)[0]
+        np.testing.assert_array_equal(edges, np.arange(17) * 4.0)
+        np.testing.assert_allclose(heights - bottom, counts / counts.max())
+    assert axes.get_xlabel() == "latency (ms)"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["stimulus", "conv", "pool", "hidden", "output"]
+
+
+def test_peak_and_share_are_written(network: Network, latencies: Latencies) -> None:
+    latencies[-1][:] = np.inf
+    latencies[-1][:2, 0] = 50.5  # 2 spikes of 20 neurons and presentations in a bin of 2 ms
+    notes = [text.get_text() for text in latency_histograms(spike_table(network, latencies), network, 2.0).texts]
+    assert notes[-1] == "peak 50 spikes/s\n10.0% fired"
+
+
+def test_bins_end_with_the_windows(network: Network, frame: pd.DataFrame) -> None:
+    edges = latency_histograms(frame, network).patches[0].get_data().edges
+    assert {16.0, 24.0, 40.0} <= set(edges)
+    assert 75 < len(edges) < 300
+
+
+def test_a_silent_layer_is_said_to_be(network: Network, frame: pd.DataFrame) -> None:
+    axes = latency_histograms(frame[frame["layer"] != "hidden"], network)
+    assert axes.texts[3].get_text() == "silent"
+
+
+def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="lacks the column latency_ms"):
+        latency_histograms(frame.drop(columns="latency_ms"), network)
+    with pytest.raises(DataError, match="bin_ms: must be a positive time"):
+        latency_histograms(frame, network, bin_ms=-1.0)
+    other = Network("other", network.encoder, (Dense("output", 4),), 64.0)
+    with pytest.raises(DataError, match="holds the layer conv, hidden, pool, which other does not have"):
+        latency_histograms(frame, other)

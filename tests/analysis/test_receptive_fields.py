@@ -1,0 +1,57 @@
+"""Kernels are drawn as they are, each in its place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netsim.analysis import kernels, weight_table
+from netsim.errors import DataError
+from netsim.specification import Convolution, Dense, Encoder, Network
+from netsim.weights import Weights, initial_weights
+
+
+@pytest.fixture
+def learned() -> Network:
+    layers = (Convolution("conv", 5, 3), Convolution("deep", 2, 2), Dense("hidden", 7), Dense("output", 2))
+    return Network("learned", Encoder((6, 8, 2), 16.0), layers, 32.0)
+
+
+@pytest.fixture
+def weights(learned: Network) -> Weights:
+    return initial_weights(learned, 1)
+
+
+def test_maps_are_pictures_on_one_scale(learned: Network, weights: Weights) -> None:
+    axes = kernels(weight_table(learned, weights), columns=3, channel=1)
+    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    assert mosaic.shape == (2 * 4 - 1, 3 * 4 - 1)
+    for feature in range(5):
+        top, left = feature // 3 * 4, feature % 3 * 4
+        np.testing.assert_array_equal(mosaic[top : top + 3, left : left + 3], weights["conv.kernel"][:, :, 1, feature])
+    assert np.isnan(mosaic).sum() == mosaic.size - 5 * 9
+    low, high = axes.images[0].get_clim()
+    assert -low == high == np.abs(weights["conv.kernel"][:, :, 1]).max()
+    assert axes.get_title(loc="left") == "conv: 5 kernels of 3×3, channel 1"
+    assert axes.child_axes[0].get_ylabel() == "weight"
+
+
+def test_dense_neurons_have_receptive_fields(learned: Network, weights: Weights) -> None:
+    axes = kernels(weight_table(learned, weights), "hidden", channel=1, count=2)
+    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    fields = weights["hidden.kernel"].reshape(3, 5, 2, 7)
+    np.testing.assert_array_equal(mosaic[:, :5], fields[:, :, 1, 0])
+    np.testing.assert_array_equal(mosaic[:, -5:], fields[:, :, 1, 1])
+    assert axes.get_title(loc="left") == "hidden: first 2 of 7 receptive fields of 3×5, channel 1"
+
+
+def test_what_cannot_be_drawn_is_refused(learned: Network, weights: Weights) -> None:
+    frame = weight_table(learned, weights)
+    with pytest.raises(DataError, match="layer output: reads a dense layer"):
+        kernels(frame, "output")
+    with pytest.raises(DataError, match="layer pool: has no kernels"):
+        kernels(frame, "pool")
+    with pytest.raises(DataError, match="channel 2: does not exist in the source of conv"):
+        kernels(frame, channel=2)
+    with pytest.raises(DataError, match="lacks the column weight"):
+        kernels(frame.drop(columns="weight"))

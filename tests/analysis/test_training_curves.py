@@ -1,0 +1,56 @@
+"""Learning curves draw the metrics of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.analysis import learning_curves, silent_curves
+from netsim.errors import DataError
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "epoch": [1, 2, 3, 4],
+            "training_strict_accuracy": [0.5, 0.9, 0.99, 1.0],
+            "validation_strict_accuracy": [0.6, 0.8, 0.97, 0.95],
+            "silent_hidden": [0.2, 0.5, 0.8, 0.9],
+            "silent_output": [0.0, 0.0, 0.1, 0.0],
+        }
+    )
+
+
+def test_errors_over_epochs(frame: pd.DataFrame) -> None:
+    axes = learning_curves(frame)
+    curves = {str(line.get_label()): line for line in axes.lines}
+    np.testing.assert_allclose(curves["training"].get_ydata(), [50, 10, 1, np.nan])
+    np.testing.assert_allclose(curves["validation"].get_ydata(), [40, 20, 3, 5])
+    best = curves["best: 3.00% in epoch 3"]
+    assert (list(best.get_xdata()), best.get_ydata()) == ([3], pytest.approx([3.0]))
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "error (%)", "log")
+
+
+def test_silent_fractions_over_epochs(frame: pd.DataFrame) -> None:
+    axes = silent_curves(frame)
+    curves = {str(line.get_label()): line.get_ydata() for line in axes.lines}
+    assert list(curves) == ["hidden", "output"]
+    np.testing.assert_array_equal(curves["hidden"], frame["silent_hidden"])
+    assert axes.get_ylim() == (0, 1)
+
+
+def test_one_epoch_is_a_point(frame: pd.DataFrame) -> None:
+    axes = learning_curves(frame.head(1))
+    assert axes.lines[0].get_marker() == "."
+    assert axes.get_xlim() == (0.5, 1.5)
+
+
+def test_bad_tables_are_refused(frame: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="lacks the column validation_strict_accuracy; a metrics table"):
+        learning_curves(frame.drop(columns="validation_strict_accuracy"))
+    with pytest.raises(DataError, match="lacks the columns silent_<layer>"):
+        silent_curves(frame[["epoch"]])
+    with pytest.raises(DataError, match="holds no rows"):
+        learning_curves(frame.head(0))
