@@ -1,0 +1,321 @@
+"""Bad input: one line that names thing and remedy, an exit code that is not 0, and nothing half-written."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Netsim = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("train digit", ["digit", "did you mean 'digits'"]),
+        ("train nosuch.toml", ["nosuch.toml", "cannot be read"]),
+        ("train .", [".", "neither a preset nor a TOML file"]),
+        ("train", ["PRESET|FILE.toml", "netsim train --help"]),
+        ("nosuch", ["nosuch", "netsim --help"]),
+        ("train digits --nosuch", ["--nosuch", "netsim train --help"]),
+        ("train digits --dt abc", ["--dt", "netsim train --help"]),
+        ("train digits --dt -1", ["--dt", "not -1.0"]),
+        ("train digits --dt nan", ["--dt", "not nan"]),
+        ("train digits --dt 17", ["--dt", "encoding window of 16.0 ms", "smaller"]),
+        ("train digits --dt 0 --engine brian2", ["--dt", "brian2 needs a time step"]),
+        ("train digits --engine nest", ["--engine", "event or brian2", "nest"]),
+        ("train digits --epochs 0", ["--epochs"]),
+        ("train digits --limit 1", ["--limit"]),
+        ("train digits --seed -1", ["--seed"]),
+        ("train digits --dataset mnst", ["mnst", "did you mean 'mnist'"]),
+        ("train digits --dataset nosuch/folder", ["nosuch/folder", "no such folder"]),
+        ("train mlp-mnist --data-dir nosuch", ["nosuch", "no such folder"]),
+        ("train digits --out new --resume", ["new", "no run folder"]),
+        ("evaluate nosuch", ["nosuch", "neither"]),
+        ("evaluate .", [".", "no run folder"]),
+        ("data mnst", ["mnst", "did you mean 'mnist'"]),
+        ("data --fetch", ["--fetch", "name"]),
+    ],
+)
+def test_options(arguments: str, words: list[str], netsim: Netsim) -> None:
+    netsim(*arguments.split()).refused(*words)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("evaluate RUN --split train", ["--split", "test or validation"]),
+        ("evaluate RUN --dt 17", ["--dt", "encoding window"]),
+        ("evaluate RUN --engine nest", ["--engine", "nest"]),
+        ("simulate RUN --index 360", ["--index 360", "0 to 359"]),
+        ("simulate RUN --index -1", ["--index"]),
+        ("simulate RUN --record nosuch:1", ["nosuch", "hidden, output"]),
+        ("simulate RUN --record hidden:200", ["hidden:200", "0 to 199"]),
+        ("simulate RUN --record hidden", ["hidden", "LAYER:NEURON"]),
+        ("simulate RUN --record hidden:-1", ["hidden:-1", "LAYER:NEURON"]),
+        ("simulate RUN --record hidden:x", ["hidden:x", "LAYER:NEURON"]),
+        ("compare RUN --dt 0", ["dt", "positive"]),
+        ("compare RUN --dt -1", ["dt", "positive"]),
+        ("compare RUN --dt 17", ["dt", "encoding window", "smaller"]),
+        ("train digits --out RUN", ["exists already", "--resume", "--out"]),
+        ("train digits --out RUN --resume", ["other options", "--limit=300", "--resume"]),
+        ("train digits --epochs 2 --limit 300 --seed 1 --out RUN --resume", ["other options"]),
+        ("simulate RUN --out RUN/run.json", ["run.json", "cannot be made"]),
+        ("train digits --out RUN/run.json", ["exists already"]),
+        ("train digits --out RUN/run.json/deeper", ["cannot be made"]),
+    ],
+)
+def test_options_with_a_run(arguments: str, words: list[str], netsim: Netsim, run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert os.listdir() == ["run"]
+
+
+def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp_path: Path) -> None:
+    pool = '[[layers]]\nname = "pool"\nkind = "pooling"\n\n[[layers]]'
+    Path("pooled.toml").write_text(digits_toml.replace("[[layers]]", pool, 1))
+    done = netsim("simulate", "pooled.toml", "--record", "pool:0")
+    assert done.code == 1
+    assert "pooling layer" in done.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("rate =", "rte =", ["learning.rte", "did you mean 'rate'"]),
+        ("[training]", "[trianing]", ["trianing", "did you mean 'training'"]),
+        ("threshold = 2.0", "treshold = 2.0", ["layers.hidden.neurons.treshold", "did you mean 'threshold'"]),
+        ("duration = 128.0", "duration = -1.0", ["duration", "not -1.0"]),
+        ("duration = 128.0", "duration = nan", ["duration", "not nan"]),
+        ("duration = 128.0", 'duration = "long"', ["duration", "long"]),
+        ("onset = 16.0", "onset = -16.0", ["onset", "not -16.0"]),
+        ('kind = "dense"', 'kind = "dnse"', ["kind", "dnse"]),
+        ("dt = 1.0", "dt = 17.0", ["training.dt", "encoding window"]),
+        ("[[layers]]", "[[layers", ["is not TOML"]),
+    ],
+)
+def test_specifications(old: str, new: str, words: list[str], netsim: Netsim, digits_toml: str) -> None:
+    assert old in digits_toml
+    Path("own.toml").write_text(digits_toml.replace(old, new, 1))
+    netsim("train", "own.toml").refused("own.toml", *words)
+    assert os.listdir() == ["own.toml"]
+
+
+def test_a_kernel_larger_than_its_input(netsim: Netsim, digits_toml: str) -> None:
+    layer = '[[layers]]\nname = "conv"\nkind = "convolution"\nmaps = 3\nkernel = 9\n\n[[layers]]'
+    Path("own.toml").write_text(digits_toml.replace("[[layers]]", layer, 1))
+    netsim("train", "own.toml").refused("layers.conv.kernel", "larger than its input of 8x8", "at most 8")
+
+
+def test_a_folder_or_bytes_in_place_of_a_specification(netsim: Netsim) -> None:
+    Path("folder.toml").mkdir()
+    netsim("train", "folder.toml").refused("folder.toml", "cannot be read")
+    Path("bytes.toml").write_bytes(b"\xff\xfe\x00")
+    netsim("train", "bytes.toml").refused("bytes.toml", "is not TOML")
+
+
+def _truncate(folder: Path) -> None:
+    file = folder / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:-5])
+
+
+def _garble(folder: Path) -> None:
+    (folder / "train-images-idx3-ubyte").write_bytes(b"hello world")
+
+
+def _zip_badly(folder: Path) -> None:
+    file = folder / "train-images-idx3-ubyte"
+    file.write_bytes(gzip.compress(file.read_bytes())[:500])
+
+
+def _remove(folder: Path) -> None:
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_truncate, ["train-images-idx3-ubyte", "get it anew"]),
+        (_garble, ["train-images-idx3-ubyte", "no IDX file"]),
+        (_zip_badly, ["train-images-idx3-ubyte", "damaged gzip"]),
+        (_remove, ["t10k-labels-idx1-ubyte", "lacks"]),
+    ],
+)
+def test_damaged_data(
+    damage: Callable[[Path], None], words: list[str], netsim: Netsim, idx_folder: Callable[..., Path]
+) -> None:
+    damage(idx_folder("images"))
+    netsim("train", "digits", "--dataset", "images").refused(*words)
+    assert os.listdir() == ["images"]
+
+
+def test_counts_that_differ_and_too_few_images(netsim: Netsim, idx_folder: Callable[..., Path]) -> None:
+    idx_folder("counts", labels=299)
+    netsim("train", "digits", "--dataset", "counts").refused("300 train images", "299 train labels")
+    idx_folder("few", train=100)
+    netsim("train", "digits", "--dataset", "few").refused("validation", "180 of 100", "at most 99")
+
+
+def test_data_of_another_shape(netsim: Netsim, idx_folder: Callable[..., Path], digits_toml: str) -> None:
+    idx_folder("images")
+    Path("own.toml").write_text(digits_toml.replace("8,\n    8,", "9,\n    8,").replace("[8, 8, 1]", "[9, 8, 1]"))
+    netsim("train", "own.toml", "--dataset", "images").refused("images", "(8, 8, 1)", "(9, 8, 1)", "encoder.shape")
+
+
+def _arrays(run: Path) -> dict[str, np.ndarray]:
+    with np.load(run / "best.npz") as archive:
+        return dict(archive)
+
+
+def _nan(run: Path) -> None:
+    arrays = _arrays(run)
+    arrays["hidden.kernel"][0, 0] = np.nan
+    np.savez(run / "best.npz", allow_pickle=True, **arrays)
+
+
+def _pickle(run: Path) -> None:
+    objects = np.array([{"a": 1}], dtype=object)
+    np.savez(run / "best.npz", allow_pickle=True, **(_arrays(run) | {"hidden.kernel": objects}))
+
+
+def _reshape(run: Path) -> None:
+    arrays = _arrays(run)
+    np.savez(run / "best.npz", allow_pickle=True, **(arrays | {"hidden.kernel": arrays["hidden.kernel"][:-1]}))
+
+
+def _rename(run: Path) -> None:
+    arrays = _arrays(run)
+    arrays["hiden.kernel"] = arrays.pop("hidden.kernel")
+    np.savez(run / "best.npz", allow_pickle=True, **arrays)
+
+
+def _single(run: Path) -> None:
+    with (run / "best.npz").open("wb") as stream:
+        np.save(stream, np.zeros(3))
+
+
+def _folder(run: Path) -> None:
+    (run / "best.npz").unlink()
+    (run / "best.npz").mkdir()
+
+
+def _half(name: str) -> Callable[[Path], None]:
+    def cut(run: Path) -> None:
+        whole = (run / name).read_bytes()
+        (run / name).write_bytes(whole[: len(whole) // 2])
+
+    return cut
+
+
+def _write(name: str, text: str) -> Callable[[Path], None]:
+    return lambda run: (run / name).write_text(text) and None
+
+
+def _unlink(name: str) -> Callable[[Path], None]:
+    return lambda run: (run / name).unlink()
+
+
+DAMAGES: list[tuple[Callable[[Path], None], list[str]]] = [
+    (_nan, ["best.npz", "hidden.kernel", "not finite"]),
+    (_pickle, ["best.npz", "plain arrays"]),
+    (_reshape, ["best.npz", "hidden.kernel", "(63, 200)", "(64, 200)"]),
+    (_rename, ["best.npz", "hiden.kernel", "hidden.kernel"]),
+    (_single, ["best.npz", "single array"]),
+    (_folder, ["best.npz", "cannot be read"]),
+    (_half("best.npz"), ["best.npz", "plain arrays"]),
+    (_write("best.npz", ""), ["best.npz", "plain arrays"]),
+    (_unlink("best.npz"), ["best.npz", "--resume"]),
+    (_write("run.json", "{"), ["run.json", "no JSON"]),
+    (_write("run.json", "[1]"), ["run.json", "no seed"]),
+    (_unlink("run.json"), ["run.json", "cannot be read"]),
+    (_write("network.toml", "a = ["), ["network.toml", "is not TOML"]),
+    (_write("network.toml", ""), ["network.toml", "layers"]),
+    (_unlink("network.toml"), ["no run folder", "network.toml"]),
+]
+
+
+@pytest.mark.parametrize(("damage", "words"), DAMAGES)
+@pytest.mark.parametrize("command", ["evaluate", "simulate", "compare"])
+def test_damaged_runs(
+    command: str, damage: Callable[[Path], None], words: list[str], netsim: Netsim, run: Path
+) -> None:
+    damage(run)
+    before = sorted(os.listdir(run))
+    netsim(command, run).refused(*words)
+    assert sorted(os.listdir(run)) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_half("checkpoint.npz"), ["checkpoint.npz", "start again"]),
+        (_write("checkpoint.npz", ""), ["checkpoint.npz", "start again"]),
+        (
+            lambda run: np.savez(run / "checkpoint.npz", allow_pickle=True, position=np.array([{}], dtype=object)),
+            ["checkpoint.npz", "plain arrays", "start again"],
+        ),
+        (lambda run: (run / "checkpoint.npz").write_bytes((run / "best.npz").read_bytes()), ["checksum"]),
+        (_unlink("best.npz"), ["best.npz", "missing"]),
+        (_unlink("run.json"), ["run.json", "cannot be read"]),
+        (_write("run.json", "{"), ["run.json", "no JSON"]),
+        (_write("network.toml", "a = ["), ["network.toml", "is not TOML"]),
+    ],
+)
+def test_damaged_runs_are_not_resumed(
+    damage: Callable[[Path], None], words: list[str], netsim: Netsim, run: Path
+) -> None:
+    damage(run)
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    netsim("train", "digits", "--epochs", 2, "--limit", 300, "--out", run, "--resume").refused(*words)
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_a_full_output(netsim: Netsim, run: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "netsim", "models"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode != 0
+    assert done.stderr.splitlines() == ["netsim: output: No space left on device"]
+
+
+def test_a_closed_pipe_is_no_error_to_report() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "netsim", "models", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert program.stdout is not None
+    program.stdout.close()
+    _, errors = program.communicate()
+    assert program.returncode != 0
+    assert errors == b""
+
+
+@pytest.mark.parametrize("size", [100, 800, 60_000, 200_000])
+def test_a_full_disk_leaves_no_half_file(
+    size: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        done = netsim("train", "digits", "--epochs", 1, "--limit", 20, "--out", "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.code == 1
+    assert "cannot be written" in done.err.splitlines()[-1]
+    assert "free some space" in done.err.splitlines()[-1]
+    no_leftovers(tmp_path)
+    if size < 800:
+        assert os.listdir() == []

@@ -1,0 +1,132 @@
+"""Ctrl-C, and two that write to one run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsim import training
+from netsim.runs import RunFolder
+
+Netsim = Callable[..., Any]
+
+
+def _train(out: str, *options: object) -> list[str]:
+    return ["train", "digits", "--epochs", "3", "--limit", "400", *map(str, options), "--out", out]
+
+
+def _interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch, presses: int = 1) -> None:
+    """Press Ctrl-C while a batch is learned."""
+    count = training._count
+    seen: list[int] = []
+
+    def counting(*arguments: Any) -> None:
+        seen.append(1)
+        if len(seen) == batches:
+            for _ in range(presses):
+                signal.raise_signal(signal.SIGINT)
+        count(*arguments)
+
+    monkeypatch.setattr(training, "_count", counting)
+
+
+@pytest.mark.parametrize("engine", ["event", "brian2"])
+@pytest.mark.parametrize("batches", [1, 55])
+def test_an_interrupted_training_goes_on_to_the_same_weights(
+    engine: str, batches: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
+) -> None:
+    options = ("--engine", engine, "--dt", 1)
+    assert netsim(*_train("whole", *options)).code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        _interrupt_after(batches, patch)
+        done = netsim(*_train("broken", *options))
+    assert done.code == 130
+    message = done.err.splitlines()[-1]
+    assert message.startswith("netsim: broken: interrupted; the last checkpoint is kept.")
+    command = " ".join(["netsim", *_train("broken", *options), "--resume"])
+    assert message.endswith(command)
+    with pytest.MonkeyPatch.context() as patch:
+        left = 120 - batches
+        learned: list[int] = []
+        count = training._count
+        patch.setattr(training, "_count", lambda *arguments: (learned.append(1), count(*arguments)))
+        assert netsim(*command.split()[1:]).code == 0
+    assert len(learned) == left  # nothing that was learned is learned again
+    assert Path("broken/best.npz").read_bytes() == Path("whole/best.npz").read_bytes()
+    with np.load("broken/checkpoint.npz") as broken, np.load("whole/checkpoint.npz") as whole:
+        for name in broken.files:
+            if name.split(".")[0] in ("weights", "optimizer"):
+                assert broken[name].tobytes() == whole[name].tobytes()
+    no_leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["event", "brian2"])
+def test_a_second_ctrl_c_stops_at_once(engine: str, netsim: Netsim) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        _interrupt_after(3, patch, presses=2)
+        done = netsim(*_train("run", "--engine", engine))
+    assert done.code == 130
+    (message,) = done.err.splitlines()
+    assert "interrupted before the first checkpoint" in message
+    assert sorted(os.listdir("run")) == [".lock", "network.toml", "run.json"]
+    assert netsim(*_train("run", "--engine", engine, "--resume")).code == 0
+
+
+def test_ctrl_c_works_as_before_after_a_training(netsim: Netsim) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert netsim(*_train("run")).code == 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("engine", ["event", "brian2"])
+def test_an_interrupted_evaluation_is_one_line(
+    engine: str, netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netsim.evaluation.decide", interrupted)
+    done = netsim("evaluate", run, "--engine", engine)
+    assert (done.code, done.out, done.err) == (130, "", "netsim: interrupted\n")
+    assert not (run / "evaluation-test.json").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_a_real_ctrl_c() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "netsim", "train", "digits", "--epochs", "1000", "--out", "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not Path("run/checkpoint.npz").exists() and time.monotonic() < deadline and program.poll() is None:
+            time.sleep(0.01)
+        program.send_signal(signal.SIGINT)
+        out, errors = program.communicate(timeout=120)
+    finally:
+        program.kill()
+    assert program.returncode == 130
+    assert out == ""
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].endswith("netsim train digits --epochs 1000 --out run --resume")
+
+
+def test_a_run_in_use_is_refused(netsim: Netsim, run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    with RunFolder(run).lock():
+        done = netsim("train", "digits", "--epochs=2", "--limit=300", f"--out={run}", "--resume")
+        done.refused("in use by another process")
+        netsim("train", "digits", f"--out={run}").refused("exists already")
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert netsim("train", "digits", "--epochs=2", "--limit=300", f"--out={run}", "--resume").code == 0
