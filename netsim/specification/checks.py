@@ -1,0 +1,41 @@
+"""Checks that the parts of a specification share; each refuses with the field and the remedy."""
+
+from __future__ import annotations
+
+import math
+
+from netsim.errors import SpecificationError
+
+
+def require(condition: bool, where: str, message: str) -> None:
+    """Raise a SpecificationError that names the field unless the condition holds."""
+    if not condition:
+        raise SpecificationError(where, message)
+
+
+def finite(value: float) -> bool:
+    """Whether a value is a number, and neither infinite nor NaN."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def check_name(name: str) -> None:
+    """Refuse anything but a layer's name."""
+    require(
+        isinstance(name, str) and name.isascii() and name.isidentifier() and name != "stimulus",
+        "layers.name",
+        f"must be a word of ASCII letters, digits and underscores (and not 'stimulus'), not {name!r}",
+    )
+
+
+def check_size(value: int, where: str, least: int = 1) -> None:
+    """Refuse anything but an integer of at least `least`."""
+    require(
+        isinstance(value, int) and not isinstance(value, bool) and value >= least,
+        where,
+        f"must be an integer >= {least}, not {value!r}",
+    )
+
+
+def check_dropout(value: float, where: str) -> None:
+    """Refuse anything but a fraction below 1."""
+    require(finite(value) and 0 <= value < 1, where, f"must be in [0, 1), not {value}")

@@ -1,0 +1,219 @@
+"""The layers of a network, and the encoder of its stimuli: shapes and what is connected."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from netsim.specification.checks import check_dropout, check_name, check_size, finite, require
+from netsim.specification.neurons import PSP, Neurons
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Latency code: the stronger the intensity, the earlier the spike.
+
+    An intensity ``x`` in ``[0, 1]`` gives the latency ``(1 - x)·t_max``; intensity 0 is silent.
+
+    Parameters
+    ----------
+    shape : (height, width, channels)
+        Shape of one stimulus.
+    t_max : float
+        Length of the encoding window (ms).
+    """
+
+    shape: Shape
+    t_max: float = 64.0
+
+    def __post_init__(self) -> None:
+        require(
+            len(self.shape) == 3 and all(isinstance(n, int) and n > 0 for n in self.shape),
+            "encoder.shape",
+            f"needs three positive integers (height, width, channels), not {list(self.shape)}",
+        )
+        require(
+            finite(self.t_max) and self.t_max > 0,
+            "encoder.t_max",
+            f"must be a positive time in ms, not {self.t_max}",
+        )
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """The distribution that initial weights are drawn from.
+
+    Parameters
+    ----------
+    distribution : {"normal", "uniform"}
+    mean, spread : float
+        Mean and standard deviation in units of ``1/sqrt(number of inputs)``; the mean in units of
+        ``1/number of inputs``.
+    """
+
+    distribution: Literal["normal", "uniform"] = "normal"
+    mean: float = 0.0
+    spread: float = 1.4142135623730951
+
+    def __post_init__(self) -> None:
+        require(
+            self.distribution in ("normal", "uniform"),
+            "initial.distribution",
+            f"must be normal or uniform, not {self.distribution!r}",
+        )
+        require(finite(self.mean), "initial.mean", f"must be finite, not {self.mean}")
+        require(finite(self.spread) and self.spread >= 0, "initial.spread", f"must be >= 0, not {self.spread}")
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Maps of neurons that share a kernel.
+
+    Parameters
+    ----------
+    name : str
+    maps : int
+        Number of feature maps.
+    kernel : int
+        Height and width of the receptive field.
+    stride, padding : int
+        Padding is made of neurons that never fire.
+    neurons, psp, initial
+        See `Neurons`, `PSP`, `InitialWeights`.
+    dropout : float
+        Fraction of spikes that are withheld during training.
+    """
+
+    name: str
+    maps: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    neurons: Neurons = field(default_factory=Neurons)
+    psp: PSP = field(default_factory=PSP)
+    initial: InitialWeights = field(default_factory=InitialWeights)
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_size(self.maps, f"layers.{self.name}.maps")
+        check_size(self.kernel, f"layers.{self.name}.kernel")
+        check_size(self.stride, f"layers.{self.name}.stride")
+        check_size(self.padding, f"layers.{self.name}.padding", least=0)
+        check_dropout(self.dropout, f"layers.{self.name}.dropout")
+        require(
+            self.padding < self.kernel,
+            f"layers.{self.name}.padding",
+            f"must be smaller than the kernel ({self.kernel}), not {self.padding}",
+        )
+
+    def output_shape(self, source: Shape) -> Shape:
+        """Shape (height, width, maps) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, f"layers.{self.name}", "a convolution cannot follow a dense layer")
+        sizes = []
+        for side in source[:2]:
+            reach = side + 2 * self.padding
+            require(
+                self.kernel <= reach,
+                f"layers.{self.name}.kernel",
+                f"{self.kernel} is larger than its input of {source[0]}x{source[1]}"
+                f" (padding {self.padding}); use a kernel of at most {reach}",
+            )
+            sizes.append((reach - self.kernel) // self.stride + 1)
+        return (sizes[0], sizes[1], self.maps)
+
+    def kernel_shape(self, source: Shape) -> Shape:
+        """Shape (kernel, kernel, channels, maps) of the shared weights."""
+        return (self.kernel, self.kernel, source[2], self.maps)
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Neurons that pass on the earliest spike of their field, at once.
+
+    Parameters
+    ----------
+    name : str
+    size : int
+        Height and width of the field.
+    stride : int, optional
+        By default `size`. Rows and columns that do not fill a field are left out.
+    dropout : float
+        Fraction of spikes that are withheld during training.
+    """
+
+    name: str
+    size: int = 2
+    stride: int | None = None
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_size(self.size, f"layers.{self.name}.size")
+        if self.stride is None:
+            object.__setattr__(self, "stride", self.size)
+        assert self.stride is not None
+        check_size(self.stride, f"layers.{self.name}.stride")
+        check_dropout(self.dropout, f"layers.{self.name}.dropout")
+
+    @property
+    def step(self) -> int:
+        """The stride, never None."""
+        assert self.stride is not None
+        return self.stride
+
+    def output_shape(self, source: Shape) -> Shape:
+        """Shape (height, width, channels) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, f"layers.{self.name}", "a pooling layer cannot follow a dense layer")
+        for side in source[:2]:
+            require(
+                self.size <= side,
+                f"layers.{self.name}.size",
+                f"{self.size} is larger than its input of {source[0]}x{source[1]}",
+            )
+        return (
+            (source[0] - self.size) // self.step + 1,
+            (source[1] - self.size) // self.step + 1,
+            source[2],
+        )
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Neurons that each see all neurons of the layer below.
+
+    Parameters
+    ----------
+    name : str
+    size : int
+        Number of neurons.
+    neurons, psp, initial, dropout
+        As in `Convolution`.
+    """
+
+    name: str
+    size: int
+    neurons: Neurons = field(default_factory=Neurons)
+    psp: PSP = field(default_factory=PSP)
+    initial: InitialWeights = field(default_factory=InitialWeights)
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_size(self.size, f"layers.{self.name}.size")
+        check_dropout(self.dropout, f"layers.{self.name}.dropout")
+
+    def output_shape(self, source: Shape) -> Shape:
+        """Shape (neurons,) for any source."""
+        return (self.size,)
+
+    def kernel_shape(self, source: Shape) -> Shape:
+        """Shape (inputs, neurons) of the weights; maps are flattened row by row, channels last."""
+        return (math.prod(source), self.size)
+
+
+Layer = Convolution | Pooling | Dense
+WeightedLayer = Convolution | Dense

@@ -1,0 +1,193 @@
+"""How neurons integrate and fire: postsynaptic potentials and regimes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from netsim.specification.checks import finite, require
+
+Regime = Literal["free", "staggered", "phased"]
+REGIMES: tuple[str, ...] = ("free", "staggered", "phased")
+
+
+@dataclass(frozen=True)
+class PSP:
+    """A piecewise-linear postsynaptic potential.
+
+    Parameters
+    ----------
+    shape : {"ramp", "plateau", "triangle", "breakpoints"}
+        ``ramp`` rises for ever with slope 1; ``plateau`` rises for `rise` ms and stays; ``triangle``
+        rises for `rise` ms and falls back to zero within `fall` ms; ``breakpoints`` is a list of one's own.
+    rise, fall : float, optional
+        Durations (ms), where the shape has them.
+    breakpoints : sequence of (delay, slope change), optional
+        Delays in ms after the presynaptic spike, ascending; for the shape ``breakpoints`` only.
+    """
+
+    shape: Literal["ramp", "plateau", "triangle", "breakpoints"] = "ramp"
+    rise: float | None = None
+    fall: float | None = None
+    breakpoints: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        needs = {"ramp": (), "plateau": ("rise",), "triangle": ("rise", "fall"), "breakpoints": ()}
+        require(self.shape in needs, "psp.shape", f"must be one of {', '.join(needs)}, not {self.shape!r}")
+        for name in ("rise", "fall"):
+            value = getattr(self, name)
+            if name in needs[self.shape]:
+                require(
+                    value is not None and finite(value) and value > 0,
+                    f"psp.{name}",
+                    f"the shape {self.shape} needs a positive time in ms, not {value}",
+                )
+            else:
+                require(value is None, f"psp.{name}", f"has no meaning for the shape {self.shape}; remove it")
+        if self.shape != "breakpoints":
+            require(
+                not self.breakpoints,
+                "psp.breakpoints",
+                f'has no meaning for the shape {self.shape}; use shape = "breakpoints"',
+            )
+            return
+        require(len(self.breakpoints) > 0, "psp.breakpoints", "needs at least one (delay, slope change)")
+        require(
+            all(len(pair) == 2 and finite(pair[0]) and finite(pair[1]) for pair in self.breakpoints),
+            "psp.breakpoints",
+            "each must be two finite numbers (delay in ms, change of slope)",
+        )
+        delays = [delay for delay, _ in self.breakpoints]
+        require(
+            delays[0] >= 0 and all(a < b for a, b in pairwise(delays)),
+            "psp.breakpoints",
+            f"delays must ascend and not be negative, not {delays}",
+        )
+
+    @cached_property
+    def kernel(self) -> tuple[tuple[float, float], ...]:
+        """Breakpoints (delay in ms, change of slope) of any shape."""
+        if self.shape == "ramp":
+            return ((0.0, 1.0),)
+        if self.shape == "plateau":
+            assert self.rise is not None
+            return ((0.0, 1.0), (self.rise, -1.0))
+        if self.shape == "triangle":
+            assert self.rise is not None
+            assert self.fall is not None
+            ratio = self.rise / self.fall
+            return ((0.0, 1.0), (self.rise, -1.0 - ratio), (self.rise + self.fall, ratio))
+        return self.breakpoints
+
+    def potential(self, since: np.ndarray) -> np.ndarray:
+        """Potential (ms, before weight and ``1/tau``) at times after the presynaptic spike.
+
+        Parameters
+        ----------
+        since : ndarray of float
+            Times (ms) since the spike; negative or ``-inf`` where it has not happened.
+        """
+        total = np.zeros_like(since)
+        for delay, change in self.kernel:
+            total += change * np.maximum(since - delay, 0.0)
+        return total
+
+    def slope(self, since: np.ndarray) -> np.ndarray:
+        """Slope of `potential` just before the times `since` (ms): a breakpoint at that instant is not counted."""
+        total = np.zeros_like(since)
+        for delay, change in self.kernel:
+            total += change * (since > delay)
+        return total
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """How the neurons of a layer integrate and fire.
+
+    Parameters
+    ----------
+    regime : {"free", "staggered", "phased"}
+        ``free``: all layers run at once. ``staggered``: a layer may fire from its onset on, helped by a
+        constant drive. ``phased``: integrate until the onset (the gate closes there), then the drive
+        carries the potential to threshold.
+    threshold : float
+        Firing threshold.
+    tau : float
+        Membrane time constant (ms).
+    onset, end : float
+        The window ``[onset, end)`` in which the neurons may fire (ms); `end` is cut to the presentation.
+    drive : float
+        Constant current from `onset` on.
+    gate : float, optional
+        When the synaptic current stops counting (ms); by default the onset if `phased`, else never.
+    bias : bool
+        Whether each map (or dense neuron) has a learned constant current.
+    crossing_slope : float, optional
+        Slope of the potential at threshold (1/ms) that the linear derivative assumes; by default
+        ``drive/tau`` if there is a drive, else ``1/tau``.
+    """
+
+    regime: Regime = "free"
+    threshold: float = 1.0
+    tau: float = 64.0
+    onset: float = 0.0
+    end: float = math.inf
+    drive: float = 0.0
+    gate: float | None = None
+    bias: bool = False
+    crossing_slope: float | None = None
+
+    def __post_init__(self) -> None:
+        where = "neurons"
+        require(self.regime in REGIMES, f"{where}.regime", f"must be one of {', '.join(REGIMES)}, not {self.regime!r}")
+        for name in ("threshold", "tau"):
+            value = getattr(self, name)
+            require(finite(value) and value > 0, f"{where}.{name}", f"must be positive, not {value}")
+        require(finite(self.onset) and self.onset >= 0, f"{where}.onset", f"must be a time >= 0 ms, not {self.onset}")
+        require(
+            not math.isnan(self.end) and self.end > self.onset,
+            f"{where}.end",
+            f"must be later than the onset ({self.onset} ms), not {self.end}",
+        )
+        require(finite(self.drive) and self.drive >= 0, f"{where}.drive", f"must be >= 0, not {self.drive}")
+        require(
+            self.crossing_slope is None or (finite(self.crossing_slope) and self.crossing_slope > 0),
+            f"{where}.crossing_slope",
+            f"must be positive, not {self.crossing_slope}",
+        )
+        if self.gate is None:
+            object.__setattr__(self, "gate", self.onset if self.regime == "phased" else math.inf)
+        assert self.gate is not None
+        require(not math.isnan(self.gate) and self.gate >= 0, f"{where}.gate", f"must be >= 0 ms, not {self.gate}")
+        if self.regime == "free":
+            require(self.onset == 0, f"{where}.onset", "is 0 in the regime free; use staggered for a later one")
+            require(self.drive == 0, f"{where}.drive", "is 0 in the regime free; use staggered for a drive")
+            require(self.gate == math.inf, f"{where}.gate", "is inf in the regime free; use phased for a gate")
+        elif self.regime == "staggered":
+            require(self.drive > 0, f"{where}.drive", "must be positive in the regime staggered")
+            require(self.gate == math.inf, f"{where}.gate", "is inf in the regime staggered; use phased for a gate")
+        else:
+            require(self.drive > 0, f"{where}.drive", "must be positive in the regime phased")
+            require(
+                self.gate == self.onset,
+                f"{where}.gate",
+                f"equals the onset ({self.onset} ms) in the regime phased; leave it out",
+            )
+
+    @property
+    def gate_time(self) -> float:
+        """The gate (ms), never None."""
+        assert self.gate is not None
+        return self.gate
+
+    @property
+    def assumed_slope(self) -> float:
+        """Slope of the potential at threshold (1/ms) that the linear derivative assumes."""
+        if self.crossing_slope is not None:
+            return self.crossing_slope
+        return (self.drive if self.drive > 0 else 1.0) / self.tau

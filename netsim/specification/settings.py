@@ -1,0 +1,159 @@
+"""How a network learns: which weights feed forward, the learner, the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netsim.specification.checks import check_size, finite, require
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Which weights feed forward.
+
+    Parameters
+    ----------
+    kind : {"real", "binary"}
+        ``binary``: the signs of the real-valued weights times a scale; the real-valued set is updated.
+    scale : {"channel", "layer"}
+        Whether a scale (the mean absolute real-valued weight) is shared by an output channel or a layer.
+    """
+
+    kind: Literal["real", "binary"] = "real"
+    scale: Literal["channel", "layer"] = "channel"
+
+    def __post_init__(self) -> None:
+        require(self.kind in ("real", "binary"), "weighting.kind", f"must be real or binary, not {self.kind!r}")
+        require(self.scale in ("channel", "layer"), "weighting.scale", f"must be channel or layer, not {self.scale!r}")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Settings of the STiDi-BP learner.
+
+    Parameters
+    ----------
+    targets : {"softmax", "relative"}
+        Where the displacement of the output neurons comes from.
+    sharpness : float
+        Softmax targets: factor on the negative latency, counted in encoding windows.
+    label_smoothing : float
+        Softmax targets: share of the target that is spread over all labels.
+    margin : float
+        Relative targets: how much later than the winner the other neurons should fire (ms).
+    derivative : {"linear", "exact"}
+        Derivative of the latency with respect to the potential: constant per layer, or the slope at the spike.
+    propagation : {"slope", "causal"}
+        What weighs a displacement on its way down: the slope of the PSP at the postsynaptic spike, or
+        only whether the presynaptic spike came first.
+    normalised : bool
+        Scale the displacements of each layer and presentation to unit length (times the encoding window).
+    optimizer : {"adam", "sgd"}
+    rate : float
+        Peak learning rate.
+    momentum : float
+        Momentum (sgd) or decay of the first moment (adam).
+    schedule : {"constant", "cosine", "one-cycle"}
+        Learning rate over the training.
+    weight_decay : float
+        Decoupled decay of weights (not biases) per unit of learning rate.
+    clip : float
+        Binary weights: bound on the real-valued set, in standard deviations of the initial draw.
+    revive_below : float
+        Maps and dense neurons that fire in less than this fraction of an epoch's presentations are
+        redrawn; 0 switches it off.
+    """
+
+    targets: Literal["softmax", "relative"] = "softmax"
+    sharpness: float = 8.0
+    label_smoothing: float = 0.0
+    margin: float = 8.0
+    derivative: Literal["linear", "exact"] = "linear"
+    propagation: Literal["slope", "causal"] = "slope"
+    normalised: bool = False
+    optimizer: Literal["adam", "sgd"] = "adam"
+    rate: float = 0.001
+    momentum: float = 0.9
+    schedule: Literal["constant", "cosine", "one-cycle"] = "one-cycle"
+    weight_decay: float = 0.0
+    clip: float = 3.0
+    revive_below: float = 0.0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "targets": ("softmax", "relative"),
+            "derivative": ("linear", "exact"),
+            "propagation": ("slope", "causal"),
+            "optimizer": ("adam", "sgd"),
+            "schedule": ("constant", "cosine", "one-cycle"),
+        }
+        for name, allowed in choices.items():
+            value = getattr(self, name)
+            require(value in allowed, f"learning.{name}", f"must be one of {', '.join(allowed)}, not {value!r}")
+        for name in ("sharpness", "margin", "rate", "clip"):
+            value = getattr(self, name)
+            require(finite(value) and value > 0, f"learning.{name}", f"must be positive, not {value}")
+        for name in ("label_smoothing", "momentum", "revive_below"):
+            value = getattr(self, name)
+            require(finite(value) and 0 <= value < 1, f"learning.{name}", f"must be in [0, 1), not {value}")
+        require(
+            finite(self.weight_decay) and self.weight_decay >= 0,
+            "learning.weight_decay",
+            f"must be >= 0, not {self.weight_decay}",
+        )
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and on what a network is trained.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a known data set or the path of a folder of IDX files.
+    engine : {"event", "brian2"}
+    dt : float
+        Time grid (ms); 0 means exact times (event engine only).
+    precision : {"single", "double"}
+        Arithmetic of the event engine during training; evaluation is always in double precision.
+    epochs, batch : int
+        Passes over the training images; presentations between two weight updates.
+    validation : int
+        Number of training images set aside to choose the best checkpoint.
+    flips : bool
+        Mirror half of the stimuli from left to right.
+    shift : int
+        Move each stimulus by up to this many pixels.
+    """
+
+    dataset: str = "digits"
+    engine: Literal["event", "brian2"] = "event"
+    dt: float = 0.0
+    precision: Literal["single", "double"] = "single"
+    epochs: int = 10
+    batch: int = 100
+    validation: int = 5000
+    flips: bool = False
+    shift: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.engine in ("event", "brian2"),
+            "training.engine",
+            f"must be event or brian2, not {self.engine!r}",
+        )
+        require(
+            self.precision in ("single", "double"),
+            "training.precision",
+            f"must be single or double, not {self.precision!r}",
+        )
+        require(finite(self.dt) and self.dt >= 0, "training.dt", f"must be a time >= 0 ms, not {self.dt}")
+        require(
+            self.engine == "event" or self.dt > 0,
+            "training.dt",
+            "the engine brian2 needs a time step; give dt in ms, for example 1.0",
+        )
+        for name in ("epochs", "batch", "validation"):
+            check_size(getattr(self, name), f"training.{name}")
+        check_size(self.shift, "training.shift", least=0)
