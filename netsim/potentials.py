@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netsim.engines import Latencies, Potential, Recorded
+from netsim.engines.protocol import Latencies, Potential, Recorded
 from netsim.grid import layer_steps, step_at_or_after
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name

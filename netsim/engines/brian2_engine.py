@@ -11,7 +11,7 @@ import numpy as np
 from brian2 import NetworkOperation
 
 from netsim.connectivity import synapse_count
-from netsim.engines import (
+from netsim.engines.protocol import (
     Batch,
     Experiment,
     Latencies,

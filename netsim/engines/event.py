@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.engines import (
+from netsim.engines.event_kernels import Constants, carry_to_threshold, integrate, sweep
+from netsim.engines.protocol import (
     Batch,
     Experiment,
     Latencies,
@@ -24,7 +25,6 @@ from netsim.engines import (
     check_record,
     silenced_neurons,
 )
-from netsim.engines.event_kernels import Constants, carry_to_threshold, integrate, sweep
 from netsim.errors import SpecificationError
 from netsim.grid import TOLERANCE, check_dt, layer_steps, on_grid, step_at_or_after
 from netsim.parallel import over_presentations

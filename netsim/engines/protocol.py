@@ -1,0 +1,153 @@
+"""What passes between an engine and whoever uses it: batches, latencies, potentials, experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from netsim.errors import DataError, SpecificationError
+from netsim.specification import Network, Pooling
+from netsim.weights import Weights
+
+Latencies = list[np.ndarray]
+"""First-spike latencies (ms, ``inf`` = silent) of the stimulus and of every layer, in order.
+
+Each has shape (presentations, height, width, channels) or (presentations, neurons)."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Presentations that share their weights.
+
+    Parameters
+    ----------
+    stimuli : ndarray of float, shape (presentations, height, width, channels)
+        Latencies of the stimulus (ms); ``inf`` is silent.
+    weights : dict of ndarray
+        The weights that feed forward (`netsim.weights.forward_weights`).
+    silenced : dict of ndarray of bool, optional
+        By layer name, neurons that cannot fire, of the layer's shape with or without a first axis of
+        presentations.
+    """
+
+    stimuli: np.ndarray
+    weights: Weights
+    silenced: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+Experiment = Generator[Batch, Latencies, Result]
+
+
+class Recorded(NamedTuple):
+    """One neuron whose potential is recorded."""
+
+    layer: str
+    neuron: int
+
+
+class Potential(NamedTuple):
+    """The potential of one neuron during one presentation.
+
+    Attributes
+    ----------
+    presentation : int
+        Counted from the start of the batch.
+    layer, neuron : str, int
+    time : ndarray of float, shape (samples,)
+        Times in the presentation (ms).
+    potential : ndarray of float, shape (samples,)
+    """
+
+    presentation: int
+    layer: str
+    neuron: int
+    time: np.ndarray
+    potential: np.ndarray
+
+
+class Engine(Protocol):
+    """What every engine offers.
+
+    Attributes
+    ----------
+    network : Network
+    dt : float
+        Time grid (ms); 0 stands for exact times.
+    potentials : list of Potential
+        Potentials of the recorded neurons during the last batch.
+    """
+
+    network: Network
+    dt: float
+    potentials: list[Potential]
+
+    def run(self, experiment: Experiment[Result]) -> Result:
+        """Hold the conversation with an experiment until it returns."""
+        ...
+
+    def present(self, batch: Batch) -> Latencies:
+        """Present one batch; the learner's and everybody's shortest way to latencies."""
+        ...
+
+
+def single_batch(batch: Batch) -> Experiment[Latencies]:
+    """The experiment that presents one batch and returns its latencies."""
+    latencies = yield batch
+    return latencies
+
+
+def check_record(network: Network, record: Sequence[Recorded]) -> None:
+    """Refuse to record a neuron that does not exist or has no potential."""
+    for layer_name, neuron in record:
+        layer = network.layer(layer_name)
+        if isinstance(layer, Pooling):
+            raise SpecificationError(f"layer {layer_name!r}", "is a pooling layer, whose neurons have no potential")
+        size = int(np.prod(network.shapes[network.layers.index(layer) + 1]))
+        if not 0 <= neuron < size:
+            raise SpecificationError(
+                f"neuron {layer_name}:{neuron}", f"does not exist; {layer_name} has 0 to {size - 1}"
+            )
+
+
+def check_batch(network: Network, batch: Batch) -> None:
+    """Refuse stimuli that are no latencies of the network's shape.
+
+    Raises
+    ------
+    DataError
+        If the shape differs, or a latency is NaN, negative, or after the end of the presentation.
+    """
+    stimuli = batch.stimuli
+    if stimuli.shape[1:] != network.encoder.shape:
+        raise DataError(f"stimuli: have shape {stimuli.shape[1:]}, {network.name} needs {network.encoder.shape}")
+    if np.isnan(stimuli).any():
+        raise DataError("stimuli: hold NaN; a silent neuron has the latency inf")
+    if (stimuli < 0).any():
+        raise DataError("stimuli: hold negative latencies; time starts at 0 ms with the presentation")
+    if (stimuli[np.isfinite(stimuli)] >= network.duration).any():
+        raise DataError(f"stimuli: hold latencies after the end of the presentation ({network.duration} ms)")
+
+
+def silenced_neurons(network: Network, batch: Batch) -> dict[str, np.ndarray]:
+    """The silenced neurons of a batch by layer name, all with a first axis of presentations.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such layer.
+    DataError
+        If a shape does not fit.
+    """
+    silenced = {}
+    for name, neurons in batch.silenced.items():
+        shape = network.shapes[network.layers.index(network.layer(name)) + 1]
+        try:
+            silenced[name] = np.broadcast_to(neurons, (len(batch.stimuli), *shape))
+        except ValueError as error:
+            raise DataError(f"silenced: {name} has shape {neurons.shape}, the layer has {shape}") from error
+    return silenced
