@@ -67,10 +67,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         if isinstance(content, np.ndarray):
             raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
         with content as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, KeyError, RuntimeError) as error:
         raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy hands out bytes where a member is no array
+            raise DataError(f"{path}: is not a readable .npz of plain arrays ({name} is no array)")
+    return arrays

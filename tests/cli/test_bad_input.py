@@ -218,7 +218,10 @@ def _half(name: str) -> Callable[[Path], None]:
 
 
 def _write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda run: (run / name).write_text(text) and None
+    def write(run: Path) -> None:
+        (run / name).write_text(text)
+
+    return write
 
 
 def _unlink(name: str) -> Callable[[Path], None]:

@@ -1,0 +1,123 @@
+"""Files appear whole or not at all, and arrays are read without unpickling."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+
+from netsim.errors import DataError, RunError
+from netsim.files import read_arrays, write_arrays, write_atomically, write_text
+
+
+def test_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    arrays = {
+        "a.kernel": generator.normal(size=(3, 4)),
+        "b": generator.normal(size=5).astype(np.float32),
+        "scalar": np.array(3),
+        "text": np.array("größe"),
+        "empty": np.empty((0, 2)),
+    }
+    write_arrays(tmp_path / "arrays.npz", arrays)
+    back = read_arrays(tmp_path / "arrays.npz")
+    assert list(back) == list(arrays)
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        assert back[name].shape == array.shape
+        assert back[name].tobytes() == array.tobytes()
+
+
+def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "before")
+
+    def fail(stream: BinaryIO) -> None:
+        stream.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(RunError, match=r"file: cannot be written \(No space left on device\); free some space"):
+        write_atomically(path, fail)
+    assert path.read_text() == "before"
+
+    def interrupt(stream: BinaryIO) -> None:
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, interrupt)
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"missing/file: cannot be written"):
+        write_text(tmp_path / "missing" / "file", "text")
+
+
+def test_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
+    umask = os.umask(0o027)
+    try:
+        write_text(tmp_path / "file", "text")
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("exploded",)
+
+
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
+    np.savez(tmp_path / "objects.npz", allow_pickle=True, a=np.array([_Bomb()], dtype=object))
+    (tmp_path / "pickle.npz").write_bytes(pickle.dumps(_Bomb()))
+    with zipfile.ZipFile(tmp_path / "member.npz", "w") as archive:
+        archive.writestr("a.npy", pickle.dumps(_Bomb()))
+    for name in ("objects.npz", "pickle.npz", "member.npz"):
+        with pytest.raises(DataError, match=rf"{name}: .*plain arrays"):
+            read_arrays(tmp_path / name)
+    assert not (tmp_path / "exploded").exists()
+    assert not Path("exploded").exists()
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_arrays(tmp_path / "nothing.npz")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_arrays(tmp_path)
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    with pytest.raises(DataError, match="single array"):
+        read_arrays(tmp_path / "single.npy")
+    (tmp_path / "empty.npz").write_bytes(b"")
+    with pytest.raises(DataError, match="plain arrays"):
+        read_arrays(tmp_path / "empty.npz")
+
+
+def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(4, dtype=np.float32)}
+    write_arrays(path, arrays)
+    whole = path.read_bytes()
+    generator = np.random.default_rng(1)
+    refused = 0
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << int(generator.integers(8))
+        path.write_bytes(damaged)
+        try:
+            back = read_arrays(path)
+        except DataError:
+            refused += 1
+        else:  # a date or the like, or a member is lost, which its reader misses
+            assert {array.tobytes() for array in back.values()} <= {array.tobytes() for array in arrays.values()}
+    assert refused > len(whole) / 2
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError):
+            read_arrays(path)

@@ -1,0 +1,73 @@
+"""Work on presentations: every presentation once, in order, in parts that the machine does not change."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.parallel import over_presentations, threads
+
+
+@settings(deadline=None, max_examples=100)
+@given(count=st.integers(0, 700), largest=st.integers(1, 120))
+def test_slices_cover_everything_once_and_in_order(count: int, largest: int) -> None:
+    parts = over_presentations(count, lambda part: part, largest)
+    assert [index for part in parts for index in range(count)[part]] == list(range(count))
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes, default=0) <= largest
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
+
+
+@settings(deadline=None, max_examples=20)
+@given(count=st.integers(1, 300))
+def test_the_number_of_threads_changes_nothing(count: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        cuts = []
+        for number in ("1", "2", "5"):
+            patch.setenv("NETSIM_THREADS", number)
+            cuts.append(over_presentations(count, lambda part: (part.start, part.stop)))
+    assert cuts[0] == cuts[1] == cuts[2]
+
+
+def test_results_come_in_the_order_of_the_presentations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", "2")
+    later = threading.Event()
+
+    def work(part: slice) -> int:
+        if part.start == 0:
+            assert later.wait(60)  # another thread works on the next part meanwhile
+        else:
+            later.set()
+        return part.start
+
+    assert over_presentations(4, work, 1) == [0, 1, 2, 3]
+
+
+def test_an_error_in_a_part_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", "2")
+
+    def work(part: slice) -> np.ndarray:
+        if part.start >= 50:
+            raise ZeroDivisionError
+        return np.zeros(1)
+
+    with pytest.raises(ZeroDivisionError):
+        over_presentations(200, work)
+
+
+@pytest.mark.parametrize(("given", "number"), [("3", 3), ("0", 1)])
+def test_the_environment_says_how_many_threads(given: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", given)
+    assert threads() == number
+
+
+@pytest.mark.parametrize("given", ["", "many", "-1"])
+def test_otherwise_the_cores_do(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETSIM_THREADS", raising=False)
+    cores = threads()
+    monkeypatch.setenv("NETSIM_THREADS", given)
+    assert threads() == cores >= 1
