@@ -17,7 +17,7 @@ from netsim.files import read_arrays, write_arrays, write_atomically, write_text
 
 def test_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "a.kernel": generator.normal(size=(3, 4)),
         "b": generator.normal(size=5).astype(np.float32),
         "scalar": np.array(3),
