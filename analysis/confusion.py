@@ -82,5 +82,5 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
         bar.set_label("share of the label (%)")
         bar.outline.set_linewidth(0.5)
         accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
-        axes.set_title(f"{len(frame):,} presentations: accuracy {accuracy:.2%}, strict {strict:.2%}")
+        axes.set_title(f"{len(frame):,} presentations\naccuracy {accuracy:.2%}, strict {strict:.2%}")
     return axes

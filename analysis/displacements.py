@@ -82,11 +82,12 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
                     )
                 )
             mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
-            axes.text(
-                0.03,
-                0.98 - 0.055 * position,
+            axes.annotate(
                 f"{text}mean |displacement| {mean:.2g} ms",
-                transform=axes.transAxes,
+                (0, 1),
+                xycoords="axes fraction",
+                xytext=(4, -2 - 9 * position),
+                textcoords="offset points",
                 verticalalignment="top",
                 fontsize=7,
                 color=INK,

@@ -24,8 +24,9 @@ def latency_histograms(
 ) -> Axes:
     """Draw the population rate of every layer over the presentation, the stimulus at the bottom.
 
-    Each band is scaled to its own peak, which is written beside it with the share of neurons that fired. The
-    time in which a layer can fire is shaded; a vertical line is the median latency.
+    Each band is scaled to its own peak, which is written beside it (spikes a second and neuron) with the median
+    latency and the share of neurons that fired. The time in which a layer can fire is shaded; a vertical line
+    is the median.
 
     Parameters
     ----------
@@ -82,7 +83,8 @@ def latency_histograms(
             if len(latencies):
                 median = float(np.median(latencies))
                 axes.plot([median, median], [bottom, bottom + 1.06], color=INK, linewidth=0.8, zorder=4)
-                note = f"peak {rate.max():.3g} spikes/s\n{len(latencies) / (presentations * neurons):.1%} fired"
+                share = len(latencies) / (presentations * neurons)
+                note = f"median {median:.4g} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
             axes.text(
                 1.01,
                 bottom + 0.5,
@@ -99,7 +101,7 @@ def latency_histograms(
         axes.set_ylim(-0.08, len(names) * (1 + _GAP) - _GAP + 0.08)
         axes.set_xlabel("latency (ms)")
         axes.set_ylabel("rate, scaled to its peak")
-        axes.set_title(f"{presentations:,} presentations, bins of {width:g} ms; line: median")
+        axes.set_title(f"{presentations:,} presentations, bins of {width:g} ms")
     return axes
 
 

@@ -24,8 +24,8 @@ def potential_figure(
     """Draw recorded potentials of one presentation.
 
     A dashed line with the layer's name is its threshold, as long as its neurons can fire; a dotted line is the
-    onset, a disc the spike, and a dot each breakpoint of the postsynaptic potentials. The potential is drawn
-    thin where it decides nothing any more: after the spike, and after the end of the window.
+    onset, a disc the spike. Ticks at the bottom are the breakpoints of the potentials. A potential is drawn thin
+    where it decides nothing any more: after the spike, and after the end of the window.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ def potential_figure(
     traces = _choose(frame, network, presentation)
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
     highest, lowest = 0.0, 0.0
+    breakpoints: set[float] = set()
     with theme():
         axes = new_axes(ax, 7.0, 3.2)
         for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
@@ -79,11 +80,20 @@ def potential_figure(
                 alpha=0.5,
                 zorder=2,
             )
-            bends = _bends(time, potential, last)
-            axes.plot(time[bends], potential[bends], ".", color=colour, markersize=3, markeredgewidth=0, zorder=3)
+            breakpoints.update(time[_bends(time, potential, last)])
             if np.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
         _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
+        axes.plot(
+            sorted(breakpoints),
+            np.zeros(len(breakpoints)),
+            "|",
+            transform=axes.get_xaxis_transform(),
+            color=INK,
+            markersize=9,  # half of it lies in the Axes
+            markeredgewidth=0.4,
+            label="breakpoints",
+        )
         axes.set_xlim(0, network.duration)
         axes.set_ylim(lowest - 0.1 * (highest - lowest), highest + 0.2 * (highest - lowest))
         axes.set_xlabel("time in the presentation (ms)")
@@ -100,13 +110,12 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
         shared.setdefault(_window(network, name), []).append(name)
     for (start, end, threshold), layers in shared.items():
         axes.plot([start, end], [threshold, threshold], color=INK, linewidth=0.9, linestyle="--", zorder=1)
-        early = start == 0  # then spikes come early too, and the name goes to the end of the line
         axes.annotate(
             ", ".join(layers),
-            (end if early else start, threshold),
-            xytext=(-2 if early else 2, 2),
+            (end, threshold),
+            xytext=(-2, 2),
             textcoords="offset points",
-            horizontalalignment="right" if early else "left",
+            horizontalalignment="right",
             fontsize=7,
             color=FAINT,
             zorder=5,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from netsim.analysis.style import FAINT, INK, colours, new_axes, theme
+from netsim.analysis.style import FAINT, INK, colours, is_narrow, new_axes, theme
 from netsim.analysis.tables import layer_names
 from netsim.errors import DataError
 from netsim.specification import Network, Pooling, Shape
@@ -86,7 +86,9 @@ def raster(
         axes.set_xlim(-0.005 * network.duration, 1.005 * network.duration)
         axes.set_xlabel("time in the presentation (ms)")
         axes.spines["left"].set_visible(False)
-        axes.set_title(f"presentation {presentation}" + (" (no spikes)" if spikes.empty else ""), pad=20)
+        axes.set_title(
+            f"presentation {presentation}" + (" (no spikes)" if spikes.empty else ""), pad=32 if is_narrow(axes) else 20
+        )
         _mark_decision(axes, spikes, network, classes)
     return axes
 
@@ -188,7 +190,14 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
             zorder=4,
             label=f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)"),
         )
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0, borderpad=0.2, handlelength=1)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=1 if is_narrow(axes) else 2,
+        borderaxespad=0,
+        borderpad=0.2,
+        handlelength=1,
+    )
 
 
 def _named(label: int, classes: Sequence[str]) -> str:

@@ -40,7 +40,6 @@ def theme() -> Iterator[None]:
         "figure.dpi": 120,
         "legend.frameon": False,
         "pdf.fonttype": 42,
-        "savefig.bbox": "tight",
         "svg.fonttype": "none",
         "svg.hashsalt": "netsim",
     }
@@ -58,6 +57,11 @@ def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     if ax is not None:
         return ax
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def is_narrow(axes: Axes) -> bool:
+    """Whether Axes lie in a figure of about a column's width, so that a legend has to be stacked."""
+    return axes.bbox.width / axes.figure.dpi < 4.0  # inches
 
 
 def check_suffix(path: Path) -> str:
@@ -104,5 +108,9 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
     whole = part.figure
     # no date, so that the same figure gives the same file
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    # a layout that keeps everything inside keeps the width of a column too
+    box = None if whole.get_layout_engine() is not None else "tight"
     with theme():
-        write_atomically(path, lambda stream: whole.savefig(stream, format=kind, dpi=dpi, metadata=metadata))
+        write_atomically(
+            path, lambda stream: whole.savefig(stream, format=kind, dpi=dpi, metadata=metadata, bbox_inches=box)
+        )

@@ -111,7 +111,7 @@ def error_gallery(
         axes.set_axis_off()
         wrong = len(confident_errors(decisions, len(decisions)))
         axes.set_title(
-            f"label → decision, time to the second output spike; {len(errors)} of {wrong} errors"
+            f"{len(errors)} of {wrong} errors\nlabel → decision, time to the second output spike"
             if len(errors)
             else f"no errors in {len(decisions):,} presentations"
         )
@@ -120,6 +120,8 @@ def error_gallery(
 
 def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Network) -> list[np.ndarray]:
     """Pictures of stimuli, 1 where a pixel fires at once and 0 where it is silent; the mean over channels."""
+    if not presentations:
+        return []
     require(spikes, ("presentation", "layer", "channel", "y", "x", "latency_ms"), "spike")
     pictures = []
     for presentation in presentations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import os
 import shlex
@@ -697,3 +698,6 @@ def _training_progress(network: Network, interrupted: Callable[[], bool]) -> Ite
 
     with Live(console=progress.console, transient=True, get_renderable=shown):
         yield Watcher(on_batch, on_epoch)
+
+
+importlib.import_module("netsim.cli_plot")  # adds the command plot

@@ -47,7 +47,7 @@ def test_confusion_has_a_column_for_silence(frame: pd.DataFrame) -> None:
     np.testing.assert_array_equal(share[3], np.zeros(5))
     assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b", "c", "d", "silent"]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b", "c", "d"]
-    assert axes.get_title(loc="left") == "5 presentations: accuracy 40.00%, strict 20.00%"
+    assert axes.get_title(loc="left") == "5 presentations\naccuracy 40.00%, strict 20.00%"
 
 
 def test_confusion_reads_a_table_from_a_file(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFra
         np.testing.assert_array_equal(shown > 0, np.isfinite(times))
         order = np.argsort(times[np.isfinite(times)])
         assert (np.diff(shown[np.isfinite(times)][order]) <= 0).all()
-    assert axes.get_title(loc="left").endswith("2 of 2 errors")
+    assert axes.get_title(loc="left").startswith("2 of 2 errors\n")
 
 
 def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:

@@ -35,7 +35,7 @@ def test_peak_and_share_are_written(network: Network, latencies: Latencies) -> N
     latencies[-1][:] = np.inf
     latencies[-1][:2, 0] = 50.5  # 2 spikes of 20 neurons and presentations in a bin of 2 ms
     notes = [text.get_text() for text in latency_histograms(spike_table(network, latencies), network, 2.0).texts]
-    assert notes[-1] == "peak 50 spikes/s\n10.0% fired"
+    assert notes[-1] == "median 50.5 ms\npeak 50 /s\n10.0% fired"
 
 
 def test_bins_end_with_the_windows(network: Network, frame: pd.DataFrame) -> None:

@@ -30,8 +30,10 @@ def frame() -> pd.DataFrame:
 
 def thick(axes: Axes) -> dict[str, np.ndarray]:
     """By label, the part of each trace that counts."""
-    labelled = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
-    return {str(line.get_label()): np.array(line.get_xydata(), dtype=float) for line in labelled}
+    labelled = {str(line.get_label()): line for line in axes.lines if not str(line.get_label()).startswith("_")}
+    return {
+        label: np.array(line.get_xydata(), dtype=float) for label, line in labelled.items() if label != "breakpoints"
+    }
 
 
 def discs(axes: Axes) -> list[tuple[float, float]]:
@@ -48,6 +50,12 @@ def test_the_spike_is_marked_and_ends_what_counts(network: Network, frame: pd.Da
     assert discs(axes) == [(32.0, 2.0)]
     assert axes.get_title(loc="left") == "presentation 7"
     assert "ms" in axes.get_xlabel()
+
+
+def test_breakpoints_are_ticks_as_long_as_they_count(network: Network, frame: pd.DataFrame) -> None:
+    (ticks,) = [line for line in potential_figure(frame, network, presentation=7).lines if line.get_marker() == "|"]
+    # hidden:2 bends at 24 and, with its spike, at 32 ms; hidden:5 at 24 and 32 ms; no sample later counts
+    assert list(ticks.get_xdata()) == [24.0, 32.0]
 
 
 def test_a_neuron_held_back_fires_at_its_onset(network: Network, frame: pd.DataFrame) -> None:

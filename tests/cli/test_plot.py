@@ -1,0 +1,163 @@
+"""Every figure is drawn from the command line, as PNG and SVG, with its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.analysis.gallery import KINDS
+from netsim.analysis.kinds import FIGURE_KINDS
+
+Netsim = Callable[..., Any]
+
+
+def is_no_empty_picture(path: Path) -> bool:
+    """Whether a PNG holds some hundred pixels that are not white."""
+    pixels = plt.imread(path)[..., :3]
+    return bool((pixels.min(axis=2) < 0.9).sum() > 300)
+
+
+def test_every_kind_is_told_and_made(netsim: Netsim) -> None:
+    assert list(FIGURE_KINDS) == list(KINDS)
+    shown = netsim("plot", "--help").out
+    for kind in FIGURE_KINDS:
+        assert f"{kind}:" in shown
+
+
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
+def test_figures_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
+    done = netsim("plot", kind, run, "--limit", 60, "--table", "tables/table.csv")
+    assert (done.code, done.err) == (0, "")
+    figures = [run / "figures" / f"{kind}.{suffix}" for suffix in ("png", "svg")]
+    assert done.out.splitlines() == [*map(str, figures), "tables/table.csv"]
+    assert is_no_empty_picture(figures[0])
+    assert "</svg>" in figures[1].read_text()
+    assert len(pd.read_csv("tables/table.csv")) > 0
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(("width", "millimetres"), [("column", 85), ("full", 180)])
+@pytest.mark.parametrize("kind", ["latencies", "confusion"])
+def test_figures_have_the_width_of_a_page_or_column(
+    netsim: Netsim, run: Path, kind: str, width: str, millimetres: float
+) -> None:
+    netsim("plot", kind, run, "--limit", 20, "--width", width, "--out", "figure.svg")
+    found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text())
+    assert found is not None
+    assert float(found[1]) / 72 * 25.4 == pytest.approx(millimetres)
+
+
+def test_the_table_is_what_is_drawn(netsim: Netsim, run: Path) -> None:
+    done = netsim("plot", "decision-time", run, "--out", "a.pdf", "--table", "a.csv", "--json").json()
+    assert done == {
+        "kind": "decision-time",
+        "subject": str(run),
+        "weights": "run",
+        "rows": 360,
+        "files": ["a.pdf", "a.csv"],
+    }
+    evaluation = netsim("evaluate", run, "--json").json()
+    frame = pd.read_csv("a.csv")
+    assert frame["correct"].mean() == pytest.approx(evaluation["strict_accuracy"])
+    assert frame["latency_ms"].mean() == pytest.approx(evaluation["mean_decision_latency_ms"])
+
+
+def test_displacements_shrink_with_learning(netsim: Netsim, run: Path) -> None:
+    netsim("plot", "displacements", run, "--out", "a.png", "--table", "a.csv", "--limit", 100)
+    frame = pd.read_csv("a.csv")
+    assert frame["weights"].value_counts().to_dict() == {"initial": 1000, "trained": 1000}
+    size = frame["displacement_ms"].abs().groupby(frame["weights"]).mean()
+    assert size["trained"] < size["initial"]
+
+
+def test_untrained_presets_have_no_before_and_after(netsim: Netsim) -> None:
+    done = netsim("plot", "displacements", "digits", "--limit", 5, "--seed", 3, "--table", "a.csv")
+    assert done.code == 0
+    assert "initial weights of seed 3" in done.err
+    assert Path("figures-digits/displacements.png").exists()
+    assert "weights" not in pd.read_csv("a.csv").columns
+
+
+def test_chosen_neurons(netsim: Netsim, run: Path) -> None:
+    chosen = ("--neuron", "hidden:3", "--neuron", "hidden:5", "--out", "a.png", "--table", "a.csv")
+    for kind in ("potentials", "group-raster"):
+        assert netsim("plot", kind, run, *chosen).code == 0
+        frame = pd.read_csv("a.csv")
+        assert set(frame["layer"]) == {"hidden"}
+        assert set(frame["neuron"]) <= {3, 5}
+    netsim("plot", "group-raster", run, "--layer", "hidden", "--out", "a.png", "--table", "a.csv")
+    assert pd.read_csv("a.csv")["neuron"].nunique() > 10
+
+
+def test_presentations_are_chosen_by_index(netsim: Netsim, run: Path) -> None:
+    netsim("plot", "raster", run, "--index", 7, "--out", "a.png", "--table", "a.csv")
+    assert set(pd.read_csv("a.csv")["presentation"]) == {7}
+
+
+def test_potentials_are_by_default_of_the_first_and_of_the_label(netsim: Netsim, run: Path) -> None:
+    netsim("plot", "potentials", run, "--index", 4, "--out", "a.png", "--table", "potentials.csv")
+    netsim("plot", "raster", run, "--index", 4, "--out", "a.png", "--table", "spikes.csv")
+    spikes = pd.read_csv("spikes.csv")
+    output = spikes[spikes["layer"] == "output"].sort_values(["latency_ms", "neuron"])
+    expected = {*output["neuron"].head(3), output["label"].iloc[0]}
+    assert set(pd.read_csv("potentials.csv")["neuron"]) == expected
+
+
+def test_brian2_draws_the_same_on_the_same_grid(netsim: Netsim, run: Path) -> None:
+    for engine in ("event", "brian2"):
+        command = ("plot", "spikes", run, "--limit", 3, "--dt", 1, "--engine", engine)
+        assert netsim(*command, "--out", "a.png", "--table", f"{engine}.csv").code == 0
+    assert Path("event.csv").read_text() == Path("brian2.csv").read_text()
+
+
+def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:
+    assert netsim("plot", "kernels", run, "--data-dir", "nosuch", "--count", 3, "--out", "a.png").code == 0
+    assert is_no_empty_picture(Path("a.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("rasters RUN", ["rasters", "did you mean 'raster'"]),
+        ("raster RUN --index 360", ["stimulus 360", "0 to 359"]),
+        ("raster RUN --width wide", ["--width wide", "column or full"]),
+        ("raster RUN --out a.docx", ["a.docx", "png, svg, pdf"]),
+        ("raster RUN --table a.xlsx", ["a.xlsx", ".csv, .csv.gz or .parquet"]),
+        ("potentials RUN --neuron hidden", ["--neuron hidden", "LAYER:NEURON"]),
+        ("potentials RUN --neuron hidden:200", ["hidden:200", "0 to 199"]),
+        ("group-raster RUN --neuron hidden:200", ["hidden:200", "0 to 199"]),
+        ("group-raster RUN --neuron hidden:1 --neuron output:1", ["neurons", "one layer"]),
+        ("group-raster RUN --layer conv1", ["conv1", "hidden, output"]),
+        ("kernels RUN --layer output", ["output", "dense"]),
+        ("kernels RUN --channel 1", ["channel 1", "hidden"]),
+        ("learning digits", ["digits", "no metrics"]),
+        ("raster nosuch", ["nosuch", "neither"]),
+    ],
+)
+def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:
+    before = sorted(run.rglob("*"))
+    done = netsim("plot", *arguments.replace("RUN", str(run)).split())
+    assert done.code == 1
+    last = done.err.splitlines()[-1]
+    assert all(word in last for word in words), last
+    assert sorted(run.rglob("*")) == before
+    assert not Path("a.png").exists()
+
+
+def test_a_damaged_table_of_metrics_is_refused(netsim: Netsim, run: Path) -> None:
+    (run / "metrics.csv").write_text("nonsense\n")
+    netsim("plot", "learning", run).refused("metrics.csv", "holds no metrics")
+
+
+def test_the_same_figure_is_the_same_file(netsim: Netsim, run: Path) -> None:
+    for name in ("a", "b"):
+        netsim("plot", "displacements", run, "--limit", 20, "--out", f"{name}.svg", "--out", f"{name}.png")
+    assert Path("a.svg").read_bytes() == Path("b.svg").read_bytes()
+    np.testing.assert_array_equal(plt.imread("a.png"), plt.imread("b.png"))
