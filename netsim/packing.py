@@ -29,7 +29,9 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     forward = forward_weights(network, weights)
     if network.weighting.kind == "real":
         return {name: array.astype(np.float16) for name, array in forward.items()}
-    packed = {name: array.astype(np.float32) for name, array in forward.items() if name.endswith(".bias")}
+    packed: dict[str, np.ndarray] = {
+        name: array.astype(np.float32) for name, array in forward.items() if name.endswith(".bias")
+    }
     for layer, _, _ in layer_shapes(network):
         kernel = forward[kernel_name(layer)]
         packed[f"{layer.name}.signs"] = np.packbits(kernel.ravel() > 0)
