@@ -100,7 +100,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.legend(
             handles=handles,
             loc="lower left",
-            bbox_to_anchor=(-0.03, 1.0),
+            bbox_to_anchor=(-0.16, 1.0),
             ncols=2,
             borderpad=0.2,
             handletextpad=0.1,
