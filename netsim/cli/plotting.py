@@ -7,8 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim import cli
 from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.cli.options import (
+    DataDir,
+    DatasetOption,
+    Dt,
+    EngineOption,
+    InitialSeed,
+    Json,
+    Split,
+    SubjectArgument,
+    make_folder,
+    note_initial_weights,
+    split_of,
+    subject_of,
+)
+from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
@@ -17,15 +31,14 @@ if TYPE_CHECKING:
     from netsim.weights import Weights
 
 _WIDTHS = ("column", "full")
-_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one of:\n\n" + "\n".join(
+PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one of:\n\n" + "\n".join(
     f"* {kind}: {summary}" for kind, summary in FIGURE_KINDS.items()
 )
 
 
-@cli.app.command(help=_HELP)
 def plot(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What to draw, see above.")],
-    subject: cli.SubjectArgument,
+    subject: SubjectArgument,
     index: Annotated[int, typer.Option("--index", min=0, help="Stimulus of raster and potentials.")] = 0,
     limit: Annotated[
         int | None,
@@ -58,13 +71,13 @@ def plot(
         Path | None,
         typer.Option("--table", metavar="FILE", help="Keep the table too: a .csv, .csv.gz or .parquet."),
     ] = None,
-    split: cli.Split = "test",
-    dataset: cli.DatasetOption = None,
-    data_dir: cli.DataDir = None,
-    engine: cli.EngineOption = None,
-    dt: cli.Dt = None,
-    seed: cli.InitialSeed = 0,
-    as_json: cli.Json = False,
+    split: Split = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    seed: InitialSeed = 0,
+    as_json: Json = False,
 ) -> None:
     """Draw a figure; the help text is put together from the kinds."""
     import matplotlib
@@ -90,7 +103,7 @@ def plot(
         check_suffix(path)
     if table is not None:
         check_table_suffix(table)
-    chosen, network = cli._subject(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     settings = network.training
     choice = Choice(
         index,
@@ -101,12 +114,13 @@ def plot(
         count,
         None if width is None else dict(zip(_WIDTHS, (COLUMN_WIDTH, FULL_WIDTH), strict=True))[width],
     )
-    with cli._progress() as progress:
+    note_initial_weights(subject, chosen, seed)
+    with progress_bar() as progress:
         task = progress.add_task(f"drawing {kind}", total=None)
         source = Source(
             network,
             chosen.weights,
-            lambda: cli._split(chosen, network, split, data_dir),
+            lambda: split_of(chosen, network, split, data_dir),
             lambda record: make_engine(settings.engine, network, settings.dt, record=record),
             _before_learning(chosen, seed),
             chosen.run.metrics if chosen.run else None,
@@ -115,7 +129,7 @@ def plot(
         drawn = draw(kind, source, choice)
     files = out or _default_files(kind, chosen)
     for path in [*files, *filter(None, [table])]:
-        cli._make_folder(path.parent)
+        make_folder(path.parent)
     for path in files:
         save_figure(drawn.figure, path)
     plt.close(drawn.figure)
@@ -124,10 +138,10 @@ def plot(
         files = [*files, table]
     if as_json:
         result: dict[str, Any] = {"kind": kind, "subject": subject, "weights": chosen.origin}
-        cli._print_json(result | {"rows": len(drawn.table), "files": [str(path) for path in files]})
+        print_json(result | {"rows": len(drawn.table), "files": [str(path) for path in files]})
         return
     for path in files:
-        cli._say(str(path))
+        say(str(path))
 
 
 def _neuron(text: str) -> Recorded:

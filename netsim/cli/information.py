@@ -1,0 +1,79 @@
+"""The commands that only tell: ``models`` and ``data``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netsim.cli.options import DataDir, Json
+from netsim.cli.terminal import new_table, print_json, print_table, progress_bar, rounded, say
+from netsim.errors import SpecificationError
+
+
+def models(as_json: Json = False) -> None:
+    """List the presets: architecture, regime, neurons, synapses, parameters."""
+    from netsim.models.presets import load_preset, preset_names, trained_weights_file
+    from netsim.summary import summarise
+
+    rows = [
+        summarise(load_preset(name)) | {"trained": trained_weights_file(name) is not None} for name in preset_names()
+    ]
+    if as_json:
+        print_json({"presets": rows})
+        return
+    table = new_table("preset", "layers", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
+    for row in rows:
+        table.add_row(
+            row["name"] + ("*" if row["trained"] else ""),
+            row["architecture"],
+            row["regime"],
+            row["weights"],
+            f"{row['neurons']:,}",
+            rounded(row["synapses"]),
+            rounded(row["parameters"]),
+        )
+    print_table(table)
+    if any(row["trained"] for row in rows):
+        say("* comes with trained weights")
+
+
+def data(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="digits, mnist or fashion-mnist.")] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show which data sets are found, and where."""
+    from netsim.data import KNOWN, where
+    from netsim.data import fetch as download
+    from netsim.specification_file import nearest
+
+    if name is not None and name not in KNOWN:
+        raise SpecificationError(f"data set {name!r}", f"is not known{nearest(name, KNOWN)}")
+    if fetch:
+        if name is None:
+            raise SpecificationError("--fetch", "needs the name of a data set")
+        with progress_bar() as progress:
+            task = progress.add_task(f"downloading {name}", total=None)
+            download(
+                name,
+                progress=lambda file, done, total: progress.update(task, description=file, completed=done, total=total),
+            )
+    places = {known: where(known, data_dir) for known in ([name] if name else KNOWN)}
+    if as_json:
+        print_json(
+            {
+                known: [{"origin": p.origin, "path": str(p.path), "found": p.found, "note": p.note} for p in looked]
+                for known, looked in places.items()
+            }
+        )
+    else:
+        table = new_table("data set", "place", "path", "found", "note", fold=2)
+        for known, looked in places.items():
+            for place in looked:
+                table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
+        print_table(table)
+    missing = [known for known, looked in places.items() if not any(place.found for place in looked)]
+    if name is not None and missing:
+        raise SpecificationError(name, "is not found; get it with --fetch or point --data-dir to it")

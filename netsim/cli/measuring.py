@@ -1,0 +1,133 @@
+"""The commands that measure: ``evaluate`` and ``compare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsim.cli.options import (
+    DataDir,
+    DatasetOption,
+    Dt,
+    EngineOption,
+    InitialSeed,
+    Json,
+    Limit,
+    Split,
+    SubjectArgument,
+    build,
+    note_initial_weights,
+    split_of,
+    subject_of,
+)
+from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from netsim.evaluation import Evaluation
+
+
+def evaluate(
+    subject: SubjectArgument,
+    split: Split = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    limit: Limit = None,
+    seed: InitialSeed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure how well a network decides: the first output spike counts.
+
+    The figures of a run on all stimuli of a split, as it was trained, are kept in it as evaluation-SPLIT.json.
+    """
+    from netsim.evaluation import evaluate as evaluate_network
+
+    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    whole = split_of(chosen, network, split, data_dir)
+    stimuli = whole.first(limit)
+    simulator = build(network.training.engine, network, network.training.dt)
+    note_initial_weights(subject, chosen, seed)
+    with counting("evaluating", len(stimuli)) as advance:
+        result = evaluate_network(simulator, chosen.weights, stimuli, advance)
+    figures = {
+        "subject": subject,
+        "weights": chosen.origin,
+        "dataset": network.training.dataset,
+        "split": split,
+        "engine": network.training.engine,
+        "dt_ms": network.training.dt,
+        **result.to_dict(),
+    }
+    if as_json:
+        print_json(figures)
+    else:
+        print_evaluation(subject, figures, result)
+    if chosen.run is None:
+        return
+    if network == chosen.network and len(stimuli) == len(whole):
+        note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+    else:
+        note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
+
+
+def print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation) -> None:
+    grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
+    say(
+        f"{subject}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
+        f" engine {figures['engine']}, {grid}, {result.seconds:.1f} s"
+    )
+    table = new_table("figure", "value>")
+    table.add_row("accuracy (first output spike decides)", f"{result.accuracy:.2%}")
+    table.add_row("strict accuracy (a tie is an error)", f"{result.strict_accuracy:.2%}")
+    table.add_row("ties", f"{result.tie_rate:.2%}")
+    table.add_row("no output spike", f"{result.silent_rate:.2%}")
+    table.add_row("mean decision latency", f"{result.mean_decision_latency_ms:.2f} ms")
+    print_table(table)
+    table = new_table("layer", "spikes per presentation>", "synaptic operations per presentation>")
+    for name, spikes in result.spikes_per_presentation.items():
+        operations = result.synaptic_operations_per_presentation.get(name)
+        table.add_row(name, f"{spikes:,.1f}", "" if operations is None else f"{operations:,.0f}")
+    print_table(table)
+
+
+def compare(
+    subject: SubjectArgument,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    dt: Annotated[
+        float | None,
+        typer.Option("--dt", metavar="MS", help="Time grid in ms; by default as the preset or run says, else 1."),
+    ] = None,
+    seed: InitialSeed = 0,
+    as_json: Json = False,
+) -> None:
+    """Present the same stimuli on both engines; exit code 1 if fewer than 99.99 % of spikes agree."""
+    from netsim.comparison import REQUIRED
+    from netsim.comparison import compare as compare_engines
+
+    chosen, network = subject_of(subject, seed, dataset=dataset)
+    step = dt if dt is not None else network.training.dt or 1.0
+    stimuli = split_of(chosen, network, "test", data_dir).first(limit)
+    event, brian2 = build("event", network, step), build("brian2", network, step)
+    note_initial_weights(subject, chosen, seed)
+    with counting("comparing", len(stimuli)) as advance:
+        result = compare_engines(event, brian2, chosen.weights, stimuli, advance)
+    if as_json:
+        print_json({"subject": subject, "weights": chosen.origin, **result.to_dict()})
+    else:
+        table = new_table("layer", "same step>")
+        for name, share in result.by_layer.items():
+            table.add_row(name, f"{share:.4%}")
+        table.add_row("all", f"{result.agreement:.4%}", end_section=True)
+        print_table(table)
+        say(
+            f"{result.presentations} presentations, dt = {step} ms: same decision in {result.same_decisions:.2%},"
+            f" largest difference {result.largest_difference_steps:g} steps"
+        )
+    if not result.agrees:
+        fail(
+            f"the engines agree in {result.agreement:.4%} of neurons and presentations only; {REQUIRED:.2%} is required"
+        )

@@ -1,0 +1,121 @@
+"""Options that commands share, and what they stand for: a network, its weights, stimuli, an engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsim.cli.terminal import note
+from netsim.errors import RunError, SpecificationError
+
+if TYPE_CHECKING:
+    from netsim.engines import Engine
+    from netsim.specification import Network
+    from netsim.stimuli import Stimuli
+    from netsim.subject import Subject
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+DataDir = Annotated[
+    str | None,
+    typer.Option("--data-dir", metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache."),
+]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option("--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of IDX files."),
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="event|brian2", help="Who simulates; by default as the preset or run says."),
+]
+Dt = Annotated[
+    float | None,
+    typer.Option(
+        "--dt", metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."
+    ),
+]
+SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+Split = Annotated[
+    str, typer.Option("--split", metavar="test|validation", help="Test images, or those set aside from training.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")]
+InitialSeed = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones."
+    ),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
+
+
+def with_options(
+    network: Network,
+    dataset: str | None = None,
+    engine: str | None = None,
+    dt: float | None = None,
+    epochs: int | None = None,
+) -> Network:
+    """The network with the options of the command line in place of its own settings."""
+    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
+    if dataset is not None and Path(dataset).is_dir():
+        options["dataset"] = str(Path(dataset).resolve())
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("engine") == "brian2" and dt is None and not network.training.dt:
+        given["dt"] = 1.0
+    try:
+        return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
+    except SpecificationError as error:
+        option = error.field.removeprefix("training.")
+        if option not in given:
+            raise
+        raise SpecificationError(f"--{option}", str(error).removeprefix(f"{error.field}: ")) from error
+
+
+def subject_of(name: str, seed: int, **options: Any) -> tuple[Subject, Network]:
+    """What a command works on, and its network with the options applied."""
+    from netsim.subject import load_subject
+
+    chosen = load_subject(name, seed)
+    return chosen, with_options(chosen.network, **options)
+
+
+def note_initial_weights(name: str, chosen: Subject, seed: int) -> None:
+    """Say so if what is presented was never trained."""
+    if chosen.origin == "initial":
+        note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
+
+
+def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None) -> Stimuli:
+    from netsim.stimuli import load_splits
+
+    if split not in ("test", "validation"):
+        raise SpecificationError(f"--split {split!r}", "must be test or validation")
+    splits = load_splits(network, None, data_dir or chosen.data_dir)
+    return splits.test if split == "test" else splits.validation
+
+
+def recorded_neuron(text: str) -> Any:
+    from netsim.engines import Recorded
+
+    layer, _, neuron = text.partition(":")
+    if not neuron.isdecimal():
+        raise SpecificationError(f"--record {text}", "must be LAYER:NEURON, for example hidden:3")
+    return Recorded(layer, int(neuron))
+
+
+def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
+    from rich.console import Console
+
+    from netsim.engines import make_engine
+
+    with Console(stderr=True).status(f"building the network for the engine {name}"):
+        return make_engine(name, network, dt, **options)
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error

@@ -1,0 +1,123 @@
+"""The command ``simulate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsim.cli.options import (
+    DataDir,
+    DatasetOption,
+    Dt,
+    EngineOption,
+    InitialSeed,
+    Json,
+    Split,
+    SubjectArgument,
+    build,
+    make_folder,
+    note_initial_weights,
+    recorded_neuron,
+    split_of,
+    subject_of,
+)
+from netsim.cli.terminal import new_table, print_json, print_table, say
+from netsim.errors import SpecificationError
+
+if TYPE_CHECKING:
+    from netsim.simulation import Simulation
+    from netsim.specification import Network
+    from netsim.subject import Subject
+
+
+def simulate(
+    subject: SubjectArgument,
+    index: Annotated[
+        list[int] | None,
+        typer.Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable."),
+    ] = None,
+    split: Split = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option("--record", metavar="LAYER:NEURON", help="Record a neuron's potential; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET."),
+    ] = None,
+    seed: InitialSeed = 0,
+    as_json: Json = False,
+) -> None:
+    """Present single stimuli: spikes as a table, potentials, and a raster of each."""
+    from netsim.simulation import simulate as simulate_network
+
+    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    stimuli = split_of(chosen, network, split, data_dir)
+    indices = list(dict.fromkeys(index or [0]))
+    if max(indices) >= len(stimuli):
+        raise SpecificationError(
+            f"--index {max(indices)}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}"
+        )
+    recorded = [recorded_neuron(text) for text in record or []]
+    simulator = build(network.training.engine, network, network.training.dt, record=recorded)
+    folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
+    make_folder(folder)
+    note_initial_weights(subject, chosen, seed)
+    simulation = simulate_network(simulator, chosen.weights, stimuli, indices)
+    result = simulation_record(subject, chosen, network, split, seed, simulation)
+    files = write_simulation(simulation, folder, result)
+    if as_json:
+        print_json(result | {"files": files})
+        return
+    table = new_table("stimulus>", "label>", "decision>", "decision latency>", "spikes>")
+    for row in result["presentations"]:
+        latency = row["decision_latency_ms"]
+        table.add_row(
+            str(row["index"]),
+            str(row["label"]),
+            "silent" if row["decision"] is None else str(row["decision"]) + (" (tied)" if row["tied"] else ""),
+            "" if latency is None else f"{latency:.3f} ms",
+            f"{row['spikes']:,}",
+        )
+    print_table(table)
+    for file in files:
+        say(file)
+
+
+def simulation_record(
+    subject: str, chosen: Subject, network: Network, split: str, seed: int, simulation: Simulation
+) -> dict[str, Any]:
+    """What was simulated, to the letter."""
+    from netsim.runs import describe_run
+    from netsim.specification_file import network_to_dict
+
+    return describe_run(
+        seed,
+        subject=subject,
+        weights=chosen.origin,
+        dataset=network.training.dataset,
+        split=split,
+        engine=network.training.engine,
+        dt_ms=simulation.dt,
+        presentations=simulation.to_dict(),
+        network=network_to_dict(network),
+    )
+
+
+def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any]) -> list[str]:
+    import matplotlib
+
+    from netsim.files import write_text
+
+    matplotlib.use("agg")
+    from netsim.analysis.simulation_files import write_simulation
+
+    write_text(folder / "simulation.json", json.dumps(record, indent=2) + "\n")
+    return [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder))]

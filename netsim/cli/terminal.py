@@ -1,0 +1,170 @@
+"""What commands say and show: figures on stdout, notes, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as ProgressBar
+    from rich.table import Table
+
+    from netsim.specification import Network
+    from netsim.training import Progress, Watcher
+
+INTERRUPTED = 130
+"""Exit code that shells give to a command stopped by Ctrl-C."""
+
+# Wide enough for every table, where no terminal says how wide it is.
+_PIPED_WIDTH = 140
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    print("netsim: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+def drop_output() -> None:
+    """Forget what stdout still holds, so that Python does not try to write it again at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:  # stdout is no file
+        return
+
+
+def print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=2, allow_nan=False))
+
+
+def say(text: str) -> None:
+    print(text)
+
+
+def note(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def rounded(count: int) -> str:
+    """A count to three digits, for a table."""
+    if count < 100_000:
+        return f"{count:,}"
+    return f"{count / 1e6:.3g} M"
+
+
+def new_table(*headings: str, fold: int | None = None) -> Table:
+    """A table; a heading that ends in ``>`` has its column right-aligned, column `fold` gives way if space is short."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for position, heading in enumerate(headings):
+        right = heading.endswith(">")
+        table.add_column(
+            heading.rstrip(">"),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=fold is not None and position != fold,
+        )
+    return table
+
+
+def print_table(table: Table) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
+
+
+def progress_bar() -> ProgressBar:
+    """A progress bar on stderr with counts and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many presentations are done; gives the function to tell."""
+    with progress_bar() as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def interrupt_noted() -> Iterator[Callable[[], bool]]:
+    """Only note the first Ctrl-C, so that nothing is left half done; gives the function that tells of it.
+
+    An exception out of nowhere can also get lost where Python cannot raise it, which happens while Brian2
+    builds a network. The second Ctrl-C interrupts as usual.
+    """
+    noted = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal noted
+        if noted:
+            raise KeyboardInterrupt
+        noted = True
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: noted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Watcher]:
+    """Show a training as it goes, and a line for each finished epoch."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from netsim.training import Watcher
+
+    progress = progress_bar()
+    task = progress.add_task("epoch 1", total=None)
+    figures = Text()
+
+    def on_batch(report: Progress) -> None:
+        progress.update(
+            task,
+            description=f"epoch {report.epoch + 1}/{network.training.epochs}",
+            total=report.expected,
+            completed=report.presentations,
+        )
+        silent = ", ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
+        figures.plain = f"loss {report.loss:.4f}, accuracy {report.accuracy:.2%}; silent: {silent}"
+
+    def on_epoch(metrics: dict[str, Any]) -> None:
+        progress.console.print(
+            f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
+            f" accuracy {metrics['training_strict_accuracy']:.2%};"
+            f" validation loss {metrics['validation_loss']:.4f},"
+            f" accuracy {metrics['validation_strict_accuracy']:.2%};"
+            f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+        progress.reset(task)
+
+    def shown() -> Group:
+        stopping = Text("stopping after this batch; Ctrl-C again stops at once")
+        return Group(progress, stopping if interrupted() else figures)
+
+    with Live(console=progress.console, transient=True, get_renderable=shown):
+        yield Watcher(on_batch, on_epoch)
