@@ -44,8 +44,8 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether the engines agree as they should."""
-        return self.agreement >= REQUIRED
+        """Whether enough steps are the same, the others differ by one, and all decisions are the same."""
+        return self.agreement >= REQUIRED and self.largest_difference_steps <= 1 and self.same_decisions == 1
 
     def to_dict(self) -> dict[str, object]:
         """All figures, ready for JSON."""

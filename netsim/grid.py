@@ -69,6 +69,30 @@ def layer_steps(network: Network, layer: WeightedLayer, dt: float) -> LayerSteps
     )
 
 
+@dataclass(frozen=True)
+class LayerTimes:
+    """When the neurons of a layer may fire, and until when synaptic current counts (ms).
+
+    Attributes
+    ----------
+    onset, end, gate : float
+        Of the specification, moved onto the grid if there is one; the gate is at most the end.
+    """
+
+    onset: float
+    end: float
+    gate: float
+
+
+def layer_times(network: Network, layer: WeightedLayer, dt: float) -> LayerTimes:
+    """The times of a layer as an engine with a grid of `dt` ms keeps them; 0 is no grid."""
+    if not dt:
+        end = network.window_end(layer)
+        return LayerTimes(layer.neurons.onset, end, min(layer.neurons.gate_time, end))
+    steps = layer_steps(network, layer, dt)
+    return LayerTimes(steps.onset * dt, steps.end * dt, min(steps.gate, steps.end) * dt)
+
+
 def check_dt(network: Network, dt: float) -> None:
     """Refuse a time step that the network's encoding window does not hold.
 

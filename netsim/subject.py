@@ -54,7 +54,7 @@ def load_network(name: str) -> Network:
 
 
 def load_subject(name: str, seed: int = 0) -> Subject:
-    """A run folder, a preset or a TOML file, with weights.
+    """A run folder, a preset or a TOML file, with weights; a folder called like a preset is written ``./name``.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def load_subject(name: str, seed: int = 0) -> Subject:
     SpecificationError, RunError, DataError
         If there is no such thing, or its files are damaged.
     """
-    if is_run(name):
+    if is_run(name) and name not in preset_names():
         run = open_run(name)
         network = run.network()
         weights = forward_weights(network, run.weights(network))
         return Subject(network, weights, "run", run, run.record().get("data_dir"))
-    if Path(name).is_dir():
+    if Path(name).is_dir() and name not in preset_names():
         open_run(name)
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)

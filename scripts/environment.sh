@@ -16,18 +16,23 @@ find_python() {
     return 1
 }
 
-# The environment is made anew where its recipe (interpreter, metadata, extras) has changed.
+# The environment is made anew where its recipe (interpreter, metadata) has changed, and extended by extras
+# that it lacks.
 make_environment() {
-    local python recipe
+    local python recipe extras
     python=$(find_python) || return 1
-    recipe="$("$python" --version) extras=${EXTRAS:-} $(cksum <setup.cfg) $(cksum <pyproject.toml)"
-    if [ "$(cat .venv/recipe 2>/dev/null)" != "$recipe" ]; then
-        echo "Installing netsim into .venv ..." >&2
-        { [ -x .venv/bin/python ] && [ "$(.venv/bin/python --version 2>/dev/null)" = "$("$python" --version)" ]; } ||
-            "$python" -m venv --clear .venv || return 1
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${EXTRAS:+[$EXTRAS]}" || return 1
-        echo "$recipe" >.venv/recipe
+    recipe="$("$python" --version) $(cksum <setup.cfg) $(cksum <pyproject.toml)"
+    extras=$(cat .venv/extras 2>/dev/null)
+    if [ "$(cat .venv/recipe 2>/dev/null)" = "$recipe" ] && { [ -z "${EXTRAS:-}" ] || [ "$extras" = "$EXTRAS" ]; }; then
+        return
     fi
+    extras=${EXTRAS:-$extras}
+    echo "Installing netsim into .venv ..." >&2
+    { [ -x .venv/bin/python ] && [ "$(.venv/bin/python --version 2>/dev/null)" = "$("$python" --version)" ]; } ||
+        "$python" -m venv --clear .venv || return 1
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}" || return 1
+    echo "$extras" >.venv/extras
+    echo "$recipe" >.venv/recipe
 }
 
 make_environment || exit 1

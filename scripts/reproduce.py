@@ -1,8 +1,8 @@
-"""Train the rows of the results table from nothing, test each once, and write RESULTS.md from the records.
+"""Train the rows of the results table from nothing, test each once, and print the table.
 
     python scripts/reproduce.py                      # all rows, seed 0
     python scripts/reproduce.py rcsnn-mnist --seed 0 --seed 1 --seed 2
-    python scripts/reproduce.py --table              # only write RESULTS.md from what is there
+    python scripts/reproduce.py --ship               # for maintainers: also RESULTS.md and the package's weights
 
 What is tested is what is shipped: the weights of the best validation epoch, rounded to half precision or,
 in a binary network, reduced to signs and scales. An interrupted row goes on where it stopped.
@@ -14,15 +14,16 @@ import json
 import statistics
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
 from netsim.engines import make_engine
-from netsim.errors import NetsimError
+from netsim.errors import NetsimError, RunError
 from netsim.evaluation import evaluate
-from netsim.files import write_text
+from netsim.files import write_atomically, write_text
 from netsim.models.presets import load_preset
 from netsim.packing import read_packed, write_packed
 from netsim.runs import RunFolder, is_run, open_run
@@ -46,26 +47,35 @@ PAPER = {
 def main(
     rows: Annotated[list[str] | None, typer.Argument(help="Presets to train; by default all rows.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable.")] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs/reproduce"),
+    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = REPOSITORY / "runs" / "reproduce",
     data_dir: Annotated[str | None, typer.Option(help="Where the data sets lie.")] = None,
-    table: Annotated[bool, typer.Option("--table", help="Train nothing; only write RESULTS.md.")] = False,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Write RESULTS.md, and the weights of seed 0 into the package.")
+    ] = False,
 ) -> None:
     """Train, test and tabulate."""
     unknown = sorted(set(rows or []) - set(PAPER))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; rows are {', '.join(PAPER)}")
-    if not table:
-        for row in rows or PAPER:
-            for number in seed or [0]:
-                run_row(row, number, runs, data_dir)
+    for row in rows or PAPER:
+        for number in seed or [0]:
+            run_row(row, number, runs, data_dir)
     results = [json.loads(path.read_text()) for path in sorted(runs.glob("*/result.json"))]
-    write_text(REPOSITORY / "RESULTS.md", results_page(results))
+    if ship:
+        for result in results:
+            if result["record"]["seed"] == 0:
+                packed = runs / f"{result['preset']}-seed0" / "packed.npz"
+                write_atomically(TRAINED / f"{result['preset']}.npz", partial(_copy, packed))
+        write_text(REPOSITORY / "RESULTS.md", results_page(results))
     print(results_table(results))
 
 
 def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
-    """Train one row with one seed, ship the weights of seed 0, and test what is shipped, once."""
+    """Train one row with one seed, and test once what would be shipped of it."""
     folder = runs / f"{preset}-seed{seed}"
+    network = load_preset(preset)
+    if is_run(folder) and open_run(folder).network() != network:
+        raise RunError(f"{folder}: was made with other settings of {preset}; move it away")
     if (folder / "result.json").exists():
         return
     options = ["--data-dir", data_dir] if data_dir else []
@@ -73,13 +83,15 @@ def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
     command = [sys.executable, "-m", "netsim", "train", preset, "--seed", str(seed), "--out", str(folder)]
     subprocess.run([*command, *options, *resume], check=True)
     run = open_run(folder)
-    packed = TRAINED / f"{preset}.npz" if seed == 0 else folder / "packed.npz"
-    packed.parent.mkdir(exist_ok=True)
-    network = load_preset(preset)
+    packed = folder / "packed.npz"
     write_packed(network, run.weights(network), packed)
     test = load_splits(network, None, data_dir).test
     measured = evaluate(make_engine("event", network), read_packed(network, packed), test)
     run.write_json("result.json", {"preset": preset, **_trained(run), "test": measured.to_dict()})
+
+
+def _copy(source: Path, stream: BinaryIO) -> None:
+    stream.write(source.read_bytes())
 
 
 def _trained(run: RunFolder) -> dict[str, Any]:
@@ -124,12 +136,17 @@ def results_table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _short(revision: str | None) -> str:
+    """The first digits of a revision, and the ``+`` of one with changes."""
+    return "none" if revision is None else revision[:10] + ("+" if revision.endswith("+") else "")
+
+
 def results_page(results: list[dict[str, Any]]) -> str:
     """RESULTS.md: the table, how each row was made, and its activity."""
     made = [
         f"| {result['preset']} | {result['record']['seed']} | `python scripts/reproduce.py {result['preset']}"
         f" --seed {result['record']['seed']}` | {result['epochs']} | {result['best_epoch']} | {result['minutes']:.0f}"
-        f" | {(result['record']['git_revision'] or 'none')[:10]} |"
+        f" | {_short(result['record']['git_revision'])} |"
         for _, found in _rows(results)
         for result in found
     ]

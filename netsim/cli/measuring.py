@@ -104,7 +104,10 @@ def compare(
     seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Present the same stimuli on both engines; exit code 1 if fewer than 99.99 % of spikes agree."""
+    """Present the same stimuli on both engines; exit code 1 if they disagree.
+
+    They agree if the step is the same in 99.99 % of neurons and presentations, silence included, no other
+    differs by more than one step, and all decisions are the same."""
     from netsim.comparison import REQUIRED
     from netsim.comparison import compare as compare_engines
 
@@ -129,5 +132,7 @@ def compare(
         )
     if not result.agrees:
         fail(
-            f"the engines agree in {result.agreement:.4%} of neurons and presentations only; {REQUIRED:.2%} is required"
+            f"the engines disagree: {result.agreement:.4%} of neurons and presentations have the same step"
+            f" ({REQUIRED:.2%} is required), the largest difference is {result.largest_difference_steps:g} steps"
+            f" (1 is allowed), {result.same_decisions:.2%} of decisions are the same"
         )

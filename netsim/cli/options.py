@@ -58,8 +58,10 @@ def with_options(
     epochs: int | None = None,
 ) -> Network:
     """The network with the options of the command line in place of its own settings."""
+    from netsim.data.sources import KNOWN
+
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
-    if dataset is not None and Path(dataset).is_dir():
+    if dataset is not None and dataset not in KNOWN and Path(dataset).is_dir():
         options["dataset"] = str(Path(dataset).resolve())
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("engine") == "brian2" and dt is None and not network.training.dt:

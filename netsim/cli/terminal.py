@@ -148,14 +148,14 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
             completed=report.presentations,
         )
         silent = ", ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
-        figures.plain = f"loss {report.loss:.4f}, accuracy {report.accuracy:.2%}; silent: {silent}"
+        figures.plain = f"loss {report.loss:.4f}, strict accuracy {report.accuracy:.2%}; silent: {silent}"
 
     def on_epoch(metrics: dict[str, Any]) -> None:
         progress.console.print(
             f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
-            f" accuracy {metrics['training_strict_accuracy']:.2%};"
+            f" strict accuracy {metrics['training_strict_accuracy']:.2%};"
             f" validation loss {metrics['validation_loss']:.4f},"
-            f" accuracy {metrics['validation_strict_accuracy']:.2%};"
+            f" strict accuracy {metrics['validation_strict_accuracy']:.2%};"
             f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s",
             highlight=False,
             soft_wrap=True,

@@ -31,7 +31,7 @@ from netsim.parallel import over_presentations
 from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
-from netsim.weights import Weights, bias_name, check_shapes, kernel_name
+from netsim.weights import Weights, bias_name, check_weights, kernel_name
 
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
 # being multiplied.
@@ -104,7 +104,7 @@ class EventEngine:
             If the stimuli, the weights or the silenced neurons do not belong to the network.
         """
         check_batch(self.network, batch)
-        check_shapes(self.network, batch.weights, "weights")
+        check_weights(self.network, batch.weights, "weights")
         dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
         times = [np.ascontiguousarray(batch.stimuli, dtype=dtype)]
         if self.dt:

@@ -102,7 +102,13 @@ def single_batch(batch: Batch) -> Experiment[Latencies]:
 
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
-    """Refuse to record a neuron that does not exist or has no potential."""
+    """Refuse to record a neuron that does not exist or has no potential.
+
+    Raises
+    ------
+    SpecificationError
+        The message names the layer or neuron.
+    """
     for layer_name, neuron in record:
         layer = network.layer(layer_name)
         if isinstance(layer, Pooling):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netsim.grid import LayerTimes, layer_times
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
 from netsim.parallel import over_presentations
@@ -31,8 +32,8 @@ class Lesson:
     Attributes
     ----------
     gradients : dict of ndarray
-        Mean over presentations of the loss gradient with respect to the weights that fed forward; both
-        times in units of the encoding window.
+        Mean over presentations of the gradient with respect to the weights that fed forward, times in
+        units of the encoding window; with softmax targets the gradient of the loss over ``sharpness``.
     displacements : list of ndarray
         Wanted changes of latency (ms) of every layer in order, in the shapes of the latencies; the
         stimulus is left out.
@@ -106,7 +107,7 @@ class Learner:
                 displacement = to_earliest(displacement, source, own, layer.size, layer.step)
                 continue
             if index < len(layers) - 1:
-                displacement = _of_movable(displacement, own, layer.neurons.onset)
+                displacement = _of_movable(displacement, own, self._times(layer).onset)
             if self.network.learning.normalised:
                 displacement = _normalised(displacement, self.network.encoder.t_max)
             displacements.append(displacement)
@@ -125,11 +126,15 @@ class Learner:
         labels : ndarray of int, shape (presentations,)
         """
         settings, t_max = self.network.learning, self.network.encoder.t_max
-        end = self.network.window_end(self.network.weighted_layers[-1])
+        end = self._times(self.network.weighted_layers[-1]).end
         fired = np.minimum(latencies, latencies.dtype.type(end))
         if settings.targets == "softmax":
             return softmax_displacement(fired, labels, t_max, settings.sharpness, settings.label_smoothing)
         return relative_displacement(fired, labels, t_max, settings.margin, end)
+
+    def _times(self, layer: WeightedLayer) -> LayerTimes:
+        """The times of a layer as the training's engine keeps them."""
+        return layer_times(self.network, layer, self.network.training.dt)
 
     def _step(
         self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, displacement: np.ndarray, weights: Weights
@@ -141,9 +146,10 @@ class Learner:
         kernel = weights[kernel_name(layer)].reshape(-1, maps)
         kind = kernel.dtype.type
         own = own.reshape(-1, maps)
-        limit = np.minimum(own, kind(min(neurons.gate_time, self.network.window_end(layer))))
+        gate = self._times(layer).gate
+        limit = np.minimum(own, kind(gate))
         if neurons.gate_time <= neurons.onset:
-            since = kind(neurons.gate_time) - source
+            since = kind(gate) - source
             signal = displacement.reshape(-1, maps) / kind(neurons.drive)
             gradient = _fields(layer, psp.potential(since), 0.0).T @ signal
 
@@ -193,7 +199,8 @@ def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.n
     their window.
     """
     kept = np.empty_like(displacement)
-    keep_movable(displacement.reshape(-1), own.reshape(-1), onset if onset > 0 else -1.0, kept.reshape(-1))
+    earliest = own.dtype.type(onset if onset > 0 else -1.0)
+    keep_movable(displacement.reshape(-1), own.reshape(-1), earliest, kept.reshape(-1))
     return kept
 
 

@@ -49,9 +49,10 @@ class InitialWeights:
     Parameters
     ----------
     distribution : {"normal", "uniform"}
-    mean, spread : float
-        Mean and standard deviation in units of ``1/sqrt(number of inputs)``; the mean in units of
-        ``1/number of inputs``.
+    mean : float
+        In units of ``1/number of inputs``.
+    spread : float
+        Standard deviation in units of ``1/sqrt(number of inputs)``.
     """
 
     distribution: Literal["normal", "uniform"] = "normal"

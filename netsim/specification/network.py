@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -46,6 +47,11 @@ class Network:
     description: str = ""
 
     def __post_init__(self) -> None:
+        require(
+            re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", self.name) is not None,
+            "name",
+            f"must be made of letters, digits, '_', '-' and '.', for folders are called by it, not {self.name!r}",
+        )
         require(
             finite(self.duration) and self.duration >= self.encoder.t_max,
             "duration",

@@ -11,7 +11,7 @@ import pytest
 from netsim.engines import Batch
 from netsim.engines.event import EventEngine
 from netsim.learning import Learner
-from netsim.specification import PSP, Network, Pooling
+from netsim.specification import PSP, Network, Pooling, Training
 from netsim.weights import Weights, initial_weights
 
 LABELS = np.array([0, 1, 2, 3, 0])
@@ -155,3 +155,20 @@ def test_a_step_moves_the_outputs_towards_their_targets(
     moved = {name: weights[name] - 1e-3 * lesson.gradients[name] for name in weights}
     after, _ = _loss_and_fired(network, stimuli, moved)
     assert after < before
+
+
+@pytest.mark.parametrize("dt", [0.3, 0.7, 1.0])
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_neurons_over_threshold_at_the_onset_of_a_grid_do_not_learn(
+    small_network: Callable[..., Network], stimuli: np.ndarray, dt: float, precision: type
+) -> None:
+    """The onset moves to the first step at or after it, in the learner as in the engines."""
+    network = small_network("phased", convolutional=False)
+    network = dataclasses.replace(network, training=Training(dt=dt))
+    weights = {name: array.astype(precision) for name, array in initial_weights(network, seed=1).items()}
+    weights["hidden.bias"][:3] += 5.0
+    latencies = EventEngine(network, dt=dt).present(Batch(stimuli, weights))
+    lesson = Learner(network).learn(latencies, LABELS, weights)
+    assert np.isfinite(latencies[1][:, :3]).all()
+    assert len(np.unique(latencies[1][:, :3])) == 1
+    assert (lesson.displacements[0][:, :3] == 0).all()

@@ -135,6 +135,8 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: _network(Dense("d", 3), Convolution("conv", 2, 3)), "layers.conv"),
         (lambda: _network(Dense("output", 3)), "layers.name"),
         (lambda: _network(duration=5.0), "duration"),
+        (lambda: _network(name="../elsewhere"), "name"),
+        (lambda: _network(name=""), "name"),
         (lambda: _network(layers=()), "layers"),
         (lambda: _network(layers=(Pooling("pool", 2),)), "layers"),
         (lambda: _network(Convolution("conv", 2, 3, dropout=0.5), Pooling("pool", 2)), "layers.conv.dropout"),

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import netsim.training
 from netsim.checkpoint import TrainingState, read_checkpoint
 from netsim.engines import Batch, make_engine
 from netsim.errors import RunError, TrainingError
+from netsim.learning import Learner, Lesson
 from netsim.models.presets import load_preset
 from netsim.runs import RunFolder, create_run, describe_run
 from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Training, Weighting
@@ -182,12 +184,19 @@ def test_a_damaged_checkpoint_is_refused(random_stimuli: MakeStimuli, tmp_path: 
         assert state.epoch == 3  # a byte that carries no content, such as a date in the archive
 
 
-def test_a_diverging_training_stops_and_says_where(random_stimuli: MakeStimuli) -> None:
-    network = _network()
-    state = start_training(network, 0)
-    state.weights["hidden.kernel"][:, 0] = np.nan
-    with pytest.raises(TrainingError, match=r"epoch 1, batch 1: .*lower learning.rate"):
-        _train(network, random_stimuli, state=state)
+def test_a_diverging_training_stops_and_says_where(
+    random_stimuli: MakeStimuli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Learner.learn
+
+    def diverge(*arguments: Any) -> Lesson:
+        lesson = learn(*arguments)
+        lesson.gradients["hidden.kernel"][0, 0] = np.inf
+        return lesson
+
+    monkeypatch.setattr(Learner, "learn", diverge)
+    with pytest.raises(TrainingError, match=r"in hidden at epoch 1, batch 1: .*lower learning.rate"):
+        _train(_network(), random_stimuli)
 
 
 def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
