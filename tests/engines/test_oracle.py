@@ -12,7 +12,7 @@ from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neur
 
 
 def one_synapse(neurons: Neurons, psp: PSP) -> Network:
-    return Network("one synapse", Encoder((1, 1, 1), 20.0), (Dense("output", 1, neurons, psp),), duration=100.0)
+    return Network("one-synapse", Encoder((1, 1, 1), 20.0), (Dense("output", 1, neurons, psp),), duration=100.0)
 
 
 def latency(oracle: ModuleType, neurons: Neurons, psp: PSP, weight: float, dt: float = 0.0, bias: float = 0.0) -> float:
@@ -67,7 +67,7 @@ def test_threshold_reached_exactly_on_a_step(oracle: ModuleType) -> None:
 
 def test_padding_never_fires_and_pooling_passes_the_earliest(oracle: ModuleType) -> None:
     network = Network(
-        "one kernel",
+        "one-kernel",
         Encoder((2, 2, 1), 20.0),
         (
             Convolution("conv", 1, 3, padding=1, neurons=Neurons(threshold=1.0, tau=10.0)),
