@@ -98,12 +98,12 @@ def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None
     return splits.test if split == "test" else splits.validation
 
 
-def recorded_neuron(text: str) -> Any:
+def recorded_neuron(text: str, option: str) -> Any:
     from netsim.engines import Recorded
 
     layer, _, neuron = text.partition(":")
     if not neuron.isdecimal():
-        raise SpecificationError(f"--record {text}", "must be LAYER:NEURON, for example hidden:3")
+        raise SpecificationError(f"{option} {text}", "must be LAYER:NEURON, for example hidden:3")
     return Recorded(layer, int(neuron))
 
 

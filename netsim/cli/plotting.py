@@ -19,6 +19,7 @@ from netsim.cli.options import (
     SubjectArgument,
     make_folder,
     note_initial_weights,
+    recorded_neuron,
     split_of,
     subject_of,
 )
@@ -26,7 +27,6 @@ from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.engines import Recorded
     from netsim.subject import Subject
     from netsim.weights import Weights
 
@@ -110,7 +110,7 @@ def plot(
         limit,
         layer,
         channel,
-        [_neuron(text) for text in neuron or ()],
+        [recorded_neuron(text, "--neuron") for text in neuron or ()],
         count,
         None if width is None else dict(zip(_WIDTHS, (COLUMN_WIDTH, FULL_WIDTH), strict=True))[width],
     )
@@ -142,15 +142,6 @@ def plot(
         return
     for path in files:
         say(str(path))
-
-
-def _neuron(text: str) -> Recorded:
-    from netsim.engines import Recorded
-
-    layer, _, number = text.partition(":")
-    if not number.isdecimal():
-        raise SpecificationError(f"--neuron {text}", "must be LAYER:NEURON, for example hidden:3")
-    return Recorded(layer, int(number))
 
 
 def _before_learning(chosen: Subject, seed: int) -> Weights | None:

@@ -65,7 +65,7 @@ def simulate(
         raise SpecificationError(
             f"--index {max(indices)}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}"
         )
-    recorded = [recorded_neuron(text) for text in record or []]
+    recorded = [recorded_neuron(text, "--record") for text in record or []]
     simulator = build(network.training.engine, network, network.training.dt, record=recorded)
     folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
     make_folder(folder)
