@@ -93,7 +93,7 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(maps, stride, padding, fill, patches):  # type: ignore[no-untyped-def]
+def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
@@ -121,7 +121,7 @@ def _gather(maps, stride, padding, fill, patches):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(patches, stride, padding, maps):  # type: ignore[no-untyped-def]
+def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
@@ -144,7 +144,7 @@ def _scatter(patches, stride, padding, maps):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _earliest(latencies, size, stride, pooled):  # type: ignore[no-untyped-def]
+def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
     presentations, rows, columns, channels = pooled.shape
     for b in range(presentations):
         for row in range(rows):
@@ -159,7 +159,9 @@ def _earliest(latencies, size, stride, pooled):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _to_earliest(values, latencies, pooled, size, stride, handed):  # type: ignore[no-untyped-def]
+def _to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
+) -> None:
     presentations, rows, columns, channels = pooled.shape
     waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):

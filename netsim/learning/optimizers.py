@@ -94,7 +94,16 @@ class Optimizer:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _adam(weight, gradient, first, second, rate, correction, momentum, decay):  # type: ignore[no-untyped-def]
+def _adam(
+    weight: np.ndarray,
+    gradient: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    rate: float,
+    correction: float,
+    momentum: float,
+    decay: float,
+) -> None:
     kind = weight.dtype.type
     keep = kind(_ADAM_SECOND)
     epsilon = kind(_ADAM_EPSILON)

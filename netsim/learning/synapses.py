@@ -92,14 +92,24 @@ _INPUTS = 16
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def keep_movable(displacement, own, onset, kept):  # type: ignore[no-untyped-def]
+def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: np.ndarray) -> None:
     """Copy displacements of neurons that fired after `onset` (ms), zero elsewhere; flat arrays of one length."""
     for k in range(len(own)):
         kept[k] = displacement[k] if onset < own[k] < np.inf else 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pairwise(source, limit, signal, kernel, delays, changes, causal, gradient, displacement):  # type: ignore[no-untyped-def]
+def _pairwise(
+    source: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    delays: np.ndarray,
+    changes: np.ndarray,
+    causal: bool,
+    gradient: np.ndarray,
+    displacement: np.ndarray,
+) -> None:
     rows, inputs = source.shape
     neurons = limit.shape[1]
     for block in range((inputs + _INPUTS - 1) // _INPUTS):
@@ -130,7 +140,14 @@ def _pairwise(source, limit, signal, kernel, delays, changes, causal, gradient, 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _slope_at(source, times, kernel, delays, changes, current):  # type: ignore[no-untyped-def]
+def _slope_at(
+    source: np.ndarray,
+    times: np.ndarray,
+    kernel: np.ndarray,
+    delays: np.ndarray,
+    changes: np.ndarray,
+    current: np.ndarray,
+) -> None:
     rows, inputs = source.shape
     for row in range(rows):
         for i in range(inputs):
