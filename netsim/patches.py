@@ -111,13 +111,13 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
                     if y < 0 or y >= height:
                         target[:] = fill
                         continue
-                    source = maps[b, y]
-                    for k in range(first):
-                        target[k] = fill
-                    for k in range(first, last):
-                        target[k] = source[offset + k]
-                    for k in range(last, segment):
-                        target[k] = fill
+                    target[:first] = fill
+                    target[last:] = fill
+                    # slices of one length let the compiler vectorise: no index could be negative
+                    seen = target[first:last]
+                    source = maps[b, y, offset + first : offset + last]
+                    for k in range(len(seen)):
+                        seen[k] = source[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -137,10 +137,10 @@ def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -
                     y = row * stride - padding + dy
                     if y < 0 or y >= height:
                         continue
-                    source = patches[b, row, column, dy]
-                    target = maps[b, y]
-                    for k in range(first, last):
-                        target[offset + k] += source[k]
+                    source = patches[b, row, column, dy, first:last]
+                    target = maps[b, y, offset + first : offset + last]
+                    for k in range(len(target)):
+                        target[k] += source[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -6,18 +6,18 @@ hands a displacement to the layer below. No layer looks further than its neighbo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from netsim.grid import LayerTimes, layer_times
+from netsim.learning.fields import spread_onto_source, weigh_fields
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
 from netsim.parallel import over_presentations
-from netsim.patches import gather_patches, scatter_patches, to_earliest
-from netsim.specification import Convolution, Network, Pooling, WeightedLayer
+from netsim.patches import to_earliest
+from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
@@ -34,15 +34,22 @@ class Lesson:
     gradients : dict of ndarray
         Mean over presentations of the gradient with respect to the weights that fed forward, times in
         units of the encoding window; with softmax targets the gradient of the loss over ``sharpness``.
-    displacements : list of ndarray
-        Wanted changes of latency (ms) of every layer in order, in the shapes of the latencies; the
-        stimulus is left out.
+    parts : list of list of ndarray
+        The displacements of successive presentations.
     loss : ndarray, shape (presentations,)
     """
 
     gradients: Weights
-    displacements: list[np.ndarray]
+    parts: list[list[np.ndarray]]
     loss: np.ndarray
+
+    @property
+    def displacements(self) -> list[np.ndarray]:
+        """Wanted changes of latency (ms) of every layer in order, in the shapes of the latencies, without the stimulus.
+
+        Below a pooling neuron the displacement belongs to the earliest neuron alone; what cannot move has none.
+        """
+        return [np.concatenate(layer) for layer in zip(*self.parts, strict=True)]
 
 
 class Learner:
@@ -84,11 +91,16 @@ class Learner:
             return self._learn_part(times, labels[part], weights)
 
         lessons = over_presentations(len(labels), learn_part)
+        gradients = lessons[0].gradients
         # time in units of the encoding window, mean over presentations
         scale = kind.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
+        for name, gradient in gradients.items():
+            for lesson in lessons[1:]:
+                gradient += lesson.gradients[name]
+            gradient *= scale
         return Lesson(
-            {name: sum(lesson.gradients[name] for lesson in lessons) * scale for name in weights},
-            [np.concatenate(parts) for parts in zip(*(lesson.displacements for lesson in lessons), strict=True)],
+            {name: gradients[name] for name in weights},
+            [part for lesson in lessons for part in lesson.parts],
             np.concatenate([lesson.loss for lesson in lessons]),
         )
 
@@ -102,12 +114,13 @@ class Learner:
         for index in range(len(layers) - 1, -1, -1):
             layer, source, own = layers[index], times[index], times[index + 1]
             displacement = displacement.reshape(own.shape)
+            # what a pooling neuron handed down could move already
+            if index < len(layers) - 1 and not isinstance(layers[index + 1], Pooling):
+                displacement = _of_movable(displacement, own, self._onset(index))
             if isinstance(layer, Pooling):
                 displacements.append(displacement)
                 displacement = to_earliest(displacement, source, own, layer.size, layer.step)
                 continue
-            if index < len(layers) - 1:
-                displacement = _of_movable(displacement, own, self._times(layer).onset)
             if self.network.learning.normalised:
                 displacement = _normalised(displacement, self.network.encoder.t_max)
             displacements.append(displacement)
@@ -115,7 +128,7 @@ class Learner:
             gradients.update(step.gradients)
             if index > 0:
                 displacement = step.onto_source()
-        return Lesson(gradients, displacements[::-1], target.loss)
+        return Lesson(gradients, [displacements[::-1]], target.loss)
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements of the output neurons, silent ones counted as firing at the end of their window.
@@ -132,6 +145,14 @@ class Learner:
             return softmax_displacement(fired, labels, t_max, settings.sharpness, settings.label_smoothing)
         return relative_displacement(fired, labels, t_max, settings.margin, end)
 
+    def _onset(self, index: int) -> float:
+        """From when on the neurons whose spikes a layer sends fire: its own, or those it pools."""
+        while isinstance(layer := self.network.layers[index], Pooling):
+            if index == 0:
+                return 0.0
+            index -= 1
+        return self._times(layer).onset
+
     def _times(self, layer: WeightedLayer) -> LayerTimes:
         """The times of a layer as the training's engine keeps them."""
         return layer_times(self.network, layer, self.network.training.dt)
@@ -142,47 +163,45 @@ class Learner:
         """Gradients of a layer's weights, and the way down to its source."""
         neurons, psp = layer.neurons, layer.psp
         causal = self.network.learning.propagation == "causal"
-        maps = weights[kernel_name(layer)].shape[-1]
-        kernel = weights[kernel_name(layer)].reshape(-1, maps)
-        kind = kernel.dtype.type
-        own = own.reshape(-1, maps)
-        gate = self._times(layer).gate
-        limit = np.minimum(own, kind(gate))
+        kernel = weights[kernel_name(layer)]
+        maps, kind = kernel.shape[-1], kernel.dtype.type
+        gate = kind(self._times(layer).gate)
+        gradients: Weights = {}
         if neurons.gate_time <= neurons.onset:
-            since = kind(gate) - source
-            signal = displacement.reshape(-1, maps) / kind(neurons.drive)
-            gradient = _fields(layer, psp.potential(since), 0.0).T @ signal
+            since, per_drive = gate - source, kind(1 / neurons.drive)
+            gradient = weigh_fields(layer, psp.potential(since) * per_drive, displacement)
+            if neurons.bias:
+                gradients[bias_name(layer)] = displacement.reshape(-1, maps).sum(axis=0) * (gate * per_drive)
 
             def onto_source() -> np.ndarray:
-                down = _from_fields(layer, signal @ kernel.T, source.shape)
-                down *= (since > 0) if causal else psp.slope(since)
+                down = spread_onto_source(layer, displacement, kernel.reshape(-1, maps), source.shape)
+                down *= ((since > 0) if causal else psp.slope(since)) * per_drive
                 return down
 
         else:
-            fields = _fields(layer, source, math.inf)
-            signal = displacement.reshape(-1, maps) / self._slope_at_threshold(layer, fields, own, weights)
-            step = step_pairwise(fields, limit, signal, kernel, psp, causal)
+            signal = displacement / self._slope_at_threshold(layer, source, own, weights)
+            limit = np.minimum(own, gate)
+            step = step_pairwise(layer, source, limit, signal, kernel, causal)
             gradient = step.gradient
+            if neurons.bias:
+                gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal.reshape(-1, maps), limit.reshape(-1, maps))
 
             def onto_source() -> np.ndarray:
-                return _from_fields(layer, step.displacement, source.shape)
+                return step.displacement
 
-        gradients = {kernel_name(layer): gradient.reshape(weights[kernel_name(layer)].shape)}
-        if neurons.bias:
-            gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal, limit)
+        gradients[kernel_name(layer)] = gradient.reshape(kernel.shape)
         return _LayerStep(gradients, onto_source)
 
     def _slope_at_threshold(
-        self, layer: WeightedLayer, fields: np.ndarray, own: np.ndarray, weights: Weights
+        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights
     ) -> np.ndarray:
         """``tau`` times the slope of the potential at threshold, by the chosen derivative."""
         neurons = layer.neurons
         assumed = own.dtype.type(neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
-            return np.full((1, 1), assumed)
-        kernel = weights[kernel_name(layer)]
+            return np.asarray(assumed)
         times = np.where(np.isfinite(own), own, 0)
-        current = slope_at(fields, times, kernel.reshape(-1, kernel.shape[-1]), layer.psp)
+        current = slope_at(layer, source, times, weights[kernel_name(layer)])
         if neurons.bias:
             current += weights[bias_name(layer)]
         slope = np.where(times < neurons.gate_time, current, 0) + neurons.drive
@@ -209,20 +228,6 @@ def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:
     flat = displacement.reshape(len(displacement), -1)
     length = np.sqrt(np.square(flat).sum(axis=1, keepdims=True))
     return (flat * (t_max / np.where(length > 0, length, 1)).astype(flat.dtype)).reshape(displacement.shape)
-
-
-def _fields(layer: WeightedLayer, source: np.ndarray, fill: float) -> np.ndarray:
-    """What each position of a layer sees of its source, a row a position."""
-    if isinstance(layer, Convolution):
-        return gather_patches(source, layer.kernel, layer.stride, layer.padding, fill)
-    return source.reshape(len(source), -1)
-
-
-def _from_fields(layer: WeightedLayer, fields: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum over all positions of what each has for its source."""
-    if isinstance(layer, Convolution):
-        return scatter_patches(fields, shape, layer.kernel, layer.stride, layer.padding)
-    return fields.reshape(shape)
 
 
 @dataclass(frozen=True)

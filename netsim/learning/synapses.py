@@ -1,22 +1,22 @@
-"""The local learning step of the synapses between two layers.
+"""The local learning step of the synapses between two layers, pair by pair of spikes.
 
 Each synapse sees the latency of its presynaptic neuron, the latency of its postsynaptic neuron and the
-signal that the postsynaptic neuron carries. Synapses are rows and columns here: a dense layer has one row
-a presentation, a convolution one row a receptive field.
-
-With the synaptic limit ``L_j = min(t_j, gate)`` the potential of neuron ``j`` depends on weight ``w_ij``
-through ``PSP(L_j - t_i)`` and on the latency of ``i`` through ``-w_ij·PSP'(L_j - t_i)``. Where all neurons
-share one limit, as in the regime ``phased``, the step is two matrix products and needs none of this.
+signal that the postsynaptic neuron carries. With the synaptic limit ``L_j = min(t_j, gate)`` the potential of
+neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the latency of ``i`` through
+``-w_ij·PSP'(L_j - t_i)``. Where all neurons share one limit, as in the regime ``phased``, the step is two
+products over receptive fields (`netsim.learning.fields`) and needs none of this.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from netsim.specification import PSP
+from netsim.patches import gather_patches
+from netsim.specification import Convolution, WeightedLayer
 
 
 class SynapseStep(NamedTuple):
@@ -24,9 +24,9 @@ class SynapseStep(NamedTuple):
 
     Attributes
     ----------
-    gradient : ndarray, shape (inputs, neurons)
-        Sum over rows of ``signal_j · PSP(L_j - t_i)``.
-    displacement : ndarray, shape (rows, inputs)
+    gradient : ndarray, shape of the kernel
+        Sum over presentations and positions of ``signal_j · PSP(L_j - t_i)``.
+    displacement : ndarray, shape of the source
         Sum over postsynaptic neurons of ``signal_j · w_ij · PSP'(L_j - t_i)``.
     """
 
@@ -35,55 +35,74 @@ class SynapseStep(NamedTuple):
 
 
 def step_pairwise(
-    source: np.ndarray, limit: np.ndarray, signal: np.ndarray, kernel: np.ndarray, psp: PSP, causal: bool
+    layer: WeightedLayer, source: np.ndarray, limit: np.ndarray, signal: np.ndarray, kernel: np.ndarray, causal: bool
 ) -> SynapseStep:
     """Look at each pair of a presynaptic and a postsynaptic spike.
 
     Parameters
     ----------
-    source : ndarray, shape (rows, inputs)
+    layer : Convolution or Dense
+    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
         Presynaptic latencies (ms).
-    limit : ndarray, shape (rows, neurons)
+    limit : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
         Synaptic limits (ms).
-    signal : ndarray, shape (rows, neurons)
-        Displacement over ``tau`` times the slope at threshold.
-    kernel : ndarray, shape (inputs, neurons)
-    psp : PSP
+    signal : ndarray, shape of `limit`
+        Displacement over ``tau`` times the slope at threshold; neurons without one are not visited.
+    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
     causal : bool
         Propagate by the order of spikes alone, not by the slope of the PSP.
     """
-    kind = source.dtype.type
-    delays = np.array([delay for delay, _ in psp.kernel], dtype=kind)
-    changes = np.array([change for _, change in psp.kernel], dtype=kind)
-    gradient = np.zeros(kernel.shape, dtype=kind)
-    displacement = np.zeros(source.shape, dtype=kind)
-    _pairwise(
-        source, limit.astype(kind), signal.astype(kind), kernel.astype(kind), delays, changes, causal,
-        gradient, displacement,
+    kind = source.dtype
+    delays, changes = _breakpoints(layer, kind)
+    limit, signal, kernel = (np.ascontiguousarray(array, kind) for array in (limit, signal, kernel))
+    if not isinstance(layer, Convolution):
+        rows = source.reshape(len(source), -1)
+        gradient, displacement = np.zeros(kernel.shape, kind), np.zeros(rows.shape, kind)
+        _pairwise(rows, limit, signal, kernel, delays, changes, causal, gradient, displacement)
+        return SynapseStep(gradient, displacement.reshape(source.shape))
+    presentations, height, width, channels = source.shape
+    maps, size = kernel.shape[-1], layer.kernel
+    # a map's kernel in one piece, its rows as long as a row of the field
+    kernels = np.ascontiguousarray(kernel.reshape(-1, maps).T).reshape(maps, size, size * channels)
+    times = np.ascontiguousarray(source).reshape(presentations, height, width * channels)
+    gathered, displacement = np.zeros_like(kernels), np.zeros_like(times)
+    _visit(
+        times, limit, signal, kernels, delays, changes, causal, layer.stride, layer.padding, gathered, displacement
     )  # fmt: skip
-    return SynapseStep(gradient, displacement)
+    gradient = np.ascontiguousarray(gathered.reshape(maps, -1).T).reshape(kernel.shape)
+    return SynapseStep(gradient, displacement.reshape(source.shape))
 
 
-def slope_at(source: np.ndarray, times: np.ndarray, kernel: np.ndarray, psp: PSP) -> np.ndarray:
+def slope_at(layer: WeightedLayer, source: np.ndarray, times: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Synaptic current of each neuron just before given times.
 
     Parameters
     ----------
-    source : ndarray, shape (rows, inputs)
-    times : ndarray, shape (rows, neurons)
-    kernel : ndarray, shape (inputs, neurons)
-    psp : PSP
+    layer, source, kernel
+        As in `step_pairwise`.
+    times : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
 
     Returns
     -------
-    ndarray, shape (rows, neurons)
+    ndarray, shape of `times`
     """
-    kind = source.dtype.type
-    delays = np.array([delay for delay, _ in psp.kernel], dtype=kind)
-    changes = np.array([change for _, change in psp.kernel], dtype=kind)
-    current = np.zeros(times.shape, dtype=kind)
-    _slope_at(source, times.astype(kind), kernel.astype(kind), delays, changes, current)
-    return current
+    if isinstance(layer, Convolution):
+        fields = gather_patches(source, layer.kernel, layer.stride, layer.padding, math.inf)
+    else:
+        fields = source.reshape(len(source), -1)
+    kind, neurons = source.dtype, kernel.shape[-1]
+    current = np.zeros((len(fields), neurons), dtype=kind)
+    _slope_at(
+        fields, times.astype(kind).reshape(-1, neurons), kernel.astype(kind).reshape(-1, neurons),
+        *_breakpoints(layer, kind), current,
+    )  # fmt: skip
+    return current.reshape(times.shape)
+
+
+def _breakpoints(layer: WeightedLayer, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Delays (ms) and changes of slope of the layer's PSP."""
+    delays, changes = zip(*layer.psp.kernel, strict=True)
+    return np.array(delays, dtype=kind), np.array(changes, dtype=kind)
 
 
 # Rows are taken in blocks whose limits and signals stay in the cache while the inputs pass by.
@@ -137,6 +156,54 @@ def _pairwise(
                             if limits[j] > time:
                                 total += signals[j] * weight[j]
                     displacement[row, i] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _visit(
+    times: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    kernels: np.ndarray,
+    delays: np.ndarray,
+    changes: np.ndarray,
+    causal: bool,
+    stride: int,
+    padding: int,
+    gathered: np.ndarray,
+    displacement: np.ndarray,
+) -> None:
+    """The step of a convolution, by visiting the receptive field of each neuron that carries a signal."""
+    zero = times.dtype.type(0)
+    presentations, rows, columns, maps = signal.shape
+    kernel = kernels.shape[1]
+    channels = kernels.shape[2] // kernel
+    height, width = times.shape[1], times.shape[2] // channels
+    for b in range(presentations):
+        for row in range(rows):
+            top = row * stride - padding
+            for column in range(columns):
+                left = column * stride - padding
+                first, last = max(-left, 0) * channels, min(width - left, kernel) * channels
+                offset = left * channels
+                for m in range(maps):
+                    value = signal[b, row, column, m]
+                    if value == 0:
+                        continue
+                    until = limit[b, row, column, m]
+                    for dy in range(max(-top, 0), min(height - top, kernel)):
+                        seen = times[b, top + dy, offset + first : offset + last]
+                        onto = displacement[b, top + dy, offset + first : offset + last]
+                        weights, slopes = kernels[m, dy, first:last], gathered[m, dy, first:last]
+                        for d in range(len(delays)):
+                            latest, change = until - delays[d], changes[d] * value
+                            for k in range(len(seen)):
+                                slopes[k] += change * max(latest - seen[k], zero)
+                            if not causal:
+                                for k in range(len(seen)):
+                                    onto[k] += change * weights[k] if seen[k] < latest else zero
+                        if causal:
+                            for k in range(len(seen)):
+                                onto[k] += value * weights[k] if seen[k] < until else zero
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
