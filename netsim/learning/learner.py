@@ -22,7 +22,7 @@ from netsim.weights import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
-_SMALLEST_SLOPE = 1e-3
+SMALLEST_SLOPE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Learner:
         if neurons.bias:
             current += weights[bias_name(layer)]
         slope = np.where(times < neurons.gate_time, current, 0) + neurons.drive
-        slope = np.maximum(slope, _SMALLEST_SLOPE * assumed)
+        slope = np.maximum(slope, SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
 

@@ -10,9 +10,12 @@ from numba import njit
 from netsim.specification import Learning
 from netsim.weights import Weights
 
-_ADAM_SECOND = 0.999
-_ADAM_EPSILON = 1e-8
-_WARM_UP = 0.25
+ADAM_SECOND = 0.999
+ADAM_EPSILON = 1e-8
+WARM_UP = 0.25
+"""Share of a one-cycle training in which the learning rate rises."""
+FIRST_RATE = 0.04
+"""Share of its peak at which it begins."""
 
 
 def learning_rate(settings: Learning, progress: float) -> float:
@@ -27,9 +30,9 @@ def learning_rate(settings: Learning, progress: float) -> float:
     if settings.schedule == "constant":
         return settings.rate
     if settings.schedule == "one-cycle":
-        if progress < _WARM_UP:
-            return settings.rate * (0.04 + 0.96 * progress / _WARM_UP)
-        progress = (progress - _WARM_UP) / (1 - _WARM_UP)
+        if progress < WARM_UP:
+            return settings.rate * (FIRST_RATE + (1 - FIRST_RATE) * progress / WARM_UP)
+        progress = (progress - WARM_UP) / (1 - WARM_UP)
     return settings.rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
@@ -82,7 +85,7 @@ class Optimizer:
                     first,
                     self.state[f"second.{name}"].reshape(-1),
                     weight.dtype.type(rate / (1 - settings.momentum**steps)),
-                    weight.dtype.type(1 / math.sqrt(1 - _ADAM_SECOND**steps)),
+                    weight.dtype.type(1 / math.sqrt(1 - ADAM_SECOND**steps)),
                     weight.dtype.type(settings.momentum),
                     weight.dtype.type(decay),
                 )
@@ -105,8 +108,8 @@ def _adam(
     decay: float,
 ) -> None:
     kind = weight.dtype.type
-    keep = kind(_ADAM_SECOND)
-    epsilon = kind(_ADAM_EPSILON)
+    keep = kind(ADAM_SECOND)
+    epsilon = kind(ADAM_EPSILON)
     one = kind(1)
     for k in range(len(weight)):
         slope = gradient[k]
