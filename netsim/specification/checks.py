@@ -27,6 +27,11 @@ def check_name(name: str) -> None:
     )
 
 
+def check_choice(value: str, choices: tuple[str, ...], where: str) -> None:
+    """Refuse anything but one of the choices."""
+    require(value in choices, where, f"must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}")
+
+
 def check_size(value: int, where: str, least: int = 1) -> None:
     """Refuse anything but an integer of at least `least`."""
     require(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from netsim.specification.checks import check_size, finite, require
+from netsim.specification.checks import check_choice, check_size, finite, require
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Weighting:
     scale: Literal["channel", "layer"] = "channel"
 
     def __post_init__(self) -> None:
-        require(self.kind in ("real", "binary"), "weighting.kind", f"must be real or binary, not {self.kind!r}")
-        require(self.scale in ("channel", "layer"), "weighting.scale", f"must be channel or layer, not {self.scale!r}")
+        check_choice(self.kind, ("real", "binary"), "weighting.kind")
+        check_choice(self.scale, ("channel", "layer"), "weighting.scale")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class Training:
     Parameters
     ----------
     dataset : str
-        Name of a known data set or the path of a folder of IDX files.
+        Name of a known data set, ``tonic:`` and the name of an event data set of the library tonic, or the path
+        of a folder of IDX files.
     engine : {"event", "brian2"}
     dt : float
         Time grid (ms); 0 means exact times (event engine only).
@@ -138,16 +139,8 @@ class Training:
     shift: int = 0
 
     def __post_init__(self) -> None:
-        require(
-            self.engine in ("event", "brian2"),
-            "training.engine",
-            f"must be event or brian2, not {self.engine!r}",
-        )
-        require(
-            self.precision in ("single", "double"),
-            "training.precision",
-            f"must be single or double, not {self.precision!r}",
-        )
+        check_choice(self.engine, ("event", "brian2"), "training.engine")
+        check_choice(self.precision, ("single", "double"), "training.precision")
         require(finite(self.dt) and self.dt >= 0, "training.dt", f"must be a time >= 0 ms, not {self.dt}")
         require(
             self.engine == "event" or self.dt > 0,
