@@ -176,33 +176,50 @@ def create_run(path: str | Path, network: Network, record: Mapping[str, Any]) ->
     """
     run = RunFolder(Path(path))
     is_new = not run.path.exists()
+    check_free(path)
     try:
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
         run.path.mkdir(parents=True, exist_ok=True)
-        run.lock_file.touch(exist_ok=False)  # of two that come at once, one gets through
-    except FileExistsError as error:
-        raise RunError(f"{path}: exists already; continue it with --resume or choose another --out") from error
+    except FileExistsError:
+        check_free(path)
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
-    try:
-        run.write_json(run.record_file.name, record)
-        write_network(network, run.network_file)
-    except BaseException:
-        for file in (run.network_file, run.record_file, run.lock_file):
-            file.unlink(missing_ok=True)
-        if is_new:
-            run.path.rmdir()
-        raise
+    with run.lock():
+        check_free(path)  # of two that come at once, one gets through
+        try:
+            run.write_json(run.record_file.name, record)
+            write_network(network, run.network_file)
+        except BaseException:
+            for file in (run.network_file, run.record_file, run.lock_file):
+                file.unlink(missing_ok=True)
+            if is_new:
+                run.path.rmdir()
+            raise
     return run
+
+
+def check_free(path: str | Path) -> None:
+    """Refuse what is neither absent nor an empty folder; what a killed process left of a run half made is nothing.
+
+    Raises
+    ------
+    RunError
+    """
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or not all(_half_made(name) for name in os.listdir(path))):
+        raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
+
+
+def _half_made(name: str) -> bool:
+    """Whether a file comes into being before ``network.toml``, the last one of a new run."""
+    return name in (".lock", "run.json") or name.startswith((".run.json.", ".network.toml."))
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
     """What a run's record holds: seed, settings, command, versions, revision and machine."""
     return {
         "seed": seed,
-        **settings,
         "command": [_program(), *sys.argv[1:]],
+        **settings,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "netsim": __version__,
         "git_revision": _git_revision(),
