@@ -8,7 +8,7 @@ from pathlib import Path
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names, trained_weights_file
 from netsim.packing import read_packed
-from netsim.runs import RunFolder, is_run, open_run
+from netsim.runs import RunFolder, open_run
 from netsim.specification import Network
 from netsim.specification_file import nearest, read_network
 from netsim.weights import Weights, forward_weights, initial_weights
@@ -53,6 +53,17 @@ def load_network(name: str) -> Network:
     raise SpecificationError(name, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 
+def find_run(name: str) -> RunFolder | None:
+    """The run folder of that name, if it is a folder's and not a preset's; else None.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run folder.
+    """
+    return open_run(name) if Path(name).is_dir() and name not in preset_names() else None
+
+
 def load_subject(name: str, seed: int = 0) -> Subject:
     """A run folder, a preset or a TOML file, with weights; a folder called like a preset is written ``./name``.
 
@@ -67,13 +78,11 @@ def load_subject(name: str, seed: int = 0) -> Subject:
     SpecificationError, RunError, DataError
         If there is no such thing, or its files are damaged.
     """
-    if is_run(name) and name not in preset_names():
-        run = open_run(name)
+    run = find_run(name)
+    if run is not None:
         network = run.network()
         weights = forward_weights(network, run.weights(network))
         return Subject(network, weights, "run", run, run.record().get("data_dir"))
-    if Path(name).is_dir() and name not in preset_names():
-        open_run(name)
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
