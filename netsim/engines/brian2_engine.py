@@ -17,8 +17,10 @@ from netsim.engines.protocol import (
     Latencies,
     Potential,
     Recorded,
+    axonal_delays,
     check_batch,
     check_record,
+    neuron_thresholds,
     silenced_neurons,
     single_batch,
 )
@@ -98,8 +100,17 @@ class Brian2Engine:
     def model(self) -> NetworkModel:
         """The Brian2 network, built when it is first needed."""
         if self._model is None:
-            self._model = build_network(self.network, dt=self.dt, target=self._target, copies=self.copies)
+            self._model = self._build(with_axons=False)
         return self._model
+
+    def model_for(self, batch: Batch) -> NetworkModel:
+        """The Brian2 network, built anew if a batch delays spikes for the first time."""
+        if batch.delays and not (self._model and self._model.axons):
+            self._model = self._build(with_axons=True)
+        return self.model
+
+    def _build(self, with_axons: bool) -> NetworkModel:
+        return build_network(self.network, dt=self.dt, target=self._target, copies=self.copies, with_axons=with_axons)
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch.
@@ -126,18 +137,23 @@ class Brian2Engine:
         with contextlib.closing(experiment), _quiet_brian2():
             conversation = _Conversation(self, experiment)
             conversation.advance()
-            if not conversation.over:
-                self._run_brian2(conversation)
+            model = None
+            while not conversation.over and model is not self.model:  # unless it was built anew, a stop is Ctrl-C
+                model = self.model
+                self._run_brian2(conversation, model)
         return conversation.result()
 
-    def _run_brian2(self, conversation: _Conversation[Result]) -> None:
-        network = self.model.network
-        operation = NetworkOperation(conversation.step, clock=self.model.clock, when="before_start")
-        network.add(operation)
+    def _run_brian2(self, conversation: _Conversation[Result], model: NetworkModel) -> None:
+        def step() -> None:
+            if not conversation.step(model):
+                model.network.stop()
+
+        operation = NetworkOperation(step, clock=model.clock, when="before_start")
+        model.network.add(operation)
         try:
-            network.run(ENDLESS * self.model.clock.dt, namespace={})
+            model.network.run(ENDLESS * model.clock.dt, namespace={})
         finally:
-            network.remove(operation)
+            model.network.remove(operation)
 
 
 class _Conversation(Generic[Result]):
@@ -162,16 +178,20 @@ class _Conversation(Generic[Result]):
         self._steps = step_at_or_after(engine.network.duration, engine.dt)
         self._traces: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def step(self) -> None:
-        """What happens before each step: recording, and after the last step the next presentation."""
+    def step(self, model: NetworkModel) -> bool:
+        """What happens before each step: recording, and after the last step the next presentation.
+
+        Returns whether the conversation goes on with this model.
+        """
         if self._step == self._steps:
             self._step = 0
             self.advance()
-            if self.over:
-                self._engine.model.network.stop()
+            if self.over or self._engine.model is not model:
+                return False
         for potential, trace in self._traces:
             trace[self._step] = potential
         self._step += 1
+        return True
 
     def advance(self) -> None:
         """End a presentation and begin the next one, if there is any."""
@@ -206,8 +226,10 @@ class _Conversation(Generic[Result]):
         """Present the stimuli of a batch, as many at a time as the model has copies."""
         engine = self._engine
         check_batch(engine.network, batch)
-        model = engine.model
+        model = engine.model_for(batch)
         model.set_weights(batch.weights)
+        model.set_thresholds(neuron_thresholds(engine.network, batch))
+        model.set_delays(axonal_delays(engine.network, batch))
         silenced = silenced_neurons(engine.network, batch)
         engine.potentials = []
         presentations = len(batch.stimuli)

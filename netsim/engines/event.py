@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.engines.event_kernels import Constants, carry_to_threshold, integrate, sweep
+from netsim.engines.event_kernels import Constants, Queue, carry_to_threshold, integrate, queue_breakpoints, sweep
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -36,6 +36,9 @@ from netsim.weights import Weights, bias_name, check_weights, kernel_name
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
 # being multiplied.
 _PATCH_BYTES = 2_000_000
+# So many breakpoints are queued at a time, and so many neurons of a position swept, for the same reason.
+_QUEUED = 100_000
+_MAPS_AT_ONCE = 128
 
 
 class EventEngine:
@@ -146,7 +149,7 @@ class Arranged(NamedTuple):
     constants : Constants
     source, shape : tuple of int
         (height, width, channels) of the layer below and of the layer.
-    kernel : ndarray, shape (kernel, kernel, channels, maps)
+    kernel : ndarray, shape (inputs of a field, maps)
     bias : ndarray, shape (maps,)
     """
 
@@ -177,15 +180,17 @@ def arrange(network: Network, layer: WeightedLayer, weights: Weights, dt: float,
         whole_steps=bool(dt),
         delays=np.array(delays, dtype=dtype),
         changes=np.array([change for _, change in layer.psp.kernel], dtype=dtype),
+        size=layer.kernel if isinstance(layer, Convolution) else 1,
         stride=layer.stride if isinstance(layer, Convolution) else 1,
         padding=layer.padding if isinstance(layer, Convolution) else 0,
     )
     kernel = np.ascontiguousarray(weights[kernel_name(layer)], dtype=dtype)
+    kernel = kernel.reshape(-1, kernel.shape[-1])
     bias = np.ascontiguousarray(weights[bias_name(layer)] if neurons.bias else np.zeros(kernel.shape[-1]), dtype=dtype)
     if isinstance(layer, Convolution):
         source = network.shapes[network.layers.index(layer)]
         return Arranged(constants, source, layer.output_shape(source), kernel, bias)
-    return Arranged(constants, (1, 1, len(kernel)), (1, 1, layer.size), kernel[None, None], bias)
+    return Arranged(constants, (1, 1, len(kernel)), (1, 1, layer.size), kernel, bias)
 
 
 def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
@@ -199,18 +204,18 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     spikes : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
         The result is written here.
     """
+    constants = layer.constants
     integrals = np.empty((len(below), *layer.source), dtype=below.dtype)
-    integrate(below.reshape(-1), layer.constants, integrals.reshape(-1))
+    integrate(below.reshape(-1), constants, integrals.reshape(-1))
     spikes = spikes.reshape(-1, *layer.shape)
-    weights = layer.kernel.reshape(-1, layer.bias.size)
-    field_bytes = len(weights) * weights.itemsize * layer.shape[0] * layer.shape[1]
+    field_bytes = len(layer.kernel) * layer.kernel.itemsize * layer.shape[0] * layer.shape[1]
     at_once = max(1, _PATCH_BYTES // field_bytes)
     for first in range(0, len(below), at_once):
         part = slice(first, first + at_once)
-        patches = gather_patches(integrals[part], len(layer.kernel), layer.constants.stride, layer.constants.padding)
+        patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
         potentials = spikes[part].reshape(-1, layer.bias.size)
-        np.matmul(patches, weights, out=potentials)
-        carry_to_threshold(potentials, layer.bias, layer.constants)
+        np.matmul(patches, layer.kernel, out=potentials)
+        carry_to_threshold(potentials, layer.bias, constants)
 
 
 def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
@@ -219,5 +224,21 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     The time it takes grows with the presynaptic spikes that come before the neurons fire. Parameters are
     those of `closed_form`.
     """
-    for maps, latencies in zip(below.reshape(-1, *layer.source), spikes.reshape(-1, *layer.shape), strict=True):
-        sweep(maps, np.argsort(maps, axis=None), layer.kernel, layer.bias, layer.constants, latencies)
+    below = below.reshape(-1, *layer.source)
+    spikes = spikes.reshape(-1, *layer.shape)
+    constants, rows, columns = layer.constants, *layer.shape[:2]
+    breakpoints = len(layer.kernel) * constants.delays.size
+    at_once = max(1, _QUEUED // (rows * columns * breakpoints))
+    shape = (at_once, rows, columns, breakpoints)
+    queue = Queue(
+        np.empty(shape[:3], np.int64), np.zeros(shape, np.int32), np.empty(shape, below.dtype),
+        np.empty(shape, below.dtype),
+    )  # fmt: skip
+    for first in range(0, len(below), at_once):
+        maps, latencies = below[first : first + at_once], spikes[first : first + at_once]
+        order = np.argsort(maps.reshape(len(maps), -1), axis=1)
+        queue_breakpoints(maps, order, constants, queue)
+        for left in range(0, layer.bias.size, _MAPS_AT_ONCE):
+            block = slice(left, left + _MAPS_AT_ONCE)
+            kernel = np.ascontiguousarray(layer.kernel[:, block])
+            sweep(queue, kernel, layer.bias[block], constants, latencies[..., block])

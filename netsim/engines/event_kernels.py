@@ -29,7 +29,8 @@ class Constants(NamedTuple):
         Round spike times up to whole steps.
     delays, changes : ndarray, shape (breakpoints,)
         The postsynaptic potential.
-    stride, padding : int
+    size, stride, padding : int
+        Of the kernel: height, step and border; 1, 1 and 0 in a dense layer.
     """
 
     threshold: float
@@ -40,6 +41,7 @@ class Constants(NamedTuple):
     whole_steps: bool
     delays: np.ndarray
     changes: np.ndarray
+    size: int
     stride: int
     padding: int
 
@@ -85,90 +87,114 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constant
             potentials[row, m] = time if time < layer.end else silent
 
 
-@_njit
-def sweep(
-    maps: np.ndarray, order: np.ndarray, kernel: np.ndarray, bias: np.ndarray, layer: Constants, latencies: np.ndarray
-) -> None:
-    """First spikes of one presentation, by visiting the breakpoints of synaptic currents in order of time.
+class Queue(NamedTuple):
+    """The breakpoints that reach each position of a layer, in order of time.
 
-    All maps of a position are advanced together, and only when a breakpoint reaches the position. A neuron
-    that has fired gets the potential ``-inf``, which no slope raises again.
+    Attributes
+    ----------
+    counts : ndarray of int, shape (presentations, rows, columns)
+        How many reach the position.
+    synapses : ndarray of int, shape (presentations, rows, columns, inputs of a field · breakpoints)
+        Which synapse, a row of the kernel, each comes from.
+    times, changes : ndarray, shape of `synapses`
+        When it comes, and by how much a weight of 1 changes the slope.
+    """
+
+    counts: np.ndarray
+    synapses: np.ndarray
+    times: np.ndarray
+    changes: np.ndarray
+
+
+@_njit
+def queue_breakpoints(maps: np.ndarray, order: np.ndarray, layer: Constants, queue: Queue) -> None:
+    """Fill a queue with all breakpoints before the end of a layer's window.
 
     Parameters
     ----------
-    maps : ndarray, shape (height, width, channels)
+    maps : ndarray, shape (presentations, height, width, channels)
         Presynaptic spike times; ``inf`` is silent.
-    order : ndarray of int, shape (height · width · channels,)
+    order : ndarray of int, shape (presentations, height · width · channels)
         Presynaptic neurons by time.
-    kernel : ndarray, shape (kernel, kernel, channels, maps)
+    layer : Constants
+    queue : Queue
+        The result, from its first presentation on.
+    """
+    _, rows, columns = queue.counts.shape
+    width, channels = maps.shape[2], maps.shape[3]
+    queue.counts[:] = 0
+    for b in range(len(maps)):
+        spikes = maps[b].reshape(-1)
+        heads = np.zeros(layer.delays.size, dtype=np.int64)
+        while True:
+            now, k = _next_breakpoint(spikes, order[b], heads, layer.delays, layer.end)
+            if k < 0:
+                break
+            y, x, channel = _place(order[b, heads[k]], width, channels, layer.padding)
+            heads[k] += 1
+            for row in range(*_seen_from(y, layer.size, layer.stride, rows)):
+                for column in range(*_seen_from(x, layer.size, layer.stride, columns)):
+                    position = (y - row * layer.stride) * layer.size + x - column * layer.stride
+                    last = queue.counts[b, row, column]
+                    queue.synapses[b, row, column, last] = position * channels + channel
+                    queue.times[b, row, column, last] = now
+                    queue.changes[b, row, column, last] = layer.changes[k]
+                    queue.counts[b, row, column] = last + 1
+
+
+@_njit
+def sweep(queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, latencies: np.ndarray) -> None:
+    """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
+
+    A neuron that has fired gets the potential ``-inf``, which no slope raises again.
+
+    Parameters
+    ----------
+    queue : Queue
+    kernel : ndarray, shape (inputs of a field, maps)
     bias : ndarray, shape (maps,)
     layer : Constants
-    latencies : ndarray, shape (rows, columns, maps)
+    latencies : ndarray, shape (presentations, rows, columns, maps)
         The result is written here.
     """
-    rows, columns, count = latencies.shape
-    width, channels, size = maps.shape[1], maps.shape[2], len(kernel)
-    stride, padding, delays, changes = layer.stride, layer.padding, layer.delays, layer.changes
-    times = maps.reshape(-1)
-    potentials = np.zeros(latencies.shape, dtype=maps.dtype)
-    slopes = np.zeros(latencies.shape, dtype=maps.dtype)
-    reached = np.full((rows, columns), layer.onset, dtype=maps.dtype)
-    waiting = np.full((rows, columns), count, dtype=np.int64)
-    heads = np.zeros(delays.size, dtype=np.int64)
-
-    # before the onset nobody fires, so that the order of breakpoints does not matter
-    for k in range(delays.size):
-        while heads[k] < order.size and times[order[heads[k]]] + delays[k] <= layer.onset:
-            neuron = order[heads[k]]
-            heads[k] += 1
-            gained = changes[k] * (layer.onset - times[neuron] - delays[k])
-            y, x, channel = _place(neuron, width, channels, padding)
-            for row in range(*_seen_from(y, size, stride, rows)):
-                for column in range(*_seen_from(x, size, stride, columns)):
-                    weights = kernel[y - row * stride, x - column * stride, channel]
-                    _add(potentials[row, column], weights, gained)
-                    _add(slopes[row, column], weights, changes[k])
-
+    presentations, rows, columns, maps = latencies.shape
+    zero = latencies.dtype.type(0)
+    potential = np.empty(maps, dtype=latencies.dtype)
+    slope = np.empty(maps, dtype=latencies.dtype)
     gated = layer.gate <= layer.onset
-    alive = 0
-    for row in range(rows):
-        for column in range(columns):
-            potential, slope = potentials[row, column], slopes[row, column]
-            for m in range(count):
-                potential[m] += bias[m] * layer.onset
-                slope[m] = layer.drive if gated else slope[m] + bias[m] + layer.drive
-            latencies[row, column] = np.inf
-            waiting[row, column] -= _fire_at_once(potential, layer, latencies[row, column])
-            alive += waiting[row, column] > 0
-
-    while alive > 0 and not gated:
-        now, k = _next_breakpoint(times, order, heads, delays, layer.end)
-        if k < 0:
-            break
-        y, x, channel = _place(order[heads[k]], width, channels, padding)
-        heads[k] += 1
-        for row in range(*_seen_from(y, size, stride, rows)):
-            for column in range(*_seen_from(x, size, stride, columns)):
-                if waiting[row, column] == 0:
-                    continue
-                potential, slope = potentials[row, column], slopes[row, column]
-                weights = kernel[y - row * stride, x - column * stride, channel]
-                elapsed = now - reached[row, column]
-                if elapsed > 0:
-                    reached[row, column] = now
-                    crossed = _advance(potential, slope, elapsed, layer.threshold)
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                count = queue.counts[b, row, column]
+                synapses, times = queue.synapses[b, row, column], queue.times[b, row, column]
+                changes, fired = queue.changes[b, row, column], latencies[b, row, column]
+                fired[:] = np.inf
+                potential[:] = zero
+                slope[:] = zero
+                # before the onset nobody fires, so that only what is built up by then counts
+                place = 0
+                while place < count and times[place] <= layer.onset:
+                    _add(potential, kernel, synapses[place], changes[place] * (layer.onset - times[place]))
+                    _add(slope, kernel, synapses[place], changes[place])
+                    place += 1
+                for m in range(maps):
+                    potential[m] += bias[m] * layer.onset
+                    slope[m] = layer.drive if gated else slope[m] + bias[m] + layer.drive
+                waiting = maps - _fire_at_once(potential, layer, fired)
+                # the current of a breakpoint is added on the way to the next one
+                reached, synapse, change = layer.onset, synapses[0], zero
+                while not gated and place < count and waiting > 0:
+                    now = times[place]
+                    crossed = _advance(potential, slope, kernel, synapse, change, now - reached, layer.threshold)
                     if crossed > 0:
-                        _fire(potential, slope, now, elapsed, layer, latencies[row, column])
-                        waiting[row, column] -= crossed
-                        alive -= waiting[row, column] == 0
-                _add(slope, weights, changes[k])
-
-    for row in range(rows):
-        for column in range(columns):
-            if waiting[row, column] > 0:
-                _fire_later(
-                    potentials[row, column], slopes[row, column], reached[row, column], layer, latencies[row, column]
-                )
+                        _fire(potential, slope, now, now - reached, layer, fired)
+                        waiting -= crossed
+                    reached, synapse, change = now, synapses[place], changes[place]
+                    place += 1
+                if waiting > 0:
+                    if change != 0:
+                        _add(slope, kernel, synapse, change)
+                    _fire_later(potential, slope, reached, layer, fired)
 
 
 @_njit
@@ -202,19 +228,31 @@ def _next_breakpoint(
 
 
 @_njit
-def _add(values: np.ndarray, weights: np.ndarray, factor: float) -> None:
+def _add(values: np.ndarray, kernel: np.ndarray, synapse: int, factor: float) -> None:
     for m in range(values.size):
-        values[m] += factor * weights[m]
+        values[m] += factor * kernel[synapse, m]
 
 
-@_njit
-def _advance(potential: np.ndarray, slope: np.ndarray, elapsed: float, threshold: float) -> int:
-    """Move potentials along their slopes; returns how many reach the threshold."""
-    crossed = 0
+# "reassoc" lets the count be vectorised, and changes no other result
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _advance(
+    potential: np.ndarray,
+    slope: np.ndarray,
+    kernel: np.ndarray,
+    synapse: int,
+    change: float,
+    elapsed: float,
+    threshold: float,
+) -> int:
+    """Change the slopes, then move potentials along them; returns how many reach the threshold."""
+    # of the potentials' own width, as vectors need it
+    crossed = potential.dtype.type(0)
+    one, zero = potential.dtype.type(1), potential.dtype.type(0)
     for m in range(potential.size):
+        slope[m] += change * kernel[synapse, m]
         potential[m] += slope[m] * elapsed
-        crossed += potential[m] >= threshold
-    return crossed
+        crossed += one if potential[m] >= threshold else zero
+    return int(crossed)
 
 
 @_njit

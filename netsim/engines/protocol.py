@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import Network, Pooling
+from netsim.specification import Network, Pooling, Shape, WeightedLayer
 from netsim.weights import Weights
 
 Latencies = list[np.ndarray]
@@ -33,11 +33,18 @@ class Batch:
     silenced : dict of ndarray of bool, optional
         By layer name, neurons that cannot fire, of the layer's shape with or without a first axis of
         presentations.
+    thresholds : dict of ndarray of float, optional
+        By layer name, a threshold for each neuron in place of the layer's, of the layer's shape.
+    delays : dict of ndarray of float, optional
+        By the name of a layer with weights, how much later (ms) the spikes of each presynaptic neuron arrive at
+        its synapses: conduction delays of the axons, of the shape of the layer below.
     """
 
     stimuli: np.ndarray
     weights: Weights
     silenced: dict[str, np.ndarray] = field(default_factory=dict)
+    thresholds: dict[str, np.ndarray] = field(default_factory=dict)
+    delays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 Experiment = Generator[Batch, Latencies, Result]
@@ -110,9 +117,7 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
         The message names the layer or neuron.
     """
     for layer_name, neuron in record:
-        layer = network.layer(layer_name)
-        if isinstance(layer, Pooling):
-            raise SpecificationError(f"layer {layer_name!r}", "is a pooling layer, whose neurons have no potential")
+        layer = _with_potentials(network, layer_name)
         size = int(np.prod(network.shapes[network.layers.index(layer) + 1]))
         if not 0 <= neuron < size:
             raise SpecificationError(
@@ -157,3 +162,54 @@ def silenced_neurons(network: Network, batch: Batch) -> dict[str, np.ndarray]:
         except ValueError as error:
             raise DataError(f"silenced: {name} has shape {neurons.shape}, the layer has {shape}") from error
     return silenced
+
+
+def neuron_thresholds(network: Network, batch: Batch) -> dict[str, np.ndarray]:
+    """The thresholds of single neurons of a batch, by layer name.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such layer, or it has no thresholds.
+    DataError
+        If a shape does not fit, or a threshold is not positive.
+    """
+    for name, thresholds in batch.thresholds.items():
+        position = network.layers.index(_with_potentials(network, name))
+        _check_values("thresholds", name, thresholds, network.shapes[position + 1])
+        if not (thresholds > 0).all():
+            raise DataError(f"thresholds: {name} holds some that are not positive")
+    return batch.thresholds
+
+
+def axonal_delays(network: Network, batch: Batch) -> dict[str, np.ndarray]:
+    """The conduction delays of a batch (ms), by the name of the layer that receives the spikes.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such layer, or it has no weights.
+    DataError
+        If a shape does not fit, or a delay is negative.
+    """
+    for name, delays in batch.delays.items():
+        position = network.layers.index(_with_potentials(network, name))
+        _check_values("delays", name, delays, network.shapes[position])
+        if not (delays >= 0).all():
+            raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
+    return batch.delays
+
+
+def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:
+    if values.shape != shape:
+        raise DataError(f"{what}: {name} has shape {values.shape}, {shape} is needed")
+    if not np.isfinite(values).all():
+        raise DataError(f"{what}: {name} holds values that are not finite numbers")
+
+
+def _with_potentials(network: Network, name: str) -> WeightedLayer:
+    """The layer of that name, unless it is a pooling layer."""
+    layer = network.layer(name)
+    if isinstance(layer, Pooling):
+        raise SpecificationError(f"layer {name!r}", "is a pooling layer, which has neither weights nor potentials")
+    return layer
