@@ -18,9 +18,9 @@ import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
 
 from netsim.connectivity import Connections, connections
-from netsim.grid import check_dt, layer_steps, on_grid, step_at_or_after
-from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
-from netsim.models.synapses import connect, pooling_synapses, shared_kernel, weighted_synapses
+from netsim.grid import TOLERANCE, check_dt, layer_steps, on_grid, step_at_or_after
+from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
+from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
 from netsim.models.targets import Target, code_object_class
 from netsim.specification import Convolution, Pooling
 from netsim.specification import Network as Specification
@@ -45,6 +45,8 @@ class NetworkModel:
         The synapses onto each layer, by its name.
     kernels : dict of brian2.NeuronGroup
         Weights that synapses share, by the name of the layer that receives them.
+    axons : dict of brian2.NeuronGroup
+        Where spikes are delayed on their way to a layer, by its name; none unless the network was built for it.
     copies : int
         Number of presentations side by side: each group holds this many copies of its layer, one after
         another.
@@ -56,6 +58,7 @@ class NetworkModel:
     neurons: dict[str, NeuronGroup]
     synapses: dict[str, Synapses]
     kernels: dict[str, NeuronGroup]
+    axons: dict[str, NeuronGroup]
     copies: int
 
     @property
@@ -94,6 +97,32 @@ class NetworkModel:
                 bias = np.broadcast_to(weights[bias_name(layer)], (self.copies, *shape))
                 self.neurons[layer.name].variables["bias"].set_value(bias.ravel())
 
+    def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
+        """Write the thresholds of single neurons; all others get that of their layer.
+
+        Parameters
+        ----------
+        thresholds : dict of ndarray of float
+            By layer name, of the layer's shape.
+        """
+        for layer, _, shape in layer_shapes(self.specification):
+            values = np.broadcast_to(thresholds.get(layer.name, layer.neurons.threshold), (self.copies, *shape))
+            self.neurons[layer.name].variables["threshold"].set_value(values.ravel() * (1 - TOLERANCE))
+
+    def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
+        """Write conduction delays; all other spikes arrive at once.
+
+        Parameters
+        ----------
+        delays : dict of ndarray of float
+            By the name of the layer that receives the spikes, of the shape of the layer below (ms); they move to
+            the nearest step. The network must have been built with axons.
+        """
+        for layer, source, _ in layer_shapes(self.specification) if self.axons else ():
+            values = np.broadcast_to(delays.get(layer.name, 0.0), (self.copies, *source))
+            lag = np.minimum(np.rint(on_grid(values, self.dt) / self.dt), self.steps)
+            self.axons[layer.name].variables["lag"].set_value(lag.ravel().astype(np.int32))
+
     def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:
         """Begin a presentation at the present time: forget all spikes and load the stimulus.
 
@@ -110,6 +139,11 @@ class NetworkModel:
         for name in silenced or {}:
             self.specification.layer(name)
         start = self.network.t_
+        for axon in self.axons.values():
+            axon.variables["start"].set_value(start)
+            axon.variables["arrival"].set_value(NEVER)
+            axon.variables["lastspike"].set_value(math.inf)
+            axon.variables["not_refractory"].set_value(True)
         for name, group in self.neurons.items():
             variables = group.variables
             variables["start"].set_value(start)
@@ -153,6 +187,7 @@ def build_network(
     dt: float = 1.0,
     target: Target | None = None,
     copies: int = 1,
+    with_axons: bool = False,
 ) -> NetworkModel:
     """Build the Brian2 network of a specification.
 
@@ -167,6 +202,8 @@ def build_network(
         What Brian2 generates code for; by default its preferences decide.
     copies : int
         Number of presentations side by side.
+    with_axons : bool
+        Whether spikes can be delayed on their way to a layer, see `NetworkModel.set_delays`.
 
     Raises
     ------
@@ -182,6 +219,8 @@ def build_network(
     neurons: dict[str, NeuronGroup] = {"stimulus": source}
     synapses: dict[str, Synapses] = {}
     kernels: dict[str, NeuronGroup] = {}
+    axon_groups: dict[str, NeuronGroup] = {}
+    hillocks: list[Synapses] = []
     depth = 0
     for layer, source_shape, shape in zip(
         specification.layers, specification.shapes, specification.shapes[1:], strict=False
@@ -192,6 +231,13 @@ def build_network(
             group = pooling_neurons(layer.name, size, depth, clock, code)
             onto = pooling_synapses(layer.name, source, group, code)
         else:
+            if with_axons:
+                neuron = np.arange(copies * math.prod(source_shape), dtype=np.int32)
+                delayed = axons(layer.name, neuron.size, depth, clock, code)
+                hillock = axon_hillocks(layer.name, source, delayed, code)
+                connect(hillock, Connections(neuron, neuron, np.full(neuron.size, -1)))
+                axon_groups[layer.name] = source = delayed
+                hillocks.append(hillock)
             depth = 0
             steps = layer_steps(specification, layer, dt)
             group = integrating_neurons(layer.name, size, layer.neurons, steps, clock, code)
@@ -203,9 +249,10 @@ def build_network(
         connect(onto, _side_by_side(connections(layer, source_shape), source_shape, shape, copies))
         neurons[layer.name] = source = group
         synapses[layer.name] = onto
-    network = Network(*neurons.values(), *synapses.values(), *kernels.values(), name="netsim_network*")
+    groups = (*neurons.values(), *axon_groups.values(), *kernels.values())
+    network = Network(*groups, *synapses.values(), *hillocks, name="netsim_network*")
     network.schedule = SCHEDULE
-    model = NetworkModel(specification, network, clock, neurons, synapses, kernels, copies)
+    model = NetworkModel(specification, network, clock, neurons, synapses, kernels, axon_groups, copies)
     if weights is not None:
         model.set_weights(weights)
     return model

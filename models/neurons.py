@@ -36,7 +36,15 @@ INTEGRATING = f"""
 dv/dt = ((bias + current)*int(step < gate) + drive*int(step >= onset)) / tau : 1
 bias : 1
 current : 1
+threshold : 1
 silenced : boolean
+latency = lastspike - start : second
+"""
+
+AXONS = f"""
+{PRESENTATION}
+lag : integer
+arrival : integer
 latency = lastspike - start : second
 """
 
@@ -86,7 +94,7 @@ def integrating_neurons(
     size : int
         Number of neurons.
     neurons : Neurons
-        Threshold, time constant and drive.
+        Threshold (each neuron's own can be set later), time constant and drive.
     steps : LayerSteps
         Onset, gate and end, counted in steps of the clock.
     clock : brian2.Clock
@@ -104,7 +112,6 @@ def integrating_neurons(
         clock=clock,
         name=f"neurons_{name}",
         namespace={
-            "threshold": neurons.threshold * (1 - TOLERANCE),
             "tau": neurons.tau * ms,
             "drive": neurons.drive,
             "onset": steps.onset,
@@ -113,6 +120,7 @@ def integrating_neurons(
         },
         codeobj_class=code,
     )
+    group.threshold = neurons.threshold * (1 - TOLERANCE)
     group.lastspike = math.inf * second
     return group
 
@@ -146,5 +154,37 @@ def pooling_neurons(
         codeobj_class=code,
     )
     group.state_updater.active = False  # there is nothing to integrate
+    group.lastspike = math.inf * second
+    return group
+
+
+def axons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None = None) -> NeuronGroup:
+    """Delay lines: each passes on the spike of its neuron ``lag`` steps later, 0 of which are the very step.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer that the spikes go to.
+    size : int
+        Number of presynaptic neurons.
+    depth : int
+        Number of pooling layers in a row below: they are run before, within a step.
+    clock : brian2.Clock
+    code : type of brian2.CodeObject, optional
+        By default, what Brian2's preferences say.
+    """
+    group = NeuronGroup(
+        size,
+        AXONS,
+        threshold="step == arrival",
+        refractory="True",
+        order=2 * (depth + 1),
+        clock=clock,
+        name=f"axons_{name}",
+        namespace={},
+        codeobj_class=code,
+    )
+    group.state_updater.active = False  # there is nothing to integrate
+    group.arrival = NEVER
     group.lastspike = math.inf * second
     return group

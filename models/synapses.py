@@ -84,13 +84,25 @@ def pooling_synapses(
     code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
+    return _within_the_step(f"synapses_{name}", source, neurons, "reached_post = True", code)
+
+
+def axon_hillocks(name: str, source: NeuronGroup, axons: NeuronGroup, code: type[CodeObject] | None = None) -> Synapses:
+    """Tells each axon, within the step, that its neuron has fired; parameters are those of `pooling_synapses`."""
+    return _within_the_step(f"hillocks_{name}", source, axons, "arrival_post = step_post + lag_post", code)
+
+
+def _within_the_step(
+    name: str, source: NeuronGroup, neurons: NeuronGroup, on_pre: str, code: type[CodeObject] | None
+) -> Synapses:
+    """Synapses that act after the source's spikes and before those of the target."""
     synapses = Synapses(
         source,
         neurons,
-        on_pre="reached_post = True",
+        on_pre=on_pre,
         delay=0 * second,
         clock=source.clock,
-        name=f"synapses_{name}",
+        name=name,
         namespace={},
         codeobj_class=code,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from netsim.engines.protocol import Latencies, Potential, Recorded
-from netsim.grid import layer_steps, step_at_or_after
+from netsim.grid import layer_steps, on_grid, step_at_or_after
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name
 
@@ -19,6 +19,7 @@ def potential_traces(
     latencies: Latencies,
     record: Sequence[Recorded],
     dt: float = 0.0,
+    delays: Mapping[str, np.ndarray] | None = None,
 ) -> list[Potential]:
     """Potentials of neurons at every time where their slope may change.
 
@@ -36,6 +37,8 @@ def potential_traces(
     record : sequence of Recorded
     dt : float
         Time grid (ms) on which onsets, gates and delays fall; 0 for exact times.
+    delays : dict of ndarray of float, optional
+        Conduction delays (ms) by the name of the layer that receives the spikes, as in `Batch`.
 
     Returns
     -------
@@ -49,11 +52,12 @@ def potential_traces(
         assert not isinstance(layer, Pooling), "check_record refuses them"
         inputs, incoming = afferents(layer, network.shapes[position], weights[kernel_name(layer)], neuron)
         bias = float(weights[bias_name(layer)][neuron % incoming_maps(layer)]) if layer.neurons.bias else 0.0
-        neurons.append((position, layer, neuron, inputs, incoming, bias))
+        late = on_grid(delays[name], dt).ravel()[inputs] if delays and name in delays else 0.0
+        neurons.append((position, layer, neuron, inputs, late, incoming, bias))
     traces = []
     for presentation in range(len(latencies[0])):
-        for position, layer, neuron, inputs, incoming, bias in neurons:
-            arriving = latencies[position][presentation].ravel()[inputs].astype(np.float64)
+        for position, layer, neuron, inputs, late, incoming, bias in neurons:
+            arriving = latencies[position][presentation].ravel()[inputs].astype(np.float64) + late
             spike = float(latencies[position + 1][presentation].ravel()[neuron])
             time, potential = _trace(network, layer, arriving, incoming, bias, spike, dt)
             traces.append(Potential(presentation, layer.name, neuron, time, potential))
