@@ -21,8 +21,10 @@ from netsim.engines.protocol import (
     Potential,
     Recorded,
     Result,
+    axonal_delays,
     check_batch,
     check_record,
+    neuron_thresholds,
     silenced_neurons,
 )
 from netsim.errors import SpecificationError
@@ -104,7 +106,7 @@ class EventEngine:
         Raises
         ------
         DataError
-            If the stimuli, the weights or the silenced neurons do not belong to the network.
+            If something in the batch does not belong to the network.
         """
         check_batch(self.network, batch)
         check_weights(self.network, batch.weights, "weights")
@@ -115,10 +117,14 @@ class EventEngine:
             # a spike that the grid moves to the end of the presentation does not take place
             times[0] = np.where(steps < step_at_or_after(self.network.duration, self.dt), steps, np.inf)
         times += [np.empty((len(batch.stimuli), *shape), dtype=dtype) for shape in self.network.shapes[1:]]
+        thresholds, delays = neuron_thresholds(self.network, batch), axonal_delays(self.network, batch)
         arranged = {
-            layer.name: arrange(self.network, layer, batch.weights, self.dt, dtype)
+            layer.name: arrange(self.network, layer, batch.weights, self.dt, dtype, thresholds.get(layer.name))
             for layer in self.network.weighted_layers
         }
+        late = {name: delay.astype(dtype) for name, delay in delays.items()}
+        if self.dt:
+            late = {name: np.rint(on_grid(delay, self.dt) / self.dt) for name, delay in late.items()}
         silenced = silenced_neurons(self.network, batch)
 
         def present_part(part: slice) -> None:
@@ -127,7 +133,8 @@ class EventEngine:
                     spikes[part] = earliest(below[part], layer.size, layer.step)
                 else:
                     first_spikes = closed_form if layer.neurons.regime == "phased" else swept
-                    first_spikes(arranged[layer.name], below[part], spikes[part])
+                    arriving = below[part] + late[layer.name] if layer.name in late else below[part]
+                    first_spikes(arranged[layer.name], arriving, spikes[part])
                 if layer.name in silenced:
                     spikes[part][silenced[layer.name][part]] = np.inf
 
@@ -135,7 +142,7 @@ class EventEngine:
         if self.dt:
             for steps in times:
                 steps *= self.dt
-        self.potentials = potential_traces(self.network, batch.weights, times, self.record, self.dt)
+        self.potentials = potential_traces(self.network, batch.weights, times, self.record, self.dt, delays)
         return times
 
 
@@ -151,6 +158,8 @@ class Arranged(NamedTuple):
         (height, width, channels) of the layer below and of the layer.
     kernel : ndarray, shape (inputs of a field, maps)
     bias : ndarray, shape (maps,)
+    start : ndarray, shape (rows, columns, maps), or None
+        Potentials to begin with. As nothing leaks, a neuron with a lower threshold is one that begins nearer to it.
     """
 
     constants: Constants
@@ -158,9 +167,17 @@ class Arranged(NamedTuple):
     shape: Shape
     kernel: np.ndarray
     bias: np.ndarray
+    start: np.ndarray | None = None
 
 
-def arrange(network: Network, layer: WeightedLayer, weights: Weights, dt: float, dtype: np.dtype) -> Arranged:
+def arrange(
+    network: Network,
+    layer: WeightedLayer,
+    weights: Weights,
+    dt: float,
+    dtype: np.dtype,
+    thresholds: np.ndarray | None = None,
+) -> Arranged:
     """Prepare a layer for the kernels, with times in ms if `dt` is 0 and else in steps."""
     neurons = layer.neurons
     threshold = neurons.threshold * neurons.tau
@@ -189,8 +206,13 @@ def arrange(network: Network, layer: WeightedLayer, weights: Weights, dt: float,
     bias = np.ascontiguousarray(weights[bias_name(layer)] if neurons.bias else np.zeros(kernel.shape[-1]), dtype=dtype)
     if isinstance(layer, Convolution):
         source = network.shapes[network.layers.index(layer)]
-        return Arranged(constants, source, layer.output_shape(source), kernel, bias)
-    return Arranged(constants, (1, 1, len(kernel)), (1, 1, layer.size), kernel, bias)
+        shape = layer.output_shape(source)
+    else:
+        source, shape = (1, 1, len(kernel)), (1, 1, layer.size)
+    start = None
+    if thresholds is not None:
+        start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
+    return Arranged(constants, source, shape, kernel, bias, start)
 
 
 def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
@@ -215,6 +237,8 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
         potentials = spikes[part].reshape(-1, layer.bias.size)
         np.matmul(patches, layer.kernel, out=potentials)
+        if layer.start is not None:
+            spikes[part] += layer.start
         carry_to_threshold(potentials, layer.bias, constants)
 
 
@@ -234,6 +258,7 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         np.empty(shape[:3], np.int64), np.zeros(shape, np.int32), np.empty(shape, below.dtype),
         np.empty(shape, below.dtype),
     )  # fmt: skip
+    start = np.zeros(layer.shape, below.dtype) if layer.start is None else layer.start
     for first in range(0, len(below), at_once):
         maps, latencies = below[first : first + at_once], spikes[first : first + at_once]
         order = np.argsort(maps.reshape(len(maps), -1), axis=1)
@@ -241,4 +266,4 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         for left in range(0, layer.bias.size, _MAPS_AT_ONCE):
             block = slice(left, left + _MAPS_AT_ONCE)
             kernel = np.ascontiguousarray(layer.kernel[:, block])
-            sweep(queue, kernel, layer.bias[block], constants, latencies[..., block])
+            sweep(queue, kernel, layer.bias[block], constants, start[..., block], latencies[..., block])

@@ -143,7 +143,9 @@ def queue_breakpoints(maps: np.ndarray, order: np.ndarray, layer: Constants, que
 
 
 @_njit
-def sweep(queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, latencies: np.ndarray) -> None:
+def sweep(
+    queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, start: np.ndarray, latencies: np.ndarray
+) -> None:
     """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
 
     A neuron that has fired gets the potential ``-inf``, which no slope raises again.
@@ -154,6 +156,8 @@ def sweep(queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, 
     kernel : ndarray, shape (inputs of a field, maps)
     bias : ndarray, shape (maps,)
     layer : Constants
+    start : ndarray, shape (rows, columns, maps)
+        Potentials at the start of the presentation.
     latencies : ndarray, shape (presentations, rows, columns, maps)
         The result is written here.
     """
@@ -169,7 +173,7 @@ def sweep(queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, 
                 synapses, times = queue.synapses[b, row, column], queue.times[b, row, column]
                 changes, fired = queue.changes[b, row, column], latencies[b, row, column]
                 fired[:] = np.inf
-                potential[:] = zero
+                potential[:] = start[row, column]
                 slope[:] = zero
                 # before the onset nobody fires, so that only what is built up by then counts
                 place = 0
