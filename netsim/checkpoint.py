@@ -43,6 +43,8 @@ class TrainingState:
     weights : dict of ndarray
         The real-valued set that is updated.
     optimizer : Optimizer
+    mean : dict of ndarray or None
+        Running mean of the weights, if the network's learning keeps one.
     epoch, batch : int
         The next batch to present, both counted from 0.
     totals : EpochTotals
@@ -55,11 +57,17 @@ class TrainingState:
 
     weights: Weights
     optimizer: Optimizer
+    mean: Weights | None = None
     epoch: int = 0
     batch: int = 0
     totals: EpochTotals = field(default_factory=EpochTotals)
     history: list[dict[str, Any]] = field(default_factory=list)
     best: tuple[float, float] = (-1.0, 0.0)
+
+    @property
+    def kept(self) -> Weights:
+        """The weights that are validated and kept."""
+        return self.weights if self.mean is None else self.mean
 
 
 def write_checkpoint(state: TrainingState, path: Path) -> None:
@@ -78,6 +86,7 @@ def write_checkpoint(state: TrainingState, path: Path) -> None:
     }
     arrays = {
         **{f"weights.{name}": array for name, array in state.weights.items()},
+        **{f"mean.{name}": array for name, array in (state.mean or {}).items()},
         **{f"optimizer.{name}": array for name, array in state.optimizer.state.items()},
         **{f"fired.{name}": array for name, array in totals.fired.items()},
         "position": np.array(json.dumps(position)),
@@ -100,6 +109,7 @@ def read_checkpoint(network: Network, path: Path) -> TrainingState:
             raise RunError(f"{path}: is damaged (its checksum differs); start again in another folder")
         weights = check_weights(network, _part(arrays, "weights"), str(path))
         optimizer = Optimizer(network.learning, weights)
+        mean = check_weights(network, _part(arrays, "mean"), str(path)) if network.learning.averaging else None
         moments = _part(arrays, "optimizer")
         if {k: v.shape for k, v in moments.items()} != {k: v.shape for k, v in optimizer.state.items()}:
             raise RunError(f"{path}: was made with another optimizer; start again in another folder")
@@ -116,6 +126,7 @@ def read_checkpoint(network: Network, path: Path) -> TrainingState:
         return TrainingState(
             weights,
             optimizer,
+            mean,
             epoch=position["epoch"],
             batch=position["batch"],
             totals=totals,

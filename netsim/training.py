@@ -15,7 +15,7 @@ from netsim.checkpoint import EpochTotals, TrainingState, read_checkpoint, write
 from netsim.encoding import augment
 from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError
-from netsim.learning import Learner, Lesson, Optimizer, learning_rate
+from netsim.learning import Learner, Lesson, Optimizer, learning_rate, move_mean
 from netsim.metrics import decide, silent_fractions
 from netsim.runs import RunFolder
 from netsim.specification import Network, Pooling
@@ -87,7 +87,8 @@ def start_training(network: Network, seed: int) -> TrainingState:
     """
     kind = np.float32 if network.training.precision == "single" else np.float64
     weights = {name: np.ascontiguousarray(array, kind) for name, array in initial_weights(network, seed).items()}
-    return TrainingState(weights, Optimizer(network.learning, weights))
+    mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
+    return TrainingState(weights, Optimizer(network.learning, weights), mean)
 
 
 def resume_training(network: Network, run: RunFolder, seed: int) -> TrainingState:
@@ -138,13 +139,13 @@ def train(
     session = _Session(network, Learner(network), training, state, seed, run, watcher)
     while state.epoch < network.training.epochs:
         yield from session.learn()
-        figures = yield from _validate(network, state.weights, validation)
+        figures = yield from _validate(network, state.kept, validation)
         state.history.append(_epoch_metrics(state, session.rate(), figures))
         score = (figures["validation_strict_accuracy"], -figures["validation_loss"])
         if score > state.best:
             state.best = score
             if run is not None:
-                write_weights(state.weights, run.best)
+                write_weights(state.kept, run.best)
         _revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
         if run is not None:
@@ -202,6 +203,10 @@ class _Session:
         gradients = {name: _scaled(array, scales.get(name, 1.0)) for name, array in lesson.gradients.items()}
         state.optimizer.step(state.weights, gradients, self.rate())
         _keep_in_reach(network, state.weights)
+        if state.mean is not None:
+            # a short memory at first, for the mean is to forget where the training began
+            steps = int(state.optimizer.state["steps"])
+            move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
         state.batch += 1
         _count(network, state.totals, latencies, labels, lesson.loss)
 
@@ -324,3 +329,5 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         kernel = state.weights[kernel_name(layer)]
         shape = layer.kernel_shape(source)
         kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
+        if state.mean is not None:
+            state.mean[kernel_name(layer)][..., silent] = kernel[..., silent]

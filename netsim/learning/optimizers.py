@@ -96,6 +96,25 @@ class Optimizer:
                 flat -= weight.dtype.type(rate) * first + weight.dtype.type(decay) * flat
 
 
+def move_mean(mean: Weights, weights: Weights, keep: float) -> None:
+    """Move a running mean of weights towards the weights, in place.
+
+    Parameters
+    ----------
+    mean, weights : dict of ndarray
+    keep : float
+        Share of the mean that stays, 0 to 1.
+    """
+    for name, array in weights.items():
+        _move(mean[name].reshape(-1), array.reshape(-1), array.dtype.type(1.0 - keep))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move(mean: np.ndarray, array: np.ndarray, share: float) -> None:
+    for k in range(len(mean)):
+        mean[k] += share * (array[k] - mean[k])
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _adam(
     weight: np.ndarray,

@@ -60,6 +60,9 @@ class Learning:
         Decoupled decay of weights (not biases) per unit of learning rate.
     clip : float
         Binary weights: bound on the real-valued set, in standard deviations of the initial draw.
+    averaging : float
+        How much of the running mean of the weights is kept at each step, at most; the mean is what is
+        validated and kept. 0 keeps the weights of the last step themselves.
     revive_below : float
         Maps and dense neurons that fire in less than this fraction of an epoch's presentations are
         redrawn; 0 switches it off.
@@ -78,6 +81,7 @@ class Learning:
     schedule: Literal["constant", "cosine", "one-cycle"] = "one-cycle"
     weight_decay: float = 0.0
     clip: float = 3.0
+    averaging: float = 0.0
     revive_below: float = 0.0
 
     def __post_init__(self) -> None:
@@ -94,7 +98,7 @@ class Learning:
         for name in ("sharpness", "margin", "rate", "clip"):
             value = getattr(self, name)
             require(finite(value) and value > 0, f"learning.{name}", f"must be positive, not {value}")
-        for name in ("label_smoothing", "momentum", "revive_below"):
+        for name in ("label_smoothing", "momentum", "averaging", "revive_below"):
             value = getattr(self, name)
             require(finite(value) and 0 <= value < 1, f"learning.{name}", f"must be in [0, 1), not {value}")
         require(

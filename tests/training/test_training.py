@@ -108,7 +108,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
 ) -> None:
     monkeypatch.setattr(netsim.training, "_CHECKPOINT_SECONDS", 0.0)
     network = _network(
-        learning=Learning(rate=0.01, revive_below=0.05),
+        learning=Learning(rate=0.01, revive_below=0.05, averaging=0.9),
         training=Training(epochs=3, batch=10, shift=1, flips=True, precision="double"),
     )
     whole = _train(network, random_stimuli, run=create_run(tmp_path / "whole", network, describe_run(0)))
@@ -127,6 +127,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
     resumed = _train(network, random_stimuli, run=run, state=state)
     for name in whole.weights:
         assert resumed.weights[name].tobytes() == whole.weights[name].tobytes()
+        assert resumed.kept[name].tobytes() == whole.kept[name].tobytes()
     assert (tmp_path / "broken/best.npz").read_bytes() == (tmp_path / "whole/best.npz").read_bytes()
     timeless = [
         [{k: v for k, v in row.items() if "seconds" not in k} for row in state.history] for state in (whole, resumed)
@@ -162,6 +163,25 @@ def test_the_best_weights_are_those_that_were_validated(random_stimuli: MakeStim
     outputs = latencies[-1]
     correct = (outputs.argmin(axis=1) == validation.labels) & ((outputs == outputs.min(axis=1)[:, None]).sum(1) == 1)
     assert correct.mean() == state.best[0]
+
+
+def test_the_running_mean_of_the_weights_is_kept(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
+    network = _network(learning=Learning(rate=0.01, averaging=0.95), training=Training(epochs=1, batch=10))
+    state = start_training(network, 0)
+    expected = {name: array.copy() for name, array in state.weights.items()}
+
+    def average(progress: Progress) -> None:
+        steps = progress.presentations // 10
+        keep = min(0.95, (1 + steps) / (10 + steps))
+        for name, mean in expected.items():
+            mean += (1 - keep) * (state.weights[name] - mean)
+
+    run = create_run(tmp_path / "run", network, describe_run(0))
+    _train(network, random_stimuli, run=run, state=state, watcher=Watcher(on_batch=average))
+    kept = run.weights(network)
+    for name, mean in expected.items():
+        np.testing.assert_allclose(kept[name], mean, rtol=1e-5, atol=1e-7)
+        assert (kept[name] != state.weights[name]).any()
 
 
 def test_a_damaged_checkpoint_is_refused(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
