@@ -1,4 +1,4 @@
-"""Labelled stimuli of a network: images kept small, encoded into latencies as they are presented."""
+"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented."""
 
 from __future__ import annotations
 
@@ -7,42 +7,56 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.data import check_dataset, load_dataset, split_validation
+from netsim.data import Recordings, Tell, check_dataset, convert, load_dataset, split_validation, tell_nobody
 from netsim.encoding import encode
+from netsim.events import times_to_latencies
 from netsim.specification import Encoder, Network
 
 
 @dataclass(frozen=True)
 class Stimuli:
-    """Images with labels, and the encoder that turns them into latencies.
+    """Images or recordings with labels, and the encoder that turns them into latencies.
 
     Parameters
     ----------
-    images : ndarray, shape (stimuli, height, width, channels)
+    images : ndarray, shape (images, height, width, channels)
+        Intensities; of recordings, times (µs) as from `netsim.events.first_events`.
     labels : ndarray of int, shape (stimuli,)
-    intensity_max : float
-        The intensity that fires at 0 ms.
+    intensity_max : float, optional
+        The intensity that fires at 0 ms; recordings have none.
     encoder : Encoder
     classes : tuple of str
         What the labels 0, 1, ... stand for.
+    rows : ndarray of int, shape (stimuli,), optional
+        Which of the images are the stimuli; by default all. Images may lie in a file, and are not copied.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    intensity_max: float
+    intensity_max: float | None
     encoder: Encoder
     classes: tuple[str, ...] = ()
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
+
+    def __reduce__(self) -> tuple[type[Stimuli], tuple[object, ...]]:
+        # for another process: only what is presented, not all images there are
+        images = np.array(self.images if self.rows is None else self.images[self.rows])
+        return Stimuli, (images, self.labels, self.intensity_max, self.encoder, self.classes)
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        return encode(self.images[chosen], self.encoder, self.intensity_max)
+        images = self.images[chosen if self.rows is None else self.rows[chosen]]
+        if self.intensity_max is None:
+            return times_to_latencies(images)
+        return encode(images, self.encoder, self.intensity_max)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Only the chosen stimuli, in the order given."""
-        return dataclasses.replace(self, images=self.images[chosen], labels=self.labels[chosen])
+        rows = chosen if self.rows is None else self.rows[chosen]
+        return dataclasses.replace(self, labels=self.labels[chosen], rows=rows)
 
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
@@ -60,7 +74,29 @@ class Splits:
     test: Stimuli
 
 
-def load_splits(network: Network, dataset: str | None = None, data_dir: str | None = None) -> Splits:
+def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...] = ()) -> Stimuli:
+    """Recordings of your own as stimuli, for example those of a data set of tonic with a transform.
+
+    Parameters
+    ----------
+    recordings : sequence of (events, label)
+        Such as the data sets, caches and slices of tonic, or an `EventView` of other stimuli.
+    encoder : Encoder
+    classes : tuple of str
+        What the labels 0, 1, ... stand for.
+
+    Raises
+    ------
+    DataError
+        If a recording cannot be read or does not fit the encoder.
+    """
+    times, labels = convert(recordings, encoder)
+    return Stimuli(times, labels, None, encoder, classes)
+
+
+def load_splits(
+    network: Network, dataset: str | None = None, data_dir: str | None = None, tell: Tell = tell_nobody
+) -> Splits:
     """Load a data set and split it for a network.
 
     The validation stimuli are drawn from the training images by a fixed seed of their own, so that no
@@ -73,21 +109,17 @@ def load_splits(network: Network, dataset: str | None = None, data_dir: str | No
         By default the network's own.
     data_dir : str, optional
         Where to look first.
+    tell : callable
+        Is told how the conversion of recordings goes: what, how many are done, of how many.
 
     Raises
     ------
     DataError
         If the data set is not found, is damaged, or does not fit the network.
     """
-    data = load_dataset(dataset or network.training.dataset, data_dir)
+    data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, tell)
     check_dataset(data, network)
-    training, validation = split_validation(len(data.train_images), network.training.validation)
-
-    def stimuli(images: np.ndarray, labels: np.ndarray) -> Stimuli:
-        return Stimuli(images, labels, data.intensity_max, network.encoder, data.classes)
-
-    return Splits(
-        stimuli(data.train_images[training], data.train_labels[training]),
-        stimuli(data.train_images[validation], data.train_labels[validation]),
-        stimuli(data.test_images, data.test_labels),
-    )
+    learnt, held_out = split_validation(len(data.train_images), network.training.validation)
+    training = Stimuli(data.train_images, data.train_labels, data.intensity_max, network.encoder, data.classes)
+    test = Stimuli(data.test_images, data.test_labels, data.intensity_max, network.encoder, data.classes)
+    return Splits(training.pick(learnt), training.pick(held_out), test)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netsim.checkpoint import write_checkpoint
+from netsim.data import Tell, tell_nobody
 from netsim.engines import Engine, make_engine
 from netsim.errors import RunError
 from netsim.runs import RunFolder, check_free, create_run, describe_run, open_run
@@ -89,6 +90,7 @@ def open_training(
     limit: int | None = None,
     data_dir: str | None = None,
     resume: bool = False,
+    tell: Tell = tell_nobody,
     **record: Any,
 ) -> TrainingRun:
     """A new run folder, or one to go on with, its stimuli and its engine.
@@ -104,6 +106,8 @@ def open_training(
         Where the data set lies; by default where the run to go on with found it.
     resume : bool
         Whether to go on with the run at `path`.
+    tell : callable
+        Is told how the conversion of recordings goes: what, how many are done, of how many.
     **record
         What else a new run's record is to hold.
 
@@ -122,7 +126,7 @@ def open_training(
         data_dir = data_dir or known.get("data_dir")
     else:
         check_free(path)
-    splits = load_splits(network, None, data_dir)
+    splits = load_splits(network, None, data_dir, tell)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)

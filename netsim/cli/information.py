@@ -39,7 +39,9 @@ def models(as_json: Json = False) -> None:
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="digits, mnist or fashion-mnist.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="digits, mnist, fashion-mnist or tonic:NAME.")
+    ] = None,
     fetch: Annotated[bool, typer.Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -47,10 +49,8 @@ def data(
     """Show which data sets are found, and where."""
     from netsim.data import KNOWN, where
     from netsim.data import fetch as download
-    from netsim.specification_file import nearest
+    from netsim.data.tonic_data import PREFIX, how_to_get
 
-    if name is not None and name not in KNOWN:
-        raise SpecificationError(f"data set {name!r}", f"is not known{nearest(name, KNOWN)}")
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
@@ -76,4 +76,5 @@ def data(
         print_table(table)
     missing = [known for known, looked in places.items() if not any(place.found for place in looked)]
     if name is not None and missing:
-        raise SpecificationError(name, "is not found; get it with --fetch or point --data-dir to it")
+        remedy = how_to_get(name) if name.startswith(PREFIX) else "get it with --fetch or point --data-dir to it"
+        raise SpecificationError(name, f"is not found; {remedy}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.cli.terminal import note
+from netsim.cli.terminal import converting, note
 from netsim.errors import RunError, SpecificationError
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ DataDir = Annotated[
 ]
 DatasetOption = Annotated[
     str | None,
-    typer.Option("--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, or a folder of IDX files."),
+    typer.Option(
+        "--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, a folder of IDX files, or tonic:NAME."
+    ),
 ]
 EngineOption = Annotated[
     str | None,
@@ -94,7 +96,8 @@ def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None
 
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
-    splits = load_splits(network, None, data_dir or chosen.data_dir)
+    with converting() as tell:
+        splits = load_splits(network, None, data_dir or chosen.data_dir, tell)
     return splits.test if split == "test" else splits.validation
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as ProgressBar
+    from rich.progress import TaskID
     from rich.table import Table
 
     from netsim.specification import Network
@@ -103,6 +104,20 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with progress_bar() as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def converting() -> Iterator[Callable[[str, int, int], None]]:
+    """Show how recordings are converted, if any are; gives the function to tell."""
+    with progress_bar() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        yield tell
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Data sets as arrays of intensities and labels."""
+"""Data sets as arrays of intensities, or of the times of first events, and labels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 
 from netsim.data.digits import INTENSITY_MAX, load_digits
 from netsim.data.idx import read_idx
-from netsim.data.sources import DIGITS, KNOWN, PARTS, SOURCES, find_files, missing_files, where
+from netsim.data.recordings import Tell, tell_nobody
+from netsim.data.sources import DIGITS, KNOWN, PARTS, SOURCES, check_folder, find_files, missing_files, where
+from netsim.data.tonic_data import PREFIX, load_events, tonic_names
 from netsim.errors import DataError
-from netsim.specification import Network, Shape
+from netsim.specification import Encoder, Network, Shape
 from netsim.specification_file import nearest
 
 VALIDATION_SEED = 2021
@@ -21,18 +23,18 @@ VALIDATION_SEED = 2021
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with labels, split into training and test.
+    """Images or recordings with labels, split into training and test.
 
     Attributes
     ----------
     name : str
     origin : str
         Where the data came from: a folder, or ``scikit-learn``.
-    train_images, test_images : ndarray of uint8, shape (images, height, width, channels)
-        Intensities from 0 to `intensity_max`.
+    train_images, test_images : ndarray of uint8 or int32, shape (images, height, width, channels)
+        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `netsim.events.first_events`.
     train_labels, test_labels : ndarray of int64, shape (images,)
-    intensity_max : int
-        The intensity that gives the earliest spike.
+    intensity_max : int, optional
+        The intensity that gives the earliest spike; recordings have none.
     classes : tuple of str
         What the labels 0, 1, ... stand for.
 
@@ -48,15 +50,16 @@ class Dataset:
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
-    intensity_max: int
+    intensity_max: int | None
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        kind = np.dtype(np.int32 if self.intensity_max is None else np.uint8)
         for split in ("train", "test"):
             images, labels = self.split(split)
-            if images.ndim != 4 or images.dtype != np.uint8 or 0 in images.shape:
+            if images.ndim != 4 or images.dtype != kind or 0 in images.shape:
                 raise DataError(
-                    f"{self.origin}: {split} images must be uint8 of shape (images, height, width, channels),"
+                    f"{self.origin}: {split} images must be {kind} of shape (images, height, width, channels),"
                     f" not {images.dtype} of shape {images.shape}"
                 )
             if labels.ndim != 1 or len(labels) != len(images):
@@ -69,7 +72,7 @@ class Dataset:
                     f"{self.origin}: {split} labels go from {labels.min()} to {labels.max()},"
                     f" but there are only {len(self.classes)} classes, counted from 0"
                 )
-            if images.max() > self.intensity_max:
+            if self.intensity_max is not None and images.max() > self.intensity_max:
                 raise DataError(f"{self.origin}: {split} images have intensities above {self.intensity_max}")
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise DataError(
@@ -79,8 +82,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         height, width, channels = self.shape
+        what = "recordings" if self.intensity_max is None else "images"
         return (
-            f"Dataset({self.name!r}: {len(self.train_images)} training and {len(self.test_images)} test images of"
+            f"Dataset({self.name!r}: {len(self.train_images)} training and {len(self.test_images)} test {what} of"
             f" {height}x{width}x{channels}, {len(self.classes)} classes, from {self.origin})"
         )
 
@@ -107,18 +111,28 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -> Dataset:
+def load_dataset(
+    name_or_path: str | Path,
+    data_dir: str | Path | None = None,
+    encoder: Encoder | None = None,
+    tell: Tell = tell_nobody,
+) -> Dataset:
     """Load a data set by its name, or from a folder of IDX files.
 
     Parameters
     ----------
     name_or_path : str or Path
-        ``digits``, ``mnist``, ``fashion-mnist``, or the path of a folder; a folder of the same name as a
-        known data set is written with a slash, as ``./mnist``. A folder holds ``train-images-idx3-ubyte``
+        ``digits``, ``mnist``, ``fashion-mnist``, ``tonic:`` and the name of an event data set of tonic, or
+        the path of a folder; a folder of the same name as a known data set is written with a slash, as
+        ``./mnist``. A folder holds ``train-images-idx3-ubyte``
         (or ``idx4`` with the channels last), ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
         ``t10k-labels-idx1-ubyte``, each gzip or not, of unsigned bytes; intensities go up to 255.
     data_dir : str or Path, optional
         Where to look for a known data set, and nowhere else; see `netsim.data.where`.
+    encoder : Encoder, optional
+        Says how recordings become times of first events; images need none.
+    tell : callable
+        Is told how the conversion of recordings goes: what, how many are done, of how many.
 
     Raises
     ------
@@ -128,11 +142,16 @@ def load_dataset(name_or_path: str | Path, data_dir: str | Path | None = None) -
     name = str(name_or_path)
     if name == DIGITS:
         return Dataset(DIGITS, "scikit-learn", *load_digits(), INTENSITY_MAX, tuple("0123456789"))
+    if name.startswith(PREFIX):
+        if encoder is None:
+            raise DataError(f"{name}: holds recordings; give the encoder that turns them into latencies")
+        origin, *arrays, classes = load_events(name, encoder, data_dir, tell)
+        return Dataset(name, origin, *arrays, None, classes)
     if name in SOURCES:
         return _read_folder(name, _find(name, data_dir), SOURCES[name].classes)
     folder = Path(name).expanduser()
     if not folder.exists() and folder.name == name:
-        raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, KNOWN)}")
+        raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, [*KNOWN, *tonic_names()])}")
     return _read_folder(folder.resolve().name, folder, None)
 
 
@@ -173,6 +192,8 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
     ------
     DataError
     """
+    if dataset.intensity_max is not None and network.encoder.kind == "events":
+        raise DataError(f'{dataset.name}: holds images; {network.name} needs encoder.kind = "intensity" for them')
     if dataset.shape != network.encoder.shape:
         raise DataError(
             f"{dataset.name}: has images of shape {dataset.shape}, {network.name} needs {network.encoder.shape};"
@@ -187,8 +208,8 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
 
 def _find(name: str, data_dir: str | Path | None) -> Path:
     """The folder of a known data set."""
-    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
-        raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
+    if data_dir is not None:
+        check_folder(data_dir, name)
     places = where(name, data_dir)
     for place in places:
         if place.found:

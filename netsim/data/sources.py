@@ -131,6 +131,17 @@ class Place(NamedTuple):
     note: str = ""
 
 
+def check_folder(data_dir: str | Path, name: str) -> None:
+    """Refuse a data folder that is none.
+
+    Raises
+    ------
+    DataError
+    """
+    if not Path(data_dir).expanduser().is_dir():
+        raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
+
+
 def cache_folder() -> Path:
     """The user's cache, where downloads go."""
     return platformdirs.user_cache_path("netsim")
@@ -182,7 +193,8 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist"}
+    name : str
+        ``digits``, ``mnist``, ``fashion-mnist``, or ``tonic:`` and the name of an event data set of tonic.
     data_dir : str or Path, optional
 
     Raises
@@ -190,25 +202,30 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
     DataError
         If no data set has this name.
     """
+    if name.startswith("tonic:"):
+        from netsim.data.tonic_data import places
+
+        return places(name, data_dir)
     if name not in KNOWN:
         raise DataError(f"{name}: is no known data set{nearest(name, KNOWN)}")
     if name == DIGITS:
         spec = importlib.util.find_spec("sklearn")
         folders = spec.submodule_search_locations if spec is not None else None
         return [Place("scikit-learn", Path(folders[0] if folders else "sklearn"), spec is not None)]
-    return [_look(name, origin, base) for origin, base in _bases(name, data_dir)]
+    return [_look(name, origin, base) for origin, base in bases(name, data_dir)]
 
 
-def _bases(name: str, data_dir: str | Path | None) -> list[tuple[str, Path]]:
+def bases(name: str, data_dir: str | Path | None) -> list[tuple[str, Path]]:
+    """The folders that may hold a data set, each with the reason; see `where`."""
     if data_dir is not None:
         return [("data folder", Path(data_dir).expanduser())]
-    bases = []
+    folders = []
     if os.environ.get("NETSIM_DATA"):
-        bases.append(("NETSIM_DATA", Path(os.environ["NETSIM_DATA"]).expanduser()))
-    bases.append(("cache", cache_folder()))
+        folders.append(("NETSIM_DATA", Path(os.environ["NETSIM_DATA"]).expanduser()))
+    folders.append(("cache", cache_folder()))
     if name == "fashion-mnist":
-        bases.append(("Debian package", DEBIAN_FOLDER))
-    return bases
+        folders.append(("Debian package", DEBIAN_FOLDER))
+    return folders
 
 
 def _look(name: str, origin: str, base: Path) -> Place:

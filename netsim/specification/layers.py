@@ -59,7 +59,13 @@ class Encoder:
         check_choice(self.polarity, ("separate", "merged"), "encoder.polarity")
         check_choice(self.origin, ("recording", "first-event"), "encoder.origin")
         check_size(self.windows, "encoder.windows")
-        if self.kind == "intensity":
+        if self.kind == "events":
+            require(
+                0.001 <= self.t_max <= 1e6,
+                "encoder.t_max",
+                f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}",
+            )
+        else:
             for name, default in (("windows", 1), ("polarity", "separate"), ("origin", "recording")):
                 require(
                     getattr(self, name) == default, f"encoder.{name}", 'has a meaning for recordings, kind = "events"'
