@@ -24,10 +24,21 @@ def load_preset(name: str) -> Network:
     SpecificationError
         If there is no such preset; the message names the nearest.
     """
+    return read_network(preset_file(name))
+
+
+def preset_file(name: str) -> Path:
+    """The TOML file of a preset.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such preset; the message names the nearest.
+    """
     names = preset_names()
     if name not in names:
         raise SpecificationError(f"preset {name!r}", f"does not exist{nearest(name, names)}")
-    return read_network(_FOLDER / "presets" / f"{name}.toml")
+    return _FOLDER / "presets" / f"{name}.toml"
 
 
 def trained_weights_file(name: str) -> Path | None:

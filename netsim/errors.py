@@ -1,5 +1,7 @@
 """Errors that a user can mend: each message is one line that names the thing and the remedy."""
 
+from __future__ import annotations
+
 
 class NetsimError(Exception):
     """Base of all errors that netsim raises on purpose; the command line prints the message alone."""
@@ -19,6 +21,11 @@ class SpecificationError(NetsimError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+        self._message = message
+
+    def __reduce__(self) -> tuple[type[SpecificationError], tuple[str, str]]:
+        """How it passes from one process to another."""
+        return type(self), (self.field, self._message)
 
 
 class DataError(NetsimError):

@@ -6,11 +6,13 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from netsim.engines import Batch, Engine, Experiment
 from netsim.metrics import Decisions, decide, spike_counts, synaptic_operations
+from netsim.spread import Spread, in_parts, in_turn
 from netsim.stimuli import Stimuli
 from netsim.weights import Weights
 
@@ -58,8 +60,20 @@ class Evaluation:
         return figures
 
 
+class _Tally(NamedTuple):
+    """What one part of the stimuli contributes."""
+
+    decisions: Decisions
+    spikes: dict[str, int]
+    operations: dict[str, int]
+
+
 def evaluate(
-    engine: Engine, weights: Weights, stimuli: Stimuli, progress: Callable[[int], None] = lambda done: None
+    engine: Engine,
+    weights: Weights,
+    stimuli: Stimuli,
+    progress: Callable[[int], None] = lambda done: None,
+    spread: Spread = in_turn,
 ) -> Evaluation:
     """Present every stimulus once and read the decisions.
 
@@ -71,32 +85,15 @@ def evaluate(
     stimuli : Stimuli
     progress : callable
         Is told how many presentations are done.
+    spread : Spread
+        How the parts of the stimuli are presented; by default here, one after another.
     """
-    return engine.run(_evaluation(engine, weights, stimuli, progress))
-
-
-def _evaluation(
-    engine: Engine, weights: Weights, stimuli: Stimuli, progress: Callable[[int], None]
-) -> Experiment[Evaluation]:
-    network = engine.network
     started = time.perf_counter()
-    decisions: list[Decisions] = []
-    spikes: dict[str, int] = {}
-    operations: dict[str, int] = {}
-    for start in range(0, len(stimuli), _BATCH):
-        chosen = np.arange(start, min(start + _BATCH, len(stimuli)))
-        latencies = yield Batch(stimuli.latencies(chosen), weights)
-        decisions.append(decide(latencies[-1]))
-        for total, counts in (
-            (spikes, spike_counts(network, latencies)),
-            (operations, synaptic_operations(network, latencies)),
-        ):
-            for name, count in counts.items():
-                total[name] = total.get(name, 0) + count
-        progress(int(chosen[-1]) + 1)
-    made = Decisions(*(np.concatenate(parts) for parts in zip(*decisions, strict=True)))
+    tallies = spread(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
+    made = Decisions(*(np.concatenate(parts) for parts in zip(*(tally.decisions for tally in tallies), strict=True)))
     fired = np.isfinite(made.latency)
-    confusion = np.zeros((network.outputs, network.outputs + 1), dtype=int)
+    outputs = engine.network.outputs
+    confusion = np.zeros((outputs, outputs + 1), dtype=int)
     np.add.at(confusion, (stimuli.labels, made.choice), 1)
     return Evaluation(
         accuracy=float(made.correct(stimuli.labels).mean()),
@@ -104,9 +101,19 @@ def _evaluation(
         tie_rate=float(made.tied.mean()),
         silent_rate=float((~fired).mean()),
         mean_decision_latency_ms=float(made.latency[fired].mean()) if fired.any() else float("nan"),
-        spikes_per_presentation={name: count / len(stimuli) for name, count in spikes.items()},
-        synaptic_operations_per_presentation={name: count / len(stimuli) for name, count in operations.items()},
+        spikes_per_presentation=_means([tally.spikes for tally in tallies], len(stimuli)),
+        synaptic_operations_per_presentation=_means([tally.operations for tally in tallies], len(stimuli)),
         presentations=len(stimuli),
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
     )
+
+
+def _tally(engine: Engine, weights: Weights, stimuli: Stimuli) -> Experiment[_Tally]:
+    latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
+    network = engine.network
+    return _Tally(decide(latencies[-1]), spike_counts(network, latencies), synaptic_operations(network, latencies))
+
+
+def _means(counts: list[dict[str, int]], presentations: int) -> dict[str, float]:
+    return {name: sum(part[name] for part in counts) / presentations for name in counts[0]}

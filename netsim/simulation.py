@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.engines import Batch, Engine, Latencies, Potential
+from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
 from netsim.metrics import decide
 from netsim.specification import Network
+from netsim.spread import Spread, in_parts, in_turn
 from netsim.stimuli import Stimuli
 from netsim.weights import Weights
+
+# small enough for many workers to have a share, and what the event engine gives one thread
+_PART = 50
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,14 @@ class Simulation:
         ]
 
 
-def simulate(engine: Engine, weights: Weights, stimuli: Stimuli, indices: Sequence[int]) -> Simulation:
+def simulate(
+    engine: Engine,
+    weights: Weights,
+    stimuli: Stimuli,
+    indices: Sequence[int],
+    progress: Callable[[int], None] = lambda done: None,
+    spread: Spread = in_turn,
+) -> Simulation:
     """Present chosen stimuli.
 
     Parameters
@@ -70,15 +81,28 @@ def simulate(engine: Engine, weights: Weights, stimuli: Stimuli, indices: Sequen
         The weights that feed forward.
     stimuli : Stimuli
     indices : sequence of int
+    progress : callable
+        Is told how many presentations are done.
+    spread : Spread
+        How the parts of the stimuli are presented; by default here, one after another.
     """
-    chosen = np.asarray(indices)
-    latencies = engine.present(Batch(stimuli.latencies(chosen), weights))
+    chosen = stimuli.pick(np.asarray(indices))
+    parts = spread(engine, _present, weights, in_parts(chosen, _PART), progress)
     return Simulation(
         engine.network,
         engine.dt,
         list(indices),
-        stimuli.labels[chosen],
-        latencies,
-        list(engine.potentials),
+        chosen.labels,
+        [np.concatenate(layer) for layer in zip(*(latencies for latencies, _ in parts), strict=True)],
+        [
+            potential._replace(presentation=potential.presentation + number * _PART)
+            for number, (_, potentials) in enumerate(parts)
+            for potential in potentials
+        ],
         stimuli.classes,
     )
+
+
+def _present(engine: Engine, weights: Weights, stimuli: Stimuli) -> Experiment[tuple[Latencies, list[Potential]]]:
+    latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
+    return latencies, list(engine.potentials)

@@ -64,19 +64,30 @@ def read_network(path: str | Path) -> Network:
     SpecificationError
         If the file cannot be read, is no TOML, or holds no network that can be built.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise SpecificationError(str(path), f"is larger than {_LARGEST_FILE} bytes; a specification is small")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SpecificationError(str(path), f"is not TOML: {error}") from error
+    table = read_toml(path)
     try:
         return network_from_dict(table)
     except SpecificationError as error:
         raise SpecificationError(str(path), str(error)) from error
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The nested dictionary that a small TOML file holds.
+
+    Raises
+    ------
+    SpecificationError
+        If the file cannot be read, is large, or is no TOML.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise SpecificationError(str(path), f"is larger than {_LARGEST_FILE} bytes; a specification is small")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SpecificationError(str(path), f"is not TOML: {error}") from error
 
 
 def write_network(network: Network, path: str | Path) -> None:
