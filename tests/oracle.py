@@ -10,6 +10,7 @@ One spike at the first ``t`` in ``[onset, end)`` with ``v >= threshold``.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -26,8 +27,14 @@ def oracle_latencies(
     stimuli: np.ndarray,
     dt: float = 0.0,
     silenced: dict[str, np.ndarray] | None = None,
+    thresholds: dict[str, np.ndarray] | None = None,
+    delays: dict[str, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
-    """First-spike latencies (ms) of the stimulus and of every layer; exact if `dt` is 0, else on that grid."""
+    """First-spike latencies (ms) of the stimulus and of every layer; exact if `dt` is 0, else on that grid.
+
+    `silenced` and `thresholds` are of single neurons, by layer name; `delays` (ms) of presynaptic neurons, by the
+    name of the layer that receives their spikes.
+    """
     latencies = [stimuli.astype(float)]
     if dt:
         moved = np.floor(stimuli / dt + 0.5)
@@ -37,6 +44,8 @@ def oracle_latencies(
         shape = network.shapes[position + 1]
         result = np.full((len(stimuli), *shape), math.inf)
         mute = np.broadcast_to((silenced or {}).get(layer.name, False), result.shape)
+        late = np.asarray((delays or {}).get(layer.name, 0.0), dtype=float)
+        source = source + (np.floor(late / dt + 0.5) * dt if dt else late)
         for index in np.ndindex(result.shape):
             if mute[index]:
                 continue
@@ -47,7 +56,10 @@ def oracle_latencies(
                 times, incoming, bias = inputs_of(layer, weights, presentation, place)
                 end = min(layer.neurons.end, network.duration)
                 solve = first_spike_on_grid if dt else first_spike
-                result[index] = solve(layer.neurons, layer.psp.kernel, times, incoming, bias, end, dt)
+                neurons = layer.neurons
+                if layer.name in (thresholds or {}):
+                    neurons = dataclasses.replace(neurons, threshold=float(thresholds[layer.name][place]))
+                result[index] = solve(neurons, layer.psp.kernel, times, incoming, bias, end, dt)
         latencies.append(result)
     return latencies
 

@@ -226,11 +226,12 @@ class _Conversation(Generic[Result]):
         """Present the stimuli of a batch, as many at a time as the model has copies."""
         engine = self._engine
         check_batch(engine.network, batch)
+        silenced = silenced_neurons(engine.network, batch)
+        thresholds, delays = neuron_thresholds(engine.network, batch), axonal_delays(engine.network, batch)
         model = engine.model_for(batch)
         model.set_weights(batch.weights)
-        model.set_thresholds(neuron_thresholds(engine.network, batch))
-        model.set_delays(axonal_delays(engine.network, batch))
-        silenced = silenced_neurons(engine.network, batch)
+        model.set_thresholds(thresholds)
+        model.set_delays(delays)
         engine.potentials = []
         presentations = len(batch.stimuli)
         latencies = [np.empty((presentations, *shape)) for shape in engine.network.shapes]

@@ -1,0 +1,176 @@
+"""Thresholds of single neurons and conduction delays: both engines, the oracle, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Generator
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from netsim.engines import Batch, Latencies, Recorded
+from netsim.engines.brian2_engine import Brian2Engine
+from netsim.engines.event import EventEngine
+from netsim.errors import DataError, SpecificationError
+from netsim.specification import PSP, Dense, Encoder, Network, Neurons, Regime
+
+MakeNetwork = Callable[..., Network]
+MakeBatch = Callable[..., Batch]
+
+
+def heterogeneous(network: Network, batch: Batch, seed: int = 20) -> Batch:
+    """The batch with a threshold for each neuron and a delay for each axon; no delay is a whole number of steps."""
+    generator = np.random.default_rng(seed)
+    thresholds, delays = {}, {}
+    for layer, source, shape in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
+        if layer in network.weighted_layers:
+            assert not hasattr(layer, "step")
+            thresholds[layer.name] = layer.neurons.threshold * generator.lognormal(0, 0.4, shape)
+            delays[layer.name] = generator.exponential(4.0, source)
+    return dataclasses.replace(batch, thresholds=thresholds, delays=delays)
+
+
+def same_times(latencies: Latencies, expected: Latencies) -> None:
+    for got, wanted in zip(latencies, expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.7])
+def test_the_event_engine_gives_the_times_of_the_oracle(
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+) -> None:
+    network = layered(regime, psp)
+    plain = random_batch(network, 4, seed=21)
+    batch = heterogeneous(network, plain)
+    expected = oracle.oracle_latencies(
+        network, batch.weights, batch.stimuli, dt, thresholds=batch.thresholds, delays=batch.delays
+    )
+    fired = np.isfinite(np.concatenate([layer.ravel() for layer in expected[1:]]))
+    assert 0.1 < fired.mean() < 1
+    engine = EventEngine(network, dt=dt)
+    latencies = engine.present(batch)
+    same_times(latencies, expected)
+    assert any((a != b).any() for a, b in zip(latencies, engine.present(plain), strict=True))
+
+
+@pytest.mark.parametrize("part", ["thresholds", "delays", "both"])
+def test_both_engines_agree(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, part: str) -> None:
+    network = layered(regime, PSP("triangle", rise=5.2, fall=9.1))
+    batch = heterogeneous(network, random_batch(network, 12, seed=22))
+    batch = dataclasses.replace(batch, **{"thresholds": {"delays": {}}, "delays": {"thresholds": {}}}.get(part, {}))
+    event = EventEngine(network, dt=0.5).present(batch)
+    brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=12).present(batch)
+    for ours, theirs in zip(event, brian2, strict=True):
+        np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+
+
+def engines(network: Network) -> list[EventEngine | Brian2Engine]:
+    """Exact times, a grid, and Brian2, whose three copies do not fill up."""
+    return [EventEngine(network), EventEngine(network, dt=1.0), Brian2Engine(network, 1.0, target="numpy", copies=3)]
+
+
+def test_those_of_the_specification_change_nothing(
+    layered: MakeNetwork, random_batch: MakeBatch, regime: Regime
+) -> None:
+    network = layered(regime, PSP("plateau", rise=7.3))
+    batch = random_batch(network, 5, seed=23)
+    unchanged = dataclasses.replace(
+        batch,
+        thresholds={
+            layer.name: np.full(layer.output_shape(source), layer.neurons.threshold)
+            for layer, source in zip(network.layers, network.shapes, strict=False)
+            if layer in network.weighted_layers
+        },
+        delays={
+            layer.name: np.zeros(source)
+            for layer, source in zip(network.layers, network.shapes, strict=False)
+            if layer in network.weighted_layers
+        },
+    )
+    for engine in engines(network):
+        for a, b in zip(engine.present(batch), engine.present(unchanged), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batch: MakeBatch) -> None:
+    """What one batch changes does not last into the next; Brian2's network is built anew for the first delays."""
+    network = layered("staggered", PSP())
+    plain = random_batch(network, 4, seed=24)
+    both = heterogeneous(network, plain)
+    batches = [plain, dataclasses.replace(both, delays={}), both, plain, dataclasses.replace(both, thresholds={})]
+
+    def experiment() -> Generator[Batch, Latencies, list[Latencies]]:
+        answers = []
+        for batch in batches:
+            latencies = yield batch
+            answers.append(latencies)
+        return answers
+
+    event = EventEngine(network, dt=1.0).run(experiment())
+    brian2 = Brian2Engine(network, 1.0, target="numpy", copies=3).run(experiment())
+    for ours, theirs in zip(event, brian2, strict=True):
+        same_times(ours, theirs)
+    same_times(event[0], event[3])
+    assert any((a != b).any() for a, b in zip(event[1], event[2], strict=True))
+
+
+def test_a_spike_arrives_when_it_is_due() -> None:
+    """v = (t - latency - delay)/10 from an input of weight 1; a lower threshold is reached sooner."""
+    network = Network(
+        "two", Encoder((1, 1, 2), 20.0), (Dense("output", 3, Neurons(threshold=1.0, tau=10.0)),), duration=60.0
+    )
+    weights = {"output.kernel": np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])}
+    batch = Batch(
+        np.array([[[[2.0, 5.0]]]]),
+        weights,
+        thresholds={"output": np.array([1.0, 0.5, 1.0])},
+        delays={"output": np.array([[[4.0, 50.0]]])},
+    )
+    for engine in engines(network):
+        np.testing.assert_allclose(engine.present(batch)[1], [[16.0, 11.0, math.inf]])
+
+
+def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+    network = layered(regime, PSP("plateau", rise=7.3))
+    batch = heterogeneous(network, random_batch(network, 2, seed=25))
+    record = [Recorded("strided", 1), Recorded("output", 4)]
+    event = EventEngine(network, dt=1.0, record=record)
+    brian2 = Brian2Engine(network, 1.0, record=record, target="numpy", copies=2)
+    event.present(batch)
+    brian2.present(batch)
+    for ours, theirs in zip(event.potentials, brian2.potentials, strict=True):
+        assert ours[:3] == theirs[:3]
+        np.testing.assert_allclose(np.interp(theirs.time, ours.time, ours.potential), theirs.potential, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"thresholds": {"output": np.ones(5)}}, r"thresholds: output has shape \(5,\), \(6,\) is needed"),
+        ({"thresholds": {"output": np.zeros(6)}}, "thresholds: output holds some that are not positive"),
+        ({"thresholds": {"output": np.full(6, math.nan)}}, "thresholds: output holds values that are not finite"),
+        ({"delays": {"padded": np.zeros((7, 6))}}, r"delays: padded has shape \(7, 6\), \(7, 6, 2\) is needed"),
+        ({"delays": {"padded": np.full((7, 6, 2), -1.0)}}, "delays: padded holds negative ones"),
+        ({"delays": {"padded": np.full((7, 6, 2), math.inf)}}, "delays: padded holds values that are not finite"),
+    ],
+)
+def test_values_that_do_not_fit(
+    layered: MakeNetwork, random_batch: MakeBatch, changed: dict[str, dict[str, np.ndarray]], message: str
+) -> None:
+    network = layered("free", PSP())
+    batch = dataclasses.replace(random_batch(network, 1, seed=0), **changed)
+    for engine in engines(network):
+        with pytest.raises(DataError, match=message):
+            engine.present(batch)
+
+
+@pytest.mark.parametrize("part", ["thresholds", "delays"])
+@pytest.mark.parametrize(("name", "message"), [("pool", "pooling layer"), ("conv9", "does not exist")])
+def test_layers_without_them(layered: MakeNetwork, random_batch: MakeBatch, part: str, name: str, message: str) -> None:
+    network = layered("free", PSP())
+    batch = dataclasses.replace(random_batch(network, 1, seed=0), **{part: {name: np.ones(6)}})
+    for engine in engines(network):
+        with pytest.raises(SpecificationError, match=message):
+            engine.present(batch)
