@@ -23,12 +23,26 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     RunError
         If the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
     """
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as stream:
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("wb") as stream:
             write(stream)
-            stream.flush()
+
+    write_by_name(path, fill)
+
+
+def write_by_name(path: Path, write: Callable[[Path], object]) -> None:
+    """As `write_atomically`, for libraries that open files by themselves: `write` is given the name to write to.
+
+    The name ends as that of `path` does.
+    """
+    temporary: Path | None = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        write(temporary)
+        with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         umask = os.umask(0)
         os.umask(umask)
@@ -36,12 +50,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
-        ) from error
+        reason = error.strerror or str(error)
+        raise RunError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
