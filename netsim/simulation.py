@@ -11,7 +11,7 @@ from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
 from netsim.metrics import decide
 from netsim.specification import Network
 from netsim.spread import Spread, in_parts, in_turn
-from netsim.stimuli import Stimuli
+from netsim.stimuli import UNLABELLED, Stimuli
 from netsim.weights import Weights
 
 # small enough for many workers to have a share, and what the event engine gives one thread
@@ -29,7 +29,7 @@ class Simulation:
         Time grid (ms); 0 for exact times.
     indices : list of int
         Which stimuli of their split were presented.
-    labels : ndarray of int, shape (presentations,)
+    labels : ndarray of int, shape (presentations,), optional
     latencies : list of ndarray
         First-spike latencies (ms) of the stimulus and of every layer.
     potentials : list of Potential
@@ -40,7 +40,7 @@ class Simulation:
     network: Network
     dt: float
     indices: list[int]
-    labels: np.ndarray
+    labels: np.ndarray | None
     latencies: Latencies
     potentials: list[Potential]
     classes: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Simulation:
         return [
             {
                 "index": index,
-                "label": int(self.labels[k]),
+                "label": None if self.labels is None else int(self.labels[k]),
                 "decision": int(decisions.choice[k]) if fired[k] else None,
                 "tied": bool(decisions.tied[k]),
                 "decision_latency_ms": float(decisions.latency[k]) if fired[k] else None,
@@ -92,7 +92,7 @@ def simulate(
         engine.network,
         engine.dt,
         list(indices),
-        chosen.labels,
+        None if (chosen.labels == UNLABELLED).any() else chosen.labels,
         [np.concatenate(layer) for layer in zip(*(latencies for latencies, _ in parts), strict=True)],
         [
             potential._replace(presentation=potential.presentation + number * _PART)

@@ -12,6 +12,9 @@ from netsim.encoding import encode
 from netsim.events import times_to_latencies
 from netsim.specification import Encoder, Network
 
+UNLABELLED = -1
+"""In place of a label, where there is none."""
+
 
 @dataclass(frozen=True)
 class Stimuli:
@@ -22,6 +25,7 @@ class Stimuli:
     images : ndarray, shape (images, height, width, channels)
         Intensities; of recordings, times (µs) as from `netsim.events.first_events`.
     labels : ndarray of int, shape (stimuli,)
+        `UNLABELLED` in stimuli that cannot be learned from.
     intensity_max : float, optional
         The intensity that fires at 0 ms; recordings have none.
     encoder : Encoder
@@ -44,7 +48,7 @@ class Stimuli:
     def __reduce__(self) -> tuple[type[Stimuli], tuple[object, ...]]:
         # for another process: only what is presented, not all images there are
         images = np.array(self.images if self.rows is None else self.images[self.rows])
-        return Stimuli, (images, self.labels, self.intensity_max, self.encoder, self.classes)
+        return type(self), (images, self.labels, self.intensity_max, self.encoder, self.classes)
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
@@ -63,6 +67,14 @@ class Stimuli:
         if count is None or count >= len(self):
             return self
         return self.pick(np.arange(count))
+
+
+class SpikeStimuli(Stimuli):
+    """Stimuli that are spikes already: in place of images, latencies (ms, ``inf`` = silent) as they are presented."""
+
+    def latencies(self, chosen: np.ndarray) -> np.ndarray:
+        """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
+        return self.images[chosen if self.rows is None else self.rows[chosen]]
 
 
 @dataclass(frozen=True)
