@@ -8,6 +8,7 @@ the same computation counts in whole steps and rounds spike times up, as a clock
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -253,11 +254,14 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     constants, rows, columns = layer.constants, *layer.shape[:2]
     breakpoints = len(layer.kernel) * constants.delays.size
     at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-    shape = (at_once, rows, columns, breakpoints)
+    everywhere = (at_once, math.prod(layer.source) * constants.delays.size)
     queue = Queue(
-        np.empty(shape[:3], np.int64), np.zeros(shape, np.int32), np.empty(shape, below.dtype),
-        np.empty(shape, below.dtype),
-    )  # fmt: skip
+        times=np.empty(everywhere, below.dtype),
+        changes=np.empty(everywhere, below.dtype),
+        synapses=np.empty(everywhere, np.int64),
+        counts=np.empty((at_once, rows, columns), np.int64),
+        chosen=np.empty((at_once, rows, columns, breakpoints), np.int32),
+    )
     start = np.zeros(layer.shape, below.dtype) if layer.start is None else layer.start
     for first in range(0, len(below), at_once):
         maps, latencies = below[first : first + at_once], spikes[first : first + at_once]
@@ -266,4 +270,6 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         for left in range(0, layer.bias.size, _MAPS_AT_ONCE):
             block = slice(left, left + _MAPS_AT_ONCE)
             kernel = np.ascontiguousarray(layer.kernel[:, block])
-            sweep(queue, kernel, layer.bias[block], constants, start[..., block], latencies[..., block])
+            sweep(
+                queue, layer.source[2], kernel, layer.bias[block], constants, start[..., block], latencies[..., block]
+            )

@@ -88,22 +88,25 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constant
 
 
 class Queue(NamedTuple):
-    """The breakpoints that reach each position of a layer, in order of time.
+    """The breakpoints of each presentation in order of time, and which of them reach a position of a layer.
 
     Attributes
     ----------
+    times, changes : ndarray, shape (presentations, presynaptic neurons · breakpoints of the PSP)
+        When a breakpoint comes, and by how much a weight of 1 changes the slope.
+    synapses : ndarray of int, shape of `times`
+        Which synapse, a row of the kernel, it comes through at the position 0, 0 if that reached so far.
     counts : ndarray of int, shape (presentations, rows, columns)
-        How many reach the position.
-    synapses : ndarray of int, shape (presentations, rows, columns, inputs of a field · breakpoints)
-        Which synapse, a row of the kernel, each comes from.
-    times, changes : ndarray, shape of `synapses`
-        When it comes, and by how much a weight of 1 changes the slope.
+        How many breakpoints reach a position.
+    chosen : ndarray of int, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
+        Which they are.
     """
 
-    counts: np.ndarray
-    synapses: np.ndarray
     times: np.ndarray
     changes: np.ndarray
+    synapses: np.ndarray
+    counts: np.ndarray
+    chosen: np.ndarray
 
 
 @_njit
@@ -126,25 +129,33 @@ def queue_breakpoints(maps: np.ndarray, order: np.ndarray, layer: Constants, que
     for b in range(len(maps)):
         spikes = maps[b].reshape(-1)
         heads = np.zeros(layer.delays.size, dtype=np.int64)
+        number = 0
         while True:
             now, k = _next_breakpoint(spikes, order[b], heads, layer.delays, layer.end)
             if k < 0:
                 break
             y, x, channel = _place(order[b, heads[k]], width, channels, layer.padding)
             heads[k] += 1
+            queue.times[b, number] = now
+            queue.changes[b, number] = layer.changes[k]
+            queue.synapses[b, number] = (y * layer.size + x) * channels + channel
             for row in range(*_seen_from(y, layer.size, layer.stride, rows)):
                 for column in range(*_seen_from(x, layer.size, layer.stride, columns)):
-                    position = (y - row * layer.stride) * layer.size + x - column * layer.stride
                     last = queue.counts[b, row, column]
-                    queue.synapses[b, row, column, last] = position * channels + channel
-                    queue.times[b, row, column, last] = now
-                    queue.changes[b, row, column, last] = layer.changes[k]
+                    queue.chosen[b, row, column, last] = number
                     queue.counts[b, row, column] = last + 1
+            number += 1
 
 
 @_njit
 def sweep(
-    queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, start: np.ndarray, latencies: np.ndarray
+    queue: Queue,
+    channels: int,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    layer: Constants,
+    start: np.ndarray,
+    latencies: np.ndarray,
 ) -> None:
     """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
 
@@ -153,6 +164,8 @@ def sweep(
     Parameters
     ----------
     queue : Queue
+    channels : int
+        Of the layer below.
     kernel : ndarray, shape (inputs of a field, maps)
     bias : ndarray, shape (maps,)
     layer : Constants
@@ -167,37 +180,38 @@ def sweep(
     slope = np.empty(maps, dtype=latencies.dtype)
     gated = layer.gate <= layer.onset
     for b in range(presentations):
+        times, changes, synapses = queue.times[b], queue.changes[b], queue.synapses[b]
         for row in range(rows):
             for column in range(columns):
-                count = queue.counts[b, row, column]
-                synapses, times = queue.synapses[b, row, column], queue.times[b, row, column]
-                changes, fired = queue.changes[b, row, column], latencies[b, row, column]
+                count, chosen = queue.counts[b, row, column], queue.chosen[b, row, column]
+                corner = (row * layer.size + column) * layer.stride * channels
+                fired = latencies[b, row, column]
                 fired[:] = np.inf
                 potential[:] = start[row, column]
                 slope[:] = zero
                 # before the onset nobody fires, so that only what is built up by then counts
                 place = 0
-                while place < count and times[place] <= layer.onset:
-                    _add(potential, kernel, synapses[place], changes[place] * (layer.onset - times[place]))
-                    _add(slope, kernel, synapses[place], changes[place])
+                while place < count and times[chosen[place]] <= layer.onset:
+                    number = chosen[place]
+                    synapse, change = synapses[number] - corner, changes[number]
+                    _add(potential, kernel, synapse, change * (layer.onset - times[number]))
+                    _add(slope, kernel, synapse, change)
                     place += 1
                 for m in range(maps):
                     potential[m] += bias[m] * layer.onset
                     slope[m] = layer.drive if gated else slope[m] + bias[m] + layer.drive
                 waiting = maps - _fire_at_once(potential, layer, fired)
                 # the current of a breakpoint is added on the way to the next one
-                reached, synapse, change = layer.onset, synapses[0], zero
+                reached, synapse, change = layer.onset, 0, zero
                 while not gated and place < count and waiting > 0:
-                    now = times[place]
-                    crossed = _advance(potential, slope, kernel, synapse, change, now - reached, layer.threshold)
-                    if crossed > 0:
-                        _fire(potential, slope, now, now - reached, layer, fired)
-                        waiting -= crossed
-                    reached, synapse, change = now, synapses[place], changes[place]
+                    number = chosen[place]
+                    now = times[number]
+                    if _advance(potential, slope, kernel, synapse, change, now - reached, layer.threshold):
+                        waiting -= _fire(potential, slope, now, now - reached, layer, fired)
+                    reached, synapse, change = now, synapses[number] - corner, changes[number]
                     place += 1
                 if waiting > 0:
-                    if change != 0:
-                        _add(slope, kernel, synapse, change)
+                    _add(slope, kernel, synapse, change)
                     _fire_later(potential, slope, reached, layer, fired)
 
 
@@ -237,8 +251,7 @@ def _add(values: np.ndarray, kernel: np.ndarray, synapse: int, factor: float) ->
         values[m] += factor * kernel[synapse, m]
 
 
-# "reassoc" lets the count be vectorised, and changes no other result
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@_njit
 def _advance(
     potential: np.ndarray,
     slope: np.ndarray,
@@ -247,28 +260,29 @@ def _advance(
     change: float,
     elapsed: float,
     threshold: float,
-) -> int:
-    """Change the slopes, then move potentials along them; returns how many reach the threshold."""
-    # of the potentials' own width, as vectors need it
-    crossed = potential.dtype.type(0)
-    one, zero = potential.dtype.type(1), potential.dtype.type(0)
+) -> bool:
+    """Change the slopes, then move potentials along them; returns whether any reaches the threshold."""
+    crossed = False
     for m in range(potential.size):
         slope[m] += change * kernel[synapse, m]
         potential[m] += slope[m] * elapsed
-        crossed += one if potential[m] >= threshold else zero
-    return int(crossed)
+        crossed |= potential[m] >= threshold
+    return crossed
 
 
 @_njit
 def _fire(
     potential: np.ndarray, slope: np.ndarray, now: float, elapsed: float, layer: Constants, latencies: np.ndarray
-) -> None:
-    """Spikes of the neurons that have reached the threshold within the time that has just elapsed."""
+) -> int:
+    """Spikes of the neurons that have reached the threshold within the time that has just elapsed, and their number."""
+    fired = 0
     for m in range(potential.size):
         if potential[m] >= layer.threshold:
             latency = now - min((potential[m] - layer.threshold) / slope[m], elapsed)
             latencies[m] = np.ceil(latency) if layer.whole_steps else latency
             potential[m] = -np.inf
+            fired += 1
+    return fired
 
 
 @_njit
