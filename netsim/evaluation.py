@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines import Batch, Engine, Experiment
-from netsim.metrics import Decisions, decide, spike_counts, synaptic_operations
+from netsim.metrics import Decisions, decide, decision_figures, spike_counts, synaptic_operations
 from netsim.spread import Spread, in_parts, in_turn
 from netsim.stimuli import Stimuli
 from netsim.weights import Weights
@@ -91,16 +91,11 @@ def evaluate(
     started = time.perf_counter()
     tallies = spread(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
     made = Decisions(*(np.concatenate(parts) for parts in zip(*(tally.decisions for tally in tallies), strict=True)))
-    fired = np.isfinite(made.latency)
     outputs = engine.network.outputs
     confusion = np.zeros((outputs, outputs + 1), dtype=int)
     np.add.at(confusion, (stimuli.labels, made.choice), 1)
     return Evaluation(
-        accuracy=float(made.correct(stimuli.labels).mean()),
-        strict_accuracy=float(made.strictly_correct(stimuli.labels).mean()),
-        tie_rate=float(made.tied.mean()),
-        silent_rate=float((~fired).mean()),
-        mean_decision_latency_ms=float(made.latency[fired].mean()) if fired.any() else float("nan"),
+        **decision_figures(made, stimuli.labels),
         spikes_per_presentation=_means([tally.spikes for tally in tallies], len(stimuli)),
         synaptic_operations_per_presentation=_means([tally.operations for tally in tallies], len(stimuli)),
         presentations=len(stimuli),

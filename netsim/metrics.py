@@ -52,6 +52,30 @@ def decide(outputs: np.ndarray) -> Decisions:
     return Decisions(choice, tied, first)
 
 
+def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, float]:
+    """How good decisions are.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    labels : ndarray of int, shape (presentations,)
+
+    Returns
+    -------
+    dict of float
+        ``accuracy`` and ``strict_accuracy`` (a tie is an error), ``tie_rate`` and ``silent_rate``, as shares of
+        presentations, and ``mean_decision_latency_ms`` over those with an output spike; NaN if there was none.
+    """
+    fired = np.isfinite(decisions.latency)
+    return {
+        "accuracy": float(decisions.correct(labels).mean()),
+        "strict_accuracy": float(decisions.strictly_correct(labels).mean()),
+        "tie_rate": float(decisions.tied.mean()),
+        "silent_rate": float((~fired).mean()),
+        "mean_decision_latency_ms": float(decisions.latency[fired].mean()) if fired.any() else float("nan"),
+    }
+
+
 def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:
     """Mean fraction of neurons that stayed silent in a presentation, by layer."""
     return {
