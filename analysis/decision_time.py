@@ -44,7 +44,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     times = np.concatenate([[first - 0.05 * span], np.unique(latencies), [last + 0.05 * span]])
     decided = np.searchsorted(latencies, times, side="right") / count
     correct = np.searchsorted(right, times, side="right") / count
-    low, high = _wilson(correct, count)
+    low, high = wilson_interval(correct, count)
     with theme():
         axes = new_axes(ax, COLUMN_WIDTH, 2.3)
         blue = colours(1)[0]
@@ -70,8 +70,8 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the 95 % confidence interval of shares of `count` presentations."""
+def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
     return middle - half, middle + half

@@ -71,6 +71,11 @@ class Source:
         """What is presented, loaded when it is first needed."""
         return self.load_stimuli()
 
+    @cached_property
+    def decided(self) -> dict[int | None, pd.DataFrame]:
+        """Decision tables by the number of stimuli: several figures show the same one."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -194,13 +199,15 @@ def _spikes(source: Source, limit: int | None, layers: Sequence[str] | None = No
 
 
 def _decisions(source: Source, limit: int | None) -> pd.DataFrame:
-    return pd.concat(
-        [
-            decision_table(source.network, latencies[-1], source.stimuli.labels[chosen], chosen)
-            for chosen, latencies in _presented(source, limit)
-        ],
-        ignore_index=True,
-    )
+    if limit not in source.decided:
+        source.decided[limit] = pd.concat(
+            [
+                decision_table(source.network, latencies[-1], source.stimuli.labels[chosen], chosen)
+                for chosen, latencies in _presented(source, limit)
+            ],
+            ignore_index=True,
+        )
+    return source.decided[limit]
 
 
 def _one_presentation(source: Source, choice: Choice) -> tuple[pd.DataFrame, Engine]:

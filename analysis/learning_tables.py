@@ -191,6 +191,22 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: is no readable table ({error})") from error
     needed = {"epoch", "training_strict_accuracy", "validation_strict_accuracy"}
-    if not needed <= set(frame.columns) or frame.empty:
+    if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
         raise DataError(f"{path}: holds no metrics of a training; a run's metrics.csv is needed")
     return frame
+
+
+def best_epoch(metrics: pd.DataFrame) -> int:
+    """The position of the epoch whose weights a run keeps: by strict validation accuracy, then by validation loss.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        As from `metrics_table`.
+    """
+    order = {"validation_strict_accuracy": False, "validation_loss": True}
+    columns = [column for column in order if column in metrics]
+    ranked = metrics.reset_index(drop=True).sort_values(
+        columns, ascending=[order[column] for column in columns], kind="stable"
+    )
+    return int(ranked.index[0])

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from netsim.analysis.frames import require
+from netsim.analysis.learning_tables import best_epoch
 from netsim.analysis.style import COLUMN_WIDTH, colours, new_axes, theme
 from netsim.errors import DataError
 
@@ -45,7 +46,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             error[error == 0] = np.nan  # has no place on a logarithmic axis
             axes.plot(epoch, error, color=colour, linewidth=1.4, marker="." if len(epoch) == 1 else "", label=part)
         least = 100 * (1 - float(frame["validation_strict_accuracy"].max()))
-        best = int(frame["validation_strict_accuracy"].argmax())
+        best = best_epoch(frame)
         axes.plot(
             epoch[best],
             error[best],

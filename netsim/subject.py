@@ -88,3 +88,23 @@ def load_subject(name: str, seed: int = 0) -> Subject:
     if trained is not None:
         return Subject(network, read_packed(network, trained), "trained")
     return Subject(network, forward_weights(network, initial_weights(network, seed)), "initial")
+
+
+def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
+    """The initial weights of what was trained, as they fed forward; None for what was not.
+
+    Parameters
+    ----------
+    subject : Subject
+    seed : int
+        Of a preset that comes with trained weights; a run has its own.
+
+    Raises
+    ------
+    RunError
+        If the record of a run is damaged.
+    """
+    if subject.origin == "initial":
+        return None
+    first = subject.run.record()["seed"] if subject.run else seed
+    return forward_weights(subject.network, initial_weights(subject.network, first))

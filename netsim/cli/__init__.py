@@ -9,6 +9,7 @@ import typer
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PLOT_HELP, plot
+from netsim.cli.reporting import report
 from netsim.cli.simulating import simulate
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
@@ -25,6 +26,7 @@ app = typer.Typer(
 for _command in (models, data, train, evaluate, simulate, compare):
     app.command()(_command)
 app.command(help=PLOT_HELP)(plot)
+app.command()(report)
 
 
 def main() -> None:

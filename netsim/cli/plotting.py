@@ -28,7 +28,6 @@ from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
     from netsim.subject import Subject
-    from netsim.weights import Weights
 
 _WIDTHS = ("column", "full")
 PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one of:\n\n" + "\n".join(
@@ -84,6 +83,7 @@ def plot(
 
     from netsim.engines import make_engine
     from netsim.specification_file import nearest
+    from netsim.subject import weights_before_learning
 
     if kind not in FIGURE_KINDS:
         known = ", ".join(FIGURE_KINDS)
@@ -122,7 +122,7 @@ def plot(
             chosen.weights,
             lambda: split_of(chosen, network, split, data_dir),
             lambda record: make_engine(settings.engine, network, settings.dt, record=record),
-            _before_learning(chosen, seed),
+            weights_before_learning(chosen, seed),
             chosen.run.metrics if chosen.run else None,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
@@ -142,16 +142,6 @@ def plot(
         return
     for path in files:
         say(str(path))
-
-
-def _before_learning(chosen: Subject, seed: int) -> Weights | None:
-    """The initial weights of what was trained, as they fed forward."""
-    from netsim.weights import forward_weights, initial_weights
-
-    if chosen.origin == "initial":
-        return None
-    first = chosen.run.record()["seed"] if chosen.run else seed
-    return forward_weights(chosen.network, initial_weights(chosen.network, first))
 
 
 def _default_files(kind: str, chosen: Subject) -> list[Path]:

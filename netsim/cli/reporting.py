@@ -1,0 +1,122 @@
+"""The command ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netsim.cli.options import (
+    DataDir,
+    DatasetOption,
+    Dt,
+    InitialSeed,
+    Json,
+    Limit,
+    Split,
+    SubjectArgument,
+    make_folder,
+    note_initial_weights,
+    split_of,
+    subject_of,
+)
+from netsim.cli.terminal import note, print_json, progress_bar, say
+from netsim.errors import SpecificationError
+
+
+def report(
+    subject: SubjectArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html."),
+    ] = None,
+    split: Split = "test",
+    limit: Limit = None,
+    index: Annotated[int, typer.Option("--index", min=0, help="Stimulus of the single presentation.")] = 0,
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    dt: Dt = None,
+    seed: InitialSeed = 0,
+    as_json: Json = False,
+) -> None:
+    """Write a report: one HTML file with configuration, results, figures and provenance.
+
+    The file needs no other and no network, and it prints well; the figures lie beside it as PNG and SVG.
+
+    Everything is measured with the event engine. Use --split validation while you still choose between networks.
+    """
+    import matplotlib
+
+    from netsim.data import load_dataset
+    from netsim.engines import make_engine
+    from netsim.evaluation import evaluate
+    from netsim.runs import describe_run
+    from netsim.subject import weights_before_learning
+
+    matplotlib.use("agg")
+    from netsim.analysis.gallery import Source
+    from netsim.report import Report, draw_pictures, write_report
+
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise SpecificationError(f"--out {out}", "must end in .html")
+    chosen, network = subject_of(subject, seed, engine="event", dt=dt, dataset=dataset)
+    stimuli = split_of(chosen, network, split, data_dir)
+    if index >= len(stimuli):
+        raise SpecificationError(f"--index {index}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}")
+    page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
+    folder = page.with_name(f"{page.stem}-figures")
+    make_folder(folder)
+    note_initial_weights(subject, chosen, seed)
+    part = stimuli.first(limit)
+    step = network.training.dt
+    with progress_bar() as progress:
+        task = progress.add_task("evaluating", total=len(part))
+
+        def count(done: int, of: int = len(part)) -> None:
+            progress.update(task, completed=done, total=of)
+
+        evaluation = evaluate(make_engine("event", network, step), chosen.weights, part, count)
+        source = Source(
+            network,
+            chosen.weights,
+            lambda: stimuli,
+            lambda record: make_engine("event", network, step, record=record),
+            weights_before_learning(chosen, seed),
+            chosen.run.metrics if chosen.run else None,
+            count,
+        )
+        pictures = draw_pictures(
+            source, folder, index, limit, lambda kind: progress.reset(task, description=f"drawing {kind}", total=None)
+        )
+    content = Report(
+        name=subject,
+        subject=chosen,
+        network=network,
+        dataset=load_dataset(network.training.dataset, data_dir or chosen.data_dir),
+        split=split,
+        available=len(stimuli),
+        evaluation=evaluation,
+        pictures=pictures,
+        folder=folder.name,
+        made=describe_run(seed),
+    )
+    write_report(content, page)
+    for picture in pictures:
+        if picture.reason:
+            note(f"{picture.kind}: not drawn ({picture.reason})")
+    if as_json:
+        print_json(
+            {
+                "subject": subject,
+                "weights": chosen.origin,
+                "dataset": network.training.dataset,
+                "split": split,
+                "dt_ms": step,
+                **evaluation.to_dict(),
+                "file": str(page),
+                "figures": str(folder),
+            }
+        )
+        return
+    say(str(page))

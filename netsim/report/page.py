@@ -1,0 +1,183 @@
+"""The page of a report: what it holds, and the HTML that shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from netsim.data import Dataset
+from netsim.evaluation import Evaluation
+from netsim.files import write_text
+from netsim.models.presets import trained_weights_file
+from netsim.report.pictures import SECTIONS, Picture, in_rows
+from netsim.report.tables import (
+    Fact,
+    activity_table,
+    layer_table,
+    model_facts,
+    record_facts,
+    results,
+    setting_facts,
+    training_facts,
+)
+from netsim.specification import Network
+from netsim.specification_file import dumps_network
+from netsim.subject import Subject
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report shows.
+
+    Parameters
+    ----------
+    name : str
+        The run or preset, as the user calls it.
+    subject : Subject
+        The network as it was specified or trained, with its weights.
+    network : Network
+        The same as it was measured: with another data set or time grid, perhaps.
+    dataset : Dataset
+        Where the stimuli come from.
+    split : {"test", "validation"}
+    available : int
+        How many stimuli the split holds.
+    evaluation : Evaluation
+        Of the first of these stimuli.
+    pictures : sequence of Picture
+    folder : str
+        Where the pictures lie as files, seen from the page.
+    made : mapping
+        How this report was made, as from `netsim.runs.describe_run`; the seed is that of initial weights.
+    """
+
+    name: str
+    subject: Subject
+    network: Network
+    dataset: Dataset
+    split: str
+    available: int
+    evaluation: Evaluation
+    pictures: Sequence[Picture]
+    folder: str
+    made: Mapping[str, Any]
+
+
+def render(report: Report) -> str:
+    """The HTML of a report: one page that needs no other file, no network and no script.
+
+    Whatever came from files is text in it, never markup.
+    """
+    network, run = report.subject.network, report.subject.run
+    pictures = {picture.kind: picture for picture in report.pictures}
+    shown = {
+        title: in_rows([pictures[kind] for kind in kinds if kind in pictures]) for title, kinds in SECTIONS.items()
+    }
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            measured=measured_on(report),
+            cautions=cautions(report),
+            results=results(report.network, report.evaluation),
+            activity=activity_table(report.network, report.evaluation),
+            sections={title: rows for title, rows in shown.items() if rows},
+            model=model_facts(network),
+            layers=layer_table(network),
+            settings={"Learning": setting_facts(network.learning), "Training": setting_facts(network.training)},
+            trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
+            made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
+            data=_data_facts(report),
+            specification=dumps_network(network),
+        )
+    )
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the HTML of a report; the file appears whole or not at all."""
+    write_text(path, render(report))
+
+
+def measured_on(report: Report) -> str:
+    """On which stimuli the results were measured."""
+    count = report.evaluation.presentations
+    which = f"all {count:,}" if count == report.available else f"the first {count:,} of {report.available:,}"
+    return f"{which} {report.split} images of {report.dataset.name}"
+
+
+def cautions(report: Report) -> list[str]:
+    """What one has to know before one believes the results."""
+    trained, measured = report.subject.network.training, report.network.training
+    said = []
+    if report.subject.origin == "initial":
+        said.append(f"These weights were never trained: they are the initial ones of seed {report.made['seed']}.")
+    elif report.split == "test":
+        said.append(
+            "Measured on the test images, which served neither to learn nor to choose the epoch. They are a test as"
+            " long as nothing else is chosen by them: until the last choice is made, report with --split validation."
+        )
+    else:
+        said.append(
+            "Measured on the validation images, by which the epoch was chosen: expect a little less on images that"
+            " served no choice."
+        )
+    if report.evaluation.presentations < report.available:
+        said.append(
+            f"A part only: the first {report.evaluation.presentations:,} of {report.available:,} images were presented."
+        )
+    if measured.dataset != trained.dataset:
+        said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
+    if measured.dt != trained.dt:
+        said.append(f"The network was made for {_grid(trained.dt)} and is measured with {_grid(measured.dt)}.")
+    return said
+
+
+def _grid(dt: float) -> str:
+    return f"a time grid of {dt:g} ms" if dt else "exact times"
+
+
+def _data_facts(report: Report) -> list[Fact]:
+    """Where stimuli and weights come from, with checksums."""
+    subject, data = report.subject, report.dataset
+    facts = [
+        Fact("data set", f"{data.name}, from {data.origin}"),
+        Fact("SHA-256 of its images and labels", data.sha256, True),
+    ]
+    file = None
+    if subject.run:
+        file = subject.run.best
+        facts.append(Fact("weights", str(file)))
+    elif subject.origin == "trained":
+        file = trained_weights_file(subject.network.name)
+        facts.append(Fact("weights", f"come with netsim {report.made['netsim']}"))
+    else:
+        facts.append(Fact("weights", f"initial, of seed {report.made['seed']}"))
+    if file:
+        facts.append(Fact(f"SHA-256 of {file.name}", hashlib.sha256(file.read_bytes()).hexdigest(), True))
+    return [*facts, Fact("engine", f"event, {_grid(report.network.training.dt)}")]
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _printable(value: Any) -> Any:
+    """Text without characters that a page cannot hold or show, which a file may bring."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return type(value)("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value))
