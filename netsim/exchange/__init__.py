@@ -1,0 +1,172 @@
+"""Spikes in the file formats of other tools: out, and in again as stimuli.
+
+`KINDS` names the formats; each has a module of its own with a function ``write`` and a function ``read``. What they
+need is imported when it is first used, for it takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    from netsim.exchange.presentations import Presentations
+    from netsim.simulation import Simulation
+    from netsim.specification import Shape
+
+__all__ = ["KINDS", "Kind", "check_export", "export", "read_layer", "read_stimuli"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One format.
+
+    Attributes
+    ----------
+    summary : str
+        What a file of this kind holds.
+    suffixes : tuple of str
+        How its name may end.
+    module : str
+        Name of the module in this package that writes and reads it.
+    packages : tuple of str
+        What must be installed for it.
+    """
+
+    summary: str
+    suffixes: tuple[str, ...]
+    module: str
+    packages: tuple[str, ...] = ()
+
+
+KINDS = {
+    "nwb": Kind("Neurodata Without Borders: a unit a neuron, a trial a presentation", (".nwb",), "nwb", ("pynwb",)),
+    "sonata": Kind("SONATA spikes: a population a layer", (".h5", ".hdf5"), "sonata", ("h5py",)),
+    "neo": Kind(
+        "a Neo block with a segment a presentation, in MATLAB's format or in NIX",
+        (".mat", ".nix"),
+        "neo_blocks",
+        ("neo", "nixio"),
+    ),
+    "csv": Kind("the spike table", (".csv", ".csv.gz"), "tables"),
+    "parquet": Kind("the spike table", (".parquet",), "tables", ("pyarrow",)),
+}
+"""The formats by name, in the order in which help texts list them."""
+
+
+def check_export(kind: str, path: Path) -> None:
+    """Refuse, before anything is simulated, what `export` would refuse after it.
+
+    Raises
+    ------
+    DataError
+        If there is no such kind, the file's name has another suffix, or a package is missing.
+    """
+    if kind not in KINDS:
+        raise DataError(f"format {kind!r}: is not known; choose one of {', '.join(KINDS)}")
+    suffixes = KINDS[kind].suffixes
+    if not path.name.endswith(suffixes):
+        raise DataError(f"{path}: a file of the format {kind} is called {' or '.join('*' + end for end in suffixes)}")
+    _check_packages(kind, path)
+
+
+def export(
+    kind: str,
+    simulation: Simulation,
+    path: str | Path,
+    layers: Sequence[str] | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the spikes of a simulation; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    simulation : Simulation
+    path : str or Path
+        Its suffix must be one of the kind's.
+    layers : sequence of str, optional
+        Only these layers, ``stimulus`` among them; by default all.
+    record : mapping, optional
+        What was simulated, ready for JSON; kept in the file where the format has a place for it.
+
+    Raises
+    ------
+    DataError
+        If there is no such kind, the suffix is another one, or a package is missing.
+    SpecificationError
+        If the network has no such layer.
+    RunError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    check_export(kind, path)
+    _module(kind).write(simulation, path, layers, record)
+
+
+def read_layer(path: str | Path, layer: str, shape: Shape) -> Presentations:
+    """Read the spikes of one layer from a file that `export` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its suffix says of which kind it is.
+    layer : str
+    shape : tuple of int
+        (height, width, channels), or (neurons,).
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or of no known kind, has no such layer or one of another shape, or a
+        package is missing.
+    """
+    return _read(Path(path), layer, shape)
+
+
+def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
+    """Read spikes as stimuli, from a file that `export` or another tool wrote.
+
+    They are those of the layer or population ``stimulus``, or of the only one there is. If a neuron has several
+    spikes in a presentation, the first one counts.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its suffix says of which kind it is.
+    shape : (height, width, channels)
+        Shape of one stimulus.
+
+    Raises
+    ------
+    DataError
+        As for `read_layer`.
+    """
+    return _read(Path(path), None, shape)
+
+
+def _read(path: Path, layer: str | None, shape: Shape) -> Presentations:
+    for kind, known in KINDS.items():
+        if path.name.endswith(known.suffixes):
+            _check_packages(kind, path)
+            presentations: Presentations = _module(kind).read(path, layer, shape)
+            return presentations
+    suffixes = ", ".join(suffix for kind in KINDS.values() for suffix in kind.suffixes)
+    raise DataError(f"{path}: is of no known format; its name must end in one of {suffixes}")
+
+
+def _module(kind: str) -> Any:
+    return importlib.import_module(f"{__name__}.{KINDS[kind].module}")
+
+
+def _check_packages(kind: str, path: Path) -> None:
+    missing = [package for package in KINDS[kind].packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise DataError(f"{path}: the format {kind} needs {' and '.join(missing)}; pip install 'netsim[exchange]'")

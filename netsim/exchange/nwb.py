@@ -1,0 +1,183 @@
+"""Neurodata Without Borders: a unit a neuron, a trial a presentation, times in seconds of the session."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hdmf.backends.hdf5 import H5DataIO
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.core import VectorData, VectorIndex
+from pynwb.epoch import TimeIntervals
+from pynwb.file import Subject
+from pynwb.misc import Units
+
+from netsim import __version__
+from netsim.errors import DataError
+from netsim.exchange.presentations import (
+    Presentations,
+    check_exists,
+    choose_layer,
+    first_spikes,
+    neuron_numbers,
+    reading,
+    spikes_in_trials,
+    whole_numbers,
+)
+from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json
+from netsim.files import write_by_name
+from netsim.simulation import Simulation
+from netsim.specification import Shape
+
+SECONDS = 1e-3  # in a ms
+_SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
+_COLUMNS = {
+    "layer": "layer of the network; stimulus is what was presented",
+    "map": "map or channel; in a layer without maps the neuron's number",
+    "y": "row in the map, from 0; -1 in a layer without maps",
+    "x": "column in the map, from 0; -1 in a layer without maps",
+    "neuron": "number in the layer: row by row, maps last",
+}
+
+
+def write(
+    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
+) -> None:
+    """Write the spikes of a simulation; see `netsim.exchange.export`.
+
+    A silent neuron is a unit with an empty spike train.
+    """
+    network = simulation.network
+    description = network.description or f"the single-spike network {network.name}"
+    file = NWBFile(
+        session_description=f"simulated first spikes of {network.name}, presentations one after the other",
+        identifier=str(uuid.uuid4()),
+        session_start_time=datetime.now(UTC),
+        experiment_description=description,
+        keywords=["simulation", "spiking neural network", "first-spike latency"],
+        was_generated_by=[["netsim", __version__]],
+        subject=Subject(
+            subject_id=network.name,
+            description="a simulated network; age, sex and species are there because archives ask for them",
+            age="P0D",
+            sex="U",
+            species=_SYNTHETIC,
+        ),
+    )
+    bounds = session(simulation, SECONDS)
+    file.trials = _trials(simulation, bounds)
+    file.units = _units(simulation, layers, bounds)
+    file.add_scratch(to_json(record), name="simulation", description="what was simulated, as JSON")
+
+    def fill(temporary: Path) -> None:
+        with NWBHDF5IO(temporary, mode="w") as stream:
+            stream.write(file)
+
+    write_by_name(path, fill)
+
+
+def _trials(simulation: Simulation, bounds: np.ndarray) -> TimeIntervals:
+    columns = {
+        "start_time": ("start of the presentation (s)", bounds[:-1]),
+        "stop_time": ("end of the presentation (s)", bounds[1:]),
+        "presentation": ("number of the stimulus in its data set", np.array(simulation.indices, np.int64)),
+    }
+    if simulation.labels is not None:
+        columns["label"] = ("label of the stimulus", np.asarray(simulation.labels, np.int64))
+    return TimeIntervals(
+        name="trials",
+        description="presentations; a spike's latency is its time from the start",
+        columns=[VectorData(name=name, description=text, data=data) for name, (text, data) in columns.items()],
+    )
+
+
+def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndarray) -> Units:
+    chosen = chosen_layers(simulation, layers)
+    times, counts = [], []
+    for latencies in chosen.values():
+        trains = session_times(latencies, bounds, SECONDS).T
+        fired = np.isfinite(trains)
+        times.append(trains[fired])
+        counts.append(np.count_nonzero(fired, axis=1))
+    where = [places(latencies.shape[1:]) for latencies in chosen.values()]
+    data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
+    data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
+    spike_times = VectorData(
+        name="spike_times", description="times of spikes (s)", data=_compressed(np.concatenate(times))
+    )
+    ends = _compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
+    return Units(
+        name="units",
+        description="neurons of the network; each fires at most once in a presentation",
+        resolution=simulation.dt * SECONDS or 1e-12,  # exact times are read to 1 ps
+        columns=[
+            spike_times,
+            VectorIndex(name="spike_times_index", data=ends, target=spike_times),
+            *(VectorData(name=name, description=text, data=data[name]) for name, text in _COLUMNS.items()),
+        ],
+    )
+
+
+def _compressed(array: np.ndarray) -> H5DataIO:
+    return H5DataIO(array, compression="gzip", shuffle=True)
+
+
+def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
+    """Read the spikes of a layer; see `netsim.exchange.read_layer`.
+
+    Without the column ``layer`` all units are read. They are placed by the columns ``y``, ``x`` and ``map``, or
+    ``neuron``; if there are none, there must be as many units as the layer has neurons.
+    """
+    with reading(path, "NWB"):
+        check_exists(path)
+        with NWBHDF5IO(path, mode="r") as stream:
+            file = stream.read()
+            if file.units is None or "spike_times" not in file.units.colnames:
+                raise DataError(f"{path}: holds no units with spike times")
+            if file.trials is None:
+                raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
+            trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
+            units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
+            index = file.units.spike_times_index
+            unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
+            unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
+            own = unit[unit_of]
+            times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
+        spikes, presentations, latencies = spikes_in_trials(
+            path, times, trials["start_time"], trials["stop_time"], SECONDS
+        )
+        count = len(trials["start_time"])
+        return Presentations(
+            first_spikes(path, latencies, presentations, neurons[spikes], count, shape),
+            whole_numbers(path, "label", trials["label"]) if "label" in trials else None,
+            whole_numbers(path, "presentation", trials.get("presentation", np.arange(count))),
+        )
+
+
+def _neurons(
+    path: Path, units: dict[str, np.ndarray], count: int, layer: str | None, shape: Shape
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which units are neurons of the layer, and which neuron each is."""
+    chosen = np.ones(count, dtype=bool)
+    if "layer" in units:
+        names = units.pop("layer").astype(str)
+        chosen = names == choose_layer(path, layer, sorted(set(names)))
+    size = np.count_nonzero(chosen)
+    if size != math.prod(shape):
+        raise DataError(f"{path}: holds {size} units, a layer of shape {shape} has {math.prod(shape)} neurons")
+    columns = {name: whole_numbers(path, name, column[chosen], None) for name, column in units.items()}
+    neuron_of = np.full(count, -1)
+    neuron_of[chosen] = neuron_numbers(path, columns, shape) if {"neuron", "y"} & set(columns) else np.arange(size)
+    return chosen, neuron_of
+
+
+def _unit_of_spike(path: Path, ends: np.ndarray, spikes: int) -> np.ndarray:
+    counts = np.diff(ends.astype(np.int64), prepend=0)
+    if (counts < 0).any() or counts.sum() != spikes:
+        raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
+    return np.repeat(np.arange(len(ends)), counts)

@@ -1,0 +1,219 @@
+"""What is read from a file: the latencies of one layer, and the checks that all formats share."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from netsim.errors import DataError, NetsimError
+from netsim.specification import Encoder, Shape
+from netsim.stimuli import UNLABELLED, SpikeStimuli, Stimuli
+
+STIMULUS = "stimulus"
+PICOSECOND = 9  # decimals of a ms
+
+
+@dataclass(frozen=True, eq=False)
+class Presentations:
+    """Latencies of one layer in some presentations.
+
+    Parameters
+    ----------
+    latencies : ndarray of float64, shape (presentations, height, width, channels) or (presentations, neurons)
+        In ms; ``inf`` is silent.
+    labels : ndarray of int64, shape (presentations,), optional
+    indices : ndarray of int64, shape (presentations,)
+        What the file calls the presentations.
+    """
+
+    latencies: np.ndarray
+    labels: np.ndarray | None
+    indices: np.ndarray
+
+    def stimuli(self, encoder: Encoder) -> Stimuli:
+        """The presentations as stimuli; their shape must be the encoder's."""
+        labels = np.full(len(self.latencies), UNLABELLED) if self.labels is None else self.labels
+        return SpikeStimuli(self.latencies, labels, None, encoder)
+
+
+@contextmanager
+def reading(path: Path, format_name: str) -> Iterator[None]:
+    """Turn what libraries raise over a damaged file into one line.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (NetsimError, MemoryError):
+        raise
+    except Exception as error:  # there is no telling which: each library has its own
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: cannot be read as {format_name} ({reason})") from error
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a file that is not there, which libraries say in many ways.
+
+    Raises
+    ------
+    DataError
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+
+
+def choose_layer(path: Path, layer: str | None, names: Sequence[str]) -> str:
+    """The layer that is read: the one asked for, else ``stimulus``, else the only one.
+
+    Raises
+    ------
+    DataError
+    """
+    wanted = layer or STIMULUS
+    if wanted in names:
+        return wanted
+    if layer is None and len(names) == 1:
+        return names[0]
+    known = ", ".join(sorted(names)) or "none"
+    raise DataError(f"{path}: has no layer or population called {wanted!r}; there are: {known}")
+
+
+def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) -> np.ndarray:
+    """Numbers of neurons in their layer, from where they lie.
+
+    Parameters
+    ----------
+    path : Path
+    columns : mapping of ndarray of int
+        ``y``, ``x`` and ``map`` (which may lack if there is one map only), or ``neuron``, or both.
+    shape : tuple of int
+        Of the layer.
+
+    Raises
+    ------
+    DataError
+        If a neuron lies outside the shape, or columns are missing or contradict each other.
+    """
+    axes = ("y", "x", "map") if len(shape) == 3 else ("map",)
+    given = dict(columns)
+    if shape[-1] == 1 and "map" not in given and len(given) > 1:
+        given["map"] = np.zeros_like(given["y"])
+    placed = all(axis in given for axis in axes)
+    if not placed and "neuron" not in given:
+        raise DataError(f"{path}: does not say which neuron fired; it needs {', '.join(axes)} or neuron")
+    for name, size in [*zip(axes, shape, strict=True), ("neuron", math.prod(shape))]:
+        values = given.get(name, np.empty(0, int))
+        if values.size and not (values.min() >= 0 and values.max() < size):
+            raise DataError(
+                f"{path}: {name} goes from {values.min()} to {values.max()}, but in the shape {shape} of the layer"
+                f" only 0 to {size - 1} fits"
+            )
+    if not placed:
+        return given["neuron"]
+    numbers = np.ravel_multi_index([given[axis] for axis in axes], shape)
+    if "neuron" in given and (numbers != given["neuron"]).any():
+        raise DataError(f"{path}: {', '.join(axes)} and neuron contradict each other in a layer of shape {shape}")
+    return numbers
+
+
+def first_spikes(
+    path: Path, latencies: np.ndarray, presentations: np.ndarray, neurons: np.ndarray, count: int, shape: Shape
+) -> np.ndarray:
+    """The first spike of every neuron in every presentation.
+
+    Parameters
+    ----------
+    path : Path
+    latencies : ndarray of float, shape (spikes,)
+        From the start of the presentation (ms).
+    presentations, neurons : ndarray of int, shape (spikes,)
+        Positions from 0; neurons are those of `neuron_numbers`.
+    count : int
+        How many presentations there are.
+    shape : tuple of int
+        Of the layer.
+
+    Returns
+    -------
+    ndarray of float64, shape (count, *shape)
+
+    Raises
+    ------
+    DataError
+        If a latency is NaN or negative.
+    """
+    if np.isnan(latencies).any():
+        raise DataError(f"{path}: holds NaN among the times; a silent neuron has no spike")
+    if (latencies < 0).any():
+        raise DataError(f"{path}: holds negative times; time starts at 0 with the presentation")
+    times = np.full((count, math.prod(shape)), np.inf)
+    np.minimum.at(times, (presentations, neurons), latencies)
+    return times.reshape(count, *shape)
+
+
+def spikes_in_trials(
+    path: Path, times: np.ndarray, starts: np.ndarray, stops: np.ndarray, per_ms: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut a recording into its presentations.
+
+    Parameters
+    ----------
+    path : Path
+    times : ndarray of float, shape (spikes,)
+        From the start of the recording.
+    starts, stops : ndarray of float, shape (presentations,)
+        Of the presentations, in the same unit; a spike at the stop belongs to no or the next one.
+    per_ms : float
+        How many of these units a ms has.
+
+    Returns
+    -------
+    spikes, presentations : ndarray of int, shape (chosen,)
+        Which spikes lie in a presentation, and in which.
+    latencies : ndarray of float64, shape (chosen,)
+        From its start (ms), rounded to 1 ps, so that times on a grid come back as they were.
+
+    Raises
+    ------
+    DataError
+        If a time is NaN or negative, or presentations overlap.
+    """
+    if not (times >= 0).all() or not (starts >= 0).all():  # NaN fails as well
+        raise DataError(f"{path}: holds NaN or negative times; time starts at 0 with the recording")
+    order = np.argsort(starts, kind="stable")
+    begin, end = starts[order], stops[order]
+    overlap = end[:-1] - begin[1:] > per_ms * 10.0**-PICOSECOND  # less comes from rounding
+    if not (end >= begin).all() or overlap.any():
+        raise DataError(f"{path}: has presentations that overlap or stop before they start")
+    position = np.searchsorted(begin, times, side="right") - 1
+    inside = position >= 0
+    inside[inside] = times[inside] < end[position[inside]]
+    spikes = np.flatnonzero(inside)
+    position = position[spikes]
+    return spikes, order[position], np.round((times[spikes] - begin[position]) / per_ms, PICOSECOND)
+
+
+def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None = 0) -> np.ndarray:
+    """Values that must be integers, as int64.
+
+    Raises
+    ------
+    DataError
+        If they are not, or one is below `least`.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf" or not (array == np.floor(array)).all():
+        raise DataError(f"{path}: {name} must hold integers")
+    if least is not None and (array < least).any():
+        raise DataError(f"{path}: {name} must be {least} or more, not {array.min()}")
+    return array.astype(np.int64)

@@ -1,0 +1,115 @@
+"""SONATA spikes: a population a layer, presentations one after the other, times in ms.
+
+SONATA knows no presentations. Theirs is the group ``/presentations`` beside ``/spikes``, with the data sets
+``start_time``, ``stop_time`` (ms), ``presentation`` (number of the stimulus in its data set) and ``label``, which
+other readers pass over. The attribute ``shape`` of a population is that of its layer; a node is a neuron, row by
+row with maps last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.exchange.presentations import (
+    Presentations,
+    check_exists,
+    choose_layer,
+    first_spikes,
+    neuron_numbers,
+    reading,
+    spikes_in_trials,
+    whole_numbers,
+)
+from netsim.exchange.trains import chosen_layers, session, session_times, to_json
+from netsim.files import write_by_name
+from netsim.simulation import Simulation
+from netsim.specification import Shape
+
+_MAGIC, _VERSION = 0x0A7A, (0, 1)
+_SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="i1")
+
+
+def write(
+    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
+) -> None:
+    """Write the spikes of a simulation; see `netsim.exchange.export`."""
+    chosen = chosen_layers(simulation, layers)
+    bounds = session(simulation, per_ms=1.0)
+    presentations = {
+        "start_time": bounds[:-1],
+        "stop_time": bounds[1:],
+        "presentation": np.array(simulation.indices, np.int64),
+    }
+    if simulation.labels is not None:
+        presentations["label"] = np.asarray(simulation.labels, np.int64)
+
+    def fill(temporary: Path) -> None:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["magic"] = np.uint32(_MAGIC)
+            file.attrs["version"] = np.array(_VERSION, np.uint32)
+            for name, latencies in chosen.items():
+                _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
+            group = file.create_group("presentations")
+            for name, values in presentations.items():
+                group[name] = values
+                if name.endswith("_time"):
+                    group[name].attrs["units"] = "ms"
+            group["simulation"] = to_json(record)
+
+    write_by_name(path, fill)
+
+
+def _write_population(group: h5py.Group, latencies: np.ndarray, bounds: np.ndarray) -> None:
+    times = session_times(latencies, bounds, per_ms=1.0)
+    nodes = np.broadcast_to(np.arange(times.shape[1], dtype=np.uint64), times.shape)
+    fired = np.isfinite(times)
+    times, nodes = times[fired], nodes[fired]
+    order = np.argsort(times, kind="stable")
+    group.attrs["shape"] = latencies.shape[1:]
+    group.attrs.create("sorting", 2, dtype=_SORTING)
+    # not compressed: libsonata is built without HDF5's filters
+    group["node_ids"] = nodes[order]
+    group["timestamps"] = times[order]
+    group["timestamps"].attrs["units"] = "ms"
+
+
+def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
+    """Read the spikes of a layer; see `netsim.exchange.read_layer`.
+
+    Without the group ``/presentations`` all spikes belong to one, which starts at 0 ms.
+    """
+    with reading(path, "SONATA"):
+        check_exists(path)
+        with h5py.File(path, "r") as file:
+            if not isinstance(file.get("spikes"), h5py.Group):
+                raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
+            populations = [name for name, group in file["spikes"].items() if isinstance(group, h5py.Group)]
+            population = file["spikes"][choose_layer(path, layer, populations)]
+            own_shape = tuple(population.attrs.get("shape", shape))
+            if own_shape != shape:
+                raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
+            nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
+            units = population["timestamps"].attrs.get("units", "ms")
+            group = file.get("presentations", {})
+            trials = {
+                name: group[name][:] for name in ("start_time", "stop_time", "presentation", "label") if name in group
+            }
+        if units not in ("ms", b"ms"):
+            raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
+        if len(nodes) != len(times):
+            raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
+        starts, stops = trials.get("start_time", np.zeros(1)), trials.get("stop_time", np.array([math.inf]))
+        spikes, presentations, latencies = spikes_in_trials(path, times, starts, stops, per_ms=1.0)
+        neurons = neuron_numbers(path, {"neuron": whole_numbers(path, "node_ids", nodes)}, shape)
+        return Presentations(
+            first_spikes(path, latencies, presentations, neurons[spikes], len(starts), shape),
+            whole_numbers(path, "label", trials["label"]) if "label" in trials else None,
+            whole_numbers(path, "presentation", trials.get("presentation", np.arange(len(starts)))),
+        )

@@ -1,0 +1,97 @@
+"""Latencies laid out as spike trains, in whole arrays: one presentation after the other, neuron after neuron."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netsim.analysis.tables import layer_names
+from netsim.exchange.presentations import STIMULUS
+from netsim.simulation import Simulation
+from netsim.specification import Shape
+
+NOWHERE = -1
+"""Row and column of a neuron in a layer without maps."""
+
+
+def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """Latencies (ms) of the chosen layers by name, from first to last.
+
+    Raises
+    ------
+    SpecificationError
+        If the network has no such layer.
+    """
+    for name in layers or ():
+        if name != STIMULUS:
+            simulation.network.layer(name)
+    named = zip(layer_names(simulation.network), simulation.latencies, strict=True)
+    return {name: latencies for name, latencies in named if layers is None or name in layers}
+
+
+def places(shape: Shape) -> dict[str, np.ndarray]:
+    """Where the neurons of a layer lie.
+
+    Parameters
+    ----------
+    shape : (height, width, maps) or (neurons,)
+
+    Returns
+    -------
+    dict of ndarray of int32, shape (neurons,)
+        ``map``, ``y`` and ``x``, and ``neuron``, its number row by row with maps last. In a layer without maps
+        the map is the neuron, and y and x are `NOWHERE`.
+    """
+    neuron = np.arange(math.prod(shape), dtype=np.int32)
+    nowhere = np.full_like(neuron, NOWHERE)
+    y, x, channel = np.unravel_index(neuron, shape) if len(shape) == 3 else (nowhere, nowhere, neuron)
+    return {"map": channel.astype(np.int32), "y": y.astype(np.int32), "x": x.astype(np.int32), "neuron": neuron}
+
+
+def session(simulation: Simulation, per_ms: float) -> np.ndarray:
+    """When presentations start and stop, if one follows the other.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    per_ms : float
+        How many units of time a ms has.
+
+    Returns
+    -------
+    ndarray of float64, shape (presentations + 1,)
+        The starts, and the last stop.
+    """
+    return np.arange(len(simulation.indices) + 1) * (simulation.network.duration * per_ms)
+
+
+def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:
+    """Times of spikes in a session.
+
+    Parameters
+    ----------
+    latencies : ndarray of float, shape (presentations, ...)
+        In ms.
+    bounds : ndarray of float, shape (presentations + 1,)
+        As from `session`.
+    per_ms : float
+        How many of their units a ms has.
+
+    Returns
+    -------
+    ndarray of float64, shape (presentations, neurons)
+        Before the stop, even where rounding says otherwise; ``inf`` for silent neurons.
+    """
+    flat = latencies.reshape(len(latencies), -1)
+    times = np.minimum(bounds[:-1, np.newaxis] + flat * per_ms, np.nextafter(bounds[1:], -np.inf)[:, np.newaxis])
+    times[np.isinf(flat)] = np.inf
+    return times
+
+
+def to_json(record: Mapping[str, Any] | None) -> str:
+    """What was simulated, as one text."""
+    return json.dumps(record or {}, indent=2)
