@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netsim.analysis.receptive_fields import kernels
     from netsim.analysis.spike_counts import spikes_per_layer
     from netsim.analysis.style import save_figure, theme
+    from netsim.analysis.sweep_tables import read_sweep_table, sweep_summary, sweep_table
     from netsim.analysis.tables import layer_names, potential_table, spike_table, write_table
     from netsim.analysis.training_curves import learning_curves, silent_curves
     from netsim.analysis.wrong_decisions import confident_errors, error_gallery
@@ -40,11 +41,14 @@ _MODULES = {
     "potential_figure": "potentials",
     "potential_table": "tables",
     "raster": "rasters",
+    "read_sweep_table": "sweep_tables",
     "save_figure": "style",
     "silent_curves": "training_curves",
     "spike_count_table": "decision_tables",
     "spike_table": "tables",
     "spikes_per_layer": "spike_counts",
+    "sweep_summary": "sweep_tables",
+    "sweep_table": "sweep_tables",
     "theme": "style",
     "weight_table": "learning_tables",
     "write_table": "tables",
@@ -67,11 +71,14 @@ __all__ = [
     "potential_figure",
     "potential_table",
     "raster",
+    "read_sweep_table",
     "save_figure",
     "silent_curves",
     "spike_count_table",
     "spike_table",
     "spikes_per_layer",
+    "sweep_summary",
+    "sweep_table",
     "theme",
     "weight_table",
     "write_table",

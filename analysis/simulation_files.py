@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,7 @@ from netsim.analysis.tables import potential_table, spike_table, write_table
 from netsim.simulation import Simulation
 
 
-def write_simulation(simulation: Simulation, folder: Path) -> list[Path]:
+def write_simulation(simulation: Simulation, folder: Path, drawn: Sequence[int]) -> list[Path]:
     """Write ``spikes.csv``, ``raster-<index>.png`` and, if potentials were recorded, theirs.
 
     Parameters
@@ -22,6 +23,8 @@ def write_simulation(simulation: Simulation, folder: Path) -> list[Path]:
     simulation : Simulation
     folder : Path
         Must exist.
+    drawn : sequence of int
+        Which of the stimuli get figures.
 
     Returns
     -------
@@ -36,7 +39,7 @@ def write_simulation(simulation: Simulation, folder: Path) -> list[Path]:
         potentials = potential_table(simulation.potentials, simulation.indices)
         files.append(folder / "potentials.csv")
         write_table(potentials, files[-1])
-    for index in simulation.indices:
+    for index in drawn:
         files.append(folder / f"raster-{index}.png")
         _save(raster(spikes, simulation.network, index, simulation.classes), files[-1])
         if potentials is not None:

@@ -8,6 +8,7 @@ alone, with a key that is made for it and never written down.
 from __future__ import annotations
 
 import logging
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,13 +42,15 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
     Raises
     ------
     RunError
-        If the package distributed is missing, or no scheduler answers.
+        If the packages that it needs are missing, or no scheduler answers.
     """
     try:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client, LocalCluster, Security
+
+        own_key = Security.temporary() if scheduler is None else None
     except ImportError as error:
-        raise RunError(f"the package {error.name} is missing; pip install 'netsim[sweep]'") from error
+        raise RunError("workers need the packages distributed and cryptography; pip install 'netsim[sweep]'") from error
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_CONNECT_SECONDS)
@@ -67,13 +70,19 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
-            security=True,
+            security=own_key,
             silence_logs=logging.CRITICAL,
             env={"NETSIM_THREADS": str(max(1, threads() // workers))},
+            preload=[__name__],
         ) as cluster,
         Client(cluster) as client,
     ):
         yield client
+
+
+def dask_setup(worker: object) -> None:
+    """Leave Ctrl-C to the process that the user sees; Dask calls this in each worker of this machine."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def check_worker() -> None:
@@ -89,6 +98,15 @@ def check_worker() -> None:
     count = get_worker().state.nthreads
     if count > 1:
         raise RunError(f"a worker has {count} threads; start workers with one: dask worker ADDRESS --nthreads 1")
+
+
+def lost(error: BaseException) -> str | None:
+    """What to say of work that did not end for want of workers; None if its own error stopped it."""
+    from distributed import CancelledError, KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return f"{error.allowed_failures + 1} workers died of it; have they enough memory?"
+    return "the scheduler or its workers were lost" if isinstance(error, CancelledError) else None
 
 
 def over_workers(client: Client) -> Spread:
@@ -123,7 +141,12 @@ def over_workers(client: Client) -> Spread:
                 break
             done += sizes[future.key]
             progress(done)
-        return client.gather(futures)
+        try:
+            return client.gather(futures)
+        except Exception as error:
+            if lost(error) is None:
+                raise
+            raise RunError(f"presenting on workers: {lost(error)}; start again, perhaps with fewer workers") from error
 
     return spread
 
@@ -131,9 +154,7 @@ def over_workers(client: Client) -> Spread:
 _engines: dict[str, Engine] = {}
 
 
-def _present_part(
-    part: Stimuli, job: str, engine: Engine, experiment: PartExperiment[Part], weights: Weights
-) -> Part:
+def _present_part(part: Stimuli, job: str, engine: Engine, experiment: PartExperiment[Part], weights: Weights) -> Part:
     check_worker()
     # the engine that came with the first part goes on: Brian2 takes long to build a network
     if job not in _engines:

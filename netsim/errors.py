@@ -21,11 +21,11 @@ class SpecificationError(NetsimError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
-        self._message = message
+        self.message = message
 
     def __reduce__(self) -> tuple[type[SpecificationError], tuple[str, str]]:
         """How it passes from one process to another."""
-        return type(self), (self.field, self._message)
+        return type(self), (self.field, self.message)
 
 
 class DataError(NetsimError):

@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ from netsim.specification_file import read_network, write_network
 from netsim.weights import Weights, read_weights
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
+LOCK = ".lock"
+"""Name of the file that is locked in a folder by the process that writes there."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,9 @@ class RunFolder:
     @property
     def lock_file(self) -> Path:
         """Locked by the process that writes the run."""
-        return self.path / ".lock"
+        return self.path / LOCK
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Take the run for this process.
 
         Raises
@@ -84,17 +85,7 @@ class RunFolder:
         RunError
             If another process holds it.
         """
-        lock = FileLock(self.lock_file)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunError(f"{self.path}: is in use by another process; wait for it or choose another --out") from error
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --out") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return lock_folder(self.path)
 
     def network(self) -> Network:
         """The specification that was trained."""
@@ -146,6 +137,28 @@ class RunFolder:
         target = self.path / name
         write_text(target, json.dumps(content, indent=2) + "\n")
         return target
+
+
+@contextmanager
+def lock_folder(path: Path) -> Iterator[None]:
+    """Take a folder that is written to for this process.
+
+    Raises
+    ------
+    RunError
+        If another process holds it, or it cannot be written to.
+    """
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path}: is in use by another process; wait for it or choose another --out") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_run(path: str | Path) -> bool:
@@ -211,7 +224,7 @@ def check_free(path: str | Path) -> None:
 
 def _half_made(name: str) -> bool:
     """Whether a file comes into being before ``network.toml``, the last one of a new run."""
-    return name in (".lock", "run.json") or name.startswith((".run.json.", ".network.toml."))
+    return name in (LOCK, "run.json") or name.startswith((".run.json.", ".network.toml."))
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:

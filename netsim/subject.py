@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netsim.errors import SpecificationError
-from netsim.models.presets import load_preset, preset_names, trained_weights_file
+from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.packing import read_packed
 from netsim.runs import RunFolder, open_run
 from netsim.specification import Network
@@ -45,11 +45,22 @@ def load_network(name: str) -> Network:
     SpecificationError
         If it is neither, or cannot be built.
     """
+    return read_network(network_file(name))
+
+
+def network_file(name: str) -> Path:
+    """The TOML file of a preset, or that of this name.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such preset, and it is called unlike a file.
+    """
     if name.endswith(".toml") or Path(name).is_file():
-        return read_network(name)
+        return Path(name)
     names = preset_names()
     if name in names:
-        return load_preset(name)
+        return preset_file(name)
     raise SpecificationError(name, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 

@@ -11,6 +11,7 @@ from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PLOT_HELP, plot
 from netsim.cli.reporting import report
 from netsim.cli.simulating import simulate
+from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
 from netsim.errors import NetsimError
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (models, data, train, evaluate, simulate, compare):
+for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(help=PLOT_HELP)(plot)
 app.command()(report)

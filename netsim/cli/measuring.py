@@ -14,11 +14,14 @@ from netsim.cli.options import (
     InitialSeed,
     Json,
     Limit,
+    Scheduler,
     Split,
+    SpreadWorkers,
     SubjectArgument,
     build,
     note_initial_weights,
     split_of,
+    spread_over,
     subject_of,
 )
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table, say
@@ -36,6 +39,8 @@ def evaluate(
     dt: Dt = None,
     limit: Limit = None,
     seed: InitialSeed = 0,
+    workers: SpreadWorkers = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Measure how well a network decides: the first output spike counts.
@@ -49,8 +54,8 @@ def evaluate(
     stimuli = whole.first(limit)
     simulator = build(network.training.engine, network, network.training.dt)
     note_initial_weights(subject, chosen, seed)
-    with counting("evaluating", len(stimuli)) as advance:
-        result = evaluate_network(simulator, chosen.weights, stimuli, advance)
+    with spread_over(scheduler, workers) as spread, counting("evaluating", len(stimuli)) as advance:
+        result = evaluate_network(simulator, chosen.weights, stimuli, advance, spread)
     figures = {
         "subject": subject,
         "weights": chosen.origin,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +14,11 @@ from netsim.cli.terminal import converting, note
 from netsim.errors import RunError, SpecificationError
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from netsim.engines import Engine
     from netsim.specification import Network
+    from netsim.spread import Spread
     from netsim.stimuli import Stimuli
     from netsim.subject import Subject
 
@@ -50,6 +55,16 @@ InitialSeed = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786."
+    ),
+]
+SpreadWorkers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, metavar="N", help="Spread the stimuli over N processes; by default this one."),
+]
 
 
 def with_options(
@@ -117,6 +132,41 @@ def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
 
     with Console(stderr=True).status(f"building the network for the engine {name}"):
         return make_engine(name, network, dt, **options)
+
+
+@contextmanager
+def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
+    """Dask workers of a scheduler, or as many of this machine."""
+    from rich.console import Console
+
+    from netsim.cluster import connect
+
+    with ExitStack() as stack:
+        with Console(stderr=True).status("connecting to the workers"):
+            client = stack.enter_context(connect(scheduler, workers))
+        if not client.scheduler_info()["workers"]:
+            note(f"{scheduler}: has no workers yet; waiting for them")
+        yield client
+
+
+@contextmanager
+def spread_over(scheduler: str | None, workers: int | None) -> Iterator[Spread]:
+    """The way to have stimuli presented that the options ask for."""
+    from netsim.spread import in_turn
+
+    check_workers(scheduler, workers)
+    if scheduler is None and workers is None:
+        yield in_turn
+        return
+    with dask_client(scheduler, workers or 1) as client:
+        from netsim.cluster import over_workers
+
+        yield over_workers(client)
+
+
+def check_workers(scheduler: str | None, workers: int | None) -> None:
+    if scheduler is not None and workers is not None:
+        raise SpecificationError("--workers", "has no meaning with --scheduler, which has workers of its own")
 
 
 def make_folder(folder: Path) -> None:

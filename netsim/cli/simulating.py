@@ -15,16 +15,19 @@ from netsim.cli.options import (
     EngineOption,
     InitialSeed,
     Json,
+    Scheduler,
     Split,
+    SpreadWorkers,
     SubjectArgument,
     build,
     make_folder,
     note_initial_weights,
     recorded_neuron,
     split_of,
+    spread_over,
     subject_of,
 )
-from netsim.cli.terminal import new_table, print_json, print_table, say
+from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
@@ -32,12 +35,18 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.subject import Subject
 
+_ROWS_SHOWN = 20
+
 
 def simulate(
     subject: SubjectArgument,
     index: Annotated[
         list[int] | None,
         typer.Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures."),
     ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,
@@ -53,6 +62,8 @@ def simulate(
         typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET."),
     ] = None,
     seed: InitialSeed = 0,
+    workers: SpreadWorkers = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
@@ -60,7 +71,9 @@ def simulate(
 
     chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     stimuli = split_of(chosen, network, split, data_dir)
-    indices = list(dict.fromkeys(index or [0]))
+    if limit is not None and index:
+        raise SpecificationError("--limit", "has no meaning with --index, which says what to present")
+    indices = list(range(min(limit, len(stimuli)))) if limit else list(dict.fromkeys(index or [0]))
     if max(indices) >= len(stimuli):
         raise SpecificationError(
             f"--index {max(indices)}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}"
@@ -70,14 +83,15 @@ def simulate(
     folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
     make_folder(folder)
     note_initial_weights(subject, chosen, seed)
-    simulation = simulate_network(simulator, chosen.weights, stimuli, indices)
+    with spread_over(scheduler, workers) as spread, counting("simulating", len(indices)) as advance:
+        simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, spread)
     result = simulation_record(subject, chosen, network, split, seed, simulation)
-    files = write_simulation(simulation, folder, result)
+    files = write_simulation(simulation, folder, result, drawn=[] if limit else indices)
     if as_json:
         print_json(result | {"files": files})
         return
     table = new_table("stimulus>", "label>", "decision>", "decision latency>", "spikes>")
-    for row in result["presentations"]:
+    for row in result["presentations"][:_ROWS_SHOWN]:
         latency = row["decision_latency_ms"]
         table.add_row(
             str(row["index"]),
@@ -87,6 +101,8 @@ def simulate(
             f"{row['spikes']:,}",
         )
     print_table(table)
+    if len(indices) > _ROWS_SHOWN:
+        say(f"and {len(indices) - _ROWS_SHOWN:,} more")
     for file in files:
         say(file)
 
@@ -111,7 +127,7 @@ def simulation_record(
     )
 
 
-def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any]) -> list[str]:
+def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any], drawn: list[int]) -> list[str]:
     import matplotlib
 
     from netsim.files import write_text
@@ -120,4 +136,4 @@ def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any
     from netsim.analysis.simulation_files import write_simulation
 
     write_text(folder / "simulation.json", json.dumps(record, indent=2) + "\n")
-    return [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder))]
+    return [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder, drawn))]

@@ -1,0 +1,136 @@
+"""Tidy tables of a sweep: one row a run, and means over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from netsim.errors import DataError
+from netsim.sweeps.execution import Outcome
+from netsim.sweeps.plan import PlannedRun
+
+_FIRST = {"run": "str", "status": "str", "seed": "int64"}
+_FIGURES = {
+    "epochs": "Int64",
+    "best_epoch": "Int64",
+    "validation_accuracy": "float64",
+    "validation_strict_accuracy": "float64",
+    "validation_loss": "float64",
+    "seconds": "float64",
+}
+
+
+def sweep_table(keys: Sequence[str], runs: Mapping[str, PlannedRun], outcomes: Mapping[str, Outcome]) -> pd.DataFrame:
+    """The runs of a sweep that have ended, in the order of its plan.
+
+    Parameters
+    ----------
+    keys : sequence of str
+        The swept keys.
+    runs : dict of PlannedRun
+        By the name of the run's folder.
+    outcomes : dict of Outcome
+        Of those that have ended.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ============================  =======  ======================================================
+        run                           str      name of the run's folder
+        status                        str      ``finished`` or ``failed``
+        seed                          int64
+        <key>                                  a column for each swept key, as in the specification;
+                                               lists and tables as JSON
+        epochs, best_epoch            Int64    how many, and the best by validation, counted from 1
+        validation_accuracy           float64  fraction; a tie goes to the lowest neuron
+        validation_strict_accuracy    float64  fraction; a tie is an error
+        validation_loss               float64
+        seconds                       float64  duration of training and validation (s)
+        error                         str      why it failed
+        ============================  =======  ======================================================
+    """
+    rows = [
+        {
+            "run": name,
+            "status": outcomes[name].status,
+            "seed": run.seed,
+            **{key: _cell(run.settings[key]) for key in keys},
+            **{figure: outcomes[name].figures.get(figure) for figure in _FIGURES},
+            "error": outcomes[name].error or None,
+        }
+        for name, run in runs.items()
+        if name in outcomes
+    ]
+    return pd.DataFrame(rows, columns=[*_FIRST, *keys, *_FIGURES, "error"]).astype(_FIRST | _FIGURES)
+
+
+def read_sweep_table(path: str | Path) -> pd.DataFrame:
+    """The table that a sweep has written.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``results.csv`` of a sweep's folder.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is no such table.
+    """
+    try:
+        frame = pd.read_csv(path, dtype={"run": "str"}, engine="python")  # which reads numbers to the last bit
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is no readable table ({error})") from error
+    missing = {*_FIRST, *_FIGURES, "error"} - set(frame.columns)
+    if missing:
+        raise DataError(f"{path}: is no table of a sweep; it has no column {min(missing)}")
+    return frame
+
+
+def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """What each combination of settings came to over its seeds, the best first.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `sweep_table` or `read_sweep_table`; runs that failed do not count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the swept keys as columns, and
+
+        ============================  =======  ======================================================
+        seeds                         int64    number of finished runs
+        validation_accuracy           float64  mean
+        validation_strict_accuracy    float64  mean
+        sd                            float64  standard deviation of the strict accuracy over seeds;
+                                               missing for a single one
+        best_run                      str      the run with the best strict accuracy, then the least loss
+        ============================  =======  ======================================================
+    """
+    settings = [name for name in table.columns if name not in {*_FIRST, *_FIGURES, "error"}]
+    finished = table[table["status"] == "finished"].sort_values(
+        ["validation_strict_accuracy", "validation_loss"], ascending=[False, True], kind="stable"
+    )
+    groups: Any = finished.groupby(settings or (lambda row: 0), sort=False, dropna=False)
+    summary = groups.agg(
+        seeds=("seed", "size"),
+        validation_accuracy=("validation_accuracy", "mean"),
+        validation_strict_accuracy=("validation_strict_accuracy", "mean"),
+        sd=("validation_strict_accuracy", "std"),
+        best_run=("run", "first"),
+    ).reset_index(drop=not settings)
+    return summary.sort_values("validation_strict_accuracy", ascending=False, kind="stable", ignore_index=True)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict) else value

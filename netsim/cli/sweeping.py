@@ -1,0 +1,225 @@
+"""The command ``sweep``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsim.cli.options import DataDir, Json, Scheduler, check_workers, dask_client, make_folder
+from netsim.cli.terminal import (
+    INTERRUPTED,
+    fail,
+    interrupt_noted,
+    new_table,
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+)
+from netsim.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netsim.sweeps.execution import Outcome, SweepWatcher
+    from netsim.sweeps.plan import Plan, PlannedRun
+
+_PLAN, _TABLE = "sweep.toml", "results.csv"
+_ROWS_SHOWN = 20
+
+
+def sweep(
+    plan_file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.toml", help="Base, grid or random draws, and seeds; docs/sweeps.md says how."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, metavar="N", help="Worker processes of this machine; by default one a core."),
+    ] = None,
+    scheduler: Scheduler = None,
+    data_dir: DataDir = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep where it stopped.")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="Show the runs and train none.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network over a grid or random draws of its settings, and over seeds, several runs at a time.
+
+    Each run is a run folder; results.csv gets its row when it ends. The test images are not touched: settings
+    are chosen by the validation images. Ctrl-C stops all runs after the batch under way; --resume goes on.
+    """
+    from netsim.runs import check_free
+    from netsim.sweeps.plan import read_plan
+
+    check_workers(scheduler, workers)
+    plan = read_plan(plan_file)
+    if only_list:
+        print_plan(plan, as_json)
+        return
+    folder = out or Path("sweeps") / plan_file.stem
+    if not resume:
+        check_free(folder)
+    elif not (folder / _PLAN).exists():
+        raise RunError(f"{folder}: is no sweep to go on with (it has no {_PLAN}); start it without --resume")
+    table = train_plan(plan, plan_file, folder, data_dir, scheduler, workers)
+    if as_json:
+        print_json(sweep_record(folder, table))
+    else:
+        print_summary(plan, table)
+        say(f"{len(table)} runs: {folder / _TABLE}")
+    failed = table[table["status"] == "failed"]
+    if len(failed):
+        first = failed.iloc[0]
+        fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {first['run']}: {first['error']}")
+
+
+def train_plan(
+    plan: Plan, plan_file: Path, folder: Path, data_dir: str | None, scheduler: str | None, workers: int | None
+) -> pd.DataFrame:
+    """Train the runs that have not finished, and write the table of all as they end."""
+    from netsim.analysis import sweep_table, write_table
+    from netsim.files import write_text
+    from netsim.parallel import threads
+    from netsim.runs import lock_folder
+    from netsim.sweeps.execution import finished_runs, place_runs, train_runs
+    from netsim.training_runs import resuming
+
+    runs = place_runs(plan, folder)
+    outcomes = finished_runs(runs, folder)
+    waiting = {name: run for name, run in runs.items() if name not in outcomes}
+
+    def keep(name: str, outcome: Outcome) -> None:
+        outcomes[name] = outcome
+        write_results()
+
+    def write_results() -> pd.DataFrame:
+        table = sweep_table(plan.keys, runs, outcomes)
+        write_table(table, folder / _TABLE)
+        return table
+
+    with ExitStack() as stack:
+        if waiting:
+            client = stack.enter_context(dask_client(scheduler, workers or min(threads(), len(waiting))))
+        make_folder(folder)
+        stack.enter_context(lock_folder(folder))
+        write_text(folder / _PLAN, plan_file.read_text(encoding="utf-8"))
+        table = write_results()
+        if not waiting:
+            return table
+        command = ["netsim", *sys.argv[1:]]
+        try:
+            with interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as watcher:
+                place = data_dir and str(Path(data_dir).resolve())
+                train_runs(client, waiting, folder, plan.limit, place, command, watcher, interrupted)
+        except KeyboardInterrupt:
+            ended = f"{len(outcomes)} of {len(runs)} runs have ended"
+            fail(f"{folder}: interrupted; {ended}. Go on with: {resuming(command)}", INTERRUPTED)
+        return sweep_table(plan.keys, runs, outcomes)
+
+
+def print_plan(plan: Plan, as_json: bool) -> None:
+    """Show what would be trained."""
+    from netsim.sweeps.plan import shown
+
+    if as_json:
+        print_json({"runs": [{"seed": run.seed, "settings": run.settings} for run in plan.runs]})
+        return
+    table = new_table("run>", *plan.keys, "seed>")
+    for number, run in enumerate(plan.runs, 1):
+        table.add_row(str(number), *(shown(run.settings[key]) for key in plan.keys), str(run.seed))
+    print_table(table)
+
+
+def print_summary(plan: Plan, table: pd.DataFrame) -> None:
+    """Show what each combination of settings came to, the best ones first."""
+    from netsim.analysis import sweep_summary
+    from netsim.sweeps.plan import shown
+
+    summary = sweep_summary(table)
+    shown_table = new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
+    for row in summary.head(_ROWS_SHOWN).to_dict("records"):
+        shown_table.add_row(
+            *(shown(row[key]) for key in plan.keys),
+            str(row["seeds"]),
+            f"{row['validation_strict_accuracy']:.2%}",
+            "" if row["seeds"] == 1 else f"{row['sd']:.2%}",
+            row["best_run"],
+        )
+    print_table(shown_table)
+    if len(summary) > _ROWS_SHOWN:
+        say(f"and {len(summary) - _ROWS_SHOWN:,} more")
+
+
+def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
+    """All results, what is missing as None, ready for JSON; the best run is the first of its summary."""
+    from netsim.analysis import sweep_summary
+
+    summary = sweep_summary(table)
+    finished = int((table["status"] == "finished").sum())
+    return {
+        "sweep": str(folder),
+        "table": str(folder / _TABLE),
+        "finished": finished,
+        "failed": len(table) - finished,
+        "summary": _records(summary),
+        "runs": _records(table),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+@contextmanager
+def sweep_progress(
+    runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
+) -> Iterator[SweepWatcher]:
+    """Show a sweep as it goes, with a line for each run that has ended."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from netsim.sweeps.execution import SweepWatcher
+    from netsim.sweeps.plan import described
+
+    epochs = {name: run.network.training.epochs for name, run in runs.items()}
+    done = dict.fromkeys(runs, 0)
+    ended: list[Outcome] = []
+    progress = progress_bar()
+    task = progress.add_task("epochs", total=sum(epochs.values()))
+
+    def on_epoch(name: str, epoch: int) -> None:
+        done[name] = epoch
+        progress.update(task, completed=sum(done.values()))
+
+    def on_outcome(name: str, outcome: Outcome) -> None:
+        keep(name, outcome)
+        ended.append(outcome)
+        on_epoch(name, epochs[name])
+        run = runs[name]
+        figures = outcome.figures
+        came_to = f"failed: {outcome.error}"
+        if outcome.status == "finished":
+            came_to = (
+                f"strict validation accuracy {figures['validation_strict_accuracy']:.2%}"
+                f" in epoch {figures['best_epoch']}; {figures['seconds']:.1f} s"
+            )
+        settings = described(run.settings | {"seed": run.seed})
+        progress.console.print(f"{name} ({settings}): {came_to}", highlight=False, markup=False, soft_wrap=True)
+
+    def shown_now() -> Group:
+        failed = sum(outcome.status == "failed" for outcome in ended)
+        counts = f"{len(ended)} of {len(runs)} runs have ended" + (f", {failed} failed" if failed else "")
+        stopping = "stopping after the batches under way; Ctrl-C again stops at once"
+        return Group(progress, Text(stopping if interrupted() else counts))
+
+    with Live(console=progress.console, transient=True, get_renderable=shown_now):
+        yield SweepWatcher(on_epoch, on_outcome)

@@ -1,0 +1,253 @@
+"""The runs of a sweep on Dask workers: each is trained in a run folder of its own and told of when it ends."""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsim.cluster import check_worker, lost
+from netsim.errors import NetsimError, RunError
+from netsim.runs import RunFolder, is_run, open_run
+from netsim.sweeps.plan import Plan, PlannedRun
+from netsim.training import Watcher
+from netsim.training_runs import open_training, training_figures
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_ASK_SECONDS, _LOOK_SECONDS = 1.0, 0.2
+"""How often a training asks whether to stop, and how often it is looked whether Ctrl-C was pressed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a sweep ended.
+
+    Parameters
+    ----------
+    status : {"finished", "failed", "interrupted"}
+    figures : dict
+        What `netsim.training_runs.training_figures` gives, if it finished.
+    error : str
+        Why it failed, in one line.
+    """
+
+    status: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class SweepWatcher:
+    """Who is told how a sweep goes.
+
+    Parameters
+    ----------
+    on_epoch : callable
+        Gets the name of a run and how many of its epochs are done.
+    on_outcome : callable
+        Gets the name of a run and its `Outcome`.
+    """
+
+    on_epoch: Callable[[str, int], None]
+    on_outcome: Callable[[str, Outcome], None]
+
+
+def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
+    """Give each run a folder: the one where it was begun, or a new number.
+
+    Parameters
+    ----------
+    plan : Plan
+    folder : Path
+        Of the sweep. It may hold runs that the plan does not have, or not any more.
+
+    Returns
+    -------
+    dict of PlannedRun
+        By the name of the run's folder, in the order of the plan.
+
+    Raises
+    ------
+    RunError, SpecificationError
+        If a run folder is damaged.
+    """
+    taken = {path.name for path in folder.iterdir() if is_run(path)} if folder.is_dir() else set()
+    begun = {}
+    for name in sorted(taken):
+        run = open_run(folder / name)
+        record = run.record()
+        begun[run.network(), record["seed"], record.get("limit")] = name
+    numbers = (f"{number:04d}" for number in range(1, len(taken) + len(plan.runs) + 1))
+    free = (name for name in numbers if name not in taken)
+    return {begun.get((run.network, run.seed, plan.limit)) or next(free): run for run in plan.runs}
+
+
+def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Outcome]:
+    """The outcomes of those runs that have finished already.
+
+    Parameters
+    ----------
+    runs : dict of PlannedRun
+        By the name of the run's folder.
+    folder : Path
+        Of the sweep.
+
+    Raises
+    ------
+    DataError
+        If the metrics of a run are damaged.
+    """
+    from netsim.analysis import metrics_table
+
+    finished = {}
+    for name, run in runs.items():
+        files = RunFolder(folder / name)
+        if files.best.exists() and files.metrics.exists():
+            history = metrics_table(files.metrics).to_dict("records")
+            if len(history) == run.network.training.epochs:
+                finished[name] = Outcome("finished", training_figures(history))
+    return finished
+
+
+def train_runs(
+    client: Client,
+    runs: Mapping[str, PlannedRun],
+    folder: Path,
+    limit: int | None,
+    data_dir: str | None,
+    command: Sequence[str],
+    watcher: SweepWatcher,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train runs on the workers of a client.
+
+    A run whose worker dies is done again by another one, from its last checkpoint. A run that fails does not
+    touch the others. What was interrupted, and what had not begun, is told of to nobody.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    runs : dict of PlannedRun
+        By the name of the run's folder.
+    folder : Path
+        Of the sweep; the workers must see it too.
+    limit, data_dir
+        As for `netsim.training_runs.open_training`.
+    command : sequence of str
+        What to go on with the sweep by, for the runs' records.
+    watcher : SweepWatcher
+    interrupted : callable
+        Is asked again and again whether to stop; the trainings then write a checkpoint and end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it was interrupted.
+    """
+    from distributed import Event
+
+    job = f"netsim-sweep-{uuid.uuid4().hex}"
+    stop = Event(job, client)
+    news: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    client.subscribe_topic(job, lambda event: news.put(event[1]))
+    waiting = {}
+    for name, run in runs.items():
+        future = client.submit(
+            _train_run,
+            folder.resolve() / name,
+            run,
+            limit,
+            data_dir,
+            list(command),
+            job,
+            key=f"{job}-{name}",
+            pure=False,
+        )
+        waiting[future] = name
+        future.add_done_callback(news.put)
+    asked = stopped = False
+    while waiting:
+        if interrupted() and not asked:
+            asked = True
+            stop.set()
+        try:
+            message = news.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            continue
+        if isinstance(message, tuple):
+            watcher.on_epoch(*message)
+            continue
+        name, outcome = waiting.pop(message), _outcome(message)
+        if outcome.status == "interrupted":
+            stopped = True
+        else:
+            watcher.on_outcome(name, outcome)
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    """What a worker says of its run, or why it says nothing."""
+    try:
+        return future.result()
+    except Exception as error:
+        return Outcome("failed", error=lost(error) or _one_line(error))
+
+
+def _train_run(
+    path: Path, run: PlannedRun, limit: int | None, data_dir: str | None, command: list[str], job: str
+) -> Outcome:
+    """Begin or go on with a run, on a worker."""
+    from distributed import get_worker
+
+    try:
+        check_worker()
+        if not path.parent.is_dir():
+            raise RunError(
+                f"{path.parent}: is not seen by worker {get_worker().name}; use a folder that all machines share"
+            )
+        asked_to_stop = _asker(job)
+        if asked_to_stop():
+            return Outcome("interrupted")
+        worker = get_worker()
+
+        def on_epoch(metrics: dict[str, Any]) -> None:
+            worker.log_event(job, (path.name, metrics["epoch"]))
+
+        training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
+        history = training.train(Watcher(on_epoch=on_epoch), asked_to_stop)
+    except KeyboardInterrupt:
+        return Outcome("interrupted")
+    except Exception as error:
+        return Outcome("failed", error=_one_line(error))
+    return Outcome("finished", training_figures(history))
+
+
+def _asker(job: str) -> Callable[[], bool]:
+    """A function that tells whether the sweep is to stop, and troubles the scheduler for it once in a while."""
+    from distributed import Event, get_client
+
+    stop = Event(job, get_client())
+    latest = -math.inf
+
+    def asked_to_stop() -> bool:
+        nonlocal latest
+        if time.monotonic() - latest < _ASK_SECONDS:
+            return False
+        latest = time.monotonic()
+        return bool(stop.is_set())
+
+    return asked_to_stop
+
+
+def _one_line(error: Exception) -> str:
+    """What went wrong; the type says it better where netsim did not expect it."""
+    text = str(error) if isinstance(error, NetsimError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

@@ -1,0 +1,262 @@
+"""What a sweep trains: a plan in TOML, and the runs that it stands for."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netsim.errors import SpecificationError
+from netsim.specification import Network
+from netsim.specification.checks import check_size, finite, require
+from netsim.specification_file import nearest, network_from_dict, read_toml
+from netsim.subject import network_file
+
+_KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
+_DRAWS = ("uniform", "loguniform", "integers", "choice")
+_MOST_RUNS = 10_000
+
+Settings = dict[str, Any]
+"""Values by the dotted keys of a specification, such as ``learning.rate``."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training of a sweep.
+
+    Parameters
+    ----------
+    settings : dict
+        Values of the swept keys.
+    seed : int
+    network : Network
+        The base with these settings.
+    """
+
+    settings: Settings
+    seed: int
+    network: Network
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep trains.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        The swept keys, in the order of the file.
+    runs : tuple of PlannedRun
+        All different; the seeds of one combination of settings follow each other.
+    limit : int, optional
+        Train on the first so many stimuli, and validate on up to a fifth of that.
+    """
+
+    keys: tuple[str, ...]
+    runs: tuple[PlannedRun, ...]
+    limit: int | None = None
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan from a TOML file.
+
+    Raises
+    ------
+    SpecificationError
+        If the file cannot be read, or a run that it stands for cannot be built.
+    """
+    table = read_toml(path)
+    try:
+        return plan_from_dict(table, Path(path).parent)
+    except SpecificationError as error:
+        raise SpecificationError(str(path), str(error)) from error
+    except RecursionError as error:
+        raise SpecificationError(str(path), "is nested too deeply; keys such as learning.rate are needed") from error
+
+
+def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
+    """The runs that the nested dictionary of a TOML file stands for.
+
+    Parameters
+    ----------
+    table : dict
+    folder : Path
+        Where a base that is a file lies.
+
+    Raises
+    ------
+    SpecificationError
+        If a key is unknown or a value does not fit; the message names it.
+    """
+    for key in table:
+        require(key in _KEYS, key, f"is not a key of a sweep{nearest(key, _KEYS)}")
+    base = _base_table(table.get("base"), folder)
+    limit = table.get("limit")
+    if limit is not None:
+        check_size(limit, "limit", least=2)
+    require("grid" not in table or "random" not in table, "random", "goes not with grid; leave one out")
+    overrides = dict(_flat(_table(table, "overrides"), "overrides"))
+    combinations = _drawn(_table(table, "random")) if "random" in table else _grid(_table(table, "grid"))
+    keys = tuple(combinations[0])
+    for key in keys:
+        require(key not in overrides, f"overrides.{key}", "is swept too; take it out of one of them")
+    seeds = _seeds(table.get("seeds", [0]))
+    _check_count(len(combinations) * len(seeds))
+    runs = {}
+    for settings in combinations:
+        network = _network(base, overrides, settings)
+        for seed in seeds:
+            runs.setdefault((network, seed), PlannedRun(settings, seed, network))
+    return Plan(keys, tuple(runs.values()), limit)
+
+
+def _base_table(base: Any, folder: Path) -> dict[str, Any]:
+    """The table of the base as it was written: a value left out there follows from the others, also from swept ones."""
+    require(isinstance(base, str), "base", "must name a preset or a TOML file")
+    return read_toml(network_file(str(folder / base) if base.endswith(".toml") else base))
+
+
+def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
+    part = table.get(name, {})
+    require(isinstance(part, dict), name, f"must be a table, not {part!r}")
+    return part
+
+
+def _seeds(seeds: Any) -> list[int]:
+    require(isinstance(seeds, list) and len(seeds) > 0, "seeds", f"must be a list of integers >= 0, not {seeds!r}")
+    for seed in seeds:
+        check_size(seed, "seeds", least=0)
+    return list(dict.fromkeys(seeds))
+
+
+def _check_count(count: int) -> None:
+    require(count <= _MOST_RUNS, "sweep", f"stands for {count:,} runs; at most {_MOST_RUNS:,} are allowed")
+
+
+def _flat(
+    table: dict[str, Any], where: str, ends: Callable[[dict[str, Any]], bool] = lambda value: False
+) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested tables; a table of which `ends` is true is a value."""
+    for key, value in table.items():
+        if isinstance(value, dict) and not ends(value):
+            require(len(value) > 0, f"{where}.{key}", "is empty")
+            for inner, innermost in _flat(value, f"{where}.{key}", ends):
+                yield f"{key}.{inner}", innermost
+        else:
+            yield key, value
+
+
+def _grid(table: dict[str, Any]) -> list[Settings]:
+    """All combinations of the values, the last key varying fastest."""
+    values = dict(_flat(table, "grid"))
+    for key, choices in values.items():
+        _check_choices(choices, f"grid.{key}")
+    _check_count(math.prod(map(len, values.values())))
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def _check_choices(choices: Any, where: str) -> None:
+    require(isinstance(choices, list) and len(choices) > 0, where, f"must be a list of values to try, not {choices!r}")
+
+
+def _drawn(table: dict[str, Any]) -> list[Settings]:
+    """Random combinations; the first ones stay the same if more are asked for."""
+    table = dict(table)
+    count, seed = table.pop("count", None), table.pop("seed", 0)
+    check_size(count, "random.count")
+    check_size(seed, "random.seed", least=0)
+    _check_count(count)
+    draws = dict(_flat(table, "random", lambda value: not any(isinstance(inner, dict) for inner in value.values())))
+    require(len(draws) > 0, "random", 'needs keys to draw, for example "learning.rate" = { loguniform = [1e-4, 1e-2] }')
+    for key, draw in draws.items():
+        _check_draw(draw, f"random.{key}")
+    combinations = []
+    for number in range(count):
+        generator = np.random.default_rng([seed, number])
+        combinations.append({key: _draw(draw, generator) for key, draw in draws.items()})
+    return combinations
+
+
+def _check_draw(draw: Any, where: str) -> None:
+    """Refuse anything but one distribution with its range or its choices."""
+    example = "for example { uniform = [0.0, 1.0] }"
+    require(isinstance(draw, dict) and len(draw) == 1, where, f"needs one of {', '.join(_DRAWS)}, {example}")
+    ((kind, values),) = draw.items()
+    require(kind in _DRAWS, f"{where}.{kind}", f"is no distribution{nearest(kind, _DRAWS)}")
+    where = f"{where}.{kind}"
+    if kind == "choice":
+        _check_choices(values, where)
+        return
+    numbers = int if kind == "integers" else int | float
+    require(
+        isinstance(values, list)
+        and len(values) == 2
+        and all(isinstance(value, numbers) and not isinstance(value, bool) and finite(value) for value in values)
+        and values[0] < values[1],
+        where,
+        f"must be {'two integers' if kind == 'integers' else 'two numbers'} [least, largest], not {values!r}",
+    )
+    require(kind != "loguniform" or values[0] > 0, where, f"must be positive, not {values!r}")
+
+
+def _draw(draw: dict[str, Any], generator: np.random.Generator) -> Any:
+    ((kind, values),) = draw.items()
+    if kind == "choice":
+        return values[generator.integers(len(values))]
+    low, high = values
+    if kind == "integers":
+        return int(generator.integers(low, high, endpoint=True))
+    if kind == "uniform":
+        return float(generator.uniform(low, high))
+    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
+
+
+def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> Network:
+    """The base with other values.
+
+    Raises
+    ------
+    SpecificationError
+        If a key is unknown or the network cannot be built; the message says with which settings.
+    """
+    table = copy.deepcopy(base)
+    for key, value in (overrides | settings).items():
+        _put(table, key, value)
+    try:
+        return network_from_dict(table)
+    except SpecificationError as error:
+        if not settings:
+            raise
+        raise SpecificationError(error.field, f"{error.message} (with {described(settings)})") from error
+
+
+def _put(table: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; layers go by their names."""
+    *path, last = key.split(".")
+    place: Any = table
+    if path[:1] == ["layers"]:
+        layers = {layer.get("name"): layer for layer in table.get("layers", []) if isinstance(layer, dict)}
+        require(len(path) > 1, key, "is a whole layer; name one of its keys, for example layers.hidden.dropout")
+        require(path[1] in layers, key, f"there is no layer {path[1]!r}{nearest(path[1], map(str, layers))}")
+        place, path = layers[path[1]], path[2:]
+    for step in path:
+        place = place.setdefault(step, {})
+        require(isinstance(place, dict), key, f"{step} is no table but {place!r}")
+    require(place is not table or last != "layers", key, "are all layers; name one, for example layers.hidden.dropout")
+    place[last] = copy.deepcopy(value)
+
+
+def described(settings: Settings) -> str:
+    """Settings in one line."""
+    return ", ".join(f"{key} = {shown(value)}" for key, value in settings.items())
+
+
+def shown(value: Any) -> str:
+    """A value as a table shows it: numbers to four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
