@@ -1,0 +1,243 @@
+"""Simulate N-MNIST from MNIST: what an event camera sees of each digit during three saccades, in N-MNIST's files.
+
+    python scripts/make_nmnist.py DIR                  # 12,000 training and 10,000 test recordings, 0.5 GB
+    python -c "from tonic.datasets import NMNIST; print(NMNIST('DIR')[0])"
+    netsim train rcsnn-nmnist --data-dir DIR
+
+N-MNIST (Orchard, Jayawant, Cohen and Thakor 2015, doi:10.3389/fnins.2015.00437) was recorded with a moving camera
+in front of a screen. This simulates it: same saccades, sensor size and file format, and no more than that.
+
+The digit moves over a sensor of 34 x 34 pixels in three straight saccades of 105 ms each, in (x, y) by (3.5, 7),
+(3.5, -7) and (-7, 0) pixels: those that tonic's option ``stabilize`` takes out again. A pixel sees the image between
+its four nearest points (bilinear) and the logarithm of the intensity plus that of the unlit screen. Each time this
+has risen or fallen by the pixel's threshold since its last event, it sends an event of polarity 1 or 0. Thresholds
+differ from pixel to pixel, as they do in a camera, and stay the same for all recordings; besides, pixels send events
+at random, of either polarity. Times are interpolated within steps of 1 ms and rounded to 1 µs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numba import njit
+
+from netsim.cli.terminal import counting
+from netsim.data import load_dataset
+from netsim.errors import NetsimError, RunError
+from netsim.events import EVENT_TYPE, MICROSECONDS
+from netsim.files import write_text
+
+SENSOR = 34
+START = (-1.0, 1.0)
+"""Where the image's left upper corner lies at first, in (x, y)."""
+SACCADES = ((3.5, 7.0), (3.5, -7.0), (-7.0, 0.0))
+SACCADE_MS = 105
+UNLIT = 0.1
+"""Intensity of the unlit screen; that of the brightest stroke is 1 more."""
+THRESHOLD, THRESHOLD_SPREAD = 0.52, 0.05
+"""Mean and standard deviation over pixels, in units of the natural logarithm."""
+NOISE_HZ = 0.1
+"""Random events of a pixel a second."""
+TONIC_NEEDS = 10_000
+"""With fewer files in a part, tonic takes it for a download that was broken off."""
+SPLITS = {"train": "Train", "test": "Test"}
+
+
+class Camera:
+    """An event camera with thresholds of its own, in front of which images make saccades.
+
+    Parameters
+    ----------
+    seed : int
+        Of the thresholds, and of the random events.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        drawn = np.random.default_rng([seed, 0]).normal(THRESHOLD, THRESHOLD_SPREAD, (SENSOR, SENSOR, 2))
+        self.thresholds = np.maximum(drawn, THRESHOLD / 4)
+        self.corners = np.array(START) + _path()
+
+    def look(self, image: np.ndarray, number: int, test: bool = False) -> np.ndarray:
+        """What the camera sends while an image moves.
+
+        Parameters
+        ----------
+        image : ndarray of float, shape (height, width)
+            Intensities from 0 to 1.
+        number : int
+            Of the image in its split; together with the seed it gives the random events.
+        test : bool
+            Whether the image is one of the test images.
+
+        Returns
+        -------
+        structured ndarray, shape (events,)
+            Of type `netsim.events.EVENT_TYPE`, in the order of their times.
+        """
+        framed = np.pad(image, 1)  # so that each point has neighbours
+        events = _crossings(framed, self.corners, self.thresholds, np.log(UNLIT))
+        generator = np.random.default_rng([self.seed, 1, int(test), number])
+        duration = len(SACCADES) * SACCADE_MS
+        count = generator.poisson(NOISE_HZ * duration / 1000 * SENSOR**2)
+        noise = np.empty((count, 4), dtype=np.int64)
+        for column, end in enumerate((SENSOR, SENSOR, duration * MICROSECONDS, 2)):
+            noise[:, column] = generator.integers(0, int(end), count)
+        everything = np.concatenate([events, noise])
+        everything = everything[np.argsort(everything[:, 2], kind="stable")]
+        return everything.view(EVENT_TYPE).reshape(-1)
+
+
+def _path() -> np.ndarray:
+    """How far the image has moved in (x, y) pixels, at the beginning and after each ms."""
+    steps = np.repeat(np.array(SACCADES) / SACCADE_MS, SACCADE_MS, axis=0)
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _crossings(framed: np.ndarray, corners: np.ndarray, thresholds: np.ndarray, dark: float) -> np.ndarray:
+    """Events as rows of x, y, t (µs) and p, pixel by pixel."""
+    height, width = framed.shape
+    unlit = np.exp(dark)
+    # a point of the image lies one row and column further in the frame
+    shifts = np.floor(1.0 - corners)
+    parts = 1.0 - corners - shifts
+    events = np.empty((4096, 4), dtype=np.int64)
+    count = 0
+    for y in range(thresholds.shape[0]):
+        for x in range(thresholds.shape[1]):
+            before = reference = 0.0
+            for step in range(len(corners)):
+                column, row = x + int(shifts[step, 0]), y + int(shifts[step, 1])
+                right, below = parts[step]
+                level = dark
+                if 0 <= row < height - 1 and 0 <= column < width - 1:
+                    intensity = (1.0 - below) * (
+                        (1.0 - right) * framed[row, column] + right * framed[row, column + 1]
+                    ) + below * ((1.0 - right) * framed[row + 1, column] + right * framed[row + 1, column + 1])
+                    if intensity > 0.0:
+                        level = np.log(intensity + unlit)
+                if step == 0:
+                    before = reference = level
+                    continue
+                polarity = 1 if level > before else 0
+                sign = 2.0 * polarity - 1.0
+                while sign * (level - reference) >= thresholds[y, x, polarity]:
+                    reference += sign * thresholds[y, x, polarity]
+                    share = (reference - before) / (level - before)
+                    if count == len(events):
+                        events = np.concatenate((events, np.empty_like(events)))
+                    events[count, 0], events[count, 1] = x, y
+                    events[count, 2], events[count, 3] = int(np.rint((step - 1 + share) * 1000.0)), polarity
+                    count += 1
+                before = level
+    return events[:count]
+
+
+def encode_recording(events: np.ndarray) -> bytes:
+    """Events in N-MNIST's format of 40 bits each: x, y, polarity and 23 bits of time (µs)."""
+    x, y, t, p = (events[name] for name in ("x", "y", "t", "p"))
+    return np.stack([x, y, p << 7 | t >> 16, t >> 8 & 255, t & 255], axis=1).astype(np.uint8).tobytes()
+
+
+def write_recordings(
+    folder: Path, images: np.ndarray, labels: np.ndarray, camera: Camera, test: bool, advance: Callable[[int], None]
+) -> int:
+    """Write a part of the data set, a file a recording; returns the number of events.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a folder for each label.
+    images : ndarray of uint8, shape (images, height, width)
+    labels : ndarray of int, shape (images,)
+    camera : Camera
+    test : bool
+    advance : callable
+        Is told how many are done.
+    """
+    for label in np.unique(labels):
+        (folder / str(label)).mkdir(parents=True)
+
+    def record(number: int) -> int:
+        events = camera.look(images[number] / 255, number, test)
+        # N-MNIST calls recordings by their place in MNIST, counted from 1
+        (folder / str(labels[number]) / f"{number + 1:05d}.bin").write_bytes(encode_recording(events))
+        return len(events)
+
+    total = 0
+    with ThreadPoolExecutor() as pool:
+        for done, count in enumerate(pool.map(record, range(len(images)))):
+            total += count
+            advance(done + 1)
+    return total
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the folder NMNIST is made.")],
+    training: Annotated[int, typer.Option(min=TONIC_NEEDS, max=60_000, help="Number of training images.")] = 12_000,
+    test: Annotated[int, typer.Option(min=TONIC_NEEDS, max=10_000, help="Number of test images.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of thresholds and random events.")] = 0,
+    data_dir: Annotated[
+        str | None, typer.Option(help="Where MNIST lies; by default NETSIM_DATA, then the cache.")
+    ] = None,
+) -> None:
+    """Simulate and write."""
+    target, unfinished = folder / "NMNIST", folder / ".NMNIST-unfinished"
+    if target.exists():
+        raise RunError(f"{target}: exists already; move it away or choose another folder")
+    mnist = load_dataset("mnist", data_dir)
+    camera = Camera(seed)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        for split, count in (("train", training), ("test", test)):
+            images, labels = mnist.split(split)
+            with counting(f"simulating {split}", count) as advance:
+                part = unfinished / SPLITS[split]
+                events = write_recordings(
+                    part, images[:count, ..., 0], labels[:count], camera, split == "test", advance
+                )
+            print(f"{split}: {count:,} recordings, {events / count:,.0f} events each")
+            # tonic asks for the archive that it would have unpacked
+            with zipfile.ZipFile(unfinished / f"{split}.zip", "w") as archive:
+                archive.writestr(
+                    "README", "Simulated, see simulation.json; this archive only stands for N-MNIST's own.\n"
+                )
+        settings = {
+            "made by": "netsim, scripts/make_nmnist.py",
+            "seed": seed,
+            "training": training,
+            "test": test,
+            "sensor": SENSOR,
+            "saccades": SACCADES,
+            "saccade_ms": SACCADE_MS,
+            "threshold": THRESHOLD,
+            "threshold_spread": THRESHOLD_SPREAD,
+            "unlit": UNLIT,
+            "noise_hz": NOISE_HZ,
+        }
+        write_text(unfinished / "simulation.json", json.dumps(settings, indent=2) + "\n")
+        unfinished.rename(target)
+    except OSError as error:
+        raise RunError(
+            f"{target}: cannot be written ({error.strerror}); free some space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    print(target)
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except NetsimError as error:
+        sys.exit(f"make_nmnist: {error}")
