@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.rasters import firing_window
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, new_axes, theme
 from netsim.analysis.tables import layer_names
 from netsim.errors import DataError
 from netsim.specification import Network
@@ -90,10 +90,12 @@ def group_raster(
         axes.set_xlabel("time in the presentation (ms)")
         axes.set_ylabel(f"{len(presentations):,} presentations by label")
         if len(groups) > 1:
+            names = [class_name(int(label), classes) for label in presentations["label"].unique()]
+            is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
             axes.legend(
                 loc="lower left",
                 bbox_to_anchor=(-0.02, 1.0),
-                ncols=min(4, len(groups)),
+                ncols=min(2 if is_tight else 4, len(groups)),
                 borderpad=0.2,
                 handlelength=0.8,
                 columnspacing=1.0,

@@ -113,7 +113,7 @@ def error_gallery(
         axes.set_title(
             f"{len(errors)} of {wrong} errors\nlabel → decision, time to the second output spike"
             if len(errors)
-            else f"no errors in {len(decisions):,} presentations"
+            else f"no confident errors in {len(decisions):,} presentations"
         )
     return axes
 

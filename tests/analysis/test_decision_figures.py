@@ -106,7 +106,7 @@ def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFra
 
 def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
     axes = error_gallery(frame.head(1), spike_table(network, latencies), network)
-    assert axes.get_title(loc="left") == "no errors in 1 presentations"
+    assert axes.get_title(loc="left") == "no confident errors in 1 presentations"
     assert not axes.images
 
 
