@@ -1,0 +1,267 @@
+"""Studies: their tidy table, and figures of what disturbances do to the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from scipy import stats
+
+from netsim.analysis.decision_time import wilson_interval
+from netsim.analysis.frames import require
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.errors import DataError
+from netsim.studies.kinds import STUDY_KINDS
+
+CONDITIONS = ("undisturbed", "disturbed", "control")
+
+_MEASURES = {
+    "strict_accuracy": "accuracy",
+    "accuracy": "accuracy, ties broken",
+    "same_decisions": "same decision",
+    "tie_rate": "ties",
+    "silent_rate": "no output spike",
+    "mean_decision_latency_ms": "decision latency (ms)",
+    "latency_difference_ms": "change of decision latency (ms)",
+}
+_PANELS = {
+    "time-step": ("same_decisions", "latency_difference_ms"),
+    "early-readout": ("strict_accuracy",),
+}
+_SHARES = ("strict_accuracy", "accuracy", "same_decisions", "tie_rate", "silent_rate")
+# A smaller range of shares would make much of little
+_LEAST_RANGE = 0.05
+_FRACTIONS = ("spike-deletion", "lesion-neurons", "lesion-maps")
+
+
+def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The results of a study, one row a condition, level and seed.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As `netsim.studies.runner.StudyRunner` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ========================  ===========  =============================================================
+        kind                      str          kind of the study
+        condition                 categorical  ``undisturbed``, ``disturbed`` or ``control``
+        layer                     str          the layers that are disturbed, or ``all``; missing if the kind
+                                               is not about layers
+        level                     float64      how much is disturbed, in the unit of the kind; missing in the
+                                               row ``undisturbed``
+        seed                      Int64        seed of the draws; missing if nothing is drawn
+        presentations             int64        number of stimuli
+        accuracy                  float64      fraction; a tie goes to the lowest neuron
+        strict_accuracy           float64      fraction; a tie is an error
+        tie_rate                  float64      fraction of presentations with several first output spikes
+        silent_rate               float64      fraction of presentations without an output spike
+        mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
+        same_decisions            float64      fraction with the decision of the undisturbed network (of
+                                               ``time-step``: with that of exact times)
+        latency_difference_ms     float64      mean absolute difference of the decision latency from that of
+                                               the undisturbed network (ms), where both decide
+        ========================  ===========  =============================================================
+    """
+    frame = pd.DataFrame(list(rows))
+    return frame.astype(
+        {
+            "kind": "str",
+            "condition": pd.CategoricalDtype(CONDITIONS),
+            "layer": "object",
+            "level": "float64",
+            "seed": "Int64",
+            "presentations": "int64",
+            "mean_decision_latency_ms": "float64",
+            "latency_difference_ms": "float64",
+        }
+    )
+
+
+def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes | None = None) -> Axes:
+    """Draw a measure against the level of disturbance, a curve for each choice of layers.
+
+    A curve is the mean over seeds and its band the 95 % confidence interval (Student's t). With a single seed, or
+    where nothing is random, the band of a share is that of the presentations (Wilson). Dotted: undisturbed;
+    dashed: control.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `study_table`, of one kind.
+    measure : str
+        Column to draw.
+    ax : matplotlib Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the table is no study table, holds several kinds, or has no such measure.
+    """
+    require(frame, ("kind", "condition", "layer", "level", "presentations", *_MEASURES), "study")
+    if measure not in _MEASURES:
+        raise DataError(f"measure {measure!r}: cannot be drawn; choose one of {', '.join(_MEASURES)}")
+    kinds = frame["kind"].unique()
+    if len(kinds) > 1 or kinds[0] not in STUDY_KINDS:
+        raise DataError(f"table: holds {', '.join(map(str, kinds))}; a table of one kind of study is needed")
+    kind = str(kinds[0])
+    disturbed = frame[frame["condition"] == "disturbed"].fillna({"layer": ""})
+    control = frame[frame["condition"] == "control"].fillna({"layer": ""})
+    if disturbed.empty:
+        raise DataError("table: holds no disturbed presentations; a study table with at least one level is needed")
+    curves = list(disturbed["layer"].unique())
+    with theme():
+        axes = new_axes(ax, COLUMN_WIDTH, 2.1)
+        for curve, colour in zip(curves, colours(len(curves)), strict=True):
+            summary = _summary(disturbed[disturbed["layer"] == curve], measure)
+            if kind == "early-readout":
+                _curve(axes, summary, colour, "", "decided, and rightly")
+            else:
+                _curve(axes, summary, colour, "o", curve if len(curves) > 1 else "")
+            equal = _summary(control[control["layer"] == curve], measure)
+            if len(equal):
+                label = STUDY_KINDS[kind].control if curve == curves[-1] else ""
+                axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
+        _guides(axes, frame, kind, measure)
+        _axis_of_levels(axes, kind, np.sort(disturbed["level"].unique()))
+        _axis_of_measure(axes, kind, measure)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(loc="best", borderpad=0.2)
+    return axes
+
+
+def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw what matters in a kind of study: accuracy and change of the decision latency, one above the other.
+
+    Of the time step, the share of same decisions takes the place of the accuracy; of the early read-out there is
+    the accuracy alone.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `study_table`, of one kind.
+    width : float
+        Of the figure (inches).
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    DataError
+        If the table is no study table, or holds several kinds.
+    """
+    require(frame, ("kind", "condition"), "study")
+    measures = _PANELS.get(str(frame["kind"].iloc[0]), ("strict_accuracy", "latency_difference_ms"))
+    with theme():
+        figure, panels = plt.subplots(
+            len(measures), figsize=(width, 0.5 + 1.7 * len(measures)), layout="constrained", sharex=True, squeeze=False
+        )
+    named: list[str] = []
+    for measure, axes in zip(measures, panels[:, 0], strict=True):
+        study_figure(frame, measure, axes)
+        labels = axes.get_legend_handles_labels()[1]
+        if labels and labels == named:
+            axes.get_legend().remove()
+        named = labels
+    for axes in panels[:-1, 0]:
+        axes.set_xlabel("")
+    return figure
+
+
+def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Mean and bounds of a measure at each level."""
+    groups = rows.groupby("level")[measure]
+    summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
+    half = stats.t.ppf(0.975, summary["count"].clip(lower=2) - 1) * groups.std() / np.sqrt(summary["count"])
+    summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=0), summary["mean"] + half
+    if measure in _SHARES:
+        low, high = wilson_interval(summary["mean"].to_numpy(), int(rows["presentations"].max() if len(rows) else 1))
+        single = summary["count"] == 1
+        summary["low"] = summary["low"].where(~single, low)
+        summary["high"] = summary["high"].where(~single, high).clip(upper=1)
+    return summary.reset_index()
+
+
+def _curve(axes: Axes, summary: pd.DataFrame, colour: tuple[float, float, float], marker: str, label: str) -> None:
+    levels = summary["level"]
+    axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
+    axes.plot(
+        levels,
+        summary["mean"],
+        marker=marker,
+        markersize=3.5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        color=colour,
+        linewidth=1.4,
+        label=label,
+        zorder=3,
+    )
+
+
+def _guides(axes: Axes, frame: pd.DataFrame, kind: str, measure: str) -> None:
+    """What the curves are to be compared with: the undisturbed accuracy, the time step, the share of decisions."""
+    disturbed = frame[frame["condition"] == "disturbed"]
+    side = 0 if kind in ("weight-bits", "early-readout") else 1  # where the curve is not
+    if measure in ("strict_accuracy", "accuracy"):
+        value = float(frame.loc[frame["condition"] == "undisturbed", measure].max())
+        axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
+        axes.annotate(
+            f"undisturbed {value:.2%}",
+            (side, value),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(2 - 2 * side, 1.5),
+            textcoords="offset points",
+            horizontalalignment=("left", "right")[side],
+            fontsize=6.5,
+            color=FAINT,
+        )
+    if kind == "early-readout" and measure == "strict_accuracy":
+        undecided = _summary(disturbed, "silent_rate")
+        axes.plot(undecided["level"], 1 - undecided["mean"], color="0.6", linewidth=1.2, label="decided", zorder=1)
+    if kind == "time-step" and measure == "latency_difference_ms":
+        levels = np.sort(disturbed["level"].unique())
+        axes.plot(levels, levels, color="0.6", linewidth=1.0, label="one time step", zorder=1)
+
+
+def _axis_of_levels(axes: Axes, kind: str, levels: np.ndarray) -> None:
+    axes.set_xlabel(STUDY_KINDS[kind].level)
+    if kind in _FRACTIONS:
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    elif kind == "time-step":
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_locator(FixedLocator(levels))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+    elif kind == "weight-bits":
+        axes.xaxis.set_major_locator(FixedLocator(levels))
+
+
+def _axis_of_measure(axes: Axes, kind: str, measure: str) -> None:
+    label = _MEASURES[measure]
+    if kind == "time-step" and measure == "latency_difference_ms":
+        label = "error of decision latency (ms)"
+        axes.set_yscale("log")
+    axes.set_ylabel(label)
+    if measure in _SHARES:
+        low, high = axes.get_ylim()
+        low, high = (0.0 if low < 0.4 else min(low, high - _LEAST_RANGE)), min(high, 1.02)
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > _LEAST_RANGE else 1))
