@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -160,7 +161,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     path = Path(path)
     check_table_suffix(path)
     if path.suffix == ".parquet":
-        content = _parquet(frame, path)
+        content = _parquet(frame)
         write_atomically(path, lambda stream: stream.write(content))
         return
 
@@ -175,7 +176,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def check_table_suffix(path: Path) -> None:
-    """Refuse a file's suffix that names no format of tables.
+    """Refuse a file's suffix that names no format of tables, or one that cannot be written here.
 
     Raises
     ------
@@ -183,14 +184,13 @@ def check_table_suffix(path: Path) -> None:
     """
     if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"{path}: tables are saved as .csv, .csv.gz or .parquet; choose one of these suffixes")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise DataError(f"{path}: Parquet needs the package pyarrow; pip install pyarrow, or choose .csv")
 
 
-def _parquet(frame: pd.DataFrame, path: Path) -> bytes:
+def _parquet(frame: pd.DataFrame) -> bytes:
     stream = io.BytesIO()
-    try:
-        frame.to_parquet(stream, engine="pyarrow", index=False)
-    except ImportError as error:
-        raise DataError(f"{path}: Parquet needs the package pyarrow; pip install pyarrow, or choose .csv") from error
+    frame.to_parquet(stream, engine="pyarrow", index=False)
     return stream.getvalue()
 
 
