@@ -48,12 +48,7 @@ class Kind:
 KINDS = {
     "nwb": Kind("Neurodata Without Borders: a unit a neuron, a trial a presentation", (".nwb",), "nwb", ("pynwb",)),
     "sonata": Kind("SONATA spikes: a population a layer", (".h5", ".hdf5"), "sonata", ("h5py",)),
-    "neo": Kind(
-        "a Neo block with a segment a presentation, in MATLAB's format or in NIX",
-        (".mat", ".nix"),
-        "neo_blocks",
-        ("neo", "nixio"),
-    ),
+    "neo": Kind("a Neo block in MATLAB's format, a segment a presentation", (".mat",), "neo_blocks", ("neo",)),
     "csv": Kind("the spike table", (".csv", ".csv.gz"), "tables"),
     "parquet": Kind("the spike table", (".parquet",), "tables", ("pyarrow",)),
 }

@@ -1,7 +1,7 @@
 """Neo: a block with a segment a presentation, and in it a spike train a neuron, from 0 ms to the duration.
 
-Files are written by Neo itself, as ``.mat`` (MATLAB) or ``.nix`` (NIX). Both hold every spike train as an object of
-its own: some 0.6 ms and 1.5 kB each in a ``.mat``, 20 ms and 30 kB in a ``.nix``.
+Neo writes the file in MATLAB's format. Every spike train is an object of its own there, of some 0.6 ms and 1.5 kB;
+in NIX it would be 20 ms and 30 kB.
 """
 
 from __future__ import annotations
@@ -91,15 +91,7 @@ def write(
 ) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
     block = to_block(simulation, layers, record)
-
-    def fill(temporary: Path) -> None:
-        if path.suffix == ".mat":
-            neo.io.NeoMatlabIO(str(temporary)).write_block(block)
-        else:
-            with neo.io.NixIO(str(temporary), mode="ow") as stream:
-                stream.write_block(block)
-
-    write_by_name(path, fill)
+    write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
@@ -110,7 +102,10 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     with reading(path, "a Neo block"):
         check_exists(path)
-        segments = _read_block(path).segments
+        block = neo.io.NeoMatlabIO(str(path)).read_block()
+        if block is None:
+            raise DataError(f"{path}: holds no Neo block")
+        segments = block.segments
         names = {_layer(train) for segment in segments for train in segment.spiketrains}
         chosen = None if names == {None} else choose_layer(path, layer, [name for name in names if name])
         latencies, presentations, neurons = [np.empty(0)], [], []
@@ -139,17 +134,6 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             None if labels is None else whole_numbers(path, "label", labels),
             np.arange(len(segments)) if indices is None else whole_numbers(path, "presentation", indices),
         )
-
-
-def _read_block(path: Path) -> neo.Block:
-    if path.suffix == ".mat":
-        block = neo.io.NeoMatlabIO(str(path)).read_block()
-    else:
-        with neo.io.NixIO(str(path), mode="ro") as stream:
-            block = stream.read_block()
-    if block is None:
-        raise DataError(f"{path}: holds no Neo block")
-    return block
 
 
 def _layer(train: neo.SpikeTrain) -> str | None:

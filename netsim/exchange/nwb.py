@@ -19,6 +19,7 @@ from pynwb.misc import Units
 
 from netsim import __version__
 from netsim.errors import DataError
+from netsim.exchange.hdf5 import write_hdf5
 from netsim.exchange.presentations import (
     Presentations,
     check_exists,
@@ -30,7 +31,6 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json
-from netsim.files import write_by_name
 from netsim.simulation import Simulation
 from netsim.specification import Shape
 
@@ -73,12 +73,7 @@ def write(
     file.trials = _trials(simulation, bounds)
     file.units = _units(simulation, layers, bounds)
     file.add_scratch(to_json(record), name="simulation", description="what was simulated, as JSON")
-
-    def fill(temporary: Path) -> None:
-        with NWBHDF5IO(temporary, mode="w") as stream:
-            stream.write(file)
-
-    write_by_name(path, fill)
+    write_hdf5(path, lambda stream: NWBHDF5IO(mode="w", file=stream).write(file))
 
 
 def _trials(simulation: Simulation, bounds: np.ndarray) -> TimeIntervals:

@@ -2,8 +2,8 @@
 
 SONATA knows no presentations. Theirs is the group ``/presentations`` beside ``/spikes``, with the data sets
 ``start_time``, ``stop_time`` (ms), ``presentation`` (number of the stimulus in its data set) and ``label``, which
-other readers pass over. The attribute ``shape`` of a population is that of its layer; a node is a neuron, row by
-row with maps last.
+other readers pass over; ``/simulation`` says as JSON what was simulated. The attribute ``shape`` of a population is
+that of its layer; a node is a neuron, row by row with maps last.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.exchange.hdf5 import write_hdf5
 from netsim.exchange.presentations import (
     Presentations,
     check_exists,
@@ -28,7 +29,6 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, session, session_times, to_json
-from netsim.files import write_by_name
 from netsim.simulation import Simulation
 from netsim.specification import Shape
 
@@ -50,20 +50,19 @@ def write(
     if simulation.labels is not None:
         presentations["label"] = np.asarray(simulation.labels, np.int64)
 
-    def fill(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["magic"] = np.uint32(_MAGIC)
-            file.attrs["version"] = np.array(_VERSION, np.uint32)
-            for name, latencies in chosen.items():
-                _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
-            group = file.create_group("presentations")
-            for name, values in presentations.items():
-                group[name] = values
-                if name.endswith("_time"):
-                    group[name].attrs["units"] = "ms"
-            group["simulation"] = to_json(record)
+    def fill(file: h5py.File) -> None:
+        file.attrs["magic"] = np.uint32(_MAGIC)
+        file.attrs["version"] = np.array(_VERSION, np.uint32)
+        for name, latencies in chosen.items():
+            _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
+        group = file.create_group("presentations")
+        for name, values in presentations.items():
+            group[name] = values
+            if name.endswith("_time"):
+                group[name].attrs["units"] = "ms"
+        file["simulation"] = to_json(record)
 
-    write_by_name(path, fill)
+    write_hdf5(path, fill)
 
 
 def _write_population(group: h5py.Group, latencies: np.ndarray, bounds: np.ndarray) -> None:

@@ -12,10 +12,22 @@ import numpy as np
 from netsim.analysis.tables import layer_names
 from netsim.exchange.presentations import STIMULUS
 from netsim.simulation import Simulation
-from netsim.specification import Shape
+from netsim.specification import Network, Shape
 
 NOWHERE = -1
 """Row and column of a neuron in a layer without maps."""
+
+
+def check_layers(network: Network, layers: Sequence[str] | None) -> None:
+    """Refuse layers that the network does not have.
+
+    Raises
+    ------
+    SpecificationError
+    """
+    for name in layers or ():
+        if name != STIMULUS:
+            network.layer(name)
 
 
 def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -26,9 +38,7 @@ def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[
     SpecificationError
         If the network has no such layer.
     """
-    for name in layers or ():
-        if name != STIMULUS:
-            simulation.network.layer(name)
+    check_layers(simulation.network, layers)
     named = zip(layer_names(simulation.network), simulation.latencies, strict=True)
     return {name: latencies for name, latencies in named if layers is None or name in layers}
 
