@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from netsim.errors import SpecificationError
 from netsim.grid import check_dt
@@ -44,6 +45,16 @@ class Plan:
         disturbed = [level for level in self.levels if level > 0]
         controls = 1 if STUDY_KINDS[self.kind].control else 0
         return 1 + len(self.curves) * len(disturbed) * (max(1, len(self.seeds)) + controls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Kind and what it is, levels, seeds and layers of each curve, ready for JSON."""
+        return {
+            "kind": self.kind,
+            "disturbance": STUDY_KINDS[self.kind].summary,
+            "levels": list(self.levels),
+            "seeds": list(self.seeds),
+            "layers": {name: list(layers) for name, layers in self.curves.items() if name},
+        }
 
 
 def make_plan(

@@ -1,0 +1,181 @@
+"""The command ``netsim study``: what disturbances do to the decisions of a network."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsim.cli.options import (
+    DataDir,
+    DatasetOption,
+    Dt,
+    EngineOption,
+    Json,
+    Split,
+    SubjectArgument,
+    make_folder,
+    note_initial_weights,
+    split_of,
+    subject_of,
+)
+from netsim.cli.terminal import counting, new_table, print_json, print_table, say
+from netsim.errors import SpecificationError
+from netsim.studies.kinds import STUDY_KINDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netsim.specification import Network
+    from netsim.studies.plans import Plan
+    from netsim.subject import Subject
+
+STUDY_HELP = (
+    "Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.\n\n"
+    "KIND is one of:\n\n"
+    + "\n".join(f"* {kind}: {described.summary}" for kind, described in STUDY_KINDS.items())
+    + "\n\nFiles are KIND.csv, a row a level and seed; KIND.png and .svg, with 95 % confidence bands over seeds; and"
+    " KIND.json, which says what was simulated."
+)
+_SEEDS = 5
+
+
+def study(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What to disturb, see above.")],
+    subject: SubjectArgument,
+    level: Annotated[
+        list[float] | None,
+        typer.Option("--level", metavar="X", help="How much to disturb, see KIND; repeatable; by default as suits."),
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer", metavar="LAYER|all", help="Disturb this layer only; repeatable, a curve each; by default all."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, metavar="N", help="Draw everything N times; by default 5 times.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="First seed; initial weights, if any, are drawn from it.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli, over and over.")
+    ] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET."),
+    ] = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as KIND.parquet too.")] = False,
+    split: Split = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    as_json: Json = False,
+) -> None:
+    """Study a network; the help text is put together from the kinds."""
+    from netsim.analysis.study_figure import study_table
+    from netsim.analysis.tables import check_table_suffix
+    from netsim.engines import make_engine
+    from netsim.studies.plans import make_plan
+    from netsim.studies.runner import StudyRunner
+
+    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    plan = make_plan(network, kind, level, range(seed, seed + (seeds or _SEEDS)), layer)
+    if seeds is not None and not plan.seeds:
+        raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {kind}, where nothing is drawn at random")
+    if kind == "time-step" and dt is not None:
+        raise SpecificationError(f"--dt {dt:g}", "has no meaning for time-step; give time steps with --level")
+    folder = out or (chosen.run.path / "studies" if chosen.run else Path(f"studies-{network.name}"))
+    tables = [folder / f"{kind}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
+    for table in tables:
+        check_table_suffix(table)
+    stimuli = split_of(chosen, network, split, data_dir).first(limit)
+    make_folder(folder)
+    note_initial_weights(subject, chosen, seed)
+    record = study_record(subject, chosen, network, split, seed, plan, len(stimuli))
+    with counting(f"studying {kind}", plan.passes * len(stimuli)) as advance:
+        runner = StudyRunner(plan, network, chosen.weights, stimuli, advance)
+        frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))
+    files = write_study(frame, record, folder, tables)
+    if as_json:
+        print_json(record | {"rows": _plain(frame), "files": files})
+        return
+    print_levels(frame)
+    for file in files:
+        say(file)
+
+
+def study_record(
+    subject: str, chosen: Subject, network: Network, split: str, seed: int, plan: Plan, presentations: int
+) -> dict[str, Any]:
+    """What is simulated, to the letter."""
+    from netsim.runs import describe_run
+    from netsim.specification_file import network_to_dict
+
+    return describe_run(
+        seed,
+        subject=subject,
+        weights=chosen.origin,
+        dataset=network.training.dataset,
+        split=split,
+        presentations=presentations,
+        engine=network.training.engine,
+        dt_ms=None if plan.kind == "time-step" else network.training.dt,
+        **plan.to_dict(),
+        network=network_to_dict(network),
+    )
+
+
+def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
+    import matplotlib
+
+    from netsim.files import write_text
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from netsim.analysis.study_figure import study_panels
+    from netsim.analysis.style import save_figure
+    from netsim.analysis.tables import write_table
+
+    kind = record["kind"]
+    figure = study_panels(frame)
+    figures = [folder / f"{kind}.{suffix}" for suffix in ("png", "svg")]
+    for table in tables:
+        write_table(frame, table)
+    for path in figures:
+        save_figure(figure, path)
+    plt.close(figure)
+    described = folder / f"{kind}.json"
+    write_text(described, json.dumps(record, indent=2) + "\n")
+    return [str(path) for path in (*tables, *figures, described)]
+
+
+def print_levels(frame: pd.DataFrame) -> None:
+    """A line a curve and level: means over seeds."""
+    table = new_table("", "layer", "level>", "accuracy (a tie is an error)>", "same decisions>", "change of latency>")
+    groups = frame.fillna({"layer": "", "level": math.nan}).groupby(
+        ["condition", "layer", "level"], sort=False, dropna=False, observed=True
+    )
+    for (condition, layer, level), rows in groups:
+        change = rows["latency_difference_ms"].mean()
+        table.add_row(
+            condition,
+            layer,
+            "" if math.isnan(level) else f"{level:g}",
+            f"{rows['strict_accuracy'].mean():.2%}",
+            f"{rows['same_decisions'].mean():.2%}",
+            "" if math.isnan(change) else f"{change:.2f} ms",
+        )
+    print_table(table)
+
+
+def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON: what is missing is None."""
+    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return rows
