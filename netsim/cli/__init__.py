@@ -11,6 +11,7 @@ from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PLOT_HELP, plot
 from netsim.cli.reporting import report
 from netsim.cli.simulating import simulate
+from netsim.cli.studying import STUDY_HELP, study
 from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
@@ -27,6 +28,7 @@ app = typer.Typer(
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(help=PLOT_HELP)(plot)
+app.command(help=STUDY_HELP)(study)
 app.command()(report)
 
 
