@@ -1,0 +1,52 @@
+"""The command ``describe``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netsim.cli.options import SubjectArgument, make_folder
+from netsim.cli.terminal import say
+from netsim.errors import SpecificationError
+
+_FORMATS = ("markdown", "latex")
+
+
+def describe(
+    subject: SubjectArgument,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="markdown|latex",
+            help="GitHub's tables, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where it is written; by default to stdout.")
+    ] = None,
+) -> None:
+    """Describe a model for a methods section: tables and equations, from its specification alone.
+
+    The tables are those of Nordlie, Gewaltig and Plesser (2009): model summary, populations, connectivity,
+    neuron and synapse model, input, measurements, plasticity; for a run also its provenance.
+    """
+    from netsim.description import describe as describe_network
+    from netsim.description import to_latex, to_markdown
+    from netsim.files import write_text
+    from netsim.subject import find_run, load_network
+
+    if form not in (None, *_FORMATS):
+        raise SpecificationError(f"--format {form}", f"must be {' or '.join(_FORMATS)}")
+    run = find_run(subject)
+    description = describe_network(run.network() if run else load_network(subject), run)
+    is_latex = form == "latex" or (form is None and out is not None and out.suffix == ".tex")
+    text = to_latex(description) if is_latex else to_markdown(description)
+    if out is None:
+        say(text.rstrip("\n"))
+        return
+    make_folder(out.parent)
+    write_text(out, text)
+    say(str(out))

@@ -1,0 +1,101 @@
+"""A description as plain data: tables whose cells are text in a small markup that every writer reads.
+
+Text holds ``$mathematics$`` in LaTeX, names between backticks and line breaks; a backslash takes the meaning
+from the character behind it. Anything that comes from a file passes through `plain` first. So that the
+mathematics survives every reader of Markdown, it holds neither ``|`` nor ``*``, no backslash before
+punctuation, and no underscore behind punctuation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+_PIECE = re.compile(r"\$([^$]*)\$|`([^`]*)`|\\(.)|([^$`\\]+)")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    heading : str
+        In the markup of this module.
+    share : float
+        Of the width of the page.
+    """
+
+    heading: str
+    share: float
+
+
+LABELLED = (Column("", 0.2), Column("", 0.8))
+"""Columns without headings: labels, and what they stand for."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a description.
+
+    Parameters
+    ----------
+    letter : str
+    title : str
+    rows : sequence of sequence of str
+        A cell a column, in the markup of this module.
+    columns : sequence of Column
+    notes : sequence of str
+        Paragraphs below the table.
+    """
+
+    letter: str
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[Column, ...] = LABELLED
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the first column holds labels, and there are no headings."""
+        return self.columns == LABELLED
+
+
+@dataclass(frozen=True)
+class Description:
+    """Title, introduction and tables."""
+
+    title: str
+    introduction: str
+    tables: tuple[Table, ...]
+
+
+class Piece(NamedTuple):
+    """A part of a text: words, mathematics or a name."""
+
+    kind: Literal["text", "math", "name"]
+    content: str
+
+
+def pieces(markup: str) -> Iterator[Piece]:
+    """Take the markup of one line apart."""
+    words = ""
+    for found in _PIECE.finditer(markup):
+        mathematics, name, escaped, text = found.groups()
+        if mathematics is None and name is None:
+            words += escaped or text
+            continue
+        if words:
+            yield Piece("text", words)
+            words = ""
+        yield Piece("name", name) if mathematics is None else Piece("math", mathematics)
+    if words:
+        yield Piece("text", words)
+
+
+def plain(text: str) -> str:
+    """Any text as markup that means nothing but its characters; what cannot be printed becomes a space."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return re.sub(r"([\\$`])", r"\\\1", " ".join(printable.split()))

@@ -1,0 +1,140 @@
+"""Descriptions as LaTeX: a document of its own that pdflatex compiles, with tables that may span pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from netsim.description.document import Description, Table, pieces
+
+_BEGIN = r"""\documentclass[10pt,a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{lmodern}
+\usepackage[margin=20mm]{geometry}
+\usepackage{amsmath}
+\usepackage{array}
+\usepackage{booktabs}
+\usepackage{longtable}
+\usepackage[table]{xcolor}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{4pt}
+\setlength{\tabcolsep}{3pt}
+\setlength{\LTleft}{0pt}
+\setlength{\LTright}{\fill}
+\setlength{\LTpost}{2pt}
+\setlength{\aboverulesep}{2pt}
+\setlength{\belowrulesep}{2pt}
+\setlength{\lightrulewidth}{0.3pt}
+% lines of a cell that hold tall equations keep apart
+\setlength{\lineskip}{3pt}
+\setlength{\lineskiplimit}{2pt}
+\newcolumntype{P}[1]{>{\raggedright\arraybackslash}p{\dimexpr#1\linewidth-2\tabcolsep\relax}}
+\newcommand{\headstrut}{\rule[-0.8ex]{0pt}{3ex}}
+\begin{document}
+\small
+"""
+_END = "\\end{document}\n"
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+}
+# What pdflatex has beyond ASCII, in the encoding T1 and in mathematics; others are written as their code points.
+_ACCENTED = range(0xA1, 0x180)
+_SIGNS = "–—‘’“”…€"
+_SYMBOLS = r"""
+α \alpha β \beta γ \gamma δ \delta ε \varepsilon ζ \zeta η \eta θ \theta ι \iota κ \kappa λ \lambda μ \mu ν \nu ξ \xi
+π \pi ρ \rho σ \sigma τ \tau υ \upsilon φ \varphi χ \chi ψ \psi ω \omega Γ \Gamma Δ \Delta Θ \Theta Λ \Lambda Ξ \Xi
+Π \Pi Σ \Sigma Φ \Phi Ψ \Psi Ω \Omega − - ≤ \leq ≥ \geq ≈ \approx → \to ∞ \infty
+""".split()  # noqa: SIM905
+_MATHEMATICAL = dict(zip(_SYMBOLS[::2], _SYMBOLS[1::2], strict=True))
+# Two of a kind would be joined into one sign.
+_JOINED = re.compile(r"([-',])(?=\1)")
+# Longer ones may be broken, after a separator or else anywhere, so that nothing runs over the edge of its column.
+_LONGEST_WORD, _LONGEST_NAME = 40, 12
+_SEPARATED = re.compile(r"(?<=[/_:-])")
+_BREAK = r"\allowbreak{}"
+
+
+def to_latex(description: Description) -> str:
+    """The LaTeX text of a description.
+
+    Parameters
+    ----------
+    description : Description
+    """
+    blocks = [rf"\section*{{{_inline(description.title)}}}", _inline(description.introduction)]
+    for table in description.tables:
+        blocks += [_table(table), *map(_inline, table.notes)]
+    return _BEGIN + "\n\n".join(blocks) + "\n" + _END
+
+
+def _table(table: Table) -> str:
+    title = rf"{table.letter}\quad {_inline(table.title)}"
+    head = [
+        rf"\multicolumn{{{len(table.columns)}}}{{>{{\columncolor{{black}}}}l}}"
+        rf"{{\color{{white}}\headstrut\bfseries {title}}} \\"
+    ]
+    if not table.is_labelled:
+        headings = " & ".join(_inline(column.heading) for column in table.columns)
+        head.append(rf"\rowcolor[gray]{{0.85}} \headstrut {headings} \\")
+    return "\n".join([
+        rf"\begin{{longtable}}{{{''.join(f'P{{{column.share:g}}}' for column in table.columns)}}}",
+        *head,
+        r"\addlinespace[3pt] \endhead",
+        "\\midrule\n".join(_row(table, cells) for cells in table.rows) + r"\bottomrule",
+        r"\end{longtable}",
+    ])  # fmt: skip
+
+
+def _row(table: Table, cells: Iterable[str]) -> str:
+    written = []
+    for cell in cells:
+        lines = "\\newline\n".join(map(_inline, cell.split("\n")))
+        written.append(rf"\textbf{{{lines}}}" if table.is_labelled and not written else lines)
+    return "\n& ".join(written) + " \\\\\n"
+
+
+def _inline(markup: str) -> str:
+    written = {"text": _text, "math": "${}$".format, "name": _name}
+    return "".join(written[kind](content) for kind, content in pieces(markup))
+
+
+def _name(name: str) -> str:
+    return rf"\texttt{{{_word(name, _LONGEST_NAME)}}}"
+
+
+def _text(text: str) -> str:
+    return "".join(_word(word, _LONGEST_WORD) for word in re.split(r"(\s+)", text))
+
+
+def _word(word: str, longest: int) -> str:
+    if len(word) <= longest:
+        return _JOINED.sub(r"\1{}", "".join(map(_character, word)))
+    parts = _SEPARATED.split(word)
+    return _BREAK.join(
+        _BREAK.join(map(_character, part)) if len(part) > longest else _word(part, longest) for part in parts
+    )
+
+
+def _character(character: str) -> str:
+    if character.isascii():
+        return _SPECIAL.get(character, character)
+    if character in _MATHEMATICAL:
+        return rf"\ensuremath{{{_MATHEMATICAL[character]}}}"
+    known = ord(character) in _ACCENTED or character in _SIGNS
+    return character if known else f"[U+{ord(character):04X}]"

@@ -1,0 +1,44 @@
+"""Descriptions as Markdown: tables and ``$mathematics$`` as GitHub, Jupyter and pandoc read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from netsim.description.document import Description, Table, pieces
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+
+
+def to_markdown(description: Description) -> str:
+    """The Markdown text of a description.
+
+    Parameters
+    ----------
+    description : Description
+    """
+    blocks = [f"# {_inline(description.title)}", _inline(description.introduction)]
+    for table in description.tables:
+        blocks += [f"## {table.letter} {_inline(table.title)}", _table(table), *map(_inline, table.notes)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(table: Table) -> str:
+    lines = [_row(column.heading for column in table.columns), "|" + " --- |" * len(table.columns)]
+    lines += [_row(cells, table.is_labelled) for cells in table.rows]
+    return "\n".join(lines)
+
+
+def _row(cells: Iterable[str], labelled: bool = False) -> str:
+    first, *others = ("<br>".join(map(_inline, cell.split("\n"))) for cell in cells)
+    return "| " + " | ".join([f"**{first}**" if labelled else first, *others]) + " |"
+
+
+def _inline(markup: str) -> str:
+    written = {"text": _escaped, "math": "${}$".format, "name": "`{}`".format}
+    return "".join(written[kind](content) for kind, content in pieces(markup))
+
+
+def _escaped(text: str) -> str:
+    # a backslash before a dollar sign would not keep it from being read as mathematics
+    return _SPECIAL.sub(r"\\\1", text).replace("$", "<span>$</span>")

@@ -1,0 +1,133 @@
+"""The tables of the neuron and synapse model, and of its parameters."""
+
+from __future__ import annotations
+
+from netsim.description.document import Column, Table
+from netsim.description.phrases import END, GAP, GATE, ONSET, grouped, has, in_ms, number, of_layers
+from netsim.grid import TOLERANCE, nearest_step
+from netsim.specification import PSP, Network, Pooling
+
+# The sum that moves the potential, by regime.
+_CURRENTS = {
+    "free": "I_j(t)",
+    "staggered": rf"I_j(t) + D{GAP}[t \geq {ONSET}]",
+    "phased": rf"I_j(t){GAP}[t < {GATE}] + D{GAP}[t \geq {ONSET}]",
+}
+_REGIMES = {
+    "free": "all layers run at once; a neuron may fire whenever it is at threshold",
+    "staggered": f"a neuron integrates from the start but fires only from its onset ${ONSET}$ on, helped by the"
+    " constant drive $D$ from there",
+    "phased": f"a neuron integrates until its onset, where the gate closes, ${GATE} = {ONSET}$; from there the drive"
+    rf" $D$ alone moves its potential, so that $t_j = {ONSET} + \max(0,{GAP}\tau (\theta - v_j({ONSET})) / D)$ if that"
+    f" is before ${END}$",
+}
+
+
+def psp_name(psp: PSP) -> str:
+    """The shape of a postsynaptic potential in words."""
+    return "own breakpoints" if psp.shape == "breakpoints" else psp.shape
+
+
+def neurons_table(network: Network) -> Table:
+    """The equations of neurons and synapses."""
+    regimes = grouped(network.weighted_layers, lambda layer: layer.neurons.regime)
+    potentials = [
+        rf"$\displaystyle \tau \frac{{\mathrm{{d}} v_j}}{{\mathrm{{d}} t}} = {_CURRENTS[regime]}$, $v_j(0) = 0$"
+        f"{of_layers(chosen, network)}"
+        for regime, chosen in regimes.items()
+    ]
+    rows = [
+        ("Membrane potential", "\n".join(potentials)),
+        ("Synaptic current", _synaptic_current(network)),
+        ("Postsynaptic potential", _postsynaptic_potential(network)),
+        (
+            "Spike",
+            rf"$t_j$ is the first $t$ with ${ONSET} \leq t < {END}$ and $v_j(t) \geq \theta$. A neuron without such a"
+            r" $t$ is silent, $t_j = \infty$; one that has fired does not fire again in the presentation.",
+        ),
+        ("Regime", "\n".join(f"`{regime}`: {_REGIMES[regime]}" for regime in regimes)),
+    ]
+    if has(network, Pooling):
+        rows.append((
+            "Pooling neurons",
+            r"$t_j = \min_i t_i$ over the field of $j$: the earliest spike is passed on at once. No potential, no"
+            " weights.",
+        ))  # fmt: skip
+    rows += [
+        ("Presentation", f"$0 \\leq t < T$, $T = {in_ms(network.duration)}$; begins without potentials and spikes"),
+        ("Time", _time(network)),
+    ]
+    return Table("D1", "Neuron and synapse model", tuple(rows))
+
+
+def _synaptic_current(network: Network) -> str:
+    biased = [layer for layer in network.weighted_layers if layer.neurons.bias]
+    bias = f"; $b_j$: learned current of a map or dense neuron{of_layers(biased, network)}" if biased else ""
+    return (
+        rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}\sum_i w_{{ij}} \sum_k c_k{GAP}[t \geq t_i + d_k]$"
+        f"\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}; $d_k$,"
+        " $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
+    )
+
+
+def _postsynaptic_potential(network: Network) -> str:
+    lines = [
+        rf"$\displaystyle \varepsilon(t) = \sum_k c_k \max(t - d_k,{GAP}0)$, times $w_{{ij}} / \tau$, at a time $t$"
+        " after the presynaptic spike"
+    ]
+    for psp, chosen in grouped(network.weighted_layers, lambda layer: layer.psp).items():
+        lines.append(f"{psp_name(psp)}{of_layers(chosen, network)}: $(d_k, c_k)$ = {_breakpoints(psp)}")
+    return "\n".join(lines)
+
+
+def _breakpoints(psp: PSP) -> str:
+    pairs = [(number(delay), number(change)) for delay, change in psp.kernel]
+    if psp.rise is not None and psp.fall is not None:
+        rise, fall = number(psp.rise), number(psp.fall)
+        pairs = [("0", "1"), (rise, f"-1 - {rise} / {fall}"), (f"{rise} + {fall}", f"{rise} / {fall}")]
+    return ", ".join(f"$({delay}, {change})$" for delay, change in pairs)
+
+
+def _time(network: Network) -> str:
+    dt = network.training.dt
+    if not dt:
+        return (
+            "No time step: potentials are piecewise linear, and a neuron fires where a line meets the threshold; events"
+            " are visited in order of time."
+        )
+    text = (
+        f"Steps of ${in_ms(dt)}$; slopes are constant within a step, so that integration is exact. ${ONSET}$,"
+        f" ${GATE}$, ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays $d_k$ to"
+        " the nearest step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step"
+        rf" with $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."
+    )
+    delays = [delay for layer in network.weighted_layers for delay, _ in layer.psp.kernel]
+    kept = any(nearest_step(delay, dt) * dt != delay for delay in delays)
+    return text + (" Learning takes the delays as given." if kept else "")
+
+
+def parameters_table(network: Network) -> Table:
+    """The parameters of the integrating neurons, a row a layer."""
+    rows = []
+    for layer in network.weighted_layers:
+        neurons = layer.neurons
+        values = (neurons.threshold, neurons.tau, neurons.onset, network.window_end(layer), neurons.gate_time,
+                  neurons.drive)  # fmt: skip
+        bias = "learned" if neurons.bias else "none"
+        rows.append((f"`{layer.name}`", f"`{neurons.regime}`", *(f"${number(value)}$" for value in values), bias))
+    columns = (
+        Column("Layer", 0.15),
+        Column("Regime", 0.13),
+        Column(r"$\theta$", 0.08),
+        Column(r"$\tau$ (ms)", 0.11),
+        Column(f"${ONSET}$ (ms)", 0.11),
+        Column(f"${END}$ (ms)", 0.11),
+        Column(f"${GATE}$ (ms)", 0.12),
+        Column("$D$", 0.08),
+        Column("$b_j$", 0.11),
+    )
+    note = (
+        rf"$\theta$: threshold; $\tau$: membrane time constant; ${ONSET}$, ${END}$: window in which the neurons may"
+        f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: bias."
+    )
+    return Table("D2", "Parameters of the integrating neurons", tuple(rows), columns, (note,))

@@ -1,0 +1,137 @@
+"""The table of how gradients change weights: binary weights, optimizer, dropout, course of the training."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from netsim.data import VALIDATION_SEED
+from netsim.description.document import Table
+from netsim.description.phrases import GAP, counted, grouped, has_bias, names, number
+from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
+from netsim.specification import Network, Pooling
+
+
+def optimization_table(network: Network) -> Table:
+    """How the gradients of `rule_table` change the weights, and for how long."""
+    settings = network.learning
+    optimizer = {"adam": _adam, "sgd": _gradient_descent}[settings.optimizer]
+    schedule = {"constant": _constant, "cosine": _cosine, "one-cycle": _one_cycle}[settings.schedule]
+    rows = []
+    if network.weighting.kind == "binary":
+        rows.append(("Binary weights", _binary_weights(network)))
+    rows.append(("Optimizer", f"{optimizer(network)}. $x$: {_learned(network)}; $g$: its gradient"))
+    rows.append(("Learning rate", schedule(number(settings.rate))))
+    if settings.averaging:
+        rows.append((
+            "Averaging",
+            r"After update $r$, $\bar{x} \leftarrow \rho \bar{x} + (1 - \rho) x$ with"
+            rf" $\rho = \min({number(settings.averaging)},{GAP}(1 + r) / (10 + r))$; $\bar{{x}} = x$ before and after a"
+            r" revival. $\bar{x}$ is what is validated and kept.",
+        ))  # fmt: skip
+    if any(layer.dropout for layer in network.layers):
+        rows.append(("Dropout", _dropout(network)))
+    if settings.revive_below and len(network.weighted_layers) > 1:
+        rows.append((
+            "Revival",
+            "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
+            f" fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C); a map fires"
+            " when one of its neurons does.",
+        ))  # fmt: skip
+    rows += [("Training", _training(network)), ("Arithmetic", _arithmetic(network))]
+    return Table("G2", "Plasticity: optimization", tuple(rows))
+
+
+def _binary_weights(network: Network) -> str:
+    shared = {"channel": "map or dense neuron", "layer": "layer"}[network.weighting.scale]
+    return (
+        r"$w_{ij} = \alpha \operatorname{sgn}(u_{ij})$, with $\operatorname{sgn}(0) = 1$ and $\alpha$ the mean of"
+        rf" $\lvert u_{{ij}} \rvert$ over the weights of a {shared}. The real-valued set $u_{{ij}}$ is drawn (table C)"
+        " and updated, each with the gradient of its $w_{ij}$, and bounded after each update:"
+        rf" $\lvert u_{{ij}} \rvert \leq {number(network.learning.clip)}{GAP}\sigma / \sqrt{{n}}$."
+        + (" Biases are real-valued." if has_bias(network) else "")
+    )
+
+
+def _learned(network: Network) -> str:
+    weight = "$u_{ij}$" if network.weighting.kind == "binary" else "$w_{ij}$"
+    return f"a weight {weight} or a bias $b_j$" if has_bias(network) else f"a weight {weight}"
+
+
+def _shrinkage(network: Network) -> tuple[str, str]:
+    """The term of decoupled weight decay in an update, and its value."""
+    decay = network.learning.weight_decay
+    if not decay:
+        return "", ""
+    exempt = " for weights, 0 for biases" if has_bias(network) else ""
+    return r" - \eta \lambda x", rf"; weight decay $\lambda = {number(decay)}${exempt}"
+
+
+def _adam(network: Network) -> str:
+    term, decay = _shrinkage(network)
+    return (
+        r"Adam: $m \leftarrow \mu m + (1 - \mu) g$, $s \leftarrow \nu s + (1 - \nu) g^2$ and"
+        rf" $\displaystyle x \leftarrow x - \eta \frac{{m / (1 - \mu^r)}}{{\sqrt{{s / (1 - \nu^r)}} + \epsilon}}{term}$"
+        rf" in update $r$ (from 1), $m = s = 0$ before; $\mu = {number(network.learning.momentum)}$,"
+        rf" $\nu = {number(ADAM_SECOND)}$, $\epsilon = {number(ADAM_EPSILON)}${decay}"
+    )
+
+
+def _gradient_descent(network: Network) -> str:
+    term, decay = _shrinkage(network)
+    return (
+        r"Stochastic gradient descent with momentum: $m \leftarrow \mu m + g$ and"
+        rf" $x \leftarrow x - \eta m{term}$, $m = 0$ before; $\mu = {number(network.learning.momentum)}${decay}"
+    )
+
+
+def _constant(peak: str) -> str:
+    return rf"Constant, $\eta = {peak}$"
+
+
+def _cosine(peak: str) -> str:
+    return rf"Cosine: $\eta = {peak} \times \frac{{1}}{{2}} (1 + \cos \pi z)$; $z$: share of all updates that are done"
+
+
+def _one_cycle(peak: str) -> str:
+    first, rise = number(FIRST_RATE), number(1 - FIRST_RATE)
+    return (
+        rf"One cycle: $\eta = {peak} \times ({first} + {rise}{GAP}z / {number(WARM_UP)})$ while"
+        rf" $z < {number(WARM_UP)}$, then $\eta = {peak} \times \frac{{1}}{{2}} (1 + \cos (\pi{GAP}(z -"
+        rf" {number(WARM_UP)}) / {number(1 - WARM_UP)}))$; $z$: share of all updates that are done"
+    )
+
+
+def _dropout(network: Network) -> str:
+    dropped = grouped((layer for layer in network.layers if layer.dropout), lambda layer: layer.dropout)
+    fractions = ", ".join(
+        f"$p = {number(fraction)}$ ({names(layer.name for layer in alike)})" for fraction, alike in dropped.items()
+    )
+    scaled = [
+        layer.name for below, layer in pairwise(network.layers) if below.dropout and not isinstance(layer, Pooling)
+    ]
+    scaling = (
+        f" Meanwhile the weights onto {names(scaled)}, and their gradients, are multiplied by $1 / (1 - p)$."
+        if scaled
+        else ""
+    )
+    return f"In training each neuron is kept from firing in a presentation with probability $p$: {fractions}.{scaling}"
+
+
+def _training(network: Network) -> str:
+    settings = network.training
+    return (
+        f"{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each time."
+        f" {settings.validation:,} of the training stimuli are set aside for validation, the same whatever the seed of"
+        f" the training (drawn with seed {VALIDATION_SEED}). The weights of the epoch with the best strict validation"
+        " accuracy (of equal ones, the lowest loss) are kept; validation knows neither dropout nor augmentation. Test"
+        " stimuli are not used."
+    )
+
+
+def _arithmetic(network: Network) -> str:
+    settings = network.training
+    if settings.precision == "double":
+        return "Double precision"
+    if settings.dt:
+        return "Weights and learning in single precision, presentations in double"
+    return "Training in single precision; later presentations in double"

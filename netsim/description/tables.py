@@ -1,0 +1,205 @@
+"""All tables of a description: the summary, the input and the measurements stand here, the rest in modules of its own.
+
+Order and letters are those of Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456.
+"""
+
+from __future__ import annotations
+
+import math
+
+from netsim import __version__
+from netsim.connectivity import synapse_counts
+from netsim.description.document import Description, Table, plain
+from netsim.description.learning import rule_in_short, rule_table
+from netsim.description.neurons import neurons_table, parameters_table, psp_name
+from netsim.description.optimization import optimization_table
+from netsim.description.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
+from netsim.description.provenance import provenance_table
+from netsim.description.structure import connectivity_table, populations_table
+from netsim.runs import RunFolder
+from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.weights import weight_shapes
+
+_INTRODUCTION = (
+    "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
+    " from the start of a presentation; potentials, currents and weights have no unit. $[C]$ is 1 where the"
+    " condition $C$ holds and 0 elsewhere."
+)
+
+
+def describe(network: Network, run: RunFolder | None = None) -> Description:
+    """Describe a network in tables.
+
+    Parameters
+    ----------
+    network : Network
+    run : RunFolder, optional
+        Where it was trained; adds the provenance.
+
+    Returns
+    -------
+    Description
+        For `netsim.description.to_markdown` or `to_latex`.
+
+    Raises
+    ------
+    RunError
+        If the record of the run is missing or damaged.
+    """
+    tables = [
+        _summary(network),
+        populations_table(network),
+        connectivity_table(network),
+        neurons_table(network),
+        parameters_table(network),
+        _input(network),
+        _measurements(network),
+        rule_table(network),
+        optimization_table(network),
+    ]
+    if run is not None:
+        tables.append(provenance_table(run))
+    introduction = f"{_INTRODUCTION} Made by netsim {plain(__version__)} from the specification `{network.name}`."
+    return Description(f"Model description: `{network.name}`", introduction, tuple(tables))
+
+
+def _summary(network: Network) -> Table:
+    weighted = network.weighted_layers
+    neurons = sum(math.prod(shape) for shape in network.shapes[1:])
+    parameters = sum(math.prod(shape) for shape in weight_shapes(network).values())
+    shapes = distinct(psp_name(layer.psp) for layer in weighted)
+    pooling = "; pooling neurons pass on the earliest spike" if has(network, Pooling) else ""
+    rows = [("Description", plain(network.description))] if network.description else []
+    rows += [
+        (
+            "Populations",
+            f"Stimulus, and {counted(len(network.layers), 'layer')} of {counted(neurons, 'neuron')} in all:"
+            f" {names(layer.name for layer in network.layers)}",
+        ),
+        ("Topology", _topology(network)),
+        (
+            "Connectivity",
+            f"Feed-forward, from layer to layer: {_patterns(network)};"
+            f" {counted(sum(synapse_counts(network).values()), 'weighted synapse')},"
+            f" {counted(parameters, 'learned parameter')}",
+        ),
+        (
+            "Neuron model",
+            "Integrators without leak, with a fixed threshold, that fire at most once in a presentation, regime"
+            f" {names(distinct(layer.neurons.regime for layer in weighted))}{pooling}",
+        ),
+        ("Channel models", "None"),
+        (
+            "Synapse model",
+            f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights, no"
+            " conduction delays",
+        ),
+        ("Plasticity", rule_in_short(network)),
+        ("Input", f"Latency-coded stimuli of {plain(network.training.dataset)}, at most one spike per stimulus neuron"),
+        ("Measurements", "First-spike latencies of all neurons; the first output spike decides"),
+        ("Simulation", _simulation(network)),
+    ]
+    return Table("A", "Model summary", tuple(rows))
+
+
+def _topology(network: Network) -> str:
+    maps = ["stimulus"] + [layer.name for layer in network.layers if not isinstance(layer, Dense)]
+    vectors = [layer.name for layer in network.layers if isinstance(layer, Dense)]
+    return f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"
+
+
+def _patterns(network: Network) -> str:
+    patterns = {
+        Convolution: "convolution with shared weights",
+        Pooling: "earliest spike of a field",
+        Dense: "all to all",
+    }
+    return ", ".join(
+        f"{pattern} ({names(layer.name for layer in network.layers if isinstance(layer, kind))})"
+        for kind, pattern in patterns.items()
+        if has(network, kind)
+    )
+
+
+def _simulation(network: Network) -> str:
+    settings = network.training
+    engine = {"event": "event-driven", "brian2": "clock-driven in Brian2"}[settings.engine]
+    grid = f"on a time grid of ${in_ms(settings.dt)}$" if settings.dt else "with exact spike times"
+    return f"Presentations of ${in_ms(network.duration)}$, independent of each other; {engine}, {grid}"
+
+
+def _input(network: Network) -> Table:
+    kinds = {"intensity": (_images, _intensity_code), "events": (_recordings, _event_code)}
+    stimuli, code = kinds[network.encoder.kind]
+    height, width, _ = network.encoder.shape
+    size = f"{counted(height, 'row')} and {counted(width, 'column')}"
+    rows = (
+        ("Stimuli", f"{plain(network.training.dataset)}, {stimuli(network.encoder, size)}"),
+        ("Latency code", code(network.encoder)),
+        ("Augmentation", _augmentation(network)),
+    )
+    return Table("E", "Input", rows)
+
+
+def _images(encoder: Encoder, size: str) -> str:
+    return (
+        f"images of {size} with {counted(encoder.shape[2], 'channel')}; a stimulus neuron for each intensity, $x_i$"
+        " being the intensity divided by the largest possible one"
+    )
+
+
+def _intensity_code(encoder: Encoder) -> str:
+    return rf"$t_i = (1 - x_i){GAP}{T_MAX}$ if $x_i > 0$, silent if $x_i = 0$; ${T_MAX} = {in_ms(encoder.t_max)}$"
+
+
+def _recordings(encoder: Encoder, size: str) -> str:
+    polarities = "each polarity" if encoder.polarity == "separate" else "both polarities together"
+    windows = f" and each of {encoder.windows} time windows" if encoder.windows > 1 else ""
+    return (
+        f"recordings of events of {size}; a stimulus neuron for each pixel, {polarities}{windows}, in"
+        f" {counted(encoder.shape[2], 'channel')}"
+    )
+
+
+def _event_code(encoder: Encoder) -> str:
+    origin = {"recording": "the start of the recording", "first-event": "the first event of the recording"}
+    if encoder.windows > 1:
+        length = rf"from $m{GAP}{T_MAX}$ to $(m + 1){GAP}{T_MAX}$, $m = 0, \dots, {encoder.windows - 1}$"
+        since = "the start of the window"
+    else:
+        length, since = f"until ${T_MAX}$", origin[encoder.origin]
+    return (
+        f"$t_i$ is the time of the first event of the neuron in its window, {length} after {origin[encoder.origin]},"
+        f" counted from {since}, in whole µs; silent without an event; ${T_MAX} = {in_ms(encoder.t_max)}$"
+    )
+
+
+def _augmentation(network: Network) -> str:
+    settings = network.training
+    ways = []
+    if settings.flips:
+        ways.append("mirrored from left to right with probability $1/2$")
+    if settings.shift:
+        ways.append(
+            "moved up or down and left or right, each by a whole number of pixels drawn uniformly from"
+            f" $-{settings.shift}$ to ${settings.shift}$, silent pixels coming in"
+        )
+    return f"In training, each stimulus anew: {'; '.join(ways)}" if ways else "None"
+
+
+def _measurements(network: Network) -> Table:
+    rows = (
+        ("Recorded", "First-spike latencies of the stimulus and of all layers, infinite for silent neurons"),
+        (
+            "Decision",
+            rf"$\hat{{y}} = \arg\min_k t_k$ over the {counted(network.outputs, 'neuron')} of"
+            f" `{network.layers[-1].name}`: the first output spike decides; no decision if all are silent",
+        ),
+        (
+            "Accuracy",
+            r"Share of presentations with $\hat{y} = y$, the label; no decision is an error. Of several first output"
+            " spikes, the one of the neuron with the lowest number decides; in the strict accuracy such a tie is an"
+            " error.",
+        ),
+    )
+    return Table("F", "Measurements", rows)
