@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from netsim.cli.describing import describe
+from netsim.cli.exporting import EXPORT_HELP, export
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PLOT_HELP, plot
@@ -29,7 +31,9 @@ for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(help=PLOT_HELP)(plot)
 app.command(help=STUDY_HELP)(study)
+app.command(help=EXPORT_HELP)(export)
 app.command()(report)
+app.command()(describe)
 
 
 def main() -> None:

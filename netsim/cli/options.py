@@ -54,6 +54,10 @@ InitialSeed = Annotated[
         "--seed", min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones."
     ),
 ]
+Index = Annotated[
+    list[int] | None,
+    typer.Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0."),
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
 Scheduler = Annotated[
     str | None,
@@ -116,6 +120,16 @@ def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None
     return splits.test if split == "test" else splits.validation
 
 
+def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:
+    """Which stimuli are presented, of as many as there are."""
+    if limit is not None and index:
+        raise SpecificationError("--limit", "has no meaning with --index, which says what to present")
+    indices = list(range(min(limit, count))) if limit else list(dict.fromkeys(index or [0]))
+    if max(indices) >= count:
+        raise SpecificationError(f"--index {max(indices)}", f"is too large; {where} has 0 to {count - 1}")
+    return indices
+
+
 def recorded_neuron(text: str, option: str) -> Any:
     from netsim.engines import Recorded
 
@@ -173,4 +187,4 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
+        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error

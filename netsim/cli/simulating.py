@@ -13,6 +13,7 @@ from netsim.cli.options import (
     DatasetOption,
     Dt,
     EngineOption,
+    Index,
     InitialSeed,
     Json,
     Scheduler,
@@ -20,6 +21,7 @@ from netsim.cli.options import (
     SpreadWorkers,
     SubjectArgument,
     build,
+    chosen_indices,
     make_folder,
     note_initial_weights,
     recorded_neuron,
@@ -33,6 +35,7 @@ from netsim.errors import SpecificationError
 if TYPE_CHECKING:
     from netsim.simulation import Simulation
     from netsim.specification import Network
+    from netsim.stimuli import Stimuli
     from netsim.subject import Subject
 
 _ROWS_SHOWN = 20
@@ -40,13 +43,14 @@ _ROWS_SHOWN = 20
 
 def simulate(
     subject: SubjectArgument,
-    index: Annotated[
-        list[int] | None,
-        typer.Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable."),
-    ] = None,
+    index: Index = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures."),
+    ] = None,
+    stimuli_file: Annotated[
+        Path | None,
+        typer.Option("--stimuli", metavar="FILE", help="Present spikes from a file of another tool, as export writes."),
     ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,
@@ -70,14 +74,16 @@ def simulate(
     from netsim.simulation import simulate as simulate_network
 
     chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    stimuli = split_of(chosen, network, split, data_dir)
-    if limit is not None and index:
-        raise SpecificationError("--limit", "has no meaning with --index, which says what to present")
-    indices = list(range(min(limit, len(stimuli)))) if limit else list(dict.fromkeys(index or [0]))
-    if max(indices) >= len(stimuli):
-        raise SpecificationError(
-            f"--index {max(indices)}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}"
-        )
+    if stimuli_file is None:
+        source = {"dataset": network.training.dataset, "split": split}
+        stimuli = split_of(chosen, network, split, data_dir)
+        indices = chosen_indices(index, limit, len(stimuli), f"the {split} split")
+    else:
+        if dataset or data_dir:
+            raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
+        source = {"stimuli": str(stimuli_file)}
+        stimuli = spikes_of(stimuli_file, network)
+        indices = chosen_indices(index, limit, len(stimuli), str(stimuli_file))
     recorded = [recorded_neuron(text, "--record") for text in record or []]
     simulator = build(network.training.engine, network, network.training.dt, record=recorded)
     folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
@@ -85,7 +91,7 @@ def simulate(
     note_initial_weights(subject, chosen, seed)
     with spread_over(scheduler, workers) as spread, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, spread)
-    result = simulation_record(subject, chosen, network, split, seed, simulation)
+    result = simulation_record(subject, chosen, network, source, seed, simulation)
     files = write_simulation(simulation, folder, result, drawn=[] if limit else indices)
     if as_json:
         print_json(result | {"files": files})
@@ -95,7 +101,7 @@ def simulate(
         latency = row["decision_latency_ms"]
         table.add_row(
             str(row["index"]),
-            str(row["label"]),
+            "" if row["label"] is None else str(row["label"]),
             "silent" if row["decision"] is None else str(row["decision"]) + (" (tied)" if row["tied"] else ""),
             "" if latency is None else f"{latency:.3f} ms",
             f"{row['spikes']:,}",
@@ -107,10 +113,17 @@ def simulate(
         say(file)
 
 
+def spikes_of(path: Path, network: Network) -> Stimuli:
+    """The stimuli that a file of spikes holds."""
+    from netsim.exchange import read_stimuli
+
+    return read_stimuli(path, network.encoder.shape).stimuli(network.encoder)
+
+
 def simulation_record(
-    subject: str, chosen: Subject, network: Network, split: str, seed: int, simulation: Simulation
+    subject: str, chosen: Subject, network: Network, source: dict[str, str], seed: int, simulation: Simulation
 ) -> dict[str, Any]:
-    """What was simulated, to the letter."""
+    """What was simulated, to the letter; `source` says where the stimuli came from."""
     from netsim.runs import describe_run
     from netsim.specification_file import network_to_dict
 
@@ -118,8 +131,7 @@ def simulation_record(
         seed,
         subject=subject,
         weights=chosen.origin,
-        dataset=network.training.dataset,
-        split=split,
+        **source,
         engine=network.training.engine,
         dt_ms=simulation.dt,
         presentations=simulation.to_dict(),

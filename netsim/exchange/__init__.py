@@ -152,6 +152,8 @@ def _read(path: Path, layer: str | None, shape: Shape) -> Presentations:
         if path.name.endswith(known.suffixes):
             _check_packages(kind, path)
             presentations: Presentations = _module(kind).read(path, layer, shape)
+            if not len(presentations.latencies):
+                raise DataError(f"{path}: holds no presentations")
             return presentations
     suffixes = ", ".join(suffix for kind in KINDS.values() for suffix in kind.suffixes)
     raise DataError(f"{path}: is of no known format; its name must end in one of {suffixes}")

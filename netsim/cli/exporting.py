@@ -1,0 +1,95 @@
+"""The command ``export``: spikes in the file formats of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netsim.cli.options import (
+    DataDir,
+    DatasetOption,
+    Dt,
+    EngineOption,
+    Index,
+    InitialSeed,
+    Json,
+    Limit,
+    Split,
+    SubjectArgument,
+    build,
+    chosen_indices,
+    make_folder,
+    note_initial_weights,
+    split_of,
+    subject_of,
+)
+from netsim.cli.simulating import simulation_record
+from netsim.cli.terminal import counting, print_json, say
+from netsim.exchange import KINDS
+
+EXPORT_HELP = "Present stimuli and write the spikes for other tools.\n\nKIND is one of:\n\n" + "\n".join(
+    f"* {name}: {kind.summary} ({', '.join(kind.suffixes)})" for name, kind in KINDS.items()
+)
+
+
+def export(
+    subject: SubjectArgument,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
+    to: Annotated[str, typer.Option("--to", metavar="KIND", help="The format, see above.")],
+    index: Index = None,
+    limit: Limit = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all."),
+    ] = None,
+    split: Split = "test",
+    dataset: DatasetOption = None,
+    data_dir: DataDir = None,
+    engine: EngineOption = None,
+    dt: Dt = None,
+    seed: InitialSeed = 0,
+    as_json: Json = False,
+) -> None:
+    """Present stimuli and write the spikes; the help text is put together from the kinds."""
+    import numpy as np
+    from rich.console import Console
+
+    from netsim.exchange import check_export
+    from netsim.exchange import export as write
+    from netsim.exchange.trains import check_layers, chosen_layers
+    from netsim.simulation import simulate
+
+    check_export(to, path)
+    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    check_layers(network, layer)
+    stimuli = split_of(chosen, network, split, data_dir)
+    indices = chosen_indices(index, limit, len(stimuli), f"the {split} split")
+    simulator = build(network.training.engine, network, network.training.dt)
+    make_folder(path.parent)
+    note_initial_weights(subject, chosen, seed)
+    with counting("presenting", len(indices)) as advance:
+        simulation = simulate(simulator, chosen.weights, stimuli, indices, advance)
+    source = {"dataset": network.training.dataset, "split": split}
+    record = simulation_record(subject, chosen, network, source, seed, simulation)
+    del record["presentations"]  # they are what the file is about
+    with Console(stderr=True).status(f"writing {path}"):
+        write(to, simulation, path, layer, record)
+    written = chosen_layers(simulation, layer).values()
+    neurons = sum(latencies[0].size for latencies in written)
+    spikes = sum(int(np.isfinite(latencies).sum()) for latencies in written)
+    if as_json:
+        print_json(
+            {
+                "kind": to,
+                "subject": subject,
+                "weights": chosen.origin,
+                "presentations": len(indices),
+                "neurons": neurons,
+                "spikes": spikes,
+                "files": [str(path)],
+            }
+        )
+        return
+    say(f"{path}: {spikes:,} spikes of {neurons:,} neurons in {len(indices):,} presentations")
