@@ -162,7 +162,13 @@ def draw(kind: str, source: Source, choice: Choice | None = None) -> Drawn:
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else KINDS[kind].presentations
     width = choice.width or KINDS[kind].width
-    return KINDS[kind].draw(source, replace(choice, limit=limit, width=width))
+    before = set(plt.get_fignums())
+    try:
+        return KINDS[kind].draw(source, replace(choice, limit=limit, width=width))
+    except BaseException:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
+        raise
 
 
 def _figure(choice: Choice, height: float, rows: int = 1) -> tuple[Figure, list[plt.Axes]]:

@@ -65,6 +65,8 @@ def report(
     if index >= len(stimuli):
         raise SpecificationError(f"--index {index}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
+    if page.is_dir():
+        raise SpecificationError(f"--out {page}", "is a folder; name a file")
     folder = page.with_name(f"{page.stem}-figures")
     make_folder(folder)
     note_initial_weights(subject, chosen, seed)
@@ -93,7 +95,7 @@ def report(
         name=subject,
         subject=chosen,
         network=network,
-        dataset=load_dataset(network.training.dataset, data_dir or chosen.data_dir),
+        dataset=load_dataset(network.training.dataset, data_dir or chosen.data_dir, network.encoder),
         split=split,
         available=len(stimuli),
         evaluation=evaluation,

@@ -109,7 +109,7 @@ def measured_on(report: Report) -> str:
     """On which stimuli the results were measured."""
     count = report.evaluation.presentations
     which = f"all {count:,}" if count == report.available else f"the first {count:,} of {report.available:,}"
-    return f"{which} {report.split} images of {report.dataset.name}"
+    return f"{which} {report.split} stimuli of {report.dataset.name}"
 
 
 def cautions(report: Report) -> list[str]:
@@ -120,18 +120,16 @@ def cautions(report: Report) -> list[str]:
         said.append(f"These weights were never trained: they are the initial ones of seed {report.made['seed']}.")
     elif report.split == "test":
         said.append(
-            "Measured on the test images, which served neither to learn nor to choose the epoch. They are a test as"
+            "Measured on the test stimuli, which served neither to learn nor to choose the epoch. They are a test as"
             " long as nothing else is chosen by them: until the last choice is made, report with --split validation."
         )
     else:
         said.append(
-            "Measured on the validation images, by which the epoch was chosen: expect a little less on images that"
+            "Measured on the validation stimuli, by which the epoch was chosen: expect a little less on stimuli that"
             " served no choice."
         )
     if report.evaluation.presentations < report.available:
-        said.append(
-            f"A part only: the first {report.evaluation.presentations:,} of {report.available:,} images were presented."
-        )
+        said.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
     if measured.dataset != trained.dataset:
         said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
     if measured.dt != trained.dt:
@@ -148,7 +146,7 @@ def _data_facts(report: Report) -> list[Fact]:
     subject, data = report.subject, report.dataset
     facts = [
         Fact("data set", f"{data.name}, from {data.origin}"),
-        Fact("SHA-256 of its images and labels", data.sha256, True),
+        Fact("SHA-256 of its stimuli and labels", data.sha256, True),
     ]
     file = None
     if subject.run:

@@ -89,7 +89,7 @@ def activity_table(network: Network, evaluation: Evaluation) -> Table:
                 "" if operations is None else f"{operations:,.0f}",
             )
         )
-    headings = ("layer", "neurons>", "spikes per presentation>", "neurons that fire>", "synaptic operations onto it>")
+    headings = ("layer", "neurons>", "spikes per presentation>", "neurons that fire>", "synaptic operations>")
     return Table(headings, tuple(rows))
 
 
@@ -179,7 +179,7 @@ def training_facts(metrics: Path) -> list[Fact]:
     best = table.iloc[best_epoch(table)]
     facts = [
         Fact("epochs", f"{len(table):,}"),
-        Fact("best epoch", f"{best['epoch']:.0f}, chosen by the validation images"),
+        Fact("best epoch", f"{best['epoch']:.0f}, chosen by the validation stimuli"),
         Fact("its validation accuracy", f"{best['validation_strict_accuracy']:.2%} (a tie is an error)"),
     ]
     if {"training_seconds", "validation_seconds"} <= set(table.columns):
@@ -200,7 +200,7 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         Fact("command", shlex.join(map(str, command)) if isinstance(command, list) else _shown(command), True),
         Fact("date", _shown(record.get("started"))),
     ]
-    optional = {"seed": "seed", "training": "images learned from", "validation": "images to choose the epoch by"}
+    optional = {"seed": "seed", "training": "stimuli learned from", "validation": "stimuli to choose the epoch by"}
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
     return [
         *facts,

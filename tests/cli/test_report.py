@@ -1,0 +1,53 @@
+"""The command ``netsim report``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsim.report.pictures import SECTIONS
+
+Netsim = Callable[..., Any]
+
+
+def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for title in set(SECTIONS) - {"A single presentation"}:
+        monkeypatch.delitem(SECTIONS, title)  # one section will do
+    before = sorted(run.rglob("*"))
+    options = ("--split", "validation", "--limit", 50, "--dt", 0, "--json")
+    done = netsim("report", run, *options, "--out", "papers/digits.html")
+    assert (done.code, done.err) == (0, "")
+    told, figures = done.json(), netsim("evaluate", run, *options).json()
+    same = set(figures) - {"seconds", "engine"}
+    assert {name: told[name] for name in same} == {name: figures[name] for name in same}
+    assert (told["file"], told["figures"]) == ("papers/digits.html", "papers/digits-figures")
+    page = Path("papers/digits.html").read_text(encoding="utf-8")
+    assert f"{figures['strict_accuracy']:.2%}" in page
+    assert "the first 50 of 180 validation stimuli of digits" in page
+    assert "is measured with exact times" in page
+    assert sorted(run.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("report nosuch", ["nosuch", "neither"]),
+        ("report RUN --out report.pdf", ["report.pdf", ".html"]),
+        ("report RUN --split train", ["--split", "test or validation"]),
+        ("report RUN --index 360", ["--index 360", "0 to 359"]),
+        ("report RUN --dt 17", ["--dt", "encoding window"]),
+        ("report RUN --dataset mnst", ["mnst", "did you mean 'mnist'"]),
+        ("report RUN --out folder.html", ["folder.html", "is a folder"]),
+        ("report RUN --out network.toml/a.html", ["network.toml", "cannot be made"]),
+    ],
+)
+def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:
+    (run / "folder.html").mkdir()
+    os.chdir(run)
+    before = sorted(run.rglob("*"))
+    netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
+    assert sorted(run.rglob("*")) == before

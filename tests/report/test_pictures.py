@@ -1,0 +1,87 @@
+"""Pictures of a report: what cannot be drawn says why, and what is light stays light."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from netsim.analysis.gallery import Source
+from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.engines import Engine, Recorded, make_engine
+from netsim.errors import DataError
+from netsim.models.presets import load_preset
+from netsim.report import Picture, draw_pictures
+from netsim.report.pictures import SECTIONS, in_rows
+from netsim.specification import Dense, Encoder, Network, Neurons
+from netsim.stimuli import Stimuli
+from netsim.weights import Weights, forward_weights, initial_weights
+
+
+def source_of(network: Network, stimuli: Stimuli, weights: Weights | None = None) -> Source:
+    """What figures are made from, with untrained weights."""
+
+    def build(record: Sequence[Recorded]) -> Engine:
+        return make_engine("event", network, record=record)
+
+    drawn = forward_weights(network, initial_weights(network, 0))
+    return Source(network, weights or drawn, lambda: stimuli, build, initial=drawn)
+
+
+@pytest.fixture
+def silent_source() -> Source:
+    """A network without a spike, presented two black images."""
+    encoder = Encoder((4, 4, 1), 16.0)
+    network = Network("silent", encoder, (Dense("output", 3, Neurons(tau=16.0)),), 64.0)
+    return source_of(network, Stimuli(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]), 255, encoder))
+
+
+def test_every_kind_has_its_place() -> None:
+    assert sorted(kind for kinds in SECTIONS.values() for kind in kinds) == sorted(FIGURE_KINDS)
+
+
+def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
+    Path("metrics.csv").write_text("epoch,training_strict_accuracy,validation_strict_accuracy\n1,good,bad\n")
+    steps: list[str] = []
+    damaged = dataclasses.replace(silent_source, metrics=Path("metrics.csv"))
+    pictures = draw_pictures(damaged, Path(), limit=1, step=steps.append)
+    assert [picture.kind for picture in pictures] == steps
+    assert set(steps) == set(FIGURE_KINDS)
+    reasons = {picture.kind: picture.reason for picture in pictures if not picture.uri}
+    assert "metrics.csv: holds no metrics" in reasons.pop("learning")
+    assert set(reasons) == {"latencies", "group-raster"}
+    assert all("holds no rows" in reason for reason in reasons.values())
+    assert not plt.get_fignums()
+
+
+def test_a_stimulus_that_does_not_exist_is_refused(silent_source: Source) -> None:
+    with pytest.raises(DataError, match="stimulus 2: does not exist; there are 0 to 1"):
+        draw_pictures(silent_source, Path(), index=2)
+    assert list(Path().iterdir()) == []
+
+
+def test_columns_stand_in_pairs() -> None:
+    pictures = [
+        Picture(kind, "", "", "") for kind in ("raster", "spikes", "errors", "kernels", "learning", "confusion")
+    ]
+    assert [[picture.kind for picture in row] for row in in_rows(pictures)] == [
+        ["raster"],
+        ["spikes"],
+        ["errors"],
+        ["kernels", "learning"],
+        ["confusion"],
+    ]
+
+
+def test_40000_neurons_stay_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    for title in set(SECTIONS) - {"A single presentation"}:
+        monkeypatch.delitem(SECTIONS, title)
+    network = load_preset("rcsnn-mnist")
+    image = np.random.default_rng(0).integers(0, 256, (1, *network.encoder.shape)).astype(np.uint8)
+    for picture in draw_pictures(source_of(network, Stimuli(image, np.array([3]), 255, network.encoder)), Path()):
+        assert 10_000 < len(picture.uri) < 800_000
+        assert 10_000 < len(picture.narrow) < 800_000
