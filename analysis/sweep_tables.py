@@ -62,7 +62,7 @@ def sweep_table(keys: Sequence[str], runs: Mapping[str, PlannedRun], outcomes: M
             "seed": run.seed,
             **{key: _cell(run.settings[key]) for key in keys},
             **{figure: outcomes[name].figures.get(figure) for figure in _FIGURES},
-            "error": outcomes[name].error or None,
+            "error": outcomes[name].error,
         }
         for name, run in runs.items()
         if name in outcomes

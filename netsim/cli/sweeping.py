@@ -153,7 +153,8 @@ def print_summary(plan: Plan, table: pd.DataFrame) -> None:
             "" if row["seeds"] == 1 else f"{row['sd']:.2%}",
             row["best_run"],
         )
-    print_table(shown_table)
+    if len(summary):
+        print_table(shown_table)
     if len(summary) > _ROWS_SHOWN:
         say(f"and {len(summary) - _ROWS_SHOWN:,} more")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import queue
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +19,8 @@ from netsim.training_runs import open_training, training_figures
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_ASK_SECONDS, _LOOK_SECONDS = 1.0, 0.2
-"""How often a training asks whether to stop, and how often it is looked whether Ctrl-C was pressed."""
+_LOOK_SECONDS = 0.2
+"""How often it is looked whether Ctrl-C was pressed."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,19 @@ class Outcome:
 
     Parameters
     ----------
-    status : {"finished", "failed", "interrupted"}
     figures : dict
-        What `netsim.training_runs.training_figures` gives, if it finished.
-    error : str
+        What `netsim.training_runs.training_figures` gives; nothing if it failed.
+    error : str, optional
         Why it failed, in one line.
     """
 
-    status: str
     figures: Mapping[str, Any] = field(default_factory=dict)
-    error: str = ""
+    error: str | None = None
+
+    @property
+    def status(self) -> str:
+        """``finished`` or ``failed``."""
+        return "finished" if self.error is None else "failed"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
         if files.best.exists() and files.metrics.exists():
             history = metrics_table(files.metrics).to_dict("records")
             if len(history) == run.network.training.epochs:
-                finished[name] = Outcome("finished", training_figures(history))
+                finished[name] = Outcome(training_figures(history))
     return finished
 
 
@@ -128,8 +129,8 @@ def train_runs(
 ) -> None:
     """Train runs on the workers of a client.
 
-    A run whose worker dies is done again by another one, from its last checkpoint. A run that fails does not
-    touch the others. What was interrupted, and what had not begun, is told of to nobody.
+    A run whose worker dies is done again by another one, from its last checkpoint, and a run that fails does not
+    touch the others. If this process dies, the trainings under way write a checkpoint and end.
 
     Parameters
     ----------
@@ -144,17 +145,14 @@ def train_runs(
         What to go on with the sweep by, for the runs' records.
     watcher : SweepWatcher
     interrupted : callable
-        Is asked again and again whether to stop; the trainings then write a checkpoint and end.
+        Is asked again and again whether to stop; the trainings under way then write a checkpoint and end.
 
     Raises
     ------
     KeyboardInterrupt
         If it was interrupted.
     """
-    from distributed import Event
-
     job = f"netsim-sweep-{uuid.uuid4().hex}"
-    stop = Event(job, client)
     news: queue.SimpleQueue[Any] = queue.SimpleQueue()
     client.subscribe_topic(job, lambda event: news.put(event[1]))
     waiting = {}
@@ -172,24 +170,27 @@ def train_runs(
         )
         waiting[future] = name
         future.add_done_callback(news.put)
-    asked = stopped = False
-    while waiting:
-        if interrupted() and not asked:
-            asked = True
-            stop.set()
+    under_way: set[str] = set()
+    stopping = False
+    while waiting or (stopping and under_way):
+        if interrupted() and not stopping:
+            stopping = True
+            client.cancel(list(waiting))
+            waiting.clear()
         try:
             message = news.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             continue
-        if isinstance(message, tuple):
-            watcher.on_epoch(*message)
-            continue
-        name, outcome = waiting.pop(message), _outcome(message)
-        if outcome.status == "interrupted":
-            stopped = True
-        else:
-            watcher.on_outcome(name, outcome)
-    if stopped:
+        if isinstance(message, dict):
+            name, epoch = message["run"], message["epoch"]
+            if epoch is None:
+                under_way.discard(name)
+            else:
+                under_way.add(name)
+                watcher.on_epoch(name, epoch)
+        elif message in waiting:
+            watcher.on_outcome(waiting.pop(message), _outcome(message))
+    if stopping:
         raise KeyboardInterrupt
 
 
@@ -198,7 +199,7 @@ def _outcome(future: Future[Outcome]) -> Outcome:
     try:
         return future.result()
     except Exception as error:
-        return Outcome("failed", error=lost(error) or _one_line(error))
+        return Outcome(error=lost(error) or _one_line(error))
 
 
 def _train_run(
@@ -207,44 +208,31 @@ def _train_run(
     """Begin or go on with a run, on a worker."""
     from distributed import get_worker
 
+    worker = get_worker()
+    task = worker.get_current_task()
+
+    def tell(epoch: int | None) -> None:
+        worker.log_event(job, {"run": path.name, "epoch": epoch})
+
+    def unwanted() -> bool:
+        """Whether whoever asked for the run has called it off, or is gone."""
+        known = worker.state.tasks.get(task)
+        return known is None or known.state == "cancelled"
+
+    tell(0)
     try:
         check_worker()
         if not path.parent.is_dir():
-            raise RunError(
-                f"{path.parent}: is not seen by worker {get_worker().name}; use a folder that all machines share"
-            )
-        asked_to_stop = _asker(job)
-        if asked_to_stop():
-            return Outcome("interrupted")
-        worker = get_worker()
-
-        def on_epoch(metrics: dict[str, Any]) -> None:
-            worker.log_event(job, (path.name, metrics["epoch"]))
-
+            raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
-        history = training.train(Watcher(on_epoch=on_epoch), asked_to_stop)
+        history = training.train(Watcher(on_epoch=lambda metrics: tell(metrics["epoch"])), unwanted)
+        return Outcome(training_figures(history))
     except KeyboardInterrupt:
-        return Outcome("interrupted")
+        return Outcome(error="interrupted")
     except Exception as error:
-        return Outcome("failed", error=_one_line(error))
-    return Outcome("finished", training_figures(history))
-
-
-def _asker(job: str) -> Callable[[], bool]:
-    """A function that tells whether the sweep is to stop, and troubles the scheduler for it once in a while."""
-    from distributed import Event, get_client
-
-    stop = Event(job, get_client())
-    latest = -math.inf
-
-    def asked_to_stop() -> bool:
-        nonlocal latest
-        if time.monotonic() - latest < _ASK_SECONDS:
-            return False
-        latest = time.monotonic()
-        return bool(stop.is_set())
-
-    return asked_to_stop
+        return Outcome(error=_one_line(error))
+    finally:
+        tell(None)
 
 
 def _one_line(error: Exception) -> str:
