@@ -1,0 +1,122 @@
+"""Disturbed networks: weights, lesions, thresholds and delays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.engines import Batch
+from netsim.engines.event import EventEngine
+from netsim.specification import Dense, Encoder, Network, Neurons
+from netsim.stimuli import Stimuli
+from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
+from netsim.studies.lesions import lesion_maps, lesion_neurons
+from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
+from netsim.studies.synapses import quantised, weight_bits, weight_noise
+from netsim.weights import Weights
+
+
+@pytest.fixture
+def batch(network: Network, weights: Weights, stimuli: Stimuli) -> Batch:
+    return Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("kind", sorted(set(NETWORK_PERTURBATIONS) - {"weight-bits"}))
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_without_strength_every_spike_stays(kind: str, dt: float, network: Network, batch: Batch) -> None:
+    layers = [layer.name for layer in network.weighted_layers]
+    engine = EventEngine(network, dt=dt)
+    expected = engine.present(batch)
+    assert 0.2 < np.isfinite(np.concatenate([layer.ravel() for layer in expected[1:]])).mean() < 1
+    for perturbation in (NETWORK_PERTURBATIONS[kind], CONTROLS.get(kind, NETWORK_PERTURBATIONS[kind])):
+        for a, b in zip(expected, engine.present(perturbation(network, batch, layers, 0.0, rng())), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_noise_is_as_wide_as_it_says_and_only_in_its_layer(network: Network, batch: Batch) -> None:
+    noisy = weight_noise(network, batch, ["hidden"], 0.5, rng())
+    for name, before in batch.weights.items():
+        after = noisy.weights[name]
+        if name == "hidden.kernel":
+            assert (after - before).std() == pytest.approx(0.5 * before.std(), rel=0.1)
+        else:
+            np.testing.assert_array_equal(after, before)
+
+
+def test_a_stronger_noise_of_the_same_seed_is_the_same_noise(network: Network, batch: Batch) -> None:
+    once, twice = (weight_noise(network, batch, ["conv"], level, rng(4)).weights["conv.kernel"] for level in (1, 2))
+    before = batch.weights["conv.kernel"]
+    np.testing.assert_allclose(twice - before, 2 * (once - before))
+
+
+@settings(deadline=None, max_examples=30)
+@given(bits=st.integers(1, 10), seed=st.integers(0, 2**31), scale=st.floats(1e-3, 1e3))
+def test_weights_of_few_bits(bits: int, seed: int, scale: float) -> None:
+    kernel = scale * rng(seed).standard_normal((20, 11))
+    few = quantised(kernel, bits)
+    assert len(np.unique(few)) <= max(2, 2**bits - 1)
+    assert np.square(few - kernel).mean() <= np.square(kernel).mean()
+    if bits > 1:
+        step = np.diff(np.unique(np.append(few, 0))).min()
+        np.testing.assert_allclose(few / step, np.rint(few / step), atol=1e-6)
+        assert np.square(few - kernel).mean() < np.square(quantised(kernel, bits - 1) - kernel).mean()
+
+
+def test_weights_that_are_all_zero_stay_so() -> None:
+    for bits in (1, 2, 8):
+        np.testing.assert_array_equal(quantised(np.zeros((3, 2)), bits), np.zeros((3, 2)))
+
+
+def test_biases_are_no_synapses(network: Network, batch: Batch) -> None:
+    layers = [layer.name for layer in network.weighted_layers]
+    for change in (weight_noise, weight_bits):
+        changed = change(network, batch, layers, 2.0, rng())
+        np.testing.assert_array_equal(changed.weights["conv.bias"], batch.weights["conv.bias"])
+        assert (changed.weights["conv.kernel"] != batch.weights["conv.kernel"]).any()
+
+
+@pytest.mark.parametrize("lesion", [lesion_neurons, lesion_maps])
+def test_a_lesion_of_all_silences_the_layer(lesion: type, network: Network, batch: Batch) -> None:
+    latencies = EventEngine(network).present(lesion(network, batch, ["conv"], 1.0, rng()))
+    assert np.isinf(latencies[1]).all()
+    assert np.isinf(latencies[2]).all()
+    assert np.isfinite(latencies[0]).any()
+
+
+def test_lesions_grow(network: Network, batch: Batch) -> None:
+    """A larger lesion of the same seed holds the smaller one; maps are silent as a whole."""
+    previous = {lesion: np.zeros((5, 5, 4), bool) for lesion in (lesion_neurons, lesion_maps)}
+    for level in (0.25, 0.5, 0.75):
+        for lesion, smaller in previous.items():
+            silenced = lesion(network, batch, ["conv", "hidden"], level, rng(2)).silenced
+            assert silenced["conv"].mean() == silenced["hidden"].mean() == level
+            assert (silenced["conv"] | ~smaller).all()
+            previous[lesion] = silenced["conv"]
+        assert (previous[lesion_maps] == previous[lesion_maps][0, 0]).all()
+
+
+def test_thresholds_have_the_mean_of_the_layer() -> None:
+    network = Network("wide", Encoder((1, 1, 1), 10.0), (Dense("output", 50_000, Neurons(threshold=3.0)),), 20.0)
+    plain = Batch(np.zeros((1, 1, 1, 1)), {})
+    thresholds = heterogeneous_thresholds(network, plain, ["output"], 0.4, rng()).thresholds["output"]
+    assert thresholds.min() > 0
+    assert thresholds.mean() == pytest.approx(3.0, rel=0.01)
+    assert thresholds.std() / thresholds.mean() == pytest.approx(0.4, rel=0.03)
+
+
+def test_delays_are_half_normal_and_their_control_has_the_same_mean() -> None:
+    network = Network("wide", Encoder((200, 200, 1), 10.0), (Dense("output", 2, Neurons()),), 20.0)
+    plain = Batch(np.zeros((1, 200, 200, 1)), {})
+    jittered = jittered_delays(network, plain, ["output"], 5.0, rng()).delays["output"]
+    equal = equal_delays(network, plain, ["output"], 5.0, rng()).delays["output"]
+    assert jittered.shape == equal.shape == (200, 200, 1)
+    assert jittered.min() >= 0
+    assert np.sqrt(np.square(jittered).mean()) == pytest.approx(5.0, rel=0.02)
+    assert np.ptp(equal) == 0
+    assert jittered.mean() == pytest.approx(equal.mean(), rel=0.02)

@@ -1,0 +1,133 @@
+"""Studies as a whole: what the rows say, on either engine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsim.engines import Engine
+from netsim.engines.brian2_engine import Brian2Engine
+from netsim.engines.event import EventEngine
+from netsim.evaluation import evaluate
+from netsim.specification import Network
+from netsim.stimuli import Stimuli
+from netsim.studies.kinds import STUDY_KINDS
+from netsim.studies.plans import make_plan
+from netsim.studies.runner import StudyRunner
+from netsim.weights import Weights
+
+DETERMINISTIC = [kind for kind, described in STUDY_KINDS.items() if not described.random]
+RANDOM = [kind for kind, described in STUDY_KINDS.items() if described.random]
+LEVELS = {"weight-bits": [1, 3], "early-readout": [40.0, 60.0], "time-step": [0.5, 2.0]}
+
+
+@pytest.fixture
+def run(network: Network, weights: Weights, stimuli: Stimuli) -> Callable[..., list[dict[str, Any]]]:
+    """A function that runs a study of the small network; by default with the event engine."""
+
+    def study(kind: str, engine_at: Callable[[float], Engine] | None = None, **options: Any) -> list[dict[str, Any]]:
+        plan = make_plan(network, kind, **options)
+        done = [0]
+        runner = StudyRunner(plan, network, weights, stimuli, lambda count: done.__setitem__(0, count))
+        rows = runner.run(engine_at or (lambda dt: EventEngine(network, dt=dt)))
+        assert done[0] == plan.passes * len(stimuli)
+        return rows
+
+    return study
+
+
+def figures(row: dict[str, Any]) -> dict[str, Any]:
+    """What a row says of the decisions."""
+    return {key: value for key, value in row.items() if key not in ("condition", "layer", "level", "seed")}
+
+
+def test_the_first_row_is_the_evaluation(
+    run: Callable[..., Any], network: Network, weights: Weights, stimuli: Stimuli
+) -> None:
+    row = run("weight-noise", levels=[0.5])[0]
+    expected = evaluate(EventEngine(network), weights, stimuli)
+    assert row["condition"] == "undisturbed"
+    assert row["same_decisions"] == 1
+    assert row["latency_difference_ms"] == 0
+    for name in ("accuracy", "strict_accuracy", "tie_rate", "silent_rate", "mean_decision_latency_ms"):
+        assert row[name] == getattr(expected, name)
+    assert row["presentations"] == 20
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_no_disturbance_is_the_undisturbed_network(kind: str, run: Callable[..., Any]) -> None:
+    undisturbed, *rows = run(kind, levels=[0.0, 0.5], seeds=(0, 1))
+    still = [row for row in rows if row["level"] == 0]
+    assert len(still) >= 2
+    for row in still:
+        assert figures(row) == figures(undisturbed)
+    assert any(figures(row) != figures(undisturbed) for row in rows if row["level"] == 0.5)
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_the_same_seed_gives_the_same_rows(kind: str, run: Callable[..., Any]) -> None:
+    first = run(kind, levels=[0.3, 0.6], seeds=(5, 6))
+    np.testing.assert_equal(run(kind, levels=[0.3, 0.6], seeds=(5, 6)), first)
+    # a seed and a level stand for themselves, whatever else is presented
+    alone = run(kind, levels=[0.6], seeds=(6,))
+    np.testing.assert_equal(
+        [row for row in alone if row["condition"] == "disturbed"],
+        [row for row in first if (row["level"], row["seed"]) == (0.6, 6)],
+    )
+    assert any(row["seed"] is None for row in first) == (len(first) > 4)
+
+
+@pytest.fixture(scope="module")
+def brian2(network: Network) -> Callable[[float], Engine]:
+    """A function that gives the Brian2 engine of a grid, 1 ms if none; it is built once."""
+    return functools.cache(lambda dt: Brian2Engine(network, dt or 1.0, target="numpy", copies=20))
+
+
+@pytest.mark.parametrize("kind", STUDY_KINDS)
+def test_both_engines_agree(
+    kind: str, run: Callable[..., Any], network: Network, brian2: Callable[[float], Engine]
+) -> None:
+    options = {"levels": LEVELS.get(kind, [0.4]), "seeds": (3,)}
+    ours = run(kind, lambda dt: EventEngine(network, dt=dt or 1.0), **options)
+    theirs = run(kind, brian2, **options)
+    assert len(ours) == len(theirs) >= 2
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine == pytest.approx(other, abs=1e-9, nan_ok=True)
+
+
+def test_layers_are_disturbed_alone(run: Callable[..., Any]) -> None:
+    rows = run("threshold-heterogeneity", levels=[0.5], layers=["all", "output", "conv"])
+    assert [row["layer"] for row in rows] == [None, "all", "output", "conv"]
+    assert len({row["latency_difference_ms"] for row in rows}) == 4
+
+
+def test_silence_is_told(run: Callable[..., Any]) -> None:
+    row = run("lesion-neurons", levels=[1.0], layers=["output"])[-1]
+    assert row["silent_rate"] == 1
+    assert row["accuracy"] == row["same_decisions"] == 0
+    assert row["latency_difference_ms"] is None
+    assert np.isnan(row["mean_decision_latency_ms"])
+
+
+def test_the_time_step_converges(run: Callable[..., Any]) -> None:
+    exact, *rows = run("time-step", levels=[0.0625, 0.25, 1.0, 4.0])
+    errors = [row["latency_difference_ms"] for row in rows]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.1 < errors[-1]
+    assert rows[0]["same_decisions"] == exact["same_decisions"] == 1
+
+
+def test_early_read_out_grows_into_the_whole(run: Callable[..., Any]) -> None:
+    whole, *rows = run("early-readout")
+    assert len(rows) == 30
+    decided = [1 - row["silent_rate"] for row in rows]
+    assert decided == sorted(decided)
+    assert 0 < decided[0] < 0.3
+    assert figures(rows[-1]) == figures(whole)
+    assert all(row["strict_accuracy"] <= 1 - row["silent_rate"] for row in rows)
+    early = run("early-readout", levels=[0.5])[-1]
+    assert early["silent_rate"] == 1
