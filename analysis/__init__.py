@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netsim.analysis.rasters import raster
     from netsim.analysis.receptive_fields import kernels
     from netsim.analysis.spike_counts import spikes_per_layer
+    from netsim.analysis.studies import study_figure, study_panels, study_table
     from netsim.analysis.style import save_figure, theme
     from netsim.analysis.sweep_tables import read_sweep_table, sweep_summary, sweep_table
     from netsim.analysis.tables import layer_names, potential_table, spike_table, write_table
@@ -47,6 +48,9 @@ _MODULES = {
     "spike_count_table": "decision_tables",
     "spike_table": "tables",
     "spikes_per_layer": "spike_counts",
+    "study_figure": "studies",
+    "study_panels": "studies",
+    "study_table": "studies",
     "sweep_summary": "sweep_tables",
     "sweep_table": "sweep_tables",
     "theme": "style",
@@ -77,6 +81,9 @@ __all__ = [
     "spike_count_table",
     "spike_table",
     "spikes_per_layer",
+    "study_figure",
+    "study_panels",
+    "study_table",
     "sweep_summary",
     "sweep_table",
     "theme",

@@ -78,7 +78,7 @@ def study(
     as_json: Json = False,
 ) -> None:
     """Study a network; the help text is put together from the kinds."""
-    from netsim.analysis.study_figure import study_table
+    from netsim.analysis.studies import study_table
     from netsim.analysis.tables import check_table_suffix
     from netsim.engines import make_engine
     from netsim.studies.plans import make_plan
@@ -139,7 +139,7 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    from netsim.analysis.study_figure import study_panels
+    from netsim.analysis.studies import study_panels
     from netsim.analysis.style import save_figure
     from netsim.analysis.tables import write_table
 
