@@ -76,22 +76,24 @@ def convert(
         If a recording cannot be read or does not fit the encoder.
     """
     check_sensor(recordings, encoder, name)
-    rows = np.empty(len(recordings), dtype=_row_type(encoder))
-    for place, row in enumerate(_rows(recordings, range(len(recordings)), encoder, name, tell)):
-        rows[place] = row
-    return rows["times"], rows["label"]
+    times = np.empty((len(recordings), *encoder.shape), dtype=np.int32)
+    labels = np.empty(len(recordings), dtype=np.int64)
+    converted = _converted(recordings, range(len(recordings)), encoder, name, tell)
+    for place, (own_times, label) in enumerate(converted):
+        times[place], labels[place] = own_times, label
+    return times, labels
 
 
 def convert_once(
     file: Path, recordings: Recordings, order: Sequence[int], encoder: Encoder, name: str, tell: Tell
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `convert`, kept in a file; the times stay there and are read as they are needed.
+    """As `convert`, kept in two files; the times stay there and are read as they are needed.
 
     Parameters
     ----------
     file : Path
-        A ``.npy``, whose name tells everything that its content depends on. If it is there, nothing is
-        converted; a damaged one is written anew.
+        A ``.npy`` for the times, whose name tells everything that its content depends on; the labels go into
+        one beside it. If they are there, nothing is converted; damaged ones are written anew.
     recordings, encoder, name, tell
         As in `convert`.
     order : sequence of int
@@ -102,67 +104,69 @@ def convert_once(
     DataError
         As `convert`.
     RunError
-        If the file cannot be written.
+        If the files cannot be written.
     """
-    rows = _open(file, len(order), encoder)
-    if rows is None:
-        check_sensor(recordings, encoder, name)
+    label_file = file.with_name(f"{file.stem}-labels.npy")
+    shape = (len(order), *encoder.shape)
 
-        def write(stream: BinaryIO) -> None:
-            kind = _row_type(encoder)
-            header = {
-                "descr": np.lib.format.dtype_to_descr(kind),
-                "fortran_order": False,
-                "shape": (len(order),),
-            }
+    def kept() -> tuple[np.ndarray, np.ndarray] | None:
+        times, labels = _open(file, np.int32, shape), _open(label_file, np.int64, shape[:1])
+        return None if times is None or labels is None else (times, np.array(labels))
+
+    def write() -> None:
+        labels = []
+
+        def write_times(stream: BinaryIO) -> None:
+            # row by row, for all of them may not fit into memory
+            header = {"descr": "<i4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_2_0(stream, header)
-            for row in _rows(recordings, order, encoder, name, tell):
-                stream.write(row.tobytes())
+            for times, label in _converted(recordings, order, encoder, name, tell):
+                stream.write(times.astype("<i4").tobytes())
+                labels.append(label)
 
+        write_atomically(file, write_times)
+        write_atomically(label_file, lambda stream: np.save(stream, np.array(labels, dtype=np.int64)))
+
+    found = kept()
+    if found is None:
+        check_sensor(recordings, encoder, name)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):  # of two that come at once, one converts
-                rows = _open(file, len(order), encoder)
-                if rows is None:
-                    write_atomically(file, write)
-                    rows = _open(file, len(order), encoder)
+                found = kept()
+                if found is None:
+                    write()
+                    found = kept()
         except OSError as error:
-            raise RunError(f"{file}: cannot be written ({error.strerror}); {_ELSEWHERE}") from error
-    assert rows is not None
-    return rows["times"], np.array(rows["label"])
+            raise RunError(
+                f"{file}: cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder that can be"
+            ) from error
+    assert found is not None
+    return found
 
 
-_ELSEWHERE = "set XDG_CACHE_HOME to a folder that can be"
-
-
-def _row_type(encoder: Encoder) -> np.dtype:
-    return np.dtype([("label", np.int64), ("times", np.int32, encoder.shape)])
-
-
-def _open(file: Path, count: int, encoder: Encoder) -> np.ndarray | None:
-    """The rows of a file of converted recordings; None if it is not there or damaged."""
+def _open(file: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray | None:
+    """An array that lies in a file; None if it is not there, damaged, or another one."""
     try:
-        rows = np.load(file, mmap_mode="r", allow_pickle=False)
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return rows if rows.shape == (count,) and rows.dtype == _row_type(encoder) else None
+    return array if array.shape == shape and array.dtype == kind else None
 
 
-def _rows(
+def _converted(
     recordings: Recordings, order: Sequence[int], encoder: Encoder, name: str, tell: Tell
-) -> Iterator[np.ndarray]:
-    """Each recording as a row of label and times."""
-    row = np.empty((), dtype=_row_type(encoder))
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Times and label of one recording after another."""
     empty = True
     for done, index in enumerate(order):
-        events, label = _read(recordings, int(index), name)
+        events, label = _read(recordings, index, name)
         try:
             times = first_events(events, encoder)
         except DataError as error:
             raise DataError(f"{_called(recordings, index, name)}: {error}") from error
         empty = empty and bool((times == SILENT).all())
-        row["label"], row["times"] = label, times
-        yield row
+        yield times, label
         tell(f"converting {name}", done + 1, len(order))
     if empty:
         raise DataError(

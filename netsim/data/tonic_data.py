@@ -249,4 +249,5 @@ def _classes(recordings: Any, most: int) -> tuple[str, ...]:
     if isinstance(named, Mapping):
         named = sorted(named, key=lambda name: named[name])
     names = [] if named is None else [name.decode() if isinstance(name, bytes) else str(name) for name in named]
+    names = [name.removeprefix(f"{label} - ") for label, name in enumerate(names)]  # as in "1 - one"
     return tuple(names) if len(names) > most else tuple(str(label) for label in range(most + 1))
