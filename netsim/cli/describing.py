@@ -30,8 +30,7 @@ def describe(
 ) -> None:
     """Describe a model for a methods section: tables and equations, from its specification alone.
 
-    The tables are those of Nordlie, Gewaltig and Plesser (2009): model summary, populations, connectivity,
-    neuron and synapse model, input, measurements, plasticity; for a run also its provenance.
+    The tables are those of Nordlie, Gewaltig and Plesser (2009); a run also has its provenance.
     """
     from netsim.description import describe as describe_network
     from netsim.description import to_latex, to_markdown

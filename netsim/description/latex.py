@@ -85,9 +85,11 @@ def to_latex(description: Description) -> str:
 
 def _table(table: Table) -> str:
     title = rf"{table.letter}\quad {_inline(table.title)}"
+    *before, _ = (column.share for column in table.columns)
+    # in the last cell, for a title that spans columns would take longtable two runs to measure
     head = [
-        rf"\multicolumn{{{len(table.columns)}}}{{>{{\columncolor{{black}}}}l}}"
-        rf"{{\color{{white}}\headstrut\bfseries {title}}} \\"
+        rf"\rowcolor{{black}} {'& ' * len(before)}\hspace*{{-{sum(before):g}\textwidth}}"
+        rf"\rlap{{\headstrut\color{{white}}\bfseries {title}}} \\"
     ]
     if not table.is_labelled:
         headings = " & ".join(_inline(column.heading) for column in table.columns)

@@ -32,8 +32,7 @@ def neurons_table(network: Network) -> Table:
     """The equations of neurons and synapses."""
     regimes = grouped(network.weighted_layers, lambda layer: layer.neurons.regime)
     potentials = [
-        rf"$\displaystyle \tau \frac{{\mathrm{{d}} v_j}}{{\mathrm{{d}} t}} = {_CURRENTS[regime]}$, $v_j(0) = 0$"
-        f"{of_layers(chosen, network)}"
+        rf"$\tau v_j'(t) = {_CURRENTS[regime]}$, $v_j(0) = 0${of_layers(chosen, network)}"
         for regime, chosen in regimes.items()
     ]
     rows = [
