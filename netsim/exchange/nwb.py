@@ -24,10 +24,9 @@ from netsim.exchange.presentations import (
     Presentations,
     check_exists,
     choose_layer,
-    first_spikes,
+    cut_into_presentations,
     neuron_numbers,
     reading,
-    spikes_in_trials,
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json
@@ -143,15 +142,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
             own = unit[unit_of]
             times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
-        spikes, presentations, latencies = spikes_in_trials(
-            path, times, trials["start_time"], trials["stop_time"], SECONDS
-        )
-        count = len(trials["start_time"])
-        return Presentations(
-            first_spikes(path, latencies, presentations, neurons[spikes], count, shape),
-            whole_numbers(path, "label", trials["label"]) if "label" in trials else None,
-            whole_numbers(path, "presentation", trials.get("presentation", np.arange(count))),
-        )
+        return cut_into_presentations(path, times, neurons, trials, shape, SECONDS)
 
 
 def _neurons(

@@ -17,6 +17,7 @@ from netsim.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 
 STIMULUS = "stimulus"
 PICOSECOND = 9  # decimals of a ms
+_LARGEST = 2.0**53  # a float holds all integers below
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +204,41 @@ def spikes_in_trials(
     return spikes, order[position], np.round((times[spikes] - begin[position]) / per_ms, PICOSECOND)
 
 
+def cut_into_presentations(
+    path: Path, times: np.ndarray, neurons: np.ndarray, trials: Mapping[str, np.ndarray], shape: Shape, per_ms: float
+) -> Presentations:
+    """The presentations of a recording.
+
+    Parameters
+    ----------
+    path : Path
+    times, neurons : ndarray, shape (spikes,)
+        From the start of the recording, and numbers as of `neuron_numbers`.
+    trials : mapping of ndarray, shape (presentations,)
+        ``start_time`` and ``stop_time``, in the unit of the times; ``presentation``, what a presentation is called,
+        and ``label`` may be there.
+    shape : tuple of int
+        Of the layer.
+    per_ms : float
+        How many units a ms has.
+
+    Raises
+    ------
+    DataError
+    """
+    counts = {name: len(column) for name, column in trials.items()}
+    count = counts["start_time"]
+    if set(counts.values()) != {count}:
+        raise DataError(f"{path}: is damaged: of the presentations it has {counts}, which should be as many of each")
+    starts, stops = trials["start_time"], trials["stop_time"]
+    spikes, presentations, latencies = spikes_in_trials(path, times, starts, stops, per_ms)
+    return Presentations(
+        first_spikes(path, latencies, presentations, neurons[spikes], count, shape),
+        whole_numbers(path, "label", trials["label"]) if "label" in trials else None,
+        whole_numbers(path, "presentation", trials.get("presentation", np.arange(count))),
+    )
+
+
 def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None = 0) -> np.ndarray:
     """Values that must be integers, as int64.
 
@@ -212,7 +248,7 @@ def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None =
         If they are not, or one is below `least`.
     """
     array = np.asarray(values)
-    if array.dtype.kind not in "iuf" or not (array == np.floor(array)).all():
+    if array.dtype.kind not in "iuf" or not ((array == np.floor(array)) & (np.abs(array) < _LARGEST)).all():
         raise DataError(f"{path}: {name} must hold integers")
     if least is not None and (array < least).any():
         raise DataError(f"{path}: {name} must be {least} or more, not {array.min()}")

@@ -22,10 +22,9 @@ from netsim.exchange.presentations import (
     Presentations,
     check_exists,
     choose_layer,
-    first_spikes,
+    cut_into_presentations,
     neuron_numbers,
     reading,
-    spikes_in_trials,
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, session, session_times, to_json
@@ -33,6 +32,7 @@ from netsim.simulation import Simulation
 from netsim.specification import Shape
 
 _MAGIC, _VERSION = 0x0A7A, (0, 1)
+_COLUMNS = ("start_time", "stop_time", "presentation", "label")
 _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="i1")
 
 
@@ -96,19 +96,12 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
                 raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
             nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
             units = population["timestamps"].attrs.get("units", "ms")
-            group = file.get("presentations", {})
-            trials = {
-                name: group[name][:] for name in ("start_time", "stop_time", "presentation", "label") if name in group
-            }
+            trials = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
+            if "presentations" in file:
+                trials = {name: file["presentations"][name][:] for name in _COLUMNS if name in file["presentations"]}
         if units not in ("ms", b"ms"):
             raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
         if len(nodes) != len(times):
             raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
-        starts, stops = trials.get("start_time", np.zeros(1)), trials.get("stop_time", np.array([math.inf]))
-        spikes, presentations, latencies = spikes_in_trials(path, times, starts, stops, per_ms=1.0)
         neurons = neuron_numbers(path, {"neuron": whole_numbers(path, "node_ids", nodes)}, shape)
-        return Presentations(
-            first_spikes(path, latencies, presentations, neurons[spikes], len(starts), shape),
-            whole_numbers(path, "label", trials["label"]) if "label" in trials else None,
-            whole_numbers(path, "presentation", trials.get("presentation", np.arange(len(starts)))),
-        )
+        return cut_into_presentations(path, times, neurons, trials, shape, per_ms=1.0)

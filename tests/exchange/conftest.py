@@ -1,0 +1,35 @@
+"""A small simulation with maps and vectors, and silence of all kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netsim.simulation import Simulation
+from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
+
+
+@pytest.fixture(scope="session")
+def simulation() -> Simulation:
+    """Four presentations; the layer `hidden` and the whole third presentation but for its stimulus are silent."""
+    network = Network(
+        name="small",
+        encoder=Encoder((4, 5, 2), 16.0),
+        layers=(
+            Convolution("conv", 3, 3, neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
+            Pooling("pool", 2),
+            Dense("hidden", 5, Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
+            Dense("output", 3, Neurons("phased", onset=40.0, drive=1.0)),
+        ),
+        duration=64.3,
+    )
+    generator = np.random.default_rng(4)
+    latencies = [
+        np.where(generator.random((4, *shape)) < 0.5, generator.uniform(0, 64, (4, *shape)), np.inf)
+        for shape in network.shapes
+    ]
+    latencies[0][0, 0, 0, 0] = 0.0
+    latencies[3][:] = np.inf
+    for layer in latencies[1:]:
+        layer[2] = np.inf
+    return Simulation(network, 0.0, [7, 3, 0, 12], np.array([1, 0, 2, 1]), latencies, [])

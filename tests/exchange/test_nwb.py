@@ -1,0 +1,121 @@
+"""NWB files: valid, readable without netsim, and stimuli from those of other tools."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netsim.errors import DataError
+from netsim.exchange import export, read_stimuli
+from netsim.simulation import Simulation
+
+pynwb = pytest.importorskip("pynwb", reason="NWB needs pynwb, of the extra 'exchange'")
+h5py = pytest.importorskip("h5py")
+
+
+@pytest.fixture
+def file(simulation: Simulation) -> Path:
+    export("nwb", simulation, "spikes.nwb", record={"weights": "trained"})
+    return Path("spikes.nwb")
+
+
+def test_it_is_valid(file: Path) -> None:
+    assert pynwb.validate(path=str(file)) == []
+
+
+def test_the_inspector_finds_nothing_that_matters(file: Path) -> None:
+    inspector = pytest.importorskip("nwbinspector", reason="NWB is inspected by nwbinspector, of the extra 'test'")
+    found = list(inspector.inspect_nwbfile(nwbfile_path=str(file)))
+    important = inspector.Importance.BEST_PRACTICE_SUGGESTION
+    assert [message for message in found if message.importance.value > important.value] == []
+    # whose laboratory it is only the user knows
+    assert {"check_experimenter_exists", "check_institution"} == {
+        message.check_function_name for message in found if "binary" not in message.check_function_name
+    }
+
+
+def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simulation) -> None:
+    with pynwb.NWBHDF5IO(str(file), "r") as stream:
+        content = stream.read()
+        units, trials = content.units.to_dataframe(), content.trials.to_dataframe()
+        assert json.loads(content.scratch["simulation"].data) == {"weights": "trained"}
+    assert len(units) == sum(layer[0].size for layer in simulation.latencies)
+    assert list(trials.columns) == ["start_time", "stop_time", "presentation", "label"]
+    assert trials["presentation"].tolist() == [7, 3, 0, 12]
+    assert trials["label"].tolist() == [1, 0, 2, 1]
+    np.testing.assert_allclose(trials["stop_time"] - trials["start_time"], 0.0643)
+    spikes = 0
+    for layer, latencies in zip(["stimulus", "conv", "pool", "hidden", "output"], simulation.latencies, strict=True):
+        own = units[units["layer"] == layer]
+        for unit in own.itertuples():
+            place = (unit.y, unit.x, unit.map) if latencies.ndim == 4 else (unit.map,)
+            assert latencies.ndim == 4 or (unit.y, unit.x) == (-1, -1)
+            times = latencies[(slice(None), *place)]
+            fired = np.isfinite(times)
+            expected = trials["start_time"].to_numpy()[fired] + times[fired] / 1000
+            np.testing.assert_allclose(unit.spike_times, expected, rtol=0, atol=1e-12)
+            spikes += len(unit.spike_times)
+        assert own["neuron"].tolist() == list(range(latencies[0].size))
+    assert spikes == sum(np.isfinite(layer).sum() for layer in simulation.latencies)
+
+
+def _foreign(trials: list[tuple[float, float]], trains: list[list[float]], **columns: list[int]) -> Path:
+    """A file as pynwb's own tutorials make it."""
+    content = pynwb.NWBFile("some recording", "identifier", datetime(2024, 5, 1, tzinfo=UTC))
+    for name in columns:
+        content.add_unit_column(name, name)
+    for number, train in enumerate(trains):
+        content.add_unit(spike_times=np.array(train), **{name: values[number] for name, values in columns.items()})
+    for start, stop in trials:
+        content.add_trial(start_time=start, stop_time=stop)
+    with pynwb.NWBHDF5IO("foreign.nwb", "w") as stream:
+        stream.write(content)
+    return Path("foreign.nwb")
+
+
+def test_units_of_another_tool_are_taken_as_they_come() -> None:
+    trials = [(1.0, 1.5), (2.0, 2.5)]
+    trains = [[0.3, 1.01, 1.2], [1.7, 2.5], [2.004, 2.1], []]  # between trials nothing counts
+    back = read_stimuli(_foreign(trials, trains), (2, 2, 1))
+    expected = np.array([[10.0, np.inf, np.inf, np.inf], [np.inf, np.inf, 4.0, np.inf]])
+    np.testing.assert_allclose(back.latencies.reshape(2, 4), expected)
+    assert back.labels is None
+    assert back.indices.tolist() == [0, 1]
+
+
+def test_units_with_places_are_put_there() -> None:
+    back = read_stimuli(_foreign([(0.0, 1.0)], [[0.005], [0.006]], y=[0, 0], x=[1, 0]), (1, 2, 1))
+    np.testing.assert_allclose(back.latencies.ravel(), [6.0, 5.0])
+
+
+@pytest.mark.parametrize(
+    ("trials", "trains", "columns", "message"),
+    [
+        ([(0.0, 1.0)], [[0.1]], {}, "holds 1 units, a layer of shape .* has 2 neurons"),
+        ([(0.0, 1.0)], [[-0.1], [0.2]], {}, "negative times"),
+        ([(0.0, 1.0)], [[np.nan], [0.2]], {}, "NaN"),
+        ([(0.0, 1.0), (0.5, 2.0)], [[0.1], [0.2]], {}, "overlap"),
+        ([(1.0, 0.5)], [[0.1], [0.2]], {}, "stop before they start"),
+        ([], [[0.1], [0.2]], {}, "holds no trials"),
+        ([(0.0, 1.0)], [], {}, "holds no units"),
+        ([(0.0, 1.0)], [[0.1], [0.2]], {"neuron": [0, 2]}, "neuron goes from 0 to 2.*only 0 to 1 fits"),
+        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0], "x": [0, -1]}, "x goes from -1 to 0"),
+        ([(0.0, 1.0)], [[0.1], [0.2]], {"y": [0, 0]}, "does not say which neuron"),
+    ],
+)
+def test_what_is_refused(
+    trials: list[tuple[float, float]], trains: list[list[float]], columns: dict[str, list[int]], message: str
+) -> None:
+    with pytest.raises(DataError, match=f"foreign.nwb: .*{message}"):
+        read_stimuli(_foreign(trials, trains, **columns), (1, 2, 1))
+
+
+def test_an_index_that_does_not_fit_is_noticed(file: Path) -> None:
+    with h5py.File(file, "r+") as content:
+        content["units/spike_times_index"][3] = 10**6
+    with pytest.raises(DataError, match="is damaged: spike_times_index"):
+        read_stimuli(file, (4, 5, 2))

@@ -1,0 +1,140 @@
+"""SONATA files: read by libsonata, and stimuli from those of other tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsim.errors import DataError
+from netsim.exchange import export, read_stimuli
+from netsim.simulation import Simulation
+
+h5py = pytest.importorskip("h5py", reason="SONATA needs h5py, of the extra 'exchange'")
+
+LAYERS = ["stimulus", "conv", "pool", "hidden", "output"]
+
+
+@pytest.fixture
+def file(simulation: Simulation) -> Path:
+    export("sonata", simulation, "spikes.h5", record={"weights": "trained"})
+    return Path("spikes.h5")
+
+
+def test_libsonata_reads_the_same_spikes(file: Path, simulation: Simulation) -> None:
+    libsonata = pytest.importorskip("libsonata", reason="SONATA is read by libsonata, of the extra 'test'")
+    reader = libsonata.SpikeReader(str(file))
+    assert sorted(reader.get_population_names()) == sorted(LAYERS)
+    for layer, latencies in zip(LAYERS, simulation.latencies, strict=True):
+        population = reader[layer]
+        assert population.sorting == "by_time"
+        spikes = population.get_dict()
+        flat = latencies.reshape(4, -1)
+        presentations, neurons = np.nonzero(np.isfinite(flat))
+        times = presentations * 64.3 + flat[presentations, neurons]
+        order = np.argsort(times)
+        assert spikes["node_ids"].tolist() == neurons[order].tolist()
+        np.testing.assert_allclose(spikes["timestamps"], times[order], rtol=0, atol=1e-9)
+    second = reader["output"].get(tstart=64.3, tstop=2 * 64.3)
+    assert len(second) == np.isfinite(simulation.latencies[-1][1]).sum()
+
+
+def test_presentations_lie_beside_the_spikes(file: Path) -> None:
+    with h5py.File(file) as content:
+        group = content["presentations"]
+        np.testing.assert_allclose(group["start_time"], np.arange(4) * 64.3)
+        np.testing.assert_allclose(group["stop_time"], np.arange(1, 5) * 64.3)
+        assert group["start_time"].attrs["units"] == content["spikes/conv/timestamps"].attrs["units"] == "ms"
+        assert group["label"][:].tolist() == [1, 0, 2, 1]
+        assert tuple(content["spikes/stimulus"].attrs["shape"]) == (4, 5, 2)
+        assert json.loads(content["simulation"][()]) == {"weights": "trained"}
+
+
+def _foreign(nodes: list[int], times: list[float], population: str = "lgn", units: str | None = None) -> Path:
+    """Only what the format asks for."""
+    with h5py.File("foreign.h5", "w") as content:
+        group = content.create_group(f"spikes/{population}")
+        group["node_ids"] = np.array(nodes, np.uint64)
+        group["timestamps"] = np.array(times)
+        if units:
+            group["timestamps"].attrs["units"] = units
+    return Path("foreign.h5")
+
+
+def test_the_only_population_is_one_presentation() -> None:
+    back = read_stimuli(_foreign([3, 0, 3], [20.25, 7.5, 3.125], units="ms"), (2, 2, 1))
+    assert back.latencies.ravel().tolist() == [7.5, np.inf, np.inf, 3.125]
+    assert back.labels is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "times", "options", "message"),
+    [
+        ([4], [1.0], {}, "neuron goes from 4 to 4.*only 0 to 3 fits"),
+        ([0], [np.nan], {}, "NaN"),
+        ([0], [-1.0], {}, "negative times"),
+        ([0, 1], [1.0], {}, "damaged: 2 node_ids for 1 timestamps"),
+        ([0], [1.0], {"units": "s"}, "timestamps in 's'"),
+    ],
+)
+def test_what_is_refused(nodes: list[int], times: list[float], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=f"foreign.h5: .*{message}"):
+        read_stimuli(_foreign(nodes, times, **options), (2, 2, 1))
+
+
+def _second_population(content: Any) -> None:
+    content.move("spikes/stimulus", "spikes/lgn")
+
+
+def _no_spikes(content: Any) -> None:
+    del content["spikes"]
+
+
+def _spikes_as_data(content: Any) -> None:
+    del content["spikes"]
+    content["spikes"] = 3
+
+
+def _no_nodes(content: Any) -> None:
+    del content["spikes/stimulus/node_ids"]
+
+
+def _a_start_too_few(content: Any) -> None:
+    starts = content["presentations/start_time"][:-1]
+    del content["presentations/start_time"]
+    content["presentations/start_time"] = starts
+
+
+def _no_presentations(content: Any) -> None:
+    for name in list(content["presentations"]):
+        del content["presentations"][name]
+        content["presentations"][name] = np.empty(0)
+
+
+def _label_text(content: Any) -> None:
+    del content["presentations/label"]
+    content["presentations/label"] = ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_second_population, "no layer or population called 'stimulus'; there are: conv, hidden, lgn, output, pool"),
+        (_no_spikes, "holds no spikes"),
+        (_spikes_as_data, "holds no spikes"),
+        (_no_nodes, "cannot be read as SONATA"),
+        (_a_start_too_few, "is damaged: of the presentations"),
+        (_no_presentations, "holds no presentations"),
+        (_label_text, "label must hold integers"),
+    ],
+)
+def test_damaged_files_are_refused(damage: Callable[[Any], None], message: str, file: Path) -> None:
+    with h5py.File(file, "r+") as content:
+        damage(content)
+    with pytest.raises(DataError, match=f"spikes.h5: .*{message}") as refused:
+        read_stimuli(file, (4, 5, 2))
+    assert "\n" not in str(refused.value)

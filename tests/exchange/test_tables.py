@@ -1,0 +1,93 @@
+"""Tables of spikes as stimuli: what is enough, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netsim.errors import DataError
+from netsim.exchange import read_stimuli
+
+SHAPE = (2, 3, 1)
+
+
+def _read(text: str, shape: tuple[int, ...] = SHAPE) -> tuple[list[list[float]], list[int] | None, list[int]]:
+    Path("spikes.csv").write_text(text)
+    back = read_stimuli("spikes.csv", shape)
+    labels = None if back.labels is None else back.labels.tolist()
+    return back.latencies.reshape(len(back.latencies), -1).tolist(), labels, back.indices.tolist()
+
+
+def test_number_and_latency_are_enough() -> None:
+    times, labels, indices = _read(
+        "presentation,neuron,latency_ms\n5,0,1.5\n2,5,0.1\n2,0,inf\n2,5,0.30000000000000004\n"
+    )
+    assert times == [[np.inf] * 5 + [0.1], [1.5] + [np.inf] * 5]
+    assert labels is None
+    assert indices == [2, 5]
+
+
+def test_places_stand_for_the_number() -> None:
+    times, labels, _ = _read("presentation,label,y,x,latency_ms\n0,7,1,2,3\n")
+    assert times == [[np.inf] * 5 + [3.0]]
+    assert labels == [7]
+    with_channels = "presentation,y,x,channel,latency_ms\n0,0,1,1,3\n"
+    assert _read(with_channels, (1, 2, 2))[0] == [[np.inf, np.inf, np.inf, 3.0]]
+
+
+def test_a_silent_presentation_can_have_a_row() -> None:
+    times, labels, indices = _read("presentation,label,neuron,latency_ms\n0,1,0,2\n1,0,0,inf\n")
+    assert times == [[2.0] + [np.inf] * 5, [np.inf] * 6]
+    assert (labels, indices) == ([1, 0], [0, 1])
+
+
+def test_the_stimulus_or_the_only_layer_is_read() -> None:
+    head = "presentation,layer,neuron,latency_ms\n"
+    assert _read(head + "0,hidden,999,4\n0,stimulus,0,2\n1,hidden,3,1\n")[0] == [[2.0] + [np.inf] * 5, [np.inf] * 6]
+    assert _read(head + "0,retina,0,2\n")[0] == [[2.0] + [np.inf] * 5]
+    with pytest.raises(DataError, match="no layer or population called 'stimulus'; there are: lgn, retina"):
+        _read(head + "0,retina,0,2\n0,lgn,0,2\n")
+
+
+HEAD = "presentation,label,y,x,neuron,latency_ms\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read as a table of spikes"),
+        ("presentation,neuron,latency_ms\n", "holds no presentations"),
+        ("a,b\n1,2\n", "lacks the column presentation and latency_ms"),
+        ("presentation,latency_ms\n0,1\n", "does not say which neuron fired; it needs y, x, map or neuron"),
+        (HEAD + "0,1,0,0,0,nan\n", "latency_ms is no number in row 1"),
+        (HEAD + "0,1,0,0,0,1\n0,1,0,0,0,\n", "latency_ms is no number in row 2"),
+        (HEAD + "0,1,0,0,0,soon\n", "latency_ms is no number in row 1 .*'soon'"),
+        (HEAD + "0,1,0,0,0,-1\n", "negative times"),
+        (HEAD + "0,1,0,0,0,-inf\n", "negative times"),
+        (HEAD + "0,1,0,0,6,1\n", "neuron goes from 6 to 6.*only 0 to 5 fits"),
+        (HEAD + "0,1,2,0,0,1\n", "y goes from 2 to 2.*only 0 to 1 fits"),
+        (HEAD + "0,1,0,0,-1,1\n", "neuron goes from -1 to -1"),
+        (HEAD + "0,1,1,0,2,1\n", "y, x, map and neuron contradict each other"),
+        (HEAD + "0,1,0,0,0.5,1\n", "neuron must hold integers"),
+        (HEAD + "x,1,0,0,0,1\n", "presentation is no number in row 1"),
+        (HEAD + "inf,1,0,0,0,1\n", "presentation must hold integers"),
+        (HEAD + "1e300,1,0,0,0,1\n", "presentation must hold integers"),
+        (HEAD + "0,1,0,0,0,1\n0,2,0,1,1,1\n", "several labels in one presentation"),
+        (HEAD + "0,1,0,0,0,1\n1,,0,1,1,1\n", "label is no number in row 2"),
+        (HEAD + "0,-1,0,0,0,1\n", "label must be 0 or more"),
+        (HEAD + "0,1,0,0,0,1,9,9,9\n", "spikes.csv"),
+        (HEAD + '0,1,0,0,0,"1\n', "cannot be read as a table of spikes"),
+    ],
+)
+def test_what_is_refused(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"spikes.csv: .*{message}" if "csv" not in message else message) as refused:
+        _read(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_bytes_that_are_no_text() -> None:
+    Path("spikes.csv").write_bytes(b"presentation,neuron,latency_ms\n\xff\xfe\x00,0,1\n")
+    with pytest.raises(DataError, match="cannot be read as a table of spikes"):
+        read_stimuli("spikes.csv", SHAPE)
