@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from netsim.errors import DataError
-from netsim.events import EVENT_TYPE, events_to_latencies, latencies_to_events
+from netsim.events import (
+    EVENT_TYPE,
+    SILENT,
+    EventView,
+    events_to_latencies,
+    first_events,
+    latencies_to_events,
+    sensor_shape,
+    times_to_latencies,
+)
+from netsim.specification import Encoder
+from netsim.stimuli import SpikeStimuli
 
 SHAPE = (4, 5, 2)
 
@@ -102,3 +113,92 @@ def test_events_without_a_field_are_refused() -> None:
 def test_bad_latencies_are_refused(latencies: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         latencies_to_events(latencies)
+
+
+def test_sensors_of_one_row_and_one_polarity_need_no_more_fields() -> None:
+    microphone = np.dtype([("t", int), ("x", int), ("p", int)])
+    events = np.array([(1500, 4, 1), (200, 4, 1), (10, 0, 1)], dtype=microphone)
+    latencies = events_to_latencies(events, (1, 5, 1))
+    assert latencies[0, :, 0].tolist() == [0.01, np.inf, np.inf, np.inf, 0.2]
+    with pytest.raises(DataError, match="two polarities where one fits"):
+        events_to_latencies(np.array([(0, 0, 0), (0, 0, 1)], dtype=microphone), (1, 5, 1))
+
+
+_EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 40_000), st.integers(0, 1)))
+
+
+@given(
+    events=_EVENTS,
+    windows=st.integers(1, 3),
+    merged=st.booleans(),
+    from_first=st.booleans(),
+    t_max=st.sampled_from([0.001, 7.25, 20.0, 1000.0]),
+)
+@settings(deadline=None, max_examples=200)
+def test_each_window_has_its_first_events(
+    events: list[tuple[int, int, int, int]], windows: int, merged: bool, from_first: bool, t_max: float
+) -> None:
+    encoder = Encoder(
+        (4, 5, windows * (1 if merged else 2)),
+        t_max,
+        "events",
+        windows,
+        "merged" if merged else "separate",
+        "first-event" if from_first else "recording",
+    )
+    found = first_events(np.array(events, dtype=EVENT_TYPE), encoder)
+    expected = np.full(encoder.shape, np.inf)
+    start = min((t for _, _, t, _ in events), default=0) if from_first else 0
+    for x, y, t, p in events:
+        window, since = divmod(t - start, round(1000 * t_max))
+        if window < windows:
+            channel = window if merged else 2 * window + p
+            expected[y, x, channel] = min(expected[y, x, channel], since)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, np.where(np.isinf(expected), SILENT, expected))
+    latencies = times_to_latencies(found)
+    np.testing.assert_array_equal(latencies, expected / 1000)
+    assert (latencies[np.isfinite(latencies)] < t_max).all()
+
+
+@given(events=_EVENTS)
+@settings(deadline=None, max_examples=50)
+def test_one_long_window_has_the_first_events_of_the_recording(events: list[tuple[int, int, int, int]]) -> None:
+    recording = np.array(events, dtype=EVENT_TYPE)
+    found = times_to_latencies(first_events(recording, Encoder(SHAPE, 100.0, "events")))
+    np.testing.assert_array_equal(found, events_to_latencies(recording, SHAPE))
+
+
+def test_times_since_long_ago_count_from_the_first_event() -> None:
+    clock = np.dtype([("t", np.uint64), ("x", np.uint16), ("y", np.uint16), ("p", bool)])
+    events = np.array([(1_700_000_000_005_000, 1, 2, True), (1_700_000_000_000_000, 0, 0, False)], dtype=clock)
+    encoder = Encoder(SHAPE, 10.0, "events", origin="first-event")
+    latencies = times_to_latencies(first_events(events, encoder))
+    assert latencies[2, 1, 1] == 5.0
+    assert latencies[0, 0, 0] == 0.0
+    assert (first_events(events, Encoder(SHAPE, 10.0, "events")) == SILENT).all()
+    assert (first_events(events[:0], encoder) == SILENT).all()
+
+
+def test_the_shape_for_a_sensor() -> None:
+    assert sensor_shape((34, 20, 2), Encoder((1, 1, 3), kind="events", windows=3)) == (20, 34, 6)
+    assert sensor_shape((34, 20, 2), Encoder((1, 1, 3), kind="events", windows=3, polarity="merged")) == (20, 34, 3)
+
+
+def _stimuli(count: int = 6) -> SpikeStimuli:
+    generator = np.random.default_rng(1)
+    latencies = np.where(generator.random((count, *SHAPE)) < 0.7, generator.integers(0, 20, (count, *SHAPE)), np.inf)
+    return SpikeStimuli(latencies, np.arange(count) % 3, None, Encoder(SHAPE, 20.0), ("a", "b", "c"))
+
+
+def test_stimuli_are_a_data_set_of_tonic() -> None:
+    view = EventView(_stimuli())
+    assert (len(view), view.sensor_size, view.classes) == (6, (5, 4, 2), ["a", "b", "c"])
+    events, label = view[4]
+    assert label == 1
+    np.testing.assert_array_equal(events_to_latencies(events, SHAPE), _stimuli().latencies(np.array([4]))[0])
+    assert [label for _, label in view] == [0, 1, 2, 0, 1, 2]
+    late = EventView(_stimuli(), transforms.RandomFlipLR(sensor_size=view.sensor_size, p=1.0))[4][0]
+    np.testing.assert_array_equal(events_to_latencies(late, SHAPE), _stimuli().latencies(np.array([4]))[0][:, ::-1])
+    with pytest.raises(IndexError, match="there are 0 to 5"):
+        view[6]

@@ -89,7 +89,7 @@ def load_events(name: str, encoder: Encoder, data_dir: str | Path | None, tell: 
     for part, recordings in parts.items():
         count = len(recordings)
         if not count:
-            raise DataError(f"{name}: holds no {part} recordings in {_folder(recordings)}")
+            raise DataError(f"{name}: has no recordings{f' for the {part}' if part else ''} in {_folder(recordings)}")
         order = np.random.default_rng(ORDER_SEED).permutation(count)
         file = _cache_file(name.removeprefix(PREFIX), part, recordings, encoder)
         converted.append(convert_once(file, recordings, order.tolist(), encoder, f"{name} {part}".strip(), tell))
@@ -142,6 +142,7 @@ class _NotThere(Exception):
 
 
 def _kinds() -> dict[str, type]:
+    import numpy.lib.recfunctions  # noqa: F401 - tonic uses it without importing it
     import tonic.datasets
     from tonic.dataset import Dataset
 
@@ -173,7 +174,7 @@ def _options(kind: type) -> dict[str, dict[str, Any]]:
     parameters = inspect.signature(kind).parameters
     if "train" in parameters:
         return {"training": {"train": True}, "test": {"train": False}}
-    if "split" in parameters:
+    if "split" in parameters and parameters["split"].default == "train":
         return {"training": {"split": "train"}, "test": {"split": "test"}}
     return {"": {}}
 

@@ -112,6 +112,17 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: Encoder((8, 8, 0), 1.0), "encoder.shape"),
         (lambda: Encoder((8, 8, 1), -1.0), "encoder.t_max"),
         (lambda: Encoder((8, 8, 1), math.nan), "encoder.t_max"),
+        (lambda: Encoder((8, 8, 1), kind="movie"), "encoder.kind"),  # type: ignore[arg-type]
+        (lambda: Encoder((8, 8, 2), windows=2), "encoder.windows"),
+        (lambda: Encoder((8, 8, 1), polarity="merged"), "encoder.polarity"),
+        (lambda: Encoder((8, 8, 1), origin="first-event"), "encoder.origin"),
+        (lambda: Encoder((8, 8, 2), kind="events", windows=0), "encoder.windows"),
+        (lambda: Encoder((8, 8, 3), kind="events", windows=2), "encoder.shape"),
+        (lambda: Encoder((8, 8, 2), kind="events", polarity="merged"), "encoder.shape"),
+        (lambda: Encoder((8, 8, 2), kind="events", polarity="both"), "encoder.polarity"),  # type: ignore[arg-type]
+        (lambda: Encoder((8, 8, 2), kind="events", origin="start"), "encoder.origin"),  # type: ignore[arg-type]
+        (lambda: Encoder((8, 8, 2), 1e-4, kind="events"), "encoder.t_max"),
+        (lambda: Encoder((8, 8, 2), 1e7, kind="events"), "encoder.t_max"),
         (lambda: PSP("square"), "psp.shape"),  # type: ignore[arg-type]
         (lambda: PSP("plateau"), "psp.rise"),
         (lambda: PSP("ramp", rise=1.0), "psp.rise"),

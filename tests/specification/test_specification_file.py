@@ -24,7 +24,7 @@ def test_presets_survive_writing_and_reading(name: str, tmp_path: Path) -> None:
 def test_every_kind_of_part_survives() -> None:
     network = Network(
         "all",
-        Encoder((9, 9, 2), 7.5),
+        Encoder((9, 9, 2), 7.5, "events", windows=2, polarity="merged", origin="first-event"),
         (
             Convolution(
                 "conv",
@@ -61,6 +61,12 @@ def test_every_kind_of_part_survives() -> None:
         (("shape = [8, 8, 1]", "shape = [8, 8]"), "encoder.shape: needs three positive integers"),
         (("shape = [8, 8, 1]", "shape = 8"), "encoder.shape: must be a list"),
         (("t_max = 16.0", "t_max = -16.0"), "encoder.t_max: must be a positive time"),
+        (("t_max = 16.0", "t_max = 16.0\nwindow = 2"), "encoder.window: is not a key here; did you mean 'windows'?"),
+        (
+            ("t_max = 16.0", "t_max = 16.0\nwindows = 2"),
+            'encoder.windows: has a meaning for recordings, kind = "events"',
+        ),
+        (("t_max = 16.0", 't_max = 16.0\nkind = "event"'), "encoder.kind: must be intensity or events, not 'event'"),
         (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
         (("[training]", "= broken"), "is not TOML"),
         (("dt = 1.0", "dt = 20.0"), "training.dt: 20.0 ms is larger than the encoding window of 16.0 ms"),
