@@ -1,0 +1,154 @@
+"""Studies from the command line: files, record, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from netsim.specification_file import network_from_dict, read_network
+from netsim.studies.kinds import STUDY_KINDS
+
+Netsim = Callable[..., Any]
+
+
+def test_every_kind_is_told(netsim: Netsim) -> None:
+    shown = netsim("study", "--help").out
+    for kind in STUDY_KINDS:
+        assert f"{kind}:" in shown
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STUDY_KINDS if kind != "lesion-maps"])
+def test_studies_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
+    seeds = ["--seeds", 2] if STUDY_KINDS[kind].random else []
+    done = netsim("study", kind, run, "--limit", 60, *seeds)
+    assert (done.code, done.err) == (0, "")
+    files = [str(run / "studies" / f"{kind}.{suffix}") for suffix in ("csv", "png", "svg", "json")]
+    assert done.out.splitlines()[-4:] == files
+    frame = pd.read_csv(files[0])
+    assert set(frame["kind"]) == {kind}
+    assert set(frame["presentations"]) == {60}
+    if kind != "early-readout":
+        assert frame["level"].nunique() == len(STUDY_KINDS[kind].levels)
+    assert (plt.imread(files[1])[..., :3].min(axis=2) < 0.9).sum() > 300
+    assert "</svg>" in Path(files[2]).read_text()
+    assert not plt.get_fignums()
+
+
+def test_disturbances_harm(netsim: Netsim, run: Path) -> None:
+    """On a trained network, the accuracy falls from the undisturbed one towards chance."""
+    for kind, levels in (
+        ("spike-deletion", (0, 0.4, 0.9)),
+        ("weight-noise", (0, 1, 4)),
+        ("lesion-neurons", (0, 0.5, 1)),
+    ):
+        options = [part for level in levels for part in ("--level", level)]
+        done = netsim("study", kind, run, *options, "--seeds", 2, "--limit", 360, "--json")
+        rows = pd.DataFrame(done.json()["rows"])
+        accuracy = rows[rows["condition"] == "disturbed"].groupby("level")["strict_accuracy"].mean().tolist()
+        assert accuracy == sorted(accuracy, reverse=True)
+        assert accuracy[0] > 0.7
+        assert accuracy[-1] < 0.5
+        assert accuracy[0] == netsim("evaluate", run, "--json").json()["strict_accuracy"]
+
+
+def test_the_record_says_what_was_simulated(netsim: Netsim, run: Path) -> None:
+    done = netsim(
+        "study", "delay-jitter", run, "--level", 2, "--layer", "output", "--layer", "all", "--seeds", 2, "--seed", 7,
+        "--limit", 20, "--dt", 0.5, "--out", "here", "--json",
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    printed = done.json()
+    record = json.loads(Path("here/delay-jitter.json").read_text())
+    assert printed.pop("files") == [f"here/delay-jitter.{suffix}" for suffix in ("csv", "png", "svg", "json")]
+    rows = printed.pop("rows")
+    assert printed == record
+    assert record["kind"] == "delay-jitter"
+    assert record["levels"] == [2.0]
+    assert record["seeds"] == [7, 8]
+    assert record["layers"] == {"output": ["output"], "all": ["hidden", "output"]}
+    assert (record["engine"], record["dt_ms"], record["split"], record["presentations"]) == ("event", 0.5, "test", 20)
+    assert record["weights"] == "run"
+    assert record["command"][:3] == ["netsim", "study", "delay-jitter"]
+    network = network_from_dict(record["network"])
+    assert network.layers == read_network(run / "network.toml").layers
+    assert len(rows) == 1 + 2 * (2 + 1)
+    frame = pd.read_csv("here/delay-jitter.csv")
+    assert frame["latency_difference_ms"].tolist() == [row["latency_difference_ms"] for row in rows]
+    assert [row["seed"] for row in rows if row["condition"] == "disturbed"] == [7, 8, 7, 8]
+
+
+def test_the_same_command_gives_the_same_table(netsim: Netsim, run: Path) -> None:
+    for name in ("a", "b"):
+        netsim("study", "spurious-spikes", run, "--limit", 30, "--seeds", 2, "--out", name)
+    for suffix in ("csv", "svg"):
+        first, second = (Path(name, f"spurious-spikes.{suffix}").read_bytes() for name in ("a", "b"))
+        assert first == second
+
+
+def test_both_engines_write_the_same_table(netsim: Netsim, run: Path) -> None:
+    for engine in ("event", "brian2"):
+        options = ("--engine", engine, "--dt", 1, "--limit", 5, "--seeds", 1, "--level", 4, "--out", engine)
+        assert netsim("study", "delay-jitter", run, *options).code == 0
+    assert Path("event/delay-jitter.csv").read_text() == Path("brian2/delay-jitter.csv").read_text()
+
+
+def test_a_preset_without_training_and_parquet(netsim: Netsim) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow, the extra 'parquet'")
+    done = netsim("study", "weight-bits", "digits", "--limit", 10, "--parquet", "--level", 3)
+    assert done.code == 0
+    assert "initial weights of seed 0" in done.err
+    ours, theirs = pd.read_csv("studies-digits/weight-bits.csv"), pd.read_parquet("studies-digits/weight-bits.parquet")
+    assert ours["strict_accuracy"].tolist() == theirs["strict_accuracy"].tolist()
+    assert str(theirs["condition"].dtype) == "category"
+
+
+def test_silence_is_no_number(netsim: Netsim, run: Path) -> None:
+    done = netsim(
+        "study", "lesion-neurons", run, "--layer", "output", "--level", 1, "--seeds", 1, "--limit", 5, "--json"
+    )
+    row = done.json()["rows"][-1]
+    assert row["silent_rate"] == 1
+    assert row["latency_difference_ms"] is row["mean_decision_latency_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("spike-jiter RUN", ["spike-jiter", "did you mean 'spike-jitter'"]),
+        ("spike-jitter nosuch", ["nosuch", "neither"]),
+        ("spike-jitter", ["RUN|PRESET", "netsim study --help"]),
+        ("spike-jitter RUN --level -1", ["level -1", "at least 0"]),
+        ("spike-jitter RUN --level x", ["--level", "netsim study --help"]),
+        ("spike-jitter RUN --layer hidden", ["hidden", "not about single layers"]),
+        ("lesion-maps RUN", ["lesion-maps", "digits has no convolutions"]),
+        ("weight-noise RUN --layer conv1", ["conv1", "hidden, output"]),
+        ("weight-bits RUN --seeds 3", ["--seeds 3", "nothing is drawn at random"]),
+        ("weight-noise RUN --seeds 0", ["--seeds", "netsim study --help"]),
+        ("time-step RUN --dt 1", ["--dt 1", "--level"]),
+        ("time-step RUN --level 17", ["dt", "encoding window"]),
+        ("weight-noise RUN --engine nest", ["--engine", "nest"]),
+        ("weight-noise RUN --split train", ["--split", "test or validation"]),
+        ("weight-noise RUN --limit 0", ["--limit"]),
+        ("weight-noise RUN --out RUN/run.json", ["run.json", "cannot be made"]),
+    ],
+)
+def test_bad_input(netsim: Netsim, run: Path, arguments: str, words: list[str]) -> None:
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    netsim("study", *arguments.replace("RUN", str(run)).split()).refused(*words)
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert os.listdir() == ["run"]
+
+
+def test_parquet_without_pyarrow_is_refused_at_once(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    netsim("study", "weight-noise", run, "--parquet").refused("weight-noise.parquet", "pip install pyarrow")
+    assert not (run / "studies").exists()
