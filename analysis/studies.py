@@ -28,7 +28,7 @@ _MEASURES = {
     "tie_rate": "ties",
     "silent_rate": "no output spike",
     "mean_decision_latency_ms": "decision latency (ms)",
-    "latency_difference_ms": "change of decision latency (ms)",
+    "latency_difference_ms": "change of latency (ms)",
 }
 _PANELS = {
     "time-step": ("same_decisions", "latency_difference_ms"),
@@ -257,7 +257,7 @@ def _axis_of_levels(axes: Axes, kind: str, levels: np.ndarray) -> None:
 def _axis_of_measure(axes: Axes, kind: str, measure: str) -> None:
     label = _MEASURES[measure]
     if kind == "time-step" and measure == "latency_difference_ms":
-        label = "error of decision latency (ms)"
+        label = "latency error (ms)"
         axes.set_yscale("log")
     axes.set_ylabel(label)
     if measure in _SHARES:
