@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import seaborn as sns
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -35,6 +36,7 @@ def theme() -> Iterator[None]:
         "legend.title_fontsize": 7.5,
         "axes.titlelocation": "left",
         "axes.titlesize": 8.5,
+        "axes.prop_cycle": cycler(color=sns.color_palette(PALETTE)),
         "axes.spines.top": False,
         "axes.spines.right": False,
         "figure.dpi": 120,
