@@ -1,4 +1,4 @@
-"""The state of a training: all that is needed to go on to the bit, and how it is kept in one file.
+"""The state of a training: all that is needed to go on to the bit, and how it is kept in a file.
 
 Nothing random is stored: every draw comes from a generator seeded by (seed, purpose, epoch, batch), so a
 position says what comes next.
@@ -7,7 +7,9 @@ position says what comes next.
 from __future__ import annotations
 
 import json
+import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,28 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import DataError, RunError
-from netsim.files import read_arrays, write_arrays
+from netsim.files import read_arrays, remove_half_written, write_arrays
 from netsim.learning import Optimizer
+from netsim.runs import RunFolder
 from netsim.specification import Network
-from netsim.weights import Weights, check_weights
+from netsim.specification.checks import finite
+from netsim.weights import Weights, check_weights, write_weights
+
+_FIGURES = frozenset(
+    {
+        "epoch",
+        "rate",
+        "training_loss",
+        "training_strict_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "validation_strict_accuracy",
+        "validation_tie_rate",
+        "validation_seconds",
+        "training_seconds",
+    }
+)
+"""What the metrics of an epoch hold at least."""
 
 
 @dataclass
@@ -53,6 +73,8 @@ class TrainingState:
         Metrics of the finished epochs.
     best : (float, float)
         Strict validation accuracy and negative validation loss of the best epoch.
+    best_weights : dict of ndarray or None
+        The weights kept of that epoch; None until the first epoch is finished.
     """
 
     weights: Weights
@@ -63,6 +85,7 @@ class TrainingState:
     totals: EpochTotals = field(default_factory=EpochTotals)
     history: list[dict[str, Any]] = field(default_factory=list)
     best: tuple[float, float] = (-1.0, 0.0)
+    best_weights: Weights | None = None
 
     @property
     def kept(self) -> Weights:
@@ -70,8 +93,14 @@ class TrainingState:
         return self.weights if self.mean is None else self.mean
 
 
-def write_checkpoint(state: TrainingState, path: Path) -> None:
-    """Write a state; the file before it is kept until the new one is whole."""
+def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
+    """Write a state; the last checkpoint becomes the previous one when the new one is whole.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
     totals = state.totals
     position = {
         "epoch": state.epoch,
@@ -85,13 +114,84 @@ def write_checkpoint(state: TrainingState, path: Path) -> None:
         "silent": totals.silent,
     }
     arrays = {
-        **{f"weights.{name}": array for name, array in state.weights.items()},
-        **{f"mean.{name}": array for name, array in (state.mean or {}).items()},
-        **{f"optimizer.{name}": array for name, array in state.optimizer.state.items()},
-        **{f"fired.{name}": array for name, array in totals.fired.items()},
+        **_named("weights", state.weights),
+        **_named("mean", state.mean or {}),
+        **_named("best", state.best_weights or {}),
+        **_named("optimizer", state.optimizer.state),
+        **_named("fired", totals.fired),
         "position": np.array(json.dumps(position)),
     }
-    write_arrays(path, arrays | {"checksum": np.array(_checksum(arrays), dtype=np.uint32)})
+    checksum = np.array(_checksum(arrays), dtype=np.uint32)
+    write_arrays(run.checkpoint, arrays | {"checksum": checksum}, keep=run.previous_checkpoint)
+
+
+def write_epochs(state: TrainingState, run: RunFolder) -> None:
+    """Write what a run folder tells of the finished epochs: their metrics, and the best weights.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    if state.best_weights is not None:
+        write_weights(state.best_weights, run.best)
+        run.write_metrics(state.history)
+
+
+def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = lambda message: None) -> TrainingState | None:
+    """The state to go on from, and a run folder that tells of nothing later.
+
+    Parameters
+    ----------
+    network : Network
+    run : RunFolder
+        Locked by this process.
+    warn : callable
+        Is told of a damaged checkpoint, in one line.
+
+    Returns
+    -------
+    TrainingState or None
+        Of the last checkpoint, or of the one before if the last one is damaged; None if there is none yet.
+
+    Raises
+    ------
+    RunError
+        If none of the checkpoints can be read, or epochs are finished and there is none.
+    """
+    state = _last_whole(network, run, warn)
+    for path in (run.checkpoint, run.best, run.metrics):
+        remove_half_written(path)
+    if state is None:
+        if run.best.exists() or run.metrics.exists():
+            raise RunError(f"{run.path}: has finished epochs but no checkpoint; start again in another folder")
+        return None
+    if not state.history:
+        run.best.unlink(missing_ok=True)
+        run.metrics.unlink(missing_ok=True)
+    write_epochs(state, run)
+    return state
+
+
+def _last_whole(network: Network, run: RunFolder, warn: Callable[[str], None]) -> TrainingState | None:
+    """The state of the last checkpoint that is whole; from then on that is the last one."""
+    damaged: list[RunError] = []
+    for path in (run.checkpoint, run.previous_checkpoint):
+        if not path.exists():  # a process killed while it renamed leaves the previous one alone
+            continue
+        try:
+            state = read_checkpoint(network, path)
+        except RunError as error:
+            damaged.append(error)
+            continue
+        if path != run.checkpoint:
+            os.replace(path, run.checkpoint)
+        if damaged:
+            warn(f"{damaged[0]}; going on from the one before: epoch {state.epoch + 1}, batch {state.batch + 1}")
+        return state
+    if damaged:
+        raise RunError(f"{damaged[0]}; start again in another folder") from damaged[0]
+    return None
 
 
 def read_checkpoint(network: Network, path: Path) -> TrainingState:
@@ -105,47 +205,94 @@ def read_checkpoint(network: Network, path: Path) -> TrainingState:
     try:
         arrays = read_arrays(path)
         checksum = arrays.pop("checksum", None)
-        if checksum is None or checksum.shape != () or int(checksum) != _checksum(arrays):
-            raise RunError(f"{path}: is damaged (its checksum differs); start again in another folder")
-        weights = check_weights(network, _part(arrays, "weights"), str(path))
-        optimizer = Optimizer(network.learning, weights)
-        mean = check_weights(network, _part(arrays, "mean"), str(path)) if network.learning.averaging else None
-        moments = _part(arrays, "optimizer")
-        if {k: v.shape for k, v in moments.items()} != {k: v.shape for k, v in optimizer.state.items()}:
-            raise RunError(f"{path}: was made with another optimizer; start again in another folder")
-        optimizer.state = moments
-        position = json.loads(str(arrays["position"]))
-        totals = EpochTotals(
+        if checksum is None or checksum.dtype != np.uint32 or checksum.shape or checksum != _checksum(arrays):
+            raise RunError(f"{path}: is damaged (its checksum differs)")
+        return _state(network, arrays, str(path))
+    except DataError as error:
+        raise RunError(str(error)) from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{path}: is no checkpoint of {network.name}") from error
+
+
+def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> TrainingState:
+    """The state that arrays stand for; what does not fit raises whatever it leads to."""
+    position = json.loads(str(arrays["position"]))
+    _check_position(network, position)
+    kind = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
+
+    def weights(part: str) -> Weights:
+        return check_weights(network, _part(arrays, part, kind), f"{origin}: {part}")
+
+    updated = weights("weights")
+    optimizer = Optimizer(network.learning, updated)
+    moments = _part(arrays, "optimizer")
+    if {k: (v.shape, v.dtype) for k, v in moments.items()} != {
+        k: (v.shape, v.dtype) for k, v in optimizer.state.items()
+    }:
+        raise DataError(f"{origin}: was made with another optimizer")
+    optimizer.state = moments
+    fired = _part(arrays, "fired", np.dtype(np.int64))
+    sizes = {layer.name: shape[-1:] for layer, shape in zip(network.layers, network.shapes[1:], strict=True)}
+    if any(sizes.get(name) != counts.shape for name, counts in fired.items()):
+        raise DataError(f"{origin}: counts spikes of other layers")
+    return TrainingState(
+        updated,
+        optimizer,
+        weights("mean") if network.learning.averaging else None,
+        epoch=position["epoch"],
+        batch=position["batch"],
+        totals=EpochTotals(
             presentations=position["presentations"],
             loss=position["loss"],
             correct=position["correct"],
             seconds=position["seconds"],
             silent=position["silent"],
-            fired=_part(arrays, "fired"),
-        )
-        return TrainingState(
-            weights,
-            optimizer,
-            mean,
-            epoch=position["epoch"],
-            batch=position["batch"],
-            totals=totals,
-            history=position["history"],
-            best=tuple(position["best"]),
-        )
-    except DataError as error:
-        raise RunError(f"{error}; start again in another folder") from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{path}: is no checkpoint of {network.name}; start again in another folder") from error
+            fired=fired,
+        ),
+        history=position["history"],
+        best=tuple(position["best"]),
+        best_weights=weights("best") if position["history"] else None,
+    )
 
 
-def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(f"{prefix}."): array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
+def _check_position(network: Network, position: dict[str, Any]) -> None:
+    """Refuse with a ValueError what no training writes."""
+    epoch, batch, history = position["epoch"], position["batch"], position["history"]
+    counts = (epoch, batch, position["presentations"], position["correct"])
+    layers = {layer.name for layer in network.layers}
+    if not (
+        all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
+        and epoch <= network.training.epochs
+        and (batch > 0) == (position["presentations"] > 0)
+        and len(history) == epoch
+        and all(row.keys() == history[0].keys() >= _FIGURES and all(map(finite, row.values())) for row in history)
+        and len(position["best"]) == 2
+        and all(map(finite, [*position["best"], position["loss"], position["seconds"], *position["silent"].values()]))
+        and layers.issuperset(position["silent"])
+    ):
+        raise ValueError("no position of a training")
+
+
+def _named(part: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{part}.{name}": array for name, array in arrays.items()}
+
+
+def _part(arrays: dict[str, np.ndarray], part: str, kind: np.dtype | None = None) -> dict[str, np.ndarray]:
+    """The arrays of one part, rows contiguous as the optimizer needs them; raises TypeError if of another type."""
+    chosen = {
+        name.removeprefix(f"{part}."): np.require(array, requirements="CW")
+        for name, array in arrays.items()
+        if name.startswith(f"{part}.")
+    }
+    if kind is not None and any(array.dtype != kind for array in chosen.values()):
+        raise TypeError(f"{part} must be of type {kind}")
+    return chosen
 
 
 def _checksum(arrays: dict[str, np.ndarray]) -> int:
     total = 0
     for name in sorted(arrays):
-        total = zlib.crc32(name.encode(), total)
-        total = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), total)
+        array = np.ascontiguousarray(arrays[name])
+        total = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), total)
+        total = zlib.crc32(array.tobytes(), total)
     return total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
 import tempfile
 import zipfile
@@ -15,8 +17,16 @@ import numpy as np
 from netsim.errors import DataError, RunError
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
     """Let `write` fill a file beside `path`, then rename it into place.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        Gets the open file.
+    keep : Path, optional
+        What the file that was at `path` before is called from then on.
 
     Raises
     ------
@@ -28,10 +38,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         with temporary.open("wb") as stream:
             write(stream)
 
-    write_by_name(path, fill)
+    write_by_name(path, fill, keep)
 
 
-def write_by_name(path: Path, write: Callable[[Path], object]) -> None:
+def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
     """As `write_atomically`, for libraries that open files by themselves: `write` is given the name to write to.
 
     The name ends as that of `path` does.
@@ -47,8 +57,11 @@ def write_by_name(path: Path, write: Callable[[Path], object]) -> None:
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
+        if keep is not None and path.exists():
+            os.replace(path, keep)
         os.replace(temporary, path)
         temporary = None
+        _sync_names(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
@@ -57,14 +70,35 @@ def write_by_name(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def _sync_names(folder: Path) -> None:
+    """Make renamings last through a power failure, where the system lets folders be synced."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows, or a folder that may be written to but not listed
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what some network drives answer
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove what a killed process was about to rename to `path`."""
+    for temporary in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
+        temporary.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     write_atomically(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays as an uncompressed ``.npz`` atomically."""
-    write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None = None) -> None:
+    """Write named arrays as an uncompressed ``.npz`` atomically; `keep` as in `write_atomically`."""
+    write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays), keep)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -2,7 +2,8 @@
 
 A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
 versions, revision, command, machine), ``metrics.csv`` (a line an epoch), ``best.npz`` (weights of the best
-epoch by validation) and ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint).
+epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint, and the best
+weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged).
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """Weights, optimizer and position of the last checkpoint."""
         return self.path / "checkpoint.npz"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The checkpoint before the last one."""
+        return self.path / "checkpoint-previous.npz"
 
     @property
     def best(self) -> Path:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from netsim.checkpoint import EpochTotals, TrainingState, read_checkpoint, write_checkpoint
+from netsim.checkpoint import EpochTotals, TrainingState, go_on, write_checkpoint, write_epochs
 from netsim.encoding import augment
 from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError
-from netsim.learning import Learner, Lesson, Optimizer, learning_rate, move_mean
+from netsim.learning import Learner, Optimizer, learning_rate, move_mean
 from netsim.metrics import decide, silent_fractions
 from netsim.runs import RunFolder
 from netsim.specification import Network, Pooling
@@ -27,10 +27,10 @@ from netsim.weights import (
     initial_weights,
     kernel_name,
     layer_shapes,
-    write_weights,
 )
 
-_CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SECONDS = 60.0
+"""Time between two checkpoints, at most; each epoch ends with one too."""
 _VALIDATION_BATCH = 200
 _ORDER, _VARIATION, _REVIVAL = 1, 2, 3
 """Purposes of random draws; the initial weights have purpose 0."""
@@ -70,10 +70,13 @@ class Watcher:
         Gets a `Progress`.
     on_epoch : callable
         Gets the metrics of a finished epoch.
+    on_warning : callable
+        Gets a line about what was found wrong and mended.
     """
 
     on_batch: Callable[[Progress], None] = lambda progress: None
     on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
+    on_warning: Callable[[str], None] = lambda message: None
 
 
 def start_training(network: Network, seed: int) -> TrainingState:
@@ -91,17 +94,17 @@ def start_training(network: Network, seed: int) -> TrainingState:
     return TrainingState(weights, Optimizer(network.learning, weights), mean)
 
 
-def resume_training(network: Network, run: RunFolder, seed: int) -> TrainingState:
-    """The state of the run's last checkpoint, or a new one if there is none yet.
+def resume_training(
+    network: Network, run: RunFolder, seed: int, warn: Callable[[str], None] = lambda message: None
+) -> TrainingState:
+    """The state to go on from in a run (see `netsim.checkpoint.go_on`), or a new one if there is no checkpoint yet.
 
     Raises
     ------
     RunError
-        If the checkpoint is damaged.
+        If the checkpoints are damaged.
     """
-    if not run.checkpoint.exists():
-        return start_training(network, seed)
-    return read_checkpoint(network, run.checkpoint)
+    return go_on(network, run, warn) or start_training(network, seed)
 
 
 def train(
@@ -112,6 +115,7 @@ def train(
     seed: int,
     run: RunFolder | None = None,
     watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Experiment[TrainingState]:
     """The experiment that trains a network; hand it to an engine's ``run``.
 
@@ -125,6 +129,8 @@ def train(
     run : RunFolder, optional
         Where checkpoints, metrics and the best weights are written.
     watcher : Watcher, optional
+    checkpoint_seconds : float
+        Within an epoch a checkpoint is written after this time (s); 0 writes one after every batch.
 
     Returns
     -------
@@ -133,24 +139,25 @@ def train(
     Raises
     ------
     TrainingError
-        If a loss or a weight step is not finite; the last checkpoint is kept.
+        If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     """
     watcher = watcher or Watcher()
-    session = _Session(network, Learner(network), training, state, seed, run, watcher)
+    session = _Session(network, Learner(network), training, state, seed, run, watcher, checkpoint_seconds)
     while state.epoch < network.training.epochs:
         yield from session.learn()
         figures = yield from _validate(network, state.kept, validation)
+        if not math.isfinite(figures["validation_loss"]):
+            raise session.diverged("the validation loss is not finite", network.layers[-1].name)
         state.history.append(_epoch_metrics(state, session.rate(), figures))
         score = (figures["validation_strict_accuracy"], -figures["validation_loss"])
         if score > state.best:
             state.best = score
-            if run is not None:
-                write_weights(state.kept, run.best)
+            state.best_weights = {name: array.copy() for name, array in state.kept.items()}
         _revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
         if run is not None:
-            run.write_metrics(state.history)
-            write_checkpoint(state, run.checkpoint)
+            write_checkpoint(state, run)
+            write_epochs(state, run)
         watcher.on_epoch(state.history[-1])
     return state
 
@@ -166,6 +173,7 @@ class _Session:
     seed: int
     run: RunFolder | None
     watcher: Watcher
+    checkpoint_seconds: float
 
     def rate(self) -> float:
         """Learning rate of the next step."""
@@ -184,8 +192,8 @@ class _Session:
             yield from self._learn_batch(order[state.batch * size : (state.batch + 1) * size])
             state.totals.seconds += time.perf_counter() - began
             self.watcher.on_batch(_progress(state, len(order)))
-            if self.run is not None and time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                write_checkpoint(state, self.run.checkpoint)
+            if self.run is not None and time.monotonic() - saved >= self.checkpoint_seconds:
+                write_checkpoint(state, self.run)
                 saved = time.monotonic()
 
     def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
@@ -199,16 +207,42 @@ class _Session:
         latencies = yield Batch(stimuli, presented, withheld)
         labels = self.stimuli.labels[chosen]
         lesson = self.learner.learn(latencies, labels, presented)
-        _check_finite(lesson, state)
+        self._check_finite("a weight step is not finite", lesson.gradients.items())
+        self._check_finite("the loss is not finite", [(network.layers[-1].name, lesson.loss)])
         gradients = {name: _scaled(array, scales.get(name, 1.0)) for name, array in lesson.gradients.items()}
-        state.optimizer.step(state.weights, gradients, self.rate())
-        _keep_in_reach(network, state.weights)
-        if state.mean is not None:
-            # a short memory at first, for the mean is to forget where the training began
-            steps = int(state.optimizer.state["steps"])
-            move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+        self._step(gradients)
         state.batch += 1
         _count(network, state.totals, latencies, labels, lesson.loss)
+
+    def _step(self, gradients: Weights) -> None:
+        """Move the weights, and their mean."""
+        network, state = self.network, self.state
+        with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
+            state.optimizer.step(state.weights, gradients, self.rate())
+            _keep_in_reach(network, state.weights)
+            if state.mean is not None:
+                # a short memory at first, for the mean is to forget where the training began
+                steps = int(state.optimizer.state["steps"])
+                move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+        self._check_finite("its weights are not finite", state.weights.items())
+        self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
+        moments = ((name.partition(".")[2], array) for name, array in state.optimizer.state.items())
+        self._check_finite("the optimizer's moments are not finite", moments)
+
+    def _check_finite(self, what: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+        for name, array in arrays:
+            if not np.isfinite(array).all():
+                raise self.diverged(what, name.partition(".")[0])
+
+    def diverged(self, what: str, layer: str) -> TrainingError:
+        """The error that says where a training broke down."""
+        state, rate = self.state, self.network.learning.rate
+        kept = self.run is not None and self.run.checkpoint.exists()
+        return TrainingError(
+            f"training diverged in {layer} at epoch {state.epoch + 1}, batch {state.batch + 1}: {what}; lower"
+            f" learning.rate (now {rate:g}) and start again"
+            + (f" (the last good checkpoint is kept in {self.run.path})" if self.run is not None and kept else "")
+        )
 
 
 def dropout_scales(network: Network) -> dict[str, float]:
@@ -231,16 +265,6 @@ def withhold_spikes(network: Network, presentations: int, generator: np.random.G
 
 def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
     return array if scale == 1.0 else array * array.dtype.type(scale)
-
-
-def _check_finite(lesson: Lesson, state: TrainingState) -> None:
-    wrong = [name for name, gradient in lesson.gradients.items() if not math.isfinite(float(gradient.sum()))]
-    if wrong or not np.isfinite(lesson.loss).all():
-        where = wrong[0].split(".")[0] if wrong else "the output layer"
-        raise TrainingError(
-            f"training diverged in {where} at epoch {state.epoch + 1}, batch {state.batch + 1}: a weight step is not"
-            " finite; lower learning.rate (the last checkpoint is kept)"
-        )
 
 
 def _keep_in_reach(network: Network, weights: Weights) -> None:

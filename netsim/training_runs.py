@@ -16,7 +16,7 @@ from netsim.errors import RunError
 from netsim.runs import RunFolder, check_free, create_run, describe_run, open_run
 from netsim.specification import Network
 from netsim.stimuli import Stimuli, load_splits
-from netsim.training import Progress, Watcher, resume_training, train
+from netsim.training import CHECKPOINT_SECONDS, Progress, Watcher, resume_training, train
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ class TrainingRun:
     engine: Engine
 
     def train(
-        self, watcher: Watcher | None = None, interrupted: Callable[[], bool] = lambda: False
+        self,
+        watcher: Watcher | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> list[dict[str, Any]]:
         """Train from the last checkpoint to the end.
 
@@ -49,6 +52,8 @@ class TrainingRun:
         watcher : Watcher, optional
         interrupted : callable
             Is asked after each batch whether to stop there.
+        checkpoint_seconds : float
+            As for `netsim.training.train`.
 
         Returns
         -------
@@ -66,20 +71,25 @@ class TrainingRun:
         """
         watcher = watcher or Watcher()
         with self.folder.lock():
-            state = resume_training(self.network, self.folder, self.seed)
-            if state.history and not self.folder.best.exists():
-                raise RunError(
-                    f"{self.folder.best}: is missing, though epochs are finished; start again with another --out"
-                )
+            state = resume_training(self.network, self.folder, self.seed, watcher.on_warning)
 
             def on_batch(report: Progress) -> None:
                 watcher.on_batch(report)
                 if interrupted():
-                    write_checkpoint(state, self.folder.checkpoint)
+                    write_checkpoint(state, self.folder)
                     raise KeyboardInterrupt
 
             stoppable = dataclasses.replace(watcher, on_batch=on_batch)
-            experiment = train(self.network, self.training, self.validation, state, self.seed, self.folder, stoppable)
+            experiment = train(
+                self.network,
+                self.training,
+                self.validation,
+                state,
+                self.seed,
+                self.folder,
+                stoppable,
+                checkpoint_seconds,
+            )
             return self.engine.run(experiment).history
 
 

@@ -177,9 +177,12 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
         )
         progress.reset(task)
 
+    def on_warning(message: str) -> None:
+        progress.console.print(f"netsim: {message}", highlight=False, markup=False, soft_wrap=True)
+
     def shown() -> Group:
         stopping = Text("stopping after this batch; Ctrl-C again stops at once")
         return Group(progress, stopping if interrupted() else figures)
 
     with Live(console=progress.console, transient=True, get_renderable=shown):
-        yield Watcher(on_batch, on_epoch)
+        yield Watcher(on_batch, on_epoch, on_warning)

@@ -34,6 +34,10 @@ def train(
         Path | None, typer.Option("--out", metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder where it stopped.")] = False,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="Longest time between two checkpoints."),
+    ] = 60.0,
     as_json: Json = False,
 ) -> None:
     """Train a network and keep what validates best. The test images are not touched.
@@ -49,7 +53,7 @@ def train(
         run = open_training(path, network, seed, limit, data_dir, resume, tell)
     try:
         with interrupt_noted() as interrupted, training_progress(network, interrupted) as watcher:
-            history = run.train(watcher, interrupted)
+            history = run.train(watcher, interrupted, checkpoint_every)
     except KeyboardInterrupt:
         when = "; the last checkpoint is kept" if run.folder.checkpoint.exists() else " before the first checkpoint"
         fail(f"{path}: interrupted{when}. Go on with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)

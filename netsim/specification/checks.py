@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
 from netsim.errors import SpecificationError
 
@@ -15,7 +15,7 @@ def require(condition: bool, where: str, message: str) -> None:
 
 def finite(value: float) -> bool:
     """Whether a value is a number, and neither infinite nor NaN."""
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def check_name(name: str) -> None:

@@ -258,17 +258,36 @@ def test_damaged_runs(
     assert sorted(os.listdir(run)) == before
 
 
+def _forge(run: Path) -> None:
+    np.savez(run / "checkpoint.npz", allow_pickle=True, position=np.array([{}], dtype=object))
+
+
+CHECKPOINT_DAMAGES: list[tuple[Callable[[Path], None], list[str]]] = [
+    (_half("checkpoint.npz"), ["checkpoint.npz", "plain arrays"]),
+    (_write("checkpoint.npz", ""), ["checkpoint.npz", "plain arrays"]),
+    (_forge, ["checkpoint.npz", "plain arrays"]),
+    (lambda run: (run / "checkpoint.npz").write_bytes((run / "best.npz").read_bytes()), ["checksum"]),
+]
+
+
+def _without_previous(damage: Callable[[Path], None]) -> Callable[[Path], None]:
+    def both(run: Path) -> None:
+        damage(run)
+        (run / "checkpoint-previous.npz").write_bytes((run / "checkpoint.npz").read_bytes())
+
+    return both
+
+
+def _without_checkpoints(run: Path) -> None:
+    for path in run.glob("checkpoint*.npz"):
+        path.unlink()
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_half("checkpoint.npz"), ["checkpoint.npz", "start again"]),
-        (_write("checkpoint.npz", ""), ["checkpoint.npz", "start again"]),
-        (
-            lambda run: np.savez(run / "checkpoint.npz", allow_pickle=True, position=np.array([{}], dtype=object)),
-            ["checkpoint.npz", "plain arrays", "start again"],
-        ),
-        (lambda run: (run / "checkpoint.npz").write_bytes((run / "best.npz").read_bytes()), ["checksum"]),
-        (_unlink("best.npz"), ["best.npz", "missing"]),
+        *((_without_previous(damage), [*words, "start again"]) for damage, words in CHECKPOINT_DAMAGES),
+        (_without_checkpoints, ["finished epochs but no checkpoint", "start again"]),
         (_unlink("run.json"), ["run.json", "cannot be read"]),
         (_write("run.json", "{"), ["run.json", "no JSON"]),
         (_write("network.toml", "a = ["), ["network.toml", "is not TOML"]),
@@ -281,6 +300,32 @@ def test_damaged_runs_are_not_resumed(
     before = {path: path.read_bytes() for path in run.iterdir()}
     netsim("train", "digits", "--epochs", 2, "--limit", 300, "--out", run, "--resume").refused(*words)
     assert {path: path.read_bytes() for path in run.iterdir()} == before
+
+
+@pytest.mark.parametrize(("damage", "words"), CHECKPOINT_DAMAGES)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    damage: Callable[[Path], None], words: list[str], netsim: Netsim, run: Path
+) -> None:
+    best = (run / "best.npz").read_bytes()
+    damage(run)
+    done = netsim("train", "digits", "--epochs", 2, "--limit", 300, "--out", run, "--resume")
+    assert done.code == 0
+    named, *epochs = done.err.splitlines()
+    assert named.startswith("netsim: ")
+    assert named.endswith("going on from the one before: epoch 2, batch 1")
+    for word in words:
+        assert word in named
+    assert [line.split(":")[0] for line in epochs] == ["epoch 2"]
+    assert (run / "best.npz").read_bytes() == best
+
+
+def test_what_checkpoints_hold_comes_back(netsim: Netsim, run: Path) -> None:
+    names = ("best.npz", "metrics.csv")
+    before = {name: (run / name).read_bytes() for name in names}
+    for name in names:
+        (run / name).unlink()
+    assert netsim("train", "digits", "--epochs", 2, "--limit", 300, "--out", run, "--resume").code == 0
+    assert {name: (run / name).read_bytes() for name in names} == before
 
 
 def test_a_full_output(netsim: Netsim, run: Path) -> None:

@@ -1,0 +1,248 @@
+"""Checkpoints: the last two are kept, damage is found, and whatever a process was killed at, the end is the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsim.checkpoint import TrainingState, read_checkpoint
+from netsim.engines import make_engine
+from netsim.errors import RunError
+from netsim.files import read_arrays
+from netsim.runs import RunFolder, create_run
+from netsim.specification import Dense, Encoder, Learning, Network, Neurons, Training
+from netsim.stimuli import Stimuli
+from netsim.training import resume_training, start_training, train
+
+NETWORK = Network(
+    "small",
+    Encoder((4, 4, 1), 16.0),
+    (
+        Dense("hidden", 12, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+        Dense("output", 3, Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+    ),
+    128.0,
+    training=Training(epochs=4, batch=10, precision="double"),
+    learning=Learning(rate=0.01, averaging=0.9, revive_below=0.05),
+)
+
+
+class Killed(BaseException):
+    """Takes the place of a SIGKILL."""
+
+
+Learn = Callable[..., TrainingState]
+
+
+@pytest.fixture
+def learn(random_stimuli: Callable[..., Stimuli]) -> Learn:
+    """A function that trains in a run folder, from the last checkpoint on."""
+    training, validation = random_stimuli(NETWORK.encoder, 20, 3), random_stimuli(NETWORK.encoder, 20, 3, seed=1)
+    engine = make_engine("event", NETWORK)
+
+    def run(folder: RunFolder, seconds: float = 0.0, warn: Callable[[str], None] = lambda message: None) -> Any:
+        state = resume_training(NETWORK, folder, 0, warn)
+        return engine.run(train(NETWORK, training, validation, state, 0, folder, None, seconds))
+
+    return run
+
+
+def _new(path: Path) -> RunFolder:
+    return create_run(path, NETWORK, {"seed": 0})
+
+
+def _end(folder: RunFolder) -> dict[str, Any]:
+    """All that a finished run holds, but times."""
+    arrays = read_arrays(folder.checkpoint)
+    with folder.metrics.open(newline="") as lines:
+        metrics = [{k: v for k, v in row.items() if "seconds" not in k} for row in csv.DictReader(lines)]
+    parts = ("weights", "mean", "optimizer", "best")
+    return {
+        **{name: array.tobytes() for name, array in arrays.items() if name.split(".")[0] in parts},
+        "best.npz": folder.best.read_bytes(),
+        "metrics": metrics,
+    }
+
+
+def test_the_last_two_are_kept(learn: Learn, tmp_path: Path) -> None:
+    folder = _new(tmp_path / "run")
+    learn(folder)
+    places = [
+        (state.epoch, state.batch)
+        for state in (read_checkpoint(NETWORK, path) for path in (folder.previous_checkpoint, folder.checkpoint))
+    ]
+    assert places == [(3, 2), (4, 0)]
+    assert sorted(os.listdir(folder.path)) == [
+        ".lock",
+        "best.npz",
+        "checkpoint-previous.npz",
+        "checkpoint.npz",
+        "metrics.csv",
+        "network.toml",
+        "run.json",
+    ]
+
+
+@pytest.mark.parametrize("epochs_done", [0, 1, 3])
+def test_going_back_ends_the_same(epochs_done: int, learn: Learn, tmp_path: Path) -> None:
+    """The last checkpoint is damaged, and the one before is from long ago."""
+    whole = _new(tmp_path / "whole")
+    learn(whole)
+    folder = _new(tmp_path / "run")
+    old = []
+
+    def note(source: Any, target: Any) -> None:
+        replace(source, target)
+        if Path(target) == folder.checkpoint:
+            state = read_checkpoint(NETWORK, folder.checkpoint)
+            if (state.epoch, state.batch) == (epochs_done, 1):
+                old.append(folder.checkpoint.read_bytes())
+
+    replace = os.replace
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", note)
+        learn(folder)
+    folder.previous_checkpoint.write_bytes(old[0])
+    folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:-100])
+    warnings: list[str] = []
+    state = resume_training(NETWORK, folder, 0, warnings.append)
+    assert len(warnings) == 1
+    assert "checkpoint.npz" in warnings[0]
+    assert f"epoch {epochs_done + 1}, batch 2" in warnings[0]
+    assert (state.epoch, state.batch) == (epochs_done, 1)
+    assert folder.best.exists() == folder.metrics.exists() == (epochs_done > 0)
+    if epochs_done:  # nothing in the folder is from later
+        assert state.best_weights is not None
+        for name, array in folder.weights(NETWORK).items():
+            assert array.tobytes() == state.best_weights[name].tobytes()
+        assert len(folder.metrics.read_text().splitlines()) == 1 + epochs_done
+    learn(folder)
+    assert _end(folder) == _end(whole)
+    assert read_checkpoint(NETWORK, folder.previous_checkpoint).epoch == 3  # and not the damaged one
+
+
+@pytest.mark.parametrize(("operation", "steps"), [("replace", range(14)), ("fsync", range(0, 20, 3))])
+def test_killed_at_every_step_of_writing(
+    operation: str, steps: range, learn: Learn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before every renaming of two epochs, which is after the one before it, and before files are whole on disk."""
+    whole = _new(tmp_path / "whole")
+    learn(whole)
+    original: Callable[..., None] = getattr(os, operation)
+    for step in steps:
+        folder = _new(tmp_path / f"run{step}")
+        calls = iter(range(10**6))
+
+        def killed(*arguments: Any, step: int = step, calls: Any = calls) -> None:
+            if next(calls) == step:
+                raise Killed
+            original(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, operation, killed)
+            with pytest.raises(Killed):
+                learn(folder)
+        (folder.path / ".checkpoint.half.npz").write_bytes(b"half")
+        learn(folder, 60.0)
+        assert _end(folder) == _end(whole), step
+        assert not list(folder.path.glob(".checkpoint*"))
+
+
+def test_damage_anywhere_is_found(learn: Learn, tmp_path: Path) -> None:
+    folder = _new(tmp_path / "run")
+    learn(folder, 60.0)
+    whole = folder.checkpoint.read_bytes()
+    for cut in (0, 10, len(whole) // 2, len(whole) - 1):
+        folder.checkpoint.write_bytes(whole[:cut])
+        with pytest.raises(RunError, match="checkpoint"):
+            read_checkpoint(NETWORK, folder.checkpoint)
+    found = 0
+    for position in np.random.default_rng(0).integers(0, len(whole), 200):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x10
+        folder.checkpoint.write_bytes(bytes(damaged))
+        try:
+            state = read_checkpoint(NETWORK, folder.checkpoint)
+        except RunError:
+            found += 1
+            continue
+        assert state.epoch == 4  # a byte that carries no content, such as a date in the archive
+    assert found > 150
+
+
+def test_no_checkpoint_of_another_training_or_made_up(
+    learn: Learn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checksum is right in all of them."""
+    folder = _new(tmp_path / "run")
+    learn(folder, 60.0)
+    arrays = read_arrays(folder.checkpoint)
+    position = json.loads(str(arrays["position"]))
+    monkeypatch.setattr("netsim.checkpoint._checksum", lambda arrays: int(checksum))
+    checksum = arrays["checksum"]
+
+    def refused(**changes: Any) -> None:
+        np.savez(folder.checkpoint, allow_pickle=True, **{**arrays, **changes})
+        with pytest.raises(RunError, match=r"checkpoint.npz"):
+            read_checkpoint(NETWORK, folder.checkpoint)
+
+    def place(**changes: Any) -> np.ndarray:
+        return np.array(json.dumps({**position, **changes}))
+
+    read_checkpoint(NETWORK, folder.checkpoint)
+    for name, value in {
+        "epoch": [-1, 3, 5, 1.5, "1", None, 10**400, True],
+        "batch": [-1, 1, "1", [], 2**63],
+        "presentations": [3, -1, "many"],
+        "history": [[], {}, [{}] * 4, [[]] * 4, None, [position["history"][0] | {"rate": float("nan")}] * 4],
+        "best": [[1], None, ["a", "b"], [float("inf"), 0], [1, 2, 3]],
+        "loss": ["x", 10**400, float("nan")],
+        "silent": [[], {"nosuch": 1.0}, {"hidden": "x"}],
+    }.items():
+        for wrong in value:
+            refused(position=place(**{name: wrong}))
+    refused(position=np.array("[" * 100_000))
+    refused(position=np.array(3.0))
+    refused(position=np.array("{}"))
+    weights = arrays["weights.hidden.kernel"]
+    for array in (
+        weights.astype(np.float32),
+        weights[:-1],
+        np.full_like(weights, np.inf),
+        weights.astype(np.longdouble),
+    ):
+        refused(**{"weights.hidden.kernel": array})
+        refused(**{"best.hidden.kernel": array})
+    refused(**{"optimizer.steps": np.array("many")})
+    refused(**{"fired.hidden": np.zeros(3, np.int64)})
+    refused(**{"fired.nosuch": np.zeros(12, np.int64)})
+    refused(**{"fired.hidden": np.zeros(12)})
+
+
+def test_rows_in_another_order_are_put_right(learn: Learn, tmp_path: Path) -> None:
+    """The optimizer moves weights in place, through views that only contiguous rows have."""
+    folder = _new(tmp_path / "run")
+    learn(folder, 60.0)
+    arrays = read_arrays(folder.checkpoint)
+    np.savez(folder.checkpoint, allow_pickle=False, **{k: np.copy(a, "F") for k, a in arrays.items()})
+    state = read_checkpoint(NETWORK, folder.checkpoint)
+    before = {name: array.copy() for name, array in state.weights.items()}
+    state.optimizer.step(state.weights, before, 0.1)
+    assert all((state.weights[name] != before[name]).any() for name in before)
+
+
+def test_a_new_training_needs_no_checkpoint(tmp_path: Path) -> None:
+    folder = _new(tmp_path / "run")
+    assert resume_training(NETWORK, folder, 3).epoch == 0
+    folder.best.write_bytes(b"")
+    with pytest.raises(RunError, match="finished epochs but no checkpoint"):
+        resume_training(NETWORK, folder, 3)
+    assert folder.best.exists()
+    assert start_training(NETWORK, 3).best_weights is None
