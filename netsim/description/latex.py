@@ -54,7 +54,7 @@ _SPECIAL = {
     "`": r"\textasciigrave{}",
 }
 # What pdflatex has beyond ASCII, in the encoding T1 and in mathematics; others are written as their code points.
-_ACCENTED = range(0xA1, 0x180)
+_LATIN = {chr(code) for code in range(0xA1, 0x180)} - set("¸ĦħĸĿŀŉŦŧſ")
 _SIGNS = "–—‘’“”…€"
 _SYMBOLS = r"""
 α \alpha β \beta γ \gamma δ \delta ε \varepsilon ζ \zeta η \eta θ \theta ι \iota κ \kappa λ \lambda μ \mu ν \nu ξ \xi
@@ -138,5 +138,5 @@ def _character(character: str) -> str:
         return _SPECIAL.get(character, character)
     if character in _MATHEMATICAL:
         return rf"\ensuremath{{{_MATHEMATICAL[character]}}}"
-    known = ord(character) in _ACCENTED or character in _SIGNS
+    known = character in _LATIN or character in _SIGNS
     return character if known else f"[U+{ord(character):04X}]"

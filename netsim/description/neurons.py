@@ -107,6 +107,17 @@ def _time(network: Network) -> str:
 
 def parameters_table(network: Network) -> Table:
     """The parameters of the integrating neurons, a row a layer."""
+    columns = [
+        Column("Layer", 0.16),
+        Column("Regime", 0.14),
+        Column(r"$\theta$", 0.08),
+        Column(r"$\tau$ (ms)", 0.11),
+        Column(f"${ONSET}$ (ms)", 0.11),
+        Column(f"${END}$ (ms)", 0.11),
+        Column(f"${GATE}$ (ms)", 0.12),
+        Column("$D$", 0.08),
+        Column("$b_j$", 0.09),
+    ]
     rows = []
     for layer in network.weighted_layers:
         neurons = layer.neurons
@@ -114,19 +125,8 @@ def parameters_table(network: Network) -> Table:
                   neurons.drive)  # fmt: skip
         bias = "learned" if neurons.bias else "none"
         rows.append((f"`{layer.name}`", f"`{neurons.regime}`", *(f"${number(value)}$" for value in values), bias))
-    columns = (
-        Column("Layer", 0.15),
-        Column("Regime", 0.13),
-        Column(r"$\theta$", 0.08),
-        Column(r"$\tau$ (ms)", 0.11),
-        Column(f"${ONSET}$ (ms)", 0.11),
-        Column(f"${END}$ (ms)", 0.11),
-        Column(f"${GATE}$ (ms)", 0.12),
-        Column("$D$", 0.08),
-        Column("$b_j$", 0.11),
-    )
     note = (
         rf"$\theta$: threshold; $\tau$: membrane time constant; ${ONSET}$, ${END}$: window in which the neurons may"
-        f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: bias."
+        f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: constant current of a map or dense neuron."
     )
-    return Table("D2", "Parameters of the integrating neurons", tuple(rows), columns, (note,))
+    return Table("D2", "Parameters of the integrating neurons", tuple(rows), tuple(columns), (note,))

@@ -1,0 +1,98 @@
+"""``netsim describe``: runs, presets and files, in both formats."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsim.models.presets import preset_names
+
+Netsim = Callable[..., Any]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets(netsim: Netsim, name: str) -> None:
+    done = netsim("describe", name)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"# Model description: `{name}`\n")
+    assert "## H" not in done.out
+    assert netsim("describe", name, "--format", "markdown").out == done.out
+    latex = netsim("describe", name, "--format", "latex").out
+    assert latex.startswith("\\documentclass")
+    assert latex.endswith("\\end{document}\n")
+    assert os.listdir() == []
+
+
+def test_a_file_of_ones_own(netsim: Netsim, digits_toml: str) -> None:
+    Path("mine.toml").write_text(digits_toml.replace('name = "digits"', 'name = "mine"'))
+    done = netsim("describe", "mine.toml", "--out", "new/methods.tex")
+    assert (done.code, done.out) == (0, "new/methods.tex\n")
+    assert r"Model description: \texttt{mine}" in Path("new/methods.tex").read_text()
+    netsim("describe", "mine.toml", "--out", "methods.md")
+    assert Path("methods.md").read_text() == netsim("describe", "mine.toml").out
+    netsim("describe", "mine.toml", "--format", "markdown", "--out", "odd.tex")
+    assert Path("odd.tex").read_text() == Path("methods.md").read_text()
+
+
+def test_a_run_has_its_provenance(netsim: Netsim, run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    text = netsim("describe", run).out
+    provenance = text.split("## H Provenance")[1]
+    for told in (record["git_revision"].rstrip("+"), record["started"], record["versions"]["brian2"], "Limit", "300"):
+        assert told in provenance
+    assert "| **Seed** | 0 |" in provenance
+    assert "| **Stimuli to choose the epoch by** | 60 |" in provenance
+    assert "| **Epochs** | 2 |" in provenance
+
+
+def test_a_run_needs_no_weights(netsim: Netsim, run: Path) -> None:
+    for name in ("best.npz", "checkpoint.npz", "metrics.csv"):
+        (run / name).unlink(missing_ok=True)
+    done = netsim("describe", run)
+    assert done.code == 0
+    assert "no such file; a run has it after its first epoch" in done.out
+
+
+def test_whatever_a_record_holds_becomes_text(netsim: Netsim, run: Path) -> None:
+    record = {"seed": 3, "command": {"a": [1, None]}, "versions": "| x |", "machine": ["\ud800", "$"], "limit": "**b**"}
+    (run / "run.json").write_text(json.dumps(record))
+    for form in ("markdown", "latex"):
+        done = netsim("describe", run, "--format", form)
+        assert (done.code, done.err) == (0, "")
+    assert r"\*\*b\*\*" in netsim("describe", run).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("describe", ["RUN|PRESET", "netsim describe --help"]),
+        ("describe digit", ["digit", "did you mean 'digits'"]),
+        ("describe nosuch.toml", ["nosuch.toml", "cannot be read"]),
+        ("describe .", ["no run folder"]),
+        ("describe digits --format html", ["--format html", "markdown or latex"]),
+        ("describe digits --out .", ["cannot be written"]),
+        ("describe digits --out /proc/nosuch/a.md", ["/proc/nosuch", "choose another"]),
+    ],
+)
+def test_bad_input(netsim: Netsim, arguments: str, words: list[str]) -> None:
+    netsim(*arguments.split()).refused(*words)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{", '{"seed": "a"}'])
+def test_damaged_records(netsim: Netsim, run: Path, content: str | None) -> None:
+    if content is None:
+        (run / "run.json").unlink()
+    else:
+        (run / "run.json").write_text(content)
+    netsim("describe", run).refused("run.json")
+
+
+def test_damaged_specifications(netsim: Netsim, run: Path) -> None:
+    (run / "network.toml").write_text('name = "\\u0000"\nduration = nan')
+    netsim("describe", run).refused("network.toml", "layers")

@@ -1,0 +1,108 @@
+"""Networks that between them use every setting of a specification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from netsim.description import Description
+from netsim.description.document import pieces
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Dense,
+    Encoder,
+    InitialWeights,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Training,
+    Weighting,
+)
+
+_STAGGERED = Neurons("staggered", 1.5, 16.0, 10.0, 60.0, 0.5, bias=True)
+_PHASED = Neurons("phased", 3.0, 8.0, 60.0, 100.0, 1.0, bias=True)
+_OWN = PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.5), (7.0, -0.75), (9.25, 0.25)))
+
+_NETWORKS = {
+    "mixed": Network(
+        "mixed",
+        Encoder((12, 10, 2), 20.0),
+        (
+            Convolution("conv_1", 4, 3, 1, 1, _STAGGERED, PSP("triangle", 8.0, 12.0), InitialWeights("uniform", 1.0)),
+            Pooling("pool", 2, 1, dropout=0.25),
+            Dense("hidden", 30, Neurons("free", 1.0, 12.0, crossing_slope=0.2), _OWN, dropout=0.1),
+            Dense("output", 10, _PHASED, PSP("plateau", 5.0)),
+        ),
+        100.0,
+        Weighting("binary", "layer"),
+        Learning(
+            targets="relative",
+            derivative="exact",
+            propagation="causal",
+            normalised=True,
+            optimizer="sgd",
+            schedule="cosine",
+            weight_decay=1e-5,
+            averaging=0.99,
+            revive_below=0.001,
+        ),
+        Training("folder/of images", "brian2", 1.0, flips=True, shift=2),
+        "every regime",
+    ),
+    "recordings": Network(
+        "recordings",
+        Encoder((6, 6, 2), 30.0, "events", 2, "separate", "first-event"),
+        (
+            Convolution("conv", 3, 3, 2, 0, Neurons("free", bias=True)),
+            Dense("output", 4, Neurons("free", tau=20.0)),
+        ),
+        90.0,
+        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant"),
+        training=Training("tonic:NMNIST", precision="double"),
+    ),
+    "phased": Network(
+        "phased",
+        Encoder((4, 4, 1), 16.0),
+        (
+            Dense("hidden", 5, Neurons("phased", onset=16.0, end=40.0, drive=1.0)),
+            Dense("output", 3, Neurons("phased", onset=40.0, drive=1.0)),
+        ),
+        80.0,
+    ),
+}
+
+
+@pytest.fixture
+def networks() -> dict[str, Network]:
+    """All of these networks, by name."""
+    return _NETWORKS
+
+
+@pytest.fixture(params=_NETWORKS)
+def network(request: pytest.FixtureRequest) -> Network:
+    """Each of these networks."""
+    return _NETWORKS[request.param]
+
+
+@pytest.fixture
+def mixed() -> Network:
+    """The network with most settings."""
+    return _NETWORKS["mixed"]
+
+
+@pytest.fixture
+def formulas() -> Callable[[Description], list[str]]:
+    """A function that lists the mathematics of a description, in the order of the text."""
+
+    def listed(description: Description) -> list[str]:
+        texts = [description.title, description.introduction]
+        for table in description.tables:
+            texts += [column.heading for column in table.columns]
+            texts += [line for row in table.rows for cell in row for line in cell.split("\n")]
+            texts += table.notes
+        return [piece.content for text in texts for piece in pieces(text) if piece.kind == "math"]
+
+    return listed

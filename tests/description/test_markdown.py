@@ -1,0 +1,70 @@
+"""Descriptions as Markdown survive a reader that knows tables and no mathematics."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from netsim.description import Description, describe, to_markdown
+from netsim.models.presets import load_preset, preset_names
+from netsim.specification import Dense, Encoder, Network, Training
+
+
+Formulas = Callable[[Description], list[str]]
+
+
+def _rendered(network: Network) -> str:
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    page: str = reader.render(to_markdown(describe(network)))
+    return page
+
+
+def _check_page(network: Network, formulas: Formulas) -> None:
+    page = _rendered(network)
+    description = describe(network)
+    assert page.count("<table>") == len(description.tables)
+    assert page.count("<tr>") == sum(len(table.rows) + 1 for table in description.tables)
+    assert not re.search(r"<(em|a|img|script|ul|ol|blockquote)\b", page)
+    # mathematics that a script is to find in the page is there to the letter
+    shown = re.findall(r"\$([^$]+)\$", html.unescape(page))
+    assert shown == formulas(description)
+    assert len(shown) > 50
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets(name: str, formulas: Formulas) -> None:
+    _check_page(load_preset(name), formulas)
+
+
+def test_networks(network: Network, formulas: Formulas) -> None:
+    _check_page(network, formulas)
+
+
+def test_formulas_stand_free(network: Network) -> None:
+    """GitHub takes a dollar sign for mathematics only where no letter touches it."""
+    for line in to_markdown(describe(network)).splitlines():
+        for before, after in re.findall(r"(?:^|(.))\$[^$]+\$(.)?", line):
+            assert before in ("", " ", ">"), line
+            assert after in ("", " ", ",", ".", ";", ":", "<"), line
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(min_size=1))
+@example("**a** _b_ [c](http://d) ![e](f) <g>h</g> &amp; `i` | j ~~k~~ $l$ \\m \\| \\` # n")
+@example("$x$ and $$y$$ \\$z\\$")
+@example("- a\n- b\n\n# c\x00\ud800")
+def test_any_text_is_shown_as_it_is(text: str) -> None:
+    network = Network("net", Encoder((2, 2, 1), 5.0), (Dense("output", 2),), 10.0, description=f"x{text}")
+    network = dataclasses.replace(network, training=Training(f"x{text}"))
+    page = re.sub(r"</?span>", "", _rendered(network))
+    expected = " ".join("".join(c if c.isprintable() else " " for c in f"x{text}").split())
+    cells = [html.unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", page)]
+    assert cells[1] == expected
+    assert f"Latency-coded stimuli of {expected}, at most one spike per stimulus neuron" in cells
