@@ -1,0 +1,132 @@
+"""The command `netsim export`, and its files as stimuli of `netsim simulate`."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from netsim.exchange import KINDS
+
+Netsim = Callable[..., Any]
+FILES = [(kind, f"spikes{known.suffixes[0]}") for kind, known in KINDS.items()]
+
+
+def _need(kind: str) -> None:
+    for package in KINDS[kind].packages:
+        pytest.importorskip(package, reason=f"the format {kind} needs {package}, of the extra 'exchange'")
+
+
+def _spikes(folder: str) -> pd.DataFrame:
+    return pd.read_csv(f"{folder}/spikes.csv")
+
+
+def test_help_lists_the_kinds(netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    text = netsim("export", "--help").out
+    for kind, known in KINDS.items():
+        assert f"{kind}: {known.summary} ({', '.join(known.suffixes)})" in text
+    assert "--stimuli" in netsim("simulate", "--help").out
+
+
+@pytest.mark.parametrize(("kind", "name"), FILES)
+def test_exported_stimuli_give_the_same_spikes(
+    kind: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None]
+) -> None:
+    _need(kind)
+    chosen = ("--index", 3, "--index", 7)
+    done = netsim("export", run, "--to", kind, *chosen, "deep/" + name, "--json")
+    assert done.code == 0, done.err
+    result = done.json()
+    assert result["files"] == ["deep/" + name]
+    assert (result["kind"], result["presentations"], result["neurons"]) == (kind, 2, 64 + 200 + 10)
+    no_leftovers(Path("deep"))
+
+    assert netsim("simulate", run, *chosen, "--out", "ours").code == 0
+    done = netsim("simulate", run, "--stimuli", "deep/" + name, "--limit", 2, "--out", "theirs", "--json")
+    assert done.code == 0, done.err
+    record = done.json()
+    assert record["stimuli"] == "deep/" + name
+    assert "dataset" not in record
+    ours, theirs = _spikes("ours"), _spikes("theirs")
+    assert len(ours) == result["spikes"]
+    theirs["presentation"] = theirs["presentation"].map({0: 3, 1: 7})
+    pd.testing.assert_frame_equal(ours, theirs, rtol=0, atol=1e-6)
+    before = json.loads(Path("ours/simulation.json").read_text())["presentations"]
+    for one, other in zip(before, record["presentations"], strict=True):
+        for what in ("label", "decision", "tied", "spikes"):
+            assert one[what] == other[what]
+
+
+def test_spikes_without_labels(netsim: Netsim, run: Path) -> None:
+    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,1.5\n0,21,2.5\n1,40,0\n")
+    done = netsim(
+        "simulate", run, "--stimuli", "own.csv", "--index", 1, "--record", "output:3", "--out", "own", "--json"
+    )
+    assert done.code == 0, done.err
+    (presentation,) = done.json()["presentations"]
+    assert presentation["index"] == 1
+    assert presentation["label"] is None
+    spikes = _spikes("own")
+    assert spikes["label"].isna().all()
+    stimulus = spikes[spikes["layer"] == "stimulus"]
+    assert stimulus[["neuron", "latency_ms"]].to_numpy().tolist() == [[40, 0]]
+    assert {"raster-1.png", "potentials-1.png", "potentials.csv"} <= set(os.listdir("own"))
+    assert "decision" in netsim("simulate", run, "--stimuli", "own.csv", "--out", "own").out
+
+
+def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> None:
+    done = netsim("export", run, "--to", "csv", "--limit", 3, "--layer", "output", "--layer", "stimulus", "some.csv")
+    assert done.code == 0, done.err
+    spikes = pd.read_csv("some.csv")
+    assert set(spikes["layer"]) == {"stimulus", "output"}
+    assert set(spikes["presentation"]) == {0, 1, 2}
+    assert done.out == f"some.csv: {len(spikes)} spikes of 74 neurons in 3 presentations\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("export RUN --to pdf spikes.pdf", ["'pdf'", "nwb, sonata, neo, csv, parquet"]),
+        ("export RUN --to csv spikes.nwb", ["spikes.nwb", "*.csv or *.csv.gz"]),
+        ("export RUN spikes.nwb", ["--to", "netsim export --help"]),
+        ("export RUN --to csv", ["PATH", "netsim export --help"]),
+        ("export nosuch --to csv spikes.csv", ["nosuch", "neither"]),
+        ("export RUN --to csv --layer hiden spikes.csv", ["hiden", "hidden, output"]),
+        ("export RUN --to csv --index 360 spikes.csv", ["--index 360", "0 to 359"]),
+        ("export RUN --to csv --index 3 --limit 4 spikes.csv", ["--limit", "--index"]),
+        ("export RUN --to csv RUN/run.json/spikes.csv", ["run.json", "cannot be made"]),
+        ("simulate RUN --stimuli nosuch.csv", ["nosuch.csv", "no such file"]),
+        ("simulate RUN --stimuli spikes.txt", ["spikes.txt", "no known format", ".nwb"]),
+        ("simulate RUN --stimuli own.csv --dataset digits", ["--stimuli", "--dataset"]),
+        ("simulate RUN --stimuli own.csv --index 1", ["--index 1", "own.csv", "0 to 0"]),
+        ("simulate RUN --stimuli own.csv", ["after the end of the presentation", "128.0 ms"]),
+    ],
+)
+def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: Path) -> None:
+    Path("own.csv").write_text("presentation,neuron,latency_ms\n0,20,128.5\n")
+    netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
+    assert sorted(os.listdir()) == ["own.csv", "run"]
+
+
+@pytest.mark.parametrize(("kind", "name"), FILES)
+def test_a_full_disk_leaves_no_half_file(
+    kind: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for the disk."""
+    _need(kind)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        done = netsim("export", run, "--to", kind, "--layer", "hidden", name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    done.refused(name, "cannot be written (File too large)", "free some space")
+    assert not Path(name).exists()
+    no_leftovers(tmp_path)

@@ -1,0 +1,61 @@
+"""The commands and examples of the page on exchange run as they stand, in their order."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netsim.cli import main
+from netsim.exchange import KINDS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(console|python)\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_every_kind_has_a_row_and_a_command() -> None:
+    for kind, known in KINDS.items():
+        assert f"| `{kind}` | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} |" in TEXT
+        assert f"--to {kind} " in TEXT
+
+
+def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for package in ("pynwb", "libsonata", "neo", "elephant", "pyarrow"):
+        pytest.importorskip(package, reason=f"the page uses {package}, of the extra 'test'")
+    names: dict[str, object] = {}
+    for language, block in BLOCKS:
+        if language == "console":
+            for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+                _run(command, monkeypatch)
+        elif "viziphant" not in block or _is_there("viziphant"):
+            exec(block, names)
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^output \d: \d+\.\d{3} ms$", out, re.MULTILINE)) >= 2
+    assert len(re.findall(r"^label \d: \d+\.\d\d Hz, peak \d+ spikes$", out, re.MULTILINE)) == 3
+    assert {"spikes.nwb", "spikes.h5", "spikes.mat", "spikes.csv", "spikes.parquet", "own.nwb"} <= {
+        path.name for path in Path().iterdir()
+    }
+
+
+def _is_there(package: str) -> bool:
+    try:
+        __import__(package)
+    except ImportError:
+        return False
+    return True
+
+
+def _run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if command.startswith("pip "):
+        return
+    if not command.startswith("netsim "):
+        subprocess.run(["bash", "-c", command], check=True)
+        return
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
