@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from latex2mathml.converter import convert
+from markupsafe import Markup, escape
 
 from netsim.data import Dataset
+from netsim.description import describe
+from netsim.description.document import pieces
 from netsim.evaluation import Evaluation
 from netsim.files import write_text
 from netsim.models.presets import trained_weights_file
@@ -19,11 +24,9 @@ from netsim.report.pictures import SECTIONS, Picture, in_rows
 from netsim.report.tables import (
     Fact,
     activity_table,
-    layer_table,
     model_facts,
     record_facts,
     results,
-    setting_facts,
     training_facts,
 )
 from netsim.specification import Network
@@ -90,8 +93,7 @@ def render(report: Report) -> str:
             activity=activity_table(report.network, report.evaluation),
             sections={title: rows for title, rows in shown.items() if rows},
             model=model_facts(network),
-            layers=layer_table(network),
-            settings={"Learning": setting_facts(network.learning), "Training": setting_facts(network.training)},
+            description=describe(network),
             trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
             made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
             data=_data_facts(report),
@@ -164,7 +166,7 @@ def _data_facts(report: Report) -> list[Fact]:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -172,6 +174,26 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked_up"] = _marked_up
+    return environment
+
+
+def _marked_up(text: str) -> Markup:
+    """The markup of descriptions as HTML, mathematics as MathML."""
+    written: dict[str, Callable[[str], Markup]] = {
+        "text": escape,
+        "name": Markup("<code>{}</code>").format,
+        "math": _mathml,
+    }
+    lines = (Markup().join(written[kind](content) for kind, content in pieces(line)) for line in text.split("\n"))
+    return Markup("<br>").join(lines)
+
+
+@cache
+def _mathml(latex: str) -> Markup:
+    # the converter knows no \arg, sets nothing around \ln, and names a space as browsers no longer do
+    spaced = re.sub(r"\\(arg|ln)(?![a-z])", r"\\thinspace \\mathrm{\1} \\thinspace", latex)
+    return Markup(convert(spaced).replace('"thinmathspace"', '"0.167em"'))
 
 
 def _printable(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shlex
 from collections.abc import Mapping
@@ -15,11 +14,9 @@ import numpy as np
 from netsim.analysis.decision_time import wilson_interval
 from netsim.analysis.learning_tables import best_epoch, metrics_table
 from netsim.analysis.tables import STIMULUS, layer_names
-from netsim.connectivity import synapse_counts
 from netsim.errors import DataError
 from netsim.evaluation import Evaluation
-from netsim.specification import PSP, Network, Pooling
-from netsim.specification_file import LAYER_KINDS
+from netsim.specification import Network
 from netsim.summary import summarise
 
 
@@ -107,67 +104,6 @@ def model_facts(network: Network) -> list[Fact]:
         Fact("presentation", f"{network.duration:g} ms"),
         Fact("encoding window", f"{network.encoder.t_max:g} ms"),
     ]
-
-
-def layer_table(network: Network) -> Table:
-    """A row a layer: what it is made of, and how its neurons integrate and fire."""
-    kinds = {kind: name for name, kind in LAYER_KINDS.items()}
-    synapses = synapse_counts(network)
-    rows = []
-    for layer, source, shape in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
-        row = [layer.name, kinds[type(layer)], "×".join(map(str, shape))]
-        if isinstance(layer, Pooling):
-            row += [f"{layer.size}×{layer.size}", *[""] * 8]
-        else:
-            neurons = layer.neurons
-            row += [
-                "×".join(map(str, layer.kernel_shape(source))),
-                f"{synapses[layer.name]:,}",
-                neurons.regime,
-                f"{neurons.threshold:g}",
-                f"{neurons.tau:g}",
-                f"{neurons.onset:g}–{network.window_end(layer):g}",
-                f"{neurons.drive:g}",
-                _psp(layer.psp),
-                "yes" if neurons.bias else "no",
-            ]
-        rows.append((*row, f"{layer.dropout:g}"))
-    headings = (
-        "layer",
-        "kind",
-        "neurons>",
-        "kernel>",
-        "synapses>",
-        "regime",
-        "threshold>",
-        "τ (ms)>",
-        "can fire (ms)>",
-        "drive>",
-        "PSP",
-        "bias",
-        "dropout>",
-    )
-    return Table(headings, tuple(rows))
-
-
-def _psp(psp: PSP) -> str:
-    """The shape of a postsynaptic potential, with its durations."""
-    durations = [f"{time:g}" for time in (psp.rise, psp.fall) if time is not None]
-    return psp.shape + (f" {'/'.join(durations)} ms" if durations else "")
-
-
-def setting_facts(settings: Any) -> list[Fact]:
-    """All fields of learning or training, as they were set."""
-    return [
-        Fact(field.name.replace("_", " "), _setting(getattr(settings, field.name)))
-        for field in dataclasses.fields(settings)
-    ]
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def training_facts(metrics: Path) -> list[Fact]:

@@ -24,7 +24,7 @@ from netsim.stimuli import load_splits
 from netsim.subject import load_subject
 
 HOSTILE = "</style></pre></title>\"'><script>alert(1)</script><img src=x onerror=alert(1)>&lt;{{ 7 * 7 }}"
-_VOID = {"meta", "link", "img", "source", "br", "hr", "input"}
+_VOID = {"meta", "link", "img", "source", "br", "col"}
 
 
 @dataclass

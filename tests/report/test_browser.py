@@ -50,7 +50,7 @@ def test_screens(made: Any, chromium: Any, width: int, scheme: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == width
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(int, background[4:-1].split(","))) < 64) == (scheme == "dark")
-    sizes = "[...document.querySelectorAll('body *')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+    sizes = "[...document.querySelectorAll('body *:not(math *)')].map(e => parseFloat(getComputedStyle(e).fontSize))"
     assert min(page.evaluate(sizes)) >= 12
     page.close()
 

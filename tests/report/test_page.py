@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.models.presets import load_preset, preset_names
 from netsim.report import Picture, Report, render
 from netsim.report.page import cautions
 
@@ -107,8 +108,8 @@ def test_what_came_from_files_is_text(made: Any, parse: Parse, hostile: str) -> 
     assert description.text == hostile
     assert page.all("p")[0].text == f"netsim report of {made.run}"
     assert "<svg onload" in page.all("p")[0].text
-    # description, specification, command, revision, machine twice, libraries
-    assert page.text.count("<script>alert(1)</script>") == 7
+    # header, model summary, specification, command, revision, machine twice, libraries
+    assert page.text.count("<script>alert(1)</script>") == 8
     assert "{{ 7 * 7 }}" in page.text
     assert not set("\ud800\u202e\x00\x1b") & set(made.text)
     assert len(page.all("svg")) == 0
@@ -187,6 +188,16 @@ def test_any_text_leaves_the_page_as_it_is(report: Report, parse: Parse, words: 
 
     told = dataclasses.replace(report, name=words, folder=words, made={**report.made, "machine": words})
     assert tags(render(told)) == tags(render(dataclasses.replace(told, name="x", folder="x")))
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_the_mathematics_of_every_preset_is_understood(report: Report, parse: Parse, preset: str) -> None:
+    described = dataclasses.replace(report, subject=dataclasses.replace(report.subject, network=load_preset(preset)))
+    page = parse(render(described))
+    formulas = page.all("math")
+    assert len(formulas) > 50
+    assert not [formula.text for formula in formulas if re.search(r"[\\${}]", formula.text)]
+    assert len([heading for heading in page.all("h3") if re.match(r"[A-G]\d?\u2002", heading.text)]) >= 9
 
 
 @pytest.mark.parametrize("value", [None, 3, [], {}, [{"a": [1]}], True])
