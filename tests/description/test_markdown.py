@@ -16,7 +16,6 @@ from netsim.description import Description, describe, to_markdown
 from netsim.models.presets import load_preset, preset_names
 from netsim.specification import Dense, Encoder, Network, Training
 
-
 Formulas = Callable[[Description], list[str]]
 
 
