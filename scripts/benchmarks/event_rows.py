@@ -1,0 +1,84 @@
+"""Rows of the event engine: forward in every regime, and the training step."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from benchmarks.rows import ANN_TRAINING, Prepared, Row, Setting
+from benchmarks.stimuli import latencies
+from netsim.engines import Batch
+from netsim.engines.event import EventEngine
+from netsim.learning import Learner, Optimizer
+from netsim.models.presets import load_preset
+from netsim.specification import Network
+from netsim.subject import load_subject
+from netsim.weights import Weights, forward_weights, initial_weights
+
+PHASED = "rcsnn-fashion"
+FREE = "rcsnn-fashion-free"
+GRID = 1.0
+"""Time step (ms) of the rows on a grid."""
+RATE = 1e-6
+"""Learning rate of all training steps: small, so that a row stays what it is while it is timed."""
+
+
+def weights_of(preset: str, trained: bool, seed: int, dtype: type = np.float64) -> tuple[Network, Weights]:
+    """A preset and its weights in the arithmetic of a training, or in that of an evaluation.
+
+    Without trained weights in the package they are the initial ones.
+    """
+    if trained:
+        network, weights = (subject := load_subject(preset, seed)).network, subject.weights
+    else:
+        network = load_preset(preset)
+        weights = forward_weights(network, initial_weights(network, seed))
+    return network, {name: np.ascontiguousarray(array, dtype) for name, array in weights.items()}
+
+
+def forward_call(network: Network, weights: Weights, images: np.ndarray, precision: str, dt: float = 0.0) -> Prepared:
+    """Present images to the event engine."""
+    engine = EventEngine(network, dt=dt, precision=precision)
+    batch = Batch(latencies(images, network.encoder), weights)
+    return Prepared(lambda: engine.present(batch), len(images))
+
+
+def training_call(network: Network, weights: Weights, images: np.ndarray, labels: np.ndarray) -> Prepared:
+    """Present images, learn from them, and move the weights."""
+    engine = EventEngine(network, precision="single")
+    learner, optimizer = Learner(network), Optimizer(network.learning, weights)
+    batch = Batch(latencies(images, network.encoder), weights)
+
+    def step() -> None:
+        lesson = learner.learn(engine.present(batch), labels, weights)
+        optimizer.step(weights, lesson.gradients, RATE)
+
+    return Prepared(step, len(images))
+
+
+def _forward(preset: str, trained: bool, precision: str, dt: float, setting: Setting) -> Prepared:
+    dtype = np.float32 if precision == "single" else np.float64
+    return forward_call(*weights_of(preset, trained, setting.seed, dtype), setting.images, precision, dt)
+
+
+def _training(preset: str, trained: bool, setting: Setting) -> Prepared:
+    return training_call(*weights_of(preset, trained, setting.seed, np.float32), setting.images, setting.labels)
+
+
+def _forward_row(name: str, what: str, preset: str, trained: bool, precision: str, dt: float = 0.0) -> Row:
+    return Row(name, what, partial(_forward, preset, trained, precision, dt))
+
+
+ROWS = (
+    _forward_row("event-phased-forward", "phased, initial weights", PHASED, False, "single"),
+    _forward_row("event-phased-forward-trained", "phased, trained weights", PHASED, True, "single"),
+    _forward_row("event-phased-forward-double", "phased, trained weights, double precision", PHASED, True, "double"),
+    _forward_row("event-phased-forward-grid", "phased, trained weights, grid of 1 ms", PHASED, True, "double", GRID),
+    _forward_row("event-free-forward", "free, exact times", FREE, True, "single"),
+    _forward_row("event-free-forward-double", "free, exact times, double precision", FREE, True, "double"),
+    _forward_row("event-free-forward-grid", "free, grid of 1 ms", FREE, True, "double", GRID),
+    Row("event-phased-training", "phased, initial weights", partial(_training, PHASED, False), ANN_TRAINING),
+    Row("event-phased-training-trained", "phased, trained weights", partial(_training, PHASED, True), ANN_TRAINING),
+    Row("event-free-training", "free", partial(_training, FREE, True), ANN_TRAINING),
+)  # fmt: skip

@@ -1,0 +1,138 @@
+"""What the benchmark is held against: goals as ratios within one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, Measured
+
+_GIGABYTE = 1e9
+# with the weights that are the slower ones
+_FORWARD = ("event-phased-forward", "event-phased-forward-trained")
+_TRAINING = ("event-phased-training", "event-phased-training-trained")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal and what became of it in a run.
+
+    Attributes
+    ----------
+    what, goal : str
+    measured : str
+        Empty if the run did not measure it.
+    met : bool, optional
+    """
+
+    what: str
+    goal: str
+    measured: str = ""
+    met: bool | None = None
+
+
+def judge(
+    rows: Sequence[Measured], growth: Sequence[Mapping[str, Any]], processes: Mapping[str, Mapping[str, Any]]
+) -> list[Goal]:
+    """All goals, with what a run has measured of them.
+
+    Parameters
+    ----------
+    rows : sequence of Measured
+    growth : sequence of mapping
+        As from `benchmarks.growth.measure_growth`; may be empty.
+    processes : mapping
+        What whole processes took; ``epoch``, ``evaluation`` and ``starts`` may be missing.
+    """
+    times = {row.name: row.median_ms for row in rows if row.wall_ms}
+    facts = {row.name: row.facts for row in rows}
+    return [
+        _at_most(
+            "`phased` forward / dense network", 1.0,
+            _ratio(times, _FORWARD, (ANN_FORWARD,)),
+        ),
+        _at_most(
+            "`phased` training step / dense network's", 1.0,
+            _ratio(times, _TRAINING, (ANN_TRAINING,)),
+        ),
+        _at_most("`free` exact forward / dense network", 3.0, _ratio(times, ("event-free-forward",), (ANN_FORWARD,))),
+        _sparser(growth),
+        _at_least("snnTorch / `phased` forward", 150, _ratio(times, ("snntorch",), _FORWARD)),
+        _at_least("SpikingJelly / `phased` forward", 150, _ratio(times, ("spikingjelly",), _FORWARD)),
+        _at_least(
+            "Brian2 engine / event engine on the same grid", 400,
+            _ratio(times, ("brian2-engine",), ("event-phased-forward-grid",)),
+        ),
+        _same_spikes(facts),
+        *_two_threads(growth),
+        _below("peak memory of an epoch of Fashion-MNIST", 1.0, "GB", _of(processes, "epoch", "peak_bytes", _GIGABYTE)),
+        _at_most("Brian2 engine / driven by hand", 1.1, _ratio(times, ("brian2-engine",), ("brian2-by-hand",))),
+        _compiled(processes.get("starts")),
+        _below("`netsim evaluate` on 10,000 images", 8.0, "s", _of(processes, "evaluation", "seconds", 1.0)),
+    ]  # fmt: skip
+
+
+def _ratio(times: Mapping[str, float], rows: Sequence[str], references: Sequence[str]) -> float | None:
+    """Of the slowest of some rows to the slowest of others, if all were measured."""
+    if not all(row in times for row in (*rows, *references)):
+        return None
+    return max(times[row] for row in rows) / max(times[row] for row in references)
+
+
+def _of(processes: Mapping[str, Mapping[str, Any]], name: str, figure: str, unit: float) -> float | None:
+    return processes[name][figure] / unit if name in processes else None
+
+
+def _at_most(what: str, limit: float, value: float | None) -> Goal:
+    measured = {} if value is None else {"measured": f"{value:.2f}", "met": value <= limit}
+    return Goal(what, f"≤ {limit:.1f}", **measured)
+
+
+def _at_least(what: str, limit: float, value: float | None) -> Goal:
+    measured = {} if value is None else {"measured": f"{value:.0f}", "met": value >= limit}
+    return Goal(what, f"≥ {limit:g}", **measured)
+
+
+def _below(what: str, limit: float, unit: str, value: float | None) -> Goal:
+    measured = {} if value is None else {"measured": f"{value:.2f} {unit}", "met": value <= limit}
+    return Goal(what, f"≤ {limit:g} {unit}", **measured)
+
+
+def _sparser(growth: Sequence[Mapping[str, Any]]) -> Goal:
+    goal = "falls"
+    what = "`free` with fewer input spikes"
+    points = sorted((p["x"], p["median_ms"]) for p in growth if p["curve"] == "spikes" and p["series"] == "free")
+    if len(points) < 2:
+        return Goal(what, goal)
+    (few, cheap), (many, dear) = points[0], points[-1]
+    return Goal(what, goal, f"{cheap:.3g} ms at {few:g}, {dear:.3g} ms at {many:g}", cheap < dear)
+
+
+def _same_spikes(facts: Mapping[str, Mapping[str, Any]]) -> Goal:
+    what, goal = "same spikes as the Brian2 engine", "all"
+    found = facts.get("brian2-engine", {})
+    if "latencies" not in found:
+        return Goal(what, goal)
+    same, all_of_them = found["same_latencies"], found["latencies"]
+    return Goal(what, goal, f"{same:,} of {all_of_them:,} latencies", same == all_of_them)
+
+
+def _two_threads(growth: Sequence[Mapping[str, Any]]) -> Iterator[Goal]:
+    times = {(p["series"], p["x"]): p["median_ms"] for p in growth if p["curve"] == "threads"}
+    for series in ("phased", "phased, training step", "free"):
+        one, two = times.get((series, 1)), times.get((series, 2))
+        measured = {} if one is None or two is None else {"measured": f"{one / two:.2f}", "met": one / two >= 1.8}
+        yield Goal(f"one thread / two threads, {series}", "≥ 1.8", **measured)
+
+
+def _compiled(starts: Mapping[str, Any] | None) -> Goal:
+    what, goal = "second process of the Brian2 engine", "compiles nothing"
+    if starts is None:
+        return Goal(what, goal)
+    first, second = starts["first"], starts["second"]
+    measured = (
+        f"{first['compiled']} modules in {first['seconds']:.0f} s, then {second['compiled']} in"
+        f" {second['seconds']:.1f} s"
+    )
+    return Goal(what, goal, measured, second["compiled"] == 0 < first["compiled"])

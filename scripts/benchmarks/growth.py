@@ -1,0 +1,234 @@
+"""How the cost of a presentation grows: with spikes, neurons, synapses, batch, threads and time steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.event_rows import FREE, PHASED, forward_call, training_call, weights_of
+from benchmarks.rows import Measured, Prepared, Row, Setting, measure, set_threads
+from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
+from benchmarks.torch_rows import ann_forward
+from netsim.connectivity import synapse_count
+from netsim.engines import Batch
+from netsim.models.presets import load_preset
+from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Network, Neurons, Pooling
+from netsim.summary import summarise
+from netsim.weights import initial_weights
+
+CURVES = {
+    "spikes": "input spikes",
+    "neurons": "neurons",
+    "synapses": "synapses",
+    "batch": "presentations in a batch",
+    "threads": "threads",
+    "steps": "time steps of a presentation",
+}
+"""What is varied, and how an axis calls it."""
+
+_STEPPED = "mlp-fashion"
+
+
+class Point(NamedTuple):
+    """One measurement of a curve."""
+
+    curve: str
+    series: str
+    x: float
+    prepare: Callable[[Setting], Prepared]
+
+
+def measure_growth(
+    curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, tell: Callable[[int], None]
+) -> list[dict[str, float | str]]:
+    """All points of some curves, timed in turn.
+
+    Returns
+    -------
+    list of dict
+        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` a presentation.
+    """
+    points = list(growth_points(curves, setting, quick))
+    rows = [Row(f"{point.curve}/{point.series}/{point.x:g}", "", point.prepare) for point in points]
+    measured = measure(rows, setting, repetitions, tell)
+    return [_line(point, result) for point, result in zip(points, measured, strict=True) if not result.missing]
+
+
+def _line(point: Point, result: Measured) -> dict[str, float | str]:
+    return {
+        "curve": point.curve,
+        "series": point.series,
+        "x": point.x,
+        "median_ms": result.median_ms,
+        "least_ms": min(result.wall_ms),
+        "most_ms": max(result.wall_ms),
+        "cpu_ms": float(np.median(result.cpu_ms)),
+    }
+
+
+def growth_points(curves: Sequence[str], setting: Setting, quick: bool) -> Iterator[Point]:
+    """The points of some curves; with `quick` only the first and the last of each series."""
+    for curve in curves:
+        series: dict[str, list[Point]] = {}
+        for point in _POINTS[curve](setting):
+            series.setdefault(point.series, []).append(point)
+        for points in series.values():
+            yield from [points[0], points[-1]] if quick else points
+
+
+def _spikes(setting: Setting) -> Iterator[Point]:
+    for active in (10, 30, 100, 250, 500, PIXELS):
+        for series, preset in (("phased", PHASED), ("free", FREE)):
+
+            def present(at: Setting, preset: str = preset, active: int = active) -> Prepared:
+                images = random_images(len(at.images), active, at.seed)
+                return forward_call(*weights_of(preset, False, at.seed, np.float32), images, "single")
+
+            yield Point("spikes", series, active, present)
+        yield Point("spikes", "free, one dense layer", active, partial(_present_dense, "free", 28, active))
+        yield Point("spikes", "dense network (torch)", active, ann_forward)
+
+
+def _neurons(setting: Setting) -> Iterator[Point]:
+    for maps in (8, 16, 32, 64, 128):
+        for regime in ("phased", "free"):
+            network = _one_convolution(regime, maps)
+            yield Point("neurons", regime, summarise(network)["neurons"], partial(_present, network, PIXELS // 2))
+
+
+def _synapses(setting: Setting) -> Iterator[Point]:
+    for side in (7, 14, 28, 56, 112):
+        for regime in ("phased", "free"):
+            count = synapse_count(_one_dense(regime, side))
+            yield Point("synapses", regime, count, partial(_present_dense, regime, side, side**2 // 2))
+
+
+def _batch(setting: Setting) -> Iterator[Point]:
+    for size in (1, 4, 16, 64, 256):
+        for series, preset in (("phased", PHASED), ("free", FREE)):
+
+            def present(at: Setting, preset: str = preset, size: int = size) -> Prepared:
+                return forward_call(*weights_of(preset, False, at.seed, np.float32), _sized(at, size).images, "single")
+
+            yield Point("batch", series, size, present)
+
+        def learn(at: Setting, size: int = size) -> Prepared:
+            sized = _sized(at, size)
+            return training_call(*weights_of(PHASED, False, at.seed, np.float32), sized.images, sized.labels)
+
+        yield Point("batch", "phased, training step", size, learn)
+        yield Point("batch", "dense network (torch)", size, lambda at, size=size: ann_forward(_sized(at, size)))
+
+
+def _threads(setting: Setting) -> Iterator[Point]:
+    for threads in (1, 2):
+        for series, preset in (("phased", PHASED), ("free", FREE)):
+
+            def present(at: Setting, preset: str = preset, threads: int = threads) -> Prepared:
+                weights = weights_of(preset, False, at.seed, np.float32)
+                return _on_threads(threads, forward_call(*weights, at.images, "single"))
+
+            yield Point("threads", series, threads, present)
+
+        def learn(at: Setting, threads: int = threads) -> Prepared:
+            weights = weights_of(PHASED, False, at.seed, np.float32)
+            return _on_threads(threads, training_call(*weights, at.images, at.labels))
+
+        yield Point("threads", "phased, training step", threads, learn)
+        yield Point(
+            "threads", "dense network (torch)", threads,
+            lambda at, threads=threads: _on_threads(threads, ann_forward(at)),
+        )  # fmt: skip
+
+
+def _steps(setting: Setting) -> Iterator[Point]:
+    network = load_preset(_STEPPED)
+    for dt in (8.0, 4.0, 2.0, 1.0, 0.5):
+        steps = math.ceil(network.duration / dt)
+
+        def on_grid(at: Setting, dt: float = dt) -> Prepared:
+            return forward_call(*weights_of(_STEPPED, True, at.seed), at.images, "double", dt)
+
+        yield Point("steps", "event engine, on the grid", steps, on_grid)
+        yield Point("steps", "event engine, exact times", steps, partial(on_grid, dt=0.0))
+        yield Point("steps", "Brian2 engine", steps, partial(_present_by_brian2, dt))
+
+
+def _present_by_brian2(dt: float, setting: Setting) -> Prepared:
+    from netsim.engines.brian2_engine import Brian2Engine
+
+    network, weights = weights_of(_STEPPED, True, setting.seed)
+    engine = Brian2Engine(network, dt=dt, copies=1)
+    # twice as many as of a larger network, for the start of a Brian2 run is to be small beside its steps
+    batch = Batch(latencies(setting.images[: 2 * setting.clocked_presentations], network.encoder), weights)
+    return Prepared(lambda: engine.present(batch), len(batch.stimuli))
+
+
+_POINTS: dict[str, Callable[[Setting], Iterator[Point]]] = {
+    "spikes": _spikes,
+    "neurons": _neurons,
+    "synapses": _synapses,
+    "batch": _batch,
+    "threads": _threads,
+    "steps": _steps,
+}
+
+
+def _neurons_of(regime: str, layer: int) -> Neurons:
+    if regime == "free":
+        return Neurons("free", threshold=1.0, tau=16.0)
+    onset = 64.0 * (layer + 1)
+    return Neurons("phased", threshold=2.0, tau=64.0, onset=onset, end=onset + 64.0, drive=1.0)
+
+
+def _initial(regime: str) -> InitialWeights:
+    """Excitation on the whole in the regime free, where nothing else brings neurons to threshold."""
+    return InitialWeights(mean=1.0, spread=1.0) if regime == "free" else InitialWeights()
+
+
+def _one_convolution(regime: str, maps: int) -> Network:
+    """Neurons with 25 inputs each; hardly anything else."""
+    layers = (
+        Convolution("maps", maps, 5, padding=2, neurons=_neurons_of(regime, 0), initial=_initial(regime)),
+        Pooling("whole", 28),
+        Dense("output", 10, neurons=_neurons_of(regime, 1), initial=_initial(regime)),
+    )
+    return Network("convolution", Encoder(SHAPE, 64.0), layers, duration=256.0)
+
+
+def _one_dense(regime: str, side: int) -> Network:
+    """As many neurons always, with more inputs for a larger image."""
+    layers = (
+        Dense("hidden", 1000, neurons=_neurons_of(regime, 0), initial=_initial(regime)),
+        Dense("output", 10, neurons=_neurons_of(regime, 1), initial=_initial(regime)),
+    )
+    return Network("dense", Encoder((side, side, 1), 64.0), layers, duration=256.0)
+
+
+def _present(network: Network, active: int, setting: Setting) -> Prepared:
+    images = random_images(len(setting.images), active, setting.seed, network.encoder.shape)
+    weights = {name: array.astype(np.float32) for name, array in initial_weights(network, setting.seed).items()}
+    return forward_call(network, weights, images, "single")
+
+
+def _present_dense(regime: str, side: int, active: int, setting: Setting) -> Prepared:
+    return _present(_one_dense(regime, side), active, setting)
+
+
+def _sized(setting: Setting, size: int) -> Setting:
+    """The same setting with images repeated, or left out, to a batch of this size."""
+    chosen = np.resize(np.arange(len(setting.images)), size)
+    return dataclasses.replace(setting, images=setting.images[chosen], labels=setting.labels[chosen])
+
+
+def _on_threads(threads: int, prepared: Prepared) -> Prepared:
+    def call() -> None:
+        set_threads(threads)
+        prepared.call()
+
+    return dataclasses.replace(prepared, call=call)

@@ -1,0 +1,89 @@
+"""Where the time goes: the own time of each function, in one thread."""
+
+from __future__ import annotations
+
+import cProfile
+import inspect
+import pstats
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import netsim
+from benchmarks.event_rows import FREE, PHASED, forward_call, training_call, weights_of
+from benchmarks.rows import Prepared, Setting, set_threads
+
+_SMALLEST = 0.01
+_SECONDS = 2.0
+_PACKAGE = Path(netsim.__file__).parent
+
+
+def measure_shares(setting: Setting) -> dict[str, list[dict[str, Any]]]:
+    """Profiles of the forward pass and the training step in the regime phased, and of the forward pass in free.
+
+    Returns
+    -------
+    dict of list of dict
+        By what was profiled: ``function``, ``what`` it does, ``share`` and ``ms`` a presentation, largest first;
+        the last line is all that has less than a hundredth.
+    """
+    phased, free = (weights_of(preset, True, setting.seed, np.float32) for preset in (PHASED, FREE))
+    calls = {
+        "phased, forward": forward_call(*phased, setting.images, "single"),
+        "phased, training step": training_call(*phased, setting.images, setting.labels),
+        "free, forward": forward_call(*free, setting.images, "single"),
+    }
+    set_threads(1)
+    try:
+        return {name: _profile(prepared) for name, prepared in calls.items()}
+    finally:
+        set_threads(setting.threads)
+
+
+def _profile(prepared: Prepared) -> list[dict[str, Any]]:
+    prepared.call()
+    profiler = cProfile.Profile(time.process_time)  # what other processes take does not count
+    presentations = 0
+    total = 0.0
+    while total < _SECONDS:
+        profiler.runcall(prepared.call)
+        presentations += prepared.presentations
+        stats = pstats.Stats(profiler)
+        total = stats.total_tt  # type: ignore[attr-defined]
+    own = {key: times[2] for key, times in stats.stats.items()}  # type: ignore[attr-defined]
+    lines, others = [], 0.0
+    for (file, line, function), seconds in sorted(own.items(), key=lambda item: -item[1]):
+        if seconds < _SMALLEST * total:
+            others += seconds
+            continue
+        module = _module(file)
+        name = f"{module}.{function}" if module else function
+        lines.append(_line(name, _first_sentence(module, file, line), seconds, total, presentations))
+    return [*lines, _line("all others", "", others, total, presentations)]
+
+
+def _line(function: str, what: str, seconds: float, total: float, presentations: int) -> dict[str, Any]:
+    return {"function": function, "what": what, "share": seconds / total, "ms": 1e3 * seconds / presentations}
+
+
+def _module(file: str) -> str:
+    """Name of a module of netsim below the package, else of the file; empty for what is compiled elsewhere."""
+    path = Path(file)
+    if path.is_relative_to(_PACKAGE):
+        return ".".join(path.relative_to(_PACKAGE).with_suffix("").parts)
+    return path.stem if path.suffix == ".py" else ""
+
+
+def _first_sentence(module: str, file: str, line: int) -> str:
+    """The first line of the docstring of the function that begins in this line of a module of netsim."""
+    home = sys.modules.get(f"netsim.{module}")
+    for found in vars(home).values() if home else ():
+        function: Callable[..., Any] = getattr(found, "py_func", found)
+        code = getattr(function, "__code__", None)
+        if code is not None and (code.co_filename, code.co_firstlineno) == (file, line):
+            return (inspect.getdoc(function) or "").split("\n")[0]
+    return ""

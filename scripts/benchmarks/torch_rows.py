@@ -1,0 +1,127 @@
+"""Rows of torch and of simulators on top of it: the dense network of the same size, snnTorch, SpikingJelly."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from benchmarks.event_rows import RATE
+from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, MissingLibraryError, Prepared, Row, Setting
+
+_DECAY = 0.9
+"""Of the membrane potential from step to step, in snnTorch."""
+
+
+def imported(module: str) -> Any:
+    """A module of a library that comes with the extra ``bench``.
+
+    Raises
+    ------
+    MissingLibraryError
+        If it cannot be imported.
+    """
+    library = module.split(".")[0]
+    try:
+        return importlib.import_module(module)
+    except (ImportError, OSError) as error:
+        reason = "is not installed" if getattr(error, "name", "") == library else f"does not import ({error})"
+        raise MissingLibraryError(f"{library} {reason}; pip install 'netsim[bench]'") from error
+
+
+def dense_network(torch: Any, seed: int) -> Any:
+    """32C5-P2-64C5-P2-1000-10 with rectified linear units."""
+    torch.manual_seed(seed)
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(1600, 1000), nn.ReLU(), nn.Linear(1000, 10),
+    )  # fmt: skip
+
+
+def _images(torch: Any, setting: Setting) -> Any:
+    return torch.from_numpy(setting.images).permute(0, 3, 1, 2).float().contiguous() / 255
+
+
+def ann_forward(setting: Setting) -> Prepared:
+    """The dense network, without a gradient."""
+    torch = imported("torch")
+    network, images = dense_network(torch, setting.seed), _images(torch, setting)
+
+    def forward() -> None:
+        with torch.inference_mode():
+            network(images)
+
+    return Prepared(forward, len(images))
+
+
+def _ann_training(setting: Setting) -> Prepared:
+    torch = imported("torch")
+    network, images = dense_network(torch, setting.seed), _images(torch, setting)
+    labels = torch.from_numpy(setting.labels).long()
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(images), labels).backward()
+        optimizer.step()
+
+    return Prepared(step, len(images))
+
+
+def _spike_steps(images: Any, steps: int) -> Any:
+    """The step at which each pixel fires; one of intensity 0 has none."""
+    fired = ((1 - images) * (steps - 1)).round().long()
+    fired[images == 0] = steps
+    return fired
+
+
+def _snntorch(setting: Setting) -> Prepared:
+    torch, snntorch = imported("torch"), imported("snntorch")
+    torch.manual_seed(setting.seed)
+    nn = torch.nn
+    pool = nn.MaxPool2d(2)
+    layers = (nn.Conv2d(1, 32, 5, padding=2), nn.Conv2d(32, 64, 5), nn.Linear(1600, 1000), nn.Linear(1000, 10))
+    neurons = [snntorch.Leaky(beta=_DECAY) for _ in layers]
+    fired = _spike_steps(_images(torch, setting), setting.clocked_steps)
+
+    def forward() -> None:
+        potentials = [neuron.init_leaky() for neuron in neurons]
+        with torch.inference_mode():
+            for step in range(setting.clocked_steps):
+                spikes = (fired == step).float()
+                for depth, (layer, neuron) in enumerate(zip(layers, neurons, strict=True)):
+                    spikes, potentials[depth] = neuron(layer(spikes), potentials[depth])
+                    spikes = pool(spikes) if depth < 2 else spikes
+                    spikes = spikes.flatten(1) if depth == 1 else spikes
+
+    return Prepared(forward, len(fired))
+
+
+def _spikingjelly(setting: Setting) -> Prepared:
+    torch, base = imported("torch"), "spikingjelly.activation_based"
+    layer, neuron = imported(f"{base}.layer"), imported(f"{base}.neuron")
+    functional = imported(f"{base}.functional")
+    torch.manual_seed(setting.seed)
+    network = torch.nn.Sequential(
+        layer.Conv2d(1, 32, 5, padding=2), neuron.IFNode(), layer.MaxPool2d(2),
+        layer.Conv2d(32, 64, 5), neuron.IFNode(), layer.MaxPool2d(2),
+        layer.Flatten(), layer.Linear(1600, 1000), neuron.IFNode(), layer.Linear(1000, 10), neuron.IFNode(),
+    )  # fmt: skip
+    fired = _spike_steps(_images(torch, setting), setting.clocked_steps)
+
+    def forward() -> None:
+        functional.reset_net(network)
+        with torch.inference_mode():
+            for step in range(setting.clocked_steps):
+                network((fired == step).float())
+
+    return Prepared(forward, len(fired))
+
+
+ROWS = (
+    Row(ANN_FORWARD, "dense network, rectified linear units", ann_forward),
+    Row("snntorch", "leaky integrate-and-fire", _snntorch),
+    Row("spikingjelly", "integrate-and-fire", _spikingjelly),
+    Row(ANN_TRAINING, "dense network, forward, backward, Adam", _ann_training, ANN_TRAINING),
+)
