@@ -89,6 +89,16 @@ def test_no_half_made_run_stays(existed: bool, tmp_path: Path, monkeypatch: pyte
     assert [path.name for path in tmp_path.rglob("*")] == (["run"] if existed else [])
 
 
+def test_what_a_killed_process_left_half_made_is_begun_anew(tmp_path: Path) -> None:
+    for name in (".lock", "run.json", ".network.toml.x7"):
+        (tmp_path / name).write_text("")
+    run = create_run(tmp_path, DIGITS, describe_run(3))
+    assert run.network() == DIGITS
+    assert run.record()["seed"] == 3
+    with pytest.raises(RunError, match="exists already"):
+        create_run(tmp_path, DIGITS, describe_run(4))
+
+
 def test_a_locked_run_is_refused_until_it_is_let_go(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", DIGITS, describe_run(0))
     with run.lock(), pytest.raises(RunError, match="in use by another process"), RunFolder(run.path).lock():

@@ -1,0 +1,228 @@
+"""Sweeps and spread presentations: the same as in one process, whatever becomes of a worker or the user."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsim.analysis import read_sweep_table
+from netsim.models.presets import load_preset
+from netsim.runs import RunFolder, lock_folder, open_run
+from netsim.stimuli import load_splits
+from netsim.sweeps.plan import read_plan
+from netsim.training_runs import open_training
+
+distributed = pytest.importorskip("distributed", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
+pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
+
+Netsim = Callable[..., Any]
+EPOCHS = 40
+LONG = f'base = "digits"\nlimit = 300\noverrides.training.epochs = {EPOCHS}\n'
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with two workers."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def trained_alone(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The best weights of `LONG`, trained in this process without a break."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "long.toml").write_text(LONG)
+    (run,) = read_plan(folder / "long.toml").runs
+    training = open_training(folder / "run", run.network, run.seed, limit=300)
+    training.train()
+    return training.folder.best.read_bytes()
+
+
+def _when_under_way(folder: Path, act: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as the run in `folder` has finished an epoch."""
+
+    def watch() -> None:
+        deadline = time.monotonic() + 60
+        while not (folder / "metrics.csv").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        act()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def _epochs_done() -> int:
+    return len(Path("sweeps/long/0001/metrics.csv").read_text().splitlines()) - 1
+
+
+def test_a_sweep(netsim: Netsim, scheduler: str) -> None:
+    Path("plan.toml").write_text(
+        'base = "digits"\nseeds = [0, 1]\nlimit = 100\noverrides.training.epochs = 2\n'
+        "grid.training.validation = [180, 5000]\n"  # more than there are: known only when the data are loaded
+    )
+    done = netsim("sweep", "plan.toml", "--scheduler", scheduler, "--json")
+    assert done.code == 1
+    assert "2 of 4 runs failed" in done.err
+    assert "5000 of 1437" in done.err.splitlines()[-1]
+    result = done.json()
+    assert (result["finished"], result["failed"]) == (2, 2)
+    table = read_sweep_table("sweeps/plan/results.csv")
+    assert list(table["run"]) == ["0001", "0002", "0003", "0004"]
+    assert list(table["status"]) == ["finished", "finished", "failed", "failed"]
+    assert table["error"].str.contains("5000 of 1437").tolist()[2:] == [True, True]
+    for row in result["runs"][:2]:
+        run = open_run(f"sweeps/plan/{row['run']}")
+        record = run.record()
+        assert (record["seed"], record["limit"]) == (row["seed"], 100)
+        assert record["command"][:3] == ["netsim", "sweep", "plan.toml"]
+        alone = f"alone{row['seed']}"
+        options = ("--seed", row["seed"], "--limit", 100, "--out", alone)
+        trained = netsim("train", run.network_file, *options, "--json").json()
+        for figure in ("best_epoch", "validation_strict_accuracy", "validation_loss"):
+            assert row[figure] == trained[figure]
+        assert RunFolder(Path(alone)).best.read_bytes() == run.best.read_bytes()
+    assert not (Path("sweeps/plan/0003") / "network.toml").exists()
+
+    # once the reason is gone, only what failed is done again
+    before = {path: path.stat().st_mtime_ns for path in Path("sweeps/plan").glob("000[12]/*.*")}
+    Path("plan.toml").write_text(Path("plan.toml").read_text().replace("5000", "300"))
+    netsim("sweep", "plan.toml", "--scheduler", scheduler).refused("exists already", "--resume")
+    done = netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume")
+    assert done.code == 0, done.err
+    assert sorted(line.split()[0] for line in done.err.splitlines()) == ["0003", "0004"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert "best run" in done.out
+    assert (read_sweep_table("sweeps/plan/results.csv")["status"] == "finished").all()
+    with lock_folder(Path("sweeps/plan")):
+        netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume").refused("in use by another process")
+    assert netsim("sweep", "plan.toml", "--resume").err == ""  # nothing is left to do, nothing is started
+
+
+def test_the_run_of_a_killed_worker_is_done_again(netsim: Netsim, scheduler: str, trained_alone: bytes) -> None:
+    Path("long.toml").write_text(LONG)
+    killed = []
+
+    def kill() -> None:
+        with distributed.Client(scheduler, set_as_default=False) as client:
+            (busy,) = (address for address, tasks in client.processing().items() if tasks)
+            (process,) = client.run(os.getpid, workers=[busy]).values()
+            os.kill(process, signal.SIGKILL)
+            killed.append(_epochs_done())
+
+    killer = _when_under_way(Path("sweeps/long/0001"), kill)
+    done = netsim("sweep", "long.toml", "--scheduler", scheduler, "--json")
+    killer.join()
+    assert done.code == 0, done.err
+    (epochs,) = killed
+    assert 1 <= epochs < EPOCHS  # it was under way
+    assert [row["status"] for row in done.json()["runs"]] == ["finished"]
+    assert Path("sweeps/long/0001/best.npz").read_bytes() == trained_alone
+
+
+def test_ctrl_c_and_resume(
+    netsim: Netsim, scheduler: str, trained_alone: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netsim.sweeps.execution._LOOK_SECONDS", 0.01)
+    Path("long.toml").write_text(LONG)
+    presser = _when_under_way(Path("sweeps/long/0001"), lambda: os.kill(os.getpid(), signal.SIGINT))
+    done = netsim("sweep", "long.toml", "--scheduler", scheduler)
+    presser.join()
+    assert done.code == 130
+    assert done.out == ""
+    (message,) = done.err.splitlines()
+    command = f"netsim sweep long.toml --scheduler {scheduler} --resume"
+    assert message == f"netsim: sweeps/long: interrupted; 0 of 1 runs have ended. Go on with: {command}"
+    assert _epochs_done() < EPOCHS
+    with RunFolder(Path("sweeps/long/0001")).lock():  # the worker has let it go
+        pass
+    done = netsim(*command.split()[1:], "--json")
+    assert [row["epochs"] for row in done.json()["runs"]] == [EPOCHS]
+    assert Path("sweeps/long/0001/best.npz").read_bytes() == trained_alone
+
+
+@pytest.mark.parametrize("engine", ["event", "brian2"])
+def test_a_spread_simulation_is_the_same(engine: str, netsim: Netsim, run: Path, scheduler: str) -> None:
+    options = ("--engine", engine, "--dt", 1, "--limit", 120, "--record", "hidden:3", "--record", "output:0")
+    assert netsim("simulate", run, *options, "--out", "alone").code == 0
+    done = netsim("simulate", run, *options, "--out", "spread", "--scheduler", scheduler)
+    assert done.code == 0, done.err
+    for name in ("spikes.csv", "potentials.csv"):
+        assert Path("spread", name).read_bytes() == Path("alone", name).read_bytes()
+    assert sorted(os.listdir("spread")) == ["potentials.csv", "simulation.json", "spikes.csv"]
+    assert "and 100 more" in done.out
+
+
+def test_a_spread_evaluation_is_the_same(netsim: Netsim, run: Path, scheduler: str) -> None:
+    alone = netsim("evaluate", run, "--json").json()
+    spread = netsim("evaluate", run, "--scheduler", scheduler, "--json").json()
+    assert spread | {"seconds": 0} == alone | {"seconds": 0}
+
+
+def test_workers_of_this_machine(netsim: Netsim) -> None:
+    Path("short.toml").write_text('base = "digits"\nlimit = 20\noverrides.training.epochs = 1')
+    done = netsim("sweep", "short.toml", "--workers", 1)
+    assert done.code == 0, done.err
+    (line,) = done.err.splitlines()
+    assert line.startswith("0001 (seed = 0): strict validation accuracy ")
+
+
+def test_what_workers_refuse_is_one_line(netsim: Netsim, run: Path) -> None:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        netsim("evaluate", run, "--scheduler", cluster.scheduler_address).refused("2 threads", "--nthreads 1")
+
+
+def test_no_scheduler(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.cluster._CONNECT_SECONDS", 0.5)
+    Path("long.toml").write_text(LONG)
+    for address in ("tcp://127.0.0.1:1", "nosuch://127.0.0.1:1", "127.0.0.1", "tls://127.0.0.1:1"):
+        netsim("evaluate", run, "--scheduler", address).refused(f"--scheduler {address}: ", "dask scheduler")
+        netsim("sweep", "long.toml", "--scheduler", address).refused(f"--scheduler {address}: ", "dask scheduler")
+    assert not Path("sweeps").exists()
+
+
+def test_without_the_extra(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    netsim("evaluate", run, "--workers", 2).refused("distributed", "pip install 'netsim[sweep]'")
+
+
+def test_options_that_do_not_go_together(netsim: Netsim, run: Path) -> None:
+    Path("long.toml").write_text(LONG)
+    for command in (("sweep", "long.toml"), ("evaluate", run), ("simulate", run)):
+        netsim(*command, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1").refused("--workers", "--scheduler")
+    netsim("simulate", run, "--limit", 3, "--index", 3).refused("--limit", "--index")
+    netsim("sweep", "long.toml", "--resume").refused("sweeps/long: is no sweep", "without --resume")
+    Path("full").mkdir()
+    Path("full/thesis.txt").write_text("")
+    netsim("sweep", "long.toml", "--out", "full").refused("full: exists already")
+    netsim("sweep", "nosuch.toml").refused("nosuch.toml", "cannot be read")
+
+
+def test_the_list_of_runs(netsim: Netsim) -> None:
+    Path("plan.toml").write_text('base = "digits"\nseeds = [7]\ngrid.learning.rate = [0.125, 0.25]')
+    assert netsim("sweep", "plan.toml", "--list", "--json").json() == {
+        "runs": [{"seed": 7, "settings": {"learning.rate": rate}} for rate in (0.125, 0.25)]
+    }
+    out = netsim("sweep", "plan.toml", "--list").out
+    assert "learning.rate" in out
+    assert "0.125" in out
+    assert os.listdir() == ["plan.toml"]
+
+
+def test_the_test_images_are_not_touched(tmp_path: Path) -> None:
+    network = load_preset("digits")
+    training = open_training(tmp_path / "run", network, 0, limit=20)
+    test = load_splits(network).test
+    for stimuli in (training.training, training.validation):
+        assert not any((stimuli.images == image).all(axis=(1, 2, 3)).any() for image in test.images)

@@ -1,0 +1,101 @@
+"""Which folder a run of a sweep has, and which runs are finished."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netsim.errors import DataError, RunError
+from netsim.runs import RunFolder, create_run, describe_run
+from netsim.sweeps.execution import finished_runs, place_runs
+from netsim.sweeps.plan import Plan, PlannedRun, plan_from_dict
+from netsim.training_runs import training_figures
+from netsim.weights import initial_weights, write_weights
+
+
+def _plan(rates: list[float], seeds: list[int]) -> Plan:
+    text = f'base = "digits"\nseeds = {seeds}\nlimit = 50\noverrides.training.epochs = 2\ngrid.learning.rate = {rates}'
+    return plan_from_dict(tomllib.loads(text), Path())
+
+
+def _begin(path: Path, run: PlannedRun, limit: int | None = 50) -> RunFolder:
+    return create_run(path, run.network, describe_run(run.seed, limit=limit))
+
+
+def _epoch(number: int, accuracy: float) -> dict[str, float]:
+    return {
+        "epoch": number,
+        "training_strict_accuracy": 0.5,
+        "validation_loss": 0.25,
+        "validation_accuracy": accuracy,
+        "validation_strict_accuracy": accuracy,
+        "training_seconds": 1.5,
+        "validation_seconds": 0.5,
+    }
+
+
+def test_runs_are_numbered_in_the_order_of_the_plan(tmp_path: Path) -> None:
+    plan = _plan([0.1, 0.2], [0, 1])
+    placed = place_runs(plan, tmp_path / "new")
+    assert list(placed) == ["0001", "0002", "0003", "0004"]
+    assert tuple(placed.values()) == plan.runs
+
+
+def test_a_larger_plan_keeps_the_runs_that_were_begun(tmp_path: Path) -> None:
+    for name, run in place_runs(_plan([0.1, 0.2], [0, 1]), tmp_path).items():
+        _begin(tmp_path / name, run)
+    larger = place_runs(_plan([0.05, 0.1, 0.2], [0, 1, 2]), tmp_path)
+    found = {name: (run.settings["learning.rate"], run.seed) for name, run in larger.items()}
+    kept = {"0001": (0.1, 0), "0002": (0.1, 1), "0003": (0.2, 0), "0004": (0.2, 1)}
+    assert kept.items() <= found.items()
+    assert list(larger) == ["0005", "0006", "0007", "0001", "0002", "0008", "0003", "0004", "0009"]
+    smaller = place_runs(_plan([0.2], [1, 3]), tmp_path)
+    assert list(smaller) == ["0004", "0005"]
+
+
+def test_a_run_on_other_stimuli_is_another_run(tmp_path: Path) -> None:
+    plan = _plan([0.1], [0])
+    _begin(tmp_path / "0001", plan.runs[0], limit=60)
+    assert list(place_runs(plan, tmp_path)) == ["0002"]
+
+
+def test_a_damaged_run_is_named(tmp_path: Path) -> None:
+    plan = _plan([0.1], [0])
+    _begin(tmp_path / "0001", plan.runs[0]).record_file.write_text("{")
+    with pytest.raises(RunError, match=r"0001/run.json: is no JSON"):
+        place_runs(plan, tmp_path)
+
+
+def test_a_run_is_finished_with_its_last_epoch(tmp_path: Path) -> None:
+    plan = _plan([0.1, 0.2, 0.3], [0])
+    runs = place_runs(plan, tmp_path)
+    folders = [_begin(tmp_path / name, run) for name, run in runs.items()]
+    for folder, accuracies in zip(folders, ([], [0.5], [0.75, 0.5]), strict=True):
+        folder.write_metrics([_epoch(number, accuracy) for number, accuracy in enumerate(accuracies, 1)])
+        write_weights(initial_weights(plan.runs[0].network, 0), folder.best)
+    finished = finished_runs(runs, tmp_path)
+    assert list(finished) == ["0003"]
+    assert finished["0003"].status == "finished"
+    assert finished["0003"].figures == {
+        "epochs": 2,
+        "best_epoch": 1,
+        "validation_accuracy": 0.75,
+        "validation_strict_accuracy": 0.75,
+        "validation_loss": 0.25,
+        "seconds": 4.0,
+    }
+    folders[2].best.unlink()
+    assert finished_runs(runs, tmp_path) == {}
+    folders[1].metrics.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"0002/metrics.csv: holds no metrics"):
+        finished_runs(runs, tmp_path)
+
+
+def test_of_equal_accuracies_the_lower_loss_is_better() -> None:
+    history = [_epoch(1, 0.5), _epoch(2, 0.75) | {"validation_loss": 0.5}, _epoch(3, 0.75), _epoch(4, 0.75)]
+    figures = training_figures(history)
+    assert figures["best_epoch"] == 3
+    assert figures["seconds"] == np.float64(8.0)

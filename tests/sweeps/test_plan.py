@@ -1,0 +1,215 @@
+"""Plans of sweeps: which runs a file stands for, and what is refused."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netsim.errors import SpecificationError
+from netsim.models.presets import load_preset
+from netsim.specification import Convolution, Dense, Pooling
+from netsim.specification_file import write_network
+from netsim.sweeps.plan import Plan, described, plan_from_dict, read_plan
+
+HERE = Path()
+
+
+def _plan(text: str) -> Plan:
+    return plan_from_dict(tomllib.loads(text), HERE)
+
+
+def test_a_grid_is_every_combination_with_every_seed() -> None:
+    plan = _plan(
+        """
+        base = "digits"
+        seeds = [3, 5]
+        limit = 100
+        [overrides]
+        "training.epochs" = 2
+        [grid]
+        "learning.rate" = [0.1, 0.2]
+        "layers.hidden.neurons.threshold" = [1, 1.5]
+        """
+    )
+    assert plan.keys == ("learning.rate", "layers.hidden.neurons.threshold")
+    assert plan.limit == 100
+    combinations = [(rate, threshold, seed) for rate in (0.1, 0.2) for threshold in (1, 1.5) for seed in (3, 5)]
+    assert [(*run.settings.values(), run.seed) for run in plan.runs] == combinations
+    for (rate, threshold, _), run in zip(combinations, plan.runs, strict=True):
+        assert run.network.learning.rate == rate
+        hidden, output = run.network.weighted_layers
+        assert hidden.neurons.threshold == threshold
+        assert output == load_preset("digits").layers[-1]
+        assert run.network.training.epochs == 2
+
+
+def test_keys_may_be_quoted_or_nested() -> None:
+    quoted = _plan('base = "digits"\n[grid]\n"learning.rate" = [0.1]\n"layers.hidden.size" = [20, 30]')
+    dotted = _plan('base = "digits"\ngrid.learning.rate = [0.1]\ngrid.layers.hidden.size = [20, 30]')
+    nested = _plan('base = "digits"\n[grid.learning]\nrate = [0.1]\n[grid.layers.hidden]\nsize = [20, 30]')
+    assert quoted == dotted == nested
+    assert len(quoted.runs) == 2
+
+
+def test_without_keys_there_are_only_seeds() -> None:
+    plan = _plan('base = "digits"\nseeds = [1, 2]')
+    assert [(run.settings, run.seed) for run in plan.runs] == [({}, 1), ({}, 2)]
+    assert plan.runs[0].network == load_preset("digits")
+
+
+def test_what_the_base_leaves_out_follows_from_what_is_swept() -> None:
+    onsets = _plan(
+        'base = "digits"\n[overrides]\nlayers.output.neurons.onset = 60.0\n'
+        "[grid]\nlayers.hidden.neurons.onset = [20.0]\nlayers.hidden.neurons.end = [60.0]"
+    )
+    assert onsets.runs[0].network.weighted_layers[0].neurons.gate == 20.0
+    sizes = _plan('base = "rcsnn-mnist"\n[grid]\nlayers.pool2.size = [3]').runs[0].network.layer("pool2")
+    assert isinstance(sizes, Pooling)
+    assert sizes.step == 3
+
+
+def test_a_value_may_be_a_list_or_a_table() -> None:
+    plan = _plan(
+        'base = "digits"\n[grid]\nlayers.hidden.psp = [{ shape = "plateau", rise = 8.0 }, { shape = "ramp" }]\n'
+        "encoder.shape = [[8, 8, 1]]"
+    )
+    shapes = []
+    for run in plan.runs:
+        hidden = run.network.layer("hidden")
+        assert isinstance(hidden, Dense)
+        shapes.append(hidden.psp.shape)
+    assert shapes == ["plateau", "ramp"]
+
+
+def test_the_same_run_is_trained_once() -> None:
+    plan = _plan('base = "digits"\nseeds = [0, 0, 1]\n[grid]\nlayers.hidden.neurons.threshold = [1, 1.0, 2]')
+    assert [(run.network.weighted_layers[0].neurons.threshold, run.seed) for run in plan.runs] == [
+        (1, 0),
+        (1, 1),
+        (2, 0),
+        (2, 1),
+    ]
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    least=st.floats(1e-6, 0.5),
+    factor=st.floats(1.01, 1e6),
+    sizes=st.tuples(st.integers(1, 50), st.integers(51, 10_000)),
+)
+def test_draws_stay_within_their_bounds_and_the_first_ones_stay(
+    seed: int, least: float, factor: float, sizes: tuple[int, int]
+) -> None:
+    def plan(count: int) -> Plan:
+        draws = {
+            "learning.rate": {"loguniform": [least, least * factor]},
+            "learning": {"sharpness": {"uniform": [least, least * factor]}},
+            "layers.hidden.size": {"integers": list(sizes)},
+            "learning.optimizer": {"choice": ["adam", "sgd"]},
+        }
+        return plan_from_dict({"base": "digits", "random": {"count": count, "seed": seed, **draws}}, HERE)
+
+    six = plan(6)
+    for run in six.runs:
+        assert least <= run.settings["learning.rate"] <= least * factor
+        assert least <= run.settings["learning.sharpness"] <= least * factor
+        assert sizes[0] <= run.settings["layers.hidden.size"] <= sizes[1]
+        assert run.settings["learning.optimizer"] in ("adam", "sgd")
+        assert run.network.learning.rate == run.settings["learning.rate"]
+    assert plan(3).runs == six.runs[:3]
+    assert len({run.settings["learning.rate"] for run in six.runs}) == 6
+
+
+def test_logarithmic_draws_are_even_over_decades() -> None:
+    plan = _plan('base = "digits"\n[random]\ncount = 400\nlearning.rate = { loguniform = [1e-4, 1e-1] }')
+    decades = [sum(low <= run.settings["learning.rate"] < 10 * low for run in plan.runs) for low in (1e-4, 1e-3, 1e-2)]
+    assert min(decades) > 100  # of 133, with a standard deviation of 9
+
+
+def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    write_network(load_preset("rcsnn-mnist"), tmp_path / "deep" / "own.toml")
+    (tmp_path / "deep" / "plan.toml").write_text('base = "own.toml"\ngrid.layers.conv1.kernel = [3, 5]')
+    layers = [run.network.layers[0] for run in read_plan(tmp_path / "deep" / "plan.toml").runs]
+    assert [layer.kernel for layer in layers if isinstance(layer, Convolution)] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["base", "preset or a TOML file"]),
+        ("base = 3", ["base"]),
+        ('base = "digit"', ["digit", "did you mean 'digits'"]),
+        ('base = "nosuch.toml"', ["nosuch.toml", "cannot be read"]),
+        ('base = "digits"\nseed = [0]', ["seed: is not a key of a sweep", "did you mean 'seeds'"]),
+        ('base = "digits"\nseeds = []', ["seeds"]),
+        ('base = "digits"\nseeds = 3', ["seeds"]),
+        ('base = "digits"\nseeds = [-1]', ["seeds", "-1"]),
+        ('base = "digits"\nseeds = [true]', ["seeds", "True"]),
+        ('base = "digits"\nlimit = 1', ["limit"]),
+        ('base = "digits"\ngrid = 3', ["grid", "table"]),
+        ('base = "digits"\ngrid.learning.rate = 0.1', ["grid.learning.rate", "list of values"]),
+        ('base = "digits"\ngrid.learning.rate = []', ["grid.learning.rate", "list of values"]),
+        ('base = "digits"\n[grid.learning]', ["grid.learning", "is empty"]),
+        ('base = "digits"\ngrid.learning.rat = [0.1]', ["learning.rat", "did you mean 'rate'"]),
+        ('base = "digits"\ngrid.learnin.rate = [0.1]', ["learnin", "did you mean 'learning'"]),
+        ('base = "digits"\ngrid.layers.hiden.size = [3]', ["layers.hiden.size", "did you mean 'hidden'"]),
+        ('base = "digits"\ngrid.layers.hidden.siz = [3]', ["layers.hidden.siz", "did you mean 'size'"]),
+        ('base = "digits"\ngrid.layers.hidden = [3]', ["layers.hidden", "whole layer"]),
+        ('base = "digits"\ngrid.layers = [3]', ["layers", "all layers"]),
+        ('base = "digits"\ngrid.duration.ms = [3]', ["duration.ms", "no table"]),
+        ('base = "digits"\ngrid.learning.rate = [0.1, -1.0]', ["learning.rate", "positive", "with learning.rate = -1"]),
+        ('base = "digits"\ngrid.learning.rate = ["fast"]', ["learning.rate", "float", "fast"]),
+        ('base = "digits"\noverrides.learning.rat = 0.1', ["learning.rat", "did you mean 'rate'"]),
+        (
+            'base = "digits"\noverrides.learning.rate = 0.1\ngrid.learning.rate = [0.1]',
+            ["overrides.learning.rate", "swept too"],
+        ),
+        ('base = "digits"\n[grid]\n[random]', ["random", "grid"]),
+        ('base = "digits"\nrandom.learning.rate = { uniform = [0.1, 0.2] }', ["random.count"]),
+        ('base = "digits"\nrandom.count = 3', ["random", "keys to draw"]),
+        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate = [0.1]', ["random.learning.rate", "loguniform"]),
+        (
+            'base = "digits"\nrandom.count = 3\nrandom.learning.rate.normal = [0.1, 1]',
+            ["learning.rate.normal", "no distribution", "uniform"],
+        ),
+        (
+            'base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [2, 1]',
+            ["learning.rate.uniform", "[least, largest]"],
+        ),
+        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.uniform = [0, inf]', ["learning.rate.uniform"]),
+        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.loguniform = [0, 1]', ["must be positive"]),
+        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.integers = [0.5, 1]', ["two integers"]),
+        ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.choice = []', ["list of values"]),
+        (f'base = "digits"\ngrid.learning.rate = {list(range(1, 200))}\nseeds = {list(range(100))}', ["19,900 runs"]),
+        ('base = "digits"\nrandom.count = 10000000000\nrandom.learning.rate.choice = [1]', ["10,000,000,000 runs"]),
+        (f'base = "digits"\noverrides.{".".join("a" * 5000)} = 1', ["nested too deeply"]),
+        ("base = ", ["is not TOML"]),
+    ],
+)
+def test_refused(text: str, words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(SpecificationError) as refused:
+        read_plan(path)
+    message = str(refused.value)
+    assert message.startswith(str(path))
+    for word in words:
+        assert word in message
+
+
+def test_a_huge_grid_is_refused_before_it_is_laid_out() -> None:
+    values = list(range(1, 1000))
+    table = {"base": "digits", "grid": {f"learning.k{number}": values for number in range(20)}}
+    with pytest.raises(SpecificationError, match="runs; at most"):
+        plan_from_dict(table, HERE)
+
+
+def test_settings_in_one_line() -> None:
+    assert described({"learning.rate": 0.0012345, "layers.hidden.size": 20}) == (
+        "learning.rate = 0.001234, layers.hidden.size = 20"
+    )
