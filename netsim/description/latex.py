@@ -104,11 +104,8 @@ def _table(table: Table) -> str:
 
 
 def _row(table: Table, cells: Iterable[str]) -> str:
-    written = []
-    for cell in cells:
-        lines = "\\newline\n".join(map(_inline, cell.split("\n")))
-        written.append(rf"\textbf{{{lines}}}" if table.is_labelled and not written else lines)
-    return "\n& ".join(written) + " \\\\\n"
+    first, *others = ("\\newline\n".join(map(_inline, cell.split("\n"))) for cell in cells)
+    return "\n& ".join([rf"\textbf{{{first}}}" if table.is_labelled else first, *others]) + " \\\\\n"
 
 
 def _inline(markup: str) -> str:

@@ -14,9 +14,10 @@ from netsim.specification import Convolution, Dense, Layer, Network, Pooling
 def populations_table(network: Network) -> Table:
     """The populations: stimulus and layers."""
     elements = ["Stimulus neurons, which fire as table E says"]
-    for layer in network.layers:
-        pooling = isinstance(layer, Pooling)
-        elements.append("Pooling neurons" if pooling else f"Integrating neurons, `{layer.neurons.regime}`")
+    elements += [
+        "Pooling neurons" if isinstance(layer, Pooling) else f"Integrating neurons, `{layer.neurons.regime}`"
+        for layer in network.layers
+    ]
     rows = zip(_population_names(network), elements, network.shapes, strict=True)
     return Table(
         "B",
