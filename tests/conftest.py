@@ -45,3 +45,24 @@ def random_stimuli() -> Callable[..., Stimuli]:
         return Stimuli(images, labels, 255, encoder)
 
     return make
+
+
+@pytest.fixture
+def poker(tmp_path: Path) -> Path:
+    """A folder with a small POKERDVS, as tonic unpacks it: 24 training and 20 test recordings of 4 cards.
+
+    The cards have their events in different columns: 0 to 8, 9 to 17, 18 to 26 and 26 to 34.
+    """
+    base = tmp_path / "data"
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 24), ("test", 20)):
+        for number in range(count):
+            card = number % 4
+            folder = base / "POKERDVS" / f"pips_{part}" / ("cl", "he", "di", "sp")[card]
+            folder.mkdir(parents=True, exist_ok=True)
+            t = np.sort(generator.integers(0, 30_000, 50))
+            x = generator.integers(0, 9, 50) + (0, 9, 18, 26)[card]
+            y, p = generator.integers(0, 35, 50), generator.integers(0, 2, 50)
+            np.save(folder / f"{number}.npy", np.column_stack([t, x, y, p]))
+        (base / "POKERDVS" / f"pips_{part}.tar.gz").touch()
+    return base

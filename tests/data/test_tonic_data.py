@@ -23,7 +23,6 @@ from netsim.specification import Dense, Encoder, Network
 from netsim.stimuli import load_splits
 
 ENCODER = Encoder((35, 35, 2), 10.0, "events")
-KINDS = ("cl", "he", "di", "sp")
 
 
 @pytest.fixture(autouse=True)
@@ -35,23 +34,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-@pytest.fixture
-def poker(tmp_path: Path) -> Path:
-    """A folder with a small POKERDVS, as tonic unpacks it: 24 training and 20 test recordings of 4 cards."""
-    base = tmp_path / "data"
-    generator = np.random.default_rng(0)
-    for part, count in (("train", 24), ("test", 20)):
-        for number in range(count):
-            folder = base / "POKERDVS" / f"pips_{part}" / KINDS[number % 4]
-            folder.mkdir(parents=True, exist_ok=True)
-            events = np.column_stack([np.sort(generator.integers(0, 30_000, 50)), generator.integers(0, 35, (50, 2))])
-            events = np.column_stack([events, generator.integers(0, 2, 50)])
-            events[:, 1] = np.minimum(events[:, 1], 8) + 9 * (number % 4) - (number % 4 == 3)
-            np.save(folder / f"{number}.npy", events)
-        (base / "POKERDVS" / f"pips_{part}.tar.gz").touch()
-    return base
-
-
 def _cache(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "cache" / "events").glob("*.npy"))
 
@@ -60,7 +42,7 @@ def test_a_data_set_of_tonic_is_read(poker: Path) -> None:
     data = load_dataset("tonic:POKERDVS", poker, ENCODER)
     assert data.name == "tonic:POKERDVS"
     assert data.origin == str(poker / "POKERDVS")
-    assert data.classes == KINDS
+    assert data.classes == ("cl", "he", "di", "sp")
     assert data.intensity_max is None
     assert (data.train_images.shape, data.test_images.shape) == ((24, 35, 35, 2), (20, 35, 35, 2))
     assert "24 training and 20 test recordings of 35x35x2, 4 classes" in repr(data)
