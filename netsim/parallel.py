@@ -14,6 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
@@ -42,11 +43,16 @@ def over_presentations(count: int, work: Callable[[slice], Part], largest: int =
     parts = -(-count // largest)
     bounds = [count * part // parts for part in range(parts + 1)] if parts else [0, 0]
     slices = [slice(first, last) for first, last in pairwise(bounds)]
+
+    def quiet_work(part: slice) -> Part:
+        with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
+            return work(part)
+
     # one product a thread: the library's own threads would only get in the way of ours
     with _controller().limit(limits=1, user_api="blas"):
         if len(slices) == 1 or threads() == 1:
-            return [work(part) for part in slices]
-        return list(_pool(threads()).map(work, slices))
+            return [quiet_work(part) for part in slices]
+        return list(_pool(threads()).map(quiet_work, slices))
 
 
 def threads() -> int:

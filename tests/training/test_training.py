@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from netsim.checkpoint import TrainingState
+from netsim.checkpoint import TrainingState, read_checkpoint
 from netsim.engines import Batch, make_engine
 from netsim.errors import TrainingError
 from netsim.learning import Learner, Lesson
@@ -196,6 +197,62 @@ def test_a_diverging_training_stops_and_says_where(
     monkeypatch.setattr(Learner, "learn", diverge)
     with pytest.raises(TrainingError, match=r"in hidden at epoch 1, batch 1: .*lower learning.rate"):
         _train(_network(), random_stimuli)
+
+
+@pytest.mark.parametrize("rate", [1e37, 1e300, 1.7e308])
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize(("engine", "optimizer"), [("event", "adam"), ("event", "sgd"), ("brian2", "adam")])
+def test_no_learning_rate_makes_weights_that_are_not_finite(
+    engine: Literal["event", "brian2"],
+    optimizer: Literal["adam", "sgd"],
+    precision: Literal["single", "double"],
+    rate: float,
+    random_stimuli: MakeStimuli,
+    tmp_path: Path,
+) -> None:
+    network = Network(
+        "small",
+        Encoder((4, 4, 1), 16.0),
+        (
+            Dense("hidden", 12, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Dense("output", 3, Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+        ),
+        128.0,
+        training=Training(engine=engine, dt=float(engine == "brian2"), epochs=1, batch=60, precision=precision),
+        learning=Learning(rate=rate, optimizer=optimizer, schedule="constant"),
+    )
+    run = create_run(tmp_path / "run", network, {"seed": 0})
+    try:
+        state = _train(network, random_stimuli, run=run)
+    except TrainingError as error:
+        message = str(error)
+    else:
+        message = ""
+    if message:
+        assert re.search(r"diverged in (hidden|output) at epoch 1, batch [12]: .*; lower learning.rate", message)
+        assert not run.checkpoint.exists()
+    else:
+        assert rate < (1e300 if precision == "single" else 1.7e308)
+        for weights in (state.weights, run.weights(network)):
+            assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_the_last_good_checkpoint_of_a_diverging_training_is_kept(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
+    """A decay that turns each weight into its -1e9-fold: the fifth step is too much for single precision."""
+    network = _network(
+        learning=Learning(rate=1e-3, weight_decay=1e12, optimizer="sgd", schedule="constant"),
+        training=Training(epochs=3, batch=10),
+    )
+    run = create_run(tmp_path / "run", network, {"seed": 0})
+    for _ in range(2):  # going on leads to the same
+        state = resume_training(network, run, 0)
+        with pytest.raises(
+            TrainingError, match=r"in \w+ at epoch 1, batch 5: its weights are.*checkpoint is kept in .*run"
+        ):
+            _train(network, random_stimuli, run=run, state=state, checkpoint_seconds=0)
+        assert read_checkpoint(network, run.checkpoint).batch == 4
+        assert read_checkpoint(network, run.previous_checkpoint).batch == 3
+        assert not run.best.exists()
 
 
 def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
