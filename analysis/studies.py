@@ -19,7 +19,7 @@ from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
 from netsim.errors import DataError
 from netsim.studies.kinds import STUDY_KINDS
 
-CONDITIONS = ("undisturbed", "disturbed", "control")
+CONDITIONS = ["undisturbed", "disturbed", "control"]
 
 _MEASURES = {
     "strict_accuracy": "accuracy",
@@ -247,11 +247,11 @@ def _axis_of_levels(axes: Axes, kind: str, levels: np.ndarray) -> None:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     elif kind == "time-step":
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(FixedLocator(levels))
+        axes.xaxis.set_major_locator(FixedLocator(levels.tolist()))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
     elif kind == "weight-bits":
-        axes.xaxis.set_major_locator(FixedLocator(levels))
+        axes.xaxis.set_major_locator(FixedLocator(levels.tolist()))
 
 
 def _axis_of_measure(axes: Axes, kind: str, measure: str) -> None:

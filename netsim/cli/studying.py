@@ -103,7 +103,8 @@ def study(
         frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))
     files = write_study(frame, record, folder, tables)
     if as_json:
-        print_json(record | {"rows": _plain(frame), "files": files})
+        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        print_json(record | {"rows": rows, "files": files})
         return
     print_levels(frame)
     for file in files:
@@ -159,23 +160,17 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 def print_levels(frame: pd.DataFrame) -> None:
     """A line a curve and level: means over seeds."""
     table = new_table("", "layer", "level>", "accuracy (a tie is an error)>", "same decisions>", "change of latency>")
-    groups = frame.fillna({"layer": "", "level": math.nan}).groupby(
+    curves = frame.fillna({"layer": ""}).groupby(
         ["condition", "layer", "level"], sort=False, dropna=False, observed=True
     )
-    for (condition, layer, level), rows in groups:
-        change = rows["latency_difference_ms"].mean()
+    for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):
+        change = row["latency_difference_ms"]
         table.add_row(
-            condition,
-            layer,
-            "" if math.isnan(level) else f"{level:g}",
-            f"{rows['strict_accuracy'].mean():.2%}",
-            f"{rows['same_decisions'].mean():.2%}",
+            row["condition"],
+            row["layer"],
+            "" if math.isnan(row["level"]) else f"{row['level']:g}",
+            f"{row['strict_accuracy']:.2%}",
+            f"{row['same_decisions']:.2%}",
             "" if math.isnan(change) else f"{change:.2f} ms",
         )
     print_table(table)
-
-
-def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows for JSON: what is missing is None."""
-    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return rows
