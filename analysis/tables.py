@@ -7,7 +7,7 @@ import importlib.util
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -173,6 +173,12 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
             _write_rows(frame, stream)
 
     write_atomically(path, write)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dictionaries, what is missing as None, ready for JSON."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def check_table_suffix(path: Path) -> None:

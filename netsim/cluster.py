@@ -63,7 +63,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
         with client:
             yield client
         return
-    no_pages = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
     with (
         dask.config.set(no_pages),
         LocalCluster(

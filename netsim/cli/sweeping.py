@@ -141,11 +141,12 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 def print_summary(plan: Plan, table: pd.DataFrame) -> None:
     """Show what each combination of settings came to, the best ones first."""
     from netsim.analysis import sweep_summary
+    from netsim.analysis.tables import records
     from netsim.sweeps.plan import shown
 
     summary = sweep_summary(table)
     shown_table = new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
-    for row in summary.head(_ROWS_SHOWN).to_dict("records"):
+    for row in records(summary.head(_ROWS_SHOWN)):
         shown_table.add_row(
             *(shown(row[key]) for key in plan.keys),
             str(row["seeds"]),
@@ -162,6 +163,7 @@ def print_summary(plan: Plan, table: pd.DataFrame) -> None:
 def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
     """All results, what is missing as None, ready for JSON; the best run is the first of its summary."""
     from netsim.analysis import sweep_summary
+    from netsim.analysis.tables import records
 
     summary = sweep_summary(table)
     finished = int((table["status"] == "finished").sum())
@@ -170,13 +172,9 @@ def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
         "table": str(folder / _TABLE),
         "finished": finished,
         "failed": len(table) - finished,
-        "summary": _records(summary),
-        "runs": _records(table),
+        "summary": records(summary),
+        "runs": records(table),
     }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 @contextmanager
@@ -214,7 +212,10 @@ def sweep_progress(
                 f" in epoch {figures['best_epoch']}; {figures['seconds']:.1f} s"
             )
         settings = described(run.settings | {"seed": run.seed})
-        progress.console.print(f"{name} ({settings}): {came_to}", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"{name} ({settings}): {came_to}")
+
+    def print_line(text: str) -> None:
+        progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def shown_now() -> Group:
         failed = sum(outcome.status == "failed" for outcome in ended)
@@ -223,4 +224,4 @@ def sweep_progress(
         return Group(progress, Text(stopping if interrupted() else counts))
 
     with Live(console=progress.console, transient=True, get_renderable=shown_now):
-        yield SweepWatcher(on_epoch, on_outcome)
+        yield SweepWatcher(on_epoch, on_outcome, print_line)

@@ -54,10 +54,13 @@ class SweepWatcher:
         Gets the name of a run and how many of its epochs are done.
     on_outcome : callable
         Gets the name of a run and its `Outcome`.
+    on_warning : callable
+        Gets a line about what was found wrong in a run and mended.
     """
 
     on_epoch: Callable[[str, int], None]
     on_outcome: Callable[[str, Outcome], None]
+    on_warning: Callable[[str], None]
 
 
 def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
@@ -106,12 +109,13 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
         If the metrics of a run are damaged.
     """
     from netsim.analysis import metrics_table
+    from netsim.analysis.tables import records
 
     finished = {}
     for name, run in runs.items():
         files = RunFolder(folder / name)
         if files.best.exists() and files.metrics.exists():
-            history = metrics_table(files.metrics).to_dict("records")
+            history = records(metrics_table(files.metrics))
             if len(history) == run.network.training.epochs:
                 finished[name] = Outcome(training_figures(history))
     return finished
@@ -181,7 +185,9 @@ def train_runs(
             message = news.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             continue
-        if isinstance(message, dict):
+        if isinstance(message, str):
+            watcher.on_warning(message)
+        elif isinstance(message, dict):
             name, epoch = message["run"], message["epoch"]
             if epoch is None:
                 under_way.discard(name)
@@ -225,7 +231,10 @@ def _train_run(
         if not path.parent.is_dir():
             raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
-        history = training.train(Watcher(on_epoch=lambda metrics: tell(metrics["epoch"])), unwanted)
+        watcher = Watcher(
+            on_epoch=lambda metrics: tell(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
+        )
+        history = training.train(watcher, unwanted)
         return Outcome(training_figures(history))
     except KeyboardInterrupt:
         return Outcome(error="interrupted")

@@ -108,7 +108,7 @@ def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
         require(key not in overrides, f"overrides.{key}", "is swept too; take it out of one of them")
     seeds = _seeds(table.get("seeds", [0]))
     _check_count(len(combinations) * len(seeds))
-    runs = {}
+    runs: dict[tuple[Network, int], PlannedRun] = {}
     for settings in combinations:
         network = _network(base, overrides, settings)
         for seed in seeds:

@@ -23,7 +23,7 @@ distributed = pytest.importorskip("distributed", reason="sweeps need the extra s
 pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 
 Netsim = Callable[..., Any]
-EPOCHS = 40
+EPOCHS = 60
 LONG = f'base = "digits"\nlimit = 300\noverrides.training.epochs = {EPOCHS}\n'
 
 
