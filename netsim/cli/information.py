@@ -49,7 +49,8 @@ def data(
     """Show which data sets are found, and where."""
     from netsim.data import KNOWN, where
     from netsim.data import fetch as download
-    from netsim.data.tonic_data import PREFIX, how_to_get
+    from netsim.data.sources import TONIC
+    from netsim.data.tonic_data import how_to_get
 
     if fetch:
         if name is None:
@@ -76,5 +77,5 @@ def data(
         print_table(table)
     missing = [known for known, looked in places.items() if not any(place.found for place in looked)]
     if name is not None and missing:
-        remedy = how_to_get(name) if name.startswith(PREFIX) else "get it with --fetch or point --data-dir to it"
+        remedy = how_to_get(name) if name.startswith(TONIC) else "get it with --fetch or point --data-dir to it"
         raise SpecificationError(name, f"is not found; {remedy}")

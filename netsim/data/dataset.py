@@ -12,8 +12,8 @@ import numpy as np
 from netsim.data.digits import INTENSITY_MAX, load_digits
 from netsim.data.idx import read_idx
 from netsim.data.recordings import Tell, tell_nobody
-from netsim.data.sources import DIGITS, KNOWN, PARTS, SOURCES, check_folder, find_files, missing_files, where
-from netsim.data.tonic_data import PREFIX, load_events, tonic_names
+from netsim.data.sources import DIGITS, KNOWN, PARTS, SOURCES, TONIC, check_folder, find_files, missing_files, where
+from netsim.data.tonic_data import load_events, tonic_names
 from netsim.errors import DataError
 from netsim.specification import Encoder, Network, Shape
 from netsim.specification_file import nearest
@@ -142,11 +142,20 @@ def load_dataset(
     name = str(name_or_path)
     if name == DIGITS:
         return Dataset(DIGITS, "scikit-learn", *load_digits(), INTENSITY_MAX, tuple("0123456789"))
-    if name.startswith(PREFIX):
+    if name.startswith(TONIC):
         if encoder is None:
             raise DataError(f"{name}: holds recordings; give the encoder that turns them into latencies")
-        origin, *arrays, classes = load_events(name, encoder, data_dir, tell)
-        return Dataset(name, origin, *arrays, None, classes)
+        events = load_events(name, encoder, data_dir, tell)
+        return Dataset(
+            name,
+            events.origin,
+            events.train_times,
+            events.train_labels,
+            events.test_times,
+            events.test_labels,
+            None,
+            events.classes,
+        )
     if name in SOURCES:
         return _read_folder(name, _find(name, data_dir), SOURCES[name].classes)
     folder = Path(name).expanduser()

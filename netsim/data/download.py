@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from netsim.data.sources import DIGITS, SOURCES, Source, cache_folder
-from netsim.data.tonic_data import PREFIX, how_to_get
+from netsim.data.sources import DIGITS, SOURCES, TONIC, Source, cache_folder
+from netsim.data.tonic_data import how_to_get
 from netsim.errors import DataError
 from netsim.specification_file import nearest
 
@@ -60,7 +60,7 @@ def fetch(
     if name == DIGITS:
         raise DataError(f"{name}: comes with scikit-learn, there is nothing to fetch")
     if name not in SOURCES:
-        remedy = f"; {how_to_get(name)}" if name.startswith(PREFIX) else nearest(name, SOURCES)
+        remedy = f"; {how_to_get(name)}" if name.startswith(TONIC) else nearest(name, SOURCES)
         raise DataError(f"{name}: cannot be fetched{remedy}")
     source = SOURCES[name]
     target = Path(folder).expanduser() if folder is not None else cache_folder() / name

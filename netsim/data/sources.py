@@ -19,6 +19,8 @@ from netsim.specification_file import nearest
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 PARTS: tuple[str, ...] = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 DIGITS = "digits"
+TONIC = "tonic:"
+"""What the names of tonic's data sets begin with."""
 _PATTERN = {
     "images": r"{part}[-.]idx[34]-ubyte(\.gz)?",
     "labels": r"{part}[-.]idx1-ubyte(\.gz)?",
@@ -202,7 +204,7 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
     DataError
         If no data set has this name.
     """
-    if name.startswith("tonic:"):
+    if name.startswith(TONIC):
         from netsim.data.tonic_data import places
 
         return places(name, data_dir)

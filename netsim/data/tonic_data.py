@@ -18,11 +18,11 @@ import numpy as np
 
 from netsim.data import sources
 from netsim.data.recordings import Recordings, Tell, check_sensor, convert_once
+from netsim.data.sources import TONIC
 from netsim.errors import DataError
 from netsim.specification import Encoder
 from netsim.specification_file import nearest
 
-PREFIX = "tonic:"
 ORDER_SEED = 2015
 """Recordings lie in folders by class; they are presented in an order drawn once and for all from this seed."""
 TEST_SHARE = 5
@@ -52,7 +52,7 @@ class EventSplits(NamedTuple):
 
 def tonic_names() -> list[str]:
     """Names of the data sets of tonic that have one sensor size and need no more than a folder."""
-    return [f"{PREFIX}{name}" for name in sorted(_kinds())]
+    return [f"{TONIC}{name}" for name in sorted(_kinds())]
 
 
 def load_events(name: str, encoder: Encoder, data_dir: str | Path | None, tell: Tell) -> EventSplits:
@@ -91,7 +91,7 @@ def load_events(name: str, encoder: Encoder, data_dir: str | Path | None, tell: 
         if not count:
             raise DataError(f"{name}: has no recordings{f' for the {part}' if part else ''} in {_folder(recordings)}")
         order = np.random.default_rng(ORDER_SEED).permutation(count)
-        file = _cache_file(name.removeprefix(PREFIX), part, recordings, encoder)
+        file = _cache_file(name.removeprefix(TONIC), part, recordings, encoder)
         converted.append(convert_once(file, recordings, order.tolist(), encoder, f"{name} {part}".strip(), tell))
     if len(converted) == 1:
         times, labels = converted[0]
@@ -157,13 +157,13 @@ def _kinds() -> dict[str, type]:
 
 def _kind(name: str) -> type:
     kinds = _kinds()
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(TONIC)
     if wanted not in kinds:
         lower = {known.lower(): known for known in kinds}
         hint = (
-            f"; did you mean {PREFIX + lower[wanted.lower()]!r}?"
+            f"; did you mean {TONIC + lower[wanted.lower()]!r}?"
             if wanted.lower() in lower
-            else nearest(name, [PREFIX + known for known in sorted(kinds)])
+            else nearest(name, [TONIC + known for known in sorted(kinds)])
         )
         raise DataError(f"{name}: tonic has no such data set of labelled events from one sensor{hint}")
     return kinds[wanted]
@@ -209,7 +209,7 @@ def _open(kind: type, base: Path, options: Mapping[str, Any]) -> Any:
     except (SystemExit, FileNotFoundError) as error:  # of data sets that have to be downloaded by hand
         raise _NotThere(str(base / kind.__name__)) from error
     except ImportError as error:
-        raise DataError(f"{PREFIX}{kind.__name__}: needs the library {error.name}; install it with pip") from error
+        raise DataError(f"{TONIC}{kind.__name__}: needs the library {error.name}; install it with pip") from error
     except Exception as error:  # tonic lets through whatever a damaged file leads to
         raise DataError(
             f"{base / kind.__name__}: cannot be read by tonic ({type(error).__name__}: {error}); get it anew"
@@ -248,7 +248,7 @@ def _classes(recordings: Any, most: int) -> tuple[str, ...]:
     """What the labels 0, 1, ... up to at least `most` stand for; their numbers if the data set does not say."""
     named = getattr(recordings, "classes", None)
     if isinstance(named, Mapping):
-        named = sorted(named, key=lambda name: named[name])
+        named = sorted(named, key=named.__getitem__)
     names = [] if named is None else [name.decode() if isinstance(name, bytes) else str(name) for name in named]
     names = [name.removeprefix(f"{label} - ") for label, name in enumerate(names)]  # as in "1 - one"
     return tuple(names) if len(names) > most else tuple(str(label) for label in range(most + 1))
