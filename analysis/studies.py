@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 from scipy import stats
 
 from netsim.analysis.decision_time import wilson_interval
@@ -262,6 +262,6 @@ def _axis_of_measure(axes: Axes, kind: str, measure: str) -> None:
     axes.set_ylabel(label)
     if measure in _SHARES:
         low, high = axes.get_ylim()
-        low, high = (0.0 if low < 0.4 else min(low, high - _LEAST_RANGE)), min(high, 1.02)
-        axes.set_ylim(low, high)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if high - low > _LEAST_RANGE else 1))
+        axes.set_ylim(0.0 if low < 0.4 else min(low, high - _LEAST_RANGE), min(high, 1.02))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents in any such range
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
