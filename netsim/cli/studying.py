@@ -79,7 +79,7 @@ def study(
 ) -> None:
     """Study a network; the help text is put together from the kinds."""
     from netsim.analysis.studies import study_table
-    from netsim.analysis.tables import check_table_suffix
+    from netsim.analysis.tables import check_table_suffix, records
     from netsim.engines import make_engine
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
@@ -103,8 +103,7 @@ def study(
         frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))
     files = write_study(frame, record, folder, tables)
     if as_json:
-        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        print_json(record | {"rows": rows, "files": files})
+        print_json(record | {"rows": records(frame), "files": files})
         return
     print_levels(frame)
     for file in files:
