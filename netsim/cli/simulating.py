@@ -50,7 +50,7 @@ def simulate(
     ] = None,
     stimuli_file: Annotated[
         Path | None,
-        typer.Option("--stimuli", metavar="FILE", help="Present spikes from a file of another tool, as export writes."),
+        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a .nwb, .h5, .csv or .parquet file."),
     ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,

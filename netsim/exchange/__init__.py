@@ -1,7 +1,7 @@
 """Spikes in the file formats of other tools: out, and in again as stimuli.
 
-`KINDS` names the formats; each has a module of its own with a function ``write`` and a function ``read``. What they
-need is imported when it is first used, for it takes seconds.
+`KINDS` names the formats; each has a module of its own with a function ``write`` and, where it can be read, a
+function ``read``. What they need is imported when it is first used, for it takes seconds.
 """
 
 from __future__ import annotations
@@ -37,18 +37,22 @@ class Kind:
         Name of the module in this package that writes and reads it.
     packages : tuple of str
         What must be installed for it.
+    is_read : bool
+        Whether stimuli can come from such a file.
     """
 
     summary: str
     suffixes: tuple[str, ...]
     module: str
     packages: tuple[str, ...] = ()
+    is_read: bool = True
 
 
 KINDS = {
     "nwb": Kind("Neurodata Without Borders: a unit a neuron, a trial a presentation", (".nwb",), "nwb", ("pynwb",)),
     "sonata": Kind("SONATA spikes: a population a layer", (".h5", ".hdf5"), "sonata", ("h5py",)),
-    "neo": Kind("a Neo block in MATLAB's format, a segment a presentation", (".mat",), "neo_blocks", ("neo",)),
+    # not read: SciPy, which reads such files for Neo, can crash on a damaged one
+    "neo": Kind("a Neo block in MATLAB's format, a segment a presentation", (".mat",), "neo_blocks", ("neo",), False),
     "csv": Kind("the spike table", (".csv", ".csv.gz"), "tables"),
     "parquet": Kind("the spike table", (".parquet",), "tables", ("pyarrow",)),
 }
@@ -148,15 +152,16 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
 
 
 def _read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    for kind, known in KINDS.items():
-        if path.name.endswith(known.suffixes):
+    read = {kind: known.suffixes for kind, known in KINDS.items() if known.is_read}
+    for kind, suffixes in read.items():
+        if path.name.endswith(suffixes):
             _check_packages(kind, path)
             presentations: Presentations = _module(kind).read(path, layer, shape)
             if not len(presentations.latencies):
                 raise DataError(f"{path}: holds no presentations")
             return presentations
-    suffixes = ", ".join(suffix for kind in KINDS.values() for suffix in kind.suffixes)
-    raise DataError(f"{path}: is of no known format; its name must end in one of {suffixes}")
+    known = ", ".join(suffix for suffixes in read.values() for suffix in suffixes)
+    raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {known}")
 
 
 def _module(kind: str) -> Any:

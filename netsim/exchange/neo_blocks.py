@@ -14,22 +14,9 @@ from typing import Any
 import neo
 import numpy as np
 
-from netsim.errors import DataError
-from netsim.exchange.presentations import (
-    Presentations,
-    check_exists,
-    choose_layer,
-    first_spikes,
-    neuron_numbers,
-    reading,
-    whole_numbers,
-)
 from netsim.exchange.trains import chosen_layers, places, to_json
 from netsim.files import write_by_name
 from netsim.simulation import Simulation
-from netsim.specification import Shape
-
-_PLACE = ("map", "y", "x", "neuron")
 
 
 def to_block(
@@ -92,66 +79,3 @@ def write(
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
     block = to_block(simulation, layers, record)
     write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
-
-
-def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    """Read the spikes of a layer; see `netsim.exchange.read_layer`.
-
-    Without the annotation ``layer`` all spike trains of a segment are read, and without one that says which neuron
-    it is, they are numbered as they come.
-    """
-    with reading(path, "a Neo block"):
-        check_exists(path)
-        block = neo.io.NeoMatlabIO(str(path)).read_block()
-        if block is None:
-            raise DataError(f"{path}: holds no Neo block")
-        segments = block.segments
-        names = {_layer(train) for segment in segments for train in segment.spiketrains}
-        chosen = None if names == {None} else choose_layer(path, layer, [name for name in names if name])
-        latencies, presentations, neurons = [np.empty(0)], [], []
-        for position, segment in enumerate(segments):
-            trains = [train for train in segment.spiketrains if _layer(train) == chosen]
-            if len(trains) != math.prod(shape):
-                raise DataError(
-                    f"{path}: holds {len(trains)} spike trains in segment {position}, a layer of shape {shape} has"
-                    f" {math.prod(shape)} neurons"
-                )
-            spikes = [(train.rescale("ms") - train.t_start).magnitude for train in trains]
-            counts = [len(times) for times in spikes]
-            latencies += spikes
-            neurons.append(np.repeat(_neurons(path, trains, shape), counts))
-            presentations.append(np.full(sum(counts), position))
-        labels, indices = (_of_segments(segments, name) for name in ("label", "presentation"))
-        return Presentations(
-            first_spikes(
-                path,
-                np.concatenate(latencies),
-                np.concatenate([np.empty(0, int), *presentations]),
-                np.concatenate([np.empty(0, int), *neurons]),
-                len(segments),
-                shape,
-            ),
-            None if labels is None else whole_numbers(path, "label", labels),
-            np.arange(len(segments)) if indices is None else whole_numbers(path, "presentation", indices),
-        )
-
-
-def _layer(train: neo.SpikeTrain) -> str | None:
-    return train.annotations.get("layer")
-
-
-def _neurons(path: Path, trains: Sequence[neo.SpikeTrain], shape: Shape) -> np.ndarray:
-    """Which neuron each train is."""
-    columns = {
-        name: whole_numbers(path, name, np.array([train.annotations[name] for train in trains]), None)
-        for name in _PLACE
-        if all(name in train.annotations for train in trains)
-    }
-    return neuron_numbers(path, columns, shape) if columns else np.arange(len(trains))
-
-
-def _of_segments(segments: Sequence[neo.Segment], name: str) -> np.ndarray | None:
-    """An annotation of the segments, if all of them have it."""
-    if not all(name in segment.annotations for segment in segments):
-        return None
-    return np.array([segment.annotations[name] for segment in segments])

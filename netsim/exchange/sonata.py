@@ -31,6 +31,7 @@ from netsim.exchange.trains import chosen_layers, session, session_times, to_jso
 from netsim.simulation import Simulation
 from netsim.specification import Shape
 
+_MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
 _MAGIC, _VERSION = 0x0A7A, (0, 1)
 _COLUMNS = ("start_time", "stop_time", "presentation", "label")
 _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="i1")
@@ -59,8 +60,8 @@ def write(
         for name, values in presentations.items():
             group[name] = values
             if name.endswith("_time"):
-                group[name].attrs["units"] = "ms"
-        file["simulation"] = to_json(record)
+                group[name].attrs["units"] = _MILLISECONDS
+        file["simulation"] = np.bytes_(to_json(record).encode("utf-8"))
 
     write_hdf5(path, fill)
 
@@ -76,7 +77,7 @@ def _write_population(group: h5py.Group, latencies: np.ndarray, bounds: np.ndarr
     # not compressed: libsonata is built without HDF5's filters
     group["node_ids"] = nodes[order]
     group["timestamps"] = times[order]
-    group["timestamps"].attrs["units"] = "ms"
+    group["timestamps"].attrs["units"] = _MILLISECONDS
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
@@ -95,11 +96,12 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             if own_shape != shape:
                 raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
             nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
-            units = population["timestamps"].attrs.get("units", "ms")
+            units = population["timestamps"].attrs.get("units", _MILLISECONDS)
             trials = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
             if "presentations" in file:
                 trials = {name: file["presentations"][name][:] for name in _COLUMNS if name in file["presentations"]}
-        if units not in ("ms", b"ms"):
+        units = units if isinstance(units, str) else units.decode("utf-8")
+        if units not in ("ms", "milliseconds"):
             raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
         if len(nodes) != len(times):
             raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")

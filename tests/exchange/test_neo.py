@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,40 +75,7 @@ def test_neo_writes_the_block_to_its_other_formats(simulation: Simulation, to_bl
     ]
 
 
-def _foreign(trains: list[list[float]], **annotations: list[int]) -> Path:
-    segment = neo.Segment()
-    for number, train in enumerate(trains):
-        own = {name: values[number] for name, values in annotations.items()}
-        segment.spiketrains.append(neo.SpikeTrain(np.array(train), units="s", t_start=0.1, t_stop=0.5, **own))
-    block = neo.Block()
-    block.segments.append(segment)
-    neo.io.NeoMatlabIO("foreign.mat").write_block(block)
-    return Path("foreign.mat")
-
-
-def test_trains_of_another_tool_count_from_their_start() -> None:
-    back = read_stimuli(_foreign([[0.14, 0.125], []]), (1, 2, 1))
-    np.testing.assert_allclose(back.latencies.ravel(), [25.0, np.inf])
-    back = read_stimuli(_foreign([[0.14], [0.2]], neuron=[1, 0]), (1, 2, 1))
-    np.testing.assert_allclose(back.latencies.ravel(), [100.0, 40.0])
-
-
-@pytest.mark.parametrize(
-    ("trains", "annotations", "message"),
-    [
-        ([[0.2]], {}, "holds 1 spike trains in segment 0, a layer of shape .* has 2 neurons"),
-        ([[0.2], [0.2]], {"neuron": [0, 2]}, "neuron goes from 0 to 2"),
-        ([[0.2], [0.2]], {"y": [0, 0], "x": [0, 2], "map": [0, 0]}, "x goes from 0 to 2"),
-    ],
-)
-def test_what_is_refused(trains: list[list[float]], annotations: dict[str, list[int]], message: str) -> None:
-    with pytest.raises(DataError, match=f"foreign.mat: .*{message}"):
-        read_stimuli(_foreign(trains, **annotations), (1, 2, 1))
-
-
-def test_a_matlab_file_of_something_else_is_refused() -> None:
-    from scipy.io import savemat
-
-    savemat("else.mat", {"a": np.arange(3)})
-    with pytest.raises(DataError, match=r"else\.mat: "):
-        read_stimuli("else.mat", (1, 2, 1))
+def test_it_is_not_read_back(simulation: Simulation) -> None:
+    export("neo", simulation, "spikes.mat", layers=["output"])
+    with pytest.raises(DataError, match=r"spikes\.mat: cannot be read as spikes; .* one of \.nwb, \.h5"):
+        read_stimuli("spikes.mat", (4, 5, 2))

@@ -48,7 +48,7 @@ def test_presentations_lie_beside_the_spikes(file: Path) -> None:
         group = content["presentations"]
         np.testing.assert_allclose(group["start_time"], np.arange(4) * 64.3)
         np.testing.assert_allclose(group["stop_time"], np.arange(1, 5) * 64.3)
-        assert group["start_time"].attrs["units"] == content["spikes/conv/timestamps"].attrs["units"] == "ms"
+        assert group["start_time"].attrs["units"] == content["spikes/conv/timestamps"].attrs["units"] == b"ms"
         assert group["label"][:].tolist() == [1, 0, 2, 1]
         assert tuple(content["spikes/stimulus"].attrs["shape"]) == (4, 5, 2)
         assert json.loads(content["simulation"][()]) == {"weights": "trained"}
@@ -65,8 +65,9 @@ def _foreign(nodes: list[int], times: list[float], population: str = "lgn", unit
     return Path("foreign.h5")
 
 
-def test_the_only_population_is_one_presentation() -> None:
-    back = read_stimuli(_foreign([3, 0, 3], [20.25, 7.5, 3.125], units="ms"), (2, 2, 1))
+@pytest.mark.parametrize("units", [None, "ms", "milliseconds"])
+def test_the_only_population_is_one_presentation(units: str | None) -> None:
+    back = read_stimuli(_foreign([3, 0, 3], [20.25, 7.5, 3.125], units=units), (2, 2, 1))
     assert back.latencies.ravel().tolist() == [7.5, np.inf, np.inf, 3.125]
     assert back.labels is None
 
