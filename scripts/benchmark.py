@@ -84,7 +84,7 @@ def main(
     with counting("measuring", len(chosen) * (repetitions + 1)) as advance:
         results = Results(record, setting, measure(chosen, setting, repetitions, advance))
     if growth or everything:
-        points = sum(1 for _ in growth_points(tuple(CURVES), setting, quick))
+        points = sum(1 for _ in growth_points(tuple(CURVES), quick))
         with counting("growth", points * (repetitions + 1)) as advance:
             results.growth = measure_growth(tuple(CURVES), setting, repetitions, quick, advance)
     if profile or everything:

@@ -1,4 +1,7 @@
-"""Rows of the Brian2 network: by the engine, and by hand; both have to give the spikes of the event engine."""
+"""Rows of the Brian2 network: by the engine, and by hand; both have to give the spikes of the event engine.
+
+Brian2 is imported by the rows themselves.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from benchmarks.event_rows import GRID, PHASED, weights_of
 from benchmarks.rows import Prepared, Row, Setting
 from benchmarks.stimuli import latencies
 from netsim.engines import Batch, Latencies
-from netsim.engines.brian2_engine import Brian2Engine
 from netsim.engines.event import EventEngine
 
 
 def _by_engine(setting: Setting) -> Prepared:
+    from netsim.engines.brian2_engine import Brian2Engine
+
     network, weights = weights_of(PHASED, True, setting.seed)
     engine = Brian2Engine(network, dt=GRID)
     batch = Batch(latencies(setting.images[: setting.clocked_presentations], network.encoder), weights)

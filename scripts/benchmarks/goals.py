@@ -8,10 +8,12 @@ from typing import Any
 
 from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, Measured
 
-_GIGABYTE = 1e9
 # with the weights that are the slower ones
 _FORWARD = ("event-phased-forward", "event-phased-forward-trained")
 _TRAINING = ("event-phased-training", "event-phased-training-trained")
+_FREE = ("event-free-forward",)
+_GRID = ("event-phased-forward-grid",)
+_BRIAN2 = ("brian2-engine",)
 
 
 @dataclass(frozen=True)
@@ -48,29 +50,22 @@ def judge(
     times = {row.name: row.median_ms for row in rows if row.wall_ms}
     facts = {row.name: row.facts for row in rows}
     return [
-        _at_most(
-            "`phased` forward / dense network", 1.0,
-            _ratio(times, _FORWARD, (ANN_FORWARD,)),
-        ),
-        _at_most(
-            "`phased` training step / dense network's", 1.0,
-            _ratio(times, _TRAINING, (ANN_TRAINING,)),
-        ),
-        _at_most("`free` exact forward / dense network", 3.0, _ratio(times, ("event-free-forward",), (ANN_FORWARD,))),
+        _goal("`phased` forward / dense network", "≤", 1.0, _ratio(times, _FORWARD, (ANN_FORWARD,))),
+        _goal("`phased` training step / dense network's", "≤", 1.0, _ratio(times, _TRAINING, (ANN_TRAINING,))),
+        _goal("`free` exact forward / dense network", "≤", 3.0, _ratio(times, _FREE, (ANN_FORWARD,))),
         _sparser(growth),
-        _at_least("snnTorch / `phased` forward", 150, _ratio(times, ("snntorch",), _FORWARD)),
-        _at_least("SpikingJelly / `phased` forward", 150, _ratio(times, ("spikingjelly",), _FORWARD)),
-        _at_least(
-            "Brian2 engine / event engine on the same grid", 400,
-            _ratio(times, ("brian2-engine",), ("event-phased-forward-grid",)),
-        ),
+        _goal("snnTorch / `phased` forward", "≥", 150, _ratio(times, ("snntorch",), _FORWARD), "{:.0f}"),
+        _goal("SpikingJelly / `phased` forward", "≥", 150, _ratio(times, ("spikingjelly",), _FORWARD), "{:.0f}"),
+        _goal("Brian2 engine / event engine on the same grid", "≥", 400, _ratio(times, _BRIAN2, _GRID), "{:.0f}"),
         _same_spikes(facts),
         *_two_threads(growth),
-        _below("peak memory of an epoch of Fashion-MNIST", 1.0, "GB", _of(processes, "epoch", "peak_bytes", _GIGABYTE)),
-        _at_most("Brian2 engine / driven by hand", 1.1, _ratio(times, ("brian2-engine",), ("brian2-by-hand",))),
+        _goal("peak memory of an epoch of Fashion-MNIST", "≤", 1.0, _peak_gigabytes(processes), "{:.2f} GB"),
+        _goal("Brian2 engine / driven by hand", "≤", 1.1, _ratio(times, _BRIAN2, ("brian2-by-hand",))),
         _compiled(processes.get("starts")),
-        _below("`netsim evaluate` on 10,000 images", 8.0, "s", _of(processes, "evaluation", "seconds", 1.0)),
-    ]  # fmt: skip
+        _goal(
+            "`netsim evaluate` on 10,000 images", "≤", 8.0, processes.get("evaluation", {}).get("seconds"), "{:.1f} s"
+        ),
+    ]
 
 
 def _ratio(times: Mapping[str, float], rows: Sequence[str], references: Sequence[str]) -> float | None:
@@ -80,23 +75,16 @@ def _ratio(times: Mapping[str, float], rows: Sequence[str], references: Sequence
     return max(times[row] for row in rows) / max(times[row] for row in references)
 
 
-def _of(processes: Mapping[str, Mapping[str, Any]], name: str, figure: str, unit: float) -> float | None:
-    return processes[name][figure] / unit if name in processes else None
+def _peak_gigabytes(processes: Mapping[str, Mapping[str, Any]]) -> float | None:
+    return processes["epoch"]["peak_bytes"] / 1e9 if "epoch" in processes else None
 
 
-def _at_most(what: str, limit: float, value: float | None) -> Goal:
-    measured = {} if value is None else {"measured": f"{value:.2f}", "met": value <= limit}
-    return Goal(what, f"≤ {limit:.1f}", **measured)
-
-
-def _at_least(what: str, limit: float, value: float | None) -> Goal:
-    measured = {} if value is None else {"measured": f"{value:.0f}", "met": value >= limit}
-    return Goal(what, f"≥ {limit:g}", **measured)
-
-
-def _below(what: str, limit: float, unit: str, value: float | None) -> Goal:
-    measured = {} if value is None else {"measured": f"{value:.2f} {unit}", "met": value <= limit}
-    return Goal(what, f"≤ {limit:g} {unit}", **measured)
+def _goal(what: str, sign: str, limit: float, value: float | None, form: str = "{:.2f}") -> Goal:
+    """A goal of at most (``≤``) or at least (``≥``) a limit; `form` says how figures are written."""
+    goal = f"{sign} {form.format(limit)}"
+    if value is None:
+        return Goal(what, goal)
+    return Goal(what, goal, form.format(value), value <= limit if sign == "≤" else value >= limit)
 
 
 def _sparser(growth: Sequence[Mapping[str, Any]]) -> Goal:
@@ -122,8 +110,8 @@ def _two_threads(growth: Sequence[Mapping[str, Any]]) -> Iterator[Goal]:
     times = {(p["series"], p["x"]): p["median_ms"] for p in growth if p["curve"] == "threads"}
     for series in ("phased", "phased, training step", "free"):
         one, two = times.get((series, 1)), times.get((series, 2))
-        measured = {} if one is None or two is None else {"measured": f"{one / two:.2f}", "met": one / two >= 1.8}
-        yield Goal(f"one thread / two threads, {series}", "≥ 1.8", **measured)
+        ratio = one / two if one is not None and two is not None else None
+        yield _goal(f"one thread / two threads, {series}", "≥", 1.8, ratio)
 
 
 def _compiled(starts: Mapping[str, Any] | None) -> Goal:

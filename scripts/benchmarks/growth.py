@@ -53,7 +53,7 @@ def measure_growth(
     list of dict
         Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` a presentation.
     """
-    points = list(growth_points(curves, setting, quick))
+    points = list(growth_points(curves, quick))
     rows = [Row(f"{point.curve}/{point.series}/{point.x:g}", "", point.prepare) for point in points]
     measured = measure(rows, setting, repetitions, tell)
     return [_line(point, result) for point, result in zip(points, measured, strict=True) if not result.missing]
@@ -71,82 +71,51 @@ def _line(point: Point, result: Measured) -> dict[str, float | str]:
     }
 
 
-def growth_points(curves: Sequence[str], setting: Setting, quick: bool) -> Iterator[Point]:
+def growth_points(curves: Sequence[str], quick: bool) -> Iterator[Point]:
     """The points of some curves; with `quick` only the first and the last of each series."""
     for curve in curves:
         series: dict[str, list[Point]] = {}
-        for point in _POINTS[curve](setting):
+        for point in _POINTS[curve]():
             series.setdefault(point.series, []).append(point)
         for points in series.values():
             yield from [points[0], points[-1]] if quick else points
 
 
-def _spikes(setting: Setting) -> Iterator[Point]:
+def _spikes() -> Iterator[Point]:
     for active in (10, 30, 100, 250, 500, PIXELS):
-        for series, preset in (("phased", PHASED), ("free", FREE)):
-
-            def present(at: Setting, preset: str = preset, active: int = active) -> Prepared:
-                images = random_images(len(at.images), active, at.seed)
-                return forward_call(*weights_of(preset, False, at.seed, np.float32), images, "single")
-
-            yield Point("spikes", series, active, present)
-        yield Point("spikes", "free, one dense layer", active, partial(_present_dense, "free", 28, active))
-        yield Point("spikes", "dense network (torch)", active, ann_forward)
+        for series, preset in _PRESETS.items():
+            yield Point("spikes", series, active, partial(_present_random, preset, active))
+        yield Point("spikes", "free, one dense layer", active, partial(_present, _one_dense("free", 28), active))
+        yield Point("spikes", _DENSE, active, ann_forward)
 
 
-def _neurons(setting: Setting) -> Iterator[Point]:
+def _neurons() -> Iterator[Point]:
     for maps in (8, 16, 32, 64, 128):
-        for regime in ("phased", "free"):
+        for regime in _PRESETS:
             network = _one_convolution(regime, maps)
             yield Point("neurons", regime, summarise(network)["neurons"], partial(_present, network, PIXELS // 2))
 
 
-def _synapses(setting: Setting) -> Iterator[Point]:
+def _synapses() -> Iterator[Point]:
     for side in (7, 14, 28, 56, 112):
-        for regime in ("phased", "free"):
-            count = synapse_count(_one_dense(regime, side))
-            yield Point("synapses", regime, count, partial(_present_dense, regime, side, side**2 // 2))
+        for regime in _PRESETS:
+            network = _one_dense(regime, side)
+            yield Point("synapses", regime, synapse_count(network), partial(_present, network, side**2 // 2))
 
 
-def _batch(setting: Setting) -> Iterator[Point]:
+def _batch() -> Iterator[Point]:
     for size in (1, 4, 16, 64, 256):
-        for series, preset in (("phased", PHASED), ("free", FREE)):
-
-            def present(at: Setting, preset: str = preset, size: int = size) -> Prepared:
-                return forward_call(*weights_of(preset, False, at.seed, np.float32), _sized(at, size).images, "single")
-
-            yield Point("batch", series, size, present)
-
-        def learn(at: Setting, size: int = size) -> Prepared:
-            sized = _sized(at, size)
-            return training_call(*weights_of(PHASED, False, at.seed, np.float32), sized.images, sized.labels)
-
-        yield Point("batch", "phased, training step", size, learn)
-        yield Point("batch", "dense network (torch)", size, lambda at, size=size: ann_forward(_sized(at, size)))
+        for series, prepare in _SERIES.items():
+            yield Point("batch", series, size, partial(_sized, size, prepare))
 
 
-def _threads(setting: Setting) -> Iterator[Point]:
+def _threads() -> Iterator[Point]:
     for threads in (1, 2):
-        for series, preset in (("phased", PHASED), ("free", FREE)):
-
-            def present(at: Setting, preset: str = preset, threads: int = threads) -> Prepared:
-                weights = weights_of(preset, False, at.seed, np.float32)
-                return _on_threads(threads, forward_call(*weights, at.images, "single"))
-
-            yield Point("threads", series, threads, present)
-
-        def learn(at: Setting, threads: int = threads) -> Prepared:
-            weights = weights_of(PHASED, False, at.seed, np.float32)
-            return _on_threads(threads, training_call(*weights, at.images, at.labels))
-
-        yield Point("threads", "phased, training step", threads, learn)
-        yield Point(
-            "threads", "dense network (torch)", threads,
-            lambda at, threads=threads: _on_threads(threads, ann_forward(at)),
-        )  # fmt: skip
+        for series, prepare in _SERIES.items():
+            yield Point("threads", series, threads, partial(_on_threads, threads, prepare))
 
 
-def _steps(setting: Setting) -> Iterator[Point]:
+def _steps() -> Iterator[Point]:
     network = load_preset(_STEPPED)
     for dt in (8.0, 4.0, 2.0, 1.0, 0.5):
         steps = math.ceil(network.duration / dt)
@@ -169,7 +138,7 @@ def _present_by_brian2(dt: float, setting: Setting) -> Prepared:
     return Prepared(lambda: engine.present(batch), len(batch.stimuli))
 
 
-_POINTS: dict[str, Callable[[Setting], Iterator[Point]]] = {
+_POINTS: dict[str, Callable[[], Iterator[Point]]] = {
     "spikes": _spikes,
     "neurons": _neurons,
     "synapses": _synapses,
@@ -216,17 +185,37 @@ def _present(network: Network, active: int, setting: Setting) -> Prepared:
     return forward_call(network, weights, images, "single")
 
 
-def _present_dense(regime: str, side: int, active: int, setting: Setting) -> Prepared:
-    return _present(_one_dense(regime, side), active, setting)
+def _present_preset(preset: str, setting: Setting) -> Prepared:
+    return forward_call(*weights_of(preset, False, setting.seed, np.float32), setting.images, "single")
 
 
-def _sized(setting: Setting, size: int) -> Setting:
-    """The same setting with images repeated, or left out, to a batch of this size."""
+def _present_random(preset: str, active: int, setting: Setting) -> Prepared:
+    images = random_images(len(setting.images), active, setting.seed)
+    return _present_preset(preset, dataclasses.replace(setting, images=images))
+
+
+def _learn(preset: str, setting: Setting) -> Prepared:
+    return training_call(*weights_of(preset, False, setting.seed, np.float32), setting.images, setting.labels)
+
+
+_PRESETS = {"phased": PHASED, "free": FREE}
+_DENSE = "dense network (torch)"
+_SERIES: dict[str, Callable[[Setting], Prepared]] = {
+    **{series: partial(_present_preset, preset) for series, preset in _PRESETS.items()},
+    "phased, training step": partial(_learn, PHASED),
+    _DENSE: ann_forward,
+}
+
+
+def _sized(size: int, prepare: Callable[[Setting], Prepared], setting: Setting) -> Prepared:
+    """Images repeated, or left out, to a batch of this size."""
     chosen = np.resize(np.arange(len(setting.images)), size)
-    return dataclasses.replace(setting, images=setting.images[chosen], labels=setting.labels[chosen])
+    return prepare(dataclasses.replace(setting, images=setting.images[chosen], labels=setting.labels[chosen]))
 
 
-def _on_threads(threads: int, prepared: Prepared) -> Prepared:
+def _on_threads(threads: int, prepare: Callable[[Setting], Prepared], setting: Setting) -> Prepared:
+    prepared = prepare(setting)
+
     def call() -> None:
         set_threads(threads)
         prepared.call()

@@ -18,12 +18,17 @@ from benchmarks.event_rows import FREE, PHASED, forward_call, training_call, wei
 from benchmarks.rows import Prepared, Setting, set_threads
 
 _SMALLEST = 0.01
-_SECONDS = 2.0
 _PACKAGE = Path(netsim.__file__).parent
 
 
-def measure_shares(setting: Setting) -> dict[str, list[dict[str, Any]]]:
+def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dict[str, Any]]]:
     """Profiles of the forward pass and the training step in the regime phased, and of the forward pass in free.
+
+    Parameters
+    ----------
+    setting : Setting
+    seconds : float
+        Processor time that each profile takes at least.
 
     Returns
     -------
@@ -39,30 +44,30 @@ def measure_shares(setting: Setting) -> dict[str, list[dict[str, Any]]]:
     }
     set_threads(1)
     try:
-        return {name: _profile(prepared) for name, prepared in calls.items()}
+        return {name: _profile(prepared, seconds) for name, prepared in calls.items()}
     finally:
         set_threads(setting.threads)
 
 
-def _profile(prepared: Prepared) -> list[dict[str, Any]]:
+def _profile(prepared: Prepared, seconds: float) -> list[dict[str, Any]]:
     prepared.call()
     profiler = cProfile.Profile(time.process_time)  # what other processes take does not count
     presentations = 0
     total = 0.0
-    while total < _SECONDS:
+    while total < seconds:
         profiler.runcall(prepared.call)
         presentations += prepared.presentations
         stats = pstats.Stats(profiler)
         total = stats.total_tt  # type: ignore[attr-defined]
     own = {key: times[2] for key, times in stats.stats.items()}  # type: ignore[attr-defined]
     lines, others = [], 0.0
-    for (file, line, function), seconds in sorted(own.items(), key=lambda item: -item[1]):
-        if seconds < _SMALLEST * total:
-            others += seconds
+    for (file, line, function), spent in sorted(own.items(), key=lambda item: -item[1]):
+        if spent < _SMALLEST * total:
+            others += spent
             continue
         module = _module(file)
         name = f"{module}.{function}" if module else function
-        lines.append(_line(name, _first_sentence(module, file, line), seconds, total, presentations))
+        lines.append(_line(name, _first_sentence(module, file, line), spent, total, presentations))
     return [*lines, _line("all others", "", others, total, presentations)]
 
 
