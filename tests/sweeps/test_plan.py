@@ -187,7 +187,7 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
         ('base = "digits"\nrandom.count = 3\nrandom.learning.rate.choice = []', ["list of values"]),
         (f'base = "digits"\ngrid.learning.rate = {list(range(1, 200))}\nseeds = {list(range(100))}', ["19,900 runs"]),
         ('base = "digits"\nrandom.count = 10000000000\nrandom.learning.rate.choice = [1]', ["10,000,000,000 runs"]),
-        (f'base = "digits"\noverrides.{".".join("a" * 5000)} = 1', ["nested too deeply"]),
+        (f'base = "digits"\noverrides.{".".join("a" * 5000)} = 1', ["nested"]),
         ("base = ", ["is not TOML"]),
     ],
 )
