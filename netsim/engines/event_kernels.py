@@ -13,6 +13,8 @@ from numba import njit
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+# called once a breakpoint: a call would take as long as the work
+_inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
 
 
 class Constants(NamedTuple):
@@ -139,11 +141,12 @@ def queue_breakpoints(maps: np.ndarray, order: np.ndarray, layer: Constants, que
             queue.times[b, number] = now
             queue.changes[b, number] = layer.changes[k]
             queue.synapses[b, number] = (y * layer.size + x) * channels + channel
+            left, right = _seen_from(x, layer.size, layer.stride, columns)
             for row in range(*_seen_from(y, layer.size, layer.stride, rows)):
-                for column in range(*_seen_from(x, layer.size, layer.stride, columns)):
-                    last = queue.counts[b, row, column]
-                    queue.chosen[b, row, column, last] = number
-                    queue.counts[b, row, column] = last + 1
+                counts, chosen = queue.counts[b, row, left:right], queue.chosen[b, row, left:right]
+                for column in range(len(counts)):
+                    chosen[column, counts[column]] = number
+                    counts[column] += 1
             number += 1
 
 
@@ -215,20 +218,20 @@ def sweep(
                     _fire_later(potential, slope, reached, layer, fired)
 
 
-@_njit
+@_inlined
 def _place(neuron: int, width: int, channels: int, padding: int) -> tuple[int, int, int]:
     """Row and column of a presynaptic neuron, counted with the padding, and its channel."""
     pixel = neuron // channels
     return pixel // width + padding, pixel % width + padding, neuron % channels
 
 
-@_njit
+@_inlined
 def _seen_from(place: int, size: int, stride: int, count: int) -> tuple[int, int]:
     """First row (or column) of a layer that sees this row of the padded layer below, and one past the last."""
     return max(place - size + stride, 0) // stride, min(place // stride + 1, count)
 
 
-@_njit
+@_inlined
 def _next_breakpoint(
     times: np.ndarray, order: np.ndarray, heads: np.ndarray, delays: np.ndarray, end: float
 ) -> tuple[float, int]:
@@ -245,13 +248,13 @@ def _next_breakpoint(
     return now, found
 
 
-@_njit
+@_inlined
 def _add(values: np.ndarray, kernel: np.ndarray, synapse: int, factor: float) -> None:
     for m in range(values.size):
         values[m] += factor * kernel[synapse, m]
 
 
-@_njit
+@_inlined
 def _advance(
     potential: np.ndarray,
     slope: np.ndarray,
