@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+_LONGEST = 2000
+
+
+def one_line(text: str) -> str:
+    """Text as one line of characters that can be shown, of bounded length; it may have come from a file."""
+    text = " ".join(part.strip() for part in text[: 2 * _LONGEST].splitlines())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
+
 
 class NetsimError(Exception):
-    """Base of all errors that netsim raises on purpose; the command line prints the message alone."""
+    """Base of all errors that netsim raises on purpose; the command line prints the message alone.
+
+    Parameters
+    ----------
+    message : str
+        Whatever it holds, the error says it in one line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class SpecificationError(NetsimError):

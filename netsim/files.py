@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import errno
 import glob
+import math
 import os
+import stat
 import tempfile
+import warnings
 import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from netsim.errors import DataError, RunError
+
+_SINGLE_ARRAY = b"\x93NUMPY"
+_ALWAYS_EXPANDED = 256 * 2**20  # bytes that a packed file may unpack to whatever its own size
+_LARGEST_EXPANSION = 100  # times its size, beyond that
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
@@ -101,8 +108,65 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None
     write_atomically(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays), keep)
 
 
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to read; a named pipe that nobody writes to, or a device that never ends, is refused.
+
+    Raises
+    ------
+    DataError
+        If it is no regular file.
+    OSError
+        If it cannot be opened.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DataError(f"{path}: is no regular file")
+        yield file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_text(path: Path, largest: int) -> str:
+    """Read a UTF-8 text file of at most so many bytes.
+
+    Raises
+    ------
+    DataError
+        If it is no regular file, or larger.
+    OSError, UnicodeDecodeError
+        If it cannot be read, or is no such text.
+    """
+    with open_regular(path) as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise DataError(f"{path}: is larger than {largest} bytes")
+    return content.decode("utf-8")
+
+
+def check_expansion(path: Path, content: int, size: int) -> None:
+    """Refuse a small file that unpacks to a large content.
+
+    Parameters
+    ----------
+    path : Path
+    content, size : int
+        Bytes when unpacked and as a file.
+
+    Raises
+    ------
+    DataError
+    """
+    if content > max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size):
+        raise DataError(f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged or a trap")
+
+
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an ``.npz`` file, never unpickling.
+
+    No memory is taken for elements that the file does not hold, whatever its headers promise.
 
     Raises
     ------
@@ -110,18 +174,42 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         If the file is missing, damaged, or holds anything but plain arrays.
     """
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
-        with content as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with open_regular(path) as file:
+            if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
+                raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                names = {member.filename.removesuffix(".npy") for member in members}
+                if len(names) < len(members):
+                    raise ValueError("two arrays of one name")
+                content = sum(member.file_size for member in members)
+                check_expansion(path, content, os.fstat(file.fileno()).st_size)
+                return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
+    except (DataError, MemoryError):
+        raise
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, KeyError, RuntimeError) as error:
+    except Exception as error:  # numpy and zipfile let through whatever a damaged file leads to
         raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy hands out bytes where a member is no array
-            raise DataError(f"{path}: is not a readable .npz of plain arrays ({name} is no array)")
-    return arrays
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """An array of an archive; raises ValueError if its header does not fit what there is."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed in another way than numpy does")
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with archive.open(member) as stream:
+            shape, _, kind = readers[np.lib.format.read_magic(stream)](stream)
+            if kind.hasobject:
+                raise ValueError(f"{member.filename} holds objects")
+            if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != member.file_size - stream.tell():
+                raise ValueError(f"{member.filename} has a header that does not fit its size")
+            if not kind.itemsize and shape:
+                raise ValueError(f"{member.filename} holds elements of no size")
+        with archive.open(member) as stream:
+            array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
+    return array

@@ -13,12 +13,13 @@ from typing import Any
 
 import tomli_w
 
-from netsim.errors import SpecificationError
-from netsim.files import write_text
+from netsim.errors import DataError, SpecificationError
+from netsim.files import read_text, write_text
 from netsim.specification import Convolution, Dense, Network, Pooling
 
 LAYER_KINDS: dict[str, type] = {"convolution": Convolution, "pooling": Pooling, "dense": Dense}
 _LARGEST_FILE = 1_000_000
+_DEEPEST = 20
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
@@ -81,13 +82,30 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise SpecificationError(str(path), f"is larger than {_LARGEST_FILE} bytes; a specification is small")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path, _LARGEST_FILE))
+    except DataError as error:
+        raise SpecificationError(
+            str(path), f"{str(error).removeprefix(f'{path}: ')}; a small file is needed"
+        ) from error
     except OSError as error:
         raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # what is no UTF-8 or no TOML, and integers of thousands of digits
         raise SpecificationError(str(path), f"is not TOML: {error}") from error
+    _check_bounds(table, str(path))
+    return table
+
+
+def _check_bounds(table: dict[str, Any], where: str) -> None:
+    """Refuse nesting and integers beyond what TOML readers have to support, which nothing needs."""
+    waiting: list[tuple[Any, int]] = [(table, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise SpecificationError(where, f"is nested deeper than {_DEEPEST} levels")
+        if isinstance(value, dict | list):
+            waiting += [(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise SpecificationError(where, "holds an integer of more than 64 bits")
 
 
 def write_network(network: Network, path: str | Path) -> None:
@@ -105,7 +123,7 @@ def _layer_from_dict(table: dict[str, Any], position: int) -> Any:
     name = table.get("name", f"[{position}]")
     where = f"layers.{name}"
     kind = table.pop("kind", None)
-    if kind not in LAYER_KINDS:
+    if not isinstance(kind, str) or kind not in LAYER_KINDS:
         raise SpecificationError(f"{where}.kind", f"must be one of {', '.join(LAYER_KINDS)}, not {kind!r}")
     return _build(LAYER_KINDS[kind], table, where)
 

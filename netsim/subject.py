@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,9 @@ class Subject:
     network : Network
     weights : dict of ndarray
         The weights that feed forward.
-    origin : {"run", "trained", "initial"}
-        Whether the weights are the best of a run, come with the preset, or are drawn from the seed.
+    origin : {"run", "imported", "trained", "initial"}
+        Whether the weights are the best of a run, come from another tool's file, come with the preset, or are drawn
+        from the seed.
     run : RunFolder, optional
     data_dir : str, optional
         Where the run found its data.
@@ -56,7 +58,7 @@ def network_file(name: str) -> Path:
     SpecificationError
         If there is no such preset, and it is called unlike a file.
     """
-    if name.endswith(".toml") or Path(name).is_file():
+    if name.endswith(".toml") or os.path.isfile(name):  # of any text, also one that no file can be called
         return Path(name)
     names = preset_names()
     if name in names:
@@ -72,7 +74,7 @@ def find_run(name: str) -> RunFolder | None:
     RunError
         If the folder is no run folder.
     """
-    return open_run(name) if Path(name).is_dir() and name not in preset_names() else None
+    return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 
 
 def load_subject(name: str, seed: int = 0) -> Subject:
@@ -92,8 +94,9 @@ def load_subject(name: str, seed: int = 0) -> Subject:
     run = find_run(name)
     if run is not None:
         network = run.network()
-        weights = forward_weights(network, run.weights(network))
-        return Subject(network, weights, "run", run, run.record().get("data_dir"))
+        weights, record = forward_weights(network, run.weights(network)), run.record()
+        origin = "imported" if "imported" in record else "run"
+        return Subject(network, weights, origin, run, record.get("data_dir"))
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
@@ -102,7 +105,7 @@ def load_subject(name: str, seed: int = 0) -> Subject:
 
 
 def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
-    """The initial weights of what was trained, as they fed forward; None for what was not.
+    """The initial weights of what was trained, as they fed forward; None for what was not, or elsewhere.
 
     Parameters
     ----------
@@ -115,7 +118,7 @@ def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
     RunError
         If the record of a run is damaged.
     """
-    if subject.origin == "initial":
+    if subject.origin in ("initial", "imported"):
         return None
     first = subject.run.record()["seed"] if subject.run else seed
     return forward_weights(subject.network, initial_weights(subject.network, first))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ def with_options(
     from netsim.data.sources import KNOWN
 
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
-    if dataset is not None and dataset not in KNOWN and Path(dataset).is_dir():
+    if dataset is not None and dataset not in KNOWN and os.path.isdir(dataset):
         options["dataset"] = str(Path(dataset).resolve())
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("engine") == "brian2" and dt is None and not network.training.dt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,18 @@ import numpy as np
 from netsim.data.digits import INTENSITY_MAX, load_digits
 from netsim.data.idx import read_idx
 from netsim.data.recordings import Tell, tell_nobody
-from netsim.data.sources import DIGITS, KNOWN, PARTS, SOURCES, TONIC, check_folder, find_files, missing_files, where
+from netsim.data.sources import (
+    DIGITS,
+    KNOWN,
+    PARTS,
+    SOURCES,
+    TONIC,
+    check_folder,
+    find_files,
+    missing_files,
+    user_folder,
+    where,
+)
 from netsim.data.tonic_data import load_events, tonic_names
 from netsim.errors import DataError
 from netsim.specification import Encoder, Network, Shape
@@ -158,9 +170,10 @@ def load_dataset(
         )
     if name in SOURCES:
         return _read_folder(name, _find(name, data_dir), SOURCES[name].classes)
-    folder = Path(name).expanduser()
-    if not folder.exists() and folder.name == name:
+    folder = user_folder(name)
+    if not os.path.exists(folder) and folder.name == name:
         raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, [*KNOWN, *tonic_names()])}")
+    _check_is_folder(folder)
     return _read_folder(folder.resolve().name, folder, None)
 
 
@@ -230,9 +243,12 @@ def _find(name: str, data_dir: str | Path | None) -> Path:
     raise DataError(f"{name}: not found in {looked}; {remedy}")
 
 
+def _check_is_folder(folder: Path) -> None:
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder}: {'is no folder' if os.path.exists(folder) else 'no such folder'}")
+
+
 def _read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dataset:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: {'is no folder' if folder.exists() else 'no such folder'}")
     files = find_files(folder)
     if len(files) < len(PARTS):
         raise DataError(f"{folder}: lacks {missing_files(files)} (with or without .gz)")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from netsim.data.sources import DIGITS, SOURCES, TONIC, Source, cache_folder
+from netsim.data.sources import DIGITS, SOURCES, TONIC, Source, cache_folder, user_folder
 from netsim.data.tonic_data import how_to_get
 from netsim.errors import DataError
 from netsim.specification_file import nearest
@@ -63,7 +63,7 @@ def fetch(
         remedy = f"; {how_to_get(name)}" if name.startswith(TONIC) else nearest(name, SOURCES)
         raise DataError(f"{name}: cannot be fetched{remedy}")
     source = SOURCES[name]
-    target = Path(folder).expanduser() if folder is not None else cache_folder() / name
+    target = user_folder(folder) if folder is not None else cache_folder() / name
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:

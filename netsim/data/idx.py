@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import math
 import os
-import stat
 import struct
 import zlib
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.files import write_atomically
+from netsim.files import check_expansion, open_regular, write_atomically
 
 MOST_DIMENSIONS = 4
 LARGEST_CONTENT = 4 * 2**30  # bytes of elements in one file
@@ -52,16 +51,14 @@ def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
     """
     path = Path(path)
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise DataError(f"{path}: is no regular file; an IDX file is needed")
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             compressed = file.read(2) == _GZIP_MAGIC
             file.seek(0)
             if not compressed:
-                return _read_array(file, path, dimensions, status.st_size)
+                return _read_array(file, path, dimensions, size, size)
             with gzip.GzipFile(fileobj=file) as unzipped:
-                return _read_array(unzipped, path, dimensions, _LARGEST_EXPANSION * status.st_size)
+                return _read_array(unzipped, path, dimensions, _LARGEST_EXPANSION * size, size)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -114,13 +111,10 @@ def _span(shape: tuple[int, ...]) -> int:
     return math.prod(side for side in shape if side)
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a named pipe that nobody writes to would otherwise hold us up."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _read_array(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | None, room: int) -> np.ndarray:
-    """Read header and elements from a stream that cannot hold more than `room` bytes."""
+def _read_array(
+    stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | None, room: int, size: int
+) -> np.ndarray:
+    """Read header and elements from a stream that cannot hold more than `room` bytes, of a file of `size` bytes."""
     shape = _read_shape(stream, path, dimensions)
     promised = math.prod(shape)
     if _span(shape) > LARGEST_CONTENT:
@@ -128,6 +122,7 @@ def _read_array(stream: BinaryIO | gzip.GzipFile, path: Path, dimensions: int | 
         raise DataError(f"{path}: its header promises {sides} bytes; netsim reads at most {LARGEST_CONTENT}")
     if promised + 4 + 4 * len(shape) > room:
         raise DataError(f"{path}: its header promises {promised} bytes, more than the file can hold; get it anew")
+    check_expansion(path, promised, size)
     content = bytearray()
     while len(content) < promised:
         chunk = stream.read(min(_CHUNK, promised - len(content)))

@@ -149,7 +149,9 @@ def _open(file: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray | None:
     """An array that lies in a file; None if it is not there, damaged, or another one."""
     try:
         array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except MemoryError:
+        raise
+    except Exception:  # numpy lets through whatever a damaged file leads to
         return None
     return array if array.shape == shape and array.dtype == kind else None
 

@@ -140,8 +140,13 @@ def check_folder(data_dir: str | Path, name: str) -> None:
     ------
     DataError
     """
-    if not Path(data_dir).expanduser().is_dir():
+    if not os.path.isdir(user_folder(data_dir)):
         raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
+
+
+def user_folder(name: str | Path) -> Path:
+    """A folder as a user may write it, with ``~``; of a user who does not exist it stays as it is."""
+    return Path(os.path.expanduser(name))
 
 
 def cache_folder() -> Path:
@@ -220,10 +225,10 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
 def bases(name: str, data_dir: str | Path | None) -> list[tuple[str, Path]]:
     """The folders that may hold a data set, each with the reason; see `where`."""
     if data_dir is not None:
-        return [("data folder", Path(data_dir).expanduser())]
+        return [("data folder", user_folder(data_dir))]
     folders = []
     if os.environ.get("NETSIM_DATA"):
-        folders.append(("NETSIM_DATA", Path(os.environ["NETSIM_DATA"]).expanduser()))
+        folders.append(("NETSIM_DATA", user_folder(os.environ["NETSIM_DATA"])))
     folders.append(("cache", cache_folder()))
     if name == "fashion-mnist":
         folders.append(("Debian package", DEBIAN_FOLDER))

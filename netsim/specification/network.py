@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -12,6 +13,9 @@ from netsim.errors import SpecificationError
 from netsim.specification.checks import finite, require
 from netsim.specification.layers import Convolution, Dense, Encoder, Layer, Pooling, Shape, WeightedLayer
 from netsim.specification.settings import Learning, Training, Weighting
+
+LARGEST = 2**31
+"""Neurons or weights of a layer; more do not fit into any memory, and their number may be a slip."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class Network:
         require(len(self.layers) > 0, "layers", "needs at least one layer")
         require(isinstance(self.layers[-1], Dense), "layers", "the last layer is the output and must be dense")
         names = [layer.name for layer in self.layers]
-        for name in names:
-            require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
+        for name, count in Counter(names).items():
+            require(count == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
         require(self.layers[-1].dropout == 0, f"layers.{names[-1]}.dropout", "must be 0: every output spike counts")
         for layer, following in pairwise(self.layers):
             require(
@@ -86,7 +90,14 @@ class Network:
             f"{self.training.dt} ms is larger than the encoding window of {self.encoder.t_max} ms;"
             " choose a smaller step",
         )
-        _ = self.shapes
+        require(math.prod(self.shapes[0]) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
+        for layer, source, shape in zip(self.layers, self.shapes, self.shapes[1:], strict=False):
+            weights = 0 if isinstance(layer, Pooling) else math.prod(layer.kernel_shape(source))
+            require(
+                max(weights, math.prod(shape)) <= LARGEST,
+                f"layers.{layer.name}",
+                f"has {math.prod(shape):,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible",
+            )
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:

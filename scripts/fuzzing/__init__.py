@@ -1,0 +1,1 @@
+"""What `scripts/fuzz.py` runs: damaged and made-up files for every reader of netsim."""

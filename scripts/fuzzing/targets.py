@@ -1,0 +1,460 @@
+"""The readers, what they read when all is well, and what must hold of what they have read."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuzzing.mutations import mutate, mutate_in_place, mutate_json, mutate_text, mutate_toml
+from netsim.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
+from netsim.data.dataset import load_dataset
+from netsim.data.idx import read_idx, write_idx
+from netsim.data.recordings import convert_once, tell_nobody
+from netsim.events import EVENT_TYPE
+from netsim.files import read_arrays
+from netsim.models.presets import preset_file, preset_names
+from netsim.packing import pack, read_packed
+from netsim.runs import RunFolder, create_run
+from netsim.simulation import Simulation
+from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification_file import dumps_network, read_network
+from netsim.stimuli import event_stimuli
+from netsim.subject import load_subject
+from netsim.sweeps.plan import read_plan
+from netsim.training import start_training
+from netsim.training_runs import training_figures
+from netsim.weights import read_weights
+
+Parts = dict[str, bytes]
+"""A file in parts that are damaged one at a time; one of them may be all of the file."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader.
+
+    Attributes
+    ----------
+    seeds : callable
+        Gives whole files, in parts.
+    wrap : callable
+        Makes a file's content of its parts.
+    read : callable
+        Reads a file, and checks what it has read with assertions.
+    name : str
+        How the file is called.
+    damage : callable
+        Changes the content of a part, whose name it is told.
+    """
+
+    seeds: Callable[[], list[Parts]]
+    read: Callable[[Path], object]
+    name: str = "file"
+    wrap: Callable[[Parts], bytes] = lambda parts: b"".join(parts.values())
+    damage: Callable[[str, bytes, np.random.Generator], bytes] = lambda name, content, generator: mutate(
+        content, generator
+    )
+
+    def write(self, parts: Parts, folder: Path) -> Path:
+        """Write a file made of parts."""
+        path = folder / self.name
+        path.write_bytes(self.wrap(parts))
+        return path
+
+
+@dataclass(frozen=True)
+class FolderTarget(Target):
+    """A reader of a folder, whose files are the parts."""
+
+    def write(self, parts: Parts, folder: Path) -> Path:
+        """Write a folder of files, and nothing else."""
+        path = folder / self.name
+        path.mkdir(exist_ok=True)
+        for file in path.iterdir():
+            file.unlink()
+        for name, content in parts.items():
+            (path / name).write_bytes(content)
+        return path
+
+
+def _by_suffix(name: str, content: bytes, generator: np.random.Generator) -> bytes:
+    """Damage a part as what it is."""
+    kind = name.rpartition(".")[2]
+    if kind == "npz":
+        if generator.random() < 0.3:
+            return mutate(content, generator)
+        parts = _members(content)
+        member = list(parts)[int(generator.integers(len(parts)))]
+        parts[member] = mutate(parts[member], generator)
+        return _checkpoint(parts) if "checkpoint" in name else _zip(parts)
+    damages = {
+        "toml": mutate_toml,
+        "json": mutate_json,
+        "csv": mutate_text,
+        "h5": mutate_in_place,
+        "nwb": mutate_in_place,
+        "parquet": mutate_in_place,
+    }
+    return damages.get(kind, mutate)(content, generator)
+
+
+def _file(make: Callable[[Path], object], suffix: str = "") -> bytes:
+    """The content of a file that a function writes."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"file{suffix}"
+        make(path)
+        return path.read_bytes()
+
+
+@cache
+def small_network() -> Network:
+    """A network with every kind of layer."""
+    return Network(
+        name="small",
+        encoder=Encoder((4, 5, 2), 16.0),
+        layers=(
+            Convolution("conv", 3, 3, neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0, bias=True)),
+            Pooling("pool", 2),
+            Dense("hidden", 5, Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
+            Dense("output", 3, Neurons("phased", onset=40.0, drive=1.0, bias=True)),
+        ),
+        duration=64.0,
+        learning=Learning(averaging=0.9, revive_below=0.01),
+    )
+
+
+# IDX
+
+
+def _images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+def _idx_seeds() -> list[Parts]:
+    arrays = (_images(3, 4, 5), _images(7) % 10, _images(2, 3, 4, 2), _images(2, 0, 2))
+    return [{"idx": _file(partial(write_idx, array=array))} for array in arrays]
+
+
+def _idx_folder_seeds() -> list[Parts]:
+    arrays = {
+        "train-images-idx3-ubyte": _images(6, 3, 4),
+        "train-labels-idx1-ubyte": np.arange(6, dtype=np.uint8) % 3,
+        "t10k-images-idx3-ubyte": _images(4, 3, 4),
+        "t10k-labels-idx1-ubyte": np.arange(4, dtype=np.uint8) % 3,
+    }
+    return [{name: _file(partial(write_idx, array=array)) for name, array in arrays.items()}]
+
+
+def _read_idx_folder(path: Path) -> object:
+    data = load_dataset(path)
+    assert data.train_images.shape[1:] == data.test_images.shape[1:]
+    return data.sha256
+
+
+# TOML
+
+
+def _toml_seeds() -> list[Parts]:
+    texts = [preset_file(name).read_bytes() for name in preset_names()]
+    return [{"toml": text} for text in [*texts, dumps_network(small_network()).encode()]]
+
+
+def _read_toml(path: Path) -> object:
+    network = read_network(path)
+    path.write_text(dumps_network(network), encoding="utf-8")
+    assert read_network(path) == network
+    return network
+
+
+_PLANS = (
+    'base = "digits"\nseeds = [0, 1]\nlimit = 100\n[overrides]\n"training.epochs" = 2\n'
+    '[grid]\n"learning.rate" = [0.001, 0.01]\n"layers.hidden.dropout" = [0.0, 0.2]\n',
+    'base = "mlp-mnist"\n[random]\ncount = 3\nseed = 2\n"learning.rate" = { loguniform = [1e-4, 1e-2] }\n'
+    '"layers.hidden.size" = { integers = [10, 20] }\n"learning.optimizer" = { choice = ["adam", "sgd"] }\n'
+    "[random.learning]\nmargin = { uniform = [1.0, 2.0] }\n",
+)
+
+
+def _plan_seeds() -> list[Parts]:
+    return [{"toml": text.encode()} for text in _PLANS]
+
+
+# Archives of arrays
+
+
+def _members(archive: bytes) -> Parts:
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def _zip(parts: Parts) -> bytes:
+    """An archive whose checksums are right."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if len(parts) % 2 else zipfile.ZIP_STORED) as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return stream.getvalue()
+
+
+def _arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def _npz_seeds() -> list[Parts]:
+    generator = np.random.default_rng(0)
+    arrays = {"a": generator.normal(size=(3, 4)), "b": np.array("größe"), "c": np.zeros((2, 0), np.float32)}
+    return [_members(_arrays(arrays)), {"b.npy": _members(_arrays(arrays))["b.npy"]}]
+
+
+def _read_npz(path: Path) -> object:
+    arrays = read_arrays(path)
+    assert all(array.dtype.kind != "O" for array in arrays.values())
+    return arrays
+
+
+def _weights() -> dict[str, np.ndarray]:
+    return start_training(small_network(), 0).weights
+
+
+def _binary() -> Network:
+    return dataclasses.replace(small_network(), weighting=Weighting("binary"))
+
+
+def _read_weights(path: Path) -> object:
+    weights = read_weights(small_network(), path)
+    assert all(np.isfinite(array).all() for array in weights.values())
+    return weights
+
+
+def _read_packed(path: Path) -> object:
+    weights = read_packed(_binary(), path)
+    assert all(np.isfinite(array).all() for array in weights.values())
+    return weights
+
+
+# Runs
+
+
+@cache
+def _run() -> Parts:
+    """The files of a run after one of three epochs."""
+    import tempfile
+
+    network = small_network()
+    with tempfile.TemporaryDirectory() as folder:
+        run = create_run(Path(folder) / "run", network, {"seed": 0, "command": ["netsim"], "data_dir": None})
+        state = start_training(network, 0)
+        state.history.append(
+            {
+                "epoch": 1,
+                "rate": 0.001,
+                "training_loss": 1.0,
+                "training_strict_accuracy": 0.5,
+                "validation_loss": 1.0,
+                "validation_accuracy": 0.5,
+                "validation_strict_accuracy": 0.5,
+                "validation_tie_rate": 0.0,
+                "validation_seconds": 1.0,
+                "training_seconds": 1.0,
+                "silent_hidden": 0.25,
+            }
+        )
+        state.epoch, state.batch, state.totals.presentations = 1, 2, 200
+        state.best, state.best_weights = (0.5, -1.0), {name: array.copy() for name, array in state.weights.items()}
+        state.totals.silent, state.totals.fired = {"hidden": 3.0}, {"hidden": np.zeros(5, np.int64)}
+        write_checkpoint(state, run)
+        write_epochs(state, run)
+        return {path.name: path.read_bytes() for path in sorted(run.path.iterdir()) if path != run.lock_file}
+
+
+def _checkpoint_seeds() -> list[Parts]:
+    return [_members(_run()["checkpoint.npz"])]
+
+
+def _checkpoint(parts: Parts) -> bytes:
+    """A checkpoint whose own checksum is right as well, as far as it can be made out."""
+    from netsim.checkpoint import _checksum
+
+    parts = dict(parts)
+    try:
+        arrays = {
+            name.removesuffix(".npy"): np.load(io.BytesIO(content), allow_pickle=False)
+            for name, content in parts.items()
+            if name != "checksum.npy"
+        }
+        stream = io.BytesIO()
+        np.save(stream, np.array(_checksum(arrays), np.uint32))
+        parts["checksum.npy"] = stream.getvalue()
+    except Exception:  # then it stays wrong
+        pass
+    return _zip(parts)
+
+
+def _read_checkpoint(path: Path) -> object:
+    state = read_checkpoint(small_network(), path)
+    state.optimizer.step(state.weights, state.weights, 0.1)
+    training_figures(state.history)
+    return state
+
+
+def _run_seeds() -> list[Parts]:
+    return [_run()]
+
+
+def _read_run(path: Path) -> object:
+    from netsim.analysis import metrics_table
+    from netsim.report.tables import record_facts, training_facts
+
+    subject = load_subject(str(path))
+    assert subject.run is not None
+    record = subject.run.record()
+    record_facts(record)
+    training_facts(subject.run.metrics)
+    if subject.network.training.epochs < 10**6:
+        go_on(subject.network, RunFolder(path))
+    return metrics_table(subject.run.metrics)
+
+
+def _table_seeds() -> list[Parts]:
+    return [{"csv": _run()["metrics.csv"]}]
+
+
+def _read_table(path: Path) -> object:
+    from netsim.analysis import metrics_table
+    from netsim.analysis.learning_tables import best_epoch
+
+    return best_epoch(metrics_table(path))
+
+
+# Events
+
+
+def _event_seeds() -> list[Parts]:
+    """Files as those of N-MNIST: five bytes an event."""
+    generator = np.random.default_rng(0)
+    return [{"bin": generator.integers(0, 34, (50, 5)).astype(np.uint8).tobytes()}]
+
+
+class _OneFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        from tonic.io import read_mnist_file
+
+        return read_mnist_file(str(self.path), EVENT_TYPE), 0
+
+
+_SENSOR = Encoder((34, 34, 2), 16.0, kind="events", origin="first-event")
+
+
+def _read_events(path: Path) -> object:
+    return event_stimuli(_OneFile(path), _SENSOR).latencies(np.arange(1))
+
+
+class _NoFile:
+    """Recordings of one event each."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return np.zeros(1, EVENT_TYPE), index
+
+
+_SMALL = Encoder((3, 4, 2), 16.0, kind="events")
+
+
+def _cache_seeds() -> list[Parts]:
+    arrays = {"times.npy": np.zeros((5, 3, 4, 2), np.int32), "times-labels.npy": np.arange(5)}
+    return [{name: _file(partial(_save, array)) for name, array in arrays.items()}]
+
+
+def _save(array: np.ndarray, path: Path) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, array)
+
+
+def _read_cache(path: Path) -> object:
+    times, labels = convert_once(path / "times.npy", _NoFile(), range(5), _SMALL, "recordings", tell_nobody)
+    assert times.shape == (5, 3, 4, 2)
+    return int(times.max()), int(labels.max())
+
+
+# Exchange
+
+
+@cache
+def _simulation() -> Simulation:
+    network, generator = small_network(), np.random.default_rng(4)
+    latencies = [
+        np.where(generator.random((3, *shape)) < 0.5, generator.uniform(0, 64, (3, *shape)), np.inf)
+        for shape in network.shapes
+    ]
+    return Simulation(network, 0.0, [7, 3, 0], np.array([1, 0, 2]), latencies, [])
+
+
+def _exchange(kind: str, suffix: str) -> Target:
+    def seeds() -> list[Parts]:
+        from netsim.exchange import export
+
+        whole = _file(lambda path: export(kind, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
+        return [{f"spikes{suffix.removesuffix('.gz')}": gzip.decompress(whole) if suffix.endswith(".gz") else whole}]
+
+    def read(path: Path) -> object:
+        from netsim.exchange import read_stimuli
+
+        presentations = read_stimuli(path, small_network().encoder.shape)
+        assert presentations.latencies.shape[1:] == small_network().encoder.shape
+        assert (presentations.latencies >= 0).all()
+        return presentations
+
+    wrap = (lambda parts: gzip.compress(_joined(parts), 1)) if suffix.endswith(".gz") else _joined
+    return Target(seeds, read, f"spikes{suffix}", wrap, _by_suffix)
+
+
+def _joined(parts: Parts) -> bytes:
+    return b"".join(parts.values())
+
+
+TARGETS: dict[str, Target] = {
+    "idx": Target(_idx_seeds, read_idx),
+    "idx.gz": Target(_idx_seeds, read_idx, wrap=lambda parts: gzip.compress(parts["idx"], 1)),
+    "idx folder": FolderTarget(_idx_folder_seeds, _read_idx_folder, "images"),
+    "toml": Target(_toml_seeds, _read_toml, "network.toml", damage=_by_suffix),
+    "sweep": Target(_plan_seeds, read_plan, "plan.toml", damage=_by_suffix),
+    "npz": Target(_npz_seeds, _read_npz, "arrays.npz", _zip),
+    "weights": Target(lambda: [_members(_arrays(_weights()))], _read_weights, "weights.npz", _zip),
+    "packed": Target(lambda: [_members(_arrays(pack(_binary(), _weights())))], _read_packed, "packed.npz", _zip),
+    "checkpoint": Target(_checkpoint_seeds, _read_checkpoint, "checkpoint.npz", _checkpoint),
+    "run": FolderTarget(_run_seeds, _read_run, "run", damage=_by_suffix),
+    "metrics": Target(_table_seeds, _read_table, "metrics.csv", damage=_by_suffix),
+    "events": Target(_event_seeds, _read_events, "events.bin"),
+    "recordings": FolderTarget(_cache_seeds, _read_cache, "recordings"),
+    "csv": _exchange("csv", ".csv"),
+    "csv.gz": _exchange("csv", ".csv.gz"),
+    "parquet": _exchange("parquet", ".parquet"),
+    "sonata": _exchange("sonata", ".h5"),
+    "nwb": _exchange("nwb", ".nwb"),
+}
+
+
+def chosen(names: Sequence[str] | None) -> list[str]:
+    """Names of targets; all if none are given."""
+    return list(names or TARGETS)
