@@ -280,7 +280,7 @@ def _named(part: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _part(arrays: dict[str, np.ndarray], part: str, kind: np.dtype | None = None) -> dict[str, np.ndarray]:
     """The arrays of one part, rows contiguous as the optimizer needs them; raises TypeError if of another type."""
     chosen = {
-        name.removeprefix(f"{part}."): np.require(array, requirements="CW")
+        name.removeprefix(f"{part}."): np.require(array, requirements=["C", "W"])
         for name, array in arrays.items()
         if name.startswith(f"{part}.")
     }
