@@ -50,7 +50,7 @@ def simulate(
     ] = None,
     stimuli_file: Annotated[
         Path | None,
-        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a .nwb, .h5, .csv or .parquet file."),
+        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file: NWB, SONATA, CSV or Parquet."),
     ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,
