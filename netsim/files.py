@@ -159,8 +159,13 @@ def check_expansion(path: Path, content: int, size: int) -> None:
     ------
     DataError
     """
-    if content > max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size):
+    if content > most_expanded(size):
         raise DataError(f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged or a trap")
+
+
+def most_expanded(size: int) -> int:
+    """Bytes that a file of so many may unpack to."""
+    return max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

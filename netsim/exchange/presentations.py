@@ -17,6 +17,7 @@ from netsim.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 
 STIMULUS = "stimulus"
 PICOSECOND = 9  # decimals of a ms
+_MOST_TIMES = 2**29  # 4 GiB
 _LARGEST = 2.0**53  # a float holds all integers below
 
 
@@ -55,8 +56,10 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (NetsimError, MemoryError):
+    except NetsimError:
         raise
+    except MemoryError as error:
+        raise DataError(f"{path}: needs more memory than there is; it is too large or damaged") from error
     except Exception as error:  # there is no telling which: each library has its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as {format_name} ({reason})") from error
@@ -151,12 +154,15 @@ def first_spikes(
     Raises
     ------
     DataError
-        If a latency is NaN or negative.
+        If a latency is NaN or negative, or so few spikes are spread over so many presentations that these
+        would not fit into memory.
     """
     if np.isnan(latencies).any():
         raise DataError(f"{path}: holds NaN among the times; a silent neuron has no spike")
     if (latencies < 0).any():
         raise DataError(f"{path}: holds negative times; time starts at 0 with the presentation")
+    if count * math.prod(shape) > _MOST_TIMES:
+        raise DataError(f"{path}: holds {count:,} presentations of {shape}; at most {_MOST_TIMES:,} times are possible")
     times = np.full((count, math.prod(shape)), np.inf)
     np.minimum.at(times, (presentations, neurons), latencies)
     return times.reshape(count, *shape)

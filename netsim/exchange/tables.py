@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,11 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers
+from netsim.files import check_expansion, most_expanded, open_regular
 from netsim.simulation import Simulation
 from netsim.specification import Shape
 
+_BYTES_OF_A_VALUE = 8
 _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 
 
@@ -46,7 +51,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     with reading(path, "a table of spikes"):
         check_exists(path)
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, float_precision="round_trip")
+        table = _table(path)
         missing = [name for name in ("presentation", "latency_ms") if name not in table.columns]
         if missing:
             raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
@@ -66,6 +71,24 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
         return Presentations(
             first_spikes(path, latencies, presentations, neurons, len(indices), shape), labels, indices
         )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """The table of a file, if it does not unpack to much more than its size."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            packed = pyarrow.parquet.ParquetFile(file).metadata
+            check_expansion(path, _BYTES_OF_A_VALUE * packed.num_rows * packed.num_columns, size)
+            return pd.read_parquet(file)
+        if path.suffix != ".gz":
+            return pd.read_csv(file, float_precision="round_trip")
+        with gzip.open(file) as stream:
+            content = stream.read(most_expanded(size) + 1)
+        check_expansion(path, len(content), size)
+        return pd.read_csv(io.BytesIO(content), float_precision="round_trip")
 
 
 def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
