@@ -47,20 +47,20 @@ def judge(
     processes : mapping
         What whole processes took; ``epoch``, ``evaluation`` and ``starts`` may be missing.
     """
-    times = {row.name: row.median_ms for row in rows if row.wall_ms}
+    timed = {row.name: row for row in rows if row.wall_ms}
     facts = {row.name: row.facts for row in rows}
     return [
-        _goal("`phased` forward / dense network", "≤", 1.0, _ratio(times, _FORWARD, (ANN_FORWARD,))),
-        _goal("`phased` training step / dense network's", "≤", 1.0, _ratio(times, _TRAINING, (ANN_TRAINING,))),
-        _goal("`free` exact forward / dense network", "≤", 3.0, _ratio(times, _FREE, (ANN_FORWARD,))),
+        _goal("`phased` forward / dense network", "≤", 1.0, _ratio(timed, _FORWARD, (ANN_FORWARD,))),
+        _goal("`phased` training step / dense network's", "≤", 1.0, _ratio(timed, _TRAINING, (ANN_TRAINING,))),
+        _goal("`free` exact forward / dense network", "≤", 3.0, _ratio(timed, _FREE, (ANN_FORWARD,))),
         _sparser(growth),
-        _goal("snnTorch / `phased` forward", "≥", 150, _ratio(times, ("snntorch",), _FORWARD), "{:.0f}"),
-        _goal("SpikingJelly / `phased` forward", "≥", 150, _ratio(times, ("spikingjelly",), _FORWARD), "{:.0f}"),
-        _goal("Brian2 engine / event engine on the same grid", "≥", 400, _ratio(times, _BRIAN2, _GRID), "{:.0f}"),
+        _goal("snnTorch / `phased` forward", "≥", 150, _ratio(timed, ("snntorch",), _FORWARD), "{:.0f}"),
+        _goal("SpikingJelly / `phased` forward", "≥", 150, _ratio(timed, ("spikingjelly",), _FORWARD), "{:.0f}"),
+        _goal("Brian2 engine / event engine on the same grid", "≥", 400, _ratio(timed, _BRIAN2, _GRID), "{:.0f}"),
         _same_spikes(facts),
         *_two_threads(growth),
         _goal("peak memory of an epoch of Fashion-MNIST", "≤", 1.0, _peak_gigabytes(processes), "{:.2f} GB"),
-        _goal("Brian2 engine / driven by hand", "≤", 1.1, _ratio(times, _BRIAN2, ("brian2-by-hand",))),
+        _goal("Brian2 engine / driven by hand", "≤", 1.1, _ratio(timed, _BRIAN2, ("brian2-by-hand",))),
         _compiled(processes.get("starts")),
         _goal(
             "`netsim evaluate` on 10,000 images", "≤", 8.0, processes.get("evaluation", {}).get("seconds"), "{:.1f} s"
@@ -68,11 +68,14 @@ def judge(
     ]
 
 
-def _ratio(times: Mapping[str, float], rows: Sequence[str], references: Sequence[str]) -> float | None:
+def _ratio(timed: Mapping[str, Measured], rows: Sequence[str], references: Sequence[str]) -> float | None:
     """Of the slowest of some rows to the slowest of others, if all were measured."""
-    if not all(row in times for row in (*rows, *references)):
+    if not all(name in timed for name in (*rows, *references)):
         return None
-    return max(times[row] for row in rows) / max(times[row] for row in references)
+    slowest, other = (
+        max((timed[name] for name in names), key=lambda row: row.median_ms) for names in (rows, references)
+    )
+    return slowest.ratio_to(other)
 
 
 def _peak_gigabytes(processes: Mapping[str, Mapping[str, Any]]) -> float | None:

@@ -126,6 +126,10 @@ class Measured:
         """Wall-clock time of a presentation."""
         return statistics.median(self.wall_ms)
 
+    def ratio_to(self, other: Measured) -> float:
+        """How often another row's time: the median over rounds, in each of which both were timed."""
+        return statistics.median(own / its for own, its in zip(self.wall_ms, other.wall_ms, strict=True))
+
 
 def set_threads(threads: int) -> None:
     """The same number of threads for netsim and, where it is imported already, torch."""
@@ -160,7 +164,7 @@ def measure(
             result.missing = str(error)
             done += repetitions
         else:
-            set_threads(setting.threads)
+            set_threads(setting.threads)  # of torch too, which may have been imported just now
             prepared.call()  # may compile
             result.calls = int(np.clip(_BLOCK_SECONDS / _seconds(prepared.call), 1, _MOST_CALLS))
             result.presentations = prepared.presentations
@@ -171,6 +175,7 @@ def measure(
     gc.freeze()
     for _ in range(repetitions):
         for result, prepared in ready:
+            set_threads(setting.threads)  # rows may have had their own
             _time_block(result, prepared)
             tell(done := done + 1)
     gc.unfreeze()

@@ -21,12 +21,12 @@ def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def rows_table(rows: Sequence[Measured]) -> str:
     """Times of a presentation, and how often those of the dense network they are."""
-    times = {row.name: row.median_ms for row in rows if row.wall_ms}
+    timed = {row.name: row for row in rows if row.wall_ms}
 
     def cells(row: Measured) -> list[str]:
         if row.missing:
             return [f"`{row.name}`", row.what, row.missing, "", "", ""]
-        ratio = f"{_digits(row.median_ms / times[row.reference])}" if row.reference in times else ""
+        ratio = _digits(row.ratio_to(timed[row.reference])) if row.reference in timed else ""
         spread = f"{_digits(min(row.wall_ms))}–{_digits(max(row.wall_ms))}"
         cpu = sorted(row.cpu_ms)[len(row.cpu_ms) // 2]
         return [f"`{row.name}`", row.what, _digits(row.median_ms), spread, _digits(cpu), ratio]
