@@ -30,7 +30,7 @@ from netsim.errors import RunError
 from netsim.files import write_text
 from netsim.specification import Network
 from netsim.specification_file import read_network, write_network
-from netsim.weights import Weights, read_weights
+from netsim.weights import Weights, read_weights, write_weights
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
 LOCK = ".lock"
@@ -185,8 +185,19 @@ def open_run(path: str | Path) -> RunFolder:
     return RunFolder(Path(path))
 
 
-def create_run(path: str | Path, network: Network, record: Mapping[str, Any]) -> RunFolder:
+def create_run(
+    path: str | Path, network: Network, record: Mapping[str, Any], weights: Weights | None = None
+) -> RunFolder:
     """A new run folder with its specification and record.
+
+    Parameters
+    ----------
+    path : str or Path
+    network : Network
+    record : mapping
+        As from `describe_run`.
+    weights : dict of ndarray, optional
+        Real-valued weights, of a network that is not to be trained here.
 
     Raises
     ------
@@ -206,9 +217,11 @@ def create_run(path: str | Path, network: Network, record: Mapping[str, Any]) ->
         check_free(path)  # of two that come at once, one gets through
         try:
             run.write_json(run.record_file.name, record)
+            if weights is not None:
+                write_weights(weights, run.best)
             write_network(network, run.network_file)
         except BaseException:
-            for file in (run.network_file, run.record_file, run.lock_file):
+            for file in (run.network_file, run.best, run.record_file, run.lock_file):
                 file.unlink(missing_ok=True)
             if is_new:
                 run.path.rmdir()
@@ -225,12 +238,12 @@ def check_free(path: str | Path) -> None:
     """
     path = Path(path)
     if path.exists() and (not path.is_dir() or not all(_half_made(name) for name in os.listdir(path))):
-        raise RunError(f"{path}: exists already; continue it with --resume or choose another --out")
+        raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")
 
 
 def _half_made(name: str) -> bool:
     """Whether a file comes into being before ``network.toml``, the last one of a new run."""
-    return name in (LOCK, "run.json") or name.startswith((".run.json.", ".network.toml."))
+    return name in (LOCK, "run.json", "best.npz") or name.startswith((".run.", ".best.", ".network."))
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:

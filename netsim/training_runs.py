@@ -124,13 +124,15 @@ def open_training(
     Raises
     ------
     RunError
-        If the run to go on with was started with other options, or the new one exists already.
+        If the run to go on with was imported or started with other options, or the new one exists already.
     SpecificationError, DataError
         If the engine or the data do not fit the network.
     """
     if resume:
         folder = open_run(path)
         known = folder.record()
+        if "imported" in known:
+            raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
         data_dir = data_dir or known.get("data_dir")

@@ -81,7 +81,7 @@ def draw(layer: WeightedLayer, shape: Shape, generator: np.random.Generator) -> 
 def forward_weights(network: Network, weights: Weights) -> Weights:
     """The weights that feed forward: the real ones, or signs times a scale if the network is binary.
 
-    Biases stay as they are: they are currents, not synapses.
+    Biases stay as they are: they are currents, not synapses. Weights that feed forward already stay, to the bit.
     """
     if network.weighting.kind == "real":
         return weights
@@ -89,7 +89,9 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     for layer, _, _ in layer_shapes(network):
         real = weights[kernel_name(layer)]
         axes = None if network.weighting.scale == "layer" else tuple(range(real.ndim - 1))
-        scale = np.abs(real).mean(axis=axes)
+        sizes = np.abs(real)
+        # a mean of equal values can be another one by rounding
+        scale = np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))
         forward[kernel_name(layer)] = (np.where(real >= 0, 1.0, -1.0) * scale).astype(real.dtype)
     return forward
 

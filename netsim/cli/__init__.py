@@ -8,6 +8,7 @@ import typer
 
 from netsim.cli.describing import describe
 from netsim.cli.exporting import EXPORT_HELP, export
+from netsim.cli.importing import import_network
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PLOT_HELP, plot
@@ -32,6 +33,7 @@ for _command in (models, data, train, sweep, evaluate, simulate, compare):
 app.command(help=PLOT_HELP)(plot)
 app.command(help=STUDY_HELP)(study)
 app.command(help=EXPORT_HELP)(export)
+app.command("import")(import_network)
 app.command()(report)
 app.command()(describe)
 
@@ -68,4 +70,5 @@ def main() -> None:
 
 
 def _command_names() -> set[str]:
-    return {command.callback.__name__ for command in app.registered_commands if command.callback is not None}
+    commands = app.registered_commands
+    return {command.name or command.callback.__name__ for command in commands if command.callback is not None}

@@ -1,9 +1,9 @@
-"""The command ``export``: spikes in the file formats of other tools."""
+"""The command ``export``: spikes, or the network, in the file formats of other tools."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,11 +26,16 @@ from netsim.cli.options import (
     subject_of,
 )
 from netsim.cli.simulating import simulation_record
-from netsim.cli.terminal import counting, print_json, say
-from netsim.exchange import KINDS
+from netsim.cli.terminal import counting, note, print_json, say
+from netsim.errors import SpecificationError
+from netsim.exchange import KINDS, NETWORK_KINDS
 
-EXPORT_HELP = "Present stimuli and write the spikes for other tools.\n\nKIND is one of:\n\n" + "\n".join(
-    f"* {name}: {kind.summary} ({', '.join(kind.suffixes)})" for name, kind in KINDS.items()
+if TYPE_CHECKING:
+    from netsim.specification import Network
+    from netsim.subject import Subject
+
+EXPORT_HELP = "Write spikes of presented stimuli, or the network, for other tools.\n\nKIND is one of:\n\n" + "\n".join(
+    f"* {name}: {kind.summary} ({', '.join(kind.suffixes)})" for name, kind in (KINDS | NETWORK_KINDS).items()
 )
 
 
@@ -63,6 +68,13 @@ def export(
 
     check_export(to, path)
     chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    if to in NETWORK_KINDS:
+        presenting = {"--index": index, "--limit": limit, "--layer": layer, "--data-dir": data_dir}
+        for option, value in (presenting | {"--split": split != "test"}).items():
+            if value:
+                raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
+        _export_network(subject, chosen, network, to, path, seed, as_json)
+        return
     check_layers(network, layer)
     stimuli = split_of(chosen, network, split, data_dir)
     indices = chosen_indices(index, limit, len(stimuli), f"the {split} split")
@@ -93,3 +105,37 @@ def export(
         )
         return
     say(f"{path}: {spikes:,} spikes of {neurons:,} neurons in {len(indices):,} presentations")
+
+
+def _export_network(
+    subject: str, chosen: Subject, network: Network, to: str, path: Path, seed: int, as_json: bool
+) -> None:
+    from netsim.exchange import export_network
+    from netsim.exchange.nir_graphs import without_primitive
+    from netsim.runs import describe_run
+    from netsim.summary import architecture
+
+    trained = chosen.run.record() if chosen.run else None
+    record = describe_run(trained["seed"] if trained else seed, subject=subject, weights=chosen.origin, run=trained)
+    make_folder(path.parent)
+    note_initial_weights(subject, chosen, seed)
+    export_network(to, network, chosen.weights, path, record)
+    parameters = sum(array.size for array in chosen.weights.values())
+    missing = without_primitive(network)
+    note(
+        f"{path}: NIR has no primitives for {', '.join(missing[:-1])} and {missing[-1]}; they are metadata, which other"
+        " simulators will not see"
+    )
+    if as_json:
+        print_json(
+            {
+                "kind": to,
+                "subject": subject,
+                "weights": chosen.origin,
+                "parameters": parameters,
+                "without_primitive": missing,
+                "files": [str(path)],
+            }
+        )
+        return
+    say(f"{path}: {architecture(network)}, {parameters:,} parameters")

@@ -1,7 +1,8 @@
-"""Spikes in the file formats of other tools: out, and in again as stimuli.
+"""Spikes in the file formats of other tools: out, and in again as stimuli; and networks, out and in again.
 
-`KINDS` names the formats; each has a module of its own with a function ``write`` and, where it can be read, a
-function ``read``. What they need is imported when it is first used, for it takes seconds.
+`KINDS` names the formats of spikes and `NETWORK_KINDS` those of networks; each has a module of its own with a function
+``write`` and, where it can be read, a function ``read``. What they need is imported when it is first used, for it takes
+seconds.
 """
 
 from __future__ import annotations
@@ -16,11 +17,23 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
+    from netsim.exchange.nir_graphs import Imported
     from netsim.exchange.presentations import Presentations
     from netsim.simulation import Simulation
-    from netsim.specification import Shape
+    from netsim.specification import Network, Shape
+    from netsim.weights import Weights
 
-__all__ = ["KINDS", "Kind", "check_export", "export", "read_layer", "read_stimuli"]
+__all__ = [
+    "KINDS",
+    "NETWORK_KINDS",
+    "Kind",
+    "check_export",
+    "export",
+    "export_network",
+    "import_network",
+    "read_layer",
+    "read_stimuli",
+]
 
 
 @dataclass(frozen=True)
@@ -56,23 +69,25 @@ KINDS = {
     "csv": Kind("the spike table", (".csv", ".csv.gz"), "tables"),
     "parquet": Kind("the spike table", (".parquet",), "tables", ("pyarrow",)),
 }
-"""The formats by name, in the order in which help texts list them."""
+"""The formats of spikes by name, in the order in which help texts list them."""
+
+NETWORK_KINDS = {
+    "nir": Kind(
+        "no spikes, but the network and its weights as a graph for other simulators", (".nir",), "nir_graphs", ("nir",)
+    )
+}
+"""The formats of networks."""
 
 
 def check_export(kind: str, path: Path) -> None:
-    """Refuse, before anything is simulated, what `export` would refuse after it.
+    """Refuse, before anything is simulated, what `export` and `export_network` would refuse after it.
 
     Raises
     ------
     DataError
         If there is no such kind, the file's name has another suffix, or a package is missing.
     """
-    if kind not in KINDS:
-        raise DataError(f"format {kind!r}: is not known; choose one of {', '.join(KINDS)}")
-    suffixes = KINDS[kind].suffixes
-    if not path.name.endswith(suffixes):
-        raise DataError(f"{path}: a file of the format {kind} is called {' or '.join('*' + end for end in suffixes)}")
-    _check_packages(kind, path)
+    _check(kind, path, KINDS | NETWORK_KINDS)
 
 
 def export(
@@ -106,8 +121,61 @@ def export(
         If the file cannot be written.
     """
     path = Path(path)
-    check_export(kind, path)
-    _module(kind).write(simulation, path, layers, record)
+    _check(kind, path, KINDS)
+    _module(KINDS[kind]).write(simulation, path, layers, record)
+
+
+def export_network(
+    kind: str, network: Network, weights: Weights, path: str | Path, record: Mapping[str, Any] | None = None
+) -> None:
+    """Write a network with its weights; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    kind : str
+        One of `NETWORK_KINDS`.
+    network : Network
+    weights : dict of ndarray
+        The weights that feed forward.
+    path : str or Path
+        Its suffix must be one of the kind's.
+    record : mapping, optional
+        Where the weights come from, ready for JSON.
+
+    Raises
+    ------
+    DataError
+        If there is no such kind, the suffix is another one, a package is missing, or the weights are not the network's.
+    RunError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    _check(kind, path, NETWORK_KINDS)
+    _module(NETWORK_KINDS[kind]).write(network, weights, path, record)
+
+
+def import_network(path: str | Path) -> Imported:
+    """Read a network with its weights from a NIR file, that `export_network` or another tool wrote.
+
+    From a file of `export_network` comes the same network: its spikes are the same. Of another tool a chain of Conv2d,
+    Affine or Linear, each followed by IF, is read, with SumPool2d between them; `Imported.assumed` tells what such a
+    file does not say.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, holds another kind of graph, or a package is missing.
+    SpecificationError
+        If its network cannot be built.
+    """
+    path = Path(path)
+    _check_packages("nir", path, NETWORK_KINDS["nir"])
+    imported: Imported = _module(NETWORK_KINDS["nir"]).read(path)
+    return imported
 
 
 def read_layer(path: str | Path, layer: str, shape: Shape) -> Presentations:
@@ -152,23 +220,32 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
 
 
 def _read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    read = {kind: known.suffixes for kind, known in KINDS.items() if known.is_read}
-    for kind, suffixes in read.items():
-        if path.name.endswith(suffixes):
-            _check_packages(kind, path)
+    read = {name: kind for name, kind in KINDS.items() if kind.is_read}
+    for name, kind in read.items():
+        if path.name.endswith(kind.suffixes):
+            _check_packages(name, path, kind)
             presentations: Presentations = _module(kind).read(path, layer, shape)
             if not len(presentations.latencies):
                 raise DataError(f"{path}: holds no presentations")
             return presentations
-    known = ", ".join(suffix for suffixes in read.values() for suffix in suffixes)
+    known = ", ".join(suffix for kind in read.values() for suffix in kind.suffixes)
     raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {known}")
 
 
-def _module(kind: str) -> Any:
-    return importlib.import_module(f"{__name__}.{KINDS[kind].module}")
+def _module(kind: Kind) -> Any:
+    return importlib.import_module(f"{__name__}.{kind.module}")
 
 
-def _check_packages(kind: str, path: Path) -> None:
-    missing = [package for package in KINDS[kind].packages if importlib.util.find_spec(package) is None]
+def _check(name: str, path: Path, kinds: Mapping[str, Kind]) -> None:
+    if name not in kinds:
+        raise DataError(f"format {name!r}: is not known; choose one of {', '.join(kinds)}")
+    suffixes = kinds[name].suffixes
+    if not path.name.endswith(suffixes):
+        raise DataError(f"{path}: a file of the format {name} is called {' or '.join('*' + end for end in suffixes)}")
+    _check_packages(name, path, kinds[name])
+
+
+def _check_packages(name: str, path: Path, kind: Kind) -> None:
+    missing = [package for package in kind.packages if importlib.util.find_spec(package) is None]
     if missing:
-        raise DataError(f"{path}: the format {kind} needs {' and '.join(missing)}; pip install 'netsim[exchange]'")
+        raise DataError(f"{path}: the format {name} needs {' and '.join(missing)}; pip install 'netsim[exchange]'")

@@ -120,6 +120,8 @@ def cautions(report: Report) -> list[str]:
     said = []
     if report.subject.origin == "initial":
         said.append(f"These weights were never trained: they are the initial ones of seed {report.made['seed']}.")
+    elif report.subject.origin == "imported":
+        said.append("These weights were imported: it is not known here which stimuli they were learned from.")
     elif report.split == "test":
         said.append(
             "Measured on the test stimuli, which served neither to learn nor to choose the epoch. They are a test as"

@@ -136,7 +136,12 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         Fact("command", shlex.join(map(str, command)) if isinstance(command, list) else _shown(command), True),
         Fact("date", _shown(record.get("started"))),
     ]
-    optional = {"seed": "seed", "training": "stimuli learned from", "validation": "stimuli to choose the epoch by"}
+    optional = {
+        "imported": "imported from",
+        "seed": "seed",
+        "training": "stimuli learned from",
+        "validation": "stimuli to choose the epoch by",
+    }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
     return [
         *facts,

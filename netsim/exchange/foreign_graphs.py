@@ -1,0 +1,180 @@
+"""NIR graphs of other tools as networks: chains of layers of integrate-and-fire neurons.
+
+Weights, biases, thresholds and shapes are the graph's. What a graph does in one time step of the tool that made it,
+where a spike raises the potential by its weight, the network does in 1 ms: the first spikes of a layer come at the same
+steps, but for one step more with every layer that they pass. All else has to be assumed, and `ASSUMED` says it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import nir
+import numpy as np
+
+from netsim.errors import DataError, SpecificationError
+from netsim.exchange.channels_first import from_nir_order, nir_shape
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Training
+from netsim.weights import Weights, bias_name, check_weights, kernel_name, layer_shapes
+
+_T_MAX, _DURATION = 64.0, 256.0
+ASSUMED = (
+    "one spike a neuron",
+    "a time step of 1 ms",
+    f"images coded in {_T_MAX:g} ms",
+    f"presentations of {_DURATION:g} ms",
+)
+
+
+def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weights, tuple[str, ...]]:
+    """A network and its weights from a graph without netsim's metadata.
+
+    Parameters
+    ----------
+    graph : nir.NIRGraph
+        A chain from an Input to an Output of Affine, Linear or Conv2d, each followed by IF, with Flatten and SumPool2d
+        between them.
+    origin : str
+        What the graph is called in messages; its last part names the network.
+
+    Returns
+    -------
+    network : Network
+    weights : dict of ndarray of float64
+    assumed : tuple of str
+        What the graph does not say.
+
+    Raises
+    ------
+    DataError
+        If the graph is no such chain; the message names the node.
+    SpecificationError
+        If the network cannot be built.
+    """
+    chain = _chain(graph, origin)
+    try:
+        layers, nodes = _layers(chain[1:-1], origin)
+        network = Network(
+            re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", Path(origin).stem),
+            Encoder(_stimulus_shape(*chain[0], origin), _T_MAX),
+            layers,
+            _DURATION,
+            training=Training(dt=1.0),
+        )
+    except SpecificationError as error:
+        raise SpecificationError(origin, str(error)) from error
+    weights = {}
+    for layer, source, _ in layer_shapes(network):
+        weight, needed = nodes[layer.name].weight, nir_shape(layer, source)
+        if weight.shape != needed:
+            raise DataError(f"{origin}: {layer.name} has weights of shape {weight.shape}, not {needed}")
+        weights[kernel_name(layer)] = from_nir_order(weight.astype(np.float64), layer, source)
+        if layer.neurons.bias:
+            weights[bias_name(layer)] = nodes[layer.name].bias.astype(np.float64)
+    pooled = any(isinstance(layer, Pooling) for layer in layers)
+    return network, check_weights(network, weights, origin), ASSUMED + ("pooling of the earliest spike",) * pooled
+
+
+def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer, ...], dict[str, Any]]:
+    """The layers that the nodes between Input and Output are, and the nodes that hold their weights, by layer."""
+    layers: list[Layer] = []
+    weighted: dict[str, Any] = {}
+    waiting: tuple[str, Any] | None = None  # weights whose neurons are yet to come
+    for name, node in chain:
+        kind = type(node).__name__
+        if kind in ("Affine", "Linear", "Conv2d") and waiting is None:
+            waiting = (name, node)
+        elif kind == "IF" and waiting is not None:
+            layers.append(_layer(*waiting, name, node, origin))
+            weighted[layers[-1].name] = waiting[1]
+            waiting = None
+        elif kind == "SumPool2d" and waiting is None:
+            layers.append(_pooling(name, node, origin))
+        elif kind != "Flatten" or waiting is not None or len(node.output_type["output"]) != 1:
+            _refuse(origin, name, f"{kind} has no place here; layers are (Conv2d, Affine or Linear), IF, or SumPool2d")
+    if waiting is not None:
+        _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes")
+    if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF)}) > 1:
+        raise DataError(f"{origin}: has IF with different r; one for all is needed, that of the time step")
+    return tuple(layers), weighted
+
+
+def _refuse(origin: str, name: str, why: str) -> NoReturn:
+    raise DataError(f"{origin}: node {name!r}: {why}")
+
+
+def _chain(graph: nir.NIRGraph, origin: str) -> list[tuple[str, nir.NIRNode]]:
+    """The nodes from the only Input to the only Output."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise DataError(f"{origin}: has {len(graph.inputs)} Inputs and {len(graph.outputs)} Outputs, not one of each")
+    following: dict[str, str] = {}
+    for source, target in graph.edges:
+        if source in following or target in following.values():
+            _refuse(origin, source if source in following else target, "several edges meet here; only chains are read")
+        following[source] = target
+    names = [next(iter(graph.inputs))]
+    while names[-1] in following and len(names) < len(graph.nodes):
+        names.append(following[names[-1]])
+    if len(names) < len(graph.nodes) or names[-1] not in graph.outputs:
+        raise DataError(f"{origin}: is not one chain of nodes from Input to Output")
+    return [(name, graph.nodes[name]) for name in names]
+
+
+def _stimulus_shape(name: str, node: nir.Input, origin: str) -> tuple[int, int, int]:
+    """Height, width and channels; a vector becomes a row of pixels."""
+    shape = [int(side) for side in node.output_type["output"]]
+    if len(shape) not in (1, 3):
+        _refuse(origin, name, f"has the shape {shape}; (channels, height, width) or (neurons,) is needed")
+    channels, height, width = shape if len(shape) == 3 else (1, 1, *shape)
+    return height, width, channels
+
+
+def _layer_name(name: str) -> str:
+    """The name of a node as that of a layer."""
+    word = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return word if word.isidentifier() and word != "stimulus" else f"layer_{word}"
+
+
+def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF, origin: str) -> Convolution | Dense:
+    thresholds = np.unique(neurons.v_threshold)
+    if thresholds.size != 1 or np.unique(neurons.r).size != 1:
+        _refuse(origin, neurons_name, "has another threshold or resistance for each neuron; one for all is needed")
+    bias = getattr(synapses, "bias", None)
+    settings: dict[str, Any] = {
+        "neurons": Neurons(threshold=float(thresholds[0]), tau=1.0, bias=bias is not None and bool(np.any(bias))),
+        "psp": PSP("plateau", rise=1.0),
+    }
+    if not isinstance(synapses, nir.Conv2d):
+        return Dense(_layer_name(name), len(synapses.weight), **settings)
+    if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):
+        _refuse(origin, name, "has groups or a dilation, which convolutions here have not")
+    padding = 0 if np.array_equal(synapses.padding, "valid") else synapses.padding
+    return Convolution(
+        _layer_name(name),
+        len(synapses.weight),
+        _one("kernel", synapses.weight.shape[2:], name, origin),
+        _one("stride", synapses.stride, name, origin),
+        _one("padding", padding, name, origin),
+        **settings,
+    )
+
+
+def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Pooling:
+    if np.any(np.asarray(node.padding) != 0):
+        _refuse(origin, name, "has padding, which pooling here has not")
+    return Pooling(
+        _layer_name(name),
+        _one("kernel_size", node.kernel_size, name, origin),
+        _one("stride", node.stride, name, origin),
+    )
+
+
+def _one(what: str, sides: Any, name: str, origin: str) -> int:
+    """What height and width have in common."""
+    values = np.unique(np.asarray(sides))
+    if values.size != 1 or values.dtype.kind not in "iu":
+        _refuse(origin, name, f"has the {what} {sides!r}; one whole number for height and width is needed")
+    return int(values[0])

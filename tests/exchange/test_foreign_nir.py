@@ -1,0 +1,265 @@
+"""NIR graphs that other tools made: what is read of them, what is refused, and files that are no graphs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from netsim.engines import Batch, make_engine
+from netsim.errors import DataError, NetsimError
+from netsim.exchange import export_network, hdf5, import_network
+from netsim.models.presets import load_preset
+from netsim.specification import PSP, Convolution, Dense, Neurons, Pooling
+from netsim.weights import initial_weights
+
+nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
+
+from netsim.exchange.nir_graphs import from_graph  # noqa: E402
+
+
+def _neurons(*shape: int, threshold: float = 1.0, r: float = 1000.0) -> Any:
+    return nir.IF(r=np.full(shape, r), v_threshold=np.full(shape, threshold))
+
+
+def _chain(*nodes: Any) -> Any:
+    named = {f"{position}.{type(node).__name__}": node for position, node in enumerate(nodes)}
+    return nir.NIRGraph(named, list(pairwise(named)))
+
+
+def _vision(**options: Any) -> Any:
+    """A convolution, sums, and a dense layer, in single precision as from PyTorch."""
+    generator = np.random.default_rng(0)
+    settings = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1, "bias": np.zeros(3, np.float32)} | options
+    return _chain(
+        nir.Input(np.array([2, 6, 5])),
+        nir.Conv2d(input_shape=(6, 5), weight=generator.random((3, 2, 3, 3)).astype(np.float32), **settings),
+        _neurons(3, 6, 5, threshold=2.5),
+        nir.SumPool2d(kernel_size=np.array([2, 2]), stride=np.array([2, 2]), padding=np.array([0, 0])),
+        nir.Flatten(np.array([3, 3, 2]), start_dim=0, end_dim=-1),
+        nir.Affine(generator.random((4, 18)).astype(np.float32), np.array([0, 0.25, 0, -1], np.float32)),
+        _neurons(4),
+        nir.Output(np.array([4])),
+    )
+
+
+def test_a_chain_of_layers_becomes_a_network() -> None:
+    nir.write("made-elsewhere.nir", _vision())
+    imported = import_network("made-elsewhere.nir")
+    network, weights = imported.network, imported.weights
+    assert network.name == "made-elsewhere"
+    assert network.encoder.shape == (6, 5, 2)
+    jump = PSP("plateau", rise=1.0)
+    assert network.layers == (
+        Convolution("layer_1_Conv2d", 3, 3, padding=1, neurons=Neurons(threshold=2.5, tau=1.0), psp=jump),
+        Pooling("layer_3_SumPool2d", 2),
+        Dense("layer_5_Affine", 4, Neurons(tau=1.0, bias=True), jump),
+    )
+    graph = nir.read("made-elsewhere.nir")
+    kernel = graph.nodes["1.Conv2d"].weight
+    assert weights["layer_1_Conv2d.kernel"][2, 0, 1, 2] == kernel[2, 1, 2, 0]
+    assert weights["layer_5_Affine.bias"].tolist() == [0, 0.25, 0, -1]
+    # row 2, column 1 and channel 1 of 3x2 places of 3 channels
+    assert weights["layer_5_Affine.kernel"][(2 * 2 + 1) * 3 + 1, 3] == graph.nodes["5.Affine"].weight[3, 6 + 2 * 2 + 1]
+    assert imported.record == {}
+    assert imported.assumed == (
+        "one spike a neuron",
+        "a time step of 1 ms",
+        "images coded in 64 ms",
+        "presentations of 256 ms",
+        "pooling of the earliest spike",
+    )
+
+
+_QUARTERS = st.integers(-8, 8).map(lambda number: number / 4)  # whose sums are exact
+
+
+@st.composite
+def _vectors(draw: st.DrawFn) -> tuple[list[np.ndarray], list[float], np.ndarray, np.ndarray]:
+    """Weights (neurons, inputs) and thresholds of a few layers, a bias of the first, and steps of input spikes."""
+    sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
+    weights = [draw(arrays.arrays(float, (out, into), elements=_QUARTERS)) for into, out in pairwise(sizes)]
+    thresholds = draw(st.lists(st.sampled_from([0.25, 0.5, 1.0]), min_size=len(weights), max_size=len(weights)))
+    bias = draw(arrays.arrays(float, sizes[1], elements=st.sampled_from([0, 0, 1 / 64, -0.5])))
+    return weights, thresholds, bias, draw(arrays.arrays(int, sizes[0], elements=st.integers(0, 40)))
+
+
+@given(_vectors())
+@settings(max_examples=80, deadline=None)
+def test_first_spikes_come_a_step_later_with_every_layer(
+    drawn: tuple[list[np.ndarray], list[float], np.ndarray, np.ndarray],
+) -> None:
+    weights, thresholds, bias, steps = drawn
+    nodes: list[Any] = [nir.Input(np.array(steps.shape)), nir.Affine(weights[0], bias)]
+    for weight, threshold in zip(weights, thresholds, strict=True):
+        nodes += [] if weight is weights[0] else [nir.Linear(weight)]
+        nodes.append(_neurons(len(weight), threshold=threshold))
+    back = from_graph(_chain(*nodes, nir.Output(np.array([len(weights[-1])]))), "file")
+    stimuli = np.where(steps < 30, steps, np.inf)[np.newaxis, np.newaxis, :, np.newaxis]  # in ms
+    latencies = make_engine("event", back.network, 1.0).present(Batch(stimuli, back.weights))
+
+    potentials = [np.zeros(len(weight)) for weight in weights]
+    first = [np.full(len(weight), np.inf) for weight in weights]
+    for step in range(256):
+        fires = steps == step if step < 30 else np.zeros(steps.shape, bool)
+        for layer, (weight, threshold) in enumerate(zip(weights, thresholds, strict=True)):
+            potentials[layer] += weight @ fires + (bias if layer == 0 else 0)
+            fires = (potentials[layer] >= threshold) & np.isinf(first[layer])
+            first[layer][fires] = step
+    for layer, expected in enumerate(first):
+        later = expected + layer + 1
+        np.testing.assert_array_equal(latencies[layer + 1][0], np.where(later < 256, later, np.inf))
+
+
+def _leaky(graph: Any) -> Any:
+    one = np.ones(4)
+    graph.nodes["6.IF"] = nir.LIF(tau=one, r=one, v_leak=0 * one, v_threshold=one)
+    return graph
+
+
+def _mixed_thresholds(graph: Any) -> Any:
+    graph.nodes["2.IF"].v_threshold[0, 0, 0] = 1
+    return graph
+
+
+def _mixed_resistances(graph: Any) -> Any:
+    graph.nodes["6.IF"] = _neurons(4, r=1.0)
+    return graph
+
+
+def _branch(graph: Any) -> Any:
+    graph.edges.append(("6.IF", "5.Affine"))
+    return graph
+
+
+def _cut(graph: Any) -> Any:
+    graph.edges.remove(("4.Flatten", "5.Affine"))
+    return graph
+
+
+def _two_inputs(graph: Any) -> Any:
+    graph.nodes["more"] = nir.Input(np.array([4]))
+    return graph
+
+
+def _no_neurons(_: Any) -> Any:
+    vector = np.ones(3)
+    return _chain(nir.Input(np.array([3])), nir.Affine(np.ones((3, 3)), vector), nir.Output(np.array([3])))
+
+
+def _convolution_last(graph: Any) -> Any:
+    conv = graph.nodes["1.Conv2d"]
+    return _chain(graph.nodes["0.Input"], conv, _neurons(3, 6, 5), nir.Output(np.array([3, 6, 5])))
+
+
+def _infinite(graph: Any) -> Any:
+    graph.nodes["5.Affine"].weight[0, 0] = np.inf
+    return graph
+
+
+def _negative_threshold(graph: Any) -> Any:
+    graph.nodes["6.IF"].v_threshold[:] = -1
+    return graph
+
+
+def _padded_sums(graph: Any) -> Any:
+    graph.nodes["3.SumPool2d"].padding = np.array([1, 0])
+    return graph
+
+
+def _uneven_padding(graph: Any) -> Any:
+    graph.nodes["1.Conv2d"].padding = (1, 2)
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_leaky, "node '6.IF': LIF has no place here"),
+        (_mixed_thresholds, "node '2.IF': has another threshold"),
+        (_mixed_resistances, "IF with different r"),
+        (_branch, "node '6.IF': several edges meet here"),
+        (_cut, "not one chain of nodes"),
+        (_two_inputs, "2 Inputs and 1 Outputs"),
+        (_no_neurons, "node '1.Affine': is not followed by IF"),
+        (_convolution_last, "the last layer is the output and must be dense"),
+        (_infinite, "not finite"),
+        (_negative_threshold, "threshold: must be positive"),
+        (_padded_sums, "node '3.SumPool2d': has padding"),
+        (_uneven_padding, r"node '1.Conv2d': has the padding \(1, 2\)"),
+        (lambda _: _vision(groups=2), "node '1.Conv2d': has groups"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused(change: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(NetsimError, match=f"^file: .*{message}") as refused:
+        from_graph(change(_vision()), "file")
+    assert "\n" not in str(refused.value)
+
+
+def _refused(path: str) -> None:
+    with pytest.raises(DataError) as refused:
+        import_network(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.fixture
+def whole() -> bytes:
+    """A file that `export_network` wrote."""
+    network = load_preset("digits")
+    export_network("nir", network, initial_weights(network, 0), "whole.nir")
+    return Path("whole.nir").read_bytes()
+
+
+def test_no_file_or_another_one(whole: bytes) -> None:
+    with pytest.raises(DataError, match=r"nosuch.nir: no such file"):
+        import_network("nosuch.nir")
+    for content in (b"", b"some text\n", whole[: len(whole) // 2], whole[:-30]):
+        Path("file.nir").write_bytes(content)
+        _refused("file.nir")
+    Path("folder.nir").mkdir()
+    _refused("folder.nir")
+
+
+def test_changed_bytes_are_read_or_refused(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.exchange.nir_graphs.check_strings", lambda path: None)  # it is slow, and tested below
+    generator = np.random.default_rng(0)
+    strings = whole.index(b"GCOL"), whole.rindex(b"GCOL") + 4096
+    for _ in range(20):
+        changed = bytearray(whole)
+        for position in generator.integers(0, len(whole), 20):
+            if not strings[0] <= position < strings[1]:
+                changed[position] = generator.integers(0, 256)
+        Path("file.nir").write_bytes(changed)
+        with contextlib.suppress(NetsimError):
+            assert import_network("file.nir").network == load_preset("digits")
+
+
+def test_hdf5_does_not_hang_on_damaged_strings(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdf5, "_SECONDS", 2)
+    changed = bytearray(whole)
+    heap = whole.index(b"GCOL")  # where HDF5 keeps strings: objects of an index, 6 other bytes and their size
+    position = heap + 16
+    while index := int.from_bytes(whole[position : position + 2], "little"):
+        assert index < 1000
+        position += 16 + -(-int.from_bytes(whole[position + 8 : position + 16], "little") // 8) * 8
+    changed[position + 8 : position + 16] = bytes(8)  # free space of no size: the next object is this one again
+    Path("file.nir").write_bytes(changed)
+    with pytest.raises(DataError, match=r"file.nir: is damaged: HDF5 does not come to an end"):
+        import_network("file.nir")
+
+
+def test_a_small_file_of_many_zeros_is_refused() -> None:
+    h5py = pytest.importorskip("h5py", reason="NIR needs h5py")
+    with h5py.File("zeros.nir", "w") as file:
+        file.create_dataset("node/weight", (2**20, 2**15), "f8", compression="gzip")
+    with pytest.raises(DataError, match=r"zeros.nir: promises \d+ bytes"):
+        import_network("zeros.nir")

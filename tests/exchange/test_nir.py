@@ -1,0 +1,306 @@
+"""NIR: graphs that NIR's own checks accept, and networks that come back from them with the same spikes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import correlate
+
+from netsim.connectivity import connections
+from netsim.engines import Batch, make_engine
+from netsim.errors import DataError, NetsimError, RunError
+from netsim.exchange import export, export_network, import_network
+from netsim.runs import create_run, describe_run
+from netsim.simulation import Simulation
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Weighting
+from netsim.subject import load_subject
+from netsim.weights import Weights, forward_weights, weight_shapes
+
+nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
+
+from netsim.exchange.nir_graphs import from_graph, to_graph, without_primitive  # noqa: E402
+
+PSPS = [
+    PSP(),
+    PSP("plateau", rise=7.3),
+    PSP("triangle", rise=5.2, fall=9.1),
+    PSP("breakpoints", breakpoints=((1.2, 1.0), (4.0, -2.5), (11.7, 2.0))),
+]
+
+
+@st.composite
+def _networks(draw: st.DrawFn) -> Network:
+    """Small networks of all kinds of layers, regimes and postsynaptic potentials."""
+    shape = draw(st.tuples(st.integers(3, 7), st.integers(3, 7), st.integers(1, 3)))
+    layers: list[Layer] = []
+    onsets = iter((12.5, 30.0, 45.0))
+
+    def options() -> dict[str, Any]:
+        regime, bias, onset = draw(st.sampled_from(["free", "staggered", "phased"])), draw(st.booleans()), next(onsets)
+        limits = {} if regime == "free" else {"onset": onset, "end": onset + 20.0, "drive": draw(st.floats(0.1, 2))}
+        neurons = Neurons(regime, draw(st.floats(0.1, 1)), draw(st.floats(1, 30)), bias=bias, **limits)
+        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS))}
+
+    if draw(st.booleans()):
+        kernel = draw(st.integers(1, 3))
+        stride, padding = draw(st.integers(1, 2)), draw(st.integers(0, kernel - 1))
+        layers.append(Convolution("conv", draw(st.integers(1, 4)), kernel, stride, padding, **options()))
+    side = min((layers[0].output_shape(shape) if layers else shape)[:2])
+    if draw(st.booleans()):
+        layers.append(Pooling("pool", draw(st.integers(1, side)), draw(st.one_of(st.none(), st.integers(1, 3)))))
+    if draw(st.booleans()):
+        layers.append(Dense("conv_neurons", draw(st.integers(1, 6)), **options()))
+    layers.append(Dense("output", draw(st.integers(1, 5)), **options()))
+    weighting = Weighting(draw(st.sampled_from(["real", "binary"])), draw(st.sampled_from(["channel", "layer"])))
+    return Network("small", Encoder(shape, 20.0), tuple(layers), duration=70.0, weighting=weighting)
+
+
+def _drawn_weights(network: Network, seed: int = 0) -> Weights:
+    generator = np.random.default_rng(seed)
+    return forward_weights(
+        network, {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    )
+
+
+def _latencies(network: Network, weights: Weights, seed: int = 0, dt: float = 0.0) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    stimuli = generator.uniform(0, network.encoder.t_max, (3, *network.encoder.shape))
+    stimuli[generator.random(stimuli.shape) < 0.3] = np.inf
+    return make_engine("event", network, dt).present(Batch(stimuli, weights))
+
+
+def _same_bits(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+@given(_networks(), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_networks_come_back_with_the_same_spikes(network: Network, seed: int) -> None:
+    weights = _drawn_weights(network, seed)
+    buffer = io.BytesIO()
+    nir.write(buffer, to_graph(network, weights, {"seed": seed}))
+    graph = nir.read(buffer, type_check=True)
+    back = from_graph(graph, "file")
+    assert back.network == network
+    assert (back.record, back.assumed) == ({"seed": seed}, ())
+    assert _same_bits(back.weights, weights)
+    assert _same_bits(forward_weights(network, back.weights), weights)  # as the run folder feeds them forward
+    for one, other in zip(_latencies(network, weights), _latencies(back.network, back.weights), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["digits", "rcsnn-mnist", "bcsnn-mnist"])
+def test_presets_come_back_as_runs_with_the_same_spikes(name: str) -> None:
+    before = load_subject(name)
+    export_network("nir", before.network, before.weights, "network.nir")
+    imported = import_network("network.nir")
+    create_run("run", imported.network, describe_run(0, imported="network.nir"), imported.weights)
+    after = load_subject("run")
+    assert after.network == before.network
+    assert after.origin == "imported"
+    spikes = _latencies(before.network, before.weights)
+    assert np.isfinite(spikes[-1]).any()
+    for one, other in zip(spikes, _latencies(after.network, after.weights), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture
+def network() -> Network:
+    """Layers of all kinds; height, width and channels differ everywhere."""
+    phased = Neurons("phased", 2.0, 16.0, onset=20.0, end=40.0, drive=0.5, bias=True)
+    return Network(
+        "small",
+        Encoder((7, 6, 2), 20.0),
+        (
+            Convolution("conv", 5, 3, stride=2, padding=1, neurons=phased, psp=PSPS[2]),
+            Pooling("pool", 2, stride=1),
+            Convolution("narrow", 4, 2),
+            Dense("hidden", 8, phased),
+            Dense("output", 3, Neurons(threshold=0.5)),
+        ),
+        duration=90.0,
+    )
+
+
+def test_weights_lie_as_nir_says(network: Network) -> None:
+    """Each node is carried out as the documentation of NIR has it, and as netsim connects its neurons."""
+    weights = _drawn_weights(network)
+    graph = to_graph(network, weights)
+    generator = np.random.default_rng(1)
+    for layer, source in zip(network.layers, network.shapes, strict=False):
+        if isinstance(layer, Pooling):
+            continue
+        activity = generator.random(source)
+        wired = connections(layer, source)
+        expected = np.zeros(layer.output_shape(source))
+        kernel = weights[f"{layer.name}.kernel"].ravel()[wired.weight]
+        np.add.at(expected.reshape(-1), wired.post, kernel * activity.ravel()[wired.pre])
+
+        node = graph.nodes[f"{layer.name}_synapses"]
+        if isinstance(layer, Convolution):
+            padded = np.pad(np.moveaxis(activity, -1, 0), [(0, 0), *[(layer.padding, layer.padding)] * 2])
+            summed = np.stack([correlate(padded, kernel, mode="valid")[0] for kernel in node.weight])
+            result = np.moveaxis(summed[:, :: layer.stride, :: layer.stride], 0, -1)
+        else:
+            result = node.weight @ (np.moveaxis(activity, -1, 0) if len(source) == 3 else activity).ravel()
+        np.testing.assert_allclose(result, expected)
+
+
+def test_nir_reads_types_parameters_and_metadata(network: Network) -> None:
+    export_network("nir", network, _drawn_weights(network), "network.nir", {"weights": "initial"})
+    graph = nir.read("network.nir", type_check=True)
+    assert graph.check_types()
+    chain = {
+        "input": "Input",
+        "conv_synapses": "Conv2d",
+        "conv_neurons": "IF",
+        "pool_pooling": "SumPool2d",
+        "narrow_synapses": "Conv2d",
+        "narrow_neurons": "IF",
+        "hidden_flatten": "Flatten",
+        "hidden_synapses": "Affine",
+        "hidden_neurons": "IF",
+        "output_synapses": "Linear",
+        "output_neurons": "IF",
+        "output": "Output",
+    }
+    assert {name: type(node).__name__ for name, node in graph.nodes.items()} == chain
+    assert sorted(graph.edges) == sorted(pairwise(chain))
+    shapes = {"input": (2, 7, 6), "conv_neurons": (5, 4, 3), "pool_pooling": (5, 3, 2), "narrow_neurons": (4, 2, 1)}
+    for name, shape in (shapes | {"hidden_flatten": (8,), "hidden_neurons": (8,), "output": (3,)}).items():
+        assert tuple(graph.nodes[name].output_type["output"]) == shape
+    neurons = graph.nodes["conv_neurons"]
+    assert (neurons.r == 1000 / 16).all()
+    assert (neurons.v_threshold == 2).all()
+    assert neurons.metadata["regime"] == "phased"
+    assert (neurons.metadata["onset_ms"], neurons.metadata["end_ms"], neurons.metadata["drive"]) == (20, 40, 0.5)
+    assert graph.nodes["output_neurons"].metadata["gate_ms"] == np.inf
+    synapses = graph.nodes["conv_synapses"]
+    assert synapses.weight.dtype == np.float64
+    np.testing.assert_array_equal(synapses.metadata["psp_breakpoints"], PSPS[2].kernel)
+    assert (graph.nodes["narrow_synapses"].bias == 0).all()
+    assert 'name = "narrow"' in graph.metadata["netsim"]["specification"]
+    assert json.loads(graph.metadata["netsim"]["exported"]) == {"weights": "initial"}
+
+
+def test_what_nir_lacks_is_named(network: Network) -> None:
+    assert without_primitive(network) == [
+        "single spikes",
+        "postsynaptic potentials (triangle, ramp)",
+        "onsets, windows and drives (phased)",
+        "pooling of the earliest spike (sums stand for it)",
+        "the latency code",
+        "learning",
+    ]
+    plain = Network("plain", Encoder((2, 2, 1)), (Dense("output", 2, Neurons(end=80.0)),), 90.0)
+    assert without_primitive(plain)[1:3] == ["postsynaptic potentials (ramp)", "windows"]
+
+
+def test_weights_that_another_tool_changed_come_back_changed(network: Network) -> None:
+    graph = to_graph(network, _drawn_weights(network))
+    for node in graph.nodes.values():  # as PyTorch keeps numbers
+        for name in ("weight", "bias", "r", "v_threshold", "v_reset"):
+            if hasattr(node, name):
+                setattr(node, name, getattr(node, name).astype(np.float32))
+    graph.nodes["output_synapses"].weight[2, 5] = 0.75
+    back = from_graph(graph, "file")
+    assert back.network == network
+    assert back.weights["output.kernel"][5, 2] == 0.75
+    assert back.weights["output.kernel"].dtype == np.float64
+
+
+def _drop_node(graph: Any) -> None:
+    del graph.nodes["hidden_neurons"]
+
+
+def _skip_pooling(graph: Any) -> None:
+    graph.edges.remove(("conv_neurons", "pool_pooling"))
+    graph.edges.append(("conv_neurons", "narrow_synapses"))
+
+
+def _threshold(graph: Any) -> None:
+    graph.nodes["conv_neurons"].v_threshold[0, 0, 0] = 3
+
+
+def _another_kind(graph: Any) -> None:
+    neurons = graph.nodes["output_neurons"]
+    graph.nodes["output_neurons"] = nir.LIF(
+        tau=neurons.r, r=neurons.r, v_leak=neurons.v_reset, v_threshold=neurons.v_threshold
+    )
+
+
+def _fewer_weights(graph: Any) -> None:
+    graph.nodes["hidden_synapses"].weight = graph.nodes["hidden_synapses"].weight[:, :-1]
+
+
+def _not_finite(graph: Any) -> None:
+    graph.nodes["hidden_synapses"].weight[0, 0] = np.nan
+
+
+def _bias(graph: Any) -> None:
+    graph.nodes["narrow_synapses"].bias[0] = 1
+
+
+def _specification(graph: Any) -> None:
+    own = graph.metadata["netsim"]
+    own["specification"] = own["specification"].replace("threshold", "treshold")
+
+
+def _record(graph: Any) -> None:
+    graph.metadata["netsim"]["exported"] = "[]"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_drop_node, "no node hidden_neurons"),
+        (_skip_pooling, "other nodes or edges"),
+        (_threshold, "conv_neurons has another v_threshold"),
+        (_another_kind, "output_neurons has another"),
+        (_fewer_weights, r"no node hidden_synapses whose weight has the shape \(8, 8\)"),
+        (_not_finite, "hidden.kernel holds values that are not finite"),
+        (_bias, "narrow_synapses has another bias"),
+        (_specification, "treshold.*did you mean 'threshold'"),
+        (_record, "metadata that netsim does not write"),
+    ],
+)
+def test_a_graph_that_contradicts_its_metadata_is_refused(
+    change: Callable[[Any], None], message: str, network: Network
+) -> None:
+    graph = to_graph(network, _drawn_weights(network))
+    change(graph)
+    with pytest.raises(NetsimError, match=f"^file: .*{message}"):
+        from_graph(graph, "file")
+
+
+def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> None:
+    weights = _drawn_weights(network)
+    with pytest.raises(DataError, match=r"network.h5: a file of the format nir is called \*.nir"):
+        export_network("nir", network, weights, "network.h5")
+    with pytest.raises(DataError, match=r"format 'csv': is not known; choose one of nir"):
+        export_network("csv", network, weights, "network.csv")
+    with pytest.raises(DataError, match=r"format 'nir': is not known; choose one of nwb"):
+        export("nir", simulation, "network.nir")
+    with pytest.raises(RunError, match=r"nosuch/network.nir.*cannot be written"):
+        export_network("nir", network, weights, "nosuch/network.nir")
+    with pytest.raises(DataError, match=r"missing or unknown: output.kernel"):
+        export_network("nir", network, {name: weights[name] for name in weights if name != "output.kernel"}, "n.nir")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    message = r"n.nir: the format nir needs nir; pip install 'netsim\[exchange\]'"
+    with pytest.raises(DataError, match=message):
+        export_network("nir", network, _drawn_weights(network), "n.nir")
+    with pytest.raises(DataError, match=message):
+        import_network("n.nir")
