@@ -62,7 +62,7 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
             Encoder(_stimulus_shape(*chain[0], origin), _T_MAX),
             layers,
             _DURATION,
-            training=Training(dt=1.0),
+            training=Training(dt=1.0, validation=100),  # so few that all data sets have them
         )
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netsim.cli import main
-from netsim.exchange import KINDS
+from netsim.exchange import KINDS, NETWORK_KINDS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(console|python)\n(.*?)```", TEXT, re.DOTALL)
@@ -20,11 +20,12 @@ BLOCKS = re.findall(r"```(console|python)\n(.*?)```", TEXT, re.DOTALL)
 def test_every_kind_has_a_row_and_a_command() -> None:
     for kind, known in KINDS.items():
         assert f"| `{kind}` | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} |" in TEXT
+    for kind in KINDS | NETWORK_KINDS:
         assert f"--to {kind} " in TEXT
 
 
 def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for package in ("pynwb", "libsonata", "neo", "elephant", "pyarrow"):
+    for package in ("pynwb", "libsonata", "neo", "elephant", "pyarrow", "nir"):
         pytest.importorskip(package, reason=f"the page uses {package}, of the extra 'test'")
     names: dict[str, object] = {}
     for language, block in BLOCKS:
@@ -36,7 +37,11 @@ def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert len(re.findall(r"^output \d: \d+\.\d{3} ms$", out, re.MULTILINE)) >= 2
     assert len(re.findall(r"^label \d: \d+\.\d\d Hz, peak \d+ spikes$", out, re.MULTILINE)) == 3
-    assert {"spikes.nwb", "spikes.h5", "spikes.mat", "spikes.csv", "spikes.parquet", "own.nwb"} <= {
+    assert re.findall(r"^hidden: .*$", out, re.MULTILINE) == [
+        "hidden: 200 neurons of threshold 2.0",
+        "hidden: may fire from 16.0 ms to 48.0 ms",
+    ]
+    assert {"spikes.nwb", "spikes.h5", "spikes.mat", "spikes.csv", "spikes.parquet", "own.nwb", "digits.nir"} <= {
         path.name for path in Path().iterdir()
     }
 

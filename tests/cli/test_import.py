@@ -1,0 +1,143 @@
+"""The commands `netsim export --to nir` and `netsim import`: a network goes out and comes back as a run."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.runs import open_run
+
+nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
+
+Netsim = Callable[..., Any]
+
+
+@pytest.fixture
+def exported(netsim: Netsim, run: Path) -> Path:
+    """A small run as a NIR file."""
+    assert netsim("export", run, "--to", "nir", "network.nir").code == 0
+    return Path("network.nir")
+
+
+def test_a_run_goes_out_and_comes_back_with_the_same_spikes(
+    netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None], tmp_path: Path
+) -> None:
+    done = netsim("export", run, "--to", "nir", "deep/network.nir", "--json")
+    assert done.code == 0, done.err
+    result = done.json()
+    assert result["files"] == ["deep/network.nir"]
+    assert (result["kind"], result["weights"], result["parameters"]) == ("nir", "run", 65 * 200 + 201 * 10)
+    (warning,) = done.err.splitlines()
+    for words in ("single spikes", "postsynaptic potentials (ramp)", "(phased)", "other simulators will not see"):
+        assert words in warning
+    assert nir.read("deep/network.nir").nodes["output"].output_type["output"].tolist() == [10]
+
+    done = netsim("import", "deep/network.nir", "--out", "back", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json() == {
+        "run": "back",
+        "file": "deep/network.nir",
+        "network": "digits",
+        "parameters": 65 * 200 + 201 * 10,
+        "assumed": [],
+    }
+    no_leftovers(tmp_path)
+    back = open_run("back")
+    assert back.network_file.read_text() == open_run(run).network_file.read_text()
+    record = back.record()
+    assert record["imported"] == str(tmp_path / "deep" / "network.nir")
+    assert record["exported"]["run"] == open_run(run).record()
+
+    for folder in (run, "back"):
+        assert netsim("simulate", folder, "--limit", 20, "--out", f"spikes-{Path(folder).name}").code == 0
+    ours, theirs = (pd.read_csv(f"spikes-{name}/spikes.csv") for name in ("run", "back"))
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    figures = [netsim("evaluate", folder, "--json").json() for folder in (run, "back")]
+    assert figures[1]["weights"] == "imported"
+    for name in ("accuracy", "tie_rate", "mean_decision_latency_ms", "spikes_per_presentation"):
+        assert figures[0][name] == figures[1][name]
+    assert Path("back/evaluation-test.json").is_file()
+    assert "| **Imported from** | " in netsim("describe", "back").out
+
+
+def test_a_preset_gives_its_run_its_name(netsim: Netsim) -> None:
+    done = netsim("export", "digits", "--to", "nir", "--seed", 3, "network.nir")
+    assert done.out == "network.nir: 8x8-200-10, 15,010 parameters\n"
+    assert done.err.startswith(
+        "digits: has no trained weights; initial weights of seed 3 are used\nnetwork.nir: NIR has"
+    )
+    done = netsim("import", "network.nir")
+    assert (done.out, done.err) == ("runs/digits-imported: 8x8-200-10, 15,010 parameters\n", "")
+    assert open_run("runs/digits-imported").record()["seed"] == 3
+    assert netsim("plot", "kernels", "runs/digits-imported").code == 0
+
+
+def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsim) -> None:
+    generator = np.random.default_rng(0)
+    nodes = {
+        "input": nir.Input(np.array([64])),
+        "fc": nir.Linear(generator.normal(0.1, 0.3, (10, 64))),
+        "lif": nir.IF(r=np.ones(10), v_threshold=np.ones(10)),
+        "output": nir.Output(np.array([10])),
+    }
+    nir.write("theirs.nir", nir.NIRGraph(nodes, list(pairwise(nodes))))
+    done = netsim("import", "theirs.nir", "--out", "run")
+    assert done.code == 0
+    (note,) = done.err.splitlines()
+    for words in ("theirs.nir", "another tool", "one spike a neuron", "a time step of 1 ms", "run/network.toml"):
+        assert words in note
+    netsim("evaluate", "run").refused("digits", "8", "64")
+    specification = Path("run/network.toml")
+    specification.write_text(specification.read_text().replace("1,\n    64,\n", "8,\n    8,\n"))
+    done = netsim("evaluate", "run", "--json")
+    assert done.code == 0, done.err
+    assert done.json()["spikes_per_presentation"]["fc"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("export RUN --to nir network.h5", ["network.h5", "*.nir"]),
+        ("export RUN --to nir --index 1 other.nir", ["--index", "nothing is presented"]),
+        ("export RUN --to nir --split validation other.nir", ["--split", "nothing is presented"]),
+        ("export RUN --to nir --layer hidden other.nir", ["--layer", "nothing is presented"]),
+        ("simulate RUN --stimuli network.nir", ["network.nir", "cannot be read as spikes"]),
+        ("import", ["FILE", "netsim import --help"]),
+        ("import nosuch.nir", ["nosuch.nir", "no such file"]),
+        ("import RUN/network.toml", ["network.toml", "NIR graph"]),
+        ("import RUN", ["cannot be read as a NIR graph"]),
+        ("import network.nir --out RUN", ["exists already", "--out"]),
+        ("import network.nir --out RUN/run.json/deeper", ["run.json/deeper", "cannot be made"]),
+    ],
+)
+def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: Path, exported: Path) -> None:
+    netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
+    assert sorted(os.listdir()) == ["network.nir", "run"]
+
+
+def test_an_imported_run_is_not_gone_on_with(netsim: Netsim, exported: Path) -> None:
+    assert netsim("import", exported, "--out", "back").code == 0
+    before = Path("back/best.npz").read_bytes()
+    netsim("train", "back/network.toml", "--out", "back", "--resume").refused("back", "imported", "another --out")
+    netsim("plot", "learning", "back").refused("back/metrics.csv")
+    assert Path("back/best.npz").read_bytes() == before
+
+
+def test_a_full_disk_leaves_no_half_run(netsim: Netsim, exported: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        done = netsim("import", exported, "--out", "back")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    done.refused("back/best.npz", "cannot be written (File too large)")
+    assert sorted(os.listdir()) == ["network.nir", "run"]
