@@ -14,6 +14,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -32,6 +33,8 @@ from netsim.summary import architecture
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAINED = REPOSITORY / "models" / "trained"
+RECORDS = TRAINED / "records"
+"""What each run that counts says of itself; RESULTS.md is made of these."""
 PAPER = {
     "rcsnn-mnist": "99.2",
     "bcsnn-mnist": "≈ 98.6",
@@ -60,14 +63,14 @@ def main(
     for row in rows or PAPER:
         for number in seed or [0]:
             run_row(row, number, runs, data_dir)
-    results = [json.loads(path.read_text()) for path in sorted(runs.glob("*/result.json"))]
     if ship:
-        for result in results:
+        for path in sorted(runs.glob("*/result.json")):
+            result = json.loads(path.read_text())
             if result["record"]["seed"] == 0:
-                packed = runs / f"{result['preset']}-seed0" / "packed.npz"
-                write_atomically(TRAINED / f"{result['preset']}.npz", partial(_copy, packed))
-        write_text(REPOSITORY / "RESULTS.md", results_page(results))
-    print(results_table(results))
+                write_atomically(TRAINED / f"{result['preset']}.npz", partial(_copy, path.parent / "packed.npz"))
+            write_text(RECORDS / f"{path.parent.name}.json", path.read_text())
+        write_text(REPOSITORY / "RESULTS.md", results_page(_read(RECORDS.glob("*.json"))))
+    print(results_table(_read(runs.glob("*/result.json"))))
 
 
 def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
@@ -88,6 +91,10 @@ def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
     test = load_splits(network, None, data_dir).test
     measured = evaluate(make_engine("event", network), read_packed(network, packed), test)
     run.write_json("result.json", {"preset": preset, **_trained(run), "test": measured.to_dict()})
+
+
+def _read(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(paths)]
 
 
 def _copy(source: Path, stream: BinaryIO) -> None:
