@@ -29,7 +29,8 @@ def import_network(
     imported = read(file)
     network, weights = imported.network, imported.weights
     seed = imported.record.get("seed")
-    record = describe_run(seed if isinstance(seed, int) else 0, imported=str(file.resolve()), exported=imported.record)
+    known = isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
+    record = describe_run(seed if known else 0, imported=str(file.resolve()), exported=imported.record)
     parameters = sum(array.size for array in weights.values())
     run = create_run(out or Path("runs") / f"{network.name}-imported", network, record, weights)
     if imported.assumed:

@@ -35,6 +35,7 @@ from netsim.specification_file import dumps_network, network_from_dict
 from netsim.weights import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 _SYNAPSES, _NEURONS, _POOLING, _FLATTEN = "_synapses", "_neurons", "_pooling", "_flatten"
+_LONGEST = 1_000_000  # characters of a text in the metadata
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +182,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
         network, weights, assumed = from_foreign_graph(graph, origin)
         return Imported(network, weights, {}, assumed)
     record = json.loads(own["exported"])
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or max(map(len, own.values())) > _LONGEST:
         raise DataError(f"{origin}: has metadata that netsim does not write")
     try:
         network = network_from_dict(tomllib.loads(own["specification"]))

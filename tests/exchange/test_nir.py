@@ -259,6 +259,10 @@ def _record(graph: Any) -> None:
     graph.metadata["netsim"]["exported"] = "[]"
 
 
+def _long_record(graph: Any) -> None:
+    graph.metadata["netsim"]["exported"] = '{"a": "' + "b" * 10**6 + '"}'
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -271,6 +275,7 @@ def _record(graph: Any) -> None:
         (_bias, "narrow_synapses has another bias"),
         (_specification, "treshold.*did you mean 'threshold'"),
         (_record, "metadata that netsim does not write"),
+        (_long_record, "metadata that netsim does not write"),
     ],
 )
 def test_a_graph_that_contradicts_its_metadata_is_refused(
