@@ -23,6 +23,9 @@ from netsim.files import write_text
 
 SECTIONS = ("run", "rows", "goals", "growth", "processes", "shares", "limits")
 """The marks of a page, each ``<!-- name -->`` and ``<!-- end of name -->``."""
+# A load average below this is that of a machine where nothing else runs.
+_QUIET = 0.5
+_SHARED = "**other jobs shared the machine: take the figures as preliminary**"
 LIBRARIES = ("torch", "snntorch", "spikingjelly", "cython")
 
 
@@ -83,7 +86,7 @@ class Results:
                 f" {record['started']}, revision {revision[:10] + revision[40:] if revision else 'unknown'}",
                 f"- {machine['cores']} cores of {machine['processor']}; threads: {self.setting.threads}; load"
                 f" {record['load_before']:.1f} before, {record['load_after']:.1f} after"
-                " (without other jobs about 0 before and the number of threads after)",
+                f" ({_SHARED if record['load_before'] > _QUIET else 'no other jobs'})",
                 f"- {self.setting.origin}; median of {record['repetitions']} blocks a row",
                 f"- {known}",
             ]

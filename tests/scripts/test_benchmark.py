@@ -117,6 +117,9 @@ def test_the_page_has_all_marks_and_takes_what_was_measured(tmp_path: Path) -> N
     assert (tmp_path / "speed" / "benchmark.png").exists()
     update_page(results, page)
     assert page.read_text() == new
+    assert "(no other jobs)" in new
+    record["load_before"] = 3.0
+    assert "take the figures as preliminary" in results.provenance()
     page.write_text(text.replace("<!-- end of shares -->", ""))
     with pytest.raises(DataError, match="lacks <!-- shares -->"):
         update_page(results, page)
