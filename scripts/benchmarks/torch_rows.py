@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 from benchmarks.event_rows import RATE
@@ -40,13 +41,25 @@ def dense_network(torch: Any, seed: int) -> Any:
 
 
 def _images(torch: Any, setting: Setting) -> Any:
-    return torch.from_numpy(setting.images).permute(0, 3, 1, 2).float().contiguous() / 255
+    # one channel first, in the layout that torch gives a tensor by default
+    count, height, width, _ = setting.images.shape
+    return torch.from_numpy(setting.images).float().reshape(count, 1, height, width) / 255
 
 
-def ann_forward(setting: Setting) -> Prepared:
+def _placed(torch: Any, setting: Setting, last: bool) -> tuple[Any, Any]:
+    """The dense network and the images in the default layout, or with the channels last, which oneDNN prefers."""
+    network, images = dense_network(torch, setting.seed), _images(torch, setting)
+    if last:
+        network = network.to(memory_format=torch.channels_last)
+        # strides say the layout; with one channel they have to be made
+        images = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    return network, images
+
+
+def ann_forward(setting: Setting, channels_last: bool = False) -> Prepared:
     """The dense network, without a gradient."""
     torch = imported("torch")
-    network, images = dense_network(torch, setting.seed), _images(torch, setting)
+    network, images = _placed(torch, setting, channels_last)
 
     def forward() -> None:
         with torch.inference_mode():
@@ -55,9 +68,9 @@ def ann_forward(setting: Setting) -> Prepared:
     return Prepared(forward, len(images))
 
 
-def _ann_training(setting: Setting) -> Prepared:
+def _ann_training(setting: Setting, channels_last: bool = False) -> Prepared:
     torch = imported("torch")
-    network, images = dense_network(torch, setting.seed), _images(torch, setting)
+    network, images = _placed(torch, setting, channels_last)
     labels = torch.from_numpy(setting.labels).long()
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
 
@@ -121,7 +134,14 @@ def _spikingjelly(setting: Setting) -> Prepared:
 
 ROWS = (
     Row(ANN_FORWARD, "dense network, rectified linear units", ann_forward),
+    Row(f"{ANN_FORWARD}-channels-last", "dense network, channels last", partial(ann_forward, channels_last=True)),
     Row("snntorch", "leaky integrate-and-fire", _snntorch),
     Row("spikingjelly", "integrate-and-fire", _spikingjelly),
     Row(ANN_TRAINING, "dense network, forward, backward, Adam", _ann_training, ANN_TRAINING),
+    Row(
+        f"{ANN_TRAINING}-channels-last",
+        "dense network, channels last",
+        partial(_ann_training, channels_last=True),
+        ANN_TRAINING,
+    ),
 )
