@@ -208,7 +208,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarra
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with archive.open(member) as stream:
-            shape, _, kind = readers[np.lib.format.read_magic(stream)](stream)
+            try:
+                shape, _, kind = readers[np.lib.format.read_magic(stream)](stream)
+            except MemoryError as error:  # so says Python's parser of what is nested too deeply
+                raise ValueError(f"{member.filename} has no header") from error
             if kind.hasobject:
                 raise ValueError(f"{member.filename} holds objects")
             if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != member.file_size - stream.tell():

@@ -26,13 +26,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from netsim import __version__
-from netsim.errors import RunError
-from netsim.files import write_text
+from netsim.errors import DataError, RunError
+from netsim.files import read_text, write_text
 from netsim.specification import Network
 from netsim.specification_file import read_network, write_network
 from netsim.weights import Weights, read_weights, write_weights
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
+_LARGEST_RECORD = 10_000_000
 LOCK = ".lock"
 """Name of the file that is locked in a folder by the process that writes there."""
 
@@ -106,15 +107,18 @@ class RunFolder:
             If ``run.json`` is missing or damaged.
         """
         try:
-            record = json.loads(self.record_file.read_text(encoding="utf-8"))
+            record = json.loads(read_text(self.record_file, _LARGEST_RECORD))
         except OSError as error:
             reason = error.strerror or str(error)
             raise RunError(f"{self.record_file}: cannot be read ({reason}); is {self.path} a run folder?") from error
         except (ValueError, RecursionError) as error:
             raise RunError(f"{self.record_file}: is no JSON ({error}); start again in another folder") from error
-        if not isinstance(record, dict) or not isinstance(record.get("seed"), int):
-            raise RunError(f"{self.record_file}: is not the record of a run (it holds no seed)")
-        return record
+        except DataError as error:
+            raise RunError(f"{error}; a run's record is a small file") from error
+        wrong = _wrong_entries(record if isinstance(record, dict) else {})
+        if wrong:
+            raise RunError(f"{self.record_file}: is not the record of a run (it holds no {wrong[0]} that fits)")
+        return dict(record)
 
     def weights(self, network: Network) -> Weights:
         """The best real-valued weights so far.
@@ -145,6 +149,22 @@ class RunFolder:
         return target
 
 
+def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
+    """Names of those entries of a record that are used again and are not as `describe_run` writes them."""
+
+    def is_count(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+    command, limit = record.get("command", []), record.get("limit")
+    fits = {
+        "seed": is_count(record.get("seed")),
+        "limit": limit is None or is_count(limit),
+        "data_dir": isinstance(record.get("data_dir"), str | None),
+        "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
+    }
+    return [name for name, is_right in fits.items() if not is_right]
+
+
 @contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
     """Take a folder that is written to for this process.
@@ -159,8 +179,9 @@ def lock_folder(path: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunError(f"{path}: is in use by another process; wait for it or choose another --out") from error
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    except (OSError, NotImplementedError) as error:  # the latter of drives that know no locks
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"{path}: cannot be written ({reason}); choose another --out") from error
     try:
         yield
     finally:

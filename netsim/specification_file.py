@@ -18,7 +18,8 @@ from netsim.files import read_text, write_text
 from netsim.specification import Convolution, Dense, Network, Pooling
 
 LAYER_KINDS: dict[str, type] = {"convolution": Convolution, "pooling": Pooling, "dense": Dense}
-_LARGEST_FILE = 1_000_000
+_LARGEST_FILE = 250_000
+_MOST_DOTS = 100
 _DEEPEST = 20
 
 
@@ -82,7 +83,14 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(read_text(path, _LARGEST_FILE))
+        text = read_text(path, _LARGEST_FILE)
+        # memory and time that Python's reader takes grow with the square of the parts of a dotted key
+        if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+            raise SpecificationError(
+                str(path),
+                f"has a line with more than {_MOST_DOTS} dots: nest keys less deeply, and break up long lists",
+            )
+        table = tomllib.loads(text)
     except DataError as error:
         raise SpecificationError(
             str(path), f"{str(error).removeprefix(f'{path}: ')}; a small file is needed"

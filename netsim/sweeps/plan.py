@@ -76,8 +76,6 @@ def read_plan(path: str | Path) -> Plan:
         return plan_from_dict(table, Path(path).parent)
     except SpecificationError as error:
         raise SpecificationError(str(path), str(error)) from error
-    except RecursionError as error:
-        raise SpecificationError(str(path), "is nested too deeply; keys such as learning.rate are needed") from error
 
 
 def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:

@@ -1,0 +1,185 @@
+"""Archives of arrays that were made to do harm: no memory for what is not there, no code, one line."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+
+from netsim.errors import DataError
+from netsim.files import read_arrays, write_arrays
+
+SMALL = 30 * 2**20  # bytes
+ANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@contextmanager
+def refused(match: str | None = None) -> Iterator[None]:
+    """What is inside is refused, and takes no more than a little memory."""
+    tracemalloc.start()
+    with pytest.raises(DataError, match=match) as error:
+        yield
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < SMALL
+    assert len(str(error.value).splitlines()) == 1
+
+
+def _npy(header: str, content: bytes = b"", version: tuple[int, int] = (1, 0)) -> bytes:
+    """A file of a single array, with any header."""
+    text = header.encode("latin-1") + b"\n"
+    length = struct.pack("<H" if version == (1, 0) else "<I", len(text))
+    return b"\x93NUMPY" + bytes(version) + length + text + content
+
+
+def _shaped(shape: str, kind: str = "<f8", content: bytes = b"") -> bytes:
+    return _npy(f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}}}", content)
+
+
+def _zip(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.mkdir, (Path("exploded"),)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        _shaped("(1000000000000,)"),
+        _shaped("(1000000, 1000000)", content=bytes(800)),
+        _shaped("(9223372036854775807, 9223372036854775807)"),
+        _shaped("(-1,)"),
+        _shaped("(-1, -8)", content=bytes(64)),
+        _shaped("(1000000000000, 0)", "|V0"),
+        _shaped("(1000000000000,)", "|S0"),
+        _shaped("(1000000000000,)", "<U0"),
+        _shaped("(1,)", "|V4000000000"),
+        _shaped("(1,)", "|O", pickle.dumps(_Bomb())),
+        _shaped("(1,)", "O8", pickle.dumps([_Bomb()])),
+        _npy("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,)}", pickle.dumps([_Bomb()])),
+        _npy("{'descr': '<f8', 'fortran_order': False, 'shape': __import__('os').mkdir('exploded')}"),
+        _npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,),", bytes(8)),
+        _npy("{'descr': (1, 2, 3), 'fortran_order': 3, 'shape': 'abc'}"),
+        _npy("{[]: 1}"),
+        _npy("{'descr': '<f8'"),
+        _npy("(" * 9000),
+        _npy("-" * 9000 + "1"),
+        _npy(" " * 60000),
+        _npy("{'descr': '<f8', 'fortran_order': False, 'shape': (8L,)}"),
+        _npy("{}", version=(3, 0)),
+        _npy("{}", version=(9, 9)),
+        _shaped("(3,)", content=bytes(23)),
+        _shaped("(3,)", content=bytes(25)),
+        b"\x93NUMPY",
+        b"",
+        pickle.dumps(_Bomb()),
+    ],
+)
+def test_members_that_are_no_plain_arrays(member: bytes, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    path = tmp_path / "arrays.npz"
+    _zip(path, {"a.npy": member})
+    with refused(r"arrays.npz: is not a readable .npz of plain arrays"):
+        read_arrays(path)
+    assert not Path("exploded").exists()
+    assert not recwarn.list
+
+
+def test_a_small_file_that_unpacks_to_a_large_one(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("a.npy", "w") as member,
+    ):
+        member.write(_shaped(f"({280 * 2**20 // 8},)"))
+        for _ in range(280):
+            member.write(bytes(2**20))
+    assert path.stat().st_size < 2**21
+    with refused(r"promises \d+ bytes in a file of \d+ bytes"):
+        read_arrays(path)
+
+
+def test_a_member_that_lies_about_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    _zip(path, {"a.npy": _shaped("(3,)", content=bytes(24))})
+    whole = path.read_bytes()
+    size = struct.pack("<I", zipfile.ZipFile(path).infolist()[0].file_size)
+    for promised in (0, 10, 10**6, 10**8):
+        path.write_bytes(whole.replace(size, struct.pack("<I", promised)))
+        with refused():
+            read_arrays(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_not_unpacked(method: int, tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    _zip(path, {"a.npy": _shaped("(3,)", content=bytes(24))}, method)
+    with refused("compressed in another way"):
+        read_arrays(path)
+
+
+def test_two_arrays_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    _zip(path, {"a.npy": _shaped("(1,)", content=bytes(8)), "a": _shaped("(1,)", content=bytes(8))})
+    with refused("two arrays of one name"):
+        read_arrays(path)
+
+
+def test_names_that_are_paths_are_only_names(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    names = ["../outside", "/tmp/outside", "a/../../b", "con", "a\\b"]
+    _zip(path, {f"{name}.npy": _shaped("(1,)", content=bytes(8)) for name in names})
+    assert len(read_arrays(path)) == len(names)
+    assert [file.name for file in tmp_path.iterdir()] == ["arrays.npz"]
+
+
+@ANY
+@given(
+    st.dictionaries(
+        st.text("abc.é", min_size=1, max_size=5).filter(lambda name: not name.endswith(".npy")),
+        arrays_of.arrays(
+            st.one_of(arrays_of.scalar_dtypes(), arrays_of.unicode_string_dtypes(max_len=4)),
+            arrays_of.array_shapes(min_dims=0, min_side=0, max_side=4),
+        ),
+        max_size=3,
+    )
+)
+def test_all_plain_arrays_come_back(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    write_arrays(tmp_path / "arrays.npz", {f"part.{name}": array for name, array in arrays.items()})
+    back = read_arrays(tmp_path / "arrays.npz")
+    assert {name: (array.dtype, array.shape, array.tobytes()) for name, array in back.items()} == {
+        f"part.{name}": (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()
+    }
+
+
+@ANY
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"PK\x05\x06"]))
+def test_any_bytes_are_refused(tmp_path: Path, content: bytes, beginning: bytes) -> None:
+    path = tmp_path / "arrays.npz"
+    path.write_bytes(beginning + content)
+    with pytest.raises(DataError):
+        read_arrays(path)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.npy", beginning + content)
+    path.write_bytes(stream.getvalue())
+    try:
+        arrays = read_arrays(path)
+    except DataError:
+        return
+    assert all(array.dtype.kind != "O" for array in arrays.values())
