@@ -34,8 +34,9 @@ def latency_histograms(
         As from `spike_table`; rates are means over the presentations that it holds.
     network : Network
     bin_ms : float, optional
-        Width of the bins (ms); by default the encoding window divided by a power of two, about 150
-        bins in a presentation; so no bin crosses the end of a window that is a multiple of it.
+        Width of the bins (ms); by default the encoding window divided (in a very long presentation, multiplied) by a
+        power of two, about 150 bins in a presentation; so no bin crosses the end of a window that is a multiple
+        of it.
     ax : matplotlib Axes, optional
         By default those of a new figure.
 
@@ -107,4 +108,4 @@ def latency_histograms(
 
 def _default_width(network: Network) -> float:
     wanted = network.encoder.t_max * _BINS / network.duration
-    return network.encoder.t_max / 2 ** max(0, round(math.log2(wanted)))
+    return network.encoder.t_max / 2.0 ** round(math.log2(wanted))

@@ -193,6 +193,9 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     needed = {"epoch", "training_strict_accuracy", "validation_strict_accuracy"}
     if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
         raise DataError(f"{path}: holds no metrics of a training; a run's metrics.csv is needed")
+    shares = frame[[name for name in frame.columns if name.startswith("silent_") or name.endswith("_accuracy")]]
+    if ((shares < 0) | (shares > 1 + 1e-9)).any(axis=None):
+        raise DataError(f"{path}: holds fractions that are not from 0 to 1; a run's metrics.csv is needed")
     return frame
 
 

@@ -56,9 +56,9 @@ def kernels(
         raise DataError(f"layer {name}: has no kernels in the table")
     if rows["y"].isna().any():
         raise DataError(f"layer {name}: reads a dense layer, so its weights have no rows and columns to draw")
+    if not 0 <= channel <= (last := int(rows["channel"].max())):
+        raise DataError(f"channel {channel}: does not exist; the input of {name} has 0 to {last}")
     rows = rows[rows["channel"] == channel]
-    if rows.empty:
-        raise DataError(f"channel {channel}: does not exist in the source of {name}")
     convolution = bool(rows["map"].notna().all())
     pictures = _pictures(rows, "map" if convolution else "neuron")
     everything = len(pictures)

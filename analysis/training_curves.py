@@ -60,11 +60,11 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.set_yscale("log")
         # few decades: numbers beside the powers of ten are needed to read the axis
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(_sparse))
+        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim())))
         axes.tick_params(axis="y", which="minor", labelsize=6.5)
         axes.set_ylabel("error (%)")
         _epochs(axes, frame)
-        axes.legend(loc="upper right", borderaxespad=0)
+        axes.legend(loc="best", borderaxespad=0)
     return axes
 
 
@@ -119,6 +119,6 @@ def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_xlim(first - 0.5 * (first == last), last + 0.5 * (first == last))
 
 
-def _sparse(value: float, _: object) -> str:
-    """Numbers of the minor ticks at 2 and 5."""
-    return f"{value:g}" if f"{value:e}"[0] in "25" else ""
+def _minor_number(value: float, low: float, high: float) -> str:
+    """Number of a minor tick: at 2 and 5, or anywhere where two of 1, 2 and 5 need not be within the limits."""
+    return f"{value:.3g}" if high < 5 * low or f"{value:e}"[0] in "25" else ""

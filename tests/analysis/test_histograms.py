@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +44,11 @@ def test_bins_end_with_the_windows(network: Network, frame: pd.DataFrame) -> Non
     edges = latency_histograms(frame, network).patches[0].get_data().edges
     assert {16.0, 24.0, 40.0} <= set(edges)
     assert 75 < len(edges) < 300
+
+
+def test_a_very_long_presentation_has_as_many_bins(network: Network, frame: pd.DataFrame) -> None:
+    long = dataclasses.replace(network, duration=1e12)
+    assert 75 < len(latency_histograms(frame, long).patches[0].get_data().edges) < 300
 
 
 def test_a_silent_layer_is_said_to_be(network: Network, frame: pd.DataFrame) -> None:

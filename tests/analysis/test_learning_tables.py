@@ -109,3 +109,11 @@ def test_other_files_are_no_metrics(tmp_path: Path, text: str) -> None:
         metrics_table(tmp_path / "metrics.csv")
     with pytest.raises(DataError, match="no such file"):
         metrics_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("accuracy", ["-0.5", "97.0", "1e300", "inf"])
+def test_fractions_out_of_bounds_are_no_metrics(tmp_path: Path, accuracy: str) -> None:
+    text = f"epoch,training_strict_accuracy,validation_strict_accuracy\n1,0.5,{accuracy}\n"
+    (tmp_path / "metrics.csv").write_text(text)
+    with pytest.raises(DataError, match=r"metrics\.csv: holds fractions that are not from 0 to 1"):
+        metrics_table(tmp_path / "metrics.csv")

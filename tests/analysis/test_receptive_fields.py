@@ -51,7 +51,7 @@ def test_what_cannot_be_drawn_is_refused(learned: Network, weights: Weights) -> 
         kernels(frame, "output")
     with pytest.raises(DataError, match="layer pool: has no kernels"):
         kernels(frame, "pool")
-    with pytest.raises(DataError, match="channel 2: does not exist in the source of conv"):
+    with pytest.raises(DataError, match="channel 2: does not exist; the input of conv has 0 to 1"):
         kernels(frame, channel=2)
     with pytest.raises(DataError, match="lacks the column weight"):
         kernels(frame.drop(columns="weight"))

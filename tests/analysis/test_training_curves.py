@@ -33,6 +33,21 @@ def test_errors_over_epochs(frame: pd.DataFrame) -> None:
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "error (%)", "log")
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [(0.0, 0.0), (0.3, 0.41), (0.41, 0.43), (0.6, 0.62), (0.88, 0.9), (0.988, 0.994), (0.1, 0.999)]
+)
+def test_the_axis_of_errors_can_be_read(first: float, last: float, frame: pd.DataFrame) -> None:
+    """However small the range of errors is, at least two numbers stand on it."""
+    for part in ("training", "validation"):
+        frame[f"{part}_strict_accuracy"] = np.linspace(first, last, 4)
+    axes = learning_curves(frame)
+    axes.figure.canvas.draw()
+    low, high = axes.get_ylim()
+    ticks = [*axes.yaxis.get_major_ticks(), *axes.yaxis.get_minor_ticks()]
+    numbers = [tick.label1.get_text() for tick in ticks if low <= tick.get_loc() <= high]
+    assert len([number for number in numbers if number]) >= 2
+
+
 def test_silent_fractions_over_epochs(frame: pd.DataFrame) -> None:
     axes = silent_curves(frame)
     curves = {str(line.get_label()): line.get_ydata() for line in axes.lines}
