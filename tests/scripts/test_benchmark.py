@@ -42,7 +42,7 @@ def test_a_quick_run_without_torch(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
     done = run(
         *("--quick", "--random-images", "--seed", "3", "--threads", "1", "--out", "figures"),
-        *("--rows", "event-phased-forward", "--rows", "torch-f*"),
+        *("--rows", "event-phased-forward", "--rows", "torch-forward"),
         PYTHONPATH=str(tmp_path),
     )
     assert done.returncode == 0, done.stderr
