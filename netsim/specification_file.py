@@ -25,9 +25,9 @@ _DEEPEST = 20
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """A hint ``; did you mean 'x'?`` or a list of what is known."""
-    names = list(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(names.values())}"
 
 
 def network_from_dict(table: dict[str, Any]) -> Network:
@@ -84,22 +84,41 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         text = read_text(path, _LARGEST_FILE)
-        # memory and time that Python's reader takes grow with the square of the parts of a dotted key
-        if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
-            raise SpecificationError(
-                str(path),
-                f"has a line with more than {_MOST_DOTS} dots: nest keys less deeply, and break up long lists",
-            )
-        table = tomllib.loads(text)
     except DataError as error:
         raise SpecificationError(
             str(path), f"{str(error).removeprefix(f'{path}: ')}; a small file is needed"
         ) from error
     except OSError as error:
         raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # what is no UTF-8 or no TOML, and integers of thousands of digits
+    except UnicodeDecodeError as error:
         raise SpecificationError(str(path), f"is not TOML: {error}") from error
-    _check_bounds(table, str(path))
+    return loads_toml(text, str(path))
+
+
+def loads_toml(text: str, origin: str) -> dict[str, Any]:
+    """The nested dictionary that a TOML text stands for, in bounded memory.
+
+    Parameters
+    ----------
+    text : str
+    origin : str
+        What the text is called in messages.
+
+    Raises
+    ------
+    SpecificationError
+        If it is no TOML, or nested deeper or with larger integers than anything needs.
+    """
+    # memory and time that Python's reader takes grow with the square of the parts of a dotted key
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise SpecificationError(
+            origin, f"has a line with more than {_MOST_DOTS} dots: nest keys less deeply, and break up long lists"
+        )
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # integers of thousands of digits are no TOMLDecodeError
+        raise SpecificationError(origin, f"is not TOML: {error}") from error
+    _check_bounds(table, origin)
     return table
 
 
@@ -157,10 +176,8 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
         if not where or error.field.startswith(where):
             raise
         message = str(error).removeprefix(f"{error.field}: ")
-        inner = (
-            error.field.split(".", 1)[1] if error.field.split(".", 1)[0] == where.rsplit(".", 1)[-1] else error.field
-        )
-        raise SpecificationError(f"{prefix}{inner}", message) from error
+        part, _, rest = error.field.partition(".")
+        raise SpecificationError(f"{prefix}{rest if part in where.split('.') else error.field}", message) from error
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:

@@ -5,7 +5,7 @@
     python scripts/fuzz.py toml --show 1234              # one case again, in this process
     python scripts/fuzz.py idx --guided --cases 100000   # guided by coverage; needs pip install atheris
 
-A fault is any exception but netsim's own, a case that takes more than 20 s or more memory than --memory, and a
+A fault is any exception but netsim's own, a case that takes more than 40 s or more memory than --memory, and a
 process that dies. Files are damaged by random changes of their bytes and words; checksums of archives are made right
 again in half of the cases, so that what lies within is reached. The same seed gives the same files.
 """

@@ -12,9 +12,12 @@ from pathlib import Path
 import h5py
 
 from netsim.errors import DataError
-from netsim.files import write_atomically
+from netsim.files import check_expansion, most_expanded, write_atomically
+from netsim.limits import limit_memory
 
-_SECONDS = 30
+_SECONDS, _BYTES_A_SECOND = 30, 5e6
+_REFUSED = 3
+"""How long reading a file may take, and the exit code of the process that looks a file over."""
 
 
 def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
@@ -33,29 +36,85 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
     write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
 
 
-def check_strings(path: Path) -> None:
-    """Refuse a damaged file with whose strings HDF5 does not come to an end, so that not even Ctrl-C helps.
+def check_hdf5(path: Path) -> None:
+    """Refuse a file that reaches outside itself, unpacks to much more than its size, or that HDF5 fails over.
 
-    Another process tries to read them. Strings of fixed length need no such trial.
+    Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process
+    reads it first, with bounds on time and memory.
 
     Raises
     ------
     DataError
     """
+    size = path.stat().st_size
     try:
-        tried = subprocess.run([sys.executable, "-m", __name__, path], capture_output=True, timeout=_SECONDS)
+        # -P: what lies in the current folder is no module
+        tried = subprocess.run(
+            [sys.executable, "-P", "-m", __name__, path],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS + size / _BYTES_A_SECOND,
+        )
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{path}: is damaged: HDF5 does not come to an end with its strings") from error
+        raise DataError(f"{path}: is damaged: HDF5 does not come to an end with it") from error
+    if tried.returncode == _REFUSED:
+        raise DataError(tried.stderr.strip())
     if tried.returncode < 0:
-        raise DataError(f"{path}: is damaged: HDF5 crashes over its strings")
+        raise DataError(f"{path}: is damaged: HDF5 crashes over it")
 
 
-def _read_string(_: str, item: h5py.Dataset | h5py.Group) -> None:
-    if isinstance(item, h5py.Dataset) and item.dtype.hasobject:
-        with contextlib.suppress(Exception):  # whoever reads the file next will say it
-            item[()]
+def _look_over(path: Path) -> None:
+    """Read all that a file holds; what HDF5 refuses is passed over, for whoever reads it next will say it."""
+    size = path.stat().st_size
+    limit_memory(2 * most_expanded(size))
+    content, seen = 0, set()
+    with h5py.File(path, "r") as file:
+        waiting: list[h5py.Group] = [file]
+        while waiting:
+            group = waiting.pop()
+            _read_attributes(group)
+            for name in group:
+                link = group.get(name, getlink=True)
+                if isinstance(link, h5py.ExternalLink):
+                    raise DataError(f"{path}: {group.name}/{name} is a link to another file, {link.filename}")
+                if isinstance(link, h5py.SoftLink):
+                    continue
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    address = h5py.h5o.get_info(item.id).addr
+                    if address in seen:
+                        raise DataError(f"{path}: {item.name} is a group that is in the file twice")
+                    seen.add(address)
+                    waiting.append(item)
+                elif isinstance(item, h5py.Dataset):
+                    if item.external or item.is_virtual:
+                        raise DataError(f"{path}: {item.name} lies in other files")
+                    content += item.nbytes
+                    check_expansion(path, content, size)
+                    _read_attributes(item)
+                    item[()]
+
+
+def _read_attributes(item: h5py.Group | h5py.Dataset) -> None:
+    for name in item.attrs:
+        with contextlib.suppress(OSError):  # of types that h5py does not know
+            item.attrs[name]
+
+
+def _main() -> None:
+    path = Path(sys.argv[1])
+    try:
+        _look_over(path)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_REFUSED)
+    except MemoryError:
+        print(f"{path}: needs more memory than its size explains; it is damaged or a trap", file=sys.stderr)
+        sys.exit(_REFUSED)
+    except Exception:
+        return
 
 
 if __name__ == "__main__":
-    with h5py.File(sys.argv[1], "r") as _file:
-        _file.visititems(_read_string)
+    _main()

@@ -19,7 +19,7 @@ from pynwb.misc import Units
 
 from netsim import __version__
 from netsim.errors import DataError
-from netsim.exchange.hdf5 import write_hdf5
+from netsim.exchange.hdf5 import check_hdf5, write_hdf5
 from netsim.exchange.presentations import (
     Presentations,
     check_exists,
@@ -129,6 +129,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     with reading(path, "NWB"):
         check_exists(path)
+        check_hdf5(path)
         with NWBHDF5IO(path, mode="r") as stream:
             file = stream.read()
             if file.units is None or "spike_times" not in file.units.colnames:

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.exchange.hdf5 import write_hdf5
+from netsim.exchange.hdf5 import check_hdf5, write_hdf5
 from netsim.exchange.presentations import (
     Presentations,
     check_exists,
@@ -87,6 +87,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     with reading(path, "SONATA"):
         check_exists(path)
+        check_hdf5(path)
         with h5py.File(path, "r") as file:
             if not isinstance(file.get("spikes"), h5py.Group):
                 raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import resource
 import signal
 import tempfile
 import time
@@ -19,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import NetsimError
+from netsim.limits import limit_memory
 
 MOST_FAULTS = 25
 """Different ones, after which a target is left."""
-CASE_SECONDS = 20
+CASE_SECONDS = 40
 """After which a case is a fault."""
 _HUNG_SECONDS = 90
 
@@ -124,7 +124,7 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, done: A
         folder = Path(name)
         for case in range(first, min(first + 3, last)):  # what is imported late is no leak
             try_case(target, seed, case, folder)
-        limit_memory(megabytes)
+        limit_memory(megabytes * 2**20)
         tally = Tally()
         for case in range(first, last):
             done.value = case
@@ -141,13 +141,6 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, done: A
                 pipe.send(tally)
         pipe.send(tally)
     pipe.close()
-
-
-def limit_memory(megabytes: int) -> None:
-    """Let this process take so much more address space, and no more."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        size = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + megabytes * 2**20,) * 2)
 
 
 def _too_long(number: int, frame: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import json
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +63,7 @@ _VALUES: tuple[Any, ...] = (
     *([], {}, [[]], [1, 2], [1e308] * 3, [[0.0, 1.0]], ["a"], {"a": 1}, {"uniform": [0, 10**400]}, [10**9] * 3),
     *(datetime.date(1, 1, 1), datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC), datetime.time(0)),
 )
+_FACTORS = (0.0, 0.5, 2.0, -1.0, 1.1, 0.1, 10.0, 1e-3, 1e3, 1e-12, 1e12, 1e-300, 1e300)
 _LARGEST = 2**20
 
 
@@ -106,8 +108,11 @@ def _mutate_tree(
     for _ in range(min(int(generator.geometric(0.5)), 8)):
         places = list(_places(tree))
         place, key = places[int(generator.integers(len(places)))]
-        choice = generator.random()
-        if choice < 0.7:
+        choice, value = generator.random(), place[key]
+        if type(value) in (int, float) and abs(value) < 1e300 and generator.random() < 0.7:
+            product = value * _FACTORS[int(generator.integers(len(_FACTORS)))]
+            place[key] = type(value)(product) if math.isfinite(product) else product
+        elif choice < 0.7:
             place[key] = _VALUES[int(generator.integers(len(_VALUES)))]
         elif choice < 0.8:
             del place[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import io
+import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from netsim.checkpoint import go_on, read_checkpoint, write_checkpoint, write_ep
 from netsim.data.dataset import load_dataset
 from netsim.data.idx import read_idx, write_idx
 from netsim.data.recordings import convert_once, tell_nobody
+from netsim.engines import Batch, make_engine
 from netsim.events import EVENT_TYPE
 from netsim.files import read_arrays
-from netsim.models.presets import preset_file, preset_names
+from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.packing import pack, read_packed
 from netsim.runs import RunFolder, create_run
 from netsim.simulation import Simulation
@@ -32,7 +34,7 @@ from netsim.subject import load_subject
 from netsim.sweeps.plan import read_plan
 from netsim.training import start_training
 from netsim.training_runs import training_figures
-from netsim.weights import read_weights
+from netsim.weights import forward_weights, initial_weights, read_weights, weight_shapes
 
 Parts = dict[str, bytes]
 """A file in parts that are damaged one at a time; one of them may be all of the file."""
@@ -102,6 +104,7 @@ def _by_suffix(name: str, content: bytes, generator: np.random.Generator) -> byt
         "csv": mutate_text,
         "h5": mutate_in_place,
         "nwb": mutate_in_place,
+        "nir": mutate_in_place,
         "parquet": mutate_in_place,
     }
     return damages.get(kind, mutate)(content, generator)
@@ -177,6 +180,25 @@ def _read_toml(path: Path) -> object:
     return network
 
 
+def _simulate(path: Path) -> object:
+    """Present a stimulus to whatever network a specification describes, if it is small."""
+    network = read_network(path)
+    weights = sum(math.prod(shape) for shape in weight_shapes(network).values())
+    if weights + sum(math.prod(shape) for shape in network.shapes) > 10**5:
+        return None
+    engine = make_engine("event", network, network.training.dt)
+    stimulus = np.linspace(0, network.encoder.t_max, math.prod(network.shapes[0]), endpoint=False)
+    latencies = engine.present(
+        Batch(stimulus.reshape(1, *network.shapes[0]), forward_weights(network, initial_weights(network, 0)))
+    )
+    assert not any(np.isnan(layer).any() for layer in latencies)
+    return latencies
+
+
+def _small_specifications() -> list[Parts]:
+    return [{"toml": dumps_network(network).encode()} for network in (small_network(), load_preset("digits"))]
+
+
 _PLANS = (
     'base = "digits"\nseeds = [0, 1]\nlimit = 100\n[overrides]\n"training.epochs" = 2\n'
     '[grid]\n"learning.rate" = [0.001, 0.01]\n"layers.hidden.dropout" = [0.0, 0.2]\n',
@@ -227,6 +249,10 @@ def _read_npz(path: Path) -> object:
 
 def _weights() -> dict[str, np.ndarray]:
     return start_training(small_network(), 0).weights
+
+
+def _double(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array.astype(np.float64) for name, array in weights.items()}
 
 
 def _binary() -> Network:
@@ -433,11 +459,26 @@ def _joined(parts: Parts) -> bytes:
     return b"".join(parts.values())
 
 
+def _nir_seeds() -> list[Parts]:
+    from netsim.exchange import export_network
+
+    network = small_network()
+    whole = _file(lambda path: export_network("nir", network, _double(_weights()), path), ".nir")
+    return [{"network.nir": whole}]
+
+
+def _read_nir(path: Path) -> object:
+    from netsim.exchange import import_network
+
+    return import_network(path)
+
+
 TARGETS: dict[str, Target] = {
     "idx": Target(_idx_seeds, read_idx),
     "idx.gz": Target(_idx_seeds, read_idx, wrap=lambda parts: gzip.compress(parts["idx"], 1)),
     "idx folder": FolderTarget(_idx_folder_seeds, _read_idx_folder, "images"),
     "toml": Target(_toml_seeds, _read_toml, "network.toml", damage=_by_suffix),
+    "simulation": Target(_small_specifications, _simulate, "network.toml", damage=_by_suffix),
     "sweep": Target(_plan_seeds, read_plan, "plan.toml", damage=_by_suffix),
     "npz": Target(_npz_seeds, _read_npz, "arrays.npz", _zip),
     "weights": Target(lambda: [_members(_arrays(_weights()))], _read_weights, "weights.npz", _zip),
@@ -452,6 +493,7 @@ TARGETS: dict[str, Target] = {
     "parquet": _exchange("parquet", ".parquet"),
     "sonata": _exchange("sonata", ".h5"),
     "nwb": _exchange("nwb", ".nwb"),
+    "nir": Target(_nir_seeds, _read_nir, "network.nir", damage=_by_suffix),
 }
 
 
