@@ -1,4 +1,4 @@
-"""The kinds of figures by name, without anything heavy: for help texts."""
+"""The kinds of figures by name, without anything heavy: for help texts, and for what may be chosen."""
 
 FIGURE_KINDS = {
     "raster": "all spikes of one presentation",
@@ -14,3 +14,12 @@ FIGURE_KINDS = {
     "errors": "the most confident errors with their stimuli",
 }
 """Names in the order in which one looks at them, and what each figure shows."""
+
+CHOICE_KINDS = {
+    "index": ("raster", "potentials"),
+    "layer": ("group-raster", "kernels"),
+    "channel": ("kernels",),
+    "neuron": ("potentials", "group-raster"),
+    "count": ("kernels", "errors"),
+}
+"""By the name of a choice, the kinds that leave it; in the others it has no meaning."""

@@ -63,7 +63,9 @@ def network_file(name: str) -> Path:
     names = preset_names()
     if name in names:
         return preset_file(name)
-    raise SpecificationError(name, f"is neither a preset nor a TOML file{nearest(name, names)}")
+    raise SpecificationError(
+        name if name.strip() else repr(name), f"is neither a preset nor a TOML file{nearest(name, names)}"
+    )
 
 
 def find_run(name: str) -> RunFolder | None:

@@ -28,5 +28,8 @@ def test_a_trained_preset_brings_its_weights() -> None:
 
 
 def test_what_is_nothing_names_the_nearest_preset() -> None:
-    with pytest.raises(SpecificationError, match="did you mean 'digits'"):
-        load_subject("digitz")
+    for name in ("digitz", "DIGITS"):
+        with pytest.raises(SpecificationError, match="did you mean 'digits'"):
+            load_subject(name)
+    with pytest.raises(SpecificationError, match="^'': is neither a preset nor a TOML file; known are"):
+        load_subject("")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.analysis.kinds import CHOICE_KINDS, FIGURE_KINDS
 from netsim.cli.options import (
     DataDir,
     DatasetOption,
@@ -38,7 +38,7 @@ PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one 
 def plot(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What to draw, see above.")],
     subject: SubjectArgument,
-    index: Annotated[int, typer.Option("--index", min=0, help="Stimulus of raster and potentials.")] = 0,
+    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of raster and potentials.")] = 0,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; by default as KIND needs."),
@@ -46,7 +46,7 @@ def plot(
     layer: Annotated[
         str | None, typer.Option("--layer", metavar="LAYER", help="Layer of group-raster and kernels.")
     ] = None,
-    channel: Annotated[int, typer.Option("--channel", min=0, help="Channel of kernels.")] = 0,
+    channel: Annotated[int, typer.Option("--channel", min=0, metavar="N", help="Input channel of kernels.")] = 0,
     neuron: Annotated[
         list[str] | None,
         typer.Option("--neuron", metavar="LAYER:NEURON", help="Neuron of potentials and group-raster; repeatable."),
@@ -86,10 +86,11 @@ def plot(
     from netsim.subject import weights_before_learning
 
     if kind not in FIGURE_KINDS:
-        known = ", ".join(FIGURE_KINDS)
-        raise SpecificationError(
-            f"figure {kind!r}", f"is not known{nearest(kind, FIGURE_KINDS) or f'; one of {known}'}"
-        )
+        raise SpecificationError(f"figure {kind!r}", f"is not known{nearest(kind, FIGURE_KINDS)}")
+    given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
+    for option, kinds in CHOICE_KINDS.items():
+        if given[option] and kind not in kinds:
+            raise SpecificationError(f"--{option}", f"has no meaning for {kind}, but for {' and '.join(kinds)}")
     if width not in (None, *_WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(_WIDTHS)}")
     matplotlib.use("agg")
@@ -114,7 +115,6 @@ def plot(
         count,
         None if width is None else dict(zip(_WIDTHS, (COLUMN_WIDTH, FULL_WIDTH), strict=True))[width],
     )
-    note_initial_weights(subject, chosen, seed)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {kind}", total=None)
         source = Source(
@@ -127,6 +127,7 @@ def plot(
             lambda done, of: progress.update(task, completed=done, total=of),
         )
         drawn = draw(kind, source, choice)
+    note_initial_weights(subject, chosen, seed)
     files = out or _default_files(kind, chosen)
     for path in [*files, *filter(None, [table])]:
         make_folder(path.parent)

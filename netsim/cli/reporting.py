@@ -33,7 +33,7 @@ def report(
     ] = None,
     split: Split = "test",
     limit: Limit = None,
-    index: Annotated[int, typer.Option("--index", min=0, help="Stimulus of the single presentation.")] = 0,
+    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
     dt: Dt = None,

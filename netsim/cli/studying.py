@@ -57,7 +57,8 @@ def study(
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, metavar="N", help="Draw everything N times; by default 5 times.")
+        int | None,
+        typer.Option("--seeds", min=1, max=10_000, metavar="N", help="Draw everything N times; by default 5 times."),
     ] = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, metavar="N", help="First seed; initial weights, if any, are drawn from it.")

@@ -25,6 +25,7 @@ class Network:
     Parameters
     ----------
     name : str
+        At most 100 letters, digits, ``_``, ``-`` and ``.``; folders are called by it.
     encoder : Encoder
     layers : sequence of Convolution, Pooling, Dense
         The last one is the output: a dense layer whose first spike is the decision.
@@ -52,9 +53,10 @@ class Network:
 
     def __post_init__(self) -> None:
         require(
-            re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", self.name) is not None,
+            re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", self.name) is not None,
             "name",
-            f"must be made of letters, digits, '_', '-' and '.', for folders are called by it, not {self.name!r}",
+            "must be at most 100 letters, digits, '_', '-' and '.', with neither '-' nor '.' at the start, for folders"
+            f" are called by it, not {self.name!r}",
         )
         require(
             finite(self.duration) and self.duration >= self.encoder.t_max,

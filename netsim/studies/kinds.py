@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +19,7 @@ class Kind:
     levels : tuple of float
         Levels by default; none if they depend on the decisions.
     least, most : float
-        Bounds of a level.
+        Bounds of a level; numbers beyond these are slips.
     whole : bool
         Whether levels are whole numbers.
     in_windows : bool
@@ -38,7 +37,7 @@ class Kind:
     level: str
     levels: tuple[float, ...]
     least: float = 0.0
-    most: float = math.inf
+    most: float = 1e6
     whole: bool = False
     in_windows: bool = False
     random: bool = True
@@ -62,6 +61,7 @@ STUDY_KINDS = {
         "input spikes are added at random places and times (level: number per input neuron)",
         "spurious spikes per input neuron",
         (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
+        most=100.0,
     ),
     "spatial-jitter": Kind(
         "input spikes move by a normal jitter; what leaves the image is lost (level: SD in pixels)",

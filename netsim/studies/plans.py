@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +80,7 @@ def make_plan(
     Raises
     ------
     SpecificationError
-        If there is no such kind, a level is out of bounds, or a layer does not exist or does not suit the kind.
+        If there is no such kind, a level or seed is out of bounds, or a layer does not exist or does not suit the kind.
     """
     if kind not in STUDY_KINDS:
         raise SpecificationError(f"study {kind!r}", f"is not known{nearest(kind, STUDY_KINDS)}")
@@ -91,17 +90,18 @@ def make_plan(
         levels = [level * window for level in chosen.levels]
     for level in levels:
         _check_level(network, kind, level)
+    for seed in seeds:
+        if not 0 <= seed < 2**63:
+            raise SpecificationError(f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
     curves = _curves(network, kind, chosen, layers)
     return Plan(kind, tuple(sorted(set(map(float, levels)))), tuple(seeds) if chosen.random else (), curves)
 
 
 def _check_level(network: Network, kind: str, level: float) -> None:
     chosen = STUDY_KINDS[kind]
-    if not (math.isfinite(level) and chosen.least <= level <= chosen.most) or (chosen.whole and level != int(level)):
+    if not chosen.least <= level <= chosen.most or (chosen.whole and level != int(level)):
         number = "a whole number" if chosen.whole else "a number"
-        bounds = (
-            f"of at least {chosen.least:g}" if chosen.most == math.inf else f"from {chosen.least:g} to {chosen.most:g}"
-        )
+        bounds = f"from {chosen.least:g} to {chosen.most:g}"
         raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {kind} ({chosen.level})")
     if kind == "time-step":
         check_dt(network, level)

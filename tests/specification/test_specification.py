@@ -148,6 +148,8 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: _network(duration=5.0), "duration"),
         (lambda: _network(name="../elsewhere"), "name"),
         (lambda: _network(name=""), "name"),
+        (lambda: _network(name="-rf"), "name"),
+        (lambda: _network(name="n" * 101), "name"),
         (lambda: _network(layers=()), "layers"),
         (lambda: _network(layers=(Pooling("pool", 2),)), "layers"),
         (lambda: _network(Convolution("conv", 2, 3, dropout=0.5), Pooling("pool", 2)), "layers.conv.dropout"),

@@ -52,6 +52,7 @@ def test_every_kind_of_part_survives() -> None:
         (("size = 200", "sise = 200"), "layers.hidden.sise: is not a key here; did you mean 'size'?"),
         (("size = 200", ""), "layers.hidden.size: is missing"),
         (("size = 200", 'size = "200"'), "layers.hidden.size: must be of type int"),
+        (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
         (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
         (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
         (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of convolution, pooling, dense"),

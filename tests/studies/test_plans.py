@@ -53,9 +53,12 @@ def test_layers_are_curves_of_their_own(network: Network) -> None:
     ("kind", "options", "words"),
     [
         ("spike-jiter", {}, ["spike-jiter", "did you mean 'spike-jitter'"]),
-        ("spike-jitter", {"levels": [-1.0]}, ["level -1", "at least 0"]),
+        ("spike-jitter", {"levels": [-1.0]}, ["level -1", "from 0 to"]),
         ("spike-jitter", {"levels": [float("nan")]}, ["level nan"]),
+        ("weight-noise", {"levels": [float("inf")]}, ["level inf", "from 0 to 1e+06"]),
+        ("spurious-spikes", {"levels": [1e3]}, ["level 1000", "from 0 to 100"]),
         ("spike-jitter", {"layers": ["conv"]}, ["'conv'", "spike-jitter is not about single layers"]),
+        ("weight-noise", {"seeds": [2**64]}, ["seed 18446744073709551616", "2^63 - 1"]),
         ("spike-deletion", {"levels": [1.5]}, ["level 1.5", "from 0 to 1"]),
         ("weight-bits", {"levels": [2.5]}, ["level 2.5", "whole number"]),
         ("weight-bits", {"levels": [0]}, ["level 0", "from 1 to 16"]),

@@ -69,6 +69,12 @@ def test_no_disturbance_is_the_undisturbed_network(kind: str, run: Callable[...,
 
 
 @pytest.mark.parametrize("kind", RANDOM)
+def test_the_largest_level_is_simulated(kind: str, run: Callable[..., Any]) -> None:
+    for row in run(kind, levels=[STUDY_KINDS[kind].most]):
+        assert 0 <= row["accuracy"] <= 1
+
+
+@pytest.mark.parametrize("kind", RANDOM)
 def test_the_same_seed_gives_the_same_rows(kind: str, run: Callable[..., Any]) -> None:
     first = run(kind, levels=[0.3, 0.6], seeds=(5, 6))
     np.testing.assert_equal(run(kind, levels=[0.3, 0.6], seeds=(5, 6)), first)
