@@ -78,6 +78,7 @@ def evaluate(
 
 
 def print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation) -> None:
+    """Show an evaluation as tables."""
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     say(
         f"{subject}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"

@@ -112,6 +112,7 @@ def note_initial_weights(name: str, chosen: Subject, seed: int) -> None:
 
 
 def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None) -> Stimuli:
+    """The test or validation stimuli that the options ask for."""
     from netsim.stimuli import load_splits
 
     if split not in ("test", "validation"):
@@ -132,6 +133,7 @@ def chosen_indices(index: list[int] | None, limit: int | None, count: int, where
 
 
 def recorded_neuron(text: str, option: str) -> Any:
+    """The neuron that a text like ``hidden:3`` names."""
     from netsim.engines import Recorded
 
     layer, _, neuron = text.partition(":")
@@ -141,6 +143,7 @@ def recorded_neuron(text: str, option: str) -> Any:
 
 
 def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
+    """An engine by its name, with a note of what takes the time."""
     from rich.console import Console
 
     from netsim.engines import make_engine
@@ -180,11 +183,13 @@ def spread_over(scheduler: str | None, workers: int | None) -> Iterator[Spread]:
 
 
 def check_workers(scheduler: str | None, workers: int | None) -> None:
+    """Refuse workers of this machine beside those of a scheduler."""
     if scheduler is not None and workers is not None:
         raise SpecificationError("--workers", "has no meaning with --scheduler, which has workers of its own")
 
 
 def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in, where there is none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

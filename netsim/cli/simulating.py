@@ -140,6 +140,7 @@ def simulation_record(
 
 
 def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any], drawn: list[int]) -> list[str]:
+    """Write the record, tables and figures of a simulation; returns the names of the files."""
     import matplotlib
 
     from netsim.files import write_text

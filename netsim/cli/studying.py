@@ -133,6 +133,7 @@ def study_record(
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
+    """Write tables, figures and record of a study; returns the names of the files."""
     import matplotlib
 
     from netsim.files import write_text

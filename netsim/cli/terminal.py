@@ -27,6 +27,7 @@ _PIPED_WIDTH = 140
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
+    """End with one line on stderr and an exit code."""
     print("netsim: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(code)
 
@@ -40,14 +41,17 @@ def drop_output() -> None:
 
 
 def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object on stdout; NaN and infinity, which JSON does not have, raise ValueError."""
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
 def say(text: str) -> None:
+    """Print a result on stdout."""
     print(text)
 
 
 def note(text: str) -> None:
+    """Print a remark on stderr, where it is in no script's way."""
     print(text, file=sys.stderr)
 
 
@@ -76,6 +80,7 @@ def new_table(*headings: str, fold: int | None = None) -> Table:
 
 
 def print_table(table: Table) -> None:
+    """Print a table on stdout, as wide as the terminal."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
