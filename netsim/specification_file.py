@@ -112,7 +112,8 @@ def loads_toml(text: str, origin: str) -> dict[str, Any]:
     # memory and time that Python's reader takes grow with the square of the parts of a dotted key
     if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
         raise SpecificationError(
-            origin, f"has a line with more than {_MOST_DOTS} dots: nest keys less deeply, and break up long lists"
+            origin,
+            f"has a line with more than {_MOST_DOTS} dots; keys need not be nested so deeply, break up long lists",
         )
     try:
         table = tomllib.loads(text)
