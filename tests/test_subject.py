@@ -31,5 +31,5 @@ def test_what_is_nothing_names_the_nearest_preset() -> None:
     for name in ("digitz", "DIGITS"):
         with pytest.raises(SpecificationError, match="did you mean 'digits'"):
             load_subject(name)
-    with pytest.raises(SpecificationError, match="^'': is neither a preset nor a TOML file; known are"):
+    with pytest.raises(SpecificationError, match=r"^'': is neither a preset nor a TOML file; known are"):
         load_subject("")
