@@ -6,12 +6,25 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from netsim.analysis import (
+    decision_table,
+    displacement_table,
+    metrics_table,
+    potential_table,
+    spike_count_table,
+    spike_table,
+    weight_table,
+)
 from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.cli import app
+from netsim.engines import Batch, Recorded, make_engine
+from netsim.subject import load_subject
+from netsim.training_runs import open_training
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "figures.md").read_text(encoding="utf-8")
@@ -28,6 +41,30 @@ def test_every_kind_has_a_picture_and_a_command(kind: str) -> None:
 def test_every_picture_is_shown() -> None:
     shown = re.findall(r"\]\(figures/(.*?)\.png\)", TEXT)
     assert sorted(shown) == sorted(path.stem for path in (DOCS / "figures").iterdir())
+
+
+def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
+    subject = load_subject("digits")
+    network, weights = subject.network, subject.weights
+    stimuli = np.full((2, 8, 8, 1), 3.0)
+    engine = make_engine("event", network, record=[Recorded("hidden", 3)])
+    latencies = engine.present(Batch(stimuli[:1], weights))
+    labels = np.array([4])
+    run = open_training(tmp_path / "run", network, seed=0, limit=20)
+    run.train()
+    tables = {
+        "spike_table": spike_table(network, latencies, labels),
+        "potential_table": potential_table(engine.potentials),
+        "spike_count_table": spike_count_table(network, latencies),
+        "decision_table": decision_table(network, latencies[-1], labels),
+        "displacement_table": displacement_table(network, latencies[-1], labels),
+        "weight_table": weight_table(network, weights),
+        "metrics_table": metrics_table(run.folder.metrics),
+    }
+    told = dict(re.findall(r"^\| `(\w+_table)` \| [^|]* \| ([^|]*) \|", TEXT, re.MULTILINE))
+    assert set(told) == set(tables)
+    for name, columns in told.items():
+        assert set(columns.split(", ")) == {re.sub("silent_.*", "silent_LAYER", c) for c in tables[name].columns}, name
 
 
 def test_python_example() -> None:
