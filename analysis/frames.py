@@ -1,16 +1,20 @@
-"""What every figure asks of its table: that it has the columns, and what its labels stand for."""
+"""What every figure asks of its table: that it has the columns with numbers, and what its labels stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from netsim.errors import DataError
 
+_WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 
-def require(frame: pd.DataFrame, columns: Iterable[str], kind: str) -> None:
-    """Refuse a table without these columns, or without a row.
+
+def require(frame: pd.DataFrame, columns: Iterable[str], kind: str, rows: bool = True) -> None:
+    """Refuse a table without these columns, with anything but finite or missing numbers in them, or without a row.
 
     Parameters
     ----------
@@ -18,16 +22,26 @@ def require(frame: pd.DataFrame, columns: Iterable[str], kind: str) -> None:
     columns : iterable of str
     kind : str
         What the table should be, for the message, for example ``spike``.
+    rows : bool
+        Whether it needs a row.
 
     Raises
     ------
     DataError
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"table: is a {type(frame).__name__}; a {kind} table of pandas is needed")
     missing = sorted(set(columns) - set(frame.columns))
     if missing:
         raise DataError(f"table: lacks the column {', '.join(missing)}; a {kind} table is needed")
-    if frame.empty:
+    if rows and frame.empty:
         raise DataError(f"table: holds no rows; a {kind} table with at least one is needed")
+    for name in sorted(set(columns) - set(_WORDS)):
+        values = frame[name]
+        if len(frame) and not (is_numeric_dtype(values) or is_bool_dtype(values)):
+            raise DataError(f"table: the column {name} does not hold numbers; a {kind} table is needed")
+        if np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)).any():
+            raise DataError(f"table: the column {name} holds infinite values; finite or missing ones are needed")
 
 
 def class_name(label: int, classes: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from netsim.analysis.frames import require
 from netsim.analysis.rasters import firing_window
 from netsim.analysis.style import FAINT, INK, colours, new_axes, theme
 from netsim.analysis.tables import layer_names
@@ -126,9 +127,7 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
 
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> pd.DataFrame:
     """The traces of one presentation."""
-    missing = {"presentation", "layer", "neuron", "time_ms", "potential"} - set(frame.columns)
-    if missing:
-        raise DataError(f"table: lacks the column {', '.join(sorted(missing))}; a potential table is needed")
+    require(frame, ("presentation", "layer", "neuron", "time_ms", "potential"), "potential", rows=False)
     present = frame["presentation"].unique()
     if presentation is None:
         if len(present) != 1:

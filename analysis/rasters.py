@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
+from netsim.analysis.frames import require
 from netsim.analysis.style import FAINT, INK, colours, is_narrow, new_axes, theme
 from netsim.analysis.tables import layer_names
 from netsim.errors import DataError
@@ -106,9 +107,7 @@ def firing_window(network: Network, position: int) -> tuple[float, float]:
 
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> tuple[pd.DataFrame, int]:
     """The spikes of one presentation, and which one it is."""
-    missing = {"presentation", "label", "layer", "channel", "neuron", "latency_ms"} - set(frame.columns)
-    if missing:
-        raise DataError(f"table: lacks the column {', '.join(sorted(missing))}; a spike table is needed")
+    require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     present = frame["presentation"].unique()
     if presentation is None:
         if len(present) != 1:

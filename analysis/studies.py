@@ -120,8 +120,9 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     if len(kinds) > 1 or kinds[0] not in STUDY_KINDS:
         raise DataError(f"table: holds {', '.join(map(str, kinds))}; a table of one kind of study is needed")
     kind = str(kinds[0])
-    disturbed = frame[frame["condition"] == "disturbed"].fillna({"layer": ""})
-    control = frame[frame["condition"] == "control"].fillna({"layer": ""})
+    # a table that was read from a file has a column of numbers where no layer is named
+    named = frame.assign(layer=frame["layer"].astype(object).where(frame["layer"].notna(), ""))
+    disturbed, control = (named[named["condition"] == condition] for condition in ("disturbed", "control"))
     if disturbed.empty:
         raise DataError("table: holds no disturbed presentations; a study table with at least one level is needed")
     curves = list(disturbed["layer"].unique())
