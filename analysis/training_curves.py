@@ -87,8 +87,8 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no metrics table.
     """
-    names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
     require(frame, ("epoch",), "metrics")
+    names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
     if not names:
         raise DataError("table: lacks the columns silent_<layer>; a metrics table is needed")
     with theme():

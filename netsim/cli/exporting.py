@@ -104,7 +104,7 @@ def export(
             }
         )
         return
-    say(f"{path}: {spikes:,} spikes of {neurons:,} neurons in {len(indices):,} presentations")
+    say(f"{path}: {spikes:,} spikes of {neurons:,} neurons in {len(indices):,} presentation{'s' * (len(indices) > 1)}")
 
 
 def _export_network(

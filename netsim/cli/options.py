@@ -36,7 +36,11 @@ DatasetOption = Annotated[
 ]
 EngineOption = Annotated[
     str | None,
-    typer.Option("--engine", metavar="event|brian2", help="Who simulates; by default as the preset or run says."),
+    typer.Option(
+        "--engine",
+        metavar="event|brian2",
+        help="Compute spike times, or integrate with Brian2; by default as the preset or run says.",
+    ),
 ]
 Dt = Annotated[
     float | None,
@@ -46,7 +50,7 @@ Dt = Annotated[
 ]
 SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
 Split = Annotated[
-    str, typer.Option("--split", metavar="test|validation", help="Test images, or those set aside from training.")
+    str, typer.Option("--split", metavar="test|validation", help="Test stimuli, or those set aside from training.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[

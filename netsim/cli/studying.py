@@ -48,7 +48,9 @@ def study(
     subject: SubjectArgument,
     level: Annotated[
         list[float] | None,
-        typer.Option("--level", metavar="X", help="How much to disturb, see KIND; repeatable; by default as suits."),
+        typer.Option(
+            "--level", metavar="X", help="How much to disturb, see KIND; repeatable; by default several that suit."
+        ),
     ] = None,
     layer: Annotated[
         list[str] | None,

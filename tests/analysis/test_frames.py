@@ -25,6 +25,7 @@ from netsim.analysis import (
     potential_figure,
     potential_table,
     raster,
+    silent_curves,
     spike_count_table,
     spike_table,
     spikes_per_layer,
@@ -56,7 +57,7 @@ def drawings() -> dict[str, tuple[Drawing, pd.DataFrame]]:
     decisions = decision_table(network, latencies[-1], stimuli.labels)
     plan = make_plan(network, "spike-jitter", levels=[1.0, 2.0], seeds=(0, 1))
     study = StudyRunner(plan, network, weights, stimuli).run(lambda dt: make_engine("event", network, dt))
-    metrics = {"epoch": [1, 2], "training_strict_accuracy": [0.5, 0.75], "validation_strict_accuracy": [0.6, 0.7]}
+    metrics = {"epoch": [1.0, 2.0], "training_strict_accuracy": [0.5, 0.75], "validation_strict_accuracy": [0.6, 0.7]}
     return {
         "raster": (lambda frame: raster(frame, network, 0), spikes),
         "group-raster": (lambda frame: group_raster(frame, network, "hidden"), spikes),
@@ -66,6 +67,7 @@ def drawings() -> dict[str, tuple[Drawing, pd.DataFrame]]:
         "displacements": (displacement_figure, displacement_table(network, latencies[-1], stimuli.labels)),
         "kernels": (kernels, weight_table(network, weights, ["hidden"])),
         "learning": (learning_curves, pd.DataFrame(metrics)),
+        "silent": (silent_curves, pd.DataFrame({"epoch": [1.0, 2.0], "silent_hidden": [0.5, 0.6]})),
         "confusion": (confusion_matrix, decisions),
         "decision-time": (accuracy_over_time, decisions),
         "errors": (confident_errors, decisions),
@@ -74,8 +76,8 @@ def drawings() -> dict[str, tuple[Drawing, pd.DataFrame]]:
 
 
 NAMES = (
-    "raster", "group-raster", "latencies", "potentials", "spikes", "displacements", "kernels", "learning", "confusion",
-    "decision-time", "errors", "study",
+    "raster", "group-raster", "latencies", "potentials", "spikes", "displacements", "kernels", "learning", "silent",
+    "confusion", "decision-time", "errors", "study",
 )  # fmt: skip
 
 
