@@ -6,6 +6,8 @@ import sys
 
 from netsim.errors import SpecificationError
 
+_TAKEN = ("stimulus", "all")  # words that commands and tables have where a layer's name can stand
+
 
 def require(condition: bool, where: str, message: str) -> None:
     """Raise a SpecificationError that names the field unless the condition holds."""
@@ -21,9 +23,9 @@ def finite(value: float) -> bool:
 def check_name(name: str) -> None:
     """Refuse anything but a layer's name."""
     require(
-        isinstance(name, str) and name.isascii() and name.isidentifier() and name != "stimulus",
+        isinstance(name, str) and name.isascii() and name.isidentifier() and name not in _TAKEN,
         "layers.name",
-        f"must be a word of ASCII letters, digits and underscores (and not 'stimulus'), not {name!r}",
+        f"must be a word of ASCII letters, digits and underscores (and not {' or '.join(_TAKEN)}), not {name!r}",
     )
 
 

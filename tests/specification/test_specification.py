@@ -140,6 +140,8 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: Convolution("conv", 2, 9).output_shape((8, 8, 1)), "layers.conv.kernel"),
         (lambda: Convolution("conv", 2, 3, padding=3), "layers.conv.padding"),
         (lambda: Convolution("c d", 2, 3), "layers.name"),
+        (lambda: Dense("stimulus", 2), "layers.name"),
+        (lambda: Dense("all", 2), "layers.name"),
         (lambda: Convolution("conv", 0, 3), "layers.conv.maps"),
         (lambda: Convolution("conv", 2, 3, dropout=1.0), "layers.conv.dropout"),
         (lambda: Pooling("pool", 9).output_shape((8, 8, 1)), "layers.pool.size"),
