@@ -1,0 +1,50 @@
+"""Links in a run folder that came from elsewhere lead no write out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netsim.checkpoint import write_checkpoint, write_epochs
+from netsim.errors import RunError
+from netsim.models.presets import load_preset
+from netsim.runs import RunFolder, create_run
+from netsim.training import start_training
+
+DIGITS = load_preset("digits")
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A file that must stay as it is."""
+    path = tmp_path / "outside"
+    path.write_text("precious")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return create_run(tmp_path / "run", DIGITS, {"seed": 0})
+
+
+def test_a_link_in_place_of_the_lock(run: RunFolder, outside: Path) -> None:
+    run.lock_file.unlink(missing_ok=True)
+    run.lock_file.symlink_to(outside)
+    with pytest.raises(RunError, match=r"run: cannot be written"), run.lock():
+        pass
+    assert outside.read_text() == "precious"
+
+
+def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> None:
+    files = (run.checkpoint, run.previous_checkpoint, run.best, run.metrics, run.network_file, run.record_file)
+    for file in files:
+        file.unlink(missing_ok=True)
+        file.symlink_to(outside)
+    state = start_training(DIGITS, 0)
+    state.history, state.best_weights = [{"epoch": 1}], state.weights
+    write_checkpoint(state, run)
+    write_epochs(state, run)
+    run.write_json(run.record_file.name, {"seed": 0})
+    assert outside.read_text() == "precious"
+    assert not any(file.is_symlink() for file in (run.checkpoint, run.best, run.metrics, run.record_file))
