@@ -59,7 +59,8 @@ def test_a_run_needs_no_weights(netsim: Netsim, run: Path) -> None:
 
 
 def test_whatever_a_record_holds_becomes_text(netsim: Netsim, run: Path) -> None:
-    record = {"seed": 3, "command": {"a": [1, None]}, "versions": "| x |", "machine": ["\ud800", "$"], "limit": "**b**"}
+    record = {"seed": 3, "started": {"a": [1, None]}, "versions": "| x |", "machine": ["\ud800", "$"]}
+    record |= {"command": ["| y |", "\ud800"], "data_dir": "**b**"}
     (run / "run.json").write_text(json.dumps(record))
     for form in ("markdown", "latex"):
         done = netsim("describe", run, "--format", form)
