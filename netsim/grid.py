@@ -13,6 +13,7 @@ import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.specification import Network, WeightedLayer
+from netsim.specification.network import MOST_STEPS
 
 # How far below threshold a potential counts as having reached it (in units of the threshold), and how far
 # before a step a time counts as being on it (in steps). Sums of slopes reach a threshold that they equal
@@ -65,7 +66,8 @@ def layer_steps(network: Network, layer: WeightedLayer, dt: float) -> LayerSteps
         onset=step_at_or_after(layer.neurons.onset, dt),
         end=end,
         gate=end if gate == math.inf else step_at_or_after(gate, dt),
-        delays=tuple(nearest_step(delay, dt) for delay, _ in layer.psp.kernel),
+        # a breakpoint after the end has no effect, and the queue of a long delay would take memory
+        delays=tuple(nearest_step(min(delay, network.duration + 2 * dt), dt) for delay, _ in layer.psp.kernel),
     )
 
 
@@ -99,7 +101,7 @@ def check_dt(network: Network, dt: float) -> None:
     Raises
     ------
     SpecificationError
-        If `dt` is not a positive time of at most ``encoder.t_max``.
+        If `dt` is not a positive time of at most ``encoder.t_max``, or too small.
     """
     if not (math.isfinite(dt) and dt > 0):
         raise SpecificationError("dt", f"must be a positive time in ms, not {dt}")
@@ -107,3 +109,5 @@ def check_dt(network: Network, dt: float) -> None:
         raise SpecificationError(
             "dt", f"{dt} ms is larger than the encoding window of {network.encoder.t_max} ms; choose a smaller step"
         )
+    if network.duration / dt > MOST_STEPS:
+        raise SpecificationError("dt", f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps")

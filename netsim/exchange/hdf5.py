@@ -64,10 +64,26 @@ def check_hdf5(path: Path) -> None:
         raise DataError(f"{path}: is damaged: HDF5 crashes over it")
 
 
+def look_over(path: Path) -> None:
+    """Read all that a file holds; what HDF5 refuses is passed over, for whoever reads it next will say it.
+
+    Raises
+    ------
+    DataError
+        If it reaches outside itself, or holds much more than its size allows.
+    """
+    try:
+        _look_over(path)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{path}: needs more memory than its size explains; it is damaged or a trap") from error
+    except Exception:
+        return
+
+
 def _look_over(path: Path) -> None:
-    """Read all that a file holds; what HDF5 refuses is passed over, for whoever reads it next will say it."""
     size = path.stat().st_size
-    limit_memory(2 * most_expanded(size))
     content, seen = 0, set()
     with h5py.File(path, "r") as file:
         waiting: list[h5py.Group] = [file]
@@ -104,16 +120,12 @@ def _read_attributes(item: h5py.Group | h5py.Dataset) -> None:
 
 def _main() -> None:
     path = Path(sys.argv[1])
+    limit_memory(2 * most_expanded(path.stat().st_size))
     try:
-        _look_over(path)
+        look_over(path)
     except DataError as error:
         print(error, file=sys.stderr)
         sys.exit(_REFUSED)
-    except MemoryError:
-        print(f"{path}: needs more memory than its size explains; it is damaged or a trap", file=sys.stderr)
-        sys.exit(_REFUSED)
-    except Exception:
-        return
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from netsim.specification.settings import Learning, Training, Weighting
 
 LARGEST = 2**31
 """Neurons or weights of a layer; more do not fit into any memory, and their number may be a slip."""
+MOST_STEPS = 10**9
+"""Of a presentation."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Network:
             "training.dt",
             f"{self.training.dt} ms is larger than the encoding window of {self.encoder.t_max} ms;"
             " choose a smaller step",
+        )
+        require(
+            self.training.dt == 0 or self.duration / self.training.dt <= MOST_STEPS,
+            "training.dt",
+            f"{self.training.dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step",
         )
         require(math.prod(self.shapes[0]) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
         for layer, source, shape in zip(self.layers, self.shapes, self.shapes[1:], strict=False):

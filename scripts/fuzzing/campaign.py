@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -111,8 +114,8 @@ def kind_of(report: str) -> str:
     return f"{lines[-1].split(':')[0]} at {place}"
 
 
-def _work(target: str, seed: int, first: int, last: int, megabytes: int, done: Any, pipe: Any) -> None:
-    """Try cases, in a process of its own."""
+def _work(target: str, seed: int, first: int, last: int, megabytes: int, state: Any, pipe: Any) -> None:
+    """Try cases, in a process of its own; its state is the case, and how many were read and refused."""
     import warnings
 
     warnings.simplefilter("ignore")
@@ -120,27 +123,46 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, done: A
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     signal.signal(signal.SIGALRM, _too_long)
+    _look_over_here()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
         folder = Path(name)
         for case in range(first, min(first + 3, last)):  # what is imported late is no leak
             try_case(target, seed, case, folder)
         limit_memory(megabytes * 2**20)
-        tally = Tally()
+        found: set[str] = set()
         for case in range(first, last):
-            done.value = case
+            state[0] = case
             outcome, report = try_case(target, seed, case, folder)
-            if outcome == "read":
-                tally.read += 1
-            else:
-                tally.refused += 1
-            if outcome == "fault":
-                tally.faults.setdefault(kind_of(report), (case, report))
-                if len(tally.faults) >= MOST_FAULTS:
+            state[1 if outcome == "read" else 2] += 1
+            if outcome == "fault" and kind_of(report) not in found:
+                found.add(kind_of(report))
+                pipe.send((kind_of(report), case, report))
+                if len(found) >= MOST_FAULTS:
                     break
-            if case % 200 == 0:
-                pipe.send(tally)
-        pipe.send(tally)
     pipe.close()
+
+
+def _look_over_here() -> None:
+    """Let this process look over HDF5 files, as it is one of its own already; another one a file takes long."""
+    if importlib.util.find_spec("h5py") is None:
+        return
+    from netsim.exchange import hdf5, nir_graphs, nwb, sonata
+
+    for module in (hdf5, nir_graphs, nwb, sonata):
+        module.check_hdf5 = hdf5.look_over
+
+
+def _as_users_do(target: str, seed: int, case: int) -> str:
+    """What a case over which a process died or hung leads to where another process looks files over."""
+    script = str(Path(__file__).parents[1] / "fuzz.py")
+    command = [sys.executable, script, target, "--seed", str(seed), "--show", str(case)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_HUNG_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "hung"
+    if done.returncode < 0:
+        return f"process died ({signal.Signals(-done.returncode).name})"
+    return done.stdout.split(": ", 2)[1].split(";")[0] if done.returncode == 0 else f"ended with {done.returncode}"
 
 
 def _too_long(number: int, frame: Any) -> None:
@@ -155,51 +177,39 @@ def try_cases(
     total, began = Tally(), time.monotonic()
     start = first
     while start < first + cases and len(total.faults) < MOST_FAULTS:
-        done = context.Value("q", start, lock=False)
+        state = context.Array("q", [start, 0, 0], lock=False)
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(target, seed, start, first + cases, megabytes, done, sender))
+        process = context.Process(target=_work, args=(target, seed, start, first + cases, megabytes, state, sender))
         process.start()
         sender.close()
-        tally, hung = _follow(process, receiver, done, lambda case: progress(case - first))
-        total.read, total.refused = total.read + tally.read, total.refused + tally.refused
-        for kind, fault in tally.faults.items():
-            total.faults.setdefault(kind, fault)
-        if process.exitcode == 0 and not hung:
+        _follow(process, receiver, state, total, lambda case: progress(case - first))
+        total.read, total.refused = total.read + state[1], total.refused + state[2]
+        if process.exitcode == 0:
             break
-        case = int(done.value)
-        reason = (
-            "hung"
-            if hung
-            else f"process died ({signal.Signals(-process.exitcode).name})"
-            if process.exitcode and process.exitcode < 0
-            else f"process ended with {process.exitcode}"
-        )
-        total.faults.setdefault(f"{reason} in case {case}", (case, reason))
-        start = case + 1
+        outcome = _as_users_do(target, seed, state[0])
+        total.refused += 1
+        if outcome not in ("read", "refused"):
+            total.faults.setdefault(f"{outcome} in case {state[0]}", (state[0], outcome))
+        start = state[0] + 1
     total.seconds = time.monotonic() - began
     return total
 
 
-def _follow(process: Any, receiver: Any, done: Any, progress: Callable[[int], None]) -> tuple[Tally, bool]:
-    """Wait for a process; returns what it told last, and whether it had to be killed."""
-    tally, latest, since = Tally(), -1, time.monotonic()
-    while True:
+def _follow(process: Any, receiver: Any, state: Any, total: Tally, progress: Callable[[int], None]) -> None:
+    """Wait for a process to end, and note the faults it tells of; one that hangs is killed."""
+    latest, since, alive = -1, time.monotonic(), True
+    while alive:
+        alive = process.is_alive()
         with contextlib.suppress(EOFError):
-            while receiver.poll(0.2):
-                tally = receiver.recv()
-        progress(int(done.value))
-        if done.value != latest:
-            latest, since = done.value, time.monotonic()
-        if not process.is_alive():
-            with contextlib.suppress(EOFError):
-                while receiver.poll():
-                    tally = receiver.recv()
-            process.join()
-            return tally, False
-        if time.monotonic() - since > _HUNG_SECONDS:
+            while receiver.poll(0.2 if alive else 0):
+                kind, case, report = receiver.recv()
+                total.faults.setdefault(kind, (case, report))
+        progress(state[0])
+        if state[0] != latest:
+            latest, since = state[0], time.monotonic()
+        elif time.monotonic() - since > _HUNG_SECONDS:
             process.kill()
-            process.join()
-            return tally, True
+    process.join()
 
 
 def show(target: str, seed: int, case: int) -> Iterator[str]:

@@ -113,7 +113,7 @@ def _mutate_tree(
             product = value * _FACTORS[int(generator.integers(len(_FACTORS)))]
             place[key] = type(value)(product) if math.isfinite(product) else product
         elif choice < 0.7:
-            place[key] = _VALUES[int(generator.integers(len(_VALUES)))]
+            place[key] = copy.deepcopy(_VALUES[int(generator.integers(len(_VALUES)))])
         elif choice < 0.8:
             del place[key]
         elif choice < 0.9 and isinstance(place, dict):

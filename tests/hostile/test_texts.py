@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -9,18 +10,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netsim.data import load_dataset
+from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError, RunError, SpecificationError, one_line
 from netsim.models.presets import load_preset, preset_names
 from netsim.runs import create_run
+from netsim.specification import PSP, Dense
 from netsim.specification_file import dumps_network, network_from_dict, network_to_dict, read_network, read_toml
 from netsim.subject import load_subject
 from netsim.sweeps.plan import plan_from_dict, read_plan
+from netsim.weights import initial_weights
 
 ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TABLES = [network_to_dict(load_preset(name)) for name in preset_names()]
@@ -173,3 +178,22 @@ def test_errors_are_one_line(text: str) -> None:
 
 def test_a_long_error_is_cut() -> None:
     assert len(one_line("ä" * 10**7)) == 2002
+
+
+def test_steps_and_delays_out_of_all_measure() -> None:
+    """A queue for the spikes of 10^300 ms, or a clock of 10^-300 ms, would not fit into any memory."""
+    network = load_preset("digits")
+    with pytest.raises(SpecificationError, match=r"training.dt: 1e-300 ms cuts a presentation into more than"):
+        dataclasses.replace(network, training=dataclasses.replace(network.training, dt=1e-300))
+    for engine in ("event", "brian2"):
+        with pytest.raises(SpecificationError, match="dt: 1e-300 ms cuts a presentation into more than"):
+            make_engine(engine, network, 1e-300)
+    hidden = network.layers[0]
+    assert isinstance(hidden, Dense)
+    late = PSP("breakpoints", breakpoints=((0.0, 1.0), (1e6, -1.0), (1e300, 2.0)))
+    changed = dataclasses.replace(network, layers=(dataclasses.replace(hidden, psp=late), *network.layers[1:]))
+    batch = Batch(np.arange(64.0).reshape(1, 8, 8, 1) / 4, initial_weights(network, 0))
+    expected = make_engine("event", network, 1.0).present(batch)
+    for engine in ("event", "brian2"):
+        for layer, latencies in zip(expected, make_engine(engine, changed, 1.0).present(batch), strict=True):
+            np.testing.assert_array_equal(layer, latencies)
