@@ -106,8 +106,9 @@ def _trained(run: RunFolder) -> dict[str, Any]:
     lines = [line.split(",") for line in run.metrics.read_text().splitlines()]
     epochs = [dict(zip(lines[0], map(float, line), strict=True)) for line in lines[1:]]
     best = max(epochs, key=lambda row: (row["validation_strict_accuracy"], -row["validation_loss"]))
+    record = run.record()
     return {
-        "record": run.record(),
+        "record": {key: record[key] for key in ("seed", "git_revision", "machine", "versions")},
         "epochs": len(epochs),
         "best_epoch": int(best["epoch"]),
         "validation_strict_accuracy": best["validation_strict_accuracy"],
