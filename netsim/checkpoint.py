@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -138,7 +139,7 @@ def write_epochs(state: TrainingState, run: RunFolder) -> None:
         run.write_metrics(state.history)
 
 
-def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = lambda message: None) -> TrainingState | None:
+def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = warnings.warn) -> TrainingState | None:
     """The state to go on from, and a run folder that tells of nothing later.
 
     Parameters
@@ -147,7 +148,7 @@ def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = lambda
     run : RunFolder
         Locked by this process.
     warn : callable
-        Is told of a damaged checkpoint, in one line.
+        Is told of a damaged checkpoint, in one line; by default it becomes a warning of Python's.
 
     Returns
     -------

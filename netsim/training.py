@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,7 +63,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told how a training goes; by default nobody.
+    """Who is told how a training goes; by default nobody, but for warnings.
 
     Parameters
     ----------
@@ -71,12 +72,12 @@ class Watcher:
     on_epoch : callable
         Gets the metrics of a finished epoch.
     on_warning : callable
-        Gets a line about what was found wrong and mended.
+        Gets a line about what was found wrong and mended; by default it becomes a warning of Python's.
     """
 
     on_batch: Callable[[Progress], None] = lambda progress: None
     on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
-    on_warning: Callable[[str], None] = lambda message: None
+    on_warning: Callable[[str], None] = warnings.warn
 
 
 def start_training(network: Network, seed: int) -> TrainingState:
@@ -95,7 +96,7 @@ def start_training(network: Network, seed: int) -> TrainingState:
 
 
 def resume_training(
-    network: Network, run: RunFolder, seed: int, warn: Callable[[str], None] = lambda message: None
+    network: Network, run: RunFolder, seed: int, warn: Callable[[str], None] = warnings.warn
 ) -> TrainingState:
     """The state to go on from in a run (see `netsim.checkpoint.go_on`), or a new one if there is no checkpoint yet.
 

@@ -2,7 +2,7 @@
 
     python scripts/soak.py brian2       # 100,000 presentations of the digits, in one run of the Brian2 engine
     python scripts/soak.py event        # 5 epochs of Fashion-MNIST on the event engine; --data-dir or NETSIM_DATA
-    python scripts/soak.py figure       # docs/figures/soak-memory.png of both
+    python scripts/soak.py figure       # docs/reliability/memory.png of both
 
 Resident memory is sampled about four times a second and kept in runs/soak. The first stimulus is presented before
 and after, with the same weights and by the same engine. Exit code 1 if memory grows or a spike differs. Needs
@@ -36,7 +36,7 @@ from netsim.training import Progress, Watcher, start_training, train
 from netsim.weights import Weights, forward_weights, initial_weights
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FIGURE = REPOSITORY / "docs" / "figures" / "soak-memory.png"
+FIGURE = REPOSITORY / "docs" / "reliability" / "memory.png"
 SAMPLE_SECONDS = 0.25
 MEGABYTE = 2**20
 WARM_UP = 0.2

@@ -47,8 +47,8 @@ def learn(random_stimuli: Callable[..., Stimuli]) -> Learn:
     training, validation = random_stimuli(NETWORK.encoder, 20, 3), random_stimuli(NETWORK.encoder, 20, 3, seed=1)
     engine = make_engine("event", NETWORK)
 
-    def run(folder: RunFolder, seconds: float = 0.0, warn: Callable[[str], None] = lambda message: None) -> Any:
-        state = resume_training(NETWORK, folder, 0, warn)
+    def run(folder: RunFolder, seconds: float = 0.0) -> Any:
+        state = resume_training(NETWORK, folder, 0)
         return engine.run(train(NETWORK, training, validation, state, 0, folder, None, seconds))
 
     return run
@@ -111,11 +111,8 @@ def test_going_back_ends_the_same(epochs_done: int, learn: Learn, tmp_path: Path
         learn(folder)
     folder.previous_checkpoint.write_bytes(old[0])
     folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:-100])
-    warnings: list[str] = []
-    state = resume_training(NETWORK, folder, 0, warnings.append)
-    assert len(warnings) == 1
-    assert "checkpoint.npz" in warnings[0]
-    assert f"epoch {epochs_done + 1}, batch 2" in warnings[0]
+    with pytest.warns(UserWarning, match=rf"checkpoint.npz: .* epoch {epochs_done + 1}, batch 2"):
+        state = resume_training(NETWORK, folder, 0)
     assert (state.epoch, state.batch) == (epochs_done, 1)
     assert folder.best.exists() == folder.metrics.exists() == (epochs_done > 0)
     if epochs_done:  # nothing in the folder is from later
