@@ -258,13 +258,15 @@ def check_free(path: str | Path) -> None:
     RunError
     """
     path = Path(path)
-    if path.exists() and (not path.is_dir() or not all(_half_made(name) for name in os.listdir(path))):
+    if path.exists() and (not path.is_dir() or not _half_made(os.listdir(path))):
         raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")
 
 
-def _half_made(name: str) -> bool:
-    """Whether a file comes into being before ``network.toml``, the last one of a new run."""
-    return name in (LOCK, "run.json", "best.npz") or name.startswith((".run.", ".best.", ".network."))
+def _half_made(names: Sequence[str]) -> bool:
+    """Whether all files come into being before ``network.toml``, the last one of a new run; weights come second."""
+    return all(
+        name in (LOCK, "run.json", "best.npz") or name.startswith((".run.", ".best.", ".network.")) for name in names
+    ) and ("best.npz" not in names or "run.json" in names)
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:

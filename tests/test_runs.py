@@ -60,6 +60,14 @@ def test_an_empty_folder_may_be_used_and_no_other(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "full") == ["thesis.txt"]
 
 
+def test_weights_alone_are_no_half_made_run(tmp_path: Path) -> None:
+    (tmp_path / "best.npz").write_bytes(b"kept from long ago")
+    with pytest.raises(RunError, match="exists already"):
+        create_run(tmp_path, DIGITS, {"seed": 0})
+    (tmp_path / "run.json").write_text("{}")
+    create_run(tmp_path, DIGITS, {"seed": 0})
+
+
 def test_of_two_that_come_at_once_one_gets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mkdir = Path.mkdir
     won: list[bool] = []
