@@ -7,7 +7,8 @@
 
 A fault is any exception but netsim's own, a case that takes more than 40 s or more memory than --memory, and a
 process that dies. Files are damaged by random changes of their bytes and words; checksums of archives are made right
-again in half of the cases, so that what lies within is reached. The same seed gives the same files.
+again in most cases, so that what lies within is reached. The same seed gives the same files, but for the dates that
+those of NWB hold.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,9 @@ def damaged(target: str, seed: int, case: int) -> dict[str, bytes]:
     return parts
 
 
-_known_seeds: dict[Callable[[], Any], Any] = {}
-
-
+@cache
 def _seeds(make: Callable[[], Any]) -> Any:
-    if make not in _known_seeds:
-        _known_seeds[make] = make()
-    return _known_seeds[make]
+    return make()
 
 
 def try_case(target: str, seed: int, case: int, folder: Path) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import gzip
 import io
 import math
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -495,8 +495,3 @@ TARGETS: dict[str, Target] = {
     "nwb": _exchange("nwb", ".nwb"),
     "nir": Target(_nir_seeds, _read_nir, "network.nir", damage=_by_suffix),
 }
-
-
-def chosen(names: Sequence[str] | None) -> list[str]:
-    """Names of targets; all if none are given."""
-    return list(names or TARGETS)
