@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -11,7 +14,7 @@ from filelock import FileLock
 
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.events import SILENT, first_events, sensor_shape
-from netsim.files import write_atomically
+from netsim.files import open_regular, write_atomically
 from netsim.specification import Encoder
 
 Tell = Callable[[str, int, int], None]
@@ -146,14 +149,23 @@ def convert_once(
 
 
 def _open(file: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray | None:
-    """An array that lies in a file; None if it is not there, damaged, or another one."""
-    try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except MemoryError:
-        raise
-    except Exception:  # numpy lets through whatever a damaged file leads to
-        return None
-    return array if array.shape == shape and array.dtype == kind else None
+    """An array that lies in a file; None if it is not there, damaged, or another one.
+
+    The header has to be the one that is known beforehand: numpy reads as much as a damaged one promises.
+    """
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
+    for write_header in (np.lib.format.write_array_header_1_0, np.lib.format.write_array_header_2_0):
+        header = io.BytesIO()
+        write_header(header, described)
+        known = header.getvalue()
+        try:
+            with open_regular(file) as stream:
+                fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(kind).itemsize
+                if fits and stream.read(len(known)) == known:
+                    return np.memmap(file, kind, "r", len(known), shape)
+        except (OSError, DataError):
+            return None
+    return None
 
 
 def _converted(

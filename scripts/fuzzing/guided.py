@@ -36,7 +36,14 @@ def try_guided(reader: str, seed: int, cases: int, megabytes: int) -> Tally:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="netsim-fuzz-") as name:
         command = [sys.executable, "-m", __name__, reader, str(cases), str(seed), name, str(megabytes)]
-        done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, errors="replace")
+        done = subprocess.run(
+            command,
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"NUMBA_DISABLE_JIT": "1"},  # what atheris puts into functions cannot be compiled
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
         try:
             noted = json.loads((Path(name) / "tally.json").read_text())
         except FileNotFoundError:

@@ -17,8 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+from netsim.data import tell_nobody
+from netsim.data.recordings import convert_once
 from netsim.errors import DataError
+from netsim.events import EVENT_TYPE
 from netsim.files import read_arrays, write_arrays
+from netsim.specification import Encoder
 
 SMALL = 30 * 2**20  # bytes
 ANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -183,3 +187,41 @@ def test_any_bytes_are_refused(tmp_path: Path, content: bytes, beginning: bytes)
     except DataError:
         return
     assert all(array.dtype.kind != "O" for array in arrays.values())
+
+
+class _Recordings:
+    """Two recordings of one event each."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return np.full(1, index, EVENT_TYPE), index
+
+
+def test_kept_recordings_that_are_damaged_are_converted_again(tmp_path: Path) -> None:
+    file, encoder = tmp_path / "times.npy", Encoder((2, 2, 2), 16.0, kind="events")
+
+    def convert() -> tuple[bytes, bytes]:
+        tracemalloc.start()
+        times, labels = convert_once(file, _Recordings(), (0, 1), encoder, "recordings", tell_nobody)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < SMALL
+        return times.tobytes(), labels.tobytes()
+
+    expected = convert()
+    written = file.read_bytes()
+    shaped = "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 2, 2, 2)}"
+    for damaged in (
+        b"",
+        b"\x93NUMPY\x02\x00\xff\xff\xff\xf0" + written[12:],  # a header of 4 GB
+        _npy(shaped.replace("2, 2, 2, 2", "1000000000000,")),
+        _npy(shaped.replace("<i4", "|O"), bytes(128)),
+        _npy(shaped, bytes(63)),
+        written[:-1],
+        written + b"\0",
+    ):
+        file.write_bytes(damaged)
+        assert convert() == expected
+        assert file.read_bytes() == written
