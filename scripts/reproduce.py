@@ -21,6 +21,8 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from netsim.analysis import metrics_table
+from netsim.analysis.tables import records
 from netsim.engines import make_engine
 from netsim.errors import NetsimError, RunError
 from netsim.evaluation import evaluate
@@ -30,6 +32,7 @@ from netsim.packing import read_packed, write_packed
 from netsim.runs import RunFolder, is_run, open_run
 from netsim.stimuli import load_splits
 from netsim.summary import architecture
+from netsim.training_runs import training_figures
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAINED = REPOSITORY / "models" / "trained"
@@ -103,16 +106,12 @@ def _copy(source: Path, stream: BinaryIO) -> None:
 
 def _trained(run: RunFolder) -> dict[str, Any]:
     """What the run's own files say of its training."""
-    lines = [line.split(",") for line in run.metrics.read_text().splitlines()]
-    epochs = [dict(zip(lines[0], map(float, line), strict=True)) for line in lines[1:]]
-    best = max(epochs, key=lambda row: (row["validation_strict_accuracy"], -row["validation_loss"]))
+    figures = training_figures(records(metrics_table(run.metrics)))
     record = run.record()
     return {
         "record": {key: record[key] for key in ("seed", "git_revision", "machine", "versions")},
-        "epochs": len(epochs),
-        "best_epoch": int(best["epoch"]),
-        "validation_strict_accuracy": best["validation_strict_accuracy"],
-        "minutes": sum(row["training_seconds"] + row["validation_seconds"] for row in epochs) / 60,
+        **{key: figures[key] for key in ("epochs", "best_epoch", "validation_strict_accuracy")},
+        "minutes": figures["seconds"] / 60,
     }
 
 
