@@ -35,14 +35,14 @@ def weigh_fields(layer: WeightedLayer, inputs: np.ndarray, signal: np.ndarray) -
     maps = signal.shape[-1]
     if not isinstance(layer, Convolution):
         return inputs.reshape(len(inputs), -1).T @ signal
-    if not _is_sparse(layer, inputs, signal):
+    if not _is_sparse(layer, inputs.shape[-1], signal):
         fields = gather_patches(inputs, layer.kernel, layer.stride, layer.padding, 0.0)
         return fields.T @ signal.reshape(-1, maps)
     presentations, height, width, channels = inputs.shape
     gathered = np.zeros((maps, layer.kernel, layer.kernel * channels), dtype=signal.dtype)
     rows = np.ascontiguousarray(inputs).reshape(presentations, height, width * channels)
-    _weigh(rows, signal, channels, layer.stride, layer.padding, gathered)
-    return np.ascontiguousarray(gathered.reshape(maps, -1).T)
+    _visit(rows, gathered, signal, layer.stride, layer.padding, False)
+    return by_synapse(gathered)
 
 
 def spread_onto_source(
@@ -64,54 +64,51 @@ def spread_onto_source(
     """
     if not isinstance(layer, Convolution):
         return (signal @ kernel.T).reshape(shape)
-    if not _is_sparse(layer, np.broadcast_to(kernel[:1, :1], shape), signal):
+    presentations, height, width, channels = shape
+    if not _is_sparse(layer, channels, signal):
         fields = signal.reshape(-1, signal.shape[-1]) @ kernel.T
         return scatter_patches(fields, shape, layer.kernel, layer.stride, layer.padding)
-    presentations, height, width, channels = shape
-    kernels = np.ascontiguousarray(kernel.T).reshape(-1, layer.kernel, layer.kernel * channels)
     spread = np.zeros((presentations, height, width * channels), dtype=signal.dtype)
-    _spread(signal, kernels, channels, layer.stride, layer.padding, spread)
+    _visit(spread, by_map(kernel, layer.kernel), signal, layer.stride, layer.padding, True)
     return spread.reshape(shape)
 
 
-def _is_sparse(layer: Convolution, inputs: np.ndarray, signal: np.ndarray) -> bool:
+def by_map(kernel: np.ndarray, size: int) -> np.ndarray:
+    """The kernel of each map in one piece, its rows as long as a row of a field.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (inputs of a field, maps)
+    size : int
+        Height and width of a field.
+
+    Returns
+    -------
+    ndarray, shape (maps, size, size · channels)
+    """
+    return np.ascontiguousarray(kernel.T).reshape(kernel.shape[1], size, -1)
+
+
+def by_synapse(kernels: np.ndarray) -> np.ndarray:
+    """The way back from `by_map`."""
+    return np.ascontiguousarray(kernels.reshape(len(kernels), -1).T)
+
+
+def _is_sparse(layer: Convolution, channels: int, signal: np.ndarray) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all."""
-    row = layer.kernel * inputs.shape[-1]
+    row = layer.kernel * channels
     return np.count_nonzero(signal) * (row * _VISIT + _ROW) < signal.size * row
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh(
-    inputs: np.ndarray, signal: np.ndarray, channels: int, stride: int, padding: int, gathered: np.ndarray
+def _visit(
+    inputs: np.ndarray, kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, onto_inputs: bool
 ) -> None:
+    """Add, for each signal, its multiple of the kernel onto the field, or of the field onto the kernel."""
     presentations, rows, columns, maps = signal.shape
-    height, width = inputs.shape[1], inputs.shape[2] // channels
-    kernel = gathered.shape[1]
-    for b in range(presentations):
-        for row in range(rows):
-            top = row * stride - padding
-            for column in range(columns):
-                left = column * stride - padding
-                first, last = max(-left, 0) * channels, min(width - left, kernel) * channels
-                offset = left * channels
-                for m in range(maps):
-                    value = signal[b, row, column, m]
-                    if value == 0:
-                        continue
-                    for dy in range(max(-top, 0), min(height - top, kernel)):
-                        source = inputs[b, top + dy, offset + first : offset + last]
-                        target = gathered[m, dy, first:last]
-                        for k in range(len(target)):
-                            target[k] += value * source[k]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _spread(
-    signal: np.ndarray, kernels: np.ndarray, channels: int, stride: int, padding: int, spread: np.ndarray
-) -> None:
-    presentations, rows, columns, maps = signal.shape
-    height, width = spread.shape[1], spread.shape[2] // channels
     kernel = kernels.shape[1]
+    channels = kernels.shape[2] // kernel
+    height, width = inputs.shape[1], inputs.shape[2] // channels
     for b in range(presentations):
         for row in range(rows):
             top = row * stride - padding
@@ -124,7 +121,8 @@ def _spread(
                     if value == 0:
                         continue
                     for dy in range(max(-top, 0), min(height - top, kernel)):
-                        source = kernels[m, dy, first:last]
-                        target = spread[b, top + dy, offset + first : offset + last]
+                        field = inputs[b, top + dy, offset + first : offset + last]
+                        weights = kernels[m, dy, first:last]
+                        source, target = (weights, field) if onto_inputs else (field, weights)
                         for k in range(len(target)):
                             target[k] += value * source[k]

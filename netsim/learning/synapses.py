@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from netsim.learning.fields import by_map, by_synapse
 from netsim.patches import gather_patches
 from netsim.specification import Convolution, WeightedLayer
 
@@ -61,16 +62,13 @@ def step_pairwise(
         _pairwise(rows, limit, signal, kernel, delays, changes, causal, gradient, displacement)
         return SynapseStep(gradient, displacement.reshape(source.shape))
     presentations, height, width, channels = source.shape
-    maps, size = kernel.shape[-1], layer.kernel
-    # a map's kernel in one piece, its rows as long as a row of the field
-    kernels = np.ascontiguousarray(kernel.reshape(-1, maps).T).reshape(maps, size, size * channels)
+    kernels = by_map(kernel.reshape(-1, kernel.shape[-1]), layer.kernel)
     times = np.ascontiguousarray(source).reshape(presentations, height, width * channels)
     gathered, displacement = np.zeros_like(kernels), np.zeros_like(times)
     _visit(
         times, limit, signal, kernels, delays, changes, causal, layer.stride, layer.padding, gathered, displacement
     )  # fmt: skip
-    gradient = np.ascontiguousarray(gathered.reshape(maps, -1).T).reshape(kernel.shape)
-    return SynapseStep(gradient, displacement.reshape(source.shape))
+    return SynapseStep(by_synapse(gathered).reshape(kernel.shape), displacement.reshape(source.shape))
 
 
 def slope_at(layer: WeightedLayer, source: np.ndarray, times: np.ndarray, kernel: np.ndarray) -> np.ndarray:
