@@ -18,7 +18,7 @@ import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
 
 from netsim.connectivity import Connections, connections
-from netsim.grid import TOLERANCE, check_dt, layer_steps, on_grid, step_at_or_after
+from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, on_grid, step_at_or_after
 from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
 from netsim.models.targets import Target, code_object_class
@@ -120,7 +120,7 @@ class NetworkModel:
         """
         for layer, source, _ in layer_shapes(self.specification) if self.axons else ():
             values = np.broadcast_to(delays.get(layer.name, 0.0), (self.copies, *source))
-            lag = np.minimum(np.rint(on_grid(values, self.dt) / self.dt), self.steps)
+            lag = np.minimum(nearest_steps(values, self.dt), self.steps)
             self.axons[layer.name].variables["lag"].set_value(lag.ravel().astype(np.int32))
 
     def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:

@@ -31,11 +31,16 @@ def nearest_step(time: float, dt: float) -> int:
     return math.floor(time / dt + 0.5)
 
 
+def nearest_steps(times: np.ndarray, dt: float) -> np.ndarray:
+    """Steps nearest to times (ms), as floats; halves go up and ``inf`` stays."""
+    return np.floor(times / dt + 0.5)
+
+
 def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
     """Latencies (ms) moved to the nearest step; ``inf`` stays, and without `dt` nothing moves."""
     if not dt:
         return latencies
-    return np.floor(latencies / dt + 0.5) * dt
+    return nearest_steps(latencies, dt) * dt
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from netsim.engines.protocol import (
     silenced_neurons,
 )
 from netsim.errors import SpecificationError
-from netsim.grid import TOLERANCE, check_dt, layer_steps, on_grid, step_at_or_after
+from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, step_at_or_after
 from netsim.parallel import over_presentations
 from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces
@@ -114,7 +114,7 @@ class EventEngine:
         dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
         times = [np.ascontiguousarray(batch.stimuli, dtype=dtype)]
         if self.dt:
-            steps = np.rint(on_grid(times[0], self.dt) / self.dt)
+            steps = nearest_steps(times[0], self.dt)
             # a spike that the grid moves to the end of the presentation does not take place
             times[0] = np.where(steps < step_at_or_after(self.network.duration, self.dt), steps, np.inf)
         times += [np.empty((len(batch.stimuli), *shape), dtype=dtype) for shape in self.network.shapes[1:]]
@@ -125,7 +125,7 @@ class EventEngine:
         }
         late = {name: delay.astype(dtype) for name, delay in delays.items()}
         if self.dt:
-            late = {name: np.rint(on_grid(delay, self.dt) / self.dt) for name, delay in late.items()}
+            late = {name: nearest_steps(delay, self.dt) for name, delay in late.items()}
         silenced = silenced_neurons(self.network, batch)
 
         def present_part(part: slice) -> None:
@@ -263,13 +263,13 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         chosen=np.empty((at_once, rows, columns, breakpoints), np.int32),
     )
     start = np.zeros(layer.shape, below.dtype) if layer.start is None else layer.start
+    blocks = [slice(left, left + _MAPS_AT_ONCE) for left in range(0, layer.bias.size, _MAPS_AT_ONCE)]
+    kernels = [np.ascontiguousarray(layer.kernel[:, block]) for block in blocks]
     for first in range(0, len(below), at_once):
         maps, latencies = below[first : first + at_once], spikes[first : first + at_once]
         order = np.argsort(maps.reshape(len(maps), -1), axis=1)
         queue_breakpoints(maps, order, constants, queue)
-        for left in range(0, layer.bias.size, _MAPS_AT_ONCE):
-            block = slice(left, left + _MAPS_AT_ONCE)
-            kernel = np.ascontiguousarray(layer.kernel[:, block])
+        for block, kernel in zip(blocks, kernels, strict=True):
             sweep(
                 queue, layer.source[2], kernel, layer.bias[block], constants, start[..., block], latencies[..., block]
             )
