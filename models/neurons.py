@@ -142,20 +142,7 @@ def pooling_neurons(
     code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
-    group = NeuronGroup(
-        size,
-        POOLING,
-        threshold="reached and not silenced",
-        refractory="True",
-        order=2 * depth,
-        clock=clock,
-        name=f"neurons_{name}",
-        namespace={},
-        codeobj_class=code,
-    )
-    group.state_updater.active = False  # there is nothing to integrate
-    group.lastspike = math.inf * second
-    return group
+    return _relays(f"neurons_{name}", size, POOLING, "reached and not silenced", 2 * depth, clock, code)
 
 
 def axons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None = None) -> NeuronGroup:
@@ -173,18 +160,26 @@ def axons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject]
     code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
+    group = _relays(f"axons_{name}", size, AXONS, "step == arrival", 2 * (depth + 1), clock, code)
+    group.arrival = NEVER
+    return group
+
+
+def _relays(
+    name: str, size: int, equations: str, threshold: str, order: int, clock: Clock, code: type[CodeObject] | None
+) -> NeuronGroup:
+    """Neurons that have nothing to integrate: they fire as soon as a condition holds."""
     group = NeuronGroup(
         size,
-        AXONS,
-        threshold="step == arrival",
+        equations,
+        threshold=threshold,
         refractory="True",
-        order=2 * (depth + 1),
+        order=order,
         clock=clock,
-        name=f"axons_{name}",
+        name=name,
         namespace={},
         codeobj_class=code,
     )
-    group.state_updater.active = False  # there is nothing to integrate
-    group.arrival = NEVER
+    group.state_updater.active = False
     group.lastspike = math.inf * second
     return group
