@@ -56,13 +56,14 @@ class Tally:
 
 def damaged(target: str, seed: int, case: int) -> dict[str, bytes]:
     """The parts of a file of a case, the same for the same seed and number; one part is damaged."""
+    from fuzzing.parts import damage
     from fuzzing.targets import TARGETS
 
     generator = np.random.default_rng([seed, zlib.crc32(target.encode()), case])
     seeds = _seeds(TARGETS[target].seeds)
     parts = dict(seeds[int(generator.integers(len(seeds)))])
     name = list(parts)[int(generator.integers(len(parts)))]
-    parts[name] = TARGETS[target].damage(name, parts[name], generator)
+    parts[name] = damage(name, parts[name], generator)
     return parts
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import gzip
 import io
 import math
-import zipfile
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzzing.mutations import mutate, mutate_in_place, mutate_json, mutate_text, mutate_toml
+from fuzzing.parts import Parts, checkpoint, content_of, gzipped, joined, members, zipped
 from netsim.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
 from netsim.data.dataset import load_dataset
 from netsim.data.idx import read_idx, write_idx
@@ -36,9 +36,6 @@ from netsim.training import start_training
 from netsim.training_runs import training_figures
 from netsim.weights import forward_weights, initial_weights, read_weights, weight_shapes
 
-Parts = dict[str, bytes]
-"""A file in parts that are damaged one at a time; one of them may be all of the file."""
-
 
 @dataclass(frozen=True)
 class Target:
@@ -54,17 +51,12 @@ class Target:
         Reads a file, and checks what it has read with assertions.
     name : str
         How the file is called.
-    damage : callable
-        Changes the content of a part, whose name it is told.
     """
 
     seeds: Callable[[], list[Parts]]
     read: Callable[[Path], object]
     name: str = "file"
-    wrap: Callable[[Parts], bytes] = lambda parts: b"".join(parts.values())
-    damage: Callable[[str, bytes, np.random.Generator], bytes] = lambda name, content, generator: mutate(
-        content, generator
-    )
+    wrap: Callable[[Parts], bytes] = joined
 
     def write(self, parts: Parts, folder: Path) -> Path:
         """Write a file made of parts."""
@@ -86,38 +78,6 @@ class FolderTarget(Target):
         for name, content in parts.items():
             (path / name).write_bytes(content)
         return path
-
-
-def _by_suffix(name: str, content: bytes, generator: np.random.Generator) -> bytes:
-    """Damage a part as what it is."""
-    kind = name.rpartition(".")[2]
-    if kind == "npz":
-        if generator.random() < 0.3:
-            return mutate(content, generator)
-        parts = _members(content)
-        member = list(parts)[int(generator.integers(len(parts)))]
-        parts[member] = mutate(parts[member], generator)
-        return _checkpoint(parts) if "checkpoint" in name else _zip(parts)
-    damages = {
-        "toml": mutate_toml,
-        "json": mutate_json,
-        "csv": mutate_text,
-        "h5": mutate_in_place,
-        "nwb": mutate_in_place,
-        "nir": mutate_in_place,
-        "parquet": mutate_in_place,
-    }
-    return damages.get(kind, mutate)(content, generator)
-
-
-def _file(make: Callable[[Path], object], suffix: str = "") -> bytes:
-    """The content of a file that a function writes."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"file{suffix}"
-        make(path)
-        return path.read_bytes()
 
 
 @cache
@@ -146,7 +106,7 @@ def _images(*shape: int) -> np.ndarray:
 
 def _idx_seeds() -> list[Parts]:
     arrays = (_images(3, 4, 5), _images(7) % 10, _images(2, 3, 4, 2), _images(2, 0, 2))
-    return [{"idx": _file(partial(write_idx, array=array))} for array in arrays]
+    return [{"idx": content_of(partial(write_idx, array=array))} for array in arrays]
 
 
 def _idx_folder_seeds() -> list[Parts]:
@@ -156,7 +116,7 @@ def _idx_folder_seeds() -> list[Parts]:
         "t10k-images-idx3-ubyte": _images(4, 3, 4),
         "t10k-labels-idx1-ubyte": np.arange(4, dtype=np.uint8) % 3,
     }
-    return [{name: _file(partial(write_idx, array=array)) for name, array in arrays.items()}]
+    return [{name: content_of(partial(write_idx, array=array)) for name, array in arrays.items()}]
 
 
 def _read_idx_folder(path: Path) -> object:
@@ -215,20 +175,6 @@ def _plan_seeds() -> list[Parts]:
 # Archives of arrays
 
 
-def _members(archive: bytes) -> Parts:
-    with zipfile.ZipFile(io.BytesIO(archive)) as file:
-        return {name: file.read(name) for name in file.namelist()}
-
-
-def _zip(parts: Parts) -> bytes:
-    """An archive whose checksums are right."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if len(parts) % 2 else zipfile.ZIP_STORED) as file:
-        for name, content in parts.items():
-            file.writestr(name, content)
-    return stream.getvalue()
-
-
 def _arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **arrays)
@@ -238,7 +184,7 @@ def _arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
 def _npz_seeds() -> list[Parts]:
     generator = np.random.default_rng(0)
     arrays = {"a": generator.normal(size=(3, 4)), "b": np.array("größe"), "c": np.zeros((2, 0), np.float32)}
-    return [_members(_arrays(arrays)), {"b.npy": _members(_arrays(arrays))["b.npy"]}]
+    return [members(_arrays(arrays)), {"b.npy": members(_arrays(arrays))["b.npy"]}]
 
 
 def _read_npz(path: Path) -> object:
@@ -277,8 +223,6 @@ def _read_packed(path: Path) -> object:
 @cache
 def _run() -> Parts:
     """The files of a run after one of three epochs."""
-    import tempfile
-
     network = small_network()
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(Path(folder) / "run", network, {"seed": 0, "command": ["netsim"], "data_dir": None})
@@ -307,26 +251,7 @@ def _run() -> Parts:
 
 
 def _checkpoint_seeds() -> list[Parts]:
-    return [_members(_run()["checkpoint.npz"])]
-
-
-def _checkpoint(parts: Parts) -> bytes:
-    """A checkpoint whose own checksum is right as well, as far as it can be made out."""
-    from netsim.checkpoint import _checksum
-
-    parts = dict(parts)
-    try:
-        arrays = {
-            name.removesuffix(".npy"): np.load(io.BytesIO(content), allow_pickle=False)
-            for name, content in parts.items()
-            if name != "checksum.npy"
-        }
-        stream = io.BytesIO()
-        np.save(stream, np.array(_checksum(arrays), np.uint32))
-        parts["checksum.npy"] = stream.getvalue()
-    except Exception:  # then it stays wrong
-        pass
-    return _zip(parts)
+    return [members(_run()["checkpoint.npz"])]
 
 
 def _read_checkpoint(path: Path) -> object:
@@ -409,7 +334,7 @@ _SMALL = Encoder((3, 4, 2), 16.0, kind="events")
 
 def _cache_seeds() -> list[Parts]:
     arrays = {"times.npy": np.zeros((5, 3, 4, 2), np.int32), "times-labels.npy": np.arange(5)}
-    return [{name: _file(partial(_save, array)) for name, array in arrays.items()}]
+    return [{name: content_of(partial(_save, array)) for name, array in arrays.items()}]
 
 
 def _save(array: np.ndarray, path: Path) -> None:
@@ -440,7 +365,7 @@ def _exchange(kind: str, suffix: str) -> Target:
     def seeds() -> list[Parts]:
         from netsim.exchange import export
 
-        whole = _file(lambda path: export(kind, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
+        whole = content_of(lambda path: export(kind, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
         return [{f"spikes{suffix.removesuffix('.gz')}": gzip.decompress(whole) if suffix.endswith(".gz") else whole}]
 
     def read(path: Path) -> object:
@@ -451,19 +376,14 @@ def _exchange(kind: str, suffix: str) -> Target:
         assert (presentations.latencies >= 0).all()
         return presentations
 
-    wrap = (lambda parts: gzip.compress(_joined(parts), 1)) if suffix.endswith(".gz") else _joined
-    return Target(seeds, read, f"spikes{suffix}", wrap, _by_suffix)
-
-
-def _joined(parts: Parts) -> bytes:
-    return b"".join(parts.values())
+    return Target(seeds, read, f"spikes{suffix}", gzipped if suffix.endswith(".gz") else joined)
 
 
 def _nir_seeds() -> list[Parts]:
     from netsim.exchange import export_network
 
     network = small_network()
-    whole = _file(lambda path: export_network("nir", network, _double(_weights()), path), ".nir")
+    whole = content_of(lambda path: export_network("nir", network, _double(_weights()), path), ".nir")
     return [{"network.nir": whole}]
 
 
@@ -475,17 +395,17 @@ def _read_nir(path: Path) -> object:
 
 TARGETS: dict[str, Target] = {
     "idx": Target(_idx_seeds, read_idx),
-    "idx.gz": Target(_idx_seeds, read_idx, wrap=lambda parts: gzip.compress(parts["idx"], 1)),
+    "idx.gz": Target(_idx_seeds, read_idx, wrap=gzipped),
     "idx folder": FolderTarget(_idx_folder_seeds, _read_idx_folder, "images"),
-    "toml": Target(_toml_seeds, _read_toml, "network.toml", damage=_by_suffix),
-    "simulation": Target(_small_specifications, _simulate, "network.toml", damage=_by_suffix),
-    "sweep": Target(_plan_seeds, read_plan, "plan.toml", damage=_by_suffix),
-    "npz": Target(_npz_seeds, _read_npz, "arrays.npz", _zip),
-    "weights": Target(lambda: [_members(_arrays(_weights()))], _read_weights, "weights.npz", _zip),
-    "packed": Target(lambda: [_members(_arrays(pack(_binary(), _weights())))], _read_packed, "packed.npz", _zip),
-    "checkpoint": Target(_checkpoint_seeds, _read_checkpoint, "checkpoint.npz", _checkpoint),
-    "run": FolderTarget(_run_seeds, _read_run, "run", damage=_by_suffix),
-    "metrics": Target(_table_seeds, _read_table, "metrics.csv", damage=_by_suffix),
+    "toml": Target(_toml_seeds, _read_toml, "network.toml"),
+    "simulation": Target(_small_specifications, _simulate, "network.toml"),
+    "sweep": Target(_plan_seeds, read_plan, "plan.toml"),
+    "npz": Target(_npz_seeds, _read_npz, "arrays.npz", zipped),
+    "weights": Target(lambda: [members(_arrays(_weights()))], _read_weights, "weights.npz", zipped),
+    "packed": Target(lambda: [members(_arrays(pack(_binary(), _weights())))], _read_packed, "packed.npz", zipped),
+    "checkpoint": Target(_checkpoint_seeds, _read_checkpoint, "checkpoint.npz", checkpoint),
+    "run": FolderTarget(_run_seeds, _read_run, "run"),
+    "metrics": Target(_table_seeds, _read_table, "metrics.csv"),
     "events": Target(_event_seeds, _read_events, "events.bin"),
     "recordings": FolderTarget(_cache_seeds, _read_cache, "recordings"),
     "csv": _exchange("csv", ".csv"),
@@ -493,5 +413,5 @@ TARGETS: dict[str, Target] = {
     "parquet": _exchange("parquet", ".parquet"),
     "sonata": _exchange("sonata", ".h5"),
     "nwb": _exchange("nwb", ".nwb"),
-    "nir": Target(_nir_seeds, _read_nir, "network.nir", damage=_by_suffix),
+    "nir": Target(_nir_seeds, _read_nir, "network.nir"),
 }
