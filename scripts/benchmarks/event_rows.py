@@ -11,7 +11,6 @@ from benchmarks.stimuli import latencies
 from netsim.engines import Batch
 from netsim.engines.event import EventEngine
 from netsim.learning import Learner, Optimizer
-from netsim.models.presets import load_preset
 from netsim.specification import Network
 from netsim.subject import load_subject
 from netsim.weights import Weights, forward_weights, initial_weights
@@ -29,10 +28,9 @@ def weights_of(preset: str, trained: bool, seed: int, dtype: type = np.float64) 
 
     Without trained weights in the package they are the initial ones.
     """
-    if trained:
-        network, weights = (subject := load_subject(preset, seed)).network, subject.weights
-    else:
-        network = load_preset(preset)
+    subject = load_subject(preset, seed)
+    network, weights = subject.network, subject.weights
+    if not trained:
         weights = forward_weights(network, initial_weights(network, seed))
     return network, {name: np.ascontiguousarray(array, dtype) for name, array in weights.items()}
 
@@ -44,30 +42,28 @@ def forward_call(network: Network, weights: Weights, images: np.ndarray, precisi
     return Prepared(lambda: engine.present(batch), len(images))
 
 
-def training_call(network: Network, weights: Weights, images: np.ndarray, labels: np.ndarray) -> Prepared:
-    """Present images, learn from them, and move the weights."""
-    engine = EventEngine(network, precision="single")
-    learner, optimizer = Learner(network), Optimizer(network.learning, weights)
-    batch = Batch(latencies(images, network.encoder), weights)
-
-    def step() -> None:
-        lesson = learner.learn(engine.present(batch), labels, weights)
-        optimizer.step(weights, lesson.gradients, RATE)
-
-    return Prepared(step, len(images))
-
-
-def _forward(preset: str, trained: bool, precision: str, dt: float, setting: Setting) -> Prepared:
+def forward(preset: str, trained: bool, precision: str, dt: float, setting: Setting) -> Prepared:
+    """Present the images to a preset."""
     dtype = np.float32 if precision == "single" else np.float64
     return forward_call(*weights_of(preset, trained, setting.seed, dtype), setting.images, precision, dt)
 
 
-def _training(preset: str, trained: bool, setting: Setting) -> Prepared:
-    return training_call(*weights_of(preset, trained, setting.seed, np.float32), setting.images, setting.labels)
+def training(preset: str, trained: bool, setting: Setting) -> Prepared:
+    """Present the images to a preset, learn from them, and move the weights."""
+    network, weights = weights_of(preset, trained, setting.seed, np.float32)
+    engine = EventEngine(network, precision="single")
+    learner, optimizer = Learner(network), Optimizer(network.learning, weights)
+    batch = Batch(latencies(setting.images, network.encoder), weights)
+
+    def step() -> None:
+        lesson = learner.learn(engine.present(batch), setting.labels, weights)
+        optimizer.step(weights, lesson.gradients, RATE)
+
+    return Prepared(step, len(setting.images))
 
 
 def _forward_row(name: str, what: str, preset: str, trained: bool, precision: str, dt: float = 0.0) -> Row:
-    return Row(name, what, partial(_forward, preset, trained, precision, dt))
+    return Row(name, what, partial(forward, preset, trained, precision, dt))
 
 
 ROWS = (
@@ -78,7 +74,7 @@ ROWS = (
     _forward_row("event-free-forward", "free, exact times", FREE, True, "single"),
     _forward_row("event-free-forward-double", "free, exact times, double precision", FREE, True, "double"),
     _forward_row("event-free-forward-grid", "free, grid of 1 ms", FREE, True, "double", GRID),
-    Row("event-phased-training", "phased, initial weights", partial(_training, PHASED, False), ANN_TRAINING),
-    Row("event-phased-training-trained", "phased, trained weights", partial(_training, PHASED, True), ANN_TRAINING),
-    Row("event-free-training", "free", partial(_training, FREE, True), ANN_TRAINING),
+    Row("event-phased-training", "phased, initial weights", partial(training, PHASED, False), ANN_TRAINING),
+    Row("event-phased-training-trained", "phased, trained weights", partial(training, PHASED, True), ANN_TRAINING),
+    Row("event-free-training", "free", partial(training, FREE, True), ANN_TRAINING),
 )  # fmt: skip

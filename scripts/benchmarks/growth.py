@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.event_rows import FREE, PHASED, forward_call, training_call, weights_of
+from benchmarks.event_rows import FREE, PHASED, forward, forward_call, training, weights_of
 from benchmarks.rows import Measured, Prepared, Row, Setting, measure, set_threads
 from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
 from benchmarks.torch_rows import ann_forward
@@ -119,12 +119,8 @@ def _steps() -> Iterator[Point]:
     network = load_preset(_STEPPED)
     for dt in (8.0, 4.0, 2.0, 1.0, 0.5):
         steps = math.ceil(network.duration / dt)
-
-        def on_grid(at: Setting, dt: float = dt) -> Prepared:
-            return forward_call(*weights_of(_STEPPED, True, at.seed), at.images, "double", dt)
-
-        yield Point("steps", "event engine, on the grid", steps, on_grid)
-        yield Point("steps", "event engine, exact times", steps, partial(on_grid, dt=0.0))
+        for series, grid in (("event engine, on the grid", dt), ("event engine, exact times", 0.0)):
+            yield Point("steps", series, steps, partial(forward, _STEPPED, True, "double", grid))
         yield Point("steps", "Brian2 engine", steps, partial(_present_by_brian2, dt))
 
 
@@ -185,24 +181,16 @@ def _present(network: Network, active: int, setting: Setting) -> Prepared:
     return forward_call(network, weights, images, "single")
 
 
-def _present_preset(preset: str, setting: Setting) -> Prepared:
-    return forward_call(*weights_of(preset, False, setting.seed, np.float32), setting.images, "single")
-
-
 def _present_random(preset: str, active: int, setting: Setting) -> Prepared:
     images = random_images(len(setting.images), active, setting.seed)
-    return _present_preset(preset, dataclasses.replace(setting, images=images))
-
-
-def _learn(preset: str, setting: Setting) -> Prepared:
-    return training_call(*weights_of(preset, False, setting.seed, np.float32), setting.images, setting.labels)
+    return forward(preset, False, "single", 0.0, dataclasses.replace(setting, images=images))
 
 
 _PRESETS = {"phased": PHASED, "free": FREE}
 _DENSE = "dense network (torch)"
 _SERIES: dict[str, Callable[[Setting], Prepared]] = {
-    **{series: partial(_present_preset, preset) for series, preset in _PRESETS.items()},
-    "phased, training step": partial(_learn, PHASED),
+    **{series: partial(forward, preset, False, "single", 0.0) for series, preset in _PRESETS.items()},
+    "phased, training step": partial(training, PHASED, False),
     _DENSE: ann_forward,
 }
 

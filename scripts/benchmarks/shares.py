@@ -11,10 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import netsim
-from benchmarks.event_rows import FREE, PHASED, forward_call, training_call, weights_of
+from benchmarks.event_rows import FREE, PHASED, forward, training
 from benchmarks.rows import Prepared, Setting, set_threads
 
 _SMALLEST = 0.01
@@ -36,11 +34,10 @@ def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dic
         By what was profiled: ``function``, ``what`` it does, ``share`` and ``ms`` a presentation, largest first;
         the last line is all that has less than a hundredth.
     """
-    phased, free = (weights_of(preset, True, setting.seed, np.float32) for preset in (PHASED, FREE))
     calls = {
-        "phased, forward": forward_call(*phased, setting.images, "single"),
-        "phased, training step": training_call(*phased, setting.images, setting.labels),
-        "free, forward": forward_call(*free, setting.images, "single"),
+        "phased, forward": forward(PHASED, True, "single", 0.0, setting),
+        "phased, training step": training(PHASED, True, setting),
+        "free, forward": forward(FREE, True, "single", 0.0, setting),
     }
     set_threads(1)
     try:
