@@ -5,10 +5,7 @@ Order and letters are those of Nordlie, Gewaltig and Plesser (2009), doi:10.1371
 
 from __future__ import annotations
 
-import math
-
 from netsim import __version__
-from netsim.connectivity import synapse_counts
 from netsim.description.document import Description, Table, plain
 from netsim.description.learning import rule_in_short, rule_table
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
@@ -18,7 +15,7 @@ from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.runs import RunFolder
 from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
-from netsim.weights import weight_shapes
+from netsim.summary import summarise
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
@@ -65,23 +62,22 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
 
 def _summary(network: Network) -> Table:
     weighted = network.weighted_layers
-    neurons = sum(math.prod(shape) for shape in network.shapes[1:])
-    parameters = sum(math.prod(shape) for shape in weight_shapes(network).values())
+    sizes = summarise(network)
     shapes = distinct(psp_name(layer.psp) for layer in weighted)
     pooling = "; pooling neurons pass on the earliest spike" if has(network, Pooling) else ""
     rows = [("Description", plain(network.description))] if network.description else []
     rows += [
         (
             "Populations",
-            f"Stimulus, and {counted(len(network.layers), 'layer')} of {counted(neurons, 'neuron')} in all:"
+            f"Stimulus, and {counted(len(network.layers), 'layer')} of {counted(sizes['neurons'], 'neuron')} in all:"
             f" {names(layer.name for layer in network.layers)}",
         ),
         ("Topology", _topology(network)),
         (
             "Connectivity",
             f"Feed-forward, from layer to layer: {_patterns(network)};"
-            f" {counted(sum(synapse_counts(network).values()), 'weighted synapse')},"
-            f" {counted(parameters, 'learned parameter')}",
+            f" {counted(sizes['synapses'], 'weighted synapse')},"
+            f" {counted(sizes['parameters'], 'learned parameter')}",
         ),
         (
             "Neuron model",

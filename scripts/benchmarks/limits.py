@@ -18,7 +18,8 @@ from netsim.metrics import synaptic_operations
 from netsim.models.presets import load_preset
 from netsim.parallel import over_presentations
 from netsim.specification import Convolution, Network
-from netsim.weights import layer_shapes, weight_shapes
+from netsim.summary import summarise
+from netsim.weights import layer_shapes
 
 _SINGLE = 4
 """Bytes of a number in single precision."""
@@ -45,7 +46,7 @@ def measure_limits(setting: Setting) -> dict[str, Any]:
     network = load_preset(PHASED)
     layers = layer_work(network)
     operations = 2 * sum(layer["multiply_adds"] for layer in layers)
-    parameters = sum(math.prod(shape) for shape in weight_shapes(network).values())
+    parameters = summarise(network)["parameters"]
     return {
         "layers": layers,
         "forward_operations": operations,
