@@ -121,10 +121,9 @@ def convert_once(
 
         def write_times(stream: BinaryIO) -> None:
             # row by row, for all of them may not fit into memory
-            header = {"descr": "<i4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_2_0(stream, header)
+            stream.write(_header(np.int32, shape))
             for times, label in _converted(recordings, order, encoder, name, tell):
-                stream.write(times.astype("<i4").tobytes())
+                stream.write(times.tobytes())
                 labels.append(label)
 
         write_atomically(file, write_times)
@@ -153,19 +152,23 @@ def _open(file: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray | None:
 
     The header has to be the one that is known beforehand: numpy reads as much as a damaged one promises.
     """
-    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
-    for write_header in (np.lib.format.write_array_header_1_0, np.lib.format.write_array_header_2_0):
-        header = io.BytesIO()
-        write_header(header, described)
-        known = header.getvalue()
-        try:
-            with open_regular(file) as stream:
-                fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(kind).itemsize
-                if fits and stream.read(len(known)) == known:
-                    return np.memmap(file, kind, "r", len(known), shape)
-        except (OSError, DataError):
-            return None
+    known = _header(kind, shape)
+    try:
+        with open_regular(file) as stream:
+            fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(kind).itemsize
+            if fits and stream.read(len(known)) == known:
+                return np.memmap(file, kind, "r", len(known), shape)
+    except (OSError, DataError):
+        return None
     return None
+
+
+def _header(kind: type, shape: tuple[int, ...]) -> bytes:
+    """What a ``.npy`` begins with, as `numpy.save` writes it."""
+    header = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
 def _converted(
