@@ -25,7 +25,7 @@ from netsim.errors import DataError, SpecificationError
 from netsim.exchange.channels_first import channels_first, from_nir_order, nir_shape, to_nir_order
 from netsim.exchange.foreign_graphs import from_foreign_graph
 from netsim.exchange.hdf5 import check_hdf5
-from netsim.exchange.presentations import check_exists, reading
+from netsim.exchange.presentations import reading
 from netsim.exchange.trains import to_json
 from netsim.files import write_atomically
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
@@ -237,6 +237,5 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
 def read(path: Path) -> Imported:
     """Read a network; see `netsim.exchange.import_network`."""
     with reading(path, "a NIR graph"):
-        check_exists(path)
         check_hdf5(path)
         return from_graph(nir.read(path), str(path))

@@ -22,19 +22,24 @@ from netsim.errors import DataError
 from netsim.exchange.hdf5 import check_hdf5, write_hdf5
 from netsim.exchange.presentations import (
     Presentations,
-    check_exists,
     choose_layer,
     cut_into_presentations,
     neuron_numbers,
     reading,
     whole_numbers,
 )
-from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json
+from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json, trials
 from netsim.simulation import Simulation
 from netsim.specification import Shape
 
 SECONDS = 1e-3  # in a ms
 _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
+_TRIAL_COLUMNS = {
+    "start_time": "start of the presentation (s)",
+    "stop_time": "end of the presentation (s)",
+    "presentation": "number of the stimulus in its data set",
+    "label": "label of the stimulus",
+}
 _COLUMNS = {
     "layer": "layer of the network; stimulus is what was presented",
     "map": "map or channel; in a layer without maps the neuron's number",
@@ -76,17 +81,13 @@ def write(
 
 
 def _trials(simulation: Simulation, bounds: np.ndarray) -> TimeIntervals:
-    columns = {
-        "start_time": ("start of the presentation (s)", bounds[:-1]),
-        "stop_time": ("end of the presentation (s)", bounds[1:]),
-        "presentation": ("number of the stimulus in its data set", np.array(simulation.indices, np.int64)),
-    }
-    if simulation.labels is not None:
-        columns["label"] = ("label of the stimulus", np.asarray(simulation.labels, np.int64))
     return TimeIntervals(
         name="trials",
         description="presentations; a spike's latency is its time from the start",
-        columns=[VectorData(name=name, description=text, data=data) for name, (text, data) in columns.items()],
+        columns=[
+            VectorData(name=name, description=_TRIAL_COLUMNS[name], data=data)
+            for name, data in trials(simulation, bounds).items()
+        ],
     )
 
 
@@ -128,7 +129,6 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     ``neuron``; if there are none, there must be as many units as the layer has neurons.
     """
     with reading(path, "NWB"):
-        check_exists(path)
         check_hdf5(path)
         with NWBHDF5IO(path, mode="r") as stream:
             file = stream.read()
@@ -136,14 +136,14 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
                 raise DataError(f"{path}: holds no units with spike times")
             if file.trials is None:
                 raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
-            trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
+            presented = {name: file.trials[name].data[:] for name in file.trials.colnames}
             units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
             index = file.units.spike_times_index
             unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
             unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
             own = unit[unit_of]
             times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
-        return cut_into_presentations(path, times, neurons, trials, shape, SECONDS)
+        return cut_into_presentations(path, times, neurons, presented, shape, SECONDS)
 
 
 def _neurons(

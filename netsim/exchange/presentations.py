@@ -46,13 +46,15 @@ class Presentations:
 
 @contextmanager
 def reading(path: Path, format_name: str) -> Iterator[None]:
-    """Turn what libraries raise over a damaged file into one line.
+    """Turn what libraries raise over a damaged file, or one that is not there, into one line.
 
     Raises
     ------
     DataError
     """
     try:
+        if not path.exists():  # libraries say it in many ways
+            raise DataError(f"{path}: no such file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
@@ -63,17 +65,6 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
     except Exception as error:  # there is no telling which: each library has its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as {format_name} ({reason})") from error
-
-
-def check_exists(path: Path) -> None:
-    """Refuse a file that is not there, which libraries say in many ways.
-
-    Raises
-    ------
-    DataError
-    """
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
 
 
 def choose_layer(path: Path, layer: str | None, names: Sequence[str]) -> str:

@@ -20,14 +20,13 @@ from netsim.errors import DataError
 from netsim.exchange.hdf5 import check_hdf5, write_hdf5
 from netsim.exchange.presentations import (
     Presentations,
-    check_exists,
     choose_layer,
     cut_into_presentations,
     neuron_numbers,
     reading,
     whole_numbers,
 )
-from netsim.exchange.trains import chosen_layers, session, session_times, to_json
+from netsim.exchange.trains import chosen_layers, session, session_times, to_json, trials
 from netsim.simulation import Simulation
 from netsim.specification import Shape
 
@@ -43,13 +42,6 @@ def write(
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
     chosen = chosen_layers(simulation, layers)
     bounds = session(simulation, per_ms=1.0)
-    presentations = {
-        "start_time": bounds[:-1],
-        "stop_time": bounds[1:],
-        "presentation": np.array(simulation.indices, np.int64),
-    }
-    if simulation.labels is not None:
-        presentations["label"] = np.asarray(simulation.labels, np.int64)
 
     def fill(file: h5py.File) -> None:
         file.attrs["magic"] = np.uint32(_MAGIC)
@@ -57,7 +49,7 @@ def write(
         for name, latencies in chosen.items():
             _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
         group = file.create_group("presentations")
-        for name, values in presentations.items():
+        for name, values in trials(simulation, bounds).items():
             group[name] = values
             if name.endswith("_time"):
                 group[name].attrs["units"] = _MILLISECONDS
@@ -86,7 +78,6 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     Without the group ``/presentations`` all spikes belong to one, which starts at 0 ms.
     """
     with reading(path, "SONATA"):
-        check_exists(path)
         check_hdf5(path)
         with h5py.File(path, "r") as file:
             if not isinstance(file.get("spikes"), h5py.Group):
@@ -98,13 +89,13 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
                 raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
             nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
             units = population["timestamps"].attrs.get("units", _MILLISECONDS)
-            trials = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
+            presented = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
             if "presentations" in file:
-                trials = {name: file["presentations"][name][:] for name in _COLUMNS if name in file["presentations"]}
+                presented = {name: file["presentations"][name][:] for name in _COLUMNS if name in file["presentations"]}
         units = units if isinstance(units, str) else units.decode("utf-8")
         if units not in ("ms", "milliseconds"):
             raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
         if len(nodes) != len(times):
             raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
         neurons = neuron_numbers(path, {"neuron": whole_numbers(path, "node_ids", nodes)}, shape)
-        return cut_into_presentations(path, times, neurons, trials, shape, per_ms=1.0)
+        return cut_into_presentations(path, times, neurons, presented, shape, per_ms=1.0)

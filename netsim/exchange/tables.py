@@ -16,7 +16,6 @@ from netsim.analysis.tables import spike_table, write_table
 from netsim.errors import DataError
 from netsim.exchange.presentations import (
     Presentations,
-    check_exists,
     choose_layer,
     first_spikes,
     neuron_numbers,
@@ -50,7 +49,6 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     their numbers.
     """
     with reading(path, "a table of spikes"):
-        check_exists(path)
         table = _table(path)
         missing = [name for name in ("presentation", "latency_ms") if name not in table.columns]
         if missing:

@@ -79,6 +79,30 @@ def session(simulation: Simulation, per_ms: float) -> np.ndarray:
     return np.arange(len(simulation.indices) + 1) * (simulation.network.duration * per_ms)
 
 
+def trials(simulation: Simulation, bounds: np.ndarray) -> dict[str, np.ndarray]:
+    """Presentations as `netsim.exchange.presentations.cut_into_presentations` takes them.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    bounds : ndarray of float, shape (presentations + 1,)
+        As from `session`.
+
+    Returns
+    -------
+    dict of ndarray, shape (presentations,)
+        ``start_time``, ``stop_time``, ``presentation`` and, where there are labels, ``label``.
+    """
+    columns = {
+        "start_time": bounds[:-1],
+        "stop_time": bounds[1:],
+        "presentation": np.array(simulation.indices, np.int64),
+    }
+    if simulation.labels is not None:
+        columns["label"] = np.asarray(simulation.labels, np.int64)
+    return columns
+
+
 def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:
     """Times of spikes in a session.
 
