@@ -176,9 +176,9 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
     except SpecificationError as error:
         if not where or error.field.startswith(where):
             raise
-        message = str(error).removeprefix(f"{error.field}: ")
         part, _, rest = error.field.partition(".")
-        raise SpecificationError(f"{prefix}{rest if part in where.split('.') else error.field}", message) from error
+        inner = rest if part in where.split(".") else error.field
+        raise SpecificationError(f"{prefix}{inner}", error.message) from error
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
