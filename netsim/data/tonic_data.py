@@ -142,7 +142,6 @@ class _NotThere(Exception):
 
 
 def _kinds() -> dict[str, type]:
-    import numpy.lib.recfunctions  # noqa: F401 - tonic uses it without importing it
     import tonic.datasets
     from tonic.dataset import Dataset
 
@@ -159,12 +158,7 @@ def _kind(name: str) -> type:
     kinds = _kinds()
     wanted = name.removeprefix(TONIC)
     if wanted not in kinds:
-        lower = {known.lower(): known for known in kinds}
-        hint = (
-            f"; did you mean {TONIC + lower[wanted.lower()]!r}?"
-            if wanted.lower() in lower
-            else nearest(name, [TONIC + known for known in sorted(kinds)])
-        )
+        hint = nearest(name, [TONIC + known for known in sorted(kinds)])
         raise DataError(f"{name}: tonic has no such data set of labelled events from one sensor{hint}")
     return kinds[wanted]
 
