@@ -52,15 +52,14 @@ class Stimuli:
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        images = self.images[chosen if self.rows is None else self.rows[chosen]]
+        images = self.images[self._rows_of(chosen)]
         if self.intensity_max is None:
             return times_to_latencies(images)
         return encode(images, self.encoder, self.intensity_max)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Only the chosen stimuli, in the order given."""
-        rows = chosen if self.rows is None else self.rows[chosen]
-        return dataclasses.replace(self, labels=self.labels[chosen], rows=rows)
+        return dataclasses.replace(self, labels=self.labels[chosen], rows=self._rows_of(chosen))
 
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
@@ -68,13 +67,17 @@ class Stimuli:
             return self
         return self.pick(np.arange(count))
 
+    def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
+        """Which of the images the chosen stimuli are."""
+        return chosen if self.rows is None else self.rows[chosen]
+
 
 class SpikeStimuli(Stimuli):
     """Stimuli that are spikes already: in place of images, latencies (ms, ``inf`` = silent) as they are presented."""
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        return self.images[chosen if self.rows is None else self.rows[chosen]]
+        return self.images[self._rows_of(chosen)]
 
 
 @dataclass(frozen=True)
