@@ -98,7 +98,7 @@ def with_options(
         option = error.field.removeprefix("training.")
         if option not in given:
             raise
-        raise SpecificationError(f"--{option}", str(error).removeprefix(f"{error.field}: ")) from error
+        raise SpecificationError(f"--{option}", error.message) from error
 
 
 def subject_of(name: str, seed: int, **options: Any) -> tuple[Subject, Network]:
@@ -131,9 +131,14 @@ def chosen_indices(index: list[int] | None, limit: int | None, count: int, where
     if limit is not None and index:
         raise SpecificationError("--limit", "has no meaning with --index, which says what to present")
     indices = list(range(min(limit, count))) if limit else list(dict.fromkeys(index or [0]))
-    if max(indices) >= count:
-        raise SpecificationError(f"--index {max(indices)}", f"is too large; {where} has 0 to {count - 1}")
+    check_index(max(indices), count, where)
     return indices
+
+
+def check_index(index: int, count: int, where: str) -> None:
+    """Refuse a stimulus beyond as many as there are."""
+    if index >= count:
+        raise SpecificationError(f"--index {index}", f"is too large; {where} has 0 to {count - 1}")
 
 
 def recorded_neuron(text: str, option: str) -> Any:

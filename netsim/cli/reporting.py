@@ -16,6 +16,7 @@ from netsim.cli.options import (
     Limit,
     Split,
     SubjectArgument,
+    check_index,
     make_folder,
     note_initial_weights,
     split_of,
@@ -62,8 +63,7 @@ def report(
         raise SpecificationError(f"--out {out}", "must end in .html")
     chosen, network = subject_of(subject, seed, engine="event", dt=dt, dataset=dataset)
     stimuli = split_of(chosen, network, split, data_dir)
-    if index >= len(stimuli):
-        raise SpecificationError(f"--index {index}", f"is too large; the {split} split has 0 to {len(stimuli) - 1}")
+    check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
     if page.is_dir():
         raise SpecificationError(f"--out {page}", "is a folder; name a file")
