@@ -19,6 +19,7 @@ from typing import Annotated
 
 import typer
 
+from netsim.cli.options import make_folder
 from netsim.cli.terminal import counting, note
 from netsim.errors import NetsimError
 
@@ -58,7 +59,7 @@ def main(
     from benchmarks.growth import CURVES, growth_points, measure_growth
     from benchmarks.limits import measure_limits
     from benchmarks.processes import measure_epoch, measure_evaluation, measure_starts
-    from benchmarks.report import Results, library_versions, make_folder, read_page, update_page, write_results
+    from benchmarks.report import Results, library_versions, read_page, update_page, write_results
     from benchmarks.rows import Setting, measure, set_threads
     from benchmarks.shares import measure_shares
     from benchmarks.stimuli import benchmark_images

@@ -18,7 +18,7 @@ from benchmarks.goals import Goal, judge
 from benchmarks.rows import Measured, Setting
 from benchmarks.tables import goals_table, growth_table, limits_table, processes_table, rows_table, shares_table
 from netsim.analysis.style import save_figure
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError
 from netsim.files import write_text
 
 SECTIONS = ("run", "rows", "goals", "growth", "processes", "shares", "limits")
@@ -117,20 +117,6 @@ def library_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of the results, before anything is measured.
-
-    Raises
-    ------
-    RunError
-        If it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
 
 
 def write_results(results: Results, folder: Path) -> list[Path]:
