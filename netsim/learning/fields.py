@@ -97,7 +97,7 @@ def by_synapse(kernels: np.ndarray) -> np.ndarray:
 def _is_sparse(layer: Convolution, channels: int, signal: np.ndarray) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all."""
     row = layer.kernel * channels
-    return np.count_nonzero(signal) * (row * _VISIT + _ROW) < signal.size * row
+    return bool(np.count_nonzero(signal) * (row * _VISIT + _ROW) < signal.size * row)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
