@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -150,9 +150,8 @@ def train(
         if not math.isfinite(figures["validation_loss"]):
             raise session.diverged("the validation loss is not finite", network.layers[-1].name)
         state.history.append(_epoch_metrics(state, session.rate(), figures))
-        score = (figures["validation_strict_accuracy"], -figures["validation_loss"])
-        if score > state.best:
-            state.best = score
+        if validation_score(figures) > state.best:
+            state.best = validation_score(figures)
             state.best_weights = {name: array.copy() for name, array in state.kept.items()}
         _revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
@@ -161,6 +160,17 @@ def train(
             write_epochs(state, run)
         watcher.on_epoch(state.history[-1])
     return state
+
+
+def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
+    """What epochs are compared by: strict validation accuracy, then the loss; more is better.
+
+    Parameters
+    ----------
+    metrics : mapping
+        Of an epoch.
+    """
+    return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
 
 
 @dataclass

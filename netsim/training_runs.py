@@ -171,7 +171,7 @@ def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     history : sequence of mapping
         The metrics of its epochs, at least one.
     """
-    best = max(history, key=lambda row: (row["validation_strict_accuracy"], -row["validation_loss"]))
+    best = max(history, key=validation_score)
     return {
         "epochs": len(history),
         "best_epoch": int(best["epoch"]),
