@@ -16,7 +16,7 @@ from netsim.errors import RunError
 from netsim.runs import RunFolder, check_free, create_run, describe_run, open_run
 from netsim.specification import Network
 from netsim.stimuli import Stimuli, load_splits
-from netsim.training import CHECKPOINT_SECONDS, Progress, Watcher, resume_training, train
+from netsim.training import CHECKPOINT_SECONDS, Progress, Watcher, resume_training, train, validation_score
 
 
 @dataclass(frozen=True)
