@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import json
 import math
 import os
 import stat
@@ -13,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -101,6 +102,11 @@ def remove_half_written(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     write_atomically(path, lambda stream: stream.write(text.encode("utf-8")))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically, laid out to be read."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None = None) -> None:

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from netsim import __version__
 from netsim.errors import DataError, RunError
-from netsim.files import read_text, write_text
+from netsim.files import read_text, write_json, write_text
 from netsim.specification import Network
 from netsim.specification_file import read_network, write_network
 from netsim.weights import Weights, read_weights, write_weights
@@ -145,7 +145,7 @@ class RunFolder:
     def write_json(self, name: str, content: Mapping[str, Any]) -> Path:
         """Write a JSON file of the run."""
         target = self.path / name
-        write_text(target, json.dumps(content, indent=2) + "\n")
+        write_json(target, content)
         return target
 
 

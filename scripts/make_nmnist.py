@@ -17,7 +17,6 @@ at random, of either polarity. Times are interpolated within steps of 1 ms and r
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import zipfile
@@ -34,7 +33,7 @@ from netsim.cli.terminal import counting
 from netsim.data import load_dataset
 from netsim.errors import NetsimError, RunError
 from netsim.events import EVENT_TYPE, MICROSECONDS
-from netsim.files import write_text
+from netsim.files import write_json
 
 SENSOR = 34
 START = (-1.0, 1.0)
@@ -225,7 +224,7 @@ def main(
             "unlit": UNLIT,
             "noise_hz": NOISE_HZ,
         }
-        write_text(unfinished / "simulation.json", json.dumps(settings, indent=2) + "\n")
+        write_json(unfinished / "simulation.json", settings)
         unfinished.rename(target)
     except OSError as error:
         raise RunError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -143,10 +142,10 @@ def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any
     """Write the record, tables and figures of a simulation; returns the names of the files."""
     import matplotlib
 
-    from netsim.files import write_text
+    from netsim.files import write_json
 
     matplotlib.use("agg")
     from netsim.analysis.simulation_files import write_simulation
 
-    write_text(folder / "simulation.json", json.dumps(record, indent=2) + "\n")
+    write_json(folder / "simulation.json", record)
     return [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder, drawn))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,7 +137,7 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
     """Write tables, figures and record of a study; returns the names of the files."""
     import matplotlib
 
-    from netsim.files import write_text
+    from netsim.files import write_json
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
@@ -156,7 +155,7 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
         save_figure(figure, path)
     plt.close(figure)
     described = folder / f"{kind}.json"
-    write_text(described, json.dumps(record, indent=2) + "\n")
+    write_json(described, record)
     return [str(path) for path in (*tables, *figures, described)]
 
 
