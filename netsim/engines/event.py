@@ -28,12 +28,12 @@ from netsim.engines.protocol import (
     neuron_thresholds,
     silenced_neurons,
 )
-from netsim.errors import SpecificationError
 from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, step_at_or_after
 from netsim.parallel import over_presentations
 from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
+from netsim.specification.checks import check_choice
 from netsim.weights import Weights, bias_name, check_weights, kernel_name
 
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
@@ -74,8 +74,7 @@ class EventEngine:
     ) -> None:
         if dt != 0:
             check_dt(network, dt)
-        if precision not in ("single", "double"):
-            raise SpecificationError("precision", f"must be single or double, not {precision!r}")
+        check_choice(precision, ("single", "double"), "precision")
         check_record(network, record)
         self.network = network
         self.dt = float(dt)
