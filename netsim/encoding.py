@@ -52,25 +52,34 @@ def _latencies(intensities: np.ndarray, t_max: float, intensity_max: float) -> n
     return np.where(intensities > 0, (intensity_max - intensities) / intensity_max * t_max, np.inf)
 
 
-def augment(latencies: np.ndarray, flips: bool, shift: int, generator: np.random.Generator) -> np.ndarray:
-    """Mirror and move stimuli at random, each for itself.
+def augment(
+    latencies: np.ndarray, generator: np.random.Generator, flips: bool = False, shift: int = 0, occlusion: int = 0
+) -> np.ndarray:
+    """Mirror, move and partly cover stimuli at random, each for itself.
 
     Parameters
     ----------
     latencies : ndarray of float, shape (presentations, height, width, channels)
         Latencies of the stimuli (ms).
+    generator : numpy.random.Generator
     flips : bool
         Mirror a stimulus from left to right with probability 1/2.
     shift : int
         Move a stimulus by up to this many pixels up or down and left or right; what comes in is silent.
-    generator : numpy.random.Generator
+    occlusion : int
+        Silence a square of so many pixels a side, whose middle lies anywhere in the stimulus.
 
     Returns
     -------
     ndarray of float
-        Of the same shape and type; without flips and shift, `latencies` itself.
+        Of the same shape and type; where nothing is asked for, `latencies` itself.
+
+    References
+    ----------
+    Squares that are covered: DeVries and Taylor (2017), Improved regularization of convolutional neural networks
+    with cutout, arXiv:1708.04552.
     """
-    if not flips and not shift:
+    if not flips and not shift and not occlusion:
         return latencies
     count, height, width, channels = latencies.shape
     mirrored = np.less(generator.random(count), 0.5 if flips else 0.0)
@@ -82,4 +91,9 @@ def augment(latencies: np.ndarray, flips: bool, shift: int, generator: np.random
         top, left = shift - down[presentation], shift - right[presentation]
         window = framed[presentation, top : top + height, left : left + width]
         moved[presentation] = window[:, ::-1] if mirrored[presentation] else window
+    if occlusion:
+        middles = generator.integers(0, (height, width), (count, 2)).tolist()
+        for stimulus, (row, column) in zip(moved, middles, strict=True):
+            top, left = row - occlusion // 2, column - occlusion // 2
+            stimulus[max(top, 0) : max(top + occlusion, 0), max(left, 0) : max(left + occlusion, 0)] = np.inf
     return moved

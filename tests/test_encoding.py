@@ -87,8 +87,8 @@ def _shifted(stimulus: np.ndarray, down: int, right: int) -> np.ndarray:
 @settings(deadline=None, max_examples=50)
 def test_augmented_stimuli_are_mirrored_or_moved(latencies: np.ndarray, flips: bool, shift: int, seed: int) -> None:
     before = latencies.copy()
-    moved = augment(latencies, flips, shift, np.random.default_rng(seed))
-    again = augment(latencies, flips, shift, np.random.default_rng(seed))
+    moved = augment(latencies, np.random.default_rng(seed), flips, shift)
+    again = augment(latencies, np.random.default_rng(seed), flips, shift)
     np.testing.assert_array_equal(moved, again)
     np.testing.assert_array_equal(latencies, before)
     assert moved.shape == latencies.shape
@@ -104,15 +104,38 @@ def test_augmented_stimuli_are_mirrored_or_moved(latencies: np.ndarray, flips: b
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_every_mirroring_and_move_occurs_equally_often(kind: type) -> None:
     latencies: np.ndarray = np.tile(np.arange(9, dtype=kind).reshape(1, 3, 3, 1), (18_000, 1, 1, 1))
-    moved = augment(latencies, True, 1, np.random.default_rng(3))
+    moved = augment(latencies, np.random.default_rng(3), True, 1)
     assert moved.dtype == kind
     _, counts = np.unique(moved.reshape(len(moved), -1), axis=0, return_counts=True)
     assert len(counts) == 2 * 3 * 3
     assert abs(counts - 1000).max() < 5 * np.sqrt(1000)
 
 
+@given(side=st.integers(1, 12), seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=50)
+def test_occlusion_silences_a_square_around_a_pixel(side: int, seed: int) -> None:
+    latencies = np.arange(3 * 5 * 4, dtype=float).reshape(3, 5, 4, 1)
+    covered = augment(latencies, np.random.default_rng(seed), occlusion=side)
+    ahead, behind = side // 2, (side - 1) // 2
+    for one, original in zip(covered, latencies, strict=True):
+        squares = []
+        for y, x in np.ndindex(5, 4):
+            square = np.zeros((5, 4, 1), bool)
+            square[max(y - ahead, 0) : y + behind + 1, max(x - ahead, 0) : x + behind + 1] = True
+            squares.append(square)
+        assert any((np.isinf(one) == square).all() for square in squares)
+        np.testing.assert_array_equal(one[np.isfinite(one)], original[np.isfinite(one)])
+
+
+def test_every_place_is_occluded_equally_often() -> None:
+    covered = augment(np.zeros((12_000, 3, 4, 1)), np.random.default_rng(3), occlusion=1)
+    counts = np.isinf(covered).sum(axis=0)
+    assert counts.sum() == 12_000
+    assert abs(counts - 1000).max() < 5 * np.sqrt(1000)
+
+
 def test_nothing_asked_for_changes_nothing_and_draws_nothing() -> None:
     latencies = np.zeros((2, 3, 3, 1))
     generator = np.random.default_rng(0)
-    assert augment(latencies, False, 0, generator) is latencies
+    assert augment(latencies, generator) is latencies
     assert generator.random() == np.random.default_rng(0).random()

@@ -180,6 +180,11 @@ def _augmentation(network: Network) -> str:
             "moved up or down and left or right, each by a whole number of pixels drawn uniformly from"
             f" $-{settings.shift}$ to ${settings.shift}$, silent pixels coming in"
         )
+    if settings.occlusion:
+        ways.append(
+            f"covered by a square of {settings.occlusion} by {counted(settings.occlusion, 'pixel')} whose middle is"
+            " drawn uniformly from all pixels, and which is silent"
+        )
     return f"In training, each stimulus anew: {'; '.join(ways)}" if ways else "None"
 
 

@@ -130,6 +130,8 @@ class Training:
         Mirror half of the stimuli from left to right.
     shift : int
         Move each stimulus by up to this many pixels.
+    occlusion : int
+        Silence a square of so many pixels a side at a random place of each stimulus.
     """
 
     dataset: str = "digits"
@@ -141,6 +143,7 @@ class Training:
     validation: int = 5000
     flips: bool = False
     shift: int = 0
+    occlusion: int = 0
 
     def __post_init__(self) -> None:
         check_choice(self.engine, ("event", "brian2"), "training.engine")
@@ -153,4 +156,5 @@ class Training:
         )
         for name in ("epochs", "batch", "validation"):
             check_size(getattr(self, name), f"training.{name}")
-        check_size(self.shift, "training.shift", least=0)
+        for name in ("shift", "occlusion"):
+            check_size(getattr(self, name), f"training.{name}", least=0)

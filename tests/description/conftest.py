@@ -49,7 +49,7 @@ _NETWORKS = {
             averaging=0.99,
             revive_below=0.001,
         ),
-        Training("folder/of images", "brian2", 1.0, flips=True, shift=2),
+        Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
         "every regime",
     ),
     "recordings": Network(
