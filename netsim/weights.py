@@ -49,7 +49,7 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
-    """Draw weights from each layer's distribution; biases start at zero.
+    """Draw weights from each layer's distribution; biases are the same for all neurons of a layer.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def initial_weights(network: Network, seed: int) -> Weights:
         kernel = layer.kernel_shape(source)
         weights[kernel_name(layer)] = draw(layer, kernel, generator)
         if layer.neurons.bias:
-            weights[bias_name(layer)] = np.zeros(kernel[-1:])
+            weights[bias_name(layer)] = np.full(kernel[-1:], float(layer.initial.bias))
     return weights
 
 

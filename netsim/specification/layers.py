@@ -93,16 +93,20 @@ class InitialWeights:
         In units of ``1/number of inputs``.
     spread : float
         Standard deviation in units of ``1/sqrt(number of inputs)``.
+    bias : float
+        Constant current of every neuron that has a bias; it is not drawn.
     """
 
     distribution: Literal["normal", "uniform"] = "normal"
     mean: float = 0.0
     spread: float = 1.4142135623730951
+    bias: float = 0.0
 
     def __post_init__(self) -> None:
         check_choice(self.distribution, ("normal", "uniform"), "initial.distribution")
         require(finite(self.mean), "initial.mean", f"must be finite, not {self.mean}")
         require(finite(self.spread) and self.spread >= 0, "initial.spread", f"must be >= 0, not {self.spread}")
+        require(finite(self.bias), "initial.bias", f"must be finite, not {self.bias}")
 
 
 @dataclass(frozen=True)
