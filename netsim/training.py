@@ -210,9 +210,7 @@ class _Session:
     def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
         network, state, settings = self.network, self.state, self.network.training
         generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
-        stimuli = augment(
-            self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion
-        )
+        stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
         withheld = withhold_spikes(network, len(chosen), generator)
         scales = dropout_scales(network)
         presented = forward_weights(network, state.weights)

@@ -8,13 +8,15 @@ the same computation counts in whole steps and rounds spike times up, as a clock
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from netsim.engines.event_kernels import Constants, Queue, carry_to_threshold, integrate, queue_breakpoints, sweep
+from netsim.engines.lanes import lanes_of
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -39,9 +41,8 @@ from netsim.weights import Weights, bias_name, check_weights, kernel_name
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
 # being multiplied.
 _PATCH_BYTES = 2_000_000
-# So many breakpoints are queued at a time, and so many neurons of a position swept, for the same reason.
+# So many breakpoints are queued at a time, for the same reason.
 _QUEUED = 100_000
-_MAPS_AT_ONCE = 128
 
 
 class EventEngine:
@@ -146,7 +147,23 @@ class EventEngine:
         return times
 
 
-class Arranged(NamedTuple):
+class Blocks(NamedTuple):
+    """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (blocks, inputs of a field, lanes)
+    bias : ndarray, shape (blocks, lanes)
+    start : ndarray, shape (rows, columns, blocks, lanes)
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    start: np.ndarray
+
+
+@dataclass(frozen=True)
+class Arranged:
     """A layer as the kernels see it: one clock, one precision, every layer a convolution.
 
     A dense layer is a kernel of 1 on one position whose channels are its inputs.
@@ -168,6 +185,20 @@ class Arranged(NamedTuple):
     kernel: np.ndarray
     bias: np.ndarray
     start: np.ndarray | None = None
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The layer in blocks."""
+        lanes = lanes_of(self.kernel.itemsize)
+        start = np.zeros(self.shape, self.kernel.dtype) if self.start is None else self.start
+
+        def in_blocks(array: np.ndarray, fill: float = 0.0) -> np.ndarray:
+            beyond = [(0, 0)] * (array.ndim - 1) + [(0, -array.shape[-1] % lanes)]
+            filled = np.pad(array, beyond, constant_values=fill) if beyond[-1][1] else array
+            return filled.reshape(*array.shape[:-1], -1, lanes)
+
+        kernel = np.ascontiguousarray(in_blocks(self.kernel).transpose(1, 0, 2))
+        return Blocks(kernel, in_blocks(self.bias), in_blocks(start, -np.inf))
 
 
 def arrange(
@@ -253,22 +284,13 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     constants, rows, columns = layer.constants, *layer.shape[:2]
     breakpoints = len(layer.kernel) * constants.delays.size
     at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-    everywhere = (at_once, math.prod(layer.source) * constants.delays.size)
     queue = Queue(
-        times=np.empty(everywhere, below.dtype),
-        changes=np.empty(everywhere, below.dtype),
-        synapses=np.empty(everywhere, np.int64),
+        times=np.empty((at_once, rows, columns, breakpoints), below.dtype),
+        synapses=np.empty((at_once, rows, columns, breakpoints), np.int32),
         counts=np.empty((at_once, rows, columns), np.int64),
-        chosen=np.empty((at_once, rows, columns, breakpoints), np.int32),
     )
-    start = np.zeros(layer.shape, below.dtype) if layer.start is None else layer.start
-    blocks = [slice(left, left + _MAPS_AT_ONCE) for left in range(0, layer.bias.size, _MAPS_AT_ONCE)]
-    kernels = [np.ascontiguousarray(layer.kernel[:, block]) for block in blocks]
     for first in range(0, len(below), at_once):
         maps, latencies = below[first : first + at_once], spikes[first : first + at_once]
-        order = np.argsort(maps.reshape(len(maps), -1), axis=1)
-        queue_breakpoints(maps, order, constants, queue)
-        for block, kernel in zip(blocks, kernels, strict=True):
-            sweep(
-                queue, layer.source[2], kernel, layer.bias[block], constants, start[..., block], latencies[..., block]
-            )
+        bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
+        queue_breakpoints(maps, bits, constants, queue)
+        sweep(queue, layer.blocks.kernel, layer.blocks.bias, constants, layer.blocks.start, latencies)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from netsim.engines.lanes import Lanes, count_at_least, least, load, rounded_up, spread, store, where_at_least
+
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 # called once a breakpoint: a call would take as long as the work
@@ -90,132 +92,192 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constant
 
 
 class Queue(NamedTuple):
-    """The breakpoints of each presentation in order of time, and which of them reach a position of a layer.
+    """The breakpoints that reach each position of a layer, in order of time.
 
     Attributes
     ----------
-    times, changes : ndarray, shape (presentations, presynaptic neurons · breakpoints of the PSP)
-        When a breakpoint comes, and by how much a weight of 1 changes the slope.
+    times : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
+        When they come.
     synapses : ndarray of int, shape of `times`
-        Which synapse, a row of the kernel, it comes through at the position 0, 0 if that reached so far.
+        Through which synapse, a row of the kernel; multiplied by the number of breakpoints of the PSP, plus the
+        breakpoint's own number.
     counts : ndarray of int, shape (presentations, rows, columns)
-        How many breakpoints reach a position.
-    chosen : ndarray of int, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
-        Which they are.
+        How many there are.
     """
 
     times: np.ndarray
-    changes: np.ndarray
     synapses: np.ndarray
     counts: np.ndarray
-    chosen: np.ndarray
 
 
 @_njit
-def queue_breakpoints(maps: np.ndarray, order: np.ndarray, layer: Constants, queue: Queue) -> None:
+def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queue: Queue) -> None:
     """Fill a queue with all breakpoints before the end of a layer's window.
 
     Parameters
     ----------
     maps : ndarray, shape (presentations, height, width, channels)
         Presynaptic spike times; ``inf`` is silent.
-    order : ndarray of int, shape (presentations, height · width · channels)
-        Presynaptic neurons by time.
+    bits : ndarray of unsigned int, shape of `maps`
+        The same, bit by bit, without a negative zero.
     layer : Constants
     queue : Queue
         The result, from its first presentation on.
     """
-    _, rows, columns = queue.counts.shape
+    _, rows, columns, most = queue.times.shape
     width, channels = maps.shape[2], maps.shape[3]
-    queue.counts[:] = 0
+    kinds = layer.delays.size
+    places = np.empty(rows * columns, dtype=np.int64)
     for b in range(len(maps)):
-        spikes = maps[b].reshape(-1)
-        heads = np.zeros(layer.delays.size, dtype=np.int64)
-        number = 0
+        spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
+        order = _in_order_of_time(spikes, bits[b].reshape(-1), layer.end)
+        heads = np.zeros(kinds, dtype=np.int64)
+        places[:] = most * np.arange(places.size)
         while True:
-            now, k = _next_breakpoint(spikes, order[b], heads, layer.delays, layer.end)
+            now, k = _next_breakpoint(spikes, order, heads, layer.delays, layer.end)
             if k < 0:
                 break
-            y, x, channel = _place(order[b, heads[k]], width, channels, layer.padding)
+            y, x, channel = _place(order[heads[k]], width, channels, layer.padding)
             heads[k] += 1
-            queue.times[b, number] = now
-            queue.changes[b, number] = layer.changes[k]
-            queue.synapses[b, number] = (y * layer.size + x) * channels + channel
             left, right = _seen_from(x, layer.size, layer.stride, columns)
             for row in range(*_seen_from(y, layer.size, layer.stride, rows)):
-                counts, chosen = queue.counts[b, row, left:right], queue.chosen[b, row, left:right]
-                for column in range(len(counts)):
-                    chosen[column, counts[column]] = number
-                    counts[column] += 1
-            number += 1
+                pixel = (y - row * layer.stride) * layer.size + x - left * layer.stride
+                synapse = (pixel * channels + channel) * kinds + k
+                for position in range(row * columns + left, row * columns + right):
+                    place = places[position]
+                    times[place], synapses[place] = now, synapse
+                    places[position] = place + 1
+                    synapse -= layer.stride * channels * kinds
+        queue.counts[b].reshape(-1)[:] = places - most * np.arange(places.size)
 
 
 @_njit
 def sweep(
-    queue: Queue,
-    channels: int,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    layer: Constants,
-    start: np.ndarray,
-    latencies: np.ndarray,
+    queue: Queue, kernel: np.ndarray, bias: np.ndarray, layer: Constants, start: np.ndarray, latencies: np.ndarray
 ) -> None:
     """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
 
-    A neuron that has fired gets the potential ``-inf``, which no slope raises again.
+    Some maps of a position, a block, are swept together. A neuron that has fired gets the potential ``-inf``, which no
+    slope raises again.
 
     Parameters
     ----------
     queue : Queue
-    channels : int
-        Of the layer below.
-    kernel : ndarray, shape (inputs of a field, maps)
-    bias : ndarray, shape (maps,)
+    kernel : ndarray, shape (blocks, inputs of a field, lanes)
+    bias : ndarray, shape (blocks, lanes)
     layer : Constants
-    start : ndarray, shape (rows, columns, maps)
-        Potentials at the start of the presentation.
+    start : ndarray, shape (rows, columns, blocks, lanes)
+        Potentials at the start of the presentation; ``-inf`` where there is no map.
     latencies : ndarray, shape (presentations, rows, columns, maps)
         The result is written here.
     """
     presentations, rows, columns, maps = latencies.shape
-    zero = latencies.dtype.type(0)
-    potential = np.empty(maps, dtype=latencies.dtype)
-    slope = np.empty(maps, dtype=latencies.dtype)
-    gated = layer.gate <= layer.onset
-    for b in range(presentations):
-        times, changes, synapses = queue.times[b], queue.changes[b], queue.synapses[b]
-        for row in range(rows):
-            for column in range(columns):
-                count, chosen = queue.counts[b, row, column], queue.chosen[b, row, column]
-                corner = (row * layer.size + column) * layer.stride * channels
-                fired = latencies[b, row, column]
-                fired[:] = np.inf
-                potential[:] = start[row, column]
-                slope[:] = zero
-                # before the onset nobody fires, so that only what is built up by then counts
-                place = 0
-                while place < count and times[chosen[place]] <= layer.onset:
-                    number = chosen[place]
-                    synapse, change = synapses[number] - corner, changes[number]
-                    _add(potential, kernel, synapse, change * (layer.onset - times[number]))
-                    _add(slope, kernel, synapse, change)
-                    place += 1
-                for m in range(maps):
-                    potential[m] += bias[m] * layer.onset
-                    slope[m] = layer.drive if gated else slope[m] + bias[m] + layer.drive
-                waiting = maps - _fire_at_once(potential, layer, fired)
-                # the current of a breakpoint is added on the way to the next one
-                reached, synapse, change = layer.onset, 0, zero
-                while not gated and place < count and waiting > 0:
-                    number = chosen[place]
-                    now = times[number]
-                    if _advance(potential, slope, kernel, synapse, change, now - reached, layer.threshold):
-                        waiting -= _fire(potential, slope, now, now - reached, layer, fired)
-                    reached, synapse, change = now, synapses[number] - corner, changes[number]
-                    place += 1
-                if waiting > 0:
-                    _add(slope, kernel, synapse, change)
-                    _fire_later(potential, slope, reached, layer, fired)
+    blocks, _, lanes = kernel.shape
+    kinds = layer.delays.size
+    kind = latencies.dtype.type
+    zero, first_spikes = kind(0), np.empty(lanes, dtype=latencies.dtype)
+    threshold, onset, end, silent = (
+        spread(layer.threshold),
+        spread(layer.onset),
+        spread(layer.end),
+        spread(kind(np.inf)),
+    )
+    for block in range(blocks):
+        weights = kernel[block].reshape(-1)
+        current = load(bias[block], 0)
+        neurons = min(lanes, maps - block * lanes)
+        for b in range(presentations):
+            for row in range(rows):
+                for column in range(columns):
+                    count = queue.counts[b, row, column]
+                    times, synapses = queue.times[b, row, column], queue.synapses[b, row, column]
+                    potential, slope = load(start[row, column, block], 0), spread(zero)
+                    # before the onset nobody fires, so that only what is built up by then counts
+                    place = 0
+                    while place < count and times[place] <= layer.onset:
+                        synapse, k = _divided(synapses[place], kinds)
+                        arriving = load(weights, synapse * lanes) * spread(layer.changes[k])
+                        potential = potential + arriving * spread(layer.onset - times[place])
+                        slope = slope + arriving
+                        place += 1
+                    potential = potential + current * onset
+                    if layer.gate <= layer.onset:
+                        slope, count = spread(layer.drive), 0
+                    else:
+                        slope = slope + current + spread(layer.drive)
+                    fired = where_at_least(potential, threshold, onset, silent)
+                    waiting = neurons - count_at_least(potential, threshold)
+                    potential = where_at_least(potential, threshold, -silent, potential)
+                    reached = layer.onset
+                    while place < count and waiting > 0:
+                        now = times[place]
+                        potential = potential + slope * spread(now - reached)
+                        crossing = count_at_least(potential, threshold)
+                        if crossing > 0:
+                            # no earlier than the last breakpoint, whatever the rounding
+                            late = least((potential - threshold) / slope, spread(now - reached))
+                            latency = _on_the_grid(spread(now) - late, layer.whole_steps)
+                            fired = where_at_least(potential, threshold, latency, fired)
+                            potential = where_at_least(potential, threshold, -silent, potential)
+                            waiting -= crossing
+                        synapse, k = _divided(synapses[place], kinds)
+                        slope = slope + load(weights, synapse * lanes) * spread(layer.changes[k])
+                        reached = now
+                        place += 1
+                    if waiting > 0:
+                        latency = spread(reached) + (threshold - potential) / slope
+                        latency = _on_the_grid(latency, layer.whole_steps)
+                        latency = where_at_least(latency, end, silent, latency)
+                        fired = least(fired, where_at_least(spread(zero), slope, silent, latency))
+                    store(first_spikes, 0, fired)
+                    latencies[b, row, column, block * lanes : block * lanes + neurons] = first_spikes[:neurons]
+
+
+@_inlined
+def _divided(code: int, kinds: int) -> tuple[int, int]:
+    """Synapse and number of the breakpoint."""
+    return (code, 0) if kinds == 1 else (code // kinds, code % kinds)
+
+
+@_inlined
+def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
+    return rounded_up(latency) if whole_steps else latency
+
+
+_DIGIT = 11
+"""Bits by which times are sorted at a time; as many counters fit into the nearest cache."""
+
+
+@_njit
+def _in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
+    """The neurons that fire before `end`, in order of time and, at the same time, of number.
+
+    The bits of floats that are not negative are in the order of the floats: they are sorted digit by digit, from the
+    last one on, in a time that is proportional to their number.
+    """
+    order = np.empty(times.size, dtype=np.int32)
+    count = 0
+    for i in range(times.size):
+        if times[i] < end:
+            order[count] = i
+            count += 1
+    order, sorted_order = order[:count], np.empty(count, dtype=np.int32)
+    starts = np.empty(2**_DIGIT, dtype=np.int64)
+    for shift in range(0, 8 * times.itemsize, _DIGIT):
+        starts[:] = 0
+        for i in order:
+            starts[(bits[i] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] += 1
+        if count and starts[(bits[order[0]] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] == count:
+            continue  # all have this digit
+        total = 0
+        for digit in range(starts.size):
+            starts[digit], total = total, total + starts[digit]
+        for i in order:
+            digit = (bits[i] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)
+            sorted_order[starts[digit]] = i
+            starts[digit] += 1
+        order, sorted_order = sorted_order, order
+    return order
 
 
 @_inlined
@@ -246,69 +308,3 @@ def _next_breakpoint(
             if time < now:
                 now, found = time, k
     return now, found
-
-
-@_inlined
-def _add(values: np.ndarray, kernel: np.ndarray, synapse: int, factor: float) -> None:
-    for m in range(values.size):
-        values[m] += factor * kernel[synapse, m]
-
-
-@_inlined
-def _advance(
-    potential: np.ndarray,
-    slope: np.ndarray,
-    kernel: np.ndarray,
-    synapse: int,
-    change: float,
-    elapsed: float,
-    threshold: float,
-) -> bool:
-    """Change the slopes, then move potentials along them; returns whether any reaches the threshold."""
-    crossed = False
-    for m in range(potential.size):
-        slope[m] += change * kernel[synapse, m]
-        potential[m] += slope[m] * elapsed
-        crossed |= potential[m] >= threshold
-    return crossed
-
-
-@_njit
-def _fire(
-    potential: np.ndarray, slope: np.ndarray, now: float, elapsed: float, layer: Constants, latencies: np.ndarray
-) -> int:
-    """Spikes of the neurons that have reached the threshold within the time that has just elapsed, and their number."""
-    fired = 0
-    for m in range(potential.size):
-        if potential[m] >= layer.threshold:
-            latency = now - min((potential[m] - layer.threshold) / slope[m], elapsed)
-            latencies[m] = np.ceil(latency) if layer.whole_steps else latency
-            potential[m] = -np.inf
-            fired += 1
-    return fired
-
-
-@_njit
-def _fire_at_once(potential: np.ndarray, layer: Constants, latencies: np.ndarray) -> int:
-    """Spikes of the neurons that are at threshold at the onset; returns how many they are."""
-    fired = 0
-    for m in range(potential.size):
-        if potential[m] >= layer.threshold:
-            latencies[m] = layer.onset
-            potential[m] = -np.inf
-            fired += 1
-    return fired
-
-
-@_njit
-def _fire_later(
-    potential: np.ndarray, slope: np.ndarray, since: float, layer: Constants, latencies: np.ndarray
-) -> None:
-    """Spikes after the last breakpoint, which came at `since`."""
-    for m in range(potential.size):
-        if slope[m] > 0:
-            latency = since + (layer.threshold - potential[m]) / slope[m]
-            if layer.whole_steps:
-                latency = np.ceil(latency)
-            if latency < layer.end:
-                latencies[m] = latency
