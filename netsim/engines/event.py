@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event_kernels import Constants, Queue, carry_to_threshold, integrate, queue_breakpoints, sweep
-from netsim.engines.lanes import lanes_of
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -31,6 +30,7 @@ from netsim.engines.protocol import (
     silenced_neurons,
 )
 from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, step_at_or_after
+from netsim.lanes import lanes_of
 from netsim.parallel import over_presentations
 from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
-from netsim.engines.lanes import Lanes, count_at_least, least, load, rounded_up, spread, store, where_at_least
+from netsim.lanes import Lanes, count_at_least, least, load, rounded_up, spread, store, where_at_least
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -239,7 +240,7 @@ def _divided(code: int, kinds: int) -> tuple[int, int]:
     return (code, 0) if kinds == 1 else (code // kinds, code % kinds)
 
 
-@_inlined
+@register_jitable
 def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
     return rounded_up(latency) if whole_steps else latency
 

@@ -42,7 +42,7 @@ def weigh_fields(layer: WeightedLayer, inputs: np.ndarray, signal: np.ndarray) -
     gathered = np.zeros((maps, layer.kernel, layer.kernel * channels), dtype=signal.dtype)
     rows = np.ascontiguousarray(inputs).reshape(presentations, height, width * channels)
     _visit(rows, gathered, signal, layer.stride, layer.padding, False)
-    return by_synapse(gathered)
+    return _by_synapse(gathered)
 
 
 def spread_onto_source(
@@ -69,28 +69,17 @@ def spread_onto_source(
         fields = signal.reshape(-1, signal.shape[-1]) @ kernel.T
         return scatter_patches(fields, shape, layer.kernel, layer.stride, layer.padding)
     spread = np.zeros((presentations, height, width * channels), dtype=signal.dtype)
-    _visit(spread, by_map(kernel, layer.kernel), signal, layer.stride, layer.padding, True)
+    _visit(spread, _by_map(kernel, layer.kernel), signal, layer.stride, layer.padding, True)
     return spread.reshape(shape)
 
 
-def by_map(kernel: np.ndarray, size: int) -> np.ndarray:
-    """The kernel of each map in one piece, its rows as long as a row of a field.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (inputs of a field, maps)
-    size : int
-        Height and width of a field.
-
-    Returns
-    -------
-    ndarray, shape (maps, size, size · channels)
-    """
+def _by_map(kernel: np.ndarray, size: int) -> np.ndarray:
+    """The kernel of each map in one piece, its rows as long as a row of a field: (maps, size, size · channels)."""
     return np.ascontiguousarray(kernel.T).reshape(kernel.shape[1], size, -1)
 
 
-def by_synapse(kernels: np.ndarray) -> np.ndarray:
-    """The way back from `by_map`."""
+def _by_synapse(kernels: np.ndarray) -> np.ndarray:
+    """The way back from `_by_map`."""
     return np.ascontiguousarray(kernels.reshape(len(kernels), -1).T)
 
 

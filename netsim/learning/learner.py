@@ -124,7 +124,7 @@ class Learner:
             if self.network.learning.normalised:
                 displacement = _normalised(displacement, self.network.encoder.t_max)
             displacements.append(displacement)
-            step = self._step(layer, source, own, displacement, weights)
+            step = self._step(layer, source, own, displacement, weights, downward=index > 0)
             gradients.update(step.gradients)
             if index > 0:
                 displacement = step.onto_source()
@@ -158,7 +158,13 @@ class Learner:
         return layer_times(self.network, layer, self.network.training.dt)
 
     def _step(
-        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, displacement: np.ndarray, weights: Weights
+        self,
+        layer: WeightedLayer,
+        source: np.ndarray,
+        own: np.ndarray,
+        displacement: np.ndarray,
+        weights: Weights,
+        downward: bool,
     ) -> _LayerStep:
         """Gradients of a layer's weights, and the way down to its source."""
         neurons, psp = layer.neurons, layer.psp
@@ -179,9 +185,9 @@ class Learner:
                 return down
 
         else:
-            signal = displacement / self._slope_at_threshold(layer, source, own, weights)
+            signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement != 0)
             limit = np.minimum(own, gate)
-            step = step_pairwise(layer, source, limit, signal, kernel, causal)
+            step = step_pairwise(layer, source, limit, signal, kernel, causal, downward)
             gradient = step.gradient
             if neurons.bias:
                 gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal.reshape(-1, maps), limit.reshape(-1, maps))
@@ -193,15 +199,15 @@ class Learner:
         return _LayerStep(gradients, onto_source)
 
     def _slope_at_threshold(
-        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights
+        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights, wanted: np.ndarray
     ) -> np.ndarray:
-        """``tau`` times the slope of the potential at threshold, by the chosen derivative."""
+        """``tau`` times the slope of the potential at threshold, by the chosen derivative, of the neurons `wanted`."""
         neurons = layer.neurons
         assumed = own.dtype.type(neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return np.asarray(assumed)
         times = np.where(np.isfinite(own), own, 0)
-        current = slope_at(layer, source, times, weights[kernel_name(layer)])
+        current = slope_at(layer, source, times, weights[kernel_name(layer)], wanted)
         if neurons.bias:
             current += weights[bias_name(layer)]
         slope = np.where(times < neurons.gate_time, current, 0) + neurons.drive

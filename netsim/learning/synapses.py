@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from netsim.learning.fields import by_map, by_synapse
-from netsim.patches import gather_patches
+from netsim.lanes import lanes_of, load, spread, store, where_at_least
 from netsim.specification import Convolution, WeightedLayer
 
 
@@ -28,7 +27,7 @@ class SynapseStep(NamedTuple):
     gradient : ndarray, shape of the kernel
         Sum over presentations and positions of ``signal_j · PSP(L_j - t_i)``.
     displacement : ndarray, shape of the source
-        Sum over postsynaptic neurons of ``signal_j · w_ij · PSP'(L_j - t_i)``.
+        Sum over postsynaptic neurons of ``signal_j · w_ij · PSP'(L_j - t_i)``; zero where it was not asked for.
     """
 
     gradient: np.ndarray
@@ -36,7 +35,13 @@ class SynapseStep(NamedTuple):
 
 
 def step_pairwise(
-    layer: WeightedLayer, source: np.ndarray, limit: np.ndarray, signal: np.ndarray, kernel: np.ndarray, causal: bool
+    layer: WeightedLayer,
+    source: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    causal: bool,
+    downward: bool = True,
 ) -> SynapseStep:
     """Look at each pair of a presynaptic and a postsynaptic spike.
 
@@ -52,60 +57,103 @@ def step_pairwise(
     kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
     causal : bool
         Propagate by the order of spikes alone, not by the slope of the PSP.
+    downward : bool
+        Whether the displacement of the source is asked for.
     """
-    kind = source.dtype
-    delays, changes = _breakpoints(layer, kind)
-    limit, signal, kernel = (np.ascontiguousarray(array, kind) for array in (limit, signal, kernel))
-    if not isinstance(layer, Convolution):
-        rows = source.reshape(len(source), -1)
-        gradient, displacement = np.zeros(kernel.shape, kind), np.zeros(rows.shape, kind)
-        _pairwise(rows, limit, signal, kernel, delays, changes, causal, gradient, displacement)
-        return SynapseStep(gradient, displacement.reshape(source.shape))
-    presentations, height, width, channels = source.shape
-    kernels = by_map(kernel.reshape(-1, kernel.shape[-1]), layer.kernel)
-    times = np.ascontiguousarray(source).reshape(presentations, height, width * channels)
-    gathered, displacement = np.zeros_like(kernels), np.zeros_like(times)
+    fields = _fields(layer, source)
+    weights = by_map(kernel, source.dtype)
+    gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
     _visit(
-        times, limit, signal, kernels, delays, changes, causal, layer.stride, layer.padding, gathered, displacement
+        fields, _by_position(limit, source.dtype), _by_position(signal, source.dtype), weights, causal, downward,
+        gradient, displacement,
     )  # fmt: skip
-    return SynapseStep(by_synapse(gathered).reshape(kernel.shape), displacement.reshape(source.shape))
+    return SynapseStep(by_synapse(gradient, kernel.shape), displacement.reshape(source.shape))
 
 
-def slope_at(layer: WeightedLayer, source: np.ndarray, times: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Synaptic current of each neuron just before given times.
+def slope_at(
+    layer: WeightedLayer, source: np.ndarray, times: np.ndarray, kernel: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
+    """Synaptic current of neurons just before given times.
 
     Parameters
     ----------
     layer, source, kernel
         As in `step_pairwise`.
     times : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
+    wanted : ndarray of bool, shape of `times`
+        Which neurons to visit.
 
     Returns
     -------
     ndarray, shape of `times`
+        Zero where no neuron was visited.
     """
-    if isinstance(layer, Convolution):
-        fields = gather_patches(source, layer.kernel, layer.stride, layer.padding, math.inf)
-    else:
-        fields = source.reshape(len(source), -1)
-    kind, neurons = source.dtype, kernel.shape[-1]
-    current = np.zeros((len(fields), neurons), dtype=kind)
+    current = np.zeros(_by_position(times, source.dtype).shape, source.dtype)
     _slope_at(
-        fields, times.astype(kind).reshape(-1, neurons), kernel.astype(kind).reshape(-1, neurons),
-        *_breakpoints(layer, kind), current,
+        _fields(layer, source), _by_position(times, source.dtype), _by_position(wanted, np.dtype(bool)),
+        by_map(kernel, source.dtype), current,
     )  # fmt: skip
     return current.reshape(times.shape)
 
 
-def _breakpoints(layer: WeightedLayer, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """Delays (ms) and changes of slope of the layer's PSP."""
-    delays, changes = zip(*layer.psp.kernel, strict=True)
-    return np.array(delays, dtype=kind), np.array(changes, dtype=kind)
+def by_map(kernel: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """The weights of each map in a row, filled up with zeros to whole vectors.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
+    kind : dtype
+
+    Returns
+    -------
+    ndarray, shape (maps, inputs of a field rounded up)
+    """
+    rows = kernel.reshape(-1, kernel.shape[-1]).T
+    filled = np.zeros((len(rows), rows.shape[1] + -rows.shape[1] % lanes_of(kind.itemsize)), kind)
+    filled[:, : rows.shape[1]] = rows
+    return filled
 
 
-# Rows are taken in blocks whose limits and signals stay in the cache while the inputs pass by.
-_ROWS = 64
-_INPUTS = 16
+def by_synapse(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The way back from `by_map`, to a kernel of some shape."""
+    return np.ascontiguousarray(rows[:, : math.prod(shape[:-1])].T).reshape(shape)
+
+
+def _by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Values of neurons by presentation, row, column and map; those of a dense layer have one position."""
+    values = np.ascontiguousarray(values, kind)
+    return values if values.ndim == 4 else values.reshape(len(values), 1, 1, -1)
+
+
+class _Fields(NamedTuple):
+    """The receptive fields of a layer, and what the loops need to know of its synapses.
+
+    Attributes
+    ----------
+    times : ndarray, shape (presentations, height, width, channels)
+        Presynaptic latencies; a dense layer sees one pixel whose channels are its inputs.
+    size, stride, padding : int
+    delays, changes : ndarray, shape (breakpoints,)
+        The postsynaptic potential.
+    """
+
+    times: np.ndarray
+    size: int
+    stride: int
+    padding: int
+    delays: np.ndarray
+    changes: np.ndarray
+
+
+def _fields(layer: WeightedLayer, source: np.ndarray) -> _Fields:
+    delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*layer.psp.kernel, strict=True))
+    if isinstance(layer, Convolution):
+        return _Fields(np.ascontiguousarray(source), layer.kernel, layer.stride, layer.padding, delays, changes)
+    return _Fields(np.ascontiguousarray(source).reshape(len(source), 1, 1, -1), 1, 1, 0, delays, changes)
+
+
+# So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
+_CACHED = 200_000
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -116,110 +164,114 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pairwise(
-    source: np.ndarray,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    kernel: np.ndarray,
-    delays: np.ndarray,
-    changes: np.ndarray,
-    causal: bool,
-    gradient: np.ndarray,
-    displacement: np.ndarray,
-) -> None:
-    rows, inputs = source.shape
-    neurons = limit.shape[1]
-    for block in range((inputs + _INPUTS - 1) // _INPUTS):
-        for start in range(0, rows, _ROWS):
-            for i in range(block * _INPUTS, min((block + 1) * _INPUTS, inputs)):
-                slopes = gradient[i]
-                weight = kernel[i]
-                for row in range(start, min(start + _ROWS, rows)):
-                    time = source[row, i]
-                    if time == np.inf:
-                        continue
-                    limits = limit[row]
-                    signals = signal[row]
-                    total = gradient.dtype.type(0)
-                    for k in range(len(delays)):
-                        arrival = time + delays[k]
-                        change = changes[k]
-                        for j in range(neurons):
-                            since = max(limits[j] - arrival, gradient.dtype.type(0))
-                            slopes[j] += change * signals[j] * since
-                            if not causal and since > 0:
-                                total += change * signals[j] * weight[j]
-                    if causal:
-                        for j in range(neurons):
-                            if limits[j] > time:
-                                total += signals[j] * weight[j]
-                    displacement[row, i] = total
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _visit(
-    times: np.ndarray,
+    fields: _Fields,
     limit: np.ndarray,
     signal: np.ndarray,
     kernels: np.ndarray,
-    delays: np.ndarray,
-    changes: np.ndarray,
     causal: bool,
-    stride: int,
-    padding: int,
+    downward: bool,
     gathered: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """The step of a convolution, by visiting the receptive field of each neuron that carries a signal."""
-    zero = times.dtype.type(0)
+    """The step, by visiting the receptive field of each neuron that carries a signal."""
     presentations, rows, columns, maps = signal.shape
-    kernel = kernels.shape[1]
-    channels = kernels.shape[2] // kernel
-    height, width = times.shape[1], times.shape[2] // channels
-    for b in range(presentations):
-        for row in range(rows):
-            top = row * stride - padding
-            for column in range(columns):
-                left = column * stride - padding
-                first, last = max(-left, 0) * channels, min(width - left, kernel) * channels
-                offset = left * channels
-                for m in range(maps):
-                    value = signal[b, row, column, m]
-                    if value == 0:
-                        continue
-                    until = limit[b, row, column, m]
-                    for dy in range(max(-top, 0), min(height - top, kernel)):
-                        seen = times[b, top + dy, offset + first : offset + last]
-                        onto = displacement[b, top + dy, offset + first : offset + last]
-                        weights, slopes = kernels[m, dy, first:last], gathered[m, dy, first:last]
-                        for d in range(len(delays)):
-                            latest, change = until - delays[d], changes[d] * value
-                            for k in range(len(seen)):
-                                slopes[k] += change * max(latest - seen[k], zero)
-                            if not causal:
-                                for k in range(len(seen)):
-                                    onto[k] += change * weights[k] if seen[k] < latest else zero
-                        if causal:
-                            for k in range(len(seen)):
-                                onto[k] += value * weights[k] if seen[k] < until else zero
+    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
+    seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
+    nothing = spread(kernels.dtype.type(0))
+    at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
+    for first in range(0, maps, at_once):
+        last = min(first + at_once, maps)
+        for b in range(presentations):
+            for row in range(rows):
+                for column in range(columns):
+                    signals, limits = signal[b, row, column], limit[b, row, column]
+                    visited = False
+                    for m in range(first, last):
+                        value = signals[m]
+                        if value == 0:
+                            continue
+                        if not visited:
+                            _look(fields, b, row, column, seen)
+                            onto[:] = 0
+                            visited = True
+                        weights, slopes = kernels[m], gathered[m]
+                        for k in range(fields.delays.size):
+                            latest = spread(limits[m] - fields.delays[k])
+                            change = spread(fields.changes[k] * value)
+                            for i in range(0, inputs, lanes):
+                                since = latest - load(seen, i)
+                                positive = where_at_least(nothing, since, nothing, since)
+                                store(slopes, i, load(slopes, i) + change * positive)
+                                if downward and not causal:
+                                    step = where_at_least(nothing, since, nothing, change * load(weights, i))
+                                    store(onto, i, load(onto, i) + step)
+                        if downward and causal:
+                            for i in range(0, inputs, lanes):
+                                since = spread(limits[m]) - load(seen, i)
+                                step = where_at_least(nothing, since, nothing, spread(value) * load(weights, i))
+                                store(onto, i, load(onto, i) + step)
+                    if visited and downward:
+                        _hand_down(fields, b, row, column, onto, displacement)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _slope_at(
-    source: np.ndarray,
-    times: np.ndarray,
-    kernel: np.ndarray,
-    delays: np.ndarray,
-    changes: np.ndarray,
-    current: np.ndarray,
-) -> None:
-    rows, inputs = source.shape
-    for row in range(rows):
-        for i in range(inputs):
-            if source[row, i] == np.inf:
-                continue
-            for k in range(len(delays)):
-                arrival = source[row, i] + delays[k]
-                for j in range(times.shape[1]):
-                    if times[row, j] > arrival:
-                        current[row, j] += changes[k] * kernel[i, j]
+def _slope_at(fields: _Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, current: np.ndarray) -> None:
+    presentations, rows, columns, maps = times.shape
+    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
+    seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
+    nothing = spread(kernels.dtype.type(0))
+    at_once = max(1, _CACHED // (inputs * kernels.itemsize))
+    for first in range(0, maps, at_once):
+        last = min(first + at_once, maps)
+        for b in range(presentations):
+            for row in range(rows):
+                for column in range(columns):
+                    visited = False
+                    for m in range(first, last):
+                        if not wanted[b, row, column, m]:
+                            continue
+                        if not visited:
+                            _look(fields, b, row, column, seen)
+                            visited = True
+                        weights, total = kernels[m], nothing
+                        for k in range(fields.delays.size):
+                            latest = spread(times[b, row, column, m] - fields.delays[k])
+                            change = spread(fields.changes[k])
+                            for i in range(0, inputs, lanes):
+                                since = latest - load(seen, i)
+                                total = total + where_at_least(nothing, since, nothing, change * load(weights, i))
+                        store(sums, 0, total)
+                        current[b, row, column, m] = sums.sum()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look(fields: _Fields, b: int, row: int, column: int, seen: np.ndarray) -> None:
+    """Latencies of the neurons that a position sees; ``inf`` in the padding, and beyond the field."""
+    _, height, width, channels = fields.times.shape
+    top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding
+    place = 0
+    for y in range(top, top + fields.size):
+        for x in range(left, left + fields.size):
+            part = seen[place : place + channels]
+            if 0 <= y < height and 0 <= x < width:
+                part[:] = fields.times[b, y, x]
+            else:
+                part[:] = np.inf
+            place += channels
+    seen[place:] = np.inf
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hand_down(fields: _Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
+    """Add what a position hands to each neuron that it sees."""
+    _, height, width, channels = fields.times.shape
+    top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding
+    place = 0
+    for y in range(top, top + fields.size):
+        for x in range(left, left + fields.size):
+            if 0 <= y < height and 0 <= x < width:
+                part = displacement[b, y, x]
+                for channel in range(channels):
+                    part[channel] += onto[place + channel]
+            place += channels
