@@ -1,4 +1,4 @@
-"""Receptive fields as rows of a matrix, and the earliest spike of a field: what engines and learner share."""
+"""Receptive fields in the rows of a matrix or one by one, and the earliest spike of a field."""
 
 from __future__ import annotations
 
@@ -29,6 +29,37 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     patches = np.empty((presentations, rows, columns, kernel, kernel * channels), dtype=maps.dtype)
     _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def look(
+    maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
+    seen: np.ndarray,
+) -> None:  # fmt: skip
+    """Lay out the receptive field of one position, for compiled loops; one row of `gather_patches`.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+    b, row, column : int
+        Presentation and position.
+    kernel, stride, padding, fill
+        As in `gather_patches`.
+    seen : ndarray, shape (kernel · kernel · channels or more,)
+        The result; filled up with `fill`.
+    """
+    _, height, width, channels = maps.shape
+    top, left = row * stride - padding, column * stride - padding
+    place = 0
+    for y in range(top, top + kernel):
+        for x in range(left, left + kernel):
+            part = seen[place : place + channels]
+            if 0 <= y < height and 0 <= x < width:
+                part[:] = maps[b, y, x]
+            else:
+                part[:] = fill
+            place += channels
+    seen[place:] = fill
 
 
 def scatter_patches(

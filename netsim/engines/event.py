@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.engines import grid_products
 from netsim.engines.event_kernels import Constants, Queue, carry_to_threshold, integrate, queue_breakpoints, sweep
 from netsim.engines.protocol import (
     Batch,
@@ -187,6 +188,13 @@ class Arranged:
     start: np.ndarray | None = None
 
     @cached_property
+    def rounded(self) -> grid_products.Rounded | None:
+        """The synapses in single precision, where that is enough on a grid."""
+        if not self.constants.whole_steps or len(self.kernel) < grid_products.LEAST_INPUTS:
+            return None
+        return grid_products.rounded(self.kernel)
+
+    @cached_property
     def blocks(self) -> Blocks:
         """The layer in blocks."""
         lanes = lanes_of(self.kernel.itemsize)
@@ -263,8 +271,14 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     spikes = spikes.reshape(-1, *layer.shape)
     field_bytes = len(layer.kernel) * layer.kernel.itemsize * layer.shape[0] * layer.shape[1]
     at_once = max(1, _PATCH_BYTES // field_bytes)
+    constant = np.broadcast_to(layer.bias * constants.gate, layer.shape)
+    if layer.start is not None:
+        constant = constant + layer.start
     for first in range(0, len(below), at_once):
         part = slice(first, first + at_once)
+        if layer.rounded is not None:
+            grid_products.first_spikes(integrals[part], layer.kernel, layer.rounded, constant, constants, spikes[part])
+            continue
         patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
         potentials = spikes[part].reshape(-1, layer.bias.size)
         np.matmul(patches, layer.kernel, out=potentials)

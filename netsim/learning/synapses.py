@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from netsim.lanes import lanes_of, load, spread, store, where_at_least
+from netsim.patches import look
 from netsim.specification import Convolution, WeightedLayer
 
 
@@ -192,7 +193,7 @@ def _visit(
                         if value == 0:
                             continue
                         if not visited:
-                            _look(fields, b, row, column, seen)
+                            look(fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen)
                             onto[:] = 0
                             visited = True
                         weights, slopes = kernels[m], gathered[m]
@@ -232,7 +233,7 @@ def _slope_at(fields: _Fields, times: np.ndarray, wanted: np.ndarray, kernels: n
                         if not wanted[b, row, column, m]:
                             continue
                         if not visited:
-                            _look(fields, b, row, column, seen)
+                            look(fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen)
                             visited = True
                         weights, total = kernels[m], nothing
                         for k in range(fields.delays.size):
@@ -243,23 +244,6 @@ def _slope_at(fields: _Fields, times: np.ndarray, wanted: np.ndarray, kernels: n
                                 total = total + where_at_least(nothing, since, nothing, change * load(weights, i))
                         store(sums, 0, total)
                         current[b, row, column, m] = sums.sum()
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _look(fields: _Fields, b: int, row: int, column: int, seen: np.ndarray) -> None:
-    """Latencies of the neurons that a position sees; ``inf`` in the padding, and beyond the field."""
-    _, height, width, channels = fields.times.shape
-    top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding
-    place = 0
-    for y in range(top, top + fields.size):
-        for x in range(left, left + fields.size):
-            part = seen[place : place + channels]
-            if 0 <= y < height and 0 <= x < width:
-                part[:] = fields.times[b, y, x]
-            else:
-                part[:] = np.inf
-            place += channels
-    seen[place:] = np.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
