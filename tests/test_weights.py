@@ -57,6 +57,21 @@ def test_names_and_shapes() -> None:
     assert {name: array.shape for name, array in initial_weights(_network(), 0).items()} == shapes
 
 
+def test_biases_begin_at_a_current() -> None:
+    network = Network(
+        "biased",
+        Encoder((2, 2, 1), 16.0),
+        (
+            Dense("hidden", 3, Neurons(bias=True), initial=InitialWeights(bias=1.5)),
+            Dense("output", 2, Neurons(bias=True)),
+        ),
+        32.0,
+    )
+    weights = initial_weights(network, 0)
+    np.testing.assert_array_equal(weights["hidden.bias"], [1.5, 1.5, 1.5])
+    np.testing.assert_array_equal(weights["output.bias"], [0.0, 0.0])
+
+
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_initial_weights_have_the_mean_and_spread_asked_for(distribution: str) -> None:
     initial = InitialWeights(distribution, mean=2.0, spread=3.0)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netsim.connectivity import synapse_counts
 from netsim.description.document import Column, Table
-from netsim.description.phrases import dimensions, distinct, has, has_bias, number, root
+from netsim.description.phrases import dimensions, distinct, has, number, root
 from netsim.specification import Convolution, Dense, Layer, Network, Pooling
 
 
@@ -92,5 +92,16 @@ def _notes(network: Network) -> Iterator[str]:
         "uniform": r"uniformly from $a / n - \sqrt{3} \sigma / \sqrt{n}$ to $a / n + \sqrt{3} \sigma / \sqrt{n}$",
     }
     drawn = " or ".join(ways[way] for way in distinct(layer.initial.distribution for layer in network.weighted_layers))
-    biases = " Biases begin at 0." if has_bias(network) else ""
-    yield f"Initial weights are drawn independently, {drawn}.{biases} No synapses within a layer, and none back."
+    yield (
+        f"Initial weights are drawn independently, {drawn}.{_biases(network)}"
+        " No synapses within a layer, and none back."
+    )
+
+
+def _biases(network: Network) -> str:
+    """Where biases begin: one sentence, or nothing if there are none."""
+    begin = {layer.name: number(layer.initial.bias) for layer in network.weighted_layers if layer.neurons.bias}
+    values = distinct(begin.values())
+    if len(values) > 1:
+        values = [f"{value} in `{name}`" for name, value in begin.items()]
+    return f" Biases begin at {', '.join(values)}." if values else ""

@@ -101,10 +101,10 @@ def _decide(
                 looked, spread = False, _roundings(patches[position]) * _length(patches[position])
                 for m in range(maps):
                     missing = layer.threshold - constant[row, column, m] - potentials[position, m]
-                    error = errors[m] * spread
-                    spike = _spike(missing - error, layer)
-                    # what is not a number is certain of nothing, and unequal to itself
-                    if spike != _spike(missing + error, layer):
+                    least, most = missing - errors[m] * spread, missing + errors[m] * spread
+                    spike = _spike(least, layer)
+                    # what overflows, or is not a number then, is certain of nothing
+                    if not (least > -np.inf and most < np.inf) or spike != _spike(most, layer):
                         if not looked:
                             look(integrals, b, row, column, layer.size, layer.stride, layer.padding, 0.0, seen)
                             looked = True

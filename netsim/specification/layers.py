@@ -150,6 +150,7 @@ class Convolution:
             f"layers.{self.name}.padding",
             f"must be smaller than the kernel ({self.kernel}), not {self.padding}",
         )
+        _check_bias(self)
 
     def output_shape(self, source: Shape) -> Shape:
         """Shape (height, width, maps) for a source of shape (height, width, channels)."""
@@ -246,6 +247,7 @@ class Dense:
         check_name(self.name)
         check_size(self.size, f"layers.{self.name}.size")
         check_dropout(self.dropout, f"layers.{self.name}.dropout")
+        _check_bias(self)
 
     def output_shape(self, source: Shape) -> Shape:
         """Shape (neurons,) for any source."""
@@ -258,3 +260,12 @@ class Dense:
 
 Layer = Convolution | Pooling | Dense
 WeightedLayer = Convolution | Dense
+
+
+def _check_bias(layer: WeightedLayer) -> None:
+    """Refuse a bias to begin with for neurons that have none."""
+    require(
+        layer.initial.bias == 0 or layer.neurons.bias,
+        f"layers.{layer.name}.initial.bias",
+        "has a meaning for neurons with a bias only, bias = true",
+    )

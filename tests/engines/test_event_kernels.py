@@ -1,0 +1,30 @@
+"""Compiled loops of the event engine, where they can be checked by themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from netsim.engines.event_kernels import _in_order_of_time
+
+TIMES = {
+    kind: hnp.arrays(
+        kind,
+        st.integers(0, 300),
+        elements=st.floats(0, 256, width=8 * kind().itemsize) | st.sampled_from([0.0, 1.0, 64.0, float("inf")]),
+    )
+    for kind in (np.float32, np.float64)
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+@given(data=st.data(), end=st.sampled_from([0.5, 64.0, float("inf")]))
+@settings(deadline=None, max_examples=60)
+def test_neurons_are_sorted_by_time_then_number(kind: type, data: st.DataObject, end: float) -> None:
+    times = data.draw(TIMES[kind])
+    order = _in_order_of_time(times, times.view(f"u{times.itemsize}"), kind(end))
+    expected = np.argsort(times, kind="stable")
+    np.testing.assert_array_equal(order, expected[times[expected] < end])

@@ -1,0 +1,117 @@
+"""Phased layers on a grid: products in single precision give the spikes of double precision, all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.engines import Batch, grid_products
+from netsim.engines.event import EventEngine
+from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons
+
+FEWER_LOOKS = 10**9
+
+
+def _network(psp: PSP, drive: float = 1.0) -> Network:
+    def neurons(onset: float) -> Neurons:
+        return Neurons("phased", 1.0, tau=10.0, onset=onset, end=onset + 40.0, drive=drive, bias=True)
+
+    return Network(
+        "phased",
+        Encoder((6, 6, 8), 20.0),
+        (
+            Convolution("conv", 7, 4, padding=2, neurons=neurons(20.0), psp=psp),
+            Dense("output", 9, neurons=neurons(60.0), psp=psp),
+        ),
+        duration=100.0,
+    )
+
+
+def _batch(network: Network, scale: float, seed: int) -> Batch:
+    generator = np.random.default_rng(seed)
+    # large weights that nearly cancel: their sums are the most sensitive to rounding
+    kernel = generator.normal(0, scale, (4, 4, 8, 7))
+    kernel[:, :, 1::2] = -kernel[:, :, ::2] + generator.normal(0, 0.05, (4, 4, 4, 7))
+    stimuli = generator.uniform(0, 20, (5, 6, 6, 4))
+    stimuli[generator.random(stimuli.shape) < 0.2] = np.inf
+    stimuli = np.repeat(stimuli, 2, axis=3)
+    weights = {
+        "conv.kernel": kernel,
+        "conv.bias": generator.normal(0, 0.1, 7),
+        "output.kernel": generator.normal(0, 0.05, (7 * 7 * 7, 9)),
+        "output.bias": generator.normal(0, 0.1, 9),
+    }
+    return Batch(stimuli, weights)
+
+
+@pytest.mark.parametrize("psp", [PSP(), PSP("triangle", rise=5.2, fall=9.1)], ids=["ramp", "triangle"])
+@given(scale=st.sampled_from([0.01, 0.3, 30.0, 3e6]), dt=st.sampled_from([1.0, 0.1]), seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=30)
+def test_every_spike_is_that_of_double_precision(psp: PSP, scale: float, dt: float, seed: int) -> None:
+    network = _network(psp)
+    batch = _batch(network, scale, seed)
+    engine = EventEngine(network, dt=dt)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid_products, "LEAST_INPUTS", 1)
+        rounded = engine.present(batch)
+        patch.setattr(grid_products, "LEAST_INPUTS", FEWER_LOOKS)
+        double = engine.present(batch)
+    for ours, theirs in zip(rounded, double, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_without_a_second_look_spikes_would_be_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above can fail: with the bound taken away, rounding moves spikes."""
+    network = _network(PSP())
+    monkeypatch.setattr(grid_products, "LEAST_INPUTS", 1)
+    batch = _batch(network, 3e4, seed=1)
+    engine = EventEngine(network, dt=0.1)
+    right = engine.present(batch)
+    certain = grid_products.rounded
+    monkeypatch.setattr(
+        grid_products, "rounded", lambda kernel: certain(kernel)._replace(errors=np.zeros(kernel.shape[1]))
+    )
+    assert any((ours != theirs).any() for ours, theirs in zip(engine.present(batch), right, strict=True))
+
+
+def test_the_bound_holds() -> None:
+    generator = np.random.default_rng(0)
+    kernel = generator.normal(size=(500, 20))
+    fields = generator.uniform(0, 60, (50, 500)) * (generator.random((50, 500)) < 0.5)
+    rounded = grid_products.rounded(kernel)
+    error = np.abs(fields.astype(np.float32) @ rounded.kernel - fields @ kernel)
+    roundings = (fields != 0).sum(axis=1) + 4
+    bound = rounded.errors * (roundings * np.linalg.norm(fields, axis=1))[:, None]
+    assert (error <= bound).all()
+    assert (bound < 0.3).all()
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e300])
+def test_weights_beyond_single_precision(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = _network(PSP())
+    batch = _batch(network, 0.3, seed=2)
+    # nothing cancels here: in double precision, too, the order of a sum would decide what is left of it
+    batch.weights["conv.kernel"][:] = np.random.default_rng(5).normal(0, scale, (4, 4, 8, 7))
+    engine = EventEngine(network, dt=1.0)
+    monkeypatch.setattr(grid_products, "LEAST_INPUTS", 1)
+    rounded = engine.present(batch)
+    monkeypatch.setattr(grid_products, "LEAST_INPUTS", FEWER_LOOKS)
+    for ours, theirs in zip(rounded, engine.present(batch), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_thresholds_of_single_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = _network(PSP())
+    batch = _batch(network, 0.3, seed=3)
+    thresholds = {"conv": np.random.default_rng(4).uniform(0.5, 1.5, (7, 7, 7))}
+    batch = dataclasses.replace(batch, thresholds=thresholds)
+    engine = EventEngine(network, dt=1.0)
+    monkeypatch.setattr(grid_products, "LEAST_INPUTS", 1)
+    rounded = engine.present(batch)
+    monkeypatch.setattr(grid_products, "LEAST_INPUTS", FEWER_LOOKS)
+    for ours, theirs in zip(rounded, engine.present(batch), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
