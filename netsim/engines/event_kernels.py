@@ -126,30 +126,37 @@ def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queu
         The result, from its first presentation on.
     """
     _, rows, columns, most = queue.times.shape
-    width, channels = maps.shape[2], maps.shape[3]
+    height, width, channels = maps.shape[1:]
     kinds = layer.delays.size
-    places = np.empty(rows * columns, dtype=np.int64)
+    below, beyond = _seen_from(height, rows, layer)
+    lefts, rights = _seen_from(width, columns, layer)
+    # numbers that cannot be negative are places without a test
+    one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
         order = _in_order_of_time(spikes, bits[b].reshape(-1), layer.end)
         heads = np.zeros(kinds, dtype=np.int64)
-        places[:] = most * np.arange(places.size)
+        for position in range(places.size):
+            places[position] = np.uint64(position * most)
         while True:
             now, k = _next_breakpoint(spikes, order, heads, layer.delays, layer.end)
             if k < 0:
                 break
-            y, x, channel = _place(order[heads[k]], width, channels, layer.padding)
+            pixel, channel = divmod(np.uint32(order[heads[k]]), np.uint32(channels))
+            y, x = divmod(pixel, np.uint32(width))
             heads[k] += 1
-            left, right = _seen_from(x, layer.size, layer.stride, columns)
-            for row in range(*_seen_from(y, layer.size, layer.stride, rows)):
-                pixel = (y - row * layer.stride) * layer.size + x - left * layer.stride
-                synapse = (pixel * channels + channel) * kinds + k
-                for position in range(row * columns + left, row * columns + right):
+            for row in range(below[y], beyond[y]):
+                down, right = y + layer.padding - row * layer.stride, x + layer.padding - lefts[x] * layer.stride
+                synapse = ((down * layer.size + right) * channels + channel) * kinds + k
+                for column in range(lefts[x], rights[x]):
+                    position = np.uint64(row * columns + column)
                     place = places[position]
-                    times[place], synapses[place] = now, synapse
-                    places[position] = place + 1
+                    times[place] = now
+                    synapses[place] = synapse
+                    places[position] = place + one
                     synapse -= layer.stride * channels * kinds
-        queue.counts[b].reshape(-1)[:] = places - most * np.arange(places.size)
+        for position in range(places.size):
+            queue.counts[b, position // columns, position % columns] = places[position] - np.uint64(position * most)
 
 
 @_njit
@@ -281,17 +288,15 @@ def _in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.nda
     return order
 
 
-@_inlined
-def _place(neuron: int, width: int, channels: int, padding: int) -> tuple[int, int, int]:
-    """Row and column of a presynaptic neuron, counted with the padding, and its channel."""
-    pixel = neuron // channels
-    return pixel // width + padding, pixel % width + padding, neuron % channels
-
-
-@_inlined
-def _seen_from(place: int, size: int, stride: int, count: int) -> tuple[int, int]:
-    """First row (or column) of a layer that sees this row of the padded layer below, and one past the last."""
-    return max(place - size + stride, 0) // stride, min(place // stride + 1, count)
+@_njit
+def _seen_from(size: int, count: int, layer: Constants) -> tuple[np.ndarray, np.ndarray]:
+    """For each row (or column) of the layer below, the first row of the layer that sees it, and one past the last."""
+    first, beyond = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    for place in range(size):
+        padded = place + layer.padding
+        first[place] = max(padded - layer.size + layer.stride, 0) // layer.stride
+        beyond[place] = min(padded // layer.stride + 1, count)
+    return first, beyond
 
 
 @_inlined

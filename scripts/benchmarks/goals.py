@@ -11,7 +11,7 @@ from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, Measured
 # with the weights that are the slower ones
 _FORWARD = ("event-phased-forward", "event-phased-forward-trained")
 _TRAINING = ("event-phased-training", "event-phased-training-trained")
-_FREE = ("event-free-forward",)
+_FREE = ("event-free-forward", "event-free-forward-trained")
 _GRID = ("event-phased-forward-grid",)
 _BRIAN2 = ("brian2-engine",)
 
