@@ -136,6 +136,35 @@ def rounded_up(typing: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def maybe_positive(typing: Any, vector: Any) -> Any:
+    """Whether a number of a vector may be zero or more; without a doubt not where all have a negative sign.
+
+    It takes less time than a comparison.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        integer = ir.IntType(vector.dtype.bitwidth)
+        bits = builder.bitcast(arguments[0], ir.VectorType(integer, vector.count))
+        count = vector.count
+        while count > vector.count // 4:  # down to one register
+            count //= 2
+            halves = [
+                builder.shuffle_vector(
+                    bits,
+                    ir.Constant(bits.type, ir.Undefined),
+                    ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count))),
+                )
+                for first in (0, count)
+            ]
+            bits = builder.and_(*halves)
+        negative = builder.icmp_signed("<", bits, ir.Constant(bits.type, [0] * count))
+        all_negative = ir.Constant(ir.IntType(count), 2**count - 1)
+        return builder.icmp_unsigned("!=", builder.bitcast(negative, ir.IntType(count)), all_negative)
+
+    return types.boolean(vector), code
+
+
+@intrinsic
 def count_at_least(typing: Any, vector: Any, bound: Any) -> Any:
     """How many numbers of a vector are at least those of `bound`."""
 

@@ -198,15 +198,16 @@ class Arranged:
     def blocks(self) -> Blocks:
         """The layer in blocks."""
         lanes = lanes_of(self.kernel.itemsize)
-        start = np.zeros(self.shape, self.kernel.dtype) if self.start is None else self.start
-
-        def in_blocks(array: np.ndarray, fill: float = 0.0) -> np.ndarray:
-            beyond = [(0, 0)] * (array.ndim - 1) + [(0, -array.shape[-1] % lanes)]
-            filled = np.pad(array, beyond, constant_values=fill) if beyond[-1][1] else array
-            return filled.reshape(*array.shape[:-1], -1, lanes)
-
-        kernel = np.ascontiguousarray(in_blocks(self.kernel).transpose(1, 0, 2))
-        return Blocks(kernel, in_blocks(self.bias), in_blocks(start, -np.inf))
+        inputs, maps = self.kernel.shape
+        kernel = np.zeros((-(-maps // lanes), inputs, lanes), self.kernel.dtype)
+        for block, left in enumerate(range(0, maps, lanes)):
+            part = self.kernel[:, left : left + lanes]
+            kernel[block, :, : part.shape[1]] = part
+        bias = np.zeros(len(kernel) * lanes, self.bias.dtype)
+        bias[:maps] = self.bias
+        start = np.full((*self.shape[:2], bias.size), -np.inf, self.bias.dtype)
+        start[..., :maps] = 0.0 if self.start is None else self.start
+        return Blocks(kernel, bias.reshape(-1, lanes), start.reshape(*self.shape[:2], -1, lanes))
 
 
 def arrange(

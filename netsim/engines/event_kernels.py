@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from netsim.lanes import Lanes, count_at_least, least, load, rounded_up, spread, store, where_at_least
+from netsim.lanes import Lanes, count_at_least, least, load, maybe_positive, rounded_up, spread, store, where_at_least
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -183,13 +183,9 @@ def sweep(
     blocks, _, lanes = kernel.shape
     kinds = layer.delays.size
     kind = latencies.dtype.type
-    zero, first_spikes = kind(0), np.empty(lanes, dtype=latencies.dtype)
-    threshold, onset, end, silent = (
-        spread(layer.threshold),
-        spread(layer.onset),
-        spread(layer.end),
-        spread(kind(np.inf)),
-    )
+    nothing, silent, first_spikes = spread(kind(0)), spread(kind(np.inf)), np.empty(lanes, dtype=latencies.dtype)
+    threshold, onset, end, drive = spread(layer.threshold), spread(layer.onset), spread(layer.end), spread(layer.drive)
+    one = np.uint64(1)  # numbers that cannot be negative are places without a test
     for block in range(blocks):
         weights = kernel[block].reshape(-1)
         current = load(bias[block], 0)
@@ -197,46 +193,45 @@ def sweep(
         for b in range(presentations):
             for row in range(rows):
                 for column in range(columns):
-                    count = queue.counts[b, row, column]
+                    count = np.uint64(queue.counts[b, row, column])
                     times, synapses = queue.times[b, row, column], queue.synapses[b, row, column]
-                    potential, slope = load(start[row, column, block], 0), spread(zero)
+                    # potentials are counted from the threshold
+                    excess, slope = load(start[row, column, block], 0) - threshold, nothing
                     # before the onset nobody fires, so that only what is built up by then counts
-                    place = 0
+                    place = np.uint64(0)
                     while place < count and times[place] <= layer.onset:
                         synapse, k = _divided(synapses[place], kinds)
                         arriving = load(weights, synapse * lanes) * spread(layer.changes[k])
-                        potential = potential + arriving * spread(layer.onset - times[place])
+                        excess = excess + arriving * spread(layer.onset - times[place])
                         slope = slope + arriving
-                        place += 1
-                    potential = potential + current * onset
+                        place += one
+                    excess = excess + current * onset
                     if layer.gate <= layer.onset:
-                        slope, count = spread(layer.drive), 0
+                        slope, count = drive, place
                     else:
-                        slope = slope + current + spread(layer.drive)
-                    fired = where_at_least(potential, threshold, onset, silent)
-                    waiting = neurons - count_at_least(potential, threshold)
-                    potential = where_at_least(potential, threshold, -silent, potential)
+                        slope = slope + current + drive
+                    fired = where_at_least(excess, nothing, onset, silent)
+                    waiting = neurons - count_at_least(excess, nothing)
+                    excess = where_at_least(excess, nothing, -silent, excess)
                     reached = layer.onset
                     while place < count and waiting > 0:
                         now = times[place]
-                        potential = potential + slope * spread(now - reached)
-                        crossing = count_at_least(potential, threshold)
-                        if crossing > 0:
+                        excess = excess + slope * spread(now - reached)
+                        if maybe_positive(excess):
                             # no earlier than the last breakpoint, whatever the rounding
-                            late = least((potential - threshold) / slope, spread(now - reached))
+                            late = least(excess / slope, spread(now - reached))
                             latency = _on_the_grid(spread(now) - late, layer.whole_steps)
-                            fired = where_at_least(potential, threshold, latency, fired)
-                            potential = where_at_least(potential, threshold, -silent, potential)
-                            waiting -= crossing
+                            fired = where_at_least(excess, nothing, latency, fired)
+                            waiting -= count_at_least(excess, nothing)
+                            excess = where_at_least(excess, nothing, -silent, excess)
                         synapse, k = _divided(synapses[place], kinds)
                         slope = slope + load(weights, synapse * lanes) * spread(layer.changes[k])
                         reached = now
-                        place += 1
+                        place += one
                     if waiting > 0:
-                        latency = spread(reached) + (threshold - potential) / slope
-                        latency = _on_the_grid(latency, layer.whole_steps)
+                        latency = _on_the_grid(spread(reached) - excess / slope, layer.whole_steps)
                         latency = where_at_least(latency, end, silent, latency)
-                        fired = least(fired, where_at_least(spread(zero), slope, silent, latency))
+                        fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
                     latencies[b, row, column, block * lanes : block * lanes + neurons] = first_spikes[:neurons]
 
