@@ -134,17 +134,14 @@ def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queu
     one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
-        order = _in_order_of_time(spikes, bits[b].reshape(-1), layer.end)
-        heads = np.zeros(kinds, dtype=np.int64)
+        order = _merged(_in_order_of_time(spikes, bits[b].reshape(-1), layer.end), spikes, layer)
         for position in range(places.size):
             places[position] = np.uint64(position * most)
-        while True:
-            now, k = _next_breakpoint(spikes, order, heads, layer.delays, layer.end)
-            if k < 0:
-                break
-            pixel, channel = divmod(np.uint32(order[heads[k]]), np.uint32(channels))
+        for breakpoint in order:
+            neuron, k = _divided(breakpoint, kinds)
+            now = spikes[neuron] + layer.delays[k]
+            pixel, channel = divmod(neuron, np.uint32(channels))
             y, x = divmod(pixel, np.uint32(width))
-            heads[k] += 1
             for row in range(below[y], beyond[y]):
                 down, right = y + layer.padding - row * layer.stride, x + layer.padding - lefts[x] * layer.stride
                 synapse = ((down * layer.size + right) * channels + channel) * kinds + k
@@ -238,8 +235,8 @@ def sweep(
 
 @_inlined
 def _divided(code: int, kinds: int) -> tuple[int, int]:
-    """Synapse and number of the breakpoint."""
-    return (code, 0) if kinds == 1 else (code // kinds, code % kinds)
+    """The number of a synapse or neuron, and that of a breakpoint of the PSP."""
+    return (np.uint32(code), np.uint32(0)) if kinds == 1 else divmod(np.uint32(code), np.uint32(kinds))
 
 
 @register_jitable
@@ -294,18 +291,25 @@ def _seen_from(size: int, count: int, layer: Constants) -> tuple[np.ndarray, np.
     return first, beyond
 
 
-@_inlined
-def _next_breakpoint(
-    times: np.ndarray, order: np.ndarray, heads: np.ndarray, delays: np.ndarray, end: float
-) -> tuple[float, int]:
-    """Time of the next breakpoint before `end` and its number in the PSP, or -1 if there is none.
+@_njit
+def _merged(order: np.ndarray, times: np.ndarray, layer: Constants) -> np.ndarray:
+    """The breakpoints before the end in order of time, from the presynaptic neurons in order of time.
 
-    Each breakpoint of the PSP follows the spikes in the same order, so that it is enough to merge lists.
+    Each is the number of the neuron, multiplied by the number of breakpoints of the PSP, plus its own number in the
+    PSP. Each breakpoint of the PSP follows the spikes in the same order, so that it is enough to merge lists.
     """
-    now, found = end, -1
-    for k in range(delays.size):
-        if heads[k] < order.size:
-            time = times[order[heads[k]]] + delays[k]
-            if time < now:
-                now, found = time, k
-    return now, found
+    kinds = layer.delays.size
+    merged = np.empty(order.size * kinds, dtype=np.uint32)
+    heads = np.zeros(kinds, dtype=np.int64)
+    for count in range(merged.size):
+        now, found = layer.end, -1
+        for k in range(kinds):
+            if heads[k] < order.size:
+                time = times[order[heads[k]]] + layer.delays[k]
+                if time < now:
+                    now, found = time, k
+        if found < 0:
+            return merged[:count]
+        merged[count] = order[heads[found]] * kinds + found
+        heads[found] += 1
+    return merged
