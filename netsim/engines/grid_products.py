@@ -94,6 +94,7 @@ def _decide(
 ) -> None:
     presentations, rows, columns, maps = spikes.shape
     seen = np.empty(len(kernel))
+    too_much = (layer.end - layer.onset) * layer.drive  # for the drive to add before the end
     position = 0
     for b in range(presentations):
         for row in range(rows):
@@ -102,6 +103,9 @@ def _decide(
                 for m in range(maps):
                     missing = layer.threshold - constant[row, column, m] - potentials[position, m]
                     least, most = missing - errors[m] * spread, missing + errors[m] * spread
+                    if least >= too_much:
+                        spikes[b, row, column, m] = np.inf
+                        continue
                     spike = _spike(least, layer)
                     # what overflows, or is not a number then, is certain of nothing
                     if not (least > -np.inf and most < np.inf) or spike != _spike(most, layer):
