@@ -1,0 +1,162 @@
+"""Ablations: one setting changed at a time, on a fixed budget, and judged by validation stimuli alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from netsim.engines import make_engine
+from netsim.evaluation import evaluate
+from netsim.runs import is_run
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Dense,
+    Encoder,
+    InitialWeights,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Regime,
+    Training,
+    Weighting,
+)
+from netsim.stimuli import load_splits
+from netsim.training_runs import open_training
+from netsim.weights import forward_weights
+from reproducing.records import training_record
+
+IMAGES = 10_000
+EPOCHS = 6
+SEED = 0
+
+Change = Callable[[Network], Network]
+
+
+def base(regime: Regime) -> Network:
+    """16C5-P2-32C5-P2-200-10 for Fashion-MNIST, with the neurons of the presets of a regime."""
+    phases = ((64.0, 192.0), (192.0, 320.0), (320.0, 448.0), (448.0, 768.0))
+    onsets = (48.0, 96.0, 144.0, 192.0)
+    alone = (96.0, 100.0, 104.0, 108.0)  # when a constant current brings a neuron to threshold by itself
+
+    def neurons(depth: int) -> Neurons:
+        if regime == "phased":
+            onset, end = phases[depth]
+            return Neurons("phased", 2.0 if depth < 3 else 3.0, 64.0, onset, end, 1.0, bias=True)
+        if regime == "staggered":
+            return Neurons("staggered", 2.0, 64.0, onsets[depth], drive=1.0, bias=True)
+        if depth < 3:
+            return Neurons("free", 1.0, alone[depth], end=alone[depth + 1], bias=True)
+        return Neurons("free", 1.0, alone[depth], bias=True)
+
+    def initial(depth: int) -> InitialWeights:
+        if regime == "free":
+            return InitialWeights(spread=0.7, bias=1.0)
+        return InitialWeights(spread=1.0) if depth == 3 else InitialWeights()
+
+    return Network(
+        f"ablation-{regime}",
+        Encoder((28, 28, 1), 64.0),
+        (
+            Convolution("conv1", 16, 5, padding=2, neurons=neurons(0), initial=initial(0)),
+            Pooling("pool1", 2),
+            Convolution("conv2", 32, 5, neurons=neurons(1), initial=initial(1)),
+            Pooling("pool2", 2, dropout=0.1),
+            Dense("hidden", 200, neurons(2), initial=initial(2), dropout=0.2),
+            Dense("output", 10, neurons(3), initial=initial(3)),
+        ),
+        duration={"phased": 768.0, "staggered": 384.0, "free": 256.0}[regime],
+        learning=Learning(
+            rate=0.0015 if regime == "free" else 0.002,
+            sharpness=32.0 if regime == "free" else 4.0,
+            label_smoothing=0.05,
+        ),
+        training=Training("fashion-mnist", epochs=EPOCHS, flips=True),
+    )
+
+
+def _learning(**settings: Any) -> Change:
+    return lambda network: replace(network, learning=replace(network.learning, **settings))
+
+
+def _training(**settings: Any) -> Change:
+    return lambda network: replace(network, training=replace(network.training, **settings))
+
+
+def _weighting(**settings: Any) -> Change:
+    return lambda network: replace(network, weighting=Weighting(**settings))
+
+
+def _layers(change: Callable[[Layer], Layer]) -> Change:
+    return lambda network: replace(network, layers=tuple(change(layer) for layer in network.layers))
+
+
+def _psp(*shape: Any) -> Change:
+    return _layers(lambda layer: layer if isinstance(layer, Pooling) else replace(layer, psp=PSP(*shape)))
+
+
+def _as_is(network: Network) -> Network:
+    return network
+
+
+ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
+    "phased": ("regime", "phased", _as_is),
+    "staggered": ("regime", "staggered", _as_is),
+    "free": ("regime", "free", _as_is),
+    "staggered-exact": ("derivative: exact, staggered", "staggered", _learning(derivative="exact")),
+    "free-exact": ("derivative: exact, free", "free", _learning(derivative="exact")),
+    "phased-plateau-64": ("PSP: plateau, rise of 64 ms, phased", "phased", _psp("plateau", 64.0)),
+    "phased-plateau-16": ("PSP: plateau, rise of 16 ms, phased", "phased", _psp("plateau", 16.0)),
+    "phased-triangle": ("PSP: triangle, 64 ms up and 64 ms down, phased", "phased", _psp("triangle", 64.0, 64.0)),
+    "free-plateau-64": ("PSP: plateau, rise of 64 ms, free", "free", _psp("plateau", 64.0)),
+    "free-plateau-16": ("PSP: plateau, rise of 16 ms, free", "free", _psp("plateau", 16.0)),
+    "phased-relative": (
+        "targets: relative, margin of 32 ms, phased",
+        "phased",
+        _learning(targets="relative", margin=32.0),
+    ),
+    "binary-channel": ("weights: binary, a scale a channel, phased", "phased", _weighting(kind="binary")),
+    "binary-layer": ("weights: binary, a scale a layer, phased", "phased", _weighting(kind="binary", scale="layer")),
+    "no-dropout": ("without dropout, phased", "phased", _layers(lambda layer: replace(layer, dropout=0.0))),
+    "no-flips": ("without augmentation, phased", "phased", _training(flips=False)),
+    "more-augmentation": ("flips, moves and occlusion, phased", "phased", _training(shift=1, occlusion=8)),
+}
+"""Name, what it shows, the regime, and what is changed in it."""
+
+
+def run_ablations(runs: Path, data_dir: str | None, on_run: Callable[[str], None]) -> None:
+    """Train all ablations that are not finished yet, and judge them by all validation stimuli.
+
+    Parameters
+    ----------
+    runs : Path
+        Where run folders are kept; what is there is gone on with.
+    data_dir : str, optional
+    on_run : callable
+        Is told the name of each that is trained.
+    """
+    for name, (what, regime, change) in ABLATIONS.items():
+        folder = runs / name
+        if (folder / "result.json").exists():
+            continue
+        on_run(name)
+        network = replace(change(base(regime)), name=f"ablation-{name}")
+        run = open_training(folder, network, SEED, IMAGES, data_dir, resume=is_run(folder))
+        history = run.train()
+        weights = forward_weights(network, run.folder.weights(network))
+        measured = evaluate(make_engine("event", network), weights, load_splits(network, None, data_dir).validation)
+        run.folder.write_json(
+            "result.json",
+            {
+                "name": name,
+                "what": what,
+                "regime": regime,
+                **training_record(run.folder),
+                "training_strict_accuracy": history[-1]["training_strict_accuracy"],
+                "validation": measured.to_dict(),
+            },
+        )

@@ -1,0 +1,133 @@
+"""RESULTS.md: tables made of the records of the runs."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from netsim.models.presets import load_preset
+from netsim.summary import architecture
+from reproducing.ablations import ABLATIONS, EPOCHS, IMAGES, SEED
+from reproducing.rows import PAPER
+
+
+def _rows(results: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    return [(name, found) for name in PAPER if (found := [r for r in results if r["preset"] == name])]
+
+
+def results_table(results: list[dict[str, Any]]) -> str:
+    """Test accuracies beside the paper's, a line a row."""
+    lines = [
+        "| preset | network | paper (%) | test, strict (%) | seeds | validation (%) | decision (ms) | ties (%)"
+        " | silent (%) |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in _rows(results):
+        strict = [100 * result["test"]["strict_accuracy"] for result in found]
+        mean = f"{statistics.mean(strict):.2f}"
+        if len(strict) > 1:
+            mean += f" ± {statistics.stdev(strict):.2f}"
+        validation = statistics.mean(100 * result["validation_strict_accuracy"] for result in found)
+        latency = statistics.mean(result["test"]["mean_decision_latency_ms"] for result in found)
+        ties = statistics.mean(100 * result["test"]["tie_rate"] for result in found)
+        silent = statistics.mean(100 * result["test"]["silent_rate"] for result in found)
+        seeds = ", ".join(str(result["record"]["seed"]) for result in found)
+        lines.append(
+            f"| {name} | {architecture(load_preset(name))} | {PAPER[name]} | **{mean}** | {seeds} | {validation:.2f}"
+            f" | {latency:.0f} of {load_preset(name).duration:.0f} | {ties:.2f} | {silent:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _short(revision: str | None) -> str:
+    """The first digits of a revision, and the ``+`` of one with changes."""
+    return "none" if revision is None else revision[:10] + ("+" if revision.endswith("+") else "")
+
+
+def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]]) -> str:
+    """RESULTS.md: the table, how each row was made, its activity, and the ablations."""
+    made = [
+        f"| {result['preset']} | {result['record']['seed']} | `python scripts/reproduce.py {result['preset']}"
+        f" --seed {result['record']['seed']}` | {result['epochs']} | {result['best_epoch']} | {result['minutes']:.0f}"
+        f" | {_short(result['record']['git_revision'])} |"
+        for _, found in _rows(results)
+        for result in found
+    ]
+    activity = [
+        f"| {name} | "
+        + ", ".join(f"{layer} {spikes:,.0f}" for layer, spikes in found[0]["test"]["spikes_per_presentation"].items())
+        + f" | {sum(found[0]['test']['synaptic_operations_per_presentation'].values()) / 1e6:.2f} M |"
+        for name, found in _rows(results)
+    ]
+    machines = {
+        f"{record['machine']['cores']} cores of {record['machine']['processor']},"
+        f" Python {record['versions']['python']}, numpy {record['versions']['numpy']},"
+        f" numba {record['versions']['numba']}"
+        for record in (result["record"] for result in (*results, *ablations))
+    }
+    return "\n".join(
+        [
+            "# Results",
+            "",
+            "Made by `scripts/reproduce.py` from the records of the runs. The first output spike decides; in the",
+            "strict accuracy a tie is an error. The epoch is chosen on 5,000 training images set aside; the test",
+            "images were presented once per run, with the weights as they are shipped (half precision, or bits), at",
+            "exact times. The paper is Mirsadeghi et al. (2023), doi:10.1007/s00521-023-08567-0; S4NN is",
+            "Kheradpisheh and Masquelier (2020), a fully connected network of the same family.",
+            "",
+            results_table(results),
+            "",
+            "## How each was made",
+            "",
+            *(f"- {machine}" for machine in sorted(machines)),
+            "",
+            "Minutes are wall-clock times on a machine that other jobs shared.",
+            "",
+            "| preset | seed | command | epochs | best epoch | minutes | revision |",
+            "|---|---|---|---|---|---|---|",
+            *made,
+            "",
+            "## Activity",
+            "",
+            "Spikes per presentation by layer, and synaptic operations in all: weighted synapses that carried a spike.",
+            "",
+            "| preset | spikes | operations |",
+            "|---|---|---|",
+            *activity,
+            "",
+            "## Ablations",
+            "",
+            f"On Fashion-MNIST with a fixed budget: 16C5-P2-32C5-P2-200-10, the first {IMAGES:,} training images,"
+            f" {EPOCHS} epochs,",
+            f"seed {SEED}, `python scripts/reproduce.py --ablations`; `scripts/reproducing/ablations.py` has the settings."
+            " Judged by the 5,000",
+            "validation images; the test images were not touched. One seed each: differences of less than about one"
+            " point mean little.",
+            "",
+            "In the regime `phased` the linear derivative is the exact one, so that nothing is to be compared there.",
+            "",
+            ablations_table(ablations),
+            "",
+        ]
+    )
+
+
+def ablations_table(ablations: list[dict[str, Any]]) -> str:
+    """Validation accuracies of the ablations, a line each, in the order in which they are defined."""
+    known = {record["name"]: record for record in ablations}
+    lines = [
+        "| setting | validation, strict (%) | training, last epoch (%) | ties (%) | decision (ms) | spikes a presentation |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ABLATIONS:
+        if name not in known:
+            continue
+        record = known[name]
+        measured = record["validation"]
+        what = record["what"] if record["what"] != "regime" else f"**{record['regime']}**"
+        lines.append(
+            f"| {what} | {100 * measured['strict_accuracy']:.1f} | {100 * record['training_strict_accuracy']:.1f}"
+            f" | {100 * measured['tie_rate']:.2f} | {measured['mean_decision_latency_ms']:.0f}"
+            f" | {sum(measured['spikes_per_presentation'].values()):,.0f} |"
+        )
+    return "\n".join(lines)

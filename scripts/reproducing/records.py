@@ -1,0 +1,35 @@
+"""What a finished run says of itself: all that the results page is made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from netsim.analysis import metrics_table
+from netsim.analysis.tables import records
+from netsim.runs import RunFolder
+from netsim.training_runs import training_figures
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TRAINED = REPOSITORY / "models" / "trained"
+RECORDS = TRAINED / "records"
+"""Of the rows of the results table, a file a run."""
+ABLATIONS = TRAINED / "ablations"
+"""Of the ablations, a file a run."""
+
+
+def read_records(folder: Path, pattern: str = "*.json") -> list[dict[str, Any]]:
+    """The records of a folder, in the order of their names."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob(pattern))]
+
+
+def training_record(run: RunFolder) -> dict[str, Any]:
+    """What a run's own files say of its training."""
+    figures = training_figures(records(metrics_table(run.metrics)))
+    record = run.record()
+    return {
+        "record": {key: record[key] for key in ("seed", "git_revision", "machine", "versions")},
+        **{key: figures[key] for key in ("epochs", "best_epoch", "validation_strict_accuracy")},
+        "minutes": figures["seconds"] / 60,
+    }

@@ -1,0 +1,73 @@
+"""Rows of the results table: a preset trained with a seed, and what is shipped of it tested once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from netsim.engines import make_engine
+from netsim.errors import RunError
+from netsim.evaluation import evaluate
+from netsim.files import write_atomically, write_text
+from netsim.models.presets import load_preset
+from netsim.packing import read_packed, write_packed
+from netsim.runs import is_run, open_run
+from netsim.stimuli import load_splits
+from reproducing.records import ABLATIONS, RECORDS, TRAINED, training_record
+
+PAPER = {
+    "rcsnn-mnist": "99.2",
+    "bcsnn-mnist": "≈ 98.6",
+    "rcsnn-fashion": "92.8",
+    "bcsnn-fashion": "≈ 92.0",
+    "rcsnn-mnist-free": "99.2",
+    "rcsnn-fashion-free": "92.8",
+    "mlp-mnist": "(S4NN 97.4)",
+    "mlp-fashion": "(S4NN 88.0)",
+}
+"""The rows, and the paper's accuracies (%)."""
+
+
+def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
+    """Train one row with one seed, and test once what would be shipped of it.
+
+    Raises
+    ------
+    RunError
+        If the run folder was made with other settings.
+    """
+    folder = runs / f"{preset}-seed{seed}"
+    network = load_preset(preset)
+    if is_run(folder) and open_run(folder).network() != network:
+        raise RunError(f"{folder}: was made with other settings of {preset}; move it away")
+    if (folder / "result.json").exists():
+        return
+    options = ["--data-dir", data_dir] if data_dir else []
+    resume = ["--resume"] if is_run(folder) else []
+    command = [sys.executable, "-m", "netsim", "train", preset, "--seed", str(seed), "--out", str(folder)]
+    subprocess.run([*command, *options, *resume], check=True)
+    run = open_run(folder)
+    packed = folder / "packed.npz"
+    write_packed(network, run.weights(network), packed)
+    test = load_splits(network, None, data_dir).test
+    measured = evaluate(make_engine("event", network), read_packed(network, packed), test)
+    run.write_json("result.json", {"preset": preset, **training_record(run), "test": measured.to_dict()})
+
+
+def ship_rows(runs: Path) -> None:
+    """Put the records of finished runs, and the weights of seed 0, where the package has them."""
+    for path in sorted(runs.glob("*/result.json")):
+        result = json.loads(path.read_text())
+        if result["record"]["seed"] == 0:
+            write_atomically(TRAINED / f"{result['preset']}.npz", partial(_copy, path.parent / "packed.npz"))
+        write_text(RECORDS / f"{path.parent.name}.json", path.read_text())
+    for path in sorted(runs.glob("ablations/*/result.json")):
+        write_text(ABLATIONS / f"{path.parent.name}.json", path.read_text())
+
+
+def _copy(source: Path, stream: BinaryIO) -> None:
+    stream.write(source.read_bytes())
