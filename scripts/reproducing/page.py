@@ -97,12 +97,11 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
             "## Ablations",
             "",
-            f"On Fashion-MNIST with a fixed budget: 16C5-P2-32C5-P2-200-10, the first {IMAGES:,} training images,"
-            f" {EPOCHS} epochs,",
-            f"seed {SEED}, `python scripts/reproduce.py --ablations`; `scripts/reproducing/ablations.py` has the settings."
-            " Judged by the 5,000",
-            "validation images; the test images were not touched. One seed each: differences of less than about one"
-            " point mean little.",
+            f"On Fashion-MNIST with a fixed budget: 16C5-P2-32C5-P2-200-10, {IMAGES:,} training images, {EPOCHS}"
+            f" epochs, seed {SEED};",
+            "`python scripts/reproduce.py --ablations` trains them, and `scripts/reproducing/ablations.py` has the",
+            "settings. Judged by the 5,000 validation images; the test images were not touched. One seed each:",
+            "differences of less than about one point mean little.",
             "",
             "In the regime `phased` the linear derivative is the exact one, so that nothing is to be compared there.",
             "",
@@ -116,7 +115,8 @@ def ablations_table(ablations: list[dict[str, Any]]) -> str:
     """Validation accuracies of the ablations, a line each, in the order in which they are defined."""
     known = {record["name"]: record for record in ablations}
     lines = [
-        "| setting | validation, strict (%) | training, last epoch (%) | ties (%) | decision (ms) | spikes a presentation |",
+        "| setting | validation, strict (%) | training, last epoch (%) | ties (%) | decision (ms)"
+        " | spikes a presentation |",
         "|---|---|---|---|---|---|",
     ]
     for name in ABLATIONS:
