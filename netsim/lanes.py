@@ -14,7 +14,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_jitable, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin, models, register_jitable, register_model
+
+intrinsic: Any = _intrinsic  # its type does not tell that compiled code leaves out the first parameter
 
 _BYTES = 128
 """Of a vector: two of them and what they are changed by fit into sixteen registers of 32 bytes."""
@@ -171,7 +174,7 @@ def count_at_least(typing: Any, vector: Any, bound: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         reached = builder.fcmp_ordered(">=", *arguments)
         bits = builder.bitcast(reached, ir.IntType(vector.count))
-        return builder.zext(builder.ctpop(bits), ir.IntType(types.intp.bitwidth))
+        return builder.zext(builder.ctpop(bits), context.get_value_type(types.intp))
 
     return types.intp(vector, vector), code
 

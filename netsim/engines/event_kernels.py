@@ -135,8 +135,8 @@ def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queu
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
         order = _merged(_in_order_of_time(spikes, bits[b].reshape(-1), layer.end), spikes, layer)
-        for position in range(places.size):
-            places[position] = np.uint64(position * most)
+        for p in range(places.size):
+            places[p] = np.uint64(p * most)
         for breakpoint in order:
             neuron, k = _divided(breakpoint, kinds)
             now = spikes[neuron] + layer.delays[k]
@@ -152,8 +152,8 @@ def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queu
                     synapses[place] = synapse
                     places[position] = place + one
                     synapse -= layer.stride * channels * kinds
-        for position in range(places.size):
-            queue.counts[b, position // columns, position % columns] = places[position] - np.uint64(position * most)
+        for p in range(places.size):
+            queue.counts[b, p // columns, p % columns] = places[p] - np.uint64(p * most)
 
 
 @_njit
@@ -234,7 +234,7 @@ def sweep(
 
 
 @_inlined
-def _divided(code: int, kinds: int) -> tuple[int, int]:
+def _divided(code: int, kinds: int) -> tuple[np.uint32, np.uint32]:
     """The number of a synapse or neuron, and that of a breakpoint of the PSP."""
     return (np.uint32(code), np.uint32(0)) if kinds == 1 else divmod(np.uint32(code), np.uint32(kinds))
 
@@ -265,16 +265,16 @@ def _in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.nda
     starts = np.empty(2**_DIGIT, dtype=np.int64)
     for shift in range(0, 8 * times.itemsize, _DIGIT):
         starts[:] = 0
-        for i in order:
-            starts[(bits[i] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] += 1
+        for neuron in order:
+            starts[(bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] += 1
         if count and starts[(bits[order[0]] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] == count:
             continue  # all have this digit
         total = 0
         for digit in range(starts.size):
             starts[digit], total = total, total + starts[digit]
-        for i in order:
-            digit = (bits[i] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)
-            sorted_order[starts[digit]] = i
+        for neuron in order:
+            digit = (bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)
+            sorted_order[starts[digit]] = neuron
             starts[digit] += 1
         order, sorted_order = sorted_order, order
     return order
