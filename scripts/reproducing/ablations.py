@@ -99,6 +99,18 @@ def _psp(*shape: Any) -> Change:
     return _layers(lambda layer: layer if isinstance(layer, Pooling) else replace(layer, psp=PSP(*shape)))
 
 
+def _by_synapses_alone(network: Network) -> Network:
+    """Free neurons that nothing but presynaptic spikes brings to threshold."""
+
+    def alone(layer: Layer) -> Layer:
+        if isinstance(layer, Pooling):
+            return layer
+        return replace(layer, neurons=Neurons("free", 1.0, 16.0), initial=InitialWeights(mean=1.0, spread=1.0))
+
+    network = _learning(rate=0.001, sharpness=8.0, revive_below=0.001)(network)
+    return _layers(alone)(network)
+
+
 def _as_is(network: Network) -> Network:
     return network
 
@@ -114,6 +126,10 @@ ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
     "phased-triangle": ("PSP: triangle, 64 ms up and 64 ms down, phased", "phased", _psp("triangle", 64.0, 64.0)),
     "free-plateau-64": ("PSP: plateau, rise of 64 ms, free", "free", _psp("plateau", 64.0)),
     "free-plateau-16": ("PSP: plateau, rise of 16 ms, free", "free", _psp("plateau", 16.0)),
+    "free-without-current": ("no constant current, positive mean weights instead, free", "free", _by_synapses_alone),
+    "free-relative": ("targets: relative, margin of 8 ms, free", "free", _learning(targets="relative", margin=8.0)),
+    "free-normalised": ("displacements of unit length, free", "free", _learning(normalised=True)),
+    "free-causal": ("propagation by the order of spikes alone, free", "free", _learning(propagation="causal")),
     "phased-relative": (
         "targets: relative, margin of 32 ms, phased",
         "phased",
