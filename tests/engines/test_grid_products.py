@@ -13,8 +13,6 @@ from netsim.engines import Batch, grid_products
 from netsim.engines.event import EventEngine
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons
 
-FEWER_LOOKS = 10**9
-
 
 def _network(psp: PSP, drive: float = 1.0) -> Network:
     def neurons(onset: float) -> Neurons:
@@ -48,20 +46,24 @@ def _batch(network: Network, scale: float, seed: int) -> Batch:
     return Batch(stimuli, weights)
 
 
+def _same_both_ways(network: Network, batch: Batch, dt: float) -> None:
+    """Present by products in single precision and by those in double precision, and compare."""
+    engine = EventEngine(network, dt=dt)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid_products, "LEAST_INPUTS", 1)
+        rounded = engine.present(batch)
+        patch.setattr(grid_products, "LEAST_INPUTS", 10**9)
+        double = engine.present(batch)
+    for ours, theirs in zip(rounded, double, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("psp", [PSP(), PSP("triangle", rise=5.2, fall=9.1)], ids=["ramp", "triangle"])
 @given(scale=st.sampled_from([0.01, 0.3, 30.0, 3e6]), dt=st.sampled_from([1.0, 0.1]), seed=st.integers(0, 2**32))
 @settings(deadline=None, max_examples=30)
 def test_every_spike_is_that_of_double_precision(psp: PSP, scale: float, dt: float, seed: int) -> None:
     network = _network(psp)
-    batch = _batch(network, scale, seed)
-    engine = EventEngine(network, dt=dt)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grid_products, "LEAST_INPUTS", 1)
-        rounded = engine.present(batch)
-        patch.setattr(grid_products, "LEAST_INPUTS", FEWER_LOOKS)
-        double = engine.present(batch)
-    for ours, theirs in zip(rounded, double, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    _same_both_ways(network, _batch(network, scale, seed), dt)
 
 
 def test_without_a_second_look_spikes_would_be_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,27 +93,15 @@ def test_the_bound_holds() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e30, 1e300])
-def test_weights_beyond_single_precision(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_beyond_single_precision(scale: float) -> None:
     network = _network(PSP())
     batch = _batch(network, 0.3, seed=2)
     # nothing cancels here: in double precision, too, the order of a sum would decide what is left of it
     batch.weights["conv.kernel"][:] = np.random.default_rng(5).normal(0, scale, (4, 4, 8, 7))
-    engine = EventEngine(network, dt=1.0)
-    monkeypatch.setattr(grid_products, "LEAST_INPUTS", 1)
-    rounded = engine.present(batch)
-    monkeypatch.setattr(grid_products, "LEAST_INPUTS", FEWER_LOOKS)
-    for ours, theirs in zip(rounded, engine.present(batch), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    _same_both_ways(network, batch, 1.0)
 
 
-def test_thresholds_of_single_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thresholds_of_single_neurons() -> None:
     network = _network(PSP())
-    batch = _batch(network, 0.3, seed=3)
     thresholds = {"conv": np.random.default_rng(4).uniform(0.5, 1.5, (7, 7, 7))}
-    batch = dataclasses.replace(batch, thresholds=thresholds)
-    engine = EventEngine(network, dt=1.0)
-    monkeypatch.setattr(grid_products, "LEAST_INPUTS", 1)
-    rounded = engine.present(batch)
-    monkeypatch.setattr(grid_products, "LEAST_INPUTS", FEWER_LOOKS)
-    for ours, theirs in zip(rounded, engine.present(batch), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    _same_both_ways(network, dataclasses.replace(_batch(network, 0.3, seed=3), thresholds=thresholds), 1.0)
