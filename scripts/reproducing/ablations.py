@@ -50,7 +50,7 @@ def base(regime: Regime) -> Network:
         if regime == "staggered":
             return Neurons("staggered", 2.0, 64.0, onsets[depth], drive=1.0, bias=True)
         if depth < 3:
-            return Neurons("free", 1.0, alone[depth], end=alone[depth + 1], bias=True)
+            return Neurons("free", 1.0, alone[depth], end=alone[depth], bias=True)
         return Neurons("free", 1.0, alone[depth], bias=True)
 
     def initial(depth: int) -> InitialWeights:
