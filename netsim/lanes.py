@@ -3,6 +3,8 @@
 A compiler vectorises a loop over an array, but reads and writes the array each time that the loop is met again. Where
 the same few numbers are changed by one event after the other, that takes longer than the arithmetic. Here they are one
 value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
+
+Compiled code that is kept on disk does not notice a change of this file: after one, delete ``*.nbi`` and ``*.nbc``.
 """
 
 from __future__ import annotations
@@ -27,6 +29,19 @@ _BYTES = 128
 def lanes_of(itemsize: int) -> int:
     """How many numbers of so many bytes a vector holds."""
     return _BYTES // itemsize
+
+
+@register_jitable
+def check_lanes(lanes: int, itemsize: int) -> None:
+    """Refuse arrays that were laid out for vectors of another length than this compiled code has.
+
+    Raises
+    ------
+    RuntimeError
+        If compiled code of another version was found on disk.
+    """
+    if lanes != lanes_of(itemsize):
+        raise RuntimeError("compiled code of another version; delete the files *.nbi and *.nbc of netsim")
 
 
 class Lanes(types.Type):
@@ -114,6 +129,8 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
 @intrinsic
 def spread(typing: Any, number: Any) -> Any:
     """The vector that holds a number everywhere."""
+    if number not in (types.float32, types.float64):
+        return None
     lanes = Lanes(number)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -140,7 +157,7 @@ def rounded_up(typing: Any, vector: Any) -> Any:
 
 @intrinsic
 def maybe_positive(typing: Any, vector: Any) -> Any:
-    """Whether a number of a vector may be zero or more; without a doubt not where all have a negative sign.
+    """Whether a number of a vector may be zero or more: whether any has no negative sign.
 
     It takes less time than a comparison.
     """

@@ -23,6 +23,7 @@ from netsim.specification import Network, Pooling
 from netsim.stimuli import Stimuli
 from netsim.weights import (
     Weights,
+    bias_name,
     draw,
     forward_weights,
     initial_weights,
@@ -354,7 +355,7 @@ def _epoch_metrics(state: TrainingState, rate: float, figures: dict[str, float])
 
 
 def _revive(network: Network, state: TrainingState, seed: int) -> None:
-    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch."""
+    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch; biases begin again."""
     threshold = network.learning.revive_below * state.totals.presentations
     generator = np.random.default_rng([seed, _REVIVAL, state.epoch])
     for layer, source, _ in layer_shapes(network)[:-1]:
@@ -364,5 +365,9 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         kernel = state.weights[kernel_name(layer)]
         shape = layer.kernel_shape(source)
         kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
+        if layer.neurons.bias:
+            state.weights[bias_name(layer)][silent] = layer.initial.bias
         if state.mean is not None:
-            state.mean[kernel_name(layer)][..., silent] = kernel[..., silent]
+            for name in (kernel_name(layer), bias_name(layer)):
+                if name in state.mean:
+                    state.mean[name][..., silent] = state.weights[name][..., silent]

@@ -41,7 +41,7 @@ def main(
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; rows are {', '.join(PAPER)}")
     if ablations and (rows or seed):
-        raise typer.BadParameter("--ablations are no rows, and have one seed")
+        raise typer.BadParameter("--ablations trains networks of its own with seed 0; leave out rows and --seed")
     if ablations:
         run_ablations(runs / "ablations", data_dir, lambda name: print(name, file=sys.stderr))
     else:

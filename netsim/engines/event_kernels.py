@@ -12,7 +12,18 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from netsim.lanes import Lanes, count_at_least, least, load, maybe_positive, rounded_up, spread, store, where_at_least
+from netsim.lanes import (
+    Lanes,
+    check_lanes,
+    count_at_least,
+    least,
+    load,
+    maybe_positive,
+    rounded_up,
+    spread,
+    store,
+    where_at_least,
+)
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -178,10 +189,12 @@ def sweep(
     """
     presentations, rows, columns, maps = latencies.shape
     blocks, _, lanes = kernel.shape
+    check_lanes(lanes, kernel.itemsize)
     kinds = layer.delays.size
     kind = latencies.dtype.type
     nothing, silent, first_spikes = spread(kind(0)), spread(kind(np.inf)), np.empty(lanes, dtype=latencies.dtype)
     threshold, onset, end, drive = spread(layer.threshold), spread(layer.onset), spread(layer.end), spread(layer.drive)
+    at_onset = onset if layer.onset < layer.end else silent  # a window may hold no step of the grid
     one = np.uint64(1)  # numbers that cannot be negative are places without a test
     for block in range(blocks):
         weights = kernel[block].reshape(-1)
@@ -207,7 +220,7 @@ def sweep(
                         slope, count = drive, place
                     else:
                         slope = slope + current + drive
-                    fired = where_at_least(excess, nothing, onset, silent)
+                    fired = where_at_least(excess, nothing, at_onset, silent)
                     waiting = neurons - count_at_least(excess, nothing)
                     excess = where_at_least(excess, nothing, -silent, excess)
                     reached = layer.onset
@@ -216,7 +229,7 @@ def sweep(
                         excess = excess + slope * spread(now - reached)
                         if maybe_positive(excess):
                             # no earlier than the last breakpoint, whatever the rounding
-                            late = least(excess / slope, spread(now - reached))
+                            late = least(spread(now - reached), excess / slope)
                             latency = _on_the_grid(spread(now) - late, layer.whole_steps)
                             fired = where_at_least(excess, nothing, latency, fired)
                             waiting -= count_at_least(excess, nothing)

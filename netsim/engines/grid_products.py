@@ -2,7 +2,8 @@
 
 Spikes fall on whole steps, so a small error of a potential moves few of them. The product in single precision comes
 with a bound on its error; where the spike is the same at both ends of the bound, it is certain. The other neurons are
-looked at again in double precision.
+looked at again in double precision. Sums of double precision depend on their order, too, by some parts in 1e16; that is
+what the tolerance of the grid is for.
 """
 
 from __future__ import annotations
@@ -99,16 +100,16 @@ def _decide(
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
-                looked, spread = False, _roundings(patches[position]) * _length(patches[position])
+                looked, reach = False, _roundings(patches[position]) * _length(patches[position])
                 for m in range(maps):
                     missing = layer.threshold - constant[row, column, m] - potentials[position, m]
-                    least, most = missing - errors[m] * spread, missing + errors[m] * spread
-                    if least >= too_much:
+                    lower, upper = missing - errors[m] * reach, missing + errors[m] * reach
+                    if too_much <= lower < np.inf:
                         spikes[b, row, column, m] = np.inf
                         continue
-                    spike = _spike(least, layer)
+                    spike = _spike(lower, layer)
                     # what overflows, or is not a number then, is certain of nothing
-                    if not (least > -np.inf and most < np.inf) or spike != _spike(most, layer):
+                    if not (lower > -np.inf and upper < np.inf) or spike != _spike(upper, layer):
                         if not looked:
                             look(integrals, b, row, column, layer.size, layer.stride, layer.padding, 0.0, seen)
                             looked = True
@@ -124,10 +125,10 @@ def _decide(
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 def _length(field: np.ndarray) -> float:
     """Euclidean length."""
-    total = field.dtype.type(0)
+    total = 0.0
     for i in range(field.size):
-        total += field[i] * field[i]
-    return np.sqrt(np.float64(total))
+        total += np.float64(field[i]) * np.float64(field[i])  # which neither overflows nor vanishes
+    return np.sqrt(total)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,7 +150,5 @@ def _add_squares(kernel: np.ndarray, squares: np.ndarray) -> None:
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _spike(missing: float, layer: Constants) -> float:
     """When the drive alone has added what a potential misses at the onset; ``inf`` if that is not before the end."""
-    if missing <= 0:
-        return layer.onset
-    step = np.ceil(layer.onset + missing / layer.drive)
+    step = layer.onset if missing <= 0 else np.ceil(layer.onset + missing / layer.drive)
     return step if step < layer.end else np.inf

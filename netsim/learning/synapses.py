@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from netsim.lanes import lanes_of, load, spread, store, where_at_least
+from netsim.lanes import check_lanes, lanes_of, load, spread, store, where_at_least
 from netsim.patches import look
 from netsim.specification import Convolution, WeightedLayer
 
@@ -66,7 +66,7 @@ def step_pairwise(
     gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
     _visit(
         fields, _by_position(limit, source.dtype), _by_position(signal, source.dtype), weights, causal, downward,
-        gradient, displacement,
+        lanes_of(source.itemsize), gradient, displacement,
     )  # fmt: skip
     return SynapseStep(by_synapse(gradient, kernel.shape), displacement.reshape(source.shape))
 
@@ -92,7 +92,7 @@ def slope_at(
     current = np.zeros(_by_position(times, source.dtype).shape, source.dtype)
     _slope_at(
         _fields(layer, source), _by_position(times, source.dtype), _by_position(wanted, np.dtype(bool)),
-        by_map(kernel, source.dtype), current,
+        by_map(kernel, source.dtype), lanes_of(source.itemsize), current,
     )  # fmt: skip
     return current.reshape(times.shape)
 
@@ -172,12 +172,14 @@ def _visit(
     kernels: np.ndarray,
     causal: bool,
     downward: bool,
+    lanes: int,
     gathered: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
     """The step, by visiting the receptive field of each neuron that carries a signal."""
     presentations, rows, columns, maps = signal.shape
-    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
+    check_lanes(lanes, kernels.itemsize)
+    inputs = kernels.shape[1]
     seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
     nothing = spread(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
@@ -217,9 +219,12 @@ def _visit(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _slope_at(fields: _Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, current: np.ndarray) -> None:
+def _slope_at(
+    fields: _Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
+) -> None:
     presentations, rows, columns, maps = times.shape
-    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
+    check_lanes(lanes, kernels.itemsize)
+    inputs = kernels.shape[1]
     seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
     nothing = spread(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (inputs * kernels.itemsize))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from netsim.engines import make_engine
+from netsim.errors import RunError
 from netsim.evaluation import evaluate
-from netsim.runs import is_run
+from netsim.runs import is_run, open_run
 from netsim.specification import (
     PSP,
     Convolution,
@@ -154,13 +155,20 @@ def run_ablations(runs: Path, data_dir: str | None, on_run: Callable[[str], None
     data_dir : str, optional
     on_run : callable
         Is told the name of each that is trained.
+
+    Raises
+    ------
+    RunError
+        If a run folder was made with other settings.
     """
     for name, (what, regime, change) in ABLATIONS.items():
         folder = runs / name
+        network = replace(change(base(regime)), name=f"ablation-{name}")
+        if is_run(folder) and open_run(folder).network() != network:
+            raise RunError(f"{folder}: was made with other settings; move it away")
         if (folder / "result.json").exists():
             continue
         on_run(name)
-        network = replace(change(base(regime)), name=f"ablation-{name}")
         run = open_training(folder, network, SEED, IMAGES, data_dir, resume=is_run(folder))
         history = run.train()
         weights = forward_weights(network, run.folder.weights(network))

@@ -87,6 +87,47 @@ def test_silenced_neurons_never_fire(
         assert np.isinf(layer[np.broadcast_to(neurons, layer.shape)]).all()
 
 
+@pytest.mark.parametrize("maps", [16, 17, 33])
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_any_number_of_maps_is_swept(
+    oracle: ModuleType, random_batch: MakeBatch, psp: PSP, regime: Regime, maps: int, dt: float
+) -> None:
+    """Sweeps take maps in blocks of 16: one that is full, and ones with a rest."""
+    neurons = Neurons(threshold=0.4, tau=10.0) if regime == "free" else Neurons(regime, 0.4, 10.0, 8.3, 40.0, 0.3)
+    layers = (Convolution("conv", maps, 2, neurons=neurons, psp=psp), Dense("output", 35, neurons, psp))
+    network = Network("wide", Encoder((3, 3, 1), 20.0), layers, duration=60.0)
+    batch = random_batch(network, 2, seed=8)
+    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, *([dt] if dt else []))
+    same_times(EventEngine(network, dt=dt).present(batch), expected)
+
+
+@pytest.mark.parametrize("window", [(20.2, 20.8), (89.5, math.inf)])
+@pytest.mark.parametrize("regime", ["staggered", "phased"])
+def test_nobody_fires_in_a_window_without_a_step(window: tuple[float, float], regime: Regime) -> None:
+    onset, end = window
+    network = dense_network(Neurons(regime, 0.4, 10.0, onset, end, 1.0), inputs=200)
+    network = dataclasses.replace(network, duration=90.0)
+    batch = Batch(np.zeros((2, 1, 1, 200)), {"output.kernel": np.full((200, 5), 1.0)})
+    assert np.isinf(EventEngine(network, dt=1.0).present(batch)[-1]).all()
+    assert (EventEngine(network).present(batch)[-1] == onset).all()
+
+
+def test_a_negative_zero_is_a_zero() -> None:
+    network = dense_network(inputs=3, size=2)
+    batch = Batch(np.array([0.0, 5.0, 2.0]).reshape(1, 1, 1, 3), {"output.kernel": np.full((3, 2), 0.7)})
+    negative = dataclasses.replace(batch, stimuli=np.array([-0.0, 5.0, 2.0]).reshape(1, 1, 1, 3))
+    for dt in (0.0, 0.5):
+        engine = EventEngine(network, dt=dt)
+        same_times(engine.present(negative), engine.present(batch), tolerance=0.0)
+
+
+def test_weights_that_overflow_give_times_or_silence() -> None:
+    network = dense_network(inputs=2, size=2)
+    batch = Batch(np.array([0.0, 1.0]).reshape(1, 1, 1, 2), {"output.kernel": np.array([[3e38, -3e38], [3e38, 1.0]])})
+    latencies = EventEngine(network, precision="single").present(batch)[-1]
+    assert not np.isnan(latencies).any()
+
+
 @pytest.mark.parametrize("dt", [0.0, 1.0])
 def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBatch, psp: PSP, dt: float) -> None:
     network = layered("phased", psp)

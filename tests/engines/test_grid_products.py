@@ -92,6 +92,31 @@ def test_the_bound_holds() -> None:
     assert (bound < 0.3).all()
 
 
+def test_the_bound_is_not_much_too_large() -> None:
+    """One synapse, and factors that are rounded by nearly half of their last bit: a third of the bound is an error."""
+    half = 1 + 0.49 * float(np.finfo(np.float32).eps)
+    rounded = grid_products.rounded(np.array([[half]]))
+    error = abs(float(np.float32(half) * rounded.kernel[0, 0]) - half * half)
+    bound = rounded.errors[0] * 5 * half
+    assert bound / 3 < error < bound
+
+
+def test_small_potentials_are_not_lost() -> None:
+    """The squares of a field may be below the range of single precision."""
+    network = _network(PSP("breakpoints", breakpoints=((0.0, 1e-25),)))
+    batch = _batch(network, 0.3, seed=6)
+    batch.weights["conv.kernel"][:] = np.random.default_rng(7).normal(0, 1e25, (4, 4, 8, 7))
+    _same_both_ways(network, batch, 1.0)
+
+
+def test_what_overflows_is_certain_of_nothing() -> None:
+    network = _network(PSP())
+    batch = _batch(network, 0.3, seed=8)
+    batch.weights["conv.kernel"][:] = np.array([-4e38, 2e38, 1.2e38, 1.2e38] * 2)[None, None, :, None]
+    batch.stimuli[:] = 19.0
+    _same_both_ways(network, batch, 1.0)
+
+
 @pytest.mark.parametrize("scale", [1e30, 1e300])
 def test_weights_beyond_single_precision(scale: float) -> None:
     network = _network(PSP())

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from netsim.errors import RunError
 from netsim.specification import Network
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def _networks() -> dict[str, Network]:
     return {name: change(base(regime)) for name, (_, regime, change) in ABLATIONS.items()}
 
 
-def test_every_ablation_changes_one_thing() -> None:
+def test_every_ablation_is_another_network_of_the_same_size() -> None:
     from reproducing.ablations import ABLATIONS
 
     networks = _networks()
@@ -84,6 +85,9 @@ def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch
     assert result["epochs"] == 1
     ablations.run_ablations(tmp_path, str(idx_data), trained.append)
     assert trained == ["phased"]
+    monkeypatch.setattr(ablations, "EPOCHS", 2)
+    with pytest.raises(RunError, match="made with other settings"):
+        ablations.run_ablations(tmp_path, str(idx_data), trained.append)
 
 
 @pytest.mark.parametrize("preset", ["mlp-mnist", "mlp-fashion"])

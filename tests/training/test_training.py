@@ -260,7 +260,12 @@ def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
     state = start_training(network, 0)
     state.weights["hidden.kernel"][:, :5] = -10.0
     state.weights["conv.kernel"][..., 0] = -10.0
+    biases = [name for name in state.weights if name in ("hidden.bias", "conv.bias")]
+    for name in biases:
+        state.weights[name][0] = -100.0
     _train(network, random_stimuli, state=state)
+    for name in biases:
+        assert state.weights[name][0] > -1
     assert (state.weights["hidden.kernel"][:, :5] > -5).all()
     assert (state.weights["conv.kernel"][..., 0] > -5).all()
 
