@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ def base(regime: Regime) -> Network:
     """16C5-P2-32C5-P2-200-10 for Fashion-MNIST, with the neurons of the presets of a regime."""
     phases = ((64.0, 192.0), (192.0, 320.0), (320.0, 448.0), (448.0, 768.0))
     onsets = (48.0, 96.0, 144.0, 192.0)
-    alone = (96.0, 100.0, 104.0, 108.0)  # when a constant current brings a neuron to threshold by itself
+    alone = 96.0  # when a constant current brings a neuron to threshold by itself
 
     def neurons(depth: int) -> Neurons:
         if regime == "phased":
@@ -50,13 +51,11 @@ def base(regime: Regime) -> Network:
             return Neurons("phased", 2.0 if depth < 3 else 3.0, 64.0, onset, end, 1.0, bias=True)
         if regime == "staggered":
             return Neurons("staggered", 2.0, 64.0, onsets[depth], drive=1.0, bias=True)
-        if depth < 3:
-            return Neurons("free", 1.0, alone[depth], end=alone[depth], bias=True)
-        return Neurons("free", 1.0, alone[depth], bias=True)
+        return Neurons("free", 1.0, alone, end=alone if depth < 3 else math.inf, bias=True)
 
     def initial(depth: int) -> InitialWeights:
         if regime == "free":
-            return InitialWeights(spread=0.7, bias=1.0)
+            return InitialWeights(spread=0.35, bias=1.0)
         return InitialWeights(spread=1.0) if depth == 3 else InitialWeights()
 
     return Network(
@@ -72,8 +71,8 @@ def base(regime: Regime) -> Network:
         ),
         duration={"phased": 768.0, "staggered": 384.0, "free": 256.0}[regime],
         learning=Learning(
-            rate=0.0015 if regime == "free" else 0.002,
-            sharpness=32.0 if regime == "free" else 4.0,
+            rate=0.001 if regime == "free" else 0.002,
+            sharpness=256.0 if regime == "free" else 4.0,
             label_smoothing=0.05,
         ),
         training=Training("fashion-mnist", epochs=EPOCHS, flips=True),
@@ -98,6 +97,12 @@ def _layers(change: Callable[[Layer], Layer]) -> Change:
 
 def _psp(*shape: Any) -> Change:
     return _layers(lambda layer: layer if isinstance(layer, Pooling) else replace(layer, psp=PSP(*shape)))
+
+
+def _strong_synapses(network: Network) -> Network:
+    return _layers(
+        lambda layer: layer if isinstance(layer, Pooling) else replace(layer, initial=InitialWeights(bias=1.0))
+    )(network)
 
 
 def _by_synapses_alone(network: Network) -> Network:
@@ -127,6 +132,8 @@ ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
     "phased-triangle": ("PSP: triangle, 64 ms up and 64 ms down, phased", "phased", _psp("triangle", 64.0, 64.0)),
     "free-plateau-64": ("PSP: plateau, rise of 64 ms, free", "free", _psp("plateau", 64.0)),
     "free-plateau-16": ("PSP: plateau, rise of 16 ms, free", "free", _psp("plateau", 16.0)),
+    "free-strong-synapses": ("synapses as strong as the constant current, free", "free", _strong_synapses),
+    "free-dull": ("softmax of sharpness 32 for 256, free", "free", _learning(sharpness=32.0)),
     "free-without-current": ("no constant current, positive mean weights instead, free", "free", _by_synapses_alone),
     "free-relative": ("targets: relative, margin of 8 ms, free", "free", _learning(targets="relative", margin=8.0)),
     "free-normalised": ("displacements of unit length, free", "free", _learning(normalised=True)),
