@@ -121,7 +121,7 @@ def test_tonics_slices_are_time_windows(tmp_path: Path) -> None:
 
 def test_augmentation_moves_all_polarities_and_windows_together() -> None:
     stimuli = event_stimuli(_recordings(), ENCODER).latencies(np.arange(6))
-    moved = augment(stimuli, True, 0, np.random.default_rng(1))
+    moved = augment(stimuli, np.random.default_rng(1), flips=True)
     mirrored = [np.array_equal(after, before[:, ::-1]) for after, before in zip(moved, stimuli, strict=True)]
     same = [np.array_equal(after, before) for after, before in zip(moved, stimuli, strict=True)]
     assert np.logical_xor(mirrored, same).all()

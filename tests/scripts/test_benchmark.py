@@ -106,7 +106,11 @@ def test_the_page_has_all_marks_and_takes_what_was_measured(tmp_path: Path) -> N
     page.write_text(text)
     images = np.zeros((2, 28, 28, 1), dtype=np.uint8)
     record = describe_run(0, quick=False, repetitions=3, load_before=0.0, load_after=1.0)
-    rows = [measured("event-free-forward", ANN_FORWARD, 0.5), measured(ANN_FORWARD, ANN_FORWARD, 0.25)]
+    rows = [
+        measured("event-free-forward", ANN_FORWARD, 0.5),
+        measured("event-free-forward-trained", ANN_FORWARD, 0.4),
+        measured(ANN_FORWARD, ANN_FORWARD, 0.25),
+    ]
     results = Results(record, Setting(images, np.zeros(2, int), "images \\1", 0, 2, 256, 16), rows)
     update_page(results, page)
     new = page.read_text()
