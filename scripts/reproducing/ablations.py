@@ -137,7 +137,11 @@ ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
     "free-without-current": ("no constant current, positive mean weights instead, free", "free", _by_synapses_alone),
     "free-relative": ("targets: relative, margin of 8 ms, free", "free", _learning(targets="relative", margin=8.0)),
     "free-normalised": ("displacements of unit length, free", "free", _learning(normalised=True)),
-    "free-causal": ("propagation by the order of spikes alone, free", "free", _learning(propagation="causal")),
+    "free-causal": (
+        "PSP: plateau, rise of 16 ms, propagation by the order of spikes alone, free",
+        "free",
+        lambda network: _learning(propagation="causal")(_psp("plateau", 16.0)(network)),
+    ),
     "phased-relative": (
         "targets: relative, margin of 32 ms, phased",
         "phased",
