@@ -31,6 +31,7 @@ def _load() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules["make_nmnist"] = module  # where numba looks for it when it reads compiled code from disk
     spec.loader.exec_module(module)
     return module
 
