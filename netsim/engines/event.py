@@ -195,6 +195,12 @@ class Arranged:
         return grid_products.rounded(self.kernel)
 
     @cached_property
+    def constant(self) -> np.ndarray:
+        """Potentials at the gate without any presynaptic spike, of `shape`."""
+        potentials = np.broadcast_to(self.bias * self.constants.gate, self.shape)
+        return potentials if self.start is None else potentials + self.start
+
+    @cached_property
     def blocks(self) -> Blocks:
         """The layer in blocks."""
         lanes = lanes_of(self.kernel.itemsize)
@@ -272,13 +278,12 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     spikes = spikes.reshape(-1, *layer.shape)
     field_bytes = len(layer.kernel) * layer.kernel.itemsize * layer.shape[0] * layer.shape[1]
     at_once = max(1, _PATCH_BYTES // field_bytes)
-    constant = np.broadcast_to(layer.bias * constants.gate, layer.shape)
-    if layer.start is not None:
-        constant = constant + layer.start
     for first in range(0, len(below), at_once):
         part = slice(first, first + at_once)
         if layer.rounded is not None:
-            grid_products.first_spikes(integrals[part], layer.kernel, layer.rounded, constant, constants, spikes[part])
+            grid_products.first_spikes(
+                integrals[part], layer.kernel, layer.rounded, layer.constant, constants, spikes[part]
+            )
             continue
         patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
         potentials = spikes[part].reshape(-1, layer.bias.size)

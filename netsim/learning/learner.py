@@ -185,7 +185,7 @@ class Learner:
                 return down
 
         else:
-            signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement != 0)
+            signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement)
             limit = np.minimum(own, gate)
             step = step_pairwise(layer, source, limit, signal, kernel, causal, downward)
             gradient = step.gradient
@@ -199,15 +199,15 @@ class Learner:
         return _LayerStep(gradients, onto_source)
 
     def _slope_at_threshold(
-        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights, wanted: np.ndarray
+        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights, displacement: np.ndarray
     ) -> np.ndarray:
-        """``tau`` times the slope of the potential at threshold, by the chosen derivative, of the neurons `wanted`."""
+        """``tau`` times the slope at threshold, by the chosen derivative, of the neurons with a displacement."""
         neurons = layer.neurons
         assumed = own.dtype.type(neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return np.asarray(assumed)
         times = np.where(np.isfinite(own), own, 0)
-        current = slope_at(layer, source, times, weights[kernel_name(layer)], wanted)
+        current = slope_at(layer, source, times, weights[kernel_name(layer)], displacement != 0)
         if neurons.bias:
             current += weights[bias_name(layer)]
         slope = np.where(times < neurons.gate_time, current, 0) + neurons.drive
