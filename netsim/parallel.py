@@ -1,6 +1,6 @@
-"""Work on presentations in parallel: a thread a part, with compiled code and matrix products that let go of Python.
+"""Work in parallel: a thread a part, with compiled code and matrix products that let go of Python.
 
-Batches are cut into the same parts whatever the number of threads, and each part is computed by one thread
+Batches and long arrays are cut into the same parts whatever the number of threads, and each part is computed by one thread
 from beginning to end, so results are the same to the bit on any machine size, and threads never wait for
 each other within a part.
 """
@@ -19,6 +19,8 @@ from threadpoolctl import ThreadpoolController
 
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
 _LARGEST_PART = 50
+# Of numbers that are worked on one by one: small enough for the cache, large enough to be worth handing to a thread.
+_LARGEST_RUN = 100_000
 
 Part = TypeVar("Part")
 
@@ -40,6 +42,32 @@ def over_presentations(count: int, work: Callable[[slice], Part], largest: int =
     list
         What `work` returned, in the order of the presentations.
     """
+    # one product a thread: the library's own threads would only get in the way of ours
+    with _controller().limit(limits=1, user_api="blas"):
+        return _over_parts(count, work, largest)
+
+
+def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> list[Part]:
+    """Call `work` with slices that together cover long arrays, on several threads; without matrix products.
+
+    Parameters
+    ----------
+    count : int
+        Number of elements.
+    work : callable
+        Gets a slice of elements.
+    size : int
+        Numbers in an element, such as a row.
+
+    Returns
+    -------
+    list
+        What `work` returned, in the order of the elements.
+    """
+    return _over_parts(count, work, max(1, _LARGEST_RUN // size))
+
+
+def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
     parts = -(-count // largest)
     bounds = [count * part // parts for part in range(parts + 1)] if parts else [0, 0]
     slices = [slice(first, last) for first, last in pairwise(bounds)]
@@ -48,11 +76,9 @@ def over_presentations(count: int, work: Callable[[slice], Part], largest: int =
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             return work(part)
 
-    # one product a thread: the library's own threads would only get in the way of ours
-    with _controller().limit(limits=1, user_api="blas"):
-        if len(slices) == 1 or threads() == 1:
-            return [quiet_work(part) for part in slices]
-        return list(_pool(threads()).map(quiet_work, slices))
+    if len(slices) == 1 or threads() == 1:
+        return [quiet_work(part) for part in slices]
+    return list(_pool(threads()).map(quiet_work, slices))
 
 
 def threads() -> int:

@@ -85,13 +85,17 @@ def scatter_patches(
     return maps.reshape(shape)
 
 
-def earliest(latencies: np.ndarray, size: int, stride: int) -> np.ndarray:
+def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | None = None) -> np.ndarray:
     """Latency of the earliest spike of each pooling field.
 
     Parameters
     ----------
     latencies : ndarray, shape (presentations, height, width, channels)
         In ms; ``inf`` is silent.
+    size, stride : int
+        Height of a field, and step.
+    out : ndarray, optional
+        Where the result is written.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def earliest(latencies: np.ndarray, size: int, stride: int) -> np.ndarray:
     """
     presentations, height, width, channels = latencies.shape
     shape = (presentations, (height - size) // stride + 1, (width - size) // stride + 1, channels)
-    pooled = np.empty(shape, dtype=latencies.dtype)
+    pooled = np.empty(shape, dtype=latencies.dtype) if out is None else out
     _earliest(np.ascontiguousarray(latencies), size, stride, pooled)
     return pooled
 

@@ -1,4 +1,4 @@
-"""Work on presentations: every presentation once, in order, in parts that the machine does not change."""
+"""Work in parallel: every presentation once, in order, in parts that the machine does not change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.parallel import over_presentations, threads
+from netsim.parallel import over_elements, over_presentations, threads
 
 
 @settings(deadline=None, max_examples=100)
@@ -31,6 +31,14 @@ def test_the_number_of_threads_changes_nothing(count: int) -> None:
             patch.setenv("NETSIM_THREADS", number)
             cuts.append(over_presentations(count, lambda part: (part.start, part.stop)))
     assert cuts[0] == cuts[1] == cuts[2]
+
+
+@settings(deadline=None, max_examples=50)
+@given(count=st.integers(0, 300), size=st.sampled_from([1, 1_000, 40_000, 10**6]))
+def test_long_arrays_are_covered_once(count: int, size: int) -> None:
+    parts = over_elements(count, lambda part: part, size)
+    assert [index for part in parts for index in range(count)[part]] == list(range(count))
+    assert max((part.stop - part.start for part in parts), default=0) * size <= max(100_000, size)
 
 
 def test_results_come_in_the_order_of_the_presentations(monkeypatch: pytest.MonkeyPatch) -> None:

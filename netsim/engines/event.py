@@ -16,7 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines import grid_products
-from netsim.engines.event_kernels import Constants, Queue, carry_to_threshold, integrate, queue_breakpoints, sweep
+from netsim.engines.event_kernels import (
+    Constants,
+    Queue,
+    carry_to_threshold,
+    integrate,
+    multiply,
+    queue_breakpoints,
+    sweep,
+)
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -112,40 +120,52 @@ class EventEngine:
         """
         check_batch(self.network, batch)
         check_weights(self.network, batch.weights, "weights")
-        dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
-        times = [np.ascontiguousarray(batch.stimuli, dtype=dtype)]
-        if self.dt:
-            steps = nearest_steps(times[0], self.dt)
-            # a spike that the grid moves to the end of the presentation does not take place
-            times[0] = np.where(steps < step_at_or_after(self.network.duration, self.dt), steps, np.inf)
-        times += [np.empty((len(batch.stimuli), *shape), dtype=dtype) for shape in self.network.shapes[1:]]
         thresholds, delays = neuron_thresholds(self.network, batch), axonal_delays(self.network, batch)
+        dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
         arranged = {
             layer.name: arrange(self.network, layer, batch.weights, self.dt, dtype, thresholds.get(layer.name))
             for layer in self.network.weighted_layers
         }
-        late = {name: delay.astype(dtype) for name, delay in delays.items()}
-        if self.dt:
-            late = {name: nearest_steps(delay, self.dt) for name, delay in late.items()}
+        late = {name: self._on_clock(delay) for name, delay in delays.items()}
         silenced = silenced_neurons(self.network, batch)
+        latencies = [np.empty((len(batch.stimuli), *shape), dtype) for shape in self.network.shapes]
+        latencies[0][...] = self._on_grid(batch.stimuli)
 
         def present_part(part: slice) -> None:
-            for layer, below, spikes in zip(self.network.layers, times, times[1:], strict=False):
+            below = self._on_clock(latencies[0][part])
+            for layer, own in zip(self.network.layers, (layer[part] for layer in latencies[1:]), strict=True):
+                spikes = np.empty(own.shape, below.dtype) if self.dt else own
                 if isinstance(layer, Pooling):
-                    spikes[part] = earliest(below[part], layer.size, layer.step)
+                    earliest(below, layer.size, layer.step, spikes)
                 else:
+                    arriving = below + late[layer.name] if layer.name in late else below
                     first_spikes = closed_form if layer.neurons.regime == "phased" else swept
-                    arriving = below[part] + late[layer.name] if layer.name in late else below[part]
-                    first_spikes(arranged[layer.name], arriving, spikes[part])
+                    first_spikes(arranged[layer.name], arriving, spikes)
                 if layer.name in silenced:
-                    spikes[part][silenced[layer.name][part]] = np.inf
+                    spikes[silenced[layer.name][part]] = np.inf
+                if self.dt:
+                    multiply(spikes.reshape(-1), self.dt, own.reshape(-1))
+                below = spikes
 
         over_presentations(len(batch.stimuli), present_part)
-        if self.dt:
-            for steps in times:
-                steps *= self.dt
-        self.potentials = potential_traces(self.network, batch.weights, times, self.record, self.dt, delays)
-        return times
+        self.potentials = potential_traces(self.network, batch.weights, latencies, self.record, self.dt, delays)
+        return latencies
+
+    def _on_grid(self, stimuli: np.ndarray) -> np.ndarray:
+        """Stimuli on the grid, if there is one (ms)."""
+        if not self.dt:
+            return stimuli
+        steps = nearest_steps(stimuli.astype(np.float64), self.dt)
+        # a spike that the grid moves to the end of the presentation does not take place
+        return np.where(steps < step_at_or_after(self.network.duration, self.dt), steps, np.inf) * self.dt
+
+    def _on_clock(self, times: np.ndarray) -> np.ndarray:
+        """Times (ms) as the kernels take them: counted in steps if there is a grid, halves go up."""
+        if not self.dt:
+            return times.astype(np.float32 if self.precision == "single" else np.float64, copy=False)
+        # whole numbers, and half the bytes to move
+        exact = step_at_or_after(self.network.duration, self.dt) <= 2**24
+        return nearest_steps(times, self.dt).astype(np.float32 if exact else np.float64)
 
 
 class Blocks(NamedTuple):
@@ -178,6 +198,8 @@ class Arranged:
     bias : ndarray, shape (maps,)
     start : ndarray, shape (rows, columns, maps), or None
         Potentials to begin with. As nothing leaks, a neuron with a lower threshold is one that begins nearer to it.
+    rounded : Rounded, or None
+        The synapses of a phased layer on a grid in single precision.
     """
 
     constants: Constants
@@ -186,19 +208,13 @@ class Arranged:
     kernel: np.ndarray
     bias: np.ndarray
     start: np.ndarray | None = None
+    rounded: grid_products.Rounded | None = None
 
     @cached_property
-    def rounded(self) -> grid_products.Rounded | None:
-        """The synapses in single precision, where that is enough on a grid."""
-        if not self.constants.whole_steps or len(self.kernel) < grid_products.LEAST_INPUTS:
-            return None
-        return grid_products.rounded(self.kernel)
-
-    @cached_property
-    def constant(self) -> np.ndarray:
-        """Potentials at the gate without any presynaptic spike, of `shape`."""
-        potentials = np.broadcast_to(self.bias * self.constants.gate, self.shape)
-        return potentials if self.start is None else potentials + self.start
+    def missing(self) -> np.ndarray:
+        """What neurons miss to their threshold at the gate without any presynaptic spike: those of `shape`, or alike."""
+        missing = self.constants.threshold - self.bias * self.constants.gate
+        return missing.reshape(1, 1, -1) if self.start is None else missing - self.start
 
     @cached_property
     def blocks(self) -> Blocks:
@@ -258,7 +274,10 @@ def arrange(
     start = None
     if thresholds is not None:
         start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
-    return Arranged(constants, source, shape, kernel, bias, start)
+    phased = neurons.regime == "phased"
+    return Arranged(
+        constants, source, shape, kernel, bias, start, grid_products.rounded(kernel) if dt and phased else None
+    )
 
 
 def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
@@ -273,19 +292,17 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         The result is written here.
     """
     constants = layer.constants
-    integrals = np.empty((len(below), *layer.source), dtype=below.dtype)
-    integrate(below.reshape(-1), constants, integrals.reshape(-1))
-    spikes = spikes.reshape(-1, *layer.shape)
-    field_bytes = len(layer.kernel) * layer.kernel.itemsize * layer.shape[0] * layer.shape[1]
+    below, spikes = below.reshape(-1, *layer.source), spikes.reshape(-1, *layer.shape)
+    field_bytes = len(layer.kernel) * spikes.itemsize * layer.shape[0] * layer.shape[1]
     at_once = max(1, _PATCH_BYTES // field_bytes)
     for first in range(0, len(below), at_once):
         part = slice(first, first + at_once)
         if layer.rounded is not None:
-            grid_products.first_spikes(
-                integrals[part], layer.kernel, layer.rounded, layer.constant, constants, spikes[part]
-            )
+            grid_products.first_spikes(below[part], layer.kernel, layer.rounded, layer.missing, constants, spikes[part])
             continue
-        patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
+        integrals = np.empty_like(below[part])
+        integrate(below[part].reshape(-1), constants, integrals.reshape(-1))
+        patches = gather_patches(integrals, constants.size, constants.stride, constants.padding)
         potentials = spikes[part].reshape(-1, layer.bias.size)
         np.matmul(patches, layer.kernel, out=potentials)
         if layer.start is not None:
@@ -299,7 +316,7 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     The time it takes grows with the presynaptic spikes that come before the neurons fire. Parameters are
     those of `closed_form`.
     """
-    below = below.reshape(-1, *layer.source)
+    below = below.reshape(-1, *layer.source).astype(layer.kernel.dtype, copy=False)
     spikes = spikes.reshape(-1, *layer.shape)
     constants, rows, columns = layer.constants, *layer.shape[:2]
     breakpoints = len(layer.kernel) * constants.delays.size
@@ -310,7 +327,10 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         counts=np.empty((at_once, rows, columns), np.int64),
     )
     for first in range(0, len(below), at_once):
-        maps, latencies = below[first : first + at_once], spikes[first : first + at_once]
+        maps, own = below[first : first + at_once], spikes[first : first + at_once]
         bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
         queue_breakpoints(maps, bits, constants, queue)
-        sweep(queue, layer.blocks.kernel, layer.blocks.bias, constants, layer.blocks.start, latencies)
+        found = own.astype(maps.dtype, copy=False)
+        sweep(queue, layer.blocks.kernel, layer.blocks.bias, constants, layer.blocks.start, found)
+        if found is not own:
+            own[...] = found

@@ -27,6 +27,7 @@ from netsim.lanes import (
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_IN_CACHE = 1024
 # called once a breakpoint: a call would take as long as the work
 _inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
 
@@ -69,15 +70,21 @@ def integrate(times: np.ndarray, layer: Constants, integrals: np.ndarray) -> Non
     Parameters
     ----------
     times, integrals : ndarray, shape (neurons,)
-        Spike times; ``inf`` is silent. The result is written to `integrals`.
+        Spike times; ``inf`` is silent. The result is written to `integrals`, rounded once if that is of less precision.
     layer : Constants
     """
-    zero = times.dtype.type(0)
-    integrals[:] = zero
-    for k in range(layer.delays.size):
-        latest = layer.gate - layer.delays[k]
-        for i in range(times.size):
-            integrals[i] += layer.changes[k] * max(latest - times[i], zero)
+    sums = np.empty(_IN_CACHE, layer.changes.dtype)
+    zero = layer.changes.dtype.type(0)
+    for first in range(0, times.size, _IN_CACHE):
+        part = times[first : first + _IN_CACHE]
+        sums[:] = zero
+        for k in range(layer.delays.size):
+            latest, change = layer.gate - layer.delays[k], layer.changes[k]
+            for i in range(part.size):
+                sums[i] += change * max(latest - part[i], zero)
+        target = integrals[first : first + _IN_CACHE]
+        for i in range(part.size):
+            target[i] = sums[i]
 
 
 @_njit
@@ -96,11 +103,16 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constant
         for m in range(bias.size):
             missing = layer.threshold - (potentials[row, m] + bias[m] * layer.gate)
             time = layer.onset + missing / layer.drive
-            if layer.whole_steps:
-                time = np.ceil(time)
             if missing <= 0:
                 time = layer.onset
             potentials[row, m] = time if time < layer.end else silent
+
+
+@_njit
+def multiply(values: np.ndarray, factor: float, products: np.ndarray) -> None:
+    """Multiply, and widen what is in single precision."""
+    for i in range(values.size):
+        products[i] = factor * values[i]
 
 
 class Queue(NamedTuple):

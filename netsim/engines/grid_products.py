@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from netsim.engines.event_kernels import Constants
+from netsim.engines.event_kernels import Constants, integrate
+from netsim.parallel import over_elements
 from netsim.patches import gather_patches, look
 
-# With fewer synapses the product takes less time than the second look.
-LEAST_INPUTS = 100
+# Some roundings of double precision, of which a time is made.
+_DOUBLE = 1e-15
 
 
 class Rounded(NamedTuple):
@@ -27,7 +28,7 @@ class Rounded(NamedTuple):
     ----------
     kernel : ndarray of float32, shape (inputs of a field, maps)
     errors : ndarray of float64, shape (maps,)
-        Bound on the error of a potential, times the Euclidean length of a receptive field and the number of roundings.
+        Bound on the error of a potential, over the Euclidean length of a receptive field and the number of roundings.
     """
 
     kernel: np.ndarray
@@ -48,17 +49,17 @@ def rounded(kernel: np.ndarray) -> Rounded:
     is at most the product of the Euclidean lengths. Rounding both factors first adds ``2·u``; a product that is zero
     takes nothing away.
     """
-    squares = np.zeros(kernel.shape[1])
-    _add_squares(kernel, squares)
+    single = np.empty(kernel.shape, np.float32)
+    squares = over_elements(len(kernel), lambda rows: _round(kernel[rows], single[rows]), kernel.shape[1])
     unit = np.finfo(np.float32).eps / 2
-    return Rounded(kernel.astype(np.float32), 1.05 * unit * np.sqrt(squares))
+    return Rounded(single, 1.05 * unit * np.sqrt(np.sum(squares, axis=0)))
 
 
 def first_spikes(
-    integrals: np.ndarray,
+    below: np.ndarray,
     kernel: np.ndarray,
     synapses: Rounded,
-    constant: np.ndarray,
+    missing: np.ndarray,
     layer: Constants,
     spikes: np.ndarray,
 ) -> None:
@@ -66,89 +67,124 @@ def first_spikes(
 
     Parameters
     ----------
-    integrals : ndarray of float64, shape (presentations, height, width, channels)
-        Postsynaptic potentials by the gate, before weights.
+    below : ndarray, shape (presentations, height, width, channels)
+        Spike times of the layer below, in steps.
     kernel : ndarray of float64, shape (inputs of a field, maps)
     synapses : Rounded
         The same kernel.
-    constant : ndarray of float64, shape (rows, columns, maps)
-        Potentials without any presynaptic spike.
+    missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
+        What neurons miss to their threshold at the gate without any presynaptic spike.
     layer : Constants
-    spikes : ndarray of float64, shape (presentations, rows, columns, maps)
+    spikes : ndarray, shape (presentations, rows, columns, maps)
         The result is written here, in steps.
     """
-    patches = gather_patches(integrals.astype(np.float32), layer.size, layer.stride, layer.padding)
-    potentials = np.matmul(patches, synapses.kernel)
-    _decide(integrals, patches, potentials, kernel, synapses.errors, constant, layer, spikes)
+    integrals = np.empty(below.shape, np.float32)
+    integrate(below.reshape(-1), layer, integrals.reshape(-1))
+    patches = gather_patches(integrals, layer.size, layer.stride, layer.padding)
+    potentials = np.matmul(patches, synapses.kernel).reshape(spikes.shape)
+    reaches = np.empty(spikes.shape[:3])
+    _reach(integrals, layer, reaches)
+    _decide(below, potentials, reaches, kernel, synapses.errors, missing, layer, spikes)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _decide(
-    integrals: np.ndarray,
-    patches: np.ndarray,
+    below: np.ndarray,
     potentials: np.ndarray,
+    reaches: np.ndarray,
     kernel: np.ndarray,
     errors: np.ndarray,
-    constant: np.ndarray,
+    missing: np.ndarray,
     layer: Constants,
     spikes: np.ndarray,
 ) -> None:
     presentations, rows, columns, maps = spikes.shape
-    seen = np.empty(len(kernel))
-    too_much = (layer.end - layer.onset) * layer.drive  # for the drive to add before the end
-    position = 0
+    tall, wide = len(missing) > 1, missing.shape[1] > 1
+    per_drive = 1 / layer.drive
+    field, one = np.empty(len(kernel)), np.empty(len(kernel))
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
-                looked, reach = False, _roundings(patches[position]) * _length(patches[position])
+                without = missing[row * tall, column * wide]
+                added, found = potentials[b, row, column], spikes[b, row, column]
+                reach = reaches[b, row, column] * per_drive
+                doubts = 0
                 for m in range(maps):
-                    missing = layer.threshold - constant[row, column, m] - potentials[position, m]
-                    lower, upper = missing - errors[m] * reach, missing + errors[m] * reach
-                    if too_much <= lower < np.inf:
-                        spikes[b, row, column, m] = np.inf
-                        continue
-                    spike = _spike(lower, layer)
-                    # what overflows, or is not a number then, is certain of nothing
-                    if not (lower > -np.inf and upper < np.inf) or spike != _spike(upper, layer):
-                        if not looked:
-                            look(integrals, b, row, column, layer.size, layer.stride, layer.padding, 0.0, seen)
-                            looked = True
-                        missing = layer.threshold - constant[row, column, m]
-                        for i in range(seen.size):
-                            if seen[i] != 0:
-                                missing -= seen[i] * kernel[i, m]
-                        spike = _spike(missing, layer)
-                    spikes[b, row, column, m] = spike
-                position += 1
+                    time = layer.onset + (without[m] - added[m]) * per_drive
+                    found[m] = _in_window(np.ceil(time), layer)
+                    doubts += 1 - int(_is_certain(time, errors[m] * reach, layer))
+                if doubts == 0:
+                    continue
+                look(below, b, row, column, layer.size, layer.stride, layer.padding, np.inf, field)
+                integrate(field, layer, one)
+                for m in range(maps):
+                    time = layer.onset + (without[m] - added[m]) * per_drive
+                    if not _is_certain(time, errors[m] * reach, layer):
+                        rest = without[m]
+                        for i in range(one.size):
+                            if one[i] != 0:
+                                rest -= one[i] * kernel[i, m]
+                        found[m] = _in_window(np.ceil(layer.onset + rest / layer.drive), layer)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def _length(field: np.ndarray) -> float:
-    """Euclidean length."""
-    total = 0.0
-    for i in range(field.size):
-        total += np.float64(field[i]) * np.float64(field[i])  # which neither overflows nor vanishes
-    return np.sqrt(total)
+def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None:
+    """Euclidean length of each receptive field, times how often a sum over it is rounded at most."""
+    presentations, height, width, channels = integrals.shape
+    rows, columns = reaches.shape[1:]
+    border = layer.padding
+    # of single places, then of columns of a field, with the padding
+    squares = np.zeros((height + 2 * border, width + 2 * border))
+    counts = np.zeros(squares.shape)
+    square, count = np.empty(squares.shape[1]), np.empty(squares.shape[1])
+    for b in range(presentations):
+        for y in range(height):
+            for x in range(width):
+                place = integrals[b, y, x]
+                total, active = 0.0, 0
+                for channel in range(channels):
+                    value = np.float64(place[channel])  # whose square neither overflows nor vanishes
+                    total += value * value
+                    active += value != 0
+                squares[border + y, border + x], counts[border + y, border + x] = total, active
+        for row in range(rows):
+            square[:], count[:] = 0.0, 0.0
+            for y in range(row * layer.stride, row * layer.stride + layer.size):
+                for x in range(square.size):
+                    square[x] += squares[y, x]
+                    count[x] += counts[y, x]
+            for column in range(columns):
+                total, roundings = 0.0, 4.0  # of both factors, and some to spare
+                for x in range(column * layer.stride, column * layer.stride + layer.size):
+                    total += square[x]
+                    roundings += count[x]
+                reaches[b, row, column] = roundings * np.sqrt(total)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _roundings(field: np.ndarray) -> int:
-    """How often a sum over a receptive field is rounded at most, with its factors, and some to spare."""
-    roundings = 4
-    for i in range(field.size):
-        roundings += field[i] != 0
-    return roundings
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_squares(kernel: np.ndarray, squares: np.ndarray) -> None:
+def _round(kernel: np.ndarray, single: np.ndarray) -> np.ndarray:
+    """Round weights to single precision; the sum of their squares by map."""
+    squares = np.zeros(kernel.shape[1])
     for i in range(len(kernel)):
         for m in range(squares.size):
+            single[i, m] = kernel[i, m]
             squares[m] += kernel[i, m] * kernel[i, m]
+    return squares
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _spike(missing: float, layer: Constants) -> float:
-    """When the drive alone has added what a potential misses at the onset; ``inf`` if that is not before the end."""
-    step = layer.onset if missing <= 0 else np.ceil(layer.onset + missing / layer.drive)
+def _is_certain(time: float, error: float, layer: Constants) -> bool:
+    """Whether a time that is off by so much at most makes the same spike; what overflows is certain of nothing."""
+    step = np.ceil(time)
+    error += _DOUBLE * abs(time)
+    same = (step - time >= error) & (time - step + 1 > error)
+    never, at_onset = time - error > layer.end - 1, time + error <= layer.onset
+    # without a branch, so that the compiler finds vectors
+    return (abs(time) < np.inf) & (same | never | at_onset)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _in_window(step: float, layer: Constants) -> float:
+    """The spike of a neuron that the drive alone carries to threshold by a step; ``inf`` after the window's end."""
+    step = max(step, layer.onset)
     return step if step < layer.end else np.inf

@@ -15,7 +15,7 @@ from netsim.grid import LayerTimes, layer_times
 from netsim.learning.fields import spread_onto_source, weigh_fields
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
-from netsim.parallel import over_presentations
+from netsim.parallel import over_elements, over_presentations
 from netsim.patches import to_earliest
 from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name
@@ -91,15 +91,10 @@ class Learner:
             return self._learn_part(times, labels[part], weights)
 
         lessons = over_presentations(len(labels), learn_part)
-        gradients = lessons[0].gradients
         # time in units of the encoding window, mean over presentations
         scale = kind.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
-        for name, gradient in gradients.items():
-            for lesson in lessons[1:]:
-                gradient += lesson.gradients[name]
-            gradient *= scale
         return Lesson(
-            {name: gradients[name] for name in weights},
+            {name: _scaled_sum([lesson.gradients[name] for lesson in lessons], scale) for name in weights},
             [part for lesson in lessons for part in lesson.parts],
             np.concatenate([lesson.loss for lesson in lessons]),
         )
@@ -214,6 +209,19 @@ class Learner:
         slope = np.maximum(slope, SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+
+
+def _scaled_sum(arrays: Sequence[np.ndarray], scale: np.floating) -> np.ndarray:
+    """Add arrays up and scale the sum; the first is written over."""
+    total, *others = (array.reshape(-1) for array in arrays)
+
+    def add(part: slice) -> None:
+        for other in others:
+            total[part] += other[part]
+        total[part] *= scale
+
+    over_elements(total.size, add)
+    return total.reshape(arrays[0].shape)
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:

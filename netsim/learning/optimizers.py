@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numba import njit
 
+from netsim.parallel import over_elements
 from netsim.specification import Learning
 from netsim.weights import Weights
 
@@ -79,16 +81,14 @@ class Optimizer:
             first = self.state[f"first.{name}"].reshape(-1)
             gradient = np.ascontiguousarray(gradients[name], dtype=weight.dtype).reshape(-1)
             if settings.optimizer == "adam":
-                _adam(
-                    weight.reshape(-1),
-                    gradient,
-                    first,
-                    self.state[f"second.{name}"].reshape(-1),
-                    weight.dtype.type(rate / (1 - settings.momentum**steps)),
-                    weight.dtype.type(1 / math.sqrt(1 - ADAM_SECOND**steps)),
-                    weight.dtype.type(settings.momentum),
-                    weight.dtype.type(decay),
+                arrays = (weight.reshape(-1), gradient, first, self.state[f"second.{name}"].reshape(-1))
+                constants = (
+                    rate / (1 - settings.momentum**steps),
+                    1 / math.sqrt(1 - ADAM_SECOND**steps),
+                    settings.momentum,
+                    decay,
                 )
+                _in_parts(_adam, arrays, constants)
             else:
                 first *= weight.dtype.type(settings.momentum)
                 first += gradient
@@ -106,7 +106,14 @@ def move_mean(mean: Weights, weights: Weights, keep: float) -> None:
         Share of the mean that stays, 0 to 1.
     """
     for name, array in weights.items():
-        _move(mean[name].reshape(-1), array.reshape(-1), array.dtype.type(1.0 - keep))
+        _in_parts(_move, (mean[name].reshape(-1), array.reshape(-1)), (1.0 - keep,))
+
+
+def _in_parts(kernel: Callable[..., None], arrays: Sequence[np.ndarray], constants: Sequence[float]) -> None:
+    """Let a compiled loop go over flat arrays of one length, on several threads."""
+    kind = arrays[0].dtype.type
+    typed = [kind(constant) for constant in constants]
+    over_elements(arrays[0].size, lambda part: kernel(*(array[part] for array in arrays), *typed))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -46,14 +46,19 @@ def _batch(network: Network, scale: float, seed: int) -> Batch:
     return Batch(stimuli, weights)
 
 
+def _with_errors(network: Network, batch: Batch, dt: float, error: float) -> list[np.ndarray]:
+    """Present with a bound on the error that is not the one of the synapses; with inf all is in double precision."""
+    certain = grid_products.rounded
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            grid_products, "rounded", lambda kernel: certain(kernel)._replace(errors=np.full(kernel.shape[1], error))
+        )
+        return EventEngine(network, dt=dt).present(batch)
+
+
 def _same_both_ways(network: Network, batch: Batch, dt: float) -> None:
     """Present by products in single precision and by those in double precision, and compare."""
-    engine = EventEngine(network, dt=dt)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grid_products, "LEAST_INPUTS", 1)
-        rounded = engine.present(batch)
-        patch.setattr(grid_products, "LEAST_INPUTS", 10**9)
-        double = engine.present(batch)
+    rounded, double = EventEngine(network, dt=dt).present(batch), _with_errors(network, batch, dt, np.inf)
     for ours, theirs in zip(rounded, double, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -66,18 +71,18 @@ def test_every_spike_is_that_of_double_precision(psp: PSP, scale: float, dt: flo
     _same_both_ways(network, _batch(network, scale, seed), dt)
 
 
-def test_without_a_second_look_spikes_would_be_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_second_look_spikes_would_be_others() -> None:
     """The check above can fail: with the bound taken away, rounding moves spikes."""
     network = _network(PSP())
-    monkeypatch.setattr(grid_products, "LEAST_INPUTS", 1)
     batch = _batch(network, 3e4, seed=1)
-    engine = EventEngine(network, dt=0.1)
-    right = engine.present(batch)
-    certain = grid_products.rounded
-    monkeypatch.setattr(
-        grid_products, "rounded", lambda kernel: certain(kernel)._replace(errors=np.zeros(kernel.shape[1]))
-    )
-    assert any((ours != theirs).any() for ours, theirs in zip(engine.present(batch), right, strict=True))
+    right, rounded = EventEngine(network, dt=0.1).present(batch), _with_errors(network, batch, 0.1, 0.0)
+    assert any((ours != theirs).any() for ours, theirs in zip(rounded, right, strict=True))
+
+
+def test_more_steps_than_single_precision_counts() -> None:
+    network = _network(PSP())
+    assert network.duration / 5e-6 > 2**24
+    _same_both_ways(network, _batch(network, 0.3, seed=9), 5e-6)
 
 
 def test_the_bound_holds() -> None:
