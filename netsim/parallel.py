@@ -1,8 +1,8 @@
 """Work in parallel: a thread a part, with compiled code and matrix products that let go of Python.
 
-Batches and long arrays are cut into the same parts whatever the number of threads, and each part is computed by one thread
-from beginning to end, so results are the same to the bit on any machine size, and threads never wait for
-each other within a part.
+Batches and long arrays are cut into the same parts whatever the number of threads, and each part is computed
+by one thread from beginning to end, so results are the same to the bit on any machine size, and threads never
+wait for each other within a part.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
 _LARGEST_PART = 50
 # Of numbers that are worked on one by one: small enough for the cache, large enough to be worth handing to a thread.
-_LARGEST_RUN = 100_000
+_LARGEST_RUN = 400_000
 
 Part = TypeVar("Part")
 

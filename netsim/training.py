@@ -23,7 +23,6 @@ from netsim.specification import Network, Pooling
 from netsim.stimuli import Stimuli
 from netsim.weights import (
     Weights,
-    all_finite,
     bias_name,
     draw,
     forward_weights,
@@ -244,7 +243,7 @@ class _Session:
 
     def _check_finite(self, what: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
         for name, array in arrays:
-            if not all_finite(array):
+            if not np.isfinite(array).all():
                 raise self.diverged(what, name.partition(".")[0])
 
     def diverged(self, what: str, layer: str) -> TrainingError:

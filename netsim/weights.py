@@ -13,7 +13,6 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
-from netsim.parallel import over_elements
 from netsim.specification import Network, Pooling, Shape, WeightedLayer
 
 Weights = dict[str, np.ndarray]
@@ -124,15 +123,9 @@ def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
     """
     check_shapes(network, weights, origin)
     for name, array in weights.items():
-        if array.dtype.kind != "f" or not all_finite(array):
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
     return {name: weights[name] for name in weight_shapes(network)}
-
-
-def all_finite(array: np.ndarray) -> bool:
-    """Whether every value is a finite number; quick for large arrays."""
-    values = array.reshape(-1)
-    return all(over_elements(values.size, lambda part: bool(np.isfinite(values[part]).all())))
 
 
 def read_weights(network: Network, path: str | Path) -> Weights:

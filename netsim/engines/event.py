@@ -25,6 +25,7 @@ from netsim.engines.event_kernels import (
     queue_breakpoints,
     sweep,
 )
+from netsim.engines.field_products import in_blocks, multiply_fields
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -39,9 +40,8 @@ from netsim.engines.protocol import (
     silenced_neurons,
 )
 from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, step_at_or_after
-from netsim.lanes import lanes_of
 from netsim.parallel import over_presentations
-from netsim.patches import earliest, gather_patches
+from netsim.patches import earliest
 from netsim.potentials import potential_traces
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.specification.checks import check_choice
@@ -212,20 +212,16 @@ class Arranged:
 
     @cached_property
     def missing(self) -> np.ndarray:
-        """What neurons miss to their threshold at the gate without any presynaptic spike: those of `shape`, or alike."""
+        """What neurons miss to threshold at the gate without any presynaptic spike: of `shape`, or (1, 1, maps)."""
         missing = self.constants.threshold - self.bias * self.constants.gate
         return missing.reshape(1, 1, -1) if self.start is None else missing - self.start
 
     @cached_property
     def blocks(self) -> Blocks:
         """The layer in blocks."""
-        lanes = lanes_of(self.kernel.itemsize)
-        inputs, maps = self.kernel.shape
-        kernel = np.zeros((-(-maps // lanes), inputs, lanes), self.kernel.dtype)
-        for block, left in enumerate(range(0, maps, lanes)):
-            part = self.kernel[:, left : left + lanes]
-            kernel[block, :, : part.shape[1]] = part
-        bias = np.zeros(len(kernel) * lanes, self.bias.dtype)
+        kernel, maps = in_blocks(self.kernel), self.kernel.shape[1]
+        blocks, _, lanes = kernel.shape
+        bias = np.zeros(blocks * lanes, self.bias.dtype)
         bias[:maps] = self.bias
         start = np.full((*self.shape[:2], bias.size), -np.inf, self.bias.dtype)
         start[..., :maps] = 0.0 if self.start is None else self.start
@@ -302,12 +298,11 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
             continue
         integrals = np.empty_like(below[part])
         integrate(below[part].reshape(-1), constants, integrals.reshape(-1))
-        patches = gather_patches(integrals, constants.size, constants.stride, constants.padding)
-        potentials = spikes[part].reshape(-1, layer.bias.size)
-        np.matmul(patches, layer.kernel, out=potentials)
+        potentials = spikes[part]
+        multiply_fields(integrals, layer.kernel, constants.size, constants.stride, constants.padding, potentials)
         if layer.start is not None:
-            spikes[part] += layer.start
-        carry_to_threshold(potentials, layer.bias, constants)
+            potentials += layer.start
+        carry_to_threshold(potentials.reshape(-1, layer.bias.size), layer.bias, constants)
 
 
 def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from netsim.lanes import check_lanes, lanes_of, load, spread, store
 from netsim.patches import gather_patches, scatter_patches
 from netsim.specification import Convolution, WeightedLayer
 
-# Visiting a field costs so much more for each synapse than the matrix product, and as much as so many synapses
-# for each row of the kernel (measured in single precision).
-_VISIT = 2.5
-_ROW = 48
+# Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
+# (measured in single precision).
+_VECTOR = 90
 
 
 def weigh_fields(layer: WeightedLayer, inputs: np.ndarray, signal: np.ndarray) -> np.ndarray:
@@ -38,11 +38,11 @@ def weigh_fields(layer: WeightedLayer, inputs: np.ndarray, signal: np.ndarray) -
     if not _is_sparse(layer, inputs.shape[-1], signal):
         fields = gather_patches(inputs, layer.kernel, layer.stride, layer.padding, 0.0)
         return fields.T @ signal.reshape(-1, maps)
-    presentations, height, width, channels = inputs.shape
-    gathered = np.zeros((maps, layer.kernel, layer.kernel * channels), dtype=signal.dtype)
-    rows = np.ascontiguousarray(inputs).reshape(presentations, height, width * channels)
-    _visit(rows, gathered, signal, layer.stride, layer.padding, False)
-    return _by_synapse(gathered)
+    row = layer.kernel * inputs.shape[-1]
+    lanes = lanes_of(signal.itemsize)
+    gathered = np.zeros((maps, layer.kernel, _vectors(row, lanes) * lanes), dtype=signal.dtype)
+    _gather_visited(np.ascontiguousarray(inputs), signal, layer.stride, layer.padding, lanes, gathered)
+    return np.ascontiguousarray(gathered[:, :, :row].reshape(maps, -1).T)
 
 
 def spread_onto_source(
@@ -64,54 +64,130 @@ def spread_onto_source(
     """
     if not isinstance(layer, Convolution):
         return (signal @ kernel.T).reshape(shape)
-    presentations, height, width, channels = shape
+    channels = shape[-1]
     if not _is_sparse(layer, channels, signal):
         fields = signal.reshape(-1, signal.shape[-1]) @ kernel.T
         return scatter_patches(fields, shape, layer.kernel, layer.stride, layer.padding)
-    spread = np.zeros((presentations, height, width * channels), dtype=signal.dtype)
-    _visit(spread, _by_map(kernel, layer.kernel), signal, layer.stride, layer.padding, True)
-    return spread.reshape(shape)
+    row, maps = layer.kernel * channels, kernel.shape[1]
+    lanes = lanes_of(signal.itemsize)
+    kernels = np.zeros((maps, layer.kernel, _vectors(row, lanes) * lanes), dtype=signal.dtype)
+    kernels[:, :, :row] = kernel.T.reshape(maps, layer.kernel, row)
+    handed = np.empty(shape, dtype=signal.dtype)
+    _hand_to_visited(kernels, signal, layer.stride, layer.padding, lanes, handed)
+    return handed
 
 
-def _by_map(kernel: np.ndarray, size: int) -> np.ndarray:
-    """The kernel of each map in one piece, its rows as long as a row of a field: (maps, size, size · channels)."""
-    return np.ascontiguousarray(kernel.T).reshape(kernel.shape[1], size, -1)
-
-
-def _by_synapse(kernels: np.ndarray) -> np.ndarray:
-    """The way back from `_by_map`."""
-    return np.ascontiguousarray(kernels.reshape(len(kernels), -1).T)
+def _vectors(numbers: int, lanes: int) -> int:
+    """How many vectors hold a row of a field."""
+    return -(-numbers // lanes)
 
 
 def _is_sparse(layer: Convolution, channels: int, signal: np.ndarray) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all."""
     row = layer.kernel * channels
-    return bool(np.count_nonzero(signal) * (row * _VISIT + _ROW) < signal.size * row)
+    visit = _vectors(row, lanes_of(signal.itemsize)) * _VECTOR
+    return bool(_signalling(signal.reshape(-1)) * visit < signal.size * row)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _visit(
-    inputs: np.ndarray, kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, onto_inputs: bool
+def _signalling(signal: np.ndarray) -> int:
+    """How many neurons carry a signal."""
+    count = 0
+    for value in signal:
+        count += value != 0
+    return count
+
+
+# A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _gather_visited(
+    inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, gathered: np.ndarray
 ) -> None:
-    """Add, for each signal, its multiple of the kernel onto the field, or of the field onto the kernel."""
-    presentations, rows, columns, maps = signal.shape
-    kernel = kernels.shape[1]
-    channels = kernels.shape[2] // kernel
-    height, width = inputs.shape[1], inputs.shape[2] // channels
+    """Add, for each signal, its multiple of the field onto what its map has gathered; a map at a time."""
+    presentations, height, width, channels = inputs.shape
+    _, rows, columns, maps = signal.shape
+    size, numbers = gathered.shape[1:]
+    check_lanes(lanes, inputs.itemsize)
+    line = (width + 2 * padding) * channels
+    framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
+    fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
+    counts = np.empty(maps, np.int64)
     for b in range(presentations):
+        for y in range(height):
+            first = (padding + y) * line + padding * channels
+            framed[first : first + width * channels] = inputs[b, y].reshape(-1)
+        counts[:] = 0
         for row in range(rows):
-            top = row * stride - padding
             for column in range(columns):
-                left = column * stride - padding
-                first, last = max(-left, 0) * channels, min(width - left, kernel) * channels
-                offset = left * channels
                 for m in range(maps):
                     value = signal[b, row, column, m]
-                    if value == 0:
-                        continue
-                    for dy in range(max(-top, 0), min(height - top, kernel)):
-                        field = inputs[b, top + dy, offset + first : offset + last]
-                        weights = kernels[m, dy, first:last]
-                        source, target = (weights, field) if onto_inputs else (field, weights)
-                        for k in range(len(target)):
-                            target[k] += value * source[k]
+                    if value != 0:
+                        fields[m, counts[m]] = (row * line + column * channels) * stride
+                        values[m, counts[m]] = value
+                        counts[m] += 1
+        for m in range(maps):
+            if counts[m] == 0:
+                continue
+            for dy in range(size):
+                own, down = gathered[m, dy], dy * line
+                for left in range(0, numbers - lanes, 2 * lanes):
+                    total, total_of_next = load(own, left), load(own, left + lanes)
+                    for k in range(counts[m]):
+                        value, place = spread(values[m, k]), fields[m, k] + down + left
+                        total = total + value * load(framed, place)
+                        total_of_next = total_of_next + value * load(framed, place + lanes)
+                    store(own, left, total)
+                    store(own, left + lanes, total_of_next)
+                if numbers // lanes % 2:
+                    left = numbers - lanes
+                    total = load(own, left)
+                    for k in range(counts[m]):
+                        total = total + spread(values[m, k]) * load(framed, fields[m, k] + down + left)
+                    store(own, left, total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _hand_to_visited(
+    kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, handed: np.ndarray
+) -> None:
+    """Add, for each signal, its multiple of the kernel of its map onto the field; a position at a time."""
+    presentations, height, width, channels = handed.shape
+    _, rows, columns, maps = signal.shape
+    size, numbers = kernels.shape[1:]
+    check_lanes(lanes, handed.itemsize)
+    line = (width + 2 * padding) * channels
+    framed = np.empty((height + 2 * padding) * line + numbers, handed.dtype)  # with its padding
+    chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
+    for b in range(presentations):
+        framed[:] = 0
+        for row in range(rows):
+            for column in range(columns):
+                count = 0
+                for m in range(maps):
+                    value = signal[b, row, column, m]
+                    if value != 0:
+                        chosen[count], values[count] = m, value
+                        count += 1
+                if count == 0:
+                    continue
+                for dy in range(size):
+                    field = ((row * stride + dy) * line) + column * stride * channels
+                    for left in range(0, numbers - lanes, 2 * lanes):
+                        total, total_of_next = load(framed, field + left), load(framed, field + left + lanes)
+                        for k in range(count):
+                            value, weights = spread(values[k]), kernels[chosen[k], dy]
+                            total = total + value * load(weights, left)
+                            total_of_next = total_of_next + value * load(weights, left + lanes)
+                        store(framed, field + left, total)
+                        store(framed, field + left + lanes, total_of_next)
+                    if numbers // lanes % 2:
+                        left = numbers - lanes
+                        total = load(framed, field + left)
+                        for k in range(count):
+                            total = total + spread(values[k]) * load(kernels[chosen[k], dy], left)
+                        store(framed, field + left, total)
+        for y in range(height):
+            first = (padding + y) * line + padding * channels
+            handed[b, y].reshape(-1)[:] = framed[first : first + width * channels]

@@ -13,6 +13,7 @@ import numpy as np
 
 from netsim.grid import LayerTimes, layer_times
 from netsim.learning.fields import spread_onto_source, weigh_fields
+from netsim.learning.gated import multiply_by_slope, potential_at, sum_over_positions
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
 from netsim.parallel import over_elements, over_presentations
@@ -169,14 +170,14 @@ class Learner:
         gate = kind(self._times(layer).gate)
         gradients: Weights = {}
         if neurons.gate_time <= neurons.onset:
-            since, per_drive = gate - source, kind(1 / neurons.drive)
-            gradient = weigh_fields(layer, psp.potential(since) * per_drive, displacement)
+            per_drive = kind(1 / neurons.drive)
+            gradient = weigh_fields(layer, potential_at(gate, source, psp, per_drive), displacement)
             if neurons.bias:
-                gradients[bias_name(layer)] = displacement.reshape(-1, maps).sum(axis=0) * (gate * per_drive)
+                gradients[bias_name(layer)] = sum_over_positions(displacement) * (gate * per_drive)
 
             def onto_source() -> np.ndarray:
                 down = spread_onto_source(layer, displacement, kernel.reshape(-1, maps), source.shape)
-                down *= ((since > 0) if causal else psp.slope(since)) * per_drive
+                multiply_by_slope(down, gate, source, psp, per_drive, causal)
                 return down
 
         else:

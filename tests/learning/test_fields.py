@@ -1,0 +1,67 @@
+"""Products over receptive fields: the same sums whether fields are visited or laid out for a matrix product."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.learning import fields
+from netsim.patches import gather_patches
+from netsim.specification import Convolution
+
+layers = st.builds(
+    lambda maps, kernel, stride, padding: Convolution("conv", maps, kernel, stride, min(padding, kernel - 1)),
+    maps=st.integers(1, 40),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 2),
+    padding=st.integers(0, 3),
+)
+
+
+def _inputs(layer: Convolution, channels: int, share: float, kind: type, seed: int) -> tuple[np.ndarray, ...]:
+    """Presynaptic values, signals, and a kernel."""
+    generator = np.random.default_rng(seed)
+    shape = layer.output_shape((6, 5, channels))
+    inputs = generator.normal(size=(3, 6, 5, channels)).astype(kind)
+    signal = generator.normal(size=(3, *shape)).astype(kind)
+    signal[generator.random(signal.shape) >= share] = 0
+    kernel = generator.normal(size=(layer.kernel**2 * channels, layer.maps)).astype(kind)
+    return inputs, signal, kernel
+
+
+@pytest.mark.parametrize("visited", [True, False])
+@given(
+    layer=layers,
+    channels=st.integers(1, 70),
+    share=st.sampled_from([0.0, 0.1, 1.0]),
+    kind=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 2**32),
+)
+@settings(deadline=None, max_examples=80)
+def test_both_ways_are_the_sums_of_the_definition(
+    visited: bool, layer: Convolution, channels: int, share: float, kind: type, seed: int
+) -> None:
+    inputs, signal, kernel = _inputs(layer, channels, share, kind, seed)
+    seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
+    signals = signal.reshape(-1, layer.maps).astype(float)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "_is_sparse", lambda *_: visited)
+        gathered = fields.weigh_fields(layer, inputs, signal)
+        handed = fields.spread_onto_source(layer, signal, kernel, inputs.shape)
+    assert gathered.dtype == handed.dtype == kind
+    tolerance = {"rtol": 0, "atol": 1e-10 if kind is np.float64 else 1e-3}
+    np.testing.assert_allclose(gathered, seen.T @ signals, **tolerance)
+    # what a field is handed, weighed by what it sees, is what the neuron receives
+    assert np.vdot(handed.astype(float), inputs) == pytest.approx(
+        np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance["atol"] * 100
+    )
+
+
+def test_few_signals_are_visited() -> None:
+    layer = Convolution("conv", 16, 3)
+    inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
+    assert fields._is_sparse(layer, 8, signal)
+    assert not fields._is_sparse(layer, 8, np.ones_like(signal))
+    assert inputs.shape[-1] == 8
