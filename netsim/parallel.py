@@ -19,8 +19,8 @@ from threadpoolctl import ThreadpoolController
 
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
 _LARGEST_PART = 50
-# Of numbers that are worked on one by one: small enough for the cache, large enough to be worth handing to a thread.
-_LARGEST_RUN = 400_000
+# Of numbers that are worked on one by one: so many that handing them to a thread takes little beside.
+_LARGEST_RUN = 1_000_000
 
 Part = TypeVar("Part")
 
@@ -47,8 +47,8 @@ def over_presentations(count: int, work: Callable[[slice], Part], largest: int =
         return _over_parts(count, work, largest)
 
 
-def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> list[Part]:
-    """Call `work` with slices that together cover long arrays, on several threads; without matrix products.
+def over_elements(count: int, work: Callable[[slice], Part], size: int = 1, products: bool = False) -> list[Part]:
+    """Call `work` with slices that together cover long arrays, on several threads.
 
     Parameters
     ----------
@@ -58,13 +58,16 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> l
         Gets a slice of elements.
     size : int
         Numbers in an element, such as a row.
+    products : bool
+        Whether the work is matrix products.
 
     Returns
     -------
     list
         What `work` returned, in the order of the elements.
     """
-    return _over_parts(count, work, max(1, _LARGEST_RUN // size))
+    largest = max(1, _LARGEST_RUN // size)
+    return over_presentations(count, work, largest) if products else _over_parts(count, work, largest)
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+_FEW_CHANNELS = 4
+
 
 def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
     """Lay out the receptive field of each position as a row.
@@ -21,11 +23,16 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     -------
     ndarray, shape (presentations · positions, kernel · kernel · channels)
         Rows by presentation, y, x; columns by dy, dx, channel, so that the product with a flattened kernel
-        is the convolution.
+        is the convolution. With few channels it lies in memory by columns.
     """
     presentations, height, width, channels = maps.shape
     rows = (height + 2 * padding - kernel) // stride + 1
     columns = (width + 2 * padding - kernel) // stride + 1
+    if channels < _FEW_CHANNELS:
+        # a row of positions is copied at a time, where the row of a field would be too short
+        by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), dtype=maps.dtype)
+        _gather_by_column(np.ascontiguousarray(maps), stride, padding, fill, by_column)
+        return by_column.reshape(kernel * kernel * channels, -1).T
     patches = np.empty((presentations, rows, columns, kernel, kernel * channels), dtype=maps.dtype)
     _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
@@ -153,6 +160,37 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
                     source = maps[b, y, offset + first : offset + last]
                     for k in range(len(seen)):
                         seen[k] = source[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, by_column: np.ndarray) -> None:
+    kernel, _, channels, presentations, rows, columns = by_column.shape
+    height, width = maps.shape[1:3]
+    for dy in range(kernel):
+        for dx in range(kernel):
+            # the positions whose fields have this column inside the map
+            first = min(max(padding - dx + stride - 1, 0) // stride, columns)
+            last = max(min((width - 1 + padding - dx) // stride + 1, columns), first)
+            for channel in range(channels):
+                for b in range(presentations):
+                    for row in range(rows):
+                        target = by_column[dy, dx, channel, b, row]
+                        y = row * stride - padding + dy
+                        if y < 0 or y >= height:
+                            target[:] = fill
+                            continue
+                        target[:first] = fill
+                        target[last:] = fill
+                        left = dx - padding
+                        if stride == 1:
+                            # slices of one length let the compiler vectorise: no index could be negative
+                            seen = target[first:last]
+                            source = maps[b, y, first + left : last + left, channel]
+                            for k in range(len(seen)):
+                                seen[k] = source[k]
+                        else:
+                            for column in range(first, last):
+                                target[column] = maps[b, y, column * stride + left, channel]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

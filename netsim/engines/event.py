@@ -25,7 +25,6 @@ from netsim.engines.event_kernels import (
     queue_breakpoints,
     sweep,
 )
-from netsim.engines.field_products import in_blocks, multiply_fields
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -40,8 +39,9 @@ from netsim.engines.protocol import (
     silenced_neurons,
 )
 from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, step_at_or_after
+from netsim.lanes import lanes_of
 from netsim.parallel import over_presentations
-from netsim.patches import earliest
+from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.specification.checks import check_choice
@@ -219,9 +219,13 @@ class Arranged:
     @cached_property
     def blocks(self) -> Blocks:
         """The layer in blocks."""
-        kernel, maps = in_blocks(self.kernel), self.kernel.shape[1]
-        blocks, _, lanes = kernel.shape
-        bias = np.zeros(blocks * lanes, self.bias.dtype)
+        lanes = lanes_of(self.kernel.itemsize)
+        inputs, maps = self.kernel.shape
+        kernel = np.zeros((-(-maps // lanes), inputs, lanes), self.kernel.dtype)
+        for block, left in enumerate(range(0, maps, lanes)):
+            part = self.kernel[:, left : left + lanes]
+            kernel[block, :, : part.shape[1]] = part
+        bias = np.zeros(len(kernel) * lanes, self.bias.dtype)
         bias[:maps] = self.bias
         start = np.full((*self.shape[:2], bias.size), -np.inf, self.bias.dtype)
         start[..., :maps] = 0.0 if self.start is None else self.start
@@ -299,10 +303,12 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         integrals = np.empty_like(below[part])
         integrate(below[part].reshape(-1), constants, integrals.reshape(-1))
         potentials = spikes[part]
-        multiply_fields(integrals, layer.kernel, constants.size, constants.stride, constants.padding, potentials)
+        rows = potentials.reshape(-1, layer.bias.size)
+        patches = gather_patches(integrals, constants.size, constants.stride, constants.padding)
+        np.matmul(patches, layer.kernel, out=rows)
         if layer.start is not None:
             potentials += layer.start
-        carry_to_threshold(potentials.reshape(-1, layer.bias.size), layer.bias, constants)
+        carry_to_threshold(rows, layer.bias, constants)
 
 
 def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

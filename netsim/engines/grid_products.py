@@ -14,9 +14,8 @@ import numpy as np
 from numba import njit
 
 from netsim.engines.event_kernels import Constants, integrate
-from netsim.engines.field_products import multiply_fields
 from netsim.parallel import over_elements
-from netsim.patches import look
+from netsim.patches import gather_patches, look
 
 # Some roundings of double precision, of which a time is made.
 _DOUBLE = 1e-15
@@ -81,8 +80,8 @@ def first_spikes(
     """
     integrals = np.empty(below.shape, np.float32)
     integrate(below.reshape(-1), layer, integrals.reshape(-1))
-    potentials = np.empty(spikes.shape, np.float32)
-    multiply_fields(integrals, synapses.kernel, layer.size, layer.stride, layer.padding, potentials)
+    patches = gather_patches(integrals, layer.size, layer.stride, layer.padding)
+    potentials = np.matmul(patches, synapses.kernel).reshape(spikes.shape)
     reaches = np.empty(spikes.shape[:3])
     _reach(integrals, layer, reaches)
     _decide(below, potentials, reaches, kernel, synapses.errors, missing, layer, spikes)

@@ -18,23 +18,21 @@ from netsim.specification import Convolution, WeightedLayer
 _VECTOR = 90
 
 
-def weigh_fields(layer: WeightedLayer, inputs: np.ndarray, signal: np.ndarray) -> np.ndarray:
+def weigh_fields(layer: Convolution, inputs: np.ndarray, signal: np.ndarray) -> np.ndarray:
     """Sum over positions of what the position sees times the signal of each of its neurons.
 
     Parameters
     ----------
-    layer : Convolution or Dense
-    inputs : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
+    layer : Convolution
+    inputs : ndarray, shape (presentations, height, width, channels)
         Zero where nothing is seen.
-    signal : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
+    signal : ndarray, shape (presentations, rows, columns, maps)
 
     Returns
     -------
     ndarray, shape (inputs of a field, maps)
     """
     maps = signal.shape[-1]
-    if not isinstance(layer, Convolution):
-        return inputs.reshape(len(inputs), -1).T @ signal
     if not _is_sparse(layer, inputs.shape[-1], signal):
         fields = gather_patches(inputs, layer.kernel, layer.stride, layer.padding, 0.0)
         return fields.T @ signal.reshape(-1, maps)

@@ -14,11 +14,12 @@ import numpy as np
 from netsim.grid import LayerTimes, layer_times
 from netsim.learning.fields import spread_onto_source, weigh_fields
 from netsim.learning.gated import multiply_by_slope, potential_at, sum_over_positions
+from netsim.learning.gradients import Factors, total_gradient
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
-from netsim.parallel import over_elements, over_presentations
+from netsim.parallel import over_presentations
 from netsim.patches import to_earliest
-from netsim.specification import Network, Pooling, WeightedLayer
+from netsim.specification import Convolution, Network, Pooling, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
@@ -87,26 +88,26 @@ class Learner:
         """
         kind = weights[kernel_name(self.network.weighted_layers[0])].dtype
 
-        def learn_part(part: slice) -> Lesson:
+        def learn_part(part: slice) -> _Part:
             times = [np.ascontiguousarray(latency[part], dtype=kind) for latency in latencies]
             return self._learn_part(times, labels[part], weights)
 
-        lessons = over_presentations(len(labels), learn_part)
+        parts = over_presentations(len(labels), learn_part)
         # time in units of the encoding window, mean over presentations
         scale = kind.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
         return Lesson(
-            {name: _scaled_sum([lesson.gradients[name] for lesson in lessons], scale) for name in weights},
-            [part for lesson in lessons for part in lesson.parts],
-            np.concatenate([lesson.loss for lesson in lessons]),
+            {name: total_gradient([part.gradients[name] for part in parts], scale) for name in weights},
+            [part.displacements for part in parts],
+            np.concatenate([part.loss for part in parts]),
         )
 
-    def _learn_part(self, times: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> Lesson:
+    def _learn_part(self, times: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> _Part:
         """Learn from some presentations of a batch; gradients are sums in ms²."""
         layers = self.network.layers
         target = self.output_displacement(times[-1], labels)
         displacement = target.displacement.astype(times[-1].dtype)
         displacements: list[np.ndarray] = []
-        gradients: Weights = {}
+        gradients: dict[str, np.ndarray | Factors] = {}
         for index in range(len(layers) - 1, -1, -1):
             layer, source, own = layers[index], times[index], times[index + 1]
             displacement = displacement.reshape(own.shape)
@@ -124,7 +125,7 @@ class Learner:
             gradients.update(step.gradients)
             if index > 0:
                 displacement = step.onto_source()
-        return Lesson(gradients, [displacements[::-1]], target.loss)
+        return _Part(gradients, displacements[::-1], target.loss)
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements of the output neurons, silent ones counted as firing at the end of their window.
@@ -168,10 +169,14 @@ class Learner:
         kernel = weights[kernel_name(layer)]
         maps, kind = kernel.shape[-1], kernel.dtype.type
         gate = kind(self._times(layer).gate)
-        gradients: Weights = {}
+        gradients: dict[str, np.ndarray | Factors] = {}
         if neurons.gate_time <= neurons.onset:
             per_drive = kind(1 / neurons.drive)
-            gradient = weigh_fields(layer, potential_at(gate, source, psp, per_drive), displacement)
+            inputs = potential_at(gate, source, psp, per_drive)
+            if isinstance(layer, Convolution):
+                gradients[kernel_name(layer)] = weigh_fields(layer, inputs, displacement).reshape(kernel.shape)
+            else:
+                gradients[kernel_name(layer)] = Factors(inputs.reshape(len(inputs), -1), displacement)
             if neurons.bias:
                 gradients[bias_name(layer)] = sum_over_positions(displacement) * (gate * per_drive)
 
@@ -184,14 +189,13 @@ class Learner:
             signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement)
             limit = np.minimum(own, gate)
             step = step_pairwise(layer, source, limit, signal, kernel, causal, downward)
-            gradient = step.gradient
+            gradients[kernel_name(layer)] = step.gradient.reshape(kernel.shape)
             if neurons.bias:
                 gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal.reshape(-1, maps), limit.reshape(-1, maps))
 
             def onto_source() -> np.ndarray:
                 return step.displacement
 
-        gradients[kernel_name(layer)] = gradient.reshape(kernel.shape)
         return _LayerStep(gradients, onto_source)
 
     def _slope_at_threshold(
@@ -210,19 +214,6 @@ class Learner:
         slope = np.maximum(slope, SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
-
-
-def _scaled_sum(arrays: Sequence[np.ndarray], scale: np.floating) -> np.ndarray:
-    """Add arrays up and scale the sum; the first is written over."""
-    total, *others = (array.reshape(-1) for array in arrays)
-
-    def add(part: slice) -> None:
-        for other in others:
-            total[part] += other[part]
-        total[part] *= scale
-
-    over_elements(total.size, add)
-    return total.reshape(arrays[0].shape)
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:
@@ -246,6 +237,15 @@ def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class _Part:
+    """What some presentations of a batch teach; gradients are sums in ms²."""
+
+    gradients: dict[str, np.ndarray | Factors]
+    displacements: list[np.ndarray]
+    loss: np.ndarray
+
+
+@dataclass(frozen=True)
 class _LayerStep:
-    gradients: Weights
+    gradients: dict[str, np.ndarray | Factors]
     onto_source: Callable[[], np.ndarray]

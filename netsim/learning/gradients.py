@@ -1,0 +1,64 @@
+"""From what the parts of a batch give to the gradient of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.parallel import over_elements
+
+
+class Factors(NamedTuple):
+    """A part's gradient of a dense kernel, not multiplied yet: one product over the whole batch is less work.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (presentations, inputs)
+    signal : ndarray, shape (presentations, neurons)
+    """
+
+    inputs: np.ndarray
+    signal: np.ndarray
+
+
+def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> np.ndarray:
+    """Add up the shares of all parts, and scale the sum.
+
+    Parameters
+    ----------
+    shares : sequence of ndarray or Factors
+        One for each part, all of one kind; arrays are written over.
+    scale : number of the arrays' type
+
+    Returns
+    -------
+    ndarray
+    """
+    factors = [share for share in shares if isinstance(share, Factors)]
+    if factors:
+        return _product(factors, scale)
+    arrays = [share for share in shares if isinstance(share, np.ndarray)]
+    total, *others = (array.reshape(-1) for array in arrays)
+
+    def add(part: slice) -> None:
+        for other in others:
+            total[part] += other[part]
+        total[part] *= scale
+
+    over_elements(total.size, add)
+    return total.reshape(arrays[0].shape)
+
+
+def _product(factors: Sequence[Factors], scale: np.floating) -> np.ndarray:
+    inputs = np.concatenate([part.inputs for part in factors])
+    signal = np.concatenate([part.signal for part in factors]) * scale
+    product = np.empty((inputs.shape[1], signal.shape[1]), signal.dtype)
+    over_elements(
+        len(product),
+        lambda rows: np.matmul(inputs[:, rows].T, signal, out=product[rows]),
+        len(product[0]),
+        products=True,
+    )
+    return product
