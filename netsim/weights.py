@@ -16,6 +16,7 @@ from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network, Pooling, Shape, WeightedLayer
 
 Weights = dict[str, np.ndarray]
+_PIECE = 2**16
 
 
 def kernel_name(layer: WeightedLayer) -> str:
@@ -123,9 +124,15 @@ def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
     """
     check_shapes(network, weights, origin)
     for name, array in weights.items():
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
+        if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
     return {name: weights[name] for name in weight_shapes(network)}
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether every value is a finite number; in pieces that stay in the cache."""
+    values = array.reshape(-1)
+    return all(np.isfinite(values[first : first + _PIECE]).all() for first in range(0, values.size, _PIECE))
 
 
 def read_weights(network: Network, path: str | Path) -> Weights:

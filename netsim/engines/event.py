@@ -199,7 +199,7 @@ class Arranged:
     start : ndarray, shape (rows, columns, maps), or None
         Potentials to begin with. As nothing leaks, a neuron with a lower threshold is one that begins nearer to it.
     rounded : Rounded, or None
-        The synapses of a phased layer on a grid in single precision.
+        The synapses in single precision, if a phased layer on a grid is to begin with those.
     """
 
     constants: Constants
@@ -274,10 +274,10 @@ def arrange(
     start = None
     if thresholds is not None:
         start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
-    phased = neurons.regime == "phased"
-    return Arranged(
-        constants, source, shape, kernel, bias, start, grid_products.rounded(kernel) if dt and phased else None
-    )
+    rounded = None
+    if dt and neurons.regime == "phased" and shape[0] * shape[1] >= grid_products.LEAST_POSITIONS:
+        rounded = grid_products.rounded(kernel)
+    return Arranged(constants, source, shape, kernel, bias, start, rounded)
 
 
 def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
@@ -298,17 +298,20 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     for first in range(0, len(below), at_once):
         part = slice(first, first + at_once)
         if layer.rounded is not None:
-            grid_products.first_spikes(below[part], layer.kernel, layer.rounded, layer.missing, constants, spikes[part])
+            grid_products.first_spikes(below[part], layer.rounded, layer.missing, constants, spikes[part])
             continue
-        integrals = np.empty_like(below[part])
+        integrals = np.empty(below[part].shape, layer.kernel.dtype)
         integrate(below[part].reshape(-1), constants, integrals.reshape(-1))
-        potentials = spikes[part]
+        own = spikes[part]
+        potentials = own if own.dtype == layer.kernel.dtype else np.empty(own.shape, layer.kernel.dtype)
         rows = potentials.reshape(-1, layer.bias.size)
         patches = gather_patches(integrals, constants.size, constants.stride, constants.padding)
         np.matmul(patches, layer.kernel, out=rows)
         if layer.start is not None:
             potentials += layer.start
         carry_to_threshold(rows, layer.bias, constants)
+        if potentials is not own:
+            own[...] = potentials
 
 
 def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

@@ -103,6 +103,8 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constant
         for m in range(bias.size):
             missing = layer.threshold - (potentials[row, m] + bias[m] * layer.gate)
             time = layer.onset + missing / layer.drive
+            if layer.whole_steps:
+                time = np.ceil(time)
             if missing <= 0:
                 time = layer.onset
             potentials[row, m] = time if time < layer.end else silent

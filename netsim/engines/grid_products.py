@@ -14,9 +14,10 @@ import numpy as np
 from numba import njit
 
 from netsim.engines.event_kernels import Constants, integrate
-from netsim.parallel import over_elements
 from netsim.patches import gather_patches, look
 
+# With fewer positions rounding the synapses takes as long as it saves.
+LEAST_POSITIONS = 16
 # Some roundings of double precision, of which a time is made.
 _DOUBLE = 1e-15
 
@@ -27,11 +28,14 @@ class Rounded(NamedTuple):
     Attributes
     ----------
     kernel : ndarray of float32, shape (inputs of a field, maps)
+    exact : ndarray of float64, shape (maps, inputs of a field)
+        The synapses as they are, those of a map side by side.
     errors : ndarray of float64, shape (maps,)
         Bound on the error of a potential, over the Euclidean length of a receptive field and the number of roundings.
     """
 
     kernel: np.ndarray
+    exact: np.ndarray
     errors: np.ndarray
 
 
@@ -49,15 +53,14 @@ def rounded(kernel: np.ndarray) -> Rounded:
     is at most the product of the Euclidean lengths. Rounding both factors first adds ``2·u``; a product that is zero
     takes nothing away.
     """
-    single = np.empty(kernel.shape, np.float32)
-    squares = over_elements(len(kernel), lambda rows: _round(kernel[rows], single[rows]), kernel.shape[1])
+    exact = np.ascontiguousarray(kernel.T)
     unit = np.finfo(np.float32).eps / 2
-    return Rounded(single, 1.05 * unit * np.sqrt(np.sum(squares, axis=0)))
+    with np.errstate(over="ignore"):  # what is infinite then is certain of nothing
+        return Rounded(kernel.astype(np.float32), exact, 1.05 * unit * np.linalg.norm(exact, axis=1))
 
 
 def first_spikes(
     below: np.ndarray,
-    kernel: np.ndarray,
     synapses: Rounded,
     missing: np.ndarray,
     layer: Constants,
@@ -69,9 +72,7 @@ def first_spikes(
     ----------
     below : ndarray, shape (presentations, height, width, channels)
         Spike times of the layer below, in steps.
-    kernel : ndarray of float64, shape (inputs of a field, maps)
     synapses : Rounded
-        The same kernel.
     missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
         What neurons miss to their threshold at the gate without any presynaptic spike.
     layer : Constants
@@ -84,7 +85,7 @@ def first_spikes(
     potentials = np.matmul(patches, synapses.kernel).reshape(spikes.shape)
     reaches = np.empty(spikes.shape[:3])
     _reach(integrals, layer, reaches)
-    _decide(below, potentials, reaches, kernel, synapses.errors, missing, layer, spikes)
+    _decide(below, potentials, reaches, synapses.exact, synapses.errors, missing, layer, spikes)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -92,7 +93,7 @@ def _decide(
     below: np.ndarray,
     potentials: np.ndarray,
     reaches: np.ndarray,
-    kernel: np.ndarray,
+    exact: np.ndarray,
     errors: np.ndarray,
     missing: np.ndarray,
     layer: Constants,
@@ -101,7 +102,7 @@ def _decide(
     presentations, rows, columns, maps = spikes.shape
     tall, wide = len(missing) > 1, missing.shape[1] > 1
     per_drive = 1 / layer.drive
-    field, one = np.empty(len(kernel)), np.empty(len(kernel))
+    field, one = np.empty(exact.shape[1]), np.empty(exact.shape[1])
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
@@ -120,10 +121,7 @@ def _decide(
                 for m in range(maps):
                     time = layer.onset + (without[m] - added[m]) * per_drive
                     if not _is_certain(time, errors[m] * reach, layer):
-                        rest = without[m]
-                        for i in range(one.size):
-                            if one[i] != 0:
-                                rest -= one[i] * kernel[i, m]
+                        rest = without[m] - _product(one, exact[m])
                         found[m] = _in_window(np.ceil(layer.onset + rest / layer.drive), layer)
 
 
@@ -161,15 +159,12 @@ def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None
                 reaches[b, row, column] = roundings * np.sqrt(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _round(kernel: np.ndarray, single: np.ndarray) -> np.ndarray:
-    """Round weights to single precision; the sum of their squares by map."""
-    squares = np.zeros(kernel.shape[1])
-    for i in range(len(kernel)):
-        for m in range(squares.size):
-            single[i, m] = kernel[i, m]
-            squares[m] += kernel[i, m] * kernel[i, m]
-    return squares
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _product(field: np.ndarray, weights: np.ndarray) -> float:
+    total = 0.0
+    for i in range(field.size):
+        total += field[i] * weights[i]
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
