@@ -18,8 +18,6 @@ from netsim.patches import gather_patches, look
 
 # With fewer positions rounding the synapses takes as long as it saves.
 LEAST_POSITIONS = 16
-# Some roundings of double precision, of which a time is made.
-_DOUBLE = 1e-15
 
 
 class Rounded(NamedTuple):
@@ -30,7 +28,7 @@ class Rounded(NamedTuple):
     kernel : ndarray of float32, shape (inputs of a field, maps)
     exact : ndarray of float64, shape (maps, inputs of a field)
         The synapses as they are, those of a map side by side.
-    errors : ndarray of float64, shape (maps,)
+    errors : ndarray of float32, shape (maps,)
         Bound on the error of a potential, over the Euclidean length of a receptive field and the number of roundings.
     """
 
@@ -56,7 +54,38 @@ def rounded(kernel: np.ndarray) -> Rounded:
     exact = np.ascontiguousarray(kernel.T)
     unit = np.finfo(np.float32).eps / 2
     with np.errstate(over="ignore"):  # what is infinite then is certain of nothing
-        return Rounded(kernel.astype(np.float32), exact, 1.05 * unit * np.linalg.norm(exact, axis=1))
+        errors = 1.05 * unit * np.linalg.norm(exact, axis=1)
+        return Rounded(kernel.astype(np.float32), exact, errors.astype(np.float32))
+
+
+class _Clock(NamedTuple):
+    """What is to be known of a layer to count its steps, in one type of number throughout.
+
+    Attributes
+    ----------
+    missing : ndarray, shape (rows, columns, maps) or (1, 1, maps)
+    onset, end, per_drive : number
+    unit : number
+        A rounding; a little more, for roundings of roundings.
+    one, few, never, unknown : number
+        1, 4, infinity and NaN.
+    """
+
+    missing: np.ndarray
+    onset: np.floating
+    end: np.floating
+    per_drive: np.floating
+    unit: np.floating
+    one: np.floating
+    few: np.floating
+    never: np.floating
+    unknown: np.floating
+
+
+def _clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> _Clock:
+    kind = dtype.type
+    numbers = (layer.onset, layer.end, 1 / layer.drive, 0.55 * np.finfo(dtype).eps, 1.0, 4.0, np.inf, np.nan)
+    return _Clock(missing.astype(dtype), *(kind(number) for number in numbers))
 
 
 def first_spikes(
@@ -83,9 +112,9 @@ def first_spikes(
     integrate(below.reshape(-1), layer, integrals.reshape(-1))
     patches = gather_patches(integrals, layer.size, layer.stride, layer.padding)
     potentials = np.matmul(patches, synapses.kernel).reshape(spikes.shape)
-    reaches = np.empty(spikes.shape[:3])
+    reaches = np.empty(spikes.shape[:3], np.float32)
     _reach(integrals, layer, reaches)
-    _decide(below, potentials, reaches, synapses.exact, synapses.errors, missing, layer, spikes)
+    _decide(below, potentials, reaches, synapses, missing, _clock(missing, layer, spikes.dtype), layer, spikes)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -93,36 +122,37 @@ def _decide(
     below: np.ndarray,
     potentials: np.ndarray,
     reaches: np.ndarray,
-    exact: np.ndarray,
-    errors: np.ndarray,
+    synapses: Rounded,
     missing: np.ndarray,
+    clock: _Clock,
     layer: Constants,
     spikes: np.ndarray,
 ) -> None:
     presentations, rows, columns, maps = spikes.shape
     tall, wide = len(missing) > 1, missing.shape[1] > 1
-    per_drive = 1 / layer.drive
-    field, one = np.empty(exact.shape[1]), np.empty(exact.shape[1])
+    field, one = np.empty(synapses.exact.shape[1]), np.empty(synapses.exact.shape[1])
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
-                without = missing[row * tall, column * wide]
+                without = clock.missing[row * tall, column * wide]
                 added, found = potentials[b, row, column], spikes[b, row, column]
-                reach = reaches[b, row, column] * per_drive
+                reach = reaches[b, row, column]
+                for m in range(maps):
+                    time = clock.onset + (without[m] - added[m]) * clock.per_drive
+                    certain = _is_certain(time, synapses.errors[m] * reach, without[m], clock)
+                    found[m] = _in_window(np.ceil(time), clock) if certain else clock.unknown
                 doubts = 0
                 for m in range(maps):
-                    time = layer.onset + (without[m] - added[m]) * per_drive
-                    found[m] = _in_window(np.ceil(time), layer)
-                    doubts += 1 - int(_is_certain(time, errors[m] * reach, layer))
+                    doubts += found[m] != found[m]
                 if doubts == 0:
                     continue
                 look(below, b, row, column, layer.size, layer.stride, layer.padding, np.inf, field)
                 integrate(field, layer, one)
                 for m in range(maps):
-                    time = layer.onset + (without[m] - added[m]) * per_drive
-                    if not _is_certain(time, errors[m] * reach, layer):
-                        rest = without[m] - _product(one, exact[m])
-                        found[m] = _in_window(np.ceil(layer.onset + rest / layer.drive), layer)
+                    if found[m] != found[m]:
+                        rest = missing[row * tall, column * wide, m] - _product(one, synapses.exact[m])
+                        step = max(np.ceil(layer.onset + rest / layer.drive), layer.onset)
+                        found[m] = step if step < layer.end else np.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
@@ -168,18 +198,23 @@ def _product(field: np.ndarray, weights: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _is_certain(time: float, error: float, layer: Constants) -> bool:
-    """Whether a time that is off by so much at most makes the same spike; what overflows is certain of nothing."""
+def _is_certain(time: float, error: float, without: float, clock: _Clock) -> bool:
+    """Whether a time makes the same spike wherever it truly is; what overflows is certain of nothing.
+
+    The error is that of the product; to it come the roundings on the way from there to the time.
+    """
+    error = error * clock.per_drive + clock.unit * (
+        abs(without) * clock.per_drive + clock.few * (abs(time) + clock.onset)
+    )
     step = np.ceil(time)
-    error += _DOUBLE * abs(time)
-    same = (step - time >= error) & (time - step + 1 > error)
-    never, at_onset = time - error > layer.end - 1, time + error <= layer.onset
+    same = (step - time >= error) & (time - (step - clock.one) > error)
+    never, at_onset = time - error > clock.end - clock.one, time + error <= clock.onset
     # without a branch, so that the compiler finds vectors
-    return (abs(time) < np.inf) & (same | never | at_onset)
+    return (abs(time) < clock.never) & (same | never | at_onset)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _in_window(step: float, layer: Constants) -> float:
+def _in_window(step: float, clock: _Clock) -> float:
     """The spike of a neuron that the drive alone carries to threshold by a step; ``inf`` after the window's end."""
-    step = max(step, layer.onset)
-    return step if step < layer.end else np.inf
+    step = max(step, clock.onset)
+    return step if step < clock.end else clock.never
