@@ -72,14 +72,14 @@ class _Clock(NamedTuple):
     """
 
     missing: np.ndarray
-    onset: np.floating
-    end: np.floating
-    per_drive: np.floating
-    unit: np.floating
-    one: np.floating
-    few: np.floating
-    never: np.floating
-    unknown: np.floating
+    onset: float
+    end: float
+    per_drive: float
+    unit: float
+    one: float
+    few: float
+    never: float
+    unknown: float
 
 
 def _clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> _Clock:
