@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
 from netsim.engines import grid_products
+from netsim.engines.arrangement import Arranged, arrange
 from netsim.engines.event_kernels import (
-    Constants,
     Queue,
     carry_to_threshold,
     integrate,
@@ -38,14 +35,13 @@ from netsim.engines.protocol import (
     neuron_thresholds,
     silenced_neurons,
 )
-from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, step_at_or_after
-from netsim.lanes import lanes_of
+from netsim.grid import check_dt, nearest_steps, step_at_or_after
 from netsim.parallel import over_presentations
 from netsim.patches import earliest, gather_patches
 from netsim.potentials import potential_traces
-from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
+from netsim.specification import Network, Pooling
 from netsim.specification.checks import check_choice
-from netsim.weights import Weights, bias_name, check_weights, kernel_name
+from netsim.weights import check_weights
 
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
 # being multiplied.
@@ -166,118 +162,6 @@ class EventEngine:
         # whole numbers, and half the bytes to move
         exact = step_at_or_after(self.network.duration, self.dt) <= 2**24
         return nearest_steps(times, self.dt).astype(np.float32 if exact else np.float64)
-
-
-class Blocks(NamedTuple):
-    """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
-
-    Attributes
-    ----------
-    kernel : ndarray, shape (blocks, inputs of a field, lanes)
-    bias : ndarray, shape (blocks, lanes)
-    start : ndarray, shape (rows, columns, blocks, lanes)
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    start: np.ndarray
-
-
-@dataclass(frozen=True)
-class Arranged:
-    """A layer as the kernels see it: one clock, one precision, every layer a convolution.
-
-    A dense layer is a kernel of 1 on one position whose channels are its inputs.
-
-    Attributes
-    ----------
-    constants : Constants
-    source, shape : tuple of int
-        (height, width, channels) of the layer below and of the layer.
-    kernel : ndarray, shape (inputs of a field, maps)
-    bias : ndarray, shape (maps,)
-    start : ndarray, shape (rows, columns, maps), or None
-        Potentials to begin with. As nothing leaks, a neuron with a lower threshold is one that begins nearer to it.
-    rounded : Rounded, or None
-        The synapses in single precision, if a phased layer on a grid is to begin with those.
-    """
-
-    constants: Constants
-    source: Shape
-    shape: Shape
-    kernel: np.ndarray
-    bias: np.ndarray
-    start: np.ndarray | None = None
-    rounded: grid_products.Rounded | None = None
-
-    @cached_property
-    def missing(self) -> np.ndarray:
-        """What neurons miss to threshold at the gate without any presynaptic spike: of `shape`, or (1, 1, maps)."""
-        missing = self.constants.threshold - self.bias * self.constants.gate
-        return missing.reshape(1, 1, -1) if self.start is None else missing - self.start
-
-    @cached_property
-    def blocks(self) -> Blocks:
-        """The layer in blocks."""
-        lanes = lanes_of(self.kernel.itemsize)
-        inputs, maps = self.kernel.shape
-        kernel = np.zeros((-(-maps // lanes), inputs, lanes), self.kernel.dtype)
-        for block, left in enumerate(range(0, maps, lanes)):
-            part = self.kernel[:, left : left + lanes]
-            kernel[block, :, : part.shape[1]] = part
-        bias = np.zeros(len(kernel) * lanes, self.bias.dtype)
-        bias[:maps] = self.bias
-        start = np.full((*self.shape[:2], bias.size), -np.inf, self.bias.dtype)
-        start[..., :maps] = 0.0 if self.start is None else self.start
-        return Blocks(kernel, bias.reshape(-1, lanes), start.reshape(*self.shape[:2], -1, lanes))
-
-
-def arrange(
-    network: Network,
-    layer: WeightedLayer,
-    weights: Weights,
-    dt: float,
-    dtype: np.dtype,
-    thresholds: np.ndarray | None = None,
-) -> Arranged:
-    """Prepare a layer for the kernels, with times in ms if `dt` is 0 and else in steps."""
-    neurons = layer.neurons
-    threshold = neurons.threshold * neurons.tau
-    onset, gate, end = neurons.onset, neurons.gate_time, network.window_end(layer)
-    delays: Sequence[float] = [delay for delay, _ in layer.psp.kernel]
-    if dt:
-        steps = layer_steps(network, layer, dt)
-        threshold *= (1 - TOLERANCE) / dt
-        onset, gate, end, delays = steps.onset, steps.gate, steps.end, steps.delays
-    real = dtype.type
-    constants = Constants(
-        threshold=real(threshold),
-        drive=real(neurons.drive),
-        onset=real(onset),
-        gate=real(gate),
-        end=real(end),
-        whole_steps=bool(dt),
-        delays=np.array(delays, dtype=dtype),
-        changes=np.array([change for _, change in layer.psp.kernel], dtype=dtype),
-        size=layer.kernel if isinstance(layer, Convolution) else 1,
-        stride=layer.stride if isinstance(layer, Convolution) else 1,
-        padding=layer.padding if isinstance(layer, Convolution) else 0,
-    )
-    kernel = np.ascontiguousarray(weights[kernel_name(layer)], dtype=dtype)
-    kernel = kernel.reshape(-1, kernel.shape[-1])
-    bias = np.ascontiguousarray(weights[bias_name(layer)] if neurons.bias else np.zeros(kernel.shape[-1]), dtype=dtype)
-    if isinstance(layer, Convolution):
-        source = network.shapes[network.layers.index(layer)]
-        shape = layer.output_shape(source)
-    else:
-        source, shape = (1, 1, len(kernel)), (1, 1, layer.size)
-    start = None
-    if thresholds is not None:
-        start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
-    rounded = None
-    if dt and neurons.regime == "phased" and shape[0] * shape[1] >= grid_products.LEAST_POSITIONS:
-        rounded = grid_products.rounded(kernel)
-    return Arranged(constants, source, shape, kernel, bias, start, rounded)
 
 
 def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

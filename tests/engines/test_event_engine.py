@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.engines import Batch, Latencies, Recorded, make_engine
-from netsim.engines.event import EventEngine, arrange, closed_form, swept
+from netsim.engines.arrangement import arrange
+from netsim.engines.event import EventEngine, closed_form, swept
 from netsim.errors import DataError, SpecificationError
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
 
