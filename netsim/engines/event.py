@@ -218,7 +218,7 @@ def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         maps, own = below[first : first + at_once], spikes[first : first + at_once]
         bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
         queue_breakpoints(maps, bits, constants, queue)
-        found = own.astype(maps.dtype, copy=False)
+        found = own if own.dtype == maps.dtype else np.empty(own.shape, maps.dtype)
         sweep(queue, layer.blocks.kernel, layer.blocks.bias, constants, layer.blocks.start, found)
         if found is not own:
             own[...] = found
