@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netsim import parallel
 from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.arrangement import arrange
 from netsim.engines.event import EventEngine, closed_form, swept
@@ -120,6 +121,16 @@ def test_a_negative_zero_is_a_zero() -> None:
     for dt in (0.0, 0.5):
         engine = EventEngine(network, dt=dt)
         same_times(engine.present(negative), engine.present(batch), tolerance=0.0)
+
+
+def test_all_blocks_of_maps_are_swept_however_they_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = dense_network(size=100)
+    generator = np.random.default_rng(0)
+    batch = Batch(generator.uniform(0, 20, (3, 1, 1, 12)), {"output.kernel": generator.normal(0.3, 1.0, (12, 100))})
+    whole = EventEngine(network).present(batch)
+    some_of_each(whole)
+    monkeypatch.setattr(parallel, "_LARGEST_RUN", 1)
+    same_times(EventEngine(network).present(batch), whole, tolerance=0.0)
 
 
 def test_weights_that_overflow_give_times_or_silence() -> None:

@@ -127,10 +127,11 @@ def test_normalised_displacements_have_unit_length(small_network: Callable[..., 
         assert (np.isclose(length, network.encoder.t_max) | (length == 0)).all()
 
 
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
 def test_results_do_not_depend_on_the_number_of_threads(
-    small_network: Callable[..., Network], monkeypatch: pytest.MonkeyPatch
+    small_network: Callable[..., Network], regime: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = small_network()
+    network = small_network(regime)
     weights = initial_weights(network, seed=3)
     stimuli = np.random.default_rng(2).uniform(0, 10, (130, 8, 8, 2))
     labels = np.arange(130) % 4

@@ -1,0 +1,61 @@
+"""Batches that are cut: into parts of presentations, and arrays into pieces; neither changes what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from netsim import parallel
+from netsim.engines import Batch
+from netsim.engines.event import EventEngine
+from netsim.learning import Learner, Optimizer, move_mean
+from netsim.specification import Network
+from netsim.weights import Weights, initial_weights
+
+REGIMES = ["free", "staggered", "phased"]
+
+
+def _present(network: Network, count: int) -> tuple[Weights, list[np.ndarray], np.ndarray]:
+    """Weights, latencies and labels of a batch."""
+    weights = initial_weights(network, seed=3)
+    stimuli = np.random.default_rng(2).uniform(0, 10, (count, 8, 8, 2))
+    return weights, list(EventEngine(network).present(Batch(stimuli, weights))), np.arange(count) % 4
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_the_gradient_is_the_mean_over_all_presentations(small_network: Callable[..., Network], regime: str) -> None:
+    network = small_network(regime)
+    weights, latencies, labels = _present(network, 101)
+    learner = Learner(network)
+    together = learner.learn(latencies, labels, weights)
+    total = {name: np.zeros_like(array) for name, array in weights.items()}
+    for one in range(101):
+        alone = learner.learn([layer[one : one + 1] for layer in latencies], labels[one : one + 1], weights)
+        for name in total:
+            total[name] += alone.gradients[name] / 101
+    for name, gradient in together.gradients.items():
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_allclose(gradient, total[name], rtol=0, atol=1e-12 * np.abs(total[name]).max())
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_pieces_of_arrays_are_all_worked_on(
+    small_network: Callable[..., Network], regime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long arrays are cut; here all are long."""
+    network = small_network(regime, averaging=0.9)
+    results = []
+    for longest in (10**6, 7):
+        monkeypatch.setattr(parallel, "_LARGEST_RUN", longest)
+        weights, latencies, labels = _present(network, 60)
+        mean = {name: np.zeros_like(array) for name, array in weights.items()}
+        optimizer = Optimizer(network.learning, weights)
+        for _ in range(2):
+            optimizer.step(weights, Learner(network).learn(latencies, labels, weights).gradients, 0.01)
+            move_mean(mean, weights, 0.5)
+        results.append((latencies, list(weights.values()), list(mean.values())))
+    for whole, cut in zip(*results, strict=True):
+        for ours, theirs in zip(cut, whole, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
