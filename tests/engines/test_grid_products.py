@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.engines import Batch, grid_products
+from netsim.engines.arrangement import arrange
 from netsim.engines.event import EventEngine
+from netsim.grid import TOLERANCE
+from netsim.patches import gather_patches
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons
 
 
@@ -80,9 +83,14 @@ def test_without_a_second_look_spikes_would_be_others() -> None:
 
 
 def test_more_steps_than_single_precision_counts() -> None:
-    network = _network(PSP())
-    assert network.duration / 5e-6 > 2**24
-    _same_both_ways(network, _batch(network, 0.3, seed=9), 5e-6)
+    """On the finest of grids spikes are at most a step later than at exact times."""
+    network, dt = _network(PSP()), 1e-7
+    batch = _batch(network, 0.3, seed=9)
+    batch.stimuli[:] = np.round(batch.stimuli, 2)
+    late = EventEngine(network, dt=dt).present(batch)[1] - EventEngine(network).present(batch)[1]
+    assert np.isfinite(late).mean() > 0.2
+    assert -0.1 * dt < np.nanmin(late)
+    assert np.nanmax(late) < 1.1 * dt
 
 
 def test_the_bound_holds() -> None:
@@ -95,6 +103,34 @@ def test_the_bound_holds() -> None:
     bound = rounded.errors * (roundings * np.linalg.norm(fields, axis=1))[:, None]
     assert (error <= bound).all()
     assert (bound < 0.3).all()
+
+
+def test_roundings_of_a_field_are_counted() -> None:
+    generator = np.random.default_rng(0)
+    network = _network(PSP())
+    layer = arrange(
+        network, network.weighted_layers[0], _batch(network, 0.3, 0).weights, 1.0, np.dtype(float)
+    ).constants
+    integrals = generator.uniform(0, 60, (2, 6, 6, 8)).astype(np.float32) * (generator.random((2, 6, 6, 8)) < 0.5)
+    fields = gather_patches(integrals.astype(np.float32), layer.size, layer.stride, layer.padding)
+    reaches = np.empty((2, 7, 7), np.float32)
+    grid_products._reach(integrals.astype(np.float32), layer, reaches)
+    expected = ((fields != 0).sum(axis=1) + 4) * np.linalg.norm(fields.astype(float), axis=1)
+    np.testing.assert_allclose(reaches.ravel(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dt", "steps", "beyond"), [(1.0, 17, 1e-7), (0.001, 3, 5e-4)])
+def test_a_time_just_beyond_a_step_is_not_rounded_down(dt: float, steps: int, beyond: float) -> None:
+    """Nothing is added up here: the roundings are those of what is missing, and of the time."""
+    network = _network(PSP())
+    conv = network.weighted_layers[0].neurons
+    missing = steps + beyond  # after the onset, in steps
+    weights = {name: np.zeros_like(array) for name, array in _batch(network, 0.3, 0).weights.items()}
+    threshold = conv.threshold * conv.tau * (1 - TOLERANCE) / dt
+    weights["conv.bias"][:] = (threshold - missing) / (conv.onset / dt)
+    latencies = EventEngine(network, dt=dt).present(Batch(np.full((1, 6, 6, 8), np.inf), weights))
+    assert np.float32(conv.onset / dt + missing) <= conv.onset / dt + steps
+    np.testing.assert_allclose(latencies[1], conv.onset + (steps + 1) * dt, rtol=1e-12)
 
 
 def test_the_bound_is_not_much_too_large() -> None:
