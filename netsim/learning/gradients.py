@@ -55,10 +55,9 @@ def _product(factors: Sequence[Factors], scale: np.floating) -> np.ndarray:
     inputs = np.concatenate([part.inputs for part in factors])
     signal = np.concatenate([part.signal for part in factors]) * scale
     product = np.empty((inputs.shape[1], signal.shape[1]), signal.dtype)
-    over_elements(
-        len(product),
-        lambda rows: np.matmul(inputs[:, rows].T, signal, out=product[rows]),
-        len(product[0]),
-        products=True,
-    )
+
+    def multiply(rows: slice) -> None:
+        np.matmul(inputs[:, rows].T, signal, out=product[rows])
+
+    over_elements(len(product), multiply, product.shape[1], products=True)
     return product
