@@ -115,8 +115,8 @@ def arrange(
     if thresholds is not None:
         start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
     phased = neurons.regime == "phased"
-    few_positions = shape[0] * shape[1] < grid_products.LEAST_POSITIONS
-    rounded = grid_products.rounded(kernel) if phased and dt and not few_positions else None
+    worthwhile = shape[0] * shape[1] >= grid_products.LEAST_POSITIONS and end <= grid_products.MOST_STEPS
+    rounded = grid_products.rounded(kernel) if phased and dt and worthwhile else None
     arranged = Arranged(constants, source, shape, kernel, bias, start, rounded)
     if not phased:
         _ = arranged.blocks  # now, by all threads; later they would wait for one of them

@@ -59,8 +59,8 @@ class EventEngine:
     dt : float
         Time grid (ms) on which spikes fall; 0 for exact times.
     precision : {"double", "single"}
-        Arithmetic, and type of the latencies. On a grid it is always double: a rounding error would
-        there move a spike by a whole step.
+        Arithmetic, and type of the latencies. On a grid the latencies are always those of double precision: a
+        rounding error would there move a spike by a whole step.
     record : sequence of Recorded
         Neurons whose potentials are kept in `potentials`, at the times where their slope may change.
 

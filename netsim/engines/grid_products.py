@@ -18,6 +18,10 @@ from netsim.patches import gather_patches, look
 
 # With fewer positions rounding the synapses takes as long as it saves.
 LEAST_POSITIONS = 16
+# With more steps most spikes are doubtful.
+MOST_STEPS = 2**16
+# Shorter vectors hold numbers that single precision rounds more coarsely.
+_TINY = 1e-30
 
 
 class Rounded(NamedTuple):
@@ -54,7 +58,8 @@ def rounded(kernel: np.ndarray) -> Rounded:
     exact = np.ascontiguousarray(kernel.T)
     unit = np.finfo(np.float32).eps / 2
     with np.errstate(over="ignore"):  # what is infinite then is certain of nothing
-        errors = 1.05 * unit * np.linalg.norm(exact, axis=1)
+        lengths = np.linalg.norm(exact, axis=1)
+        errors = np.where((lengths > 0) & (lengths < _TINY), np.inf, 1.05 * unit * lengths)
         return Rounded(kernel.astype(np.float32), exact, errors.astype(np.float32))
 
 
@@ -186,7 +191,8 @@ def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None
                 for x in range(column * layer.stride, column * layer.stride + layer.size):
                     total += square[x]
                     roundings += count[x]
-                reaches[b, row, column] = roundings * np.sqrt(total)
+                length = np.sqrt(total)
+                reaches[b, row, column] = np.inf if 0 < length < _TINY else roundings * length
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})

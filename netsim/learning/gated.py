@@ -31,6 +31,7 @@ def potential_at(gate: float, source: np.ndarray, psp: PSP, factor: float) -> np
     """
     kind = source.dtype.type
     delays, changes = (np.array(values, dtype=kind) for values in zip(*psp.kernel, strict=True))
+    source = np.ascontiguousarray(source)
     potential = np.empty_like(source)
     _potential(source.reshape(-1), kind(gate), delays, changes * kind(factor), potential.reshape(-1))
     return potential
@@ -44,6 +45,7 @@ def multiply_by_slope(
     Parameters
     ----------
     values : ndarray, shape of `source`
+        In C order.
     gate, source, psp, factor
         As in `potential_at`.
     causal : bool

@@ -305,7 +305,7 @@ def test_any_convolution_is_the_oracles(oracle: ModuleType, data: st.DataObject)
     chosen: Regime = data.draw(st.sampled_from(["free", "staggered", "phased"]), "regime")
     neurons = Neurons(threshold=0.3, tau=5.0)
     if chosen != "free":
-        neurons = Neurons(chosen, threshold=0.3, tau=5.0, onset=6.0, drive=0.2)
+        neurons = Neurons(chosen, threshold=0.3, tau=5.0, onset=6.0, drive=0.23)
     network = Network(
         "convolution",
         Encoder(shape, 10.0),

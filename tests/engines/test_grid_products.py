@@ -150,6 +150,17 @@ def test_small_potentials_are_not_lost() -> None:
     _same_both_ways(network, batch, 1.0)
 
 
+@pytest.mark.parametrize(("change", "weight"), [(1e32, 1e-42), (1e-44, 5e37)])
+def test_numbers_below_the_range_of_single_precision(change: float, weight: float) -> None:
+    """They are rounded more coarsely there than the bound has it."""
+    network = _network(PSP("breakpoints", breakpoints=((0.0, change),)))
+    batch = _batch(network, 0.3, seed=6)
+    batch.weights["conv.kernel"][:] = np.random.default_rng(7).normal(0, weight, (4, 4, 8, 7))
+    scale = 0.05 / (change * weight)  # of potentials that matter
+    batch.weights["conv.kernel"] *= min(scale, 10.0)
+    _same_both_ways(network, batch, 0.1)
+
+
 def test_what_overflows_is_certain_of_nothing() -> None:
     network = _network(PSP())
     batch = _batch(network, 0.3, seed=8)

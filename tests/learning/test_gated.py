@@ -17,7 +17,8 @@ def test_potentials_and_slopes_are_those_of_the_psp(psp: PSP, count: int) -> Non
     source = np.random.default_rng(3).uniform(0, 30, (count, 2))
     source[::5] = np.inf
     source[0] = 20.0, 16.0  # breakpoints at the gate itself are not counted
-    np.testing.assert_allclose(potential_at(20.0, source, psp, 0.5), 0.5 * psp.potential(20.0 - source), atol=1e-12)
+    for order in (source, np.asfortranarray(source)):
+        np.testing.assert_allclose(potential_at(20.0, order, psp, 0.5), 0.5 * psp.potential(20.0 - source), atol=1e-12)
     values = np.random.default_rng(4).normal(size=source.shape)
     sloped, ordered = values.copy(), values.copy()
     multiply_by_slope(sloped, 20.0, source, psp, 0.5, causal=False)
