@@ -153,11 +153,17 @@ def test_small_potentials_are_not_lost() -> None:
 @pytest.mark.parametrize(("change", "weight"), [(1e32, 1e-42), (1e-44, 5e37)])
 def test_numbers_below_the_range_of_single_precision(change: float, weight: float) -> None:
     """They are rounded more coarsely there than the bound has it."""
-    network = _network(PSP("breakpoints", breakpoints=((0.0, change),)))
-    batch = _batch(network, 0.3, seed=6)
-    batch.weights["conv.kernel"][:] = np.random.default_rng(7).normal(0, weight, (4, 4, 8, 7))
-    scale = 0.05 / (change * weight)  # of potentials that matter
-    batch.weights["conv.kernel"] *= min(scale, 10.0)
+    scale = change * weight
+    neurons = Neurons("phased", 12 * scale, tau=10.0, onset=20.0, end=90.0, drive=3.3 * scale)
+    psp = PSP("breakpoints", breakpoints=((0.0, change),))
+    layers = (Convolution("conv", 16, 4, neurons=neurons, psp=psp), Dense("output", 2))
+    network = Network("tiny", Encoder((20, 20, 8), 20.0), layers, duration=100.0)
+    generator = np.random.default_rng(0)
+    kernel = generator.normal(0, weight, (4, 4, 8, 16))
+    batch = Batch(
+        generator.uniform(0, 20, (20, 20, 20, 8)),
+        {"conv.kernel": kernel, "output.kernel": np.zeros((17 * 17 * 16, 2))},
+    )
     _same_both_ways(network, batch, 0.1)
 
 
