@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# With fewer channels the row of a field is too short to be copied at a time.
 _FEW_CHANNELS = 4
 
 
@@ -29,7 +30,7 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     rows = (height + 2 * padding - kernel) // stride + 1
     columns = (width + 2 * padding - kernel) // stride + 1
     if channels < _FEW_CHANNELS:
-        # a row of positions is copied at a time, where the row of a field would be too short
+        # a row of positions is copied at a time instead
         by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), dtype=maps.dtype)
         _gather_by_column(np.ascontiguousarray(maps), stride, padding, fill, by_column)
         return by_column.reshape(kernel * kernel * channels, -1).T

@@ -23,6 +23,7 @@ from netsim.specification import Network, Pooling
 from netsim.stimuli import Stimuli
 from netsim.weights import (
     Weights,
+    all_finite,
     bias_name,
     draw,
     forward_weights,
@@ -243,7 +244,7 @@ class _Session:
 
     def _check_finite(self, what: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
         for name, array in arrays:
-            if not np.isfinite(array).all():
+            if not all_finite(array):
                 raise self.diverged(what, name.partition(".")[0])
 
     def diverged(self, what: str, layer: str) -> TrainingError:

@@ -16,6 +16,7 @@ from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network, Pooling, Shape, WeightedLayer
 
 Weights = dict[str, np.ndarray]
+# So many values are checked at a time: what is noted of them stays in the cache.
 _PIECE = 2**16
 
 

@@ -27,9 +27,10 @@ from netsim.lanes import (
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-_IN_CACHE = 1024
 # called once a breakpoint: a call would take as long as the work
 _inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+# So many values are worked on at a time: they stay in the nearest cache.
+_IN_CACHE = 1024
 
 
 class Constants(NamedTuple):
