@@ -5,6 +5,8 @@ Compiled, as array expressions would pass through memory once for every operatio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numba import njit
 
@@ -29,11 +31,10 @@ def potential_at(gate: float, source: np.ndarray, psp: PSP, factor: float) -> np
     -------
     ndarray, shape of `source`
     """
-    kind = source.dtype.type
-    delays, changes = (np.array(values, dtype=kind) for values in zip(*psp.kernel, strict=True))
     source = np.ascontiguousarray(source)
     potential = np.empty_like(source)
-    _potential(source.reshape(-1), kind(gate), delays, changes * kind(factor), potential.reshape(-1))
+    delays, changes = _breakpoints(psp.kernel, factor, source.dtype)
+    _potential(source.reshape(-1), source.dtype.type(gate), delays, changes, potential.reshape(-1))
     return potential
 
 
@@ -51,15 +52,21 @@ def multiply_by_slope(
     causal : bool
         Take the order of spikes for the slope: 1 for a spike before the gate, else 0.
     """
-    kind = source.dtype.type
-    kernel = ((0.0, 1.0),) if causal else psp.kernel
-    delays, changes = (np.array(column, dtype=kind) for column in zip(*kernel, strict=True))
-    _by_slope(values.reshape(-1), source.reshape(-1), kind(gate), delays, changes * kind(factor))
+    delays, changes = _breakpoints(((0.0, 1.0),) if causal else psp.kernel, factor, source.dtype)
+    _by_slope(values.reshape(-1), source.reshape(-1), source.dtype.type(gate), delays, changes)
 
 
 def sum_over_positions(values: np.ndarray) -> np.ndarray:
     """Sum over all axes but the last, the maps."""
     return _summed(np.ascontiguousarray(values).reshape(-1, values.shape[-1]))
+
+
+def _breakpoints(
+    kernel: Iterable[tuple[float, float]], factor: float, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    """Delays of the breakpoints of a PSP, and changes of its slope times a factor."""
+    delays, changes = (np.array(column, dtype=dtype) for column in zip(*kernel, strict=True))
+    return delays, changes * dtype.type(factor)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
