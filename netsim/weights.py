@@ -10,14 +10,13 @@ import math
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network, Pooling, Shape, WeightedLayer
 
 Weights = dict[str, np.ndarray]
-# So many values are checked at a time: what is noted of them stays in the cache.
-_PIECE = 2**16
 
 
 def kernel_name(layer: WeightedLayer) -> str:
@@ -131,9 +130,20 @@ def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether every value is a finite number; in pieces that stay in the cache."""
+    """Whether every value is a finite number."""
     values = array.reshape(-1)
-    return all(np.isfinite(values[first : first + _PIECE]).all() for first in range(0, values.size, _PIECE))
+    if values.dtype in (np.float32, np.float64):
+        return bool(_finite(values))
+    return bool(np.isfinite(values).all())  # half precision is stored, and not known to compiled code
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _finite(values: np.ndarray) -> bool:
+    # counted, for a loop that could end early would not be vectorised
+    count = 0
+    for k in range(len(values)):
+        count += abs(values[k]) < np.inf
+    return count == len(values)
 
 
 def read_weights(network: Network, path: str | Path) -> Weights:

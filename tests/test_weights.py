@@ -20,6 +20,7 @@ from netsim.specification import (
 )
 from netsim.weights import (
     Weights,
+    all_finite,
     check_weights,
     forward_weights,
     initial_weights,
@@ -131,8 +132,7 @@ def test_weights_come_back(kind: type, tmp_path: Path) -> None:
         np.testing.assert_array_equal(array, weights[name])
 
 
-def test_weights_of_another_network_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.weights._PIECE", 5)  # of arrays that are looked at piece by piece
+def test_weights_of_another_network_are_refused_by_name() -> None:
     weights = initial_weights(_network(), 0)
     without = {name: array for name, array in weights.items() if name != "conv.bias"}
     with pytest.raises(DataError, match=r"file: .*missing or unknown: conv\.bias"):
@@ -149,6 +149,23 @@ def test_weights_of_another_network_are_refused_by_name(monkeypatch: pytest.Monk
     for kind in (np.int64, np.complex128, "U3"):
         with pytest.raises(DataError, match=r"file: conv\.kernel"):
             check_weights(_network(), weights | {"conv.kernel": weights["conv.kernel"].astype(kind)}, "file")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, ">f4", np.longdouble])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_is_found_wherever_it_is(kind: type | str, value: float) -> None:
+    largest = np.full((7, 5), np.finfo(kind).max).astype(kind)
+    assert all_finite(largest)
+    assert all_finite(-largest)
+    assert all_finite(largest[:0])
+    for place in range(largest.size):
+        wrong = largest.copy()
+        wrong.flat[place] = value
+        assert not all_finite(wrong)
+        assert not all_finite(wrong.T)
+        wrong.flags.writeable = False
+        assert not all_finite(wrong)
+        assert all_finite(np.delete(wrong.reshape(-1), place)[::2])
 
 
 def test_an_archive_with_objects_is_refused(tmp_path: Path) -> None:
