@@ -45,7 +45,7 @@ from netsim.weights import check_weights
 
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
 # being multiplied.
-_PATCH_BYTES = 2_000_000
+_PATCH_BYTES = 1_000_000
 # So many breakpoints are queued at a time, for the same reason.
 _QUEUED = 100_000
 
