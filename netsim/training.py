@@ -188,20 +188,12 @@ class _Session:
     watcher: Watcher
     checkpoint_seconds: float
 
-    def progress(self) -> float:
-        """Share of the training that is done before the next step, 0 to 1."""
-        training = self.network.training
-        batches = math.ceil(len(self.stimuli) / training.batch)
-        return (self.state.epoch * batches + self.state.batch) / (training.epochs * batches)
-
     def rate(self) -> float:
         """Learning rate of the next step."""
-        return learning_rate(self.network.learning, self.progress())
-
-    def binarised(self) -> float:
-        """How much of the way to its binary weights a binary network has gone at the next step."""
-        lasts = self.network.learning.binarisation
-        return 1.0 if self.progress() >= lasts else self.progress() / lasts
+        training = self.network.training
+        batches = math.ceil(len(self.stimuli) / training.batch)
+        done = self.state.epoch * batches + self.state.batch
+        return learning_rate(self.network.learning, done / (training.epochs * batches))
 
     def learn(self) -> Experiment[None]:
         """Present what is left of the epoch and learn from it."""
@@ -223,7 +215,7 @@ class _Session:
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
         withheld = withhold_spikes(network, len(chosen), generator)
         scales = dropout_scales(network)
-        presented = forward_weights(network, state.weights, self.binarised())
+        presented = forward_weights(network, state.weights)
         presented = {name: _scaled(array, scales.get(name, 1.0)) for name, array in presented.items()}
         latencies = yield Batch(stimuli, presented, withheld)
         labels = self.stimuli.labels[chosen]

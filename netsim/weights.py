@@ -79,18 +79,10 @@ def draw(layer: WeightedLayer, shape: Shape, generator: np.random.Generator) -> 
     return layer.initial.mean / inputs + centred
 
 
-def forward_weights(network: Network, weights: Weights, binarised: float = 1.0) -> Weights:
+def forward_weights(network: Network, weights: Weights) -> Weights:
     """The weights that feed forward: the real ones, or signs times a scale if the network is binary.
 
     Biases stay as they are: they are currents, not synapses. Weights that feed forward already stay, to the bit.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-    binarised : float
-        How much of the way from its real-valued weights to its binary ones a binary network in training has gone,
-        0 to 1.
     """
     if network.weighting.kind == "real":
         return weights
@@ -101,8 +93,7 @@ def forward_weights(network: Network, weights: Weights, binarised: float = 1.0) 
         sizes = np.abs(real)
         # a mean of equal values can be another one by rounding
         scale = np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))
-        binary = (np.where(real >= 0, 1.0, -1.0) * scale).astype(real.dtype)
-        forward[kernel_name(layer)] = binary if binarised >= 1 else real + real.dtype.type(binarised) * (binary - real)
+        forward[kernel_name(layer)] = (np.where(real >= 0, 1.0, -1.0) * scale).astype(real.dtype)
     return forward
 
 

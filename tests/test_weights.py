@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from netsim.errors import DataError
 from netsim.specification import (
@@ -115,15 +113,6 @@ def test_binary_weights_are_signs_times_a_scale(scale: str, kind: type) -> None:
     np.testing.assert_array_equal(forward["conv.bias"], real["conv.bias"])
     for name, array in before.items():
         np.testing.assert_array_equal(real[name], array)
-
-
-@given(share=st.floats(0, 1))
-def test_weights_on_the_way_to_binary_ones_lie_between(share: float) -> None:
-    network = _network(Weighting("binary"))
-    real = initial_weights(network, 0)
-    binary, between = forward_weights(network, real), forward_weights(network, real, share)
-    for name, array in real.items():
-        np.testing.assert_allclose(between[name], (1 - share) * array + share * binary[name], atol=1e-12)
 
 
 def test_real_weights_feed_forward_as_they_are() -> None:

@@ -48,18 +48,7 @@ def _binary_weights(network: Network) -> str:
         rf" $\lvert u_{{ij}} \rvert$ over the weights of a {shared}. The real-valued set $u_{{ij}}$ is drawn (table C)"
         " and updated, each with the gradient of its $w_{ij}$, and bounded after each update:"
         rf" $\lvert u_{{ij}} \rvert \leq {number(network.learning.clip)}{GAP}\sigma / \sqrt{{n}}$."
-        + _binarisation(network)
         + (" Biases are real-valued." if has_bias(network) else "")
-    )
-
-
-def _binarisation(network: Network) -> str:
-    lasts = network.learning.binarisation
-    if not lasts:
-        return ""
-    return (
-        rf" In training, while $z < {number(lasts)}$, $w_{{ij}} + (1 - z / {number(lasts)}){GAP}(u_{{ij}} - w_{{ij}})$"
-        " feeds forward in its place; $z$: share of all updates that are done."
     )
 
 

@@ -60,9 +60,6 @@ class Learning:
         Decoupled decay of weights (not biases) per unit of learning rate.
     clip : float
         Binary weights: bound on the real-valued set, in standard deviations of the initial draw.
-    binarisation : float
-        Binary weights: share of the training in which they replace the real-valued ones little by little, so that
-        the network has learned something before they are all that feeds forward; 0 begins with them.
     averaging : float
         How much of the running mean of the weights is kept at each step, at most; the mean is what is
         validated and kept. 0 keeps the weights of the last step themselves.
@@ -84,7 +81,6 @@ class Learning:
     schedule: Literal["constant", "cosine", "one-cycle"] = "one-cycle"
     weight_decay: float = 0.0
     clip: float = 3.0
-    binarisation: float = 0.0
     averaging: float = 0.0
     revive_below: float = 0.0
 
@@ -102,7 +98,7 @@ class Learning:
         for name in ("sharpness", "margin", "rate", "clip"):
             value = getattr(self, name)
             require(finite(value) and value > 0, f"learning.{name}", f"must be positive, not {value}")
-        for name in ("label_smoothing", "momentum", "binarisation", "averaging", "revive_below"):
+        for name in ("label_smoothing", "momentum", "averaging", "revive_below"):
             value = getattr(self, name)
             require(finite(value) and 0 <= value < 1, f"learning.{name}", f"must be in [0, 1), not {value}")
         require(

@@ -149,11 +149,6 @@ ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
     ),
     "binary-channel": ("weights: binary, a scale a channel, phased", "phased", _weighting(kind="binary")),
     "binary-layer": ("weights: binary, a scale a layer, phased", "phased", _weighting(kind="binary", scale="layer")),
-    "binary-gradual": (
-        "weights: binary, a scale a channel, little by little in six tenths of the training, phased",
-        "phased",
-        lambda network: _learning(binarisation=0.6)(_weighting(kind="binary")(network)),
-    ),
     "no-dropout": ("without dropout, phased", "phased", _layers(lambda layer: replace(layer, dropout=0.0))),
     "no-flips": ("without augmentation, phased", "phased", _training(flips=False)),
     "more-augmentation": ("flips, moves and occlusion, phased", "phased", _training(shift=1, occlusion=8)),

@@ -46,7 +46,6 @@ _NETWORKS = {
             optimizer="sgd",
             schedule="cosine",
             weight_decay=1e-5,
-            binarisation=0.4,
             averaging=0.99,
             revive_below=0.001,
         ),

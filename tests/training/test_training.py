@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import re
@@ -85,30 +84,6 @@ def test_a_binary_network_learns_with_signs(random_stimuli: MakeStimuli) -> None
             magnitudes = np.abs(forward).reshape(-1, forward.shape[-1])
             np.testing.assert_array_equal(magnitudes, np.broadcast_to(magnitudes[0], magnitudes.shape))
             assert len(np.unique(np.abs(state.weights[name]))) > forward.shape[-1]
-
-
-def test_binary_weights_replace_the_real_valued_ones_little_by_little(random_stimuli: MakeStimuli) -> None:
-    network = _network(
-        weighting=Weighting("binary"),
-        learning=Learning(rate=0.01, binarisation=0.5),
-        training=Training(epochs=2, batch=60, precision="double"),
-    )
-    stimuli, engine = random_stimuli(network.encoder, 120, network.outputs), make_engine("event", network)
-    state = start_training(network, 0)
-    experiment = train(network, stimuli, stimuli, state, 0)
-    batch, shares = next(experiment), []
-    with contextlib.suppress(StopIteration):
-        while True:
-            real = state.weights["conv.kernel"].copy()
-            binary = forward_weights(network, state.weights)["conv.kernel"]
-            towards = (batch.weights["conv.kernel"] - real) / (binary - real)
-            assert towards == pytest.approx(float(towards.mean()), abs=1e-9)
-            shares.append(float(towards.mean()))
-            batch = experiment.send(engine.present(batch))
-    # an epoch is two batches of training and then what is validated
-    epochs = np.reshape(shares, (2, -1))
-    assert epochs[:, :2].ravel() == pytest.approx([0, 0.5, 1, 1], abs=1e-9)
-    assert epochs[:, 2:].ravel() == pytest.approx(1, abs=1e-9)
 
 
 def test_one_scale_a_layer() -> None:
