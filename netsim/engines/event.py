@@ -179,11 +179,13 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
     below, spikes = below.reshape(-1, *layer.source), spikes.reshape(-1, *layer.shape)
     field_bytes = len(layer.kernel) * spikes.itemsize * layer.shape[0] * layer.shape[1]
     at_once = max(1, _PATCH_BYTES // field_bytes)
-    for first in range(0, len(below), at_once):
-        part = slice(first, first + at_once)
-        if layer.rounded is not None:
-            grid_products.first_spikes(below[part], layer.rounded, layer.missing, constants, spikes[part])
-            continue
+    parts = [slice(first, first + at_once) for first in range(0, len(below), at_once)]
+    if layer.rounded is not None:
+        clock = grid_products.clock(layer.missing, constants, spikes.dtype)
+        for part in parts:
+            grid_products.first_spikes(below[part], layer.rounded, layer.missing, clock, constants, spikes[part])
+        return
+    for part in parts:
         integrals = np.empty(below[part].shape, layer.kernel.dtype)
         integrate(below[part].reshape(-1), constants, integrals.reshape(-1))
         own = spikes[part]

@@ -63,7 +63,7 @@ def rounded(kernel: np.ndarray) -> Rounded:
         return Rounded(kernel.astype(np.float32), exact, errors.astype(np.float32))
 
 
-class _Clock(NamedTuple):
+class Clock(NamedTuple):
     """What is to be known of a layer to count its steps, in one type of number throughout.
 
     Attributes
@@ -87,16 +87,27 @@ class _Clock(NamedTuple):
     unknown: float
 
 
-def _clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> _Clock:
+def clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> Clock:
+    """Prepare the counting of steps.
+
+    Parameters
+    ----------
+    missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
+        What neurons miss to their threshold at the gate without any presynaptic spike.
+    layer : Constants
+    dtype : dtype
+        Of the spikes.
+    """
     kind = dtype.type
     numbers = (layer.onset, layer.end, 1 / layer.drive, 0.55 * np.finfo(dtype).eps, 1.0, 4.0, np.inf, np.nan)
-    return _Clock(missing.astype(dtype), *(kind(number) for number in numbers))
+    return Clock(missing.astype(dtype), *(kind(number) for number in numbers))
 
 
 def first_spikes(
     below: np.ndarray,
     synapses: Rounded,
     missing: np.ndarray,
+    counted: Clock,
     layer: Constants,
     spikes: np.ndarray,
 ) -> None:
@@ -108,7 +119,8 @@ def first_spikes(
         Spike times of the layer below, in steps.
     synapses : Rounded
     missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
-        What neurons miss to their threshold at the gate without any presynaptic spike.
+        As `counted` was made from.
+    counted : Clock
     layer : Constants
     spikes : ndarray, shape (presentations, rows, columns, maps)
         The result is written here, in steps.
@@ -119,7 +131,7 @@ def first_spikes(
     potentials = np.matmul(patches, synapses.kernel).reshape(spikes.shape)
     reaches = np.empty(spikes.shape[:3], np.float32)
     _reach(integrals, layer, reaches)
-    _decide(below, potentials, reaches, synapses, missing, _clock(missing, layer, spikes.dtype), layer, spikes)
+    _decide(below, potentials, reaches, synapses, missing, counted, layer, spikes)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -129,7 +141,7 @@ def _decide(
     reaches: np.ndarray,
     synapses: Rounded,
     missing: np.ndarray,
-    clock: _Clock,
+    clock: Clock,
     layer: Constants,
     spikes: np.ndarray,
 ) -> None:
@@ -204,7 +216,7 @@ def _product(field: np.ndarray, weights: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _is_certain(time: float, error: float, without: float, clock: _Clock) -> bool:
+def _is_certain(time: float, error: float, without: float, clock: Clock) -> bool:
     """Whether a time makes the same spike wherever it truly is; what overflows is certain of nothing.
 
     The error is that of the product; to it come the roundings on the way from there to the time.
@@ -220,7 +232,7 @@ def _is_certain(time: float, error: float, without: float, clock: _Clock) -> boo
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _in_window(step: float, clock: _Clock) -> float:
+def _in_window(step: float, clock: Clock) -> float:
     """The spike of a neuron that the drive alone carries to threshold by a step; ``inf`` after the window's end."""
     step = max(step, clock.onset)
     return step if step < clock.end else clock.never
