@@ -13,6 +13,7 @@ import pytest
 from netsim.engines import Batch, make_engine
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
+from netsim.report.tables import record_facts
 from netsim.runs import create_run, describe_run
 from netsim.specification import Dense, Encoder, Learning, Network, Neurons, Training
 from netsim.specification_file import write_network
@@ -166,6 +167,9 @@ def test_a_run_knows_its_teacher_and_goes_on_with_no_other(tmp_path: Path) -> No
     whole.train()
     assert whole.teacher is not None
     assert whole.folder.record()["teacher_sha256"] == whole.teacher.sha256
+    assert ("checksum of the teacher's weights", whole.teacher.sha256) in [
+        (fact.name, fact.value) for fact in record_facts(whole.folder.record())
+    ]
 
     batches = iter(range(100))
     with pytest.raises(KeyboardInterrupt):
