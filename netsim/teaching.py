@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from netsim.engines import Batch, Engine, make_engine, single_batch
 from netsim.learning import Learner
+from netsim.models.presets import preset_names
 from netsim.specification import Network
 from netsim.specification.checks import require
+from netsim.specification_file import nearest
 from netsim.subject import load_subject
 from netsim.weights import Weights
 
@@ -92,8 +95,14 @@ def load_teacher(network: Network) -> Teacher | None:
     settings = network.learning
     if not settings.teacher:
         return None
+    where, presets = "learning.teacher", preset_names()
+    require(
+        settings.teacher in presets or os.path.isdir(settings.teacher),
+        where,
+        f"{settings.teacher} is neither a preset nor a run folder{nearest(settings.teacher, presets)}",
+    )
     subject = load_subject(settings.teacher)
-    taught, where = subject.network, "learning.teacher"
+    taught = subject.network
     require(subject.origin != "initial", where, f"{settings.teacher} has not learned anything; train it first")
     require(
         taught.encoder == network.encoder,
