@@ -20,9 +20,7 @@ from netsim.learning import Learner, Optimizer, learning_rate, move_mean
 from netsim.metrics import decide, silent_fractions
 from netsim.runs import RunFolder
 from netsim.specification import Network, Pooling
-from netsim.specification.checks import require
 from netsim.stimuli import Stimuli
-from netsim.teaching import Teacher
 from netsim.weights import (
     Weights,
     all_finite,
@@ -121,7 +119,6 @@ def train(
     run: RunFolder | None = None,
     watcher: Watcher | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    teacher: Teacher | None = None,
 ) -> Experiment[TrainingState]:
     """The experiment that trains a network; hand it to an engine's ``run``.
 
@@ -137,8 +134,6 @@ def train(
     watcher : Watcher, optional
     checkpoint_seconds : float
         Within an epoch a checkpoint is written after this time (s); 0 writes one after every batch.
-    teacher : Teacher, optional
-        From `netsim.teaching.load_teacher`; a network whose settings name one needs it.
 
     Returns
     -------
@@ -146,14 +141,11 @@ def train(
 
     Raises
     ------
-    SpecificationError
-        If the teacher is missing.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     """
     watcher = watcher or Watcher()
-    require((teacher is None) == (network.learning.teacher == ""), "learning.teacher", "must come along")
-    session = _Session(network, Learner(network), training, state, seed, run, watcher, checkpoint_seconds, teacher)
+    session = _Session(network, Learner(network), training, state, seed, run, watcher, checkpoint_seconds)
     while state.epoch < network.training.epochs:
         yield from session.learn()
         figures = yield from _validate(network, state.kept, validation)
@@ -195,7 +187,6 @@ class _Session:
     run: RunFolder | None
     watcher: Watcher
     checkpoint_seconds: float
-    teacher: Teacher | None
 
     def rate(self) -> float:
         """Learning rate of the next step."""
@@ -228,8 +219,7 @@ class _Session:
         presented = {name: _scaled(array, scales.get(name, 1.0)) for name, array in presented.items()}
         latencies = yield Batch(stimuli, presented, withheld)
         labels = self.stimuli.labels[chosen]
-        beliefs = self.teacher.beliefs(stimuli) if self.teacher is not None else None
-        lesson = self.learner.learn(latencies, labels, presented, beliefs)
+        lesson = self.learner.learn(latencies, labels, presented)
         self._check_finite("a weight step is not finite", lesson.gradients.items())
         self._check_finite("the loss is not finite", [(network.layers[-1].name, lesson.loss)])
         gradients = {name: _scaled(array, scales.get(name, 1.0)) for name, array in lesson.gradients.items()}

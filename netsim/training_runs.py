@@ -16,7 +16,6 @@ from netsim.errors import RunError
 from netsim.runs import RunFolder, check_free, create_run, describe_run, open_run
 from netsim.specification import Network
 from netsim.stimuli import Stimuli, load_splits
-from netsim.teaching import Teacher, load_teacher
 from netsim.training import CHECKPOINT_SECONDS, Progress, Watcher, resume_training, train, validation_score
 
 
@@ -31,7 +30,6 @@ class TrainingRun:
     seed : int
     training, validation : Stimuli
     engine : Engine
-    teacher : Teacher, optional
     """
 
     folder: RunFolder
@@ -40,7 +38,6 @@ class TrainingRun:
     training: Stimuli
     validation: Stimuli
     engine: Engine
-    teacher: Teacher | None = None
 
     def train(
         self,
@@ -92,7 +89,6 @@ class TrainingRun:
                 self.folder,
                 stoppable,
                 checkpoint_seconds,
-                self.teacher,
             )
             return self.engine.run(experiment).history
 
@@ -128,12 +124,10 @@ def open_training(
     Raises
     ------
     RunError
-        If the run to go on with was imported or started with other options or another teacher, or the new one exists
-        already.
+        If the run to go on with was imported or started with other options, or the new one exists already.
     SpecificationError, DataError
-        If the engine, the teacher or the data do not fit the network.
+        If the engine or the data do not fit the network.
     """
-    teacher = load_teacher(network)
     if resume:
         folder = open_run(path)
         known = folder.record()
@@ -141,8 +135,6 @@ def open_training(
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
-        if teacher is not None and known.get("teacher_sha256") != teacher.sha256:
-            raise RunError(f"{path}: its teacher {network.learning.teacher} has other weights by now; start again")
         data_dir = data_dir or known.get("data_dir")
     else:
         check_free(path)
@@ -160,11 +152,10 @@ def open_training(
                 data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
                 training=len(training),
                 validation=len(validation),
-                **({} if teacher is None else {"teacher_sha256": teacher.sha256}),
                 **record,
             ),
         )
-    return TrainingRun(folder, network, seed, training, validation, engine, teacher)
+    return TrainingRun(folder, network, seed, training, validation, engine)
 
 
 def resuming(command: Sequence[str]) -> str:

@@ -71,24 +71,15 @@ def _is_gated(layer: WeightedLayer) -> bool:
 
 def _softmax_targets(network: Network) -> str:
     settings = network.learning
-    target, smoothing, imitated = "[k = y]", "", ""
+    target, smoothing = "[k = y]", ""
     if settings.label_smoothing:
         target = rf"(1 - \zeta){GAP}[k = y] + \zeta / {network.outputs}"
         smoothing = rf", $\zeta = {number(settings.label_smoothing)}$"
-    if settings.teacher:
-        target = rf"(1 - \alpha){GAP}({target}) + \alpha p_k^{{\mathrm{{T}}}}"
-        smoothing += rf", $\alpha = {number(settings.imitation)}$"
-        imitated = (
-            f"\n$p_k^{{\\mathrm{{T}}}}$ is the same softmax over the output latencies of the trained network"
-            f" `{settings.teacher}` for the same stimulus, with its own $\\beta$ divided by"
-            f" {number(settings.temperature)}"
-        )
     return (
         rf"$\displaystyle \Delta_k = {T_MAX}{GAP}(p_k - q_k)$, $\displaystyle p_k ="
         rf" \frac{{\exp(-\beta t_k / {T_MAX})}}{{\sum_l \exp(-\beta t_l / {T_MAX})}}$, $q_k = {target}$,"
         rf" $\beta = {number(settings.sharpness)}${smoothing}"
         "\nThis descends the cross-entropy $-\\sum_k q_k \\ln p_k$"
-        f"{imitated}"
     )
 
 

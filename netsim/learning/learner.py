@@ -16,13 +16,7 @@ from netsim.learning.fields import spread_onto_source, weigh_fields
 from netsim.learning.gated import multiply_by_slope, potential_at, sum_over_positions
 from netsim.learning.gradients import Factors, total_gradient
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
-from netsim.learning.targets import (
-    OutputDisplacement,
-    label_targets,
-    log_softmax,
-    relative_displacement,
-    softmax_displacement,
-)
+from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
 from netsim.parallel import over_presentations
 from netsim.patches import to_earliest
 from netsim.specification import Convolution, Network, Pooling, WeightedLayer
@@ -81,13 +75,7 @@ class Learner:
     def __repr__(self) -> str:
         return f"Learner({self.network.name!r}, {self.network.learning})"
 
-    def learn(
-        self,
-        latencies: Sequence[np.ndarray],
-        labels: np.ndarray,
-        weights: Weights,
-        beliefs: np.ndarray | None = None,
-    ) -> Lesson:
+    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> Lesson:
         """Displacements and gradients of a batch.
 
         Parameters
@@ -97,14 +85,12 @@ class Learner:
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
             The weights that fed forward.
-        beliefs : ndarray, shape (presentations, output neurons), optional
-            Those of a teacher about the same stimuli (see `beliefs`); without them the labels are all there is.
         """
         kind = weights[kernel_name(self.network.weighted_layers[0])].dtype
 
         def learn_part(part: slice) -> _Part:
             times = [np.ascontiguousarray(latency[part], dtype=kind) for latency in latencies]
-            return self._learn_part(times, labels[part], weights, None if beliefs is None else beliefs[part])
+            return self._learn_part(times, labels[part], weights)
 
         parts = over_presentations(len(labels), learn_part)
         # time in units of the encoding window, mean over presentations
@@ -115,12 +101,10 @@ class Learner:
             np.concatenate([part.loss for part in parts]),
         )
 
-    def _learn_part(
-        self, times: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, beliefs: np.ndarray | None
-    ) -> _Part:
+    def _learn_part(self, times: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> _Part:
         """Learn from some presentations of a batch; gradients are sums in ms²."""
         layers = self.network.layers
-        target = self.output_displacement(times[-1], labels, beliefs)
+        target = self.output_displacement(times[-1], labels)
         displacement = target.displacement.astype(times[-1].dtype)
         displacements: list[np.ndarray] = []
         gradients: dict[str, np.ndarray | Factors] = {}
@@ -143,49 +127,20 @@ class Learner:
                 displacement = step.onto_source()
         return _Part(gradients, displacements[::-1], target.loss)
 
-    def output_displacement(
-        self, latencies: np.ndarray, labels: np.ndarray, beliefs: np.ndarray | None = None
-    ) -> OutputDisplacement:
+    def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements of the output neurons, silent ones counted as firing at the end of their window.
 
         Parameters
         ----------
         latencies : ndarray, shape (presentations, neurons)
         labels : ndarray of int, shape (presentations,)
-        beliefs : ndarray, shape (presentations, neurons), optional
-            As for `learn`.
         """
-        settings, t_max, fired = self.network.learning, self.network.encoder.t_max, self._by_the_end(latencies)
-        if settings.targets == "relative":
-            end = self._times(self.network.weighted_layers[-1]).end
-            return relative_displacement(fired, labels, t_max, settings.margin, end)
-        targets = label_targets(labels, fired.shape[1], settings.label_smoothing, fired.dtype)
-        if beliefs is not None:
-            share = fired.dtype.type(settings.imitation)
-            targets = (1 - share) * targets + share * beliefs.astype(fired.dtype, copy=False)
-        return softmax_displacement(fired, targets, t_max, settings.sharpness)
-
-    def beliefs(self, latencies: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-        """What output latencies say of the labels: a softmax over negative latencies, silent neurons at the end.
-
-        Parameters
-        ----------
-        latencies : ndarray, shape (presentations, neurons)
-        temperature : float
-            What the evidence is divided by.
-
-        Returns
-        -------
-        ndarray, shape (presentations, neurons)
-            Rows sum to 1.
-        """
-        sharpness = self.network.learning.sharpness / temperature
-        return np.exp(log_softmax(self._by_the_end(latencies), self.network.encoder.t_max, sharpness))
-
-    def _by_the_end(self, latencies: np.ndarray) -> np.ndarray:
-        """Output latencies (ms), those of silent neurons at the end of their window."""
+        settings, t_max = self.network.learning, self.network.encoder.t_max
         end = self._times(self.network.weighted_layers[-1]).end
-        return np.minimum(latencies, latencies.dtype.type(end))
+        fired = np.minimum(latencies, latencies.dtype.type(end))
+        if settings.targets == "softmax":
+            return softmax_displacement(fired, labels, t_max, settings.sharpness, settings.label_smoothing)
+        return relative_displacement(fired, labels, t_max, settings.margin, end)
 
     def _onset(self, index: int) -> float:
         """From when on the neurons whose spikes a layer sends fire: its own, or those it pools."""

@@ -26,48 +26,12 @@ class OutputDisplacement(NamedTuple):
     loss: np.ndarray
 
 
-def log_softmax(latencies: np.ndarray, t_max: float, sharpness: float) -> np.ndarray:
-    """Logarithm of ``softmax(-sharpness·latency/t_max)``, the earlier the more.
-
-    Parameters
-    ----------
-    latencies : ndarray, shape (presentations, neurons)
-        Finite latencies (ms).
-    t_max : float
-        Encoding window (ms).
-    sharpness : float
-        See `netsim.specification.Learning`.
-    """
-    evidence = latencies * (-sharpness / t_max)
-    evidence = evidence - evidence.max(axis=1, keepdims=True)
-    logarithm: np.ndarray = evidence - np.log(np.exp(evidence).sum(axis=1, keepdims=True))
-    return logarithm
-
-
-def label_targets(labels: np.ndarray, neurons: int, label_smoothing: float, dtype: np.dtype) -> np.ndarray:
-    """The target distribution of each presentation by its label.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (presentations,)
-    neurons : int
-        Of the output layer.
-    label_smoothing : float
-        See `netsim.specification.Learning`.
-    dtype : dtype
-
-    Returns
-    -------
-    ndarray, shape (presentations, neurons)
-        Rows sum to 1.
-    """
-    targets = np.full((len(labels), neurons), label_smoothing / neurons, dtype)
-    targets[np.arange(len(labels)), labels] += 1.0 - label_smoothing
-    return targets
-
-
 def softmax_displacement(
-    latencies: np.ndarray, targets: np.ndarray, t_max: float, sharpness: float
+    latencies: np.ndarray,
+    labels: np.ndarray,
+    t_max: float,
+    sharpness: float,
+    label_smoothing: float = 0.0,
 ) -> OutputDisplacement:
     """Displacements that follow the cross-entropy of a softmax over negative latencies.
 
@@ -78,16 +42,19 @@ def softmax_displacement(
     ----------
     latencies : ndarray, shape (presentations, neurons)
         Finite latencies (ms).
-    targets : ndarray, shape (presentations, neurons)
-        Rows sum to 1.
+    labels : ndarray of int, shape (presentations,)
     t_max : float
         Encoding window (ms).
-    sharpness : float
+    sharpness, label_smoothing : float
         See `netsim.specification.Learning`.
     """
-    logarithm = log_softmax(latencies, t_max, sharpness)
-    loss = -(targets * logarithm).sum(axis=1)
-    return OutputDisplacement(t_max * (np.exp(logarithm) - targets), loss)
+    evidence = latencies * (-sharpness / t_max)
+    evidence = evidence - evidence.max(axis=1, keepdims=True)
+    logarithm = evidence - np.log(np.exp(evidence).sum(axis=1, keepdims=True))
+    target = np.full_like(evidence, label_smoothing / evidence.shape[1])
+    target[np.arange(len(labels)), labels] += 1.0 - label_smoothing
+    loss = -(target * logarithm).sum(axis=1)
+    return OutputDisplacement(t_max * (np.exp(logarithm) - target), loss)
 
 
 def relative_displacement(

@@ -141,7 +141,6 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         "seed": "seed",
         "training": "stimuli learned from",
         "validation": "stimuli to choose the epoch by",
-        "teacher_sha256": "checksum of the teacher's weights",
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
     return [

@@ -40,12 +40,6 @@ class Learning:
         Softmax targets: factor on the negative latency, counted in encoding windows.
     label_smoothing : float
         Softmax targets: share of the target that is spread over all labels.
-    teacher : str
-        Softmax targets: a trained network to imitate, a preset or a run folder; empty for none.
-    imitation : float
-        Share of the target that is the teacher's; the labels have the rest.
-    temperature : float
-        By how much the teacher's evidence is divided: a larger one tells more of how it ranks the wrong labels.
     margin : float
         Relative targets: how much later than the winner the other neurons should fire (ms).
     derivative : {"linear", "exact"}
@@ -77,9 +71,6 @@ class Learning:
     targets: Literal["softmax", "relative"] = "softmax"
     sharpness: float = 8.0
     label_smoothing: float = 0.0
-    teacher: str = ""
-    imitation: float = 0.0
-    temperature: float = 1.0
     margin: float = 8.0
     derivative: Literal["linear", "exact"] = "linear"
     propagation: Literal["slope", "causal"] = "slope"
@@ -104,27 +95,12 @@ class Learning:
         for name, allowed in choices.items():
             value = getattr(self, name)
             require(value in allowed, f"learning.{name}", f"must be one of {', '.join(allowed)}, not {value!r}")
-        for name in ("sharpness", "temperature", "margin", "rate", "clip"):
+        for name in ("sharpness", "margin", "rate", "clip"):
             value = getattr(self, name)
             require(finite(value) and value > 0, f"learning.{name}", f"must be positive, not {value}")
         for name in ("label_smoothing", "momentum", "averaging", "revive_below"):
             value = getattr(self, name)
             require(finite(value) and 0 <= value < 1, f"learning.{name}", f"must be in [0, 1), not {value}")
-        require(
-            finite(self.imitation) and 0 <= self.imitation <= 1,
-            "learning.imitation",
-            f"must be in [0, 1], not {self.imitation}",
-        )
-        require(
-            (self.teacher != "") == (self.imitation > 0),
-            "learning.imitation",
-            f"must be above 0 with a teacher and 0 without, not {self.imitation}",
-        )
-        require(
-            self.teacher == "" or self.targets == "softmax",
-            "learning.teacher",
-            "can be imitated by softmax targets only",
-        )
         require(
             finite(self.weight_decay) and self.weight_decay >= 0,
             "learning.weight_decay",

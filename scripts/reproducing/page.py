@@ -83,7 +83,6 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
             "Minutes are wall-clock times on a machine that other jobs shared.",
             "",
-            *_taught(results),
             "| preset | seed | command | epochs | best epoch | minutes | revision |",
             "|---|---|---|---|---|---|---|",
             *made,
@@ -110,19 +109,6 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
         ]
     )
-
-
-def _taught(results: list[dict[str, Any]]) -> list[str]:
-    """A paragraph that names the teachers of the rows that have one, if there are any."""
-    taught = []
-    for name, found in _rows(results):
-        if any("teacher_sha256" in result["record"] for result in found):
-            learning = load_preset(name).learning
-            taught.append(
-                f"`{name}` learns from the shipped `{learning.teacher}` too, which has a share of"
-                f" {learning.imitation:g} in its targets. The paper has no teachers; this is our choice."
-            )
-    return [*taught, ""] if taught else []
 
 
 def ablations_table(ablations: list[dict[str, Any]]) -> str:

@@ -60,14 +60,7 @@ _NETWORKS = {
             Dense("output", 4, Neurons("free", tau=20.0)),
         ),
         90.0,
-        learning=Learning(
-            label_smoothing=0.1,
-            teacher="runs/teacher",
-            imitation=0.5,
-            temperature=2.0,
-            weight_decay=0.01,
-            schedule="constant",
-        ),
+        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant"),
         training=Training("tonic:NMNIST", precision="double"),
     ),
     "phased": Network(

@@ -103,7 +103,6 @@ WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
     "Learning.margin": lambda old, new: old.learning.targets == "softmax",
     "Learning.sharpness": lambda old, new: old.learning.targets == "relative",
     "Learning.label_smoothing": lambda old, new: old.learning.targets == "relative",
-    "Learning.temperature": lambda old, new: not old.learning.teacher,
     "Learning.derivative": lambda old, new: _is_phased(old),
     "Neurons.crossing_slope": _same_phased,
     "Neurons.end": _same_windows,

@@ -46,17 +46,6 @@ def test_the_page_of_results_is_made_of_the_records() -> None:
     assert (REPOSITORY / "RESULTS.md").read_text() == page
 
 
-def test_the_page_names_teachers() -> None:
-    from reproducing.page import results_page
-
-    alone, taught = _result("bcsnn-fashion", 0, 0.9), _result("bcsnn-fashion", 0, 0.9)
-    alone["record"].pop("teacher_sha256", None)
-    taught["record"]["teacher_sha256"] = "0" * 64
-    told = "`bcsnn-fashion` learns from the shipped `rcsnn-fashion` too"
-    assert told in results_page([taught], [])
-    assert told not in results_page([alone], [])
-
-
 def _result(preset: str, seed: int, strict: float) -> dict[str, Any]:
     from reproducing.records import RECORDS
 
