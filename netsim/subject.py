@@ -107,7 +107,9 @@ def load_subject(name: str, seed: int = 0) -> Subject:
 
 
 def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
-    """The initial weights of what was trained, as they fed forward; None for what was not, or elsewhere.
+    """The initial weights of what was trained, as they fed forward.
+
+    None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
     RunError
         If the record of a run is damaged.
     """
-    if subject.origin in ("initial", "imported"):
+    if subject.origin in ("initial", "imported") or subject.network.training.pretrained:
         return None
     first = subject.run.record()["seed"] if subject.run else seed
     return forward_weights(subject.network, initial_weights(subject.network, first))

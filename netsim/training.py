@@ -18,6 +18,7 @@ from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError
 from netsim.learning import Learner, Optimizer, learning_rate, move_mean
 from netsim.metrics import decide, silent_fractions
+from netsim.pretraining import load_pretrained
 from netsim.runs import RunFolder
 from netsim.specification import Network, Pooling
 from netsim.stimuli import Stimuli
@@ -90,9 +91,15 @@ def start_training(network: Network, seed: int) -> TrainingState:
     network : Network
     seed : int
         The same seed gives the same training, to the bit.
+
+    Raises
+    ------
+    SpecificationError, RunError, DataError
+        If the weights to begin with cannot be had (see `netsim.pretraining.load_pretrained`).
     """
+    first = load_pretrained(network) or initial_weights(network, seed)
     kind = np.float32 if network.training.precision == "single" else np.float64
-    weights = {name: np.ascontiguousarray(array, kind) for name, array in initial_weights(network, seed).items()}
+    weights = {name: np.array(array, kind) for name, array in first.items()}
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
     return TrainingState(weights, Optimizer(network.learning, weights), mean)
 

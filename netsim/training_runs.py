@@ -13,6 +13,7 @@ from netsim.checkpoint import write_checkpoint
 from netsim.data import Tell, tell_nobody
 from netsim.engines import Engine, make_engine
 from netsim.errors import RunError
+from netsim.pretraining import load_pretrained, weights_sha256
 from netsim.runs import RunFolder, check_free, create_run, describe_run, open_run
 from netsim.specification import Network
 from netsim.stimuli import Stimuli, load_splits
@@ -124,10 +125,13 @@ def open_training(
     Raises
     ------
     RunError
-        If the run to go on with was imported or started with other options, or the new one exists already.
+        If the run to go on with was imported or started with other options or pretrained weights, or the new one
+        exists already.
     SpecificationError, DataError
-        If the engine or the data do not fit the network.
+        If the engine, the data or the pretrained weights do not fit the network.
     """
+    pretrained = load_pretrained(network)
+    begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
     if resume:
         folder = open_run(path)
         known = folder.record()
@@ -135,6 +139,8 @@ def open_training(
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
+        if {key: known.get(key) for key in begun_with} != begun_with:
+            raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
         data_dir = data_dir or known.get("data_dir")
     else:
         check_free(path)
@@ -152,6 +158,7 @@ def open_training(
                 data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
                 training=len(training),
                 validation=len(validation),
+                **begun_with,
                 **record,
             ),
         )

@@ -93,9 +93,13 @@ def _notes(network: Network) -> Iterator[str]:
     }
     drawn = " or ".join(ways[way] for way in distinct(layer.initial.distribution for layer in network.weighted_layers))
     yield (
-        f"Initial weights are drawn independently, {drawn}.{_biases(network)}"
+        f"Initial weights{_pretrained(network)} are drawn independently, {drawn}.{_biases(network)}"
         " No synapses within a layer, and none back."
     )
+
+
+def _pretrained(network: Network) -> str:
+    return " other than pretrained ones (table G2)" if network.training.pretrained else ""
 
 
 def _biases(network: Network) -> str:

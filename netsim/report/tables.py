@@ -141,6 +141,7 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         "seed": "seed",
         "training": "stimuli learned from",
         "validation": "stimuli to choose the epoch by",
+        "pretrained_sha256": "checksum of the weights it began with",
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
     return [

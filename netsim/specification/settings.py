@@ -122,6 +122,8 @@ class Training:
         Time grid (ms); 0 means exact times (event engine only).
     precision : {"single", "double"}
         Arithmetic of the event engine during training; evaluation is always in double precision.
+    pretrained : str
+        A trained network whose weights the training begins with, a preset or a run folder; empty draws them.
     epochs, batch : int
         Passes over the training images; presentations between two weight updates.
     validation : int
@@ -138,6 +140,7 @@ class Training:
     engine: Literal["event", "brian2"] = "event"
     dt: float = 0.0
     precision: Literal["single", "double"] = "single"
+    pretrained: str = ""
     epochs: int = 10
     batch: int = 100
     validation: int = 5000

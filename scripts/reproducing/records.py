@@ -28,8 +28,9 @@ def training_record(run: RunFolder) -> dict[str, Any]:
     """What a run's own files say of its training."""
     figures = training_figures(records(metrics_table(run.metrics)))
     record = run.record()
+    kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256")
     return {
-        "record": {key: record[key] for key in ("seed", "git_revision", "machine", "versions")},
+        "record": {key: record[key] for key in kept if key in record},
         **{key: figures[key] for key in ("epochs", "best_epoch", "validation_strict_accuracy")},
         "minutes": figures["seconds"] / 60,
     }

@@ -61,7 +61,7 @@ _NETWORKS = {
         ),
         90.0,
         learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant"),
-        training=Training("tonic:NMNIST", precision="double"),
+        training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
     "phased": Network(
         "phased",

@@ -1,0 +1,118 @@
+"""Beginning with trained weights: whose they may be, what becomes of them, and that a run knows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsim.errors import RunError, SpecificationError
+from netsim.models.presets import load_preset
+from netsim.pretraining import load_pretrained, weights_sha256
+from netsim.report.tables import record_facts
+from netsim.runs import create_run, describe_run
+from netsim.specification import Dense, Encoder, Network, Neurons, Training, Weighting
+from netsim.subject import load_subject, weights_before_learning
+from netsim.training import start_training
+from netsim.training_runs import open_training
+from netsim.weights import forward_weights, initial_weights
+
+
+def _network(name: str = "after", **changes: Any) -> Network:
+    network = Network(
+        name,
+        Encoder((6, 6, 1), 16.0),
+        (
+            Dense("hidden", 20, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Dense("output", 4, Neurons("phased", 3.0, 16.0, 48.0, 160.0, 1.0, bias=True)),
+        ),
+        160.0,
+        training=Training(validation=10, pretrained="before"),
+    )
+    return dataclasses.replace(network, **changes)
+
+
+def _before(**changes: Any) -> Network:
+    """Write the run folder of a trained network."""
+    network = _network("before", **{"training": Training(validation=10), **changes})
+    create_run("before", network, describe_run(1), initial_weights(network, 1))
+    return network
+
+
+@pytest.mark.parametrize("weighting", [Weighting(), Weighting("binary")])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_training_begins_with_the_weights_as_they_fed_forward(weighting: Weighting, seed: int) -> None:
+    before = _before(weighting=weighting)
+    expected = forward_weights(before, initial_weights(before, 1))
+    begun = start_training(_network(), seed).weights
+    assert list(begun) == list(expected)
+    for name, array in begun.items():
+        np.testing.assert_array_equal(array, expected[name].astype(np.float32))
+    begun["hidden.kernel"][:] = 0
+    assert (start_training(_network(), seed).weights["hidden.kernel"] != 0).any()
+
+
+def test_without_a_name_weights_are_drawn() -> None:
+    assert load_pretrained(_network(training=Training())) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": Encoder((6, 5, 1), 16.0)}, r"hidden.kernel of shape \(30, 20\), .* hidden.kernel of shape \(36"),
+        (
+            {"layers": (Dense("output", 4, Neurons("phased", 3.0, 16.0, 16.0, 160.0, 1.0)),)},
+            r"no hidden\.kernel, after needs hidden\.kernel of shape \(36, 20\)",
+        ),
+        ({"training": Training(validation=9)}, "is validated with; set training.validation to 9 or less"),
+    ],
+)
+def test_whose_weights_do_not_do(changes: dict[str, Any], message: str) -> None:
+    _before(**changes)
+    with pytest.raises(SpecificationError, match=rf"^training\.pretrained: before .*{message}"):
+        load_pretrained(_network())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("digits", "has not learned anything"),
+        ("digitz", "is neither a preset nor a run folder; did you mean 'digits'"),
+        ("gone", "is neither a preset nor a run folder"),
+    ],
+)
+def test_what_is_not_trained(name: str, message: str) -> None:
+    network = _network(training=Training(pretrained=name))
+    with pytest.raises(SpecificationError, match=rf"^training\.pretrained: {name} {message}"):
+        load_pretrained(network)
+
+
+def test_a_run_knows_what_it_began_with_and_goes_on_with_nothing_else(tmp_path: Path) -> None:
+    digits = load_preset("digits")
+    create_run("before", digits, describe_run(1), initial_weights(digits, 1))
+    after = dataclasses.replace(digits, training=dataclasses.replace(digits.training, epochs=2, pretrained="before"))
+    whole = open_training(tmp_path / "whole", after, 0, limit=200)
+    whole.train()
+    checksum = weights_sha256(initial_weights(digits, 1))
+    assert whole.folder.record()["pretrained_sha256"] == checksum
+    told = [(fact.name, fact.value) for fact in record_facts(whole.folder.record())]
+    assert ("checksum of the weights it began with", checksum) in told
+    assert weights_before_learning(load_subject(str(whole.folder.path)), 0) is None
+
+    batches = iter(range(100))
+    with pytest.raises(KeyboardInterrupt):
+        open_training(tmp_path / "broken", after, 0, limit=200).train(interrupted=lambda: next(batches) == 2)
+    resumed = open_training(tmp_path / "broken", after, 0, limit=200, resume=True)
+    resumed.train()
+    best = whole.folder.weights(after)
+    for name, array in resumed.folder.weights(after).items():
+        np.testing.assert_array_equal(array, best[name])
+
+    for file in Path("before").iterdir():
+        file.unlink()
+    create_run("before", digits, describe_run(2), initial_weights(digits, 2))
+    with pytest.raises(RunError, match="before has other weights by now; choose another --out"):
+        open_training(tmp_path / "broken", after, 0, limit=200, resume=True)
