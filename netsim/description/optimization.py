@@ -46,7 +46,7 @@ def _binary_weights(network: Network) -> str:
     return (
         r"$w_{ij} = \alpha \operatorname{sgn}(u_{ij})$, with $\operatorname{sgn}(0) = 1$ and $\alpha$ the mean of"
         rf" $\lvert u_{{ij}} \rvert$ over the weights of a {shared}. The real-valued set $u_{{ij}}$"
-        f" {'is drawn (table C)' if not network.training.pretrained else 'begins with pretrained weights'}"
+        f" is {'taken from pretrained weights' if network.training.pretrained else 'drawn (table C)'}"
         " and updated, each with the gradient of its $w_{ij}$, and bounded after each update:"
         rf" $\lvert u_{{ij}} \rvert \leq {number(network.learning.clip)}{GAP}\sigma / \sqrt{{n}}$."
         + (" Biases are real-valued." if has_bias(network) else "")
@@ -121,8 +121,8 @@ def _dropout(network: Network) -> str:
 def _training(network: Network) -> str:
     settings = network.training
     return (
-        f"{_beginning(network)}"
-        f"{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each time."
+        _beginning(network)
+        + f"{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each time."
         f" {settings.validation:,} of the training stimuli are set aside for validation, the same whatever the seed of"
         f" the training (drawn with seed {VALIDATION_SEED}). The weights of the epoch with the best strict validation"
         " accuracy (of equal ones, the lowest loss) are kept; validation knows neither dropout nor augmentation. Test"
