@@ -7,11 +7,12 @@ wait for each other within a part.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from itertools import pairwise
+from threading import Event
 from typing import TypeVar
 
 import numpy as np
@@ -73,15 +74,36 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1, prod
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
     parts = -(-count // largest)
     bounds = [count * part // parts for part in range(parts + 1)] if parts else [0, 0]
-    slices = [slice(first, last) for first, last in pairwise(bounds)]
+    slices = [slice(first, last) for first, last in itertools.pairwise(bounds)]
 
     def quiet_work(part: slice) -> Part:
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             return work(part)
 
-    if len(slices) == 1 or threads() == 1:
+    workers = min(threads(), len(slices))
+    if workers < 2:
         return [quiet_work(part) for part in slices]
-    return list(_pool(threads()).map(quiet_work, slices))
+    numbers, stopped = itertools.count(), Event()
+    results: dict[int, Part] = {}
+
+    def take_parts() -> None:
+        try:
+            while not stopped.is_set() and (number := next(numbers)) < len(slices):
+                results[number] = quiet_work(slices[number])
+        except BaseException:
+            stopped.set()
+            raise
+
+    # this thread takes parts, too: otherwise it would only wait, for one thread more to wake up
+    helpers = [_pool(threads() - 1).submit(take_parts) for _ in range(workers - 1)]
+    try:
+        take_parts()
+    finally:
+        begun = [helper for helper in helpers if not helper.cancel()]  # the others come too late
+        wait(begun)
+    for helper in begun:
+        helper.result()
+    return [results[number] for number in range(len(slices))]
 
 
 def threads() -> int:

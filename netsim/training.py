@@ -239,7 +239,10 @@ class _Session:
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
             state.optimizer.step(state.weights, gradients, self.rate())
-            _keep_in_reach(network, state.weights)
+            if network.learning.balanced:
+                _balance(network, state.weights)
+            if network.weighting.kind == "binary":
+                _keep_in_reach(network, state.weights)
             if state.mean is not None:
                 # a short memory at first, for the mean is to forget where the training began
                 steps = int(state.optimizer.state["steps"])
@@ -287,10 +290,15 @@ def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
     return array if scale == 1.0 else array * array.dtype.type(scale)
 
 
+def _balance(network: Network, weights: Weights) -> None:
+    """Shift the incoming weights of each map or dense neuron to a mean of zero."""
+    for layer in network.weighted_layers:
+        kernel = weights[kernel_name(layer)]
+        kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
+
+
 def _keep_in_reach(network: Network, weights: Weights) -> None:
     """Bound the real-valued set of a binary network, so that every sign can still change."""
-    if network.weighting.kind == "real":
-        return
     for layer, source, _ in layer_shapes(network):
         inputs = math.prod(layer.kernel_shape(source)[:-1])
         bound = network.learning.clip * layer.initial.spread / math.sqrt(inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -65,6 +66,35 @@ def test_an_error_in_a_part_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ZeroDivisionError):
         over_presentations(200, work)
+
+
+@pytest.mark.parametrize("place", ["the caller's thread", "another thread"])
+def test_after_an_error_no_part_begins(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", "2")
+    caller, both, failed = threading.current_thread(), threading.Barrier(2), threading.Event()
+    begun = []
+
+    def work(part: slice) -> None:
+        begun.append(part.start)
+        both.wait(60)  # each thread has a part
+        if (threading.current_thread() is caller) == (place == "the caller's thread"):
+            failed.set()
+            raise ZeroDivisionError
+        assert failed.wait(60)
+        time.sleep(0.1)  # the error is on its way
+
+    with pytest.raises(ZeroDivisionError):
+        over_presentations(10, work, 1)
+    assert sorted(begun) == [0, 1]
+
+
+def test_parts_may_work_in_parts_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", "3")
+
+    def work(part: slice) -> list[int]:
+        return over_presentations(4, lambda inner: 10 * part.start + inner.start, 1)
+
+    assert over_presentations(8, work, 1) == [[10 * outer + inner for inner in range(4)] for outer in range(8)]
 
 
 @pytest.mark.parametrize(("given", "number"), [("3", 3), ("0", 1)])

@@ -21,6 +21,8 @@ def optimization_table(network: Network) -> Table:
         rows.append(("Binary weights", _binary_weights(network)))
     rows.append(("Optimizer", f"{optimizer(network)}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule(number(settings.rate))))
+    if settings.balanced:
+        rows.append(("Balance", _balance(network)))
     if settings.averaging:
         rows.append((
             "Averaging",
@@ -54,8 +56,21 @@ def _binary_weights(network: Network) -> str:
 
 
 def _learned(network: Network) -> str:
-    weight = "$u_{ij}$" if network.weighting.kind == "binary" else "$w_{ij}$"
-    return f"a weight {weight} or a bias $b_j$" if has_bias(network) else f"a weight {weight}"
+    weight = f"a weight ${_changed(network)}$"
+    return f"{weight} or a bias $b_j$" if has_bias(network) else weight
+
+
+def _changed(network: Network) -> str:
+    """Symbol of the weights that an update changes."""
+    return "u_{ij}" if network.weighting.kind == "binary" else "w_{ij}"
+
+
+def _balance(network: Network) -> str:
+    weight, bounded = _changed(network), network.weighting.kind == "binary"
+    return (
+        f"After each update{', before the bound,' if bounded else ''} the mean of the ${weight}$ over the incoming"
+        f" weights of each map or dense neuron is subtracted from them"
+    )
 
 
 def _shrinkage(network: Network) -> tuple[str, str]:

@@ -185,19 +185,17 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         for part in parts:
             grid_products.first_spikes(below[part], layer.rounded, layer.missing, clock, constants, spikes[part])
         return
+    integrals = np.empty(below.shape, layer.kernel.dtype)
+    integrate(below.reshape(-1), constants, integrals.reshape(-1))
+    potentials = spikes if spikes.dtype == layer.kernel.dtype else np.empty(spikes.shape, layer.kernel.dtype)
     for part in parts:
-        integrals = np.empty(below[part].shape, layer.kernel.dtype)
-        integrate(below[part].reshape(-1), constants, integrals.reshape(-1))
-        own = spikes[part]
-        potentials = own if own.dtype == layer.kernel.dtype else np.empty(own.shape, layer.kernel.dtype)
-        rows = potentials.reshape(-1, layer.bias.size)
-        patches = gather_patches(integrals, constants.size, constants.stride, constants.padding)
-        np.matmul(patches, layer.kernel, out=rows)
-        if layer.start is not None:
-            potentials += layer.start
-        carry_to_threshold(rows, layer.bias, constants)
-        if potentials is not own:
-            own[...] = potentials
+        patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
+        np.matmul(patches, layer.kernel, out=potentials[part].reshape(-1, layer.bias.size))
+    if layer.start is not None:
+        potentials += layer.start
+    carry_to_threshold(potentials.reshape(-1, layer.bias.size), layer.bias, constants)
+    if potentials is not spikes:
+        spikes[...] = potentials
 
 
 def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

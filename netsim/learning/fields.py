@@ -16,6 +16,8 @@ from netsim.specification import Convolution, WeightedLayer
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
 # (measured in single precision).
 _VECTOR = 90
+# So many signals are counted at a time.
+_COUNTED = 4096
 
 
 def weigh_fields(layer: Convolution, inputs: np.ndarray, signal: np.ndarray) -> np.ndarray:
@@ -90,10 +92,14 @@ def _is_sparse(layer: Convolution, channels: int, signal: np.ndarray) -> bool:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _signalling(signal: np.ndarray) -> int:
     """How many neurons carry a signal."""
-    count = 0
-    for value in signal:
-        count += value != 0
-    return count
+    total = 0
+    for first in range(0, len(signal), _COUNTED):
+        part = signal[first : first + _COUNTED]
+        count = np.int32(0)  # as wide as most signals: the compiler then finds vectors
+        for k in range(len(part)):
+            count = np.int32(count + np.int32(part[k] != 0))
+        total += count
+    return total
 
 
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.

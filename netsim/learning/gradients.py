@@ -52,12 +52,12 @@ def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -
 
 
 def _product(factors: Sequence[Factors], scale: np.floating) -> np.ndarray:
-    inputs = np.concatenate([part.inputs for part in factors])
     signal = np.concatenate([part.signal for part in factors]) * scale
-    product = np.empty((inputs.shape[1], signal.shape[1]), signal.dtype)
+    product = np.empty((factors[0].inputs.shape[1], signal.shape[1]), signal.dtype)
 
     def multiply(rows: slice) -> None:
-        np.matmul(inputs[:, rows].T, signal, out=product[rows])
+        inputs = np.concatenate([part.inputs[:, rows] for part in factors])
+        np.matmul(inputs.T, signal, out=product[rows])
 
     over_elements(len(product), multiply, product.shape[1], products=True)
     return product

@@ -87,10 +87,12 @@ class Learner:
             The weights that fed forward.
         """
         kind = weights[kernel_name(self.network.weighted_layers[0])].dtype
+        target = self.output_displacement(latencies[-1].astype(kind, copy=False), labels)
+        wanted = target.displacement.astype(kind, copy=False)
 
         def learn_part(part: slice) -> _Part:
             times = [np.ascontiguousarray(latency[part], dtype=kind) for latency in latencies]
-            return self._learn_part(times, labels[part], weights)
+            return self._learn_part(times, wanted[part], weights)
 
         parts = over_presentations(len(labels), learn_part)
         # time in units of the encoding window, mean over presentations
@@ -98,14 +100,12 @@ class Learner:
         return Lesson(
             {name: total_gradient([part.gradients[name] for part in parts], scale) for name in weights},
             [part.displacements for part in parts],
-            np.concatenate([part.loss for part in parts]),
+            target.loss,
         )
 
-    def _learn_part(self, times: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> _Part:
-        """Learn from some presentations of a batch; gradients are sums in ms²."""
+    def _learn_part(self, times: Sequence[np.ndarray], displacement: np.ndarray, weights: Weights) -> _Part:
+        """Learn from some presentations of a batch and the displacements of their output neurons."""
         layers = self.network.layers
-        target = self.output_displacement(times[-1], labels)
-        displacement = target.displacement.astype(times[-1].dtype)
         displacements: list[np.ndarray] = []
         gradients: dict[str, np.ndarray | Factors] = {}
         for index in range(len(layers) - 1, -1, -1):
@@ -125,7 +125,7 @@ class Learner:
             gradients.update(step.gradients)
             if index > 0:
                 displacement = step.onto_source()
-        return _Part(gradients, displacements[::-1], target.loss)
+        return _Part(gradients, displacements[::-1])
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements of the output neurons, silent ones counted as firing at the end of their window.
@@ -242,7 +242,6 @@ class _Part:
 
     gradients: dict[str, np.ndarray | Factors]
     displacements: list[np.ndarray]
-    loss: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,9 @@ class Learning:
         Decoupled decay of weights (not biases) per unit of learning rate.
     clip : float
         Binary weights: bound on the real-valued set, in standard deviations of the initial draw.
+    balanced : bool
+        After each step, shift the (real-valued) incoming weights of each map or dense neuron to a mean of zero, so
+        that excitation and inhibition balance; fewer neurons fall silent for good.
     averaging : float
         How much of the running mean of the weights is kept at each step, at most; the mean is what is
         validated and kept. 0 keeps the weights of the last step themselves.
@@ -81,6 +84,7 @@ class Learning:
     schedule: Literal["constant", "cosine", "one-cycle"] = "one-cycle"
     weight_decay: float = 0.0
     clip: float = 3.0
+    balanced: bool = False
     averaging: float = 0.0
     revive_below: float = 0.0
 

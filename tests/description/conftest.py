@@ -47,6 +47,7 @@ _NETWORKS = {
             schedule="cosine",
             weight_decay=1e-5,
             averaging=0.99,
+            balanced=True,
             revive_below=0.001,
         ),
         Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),

@@ -18,7 +18,18 @@ from netsim.errors import TrainingError
 from netsim.learning import Learner, Lesson
 from netsim.models.presets import load_preset
 from netsim.runs import RunFolder, create_run, describe_run
-from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Training, Weighting
+from netsim.specification import (
+    Convolution,
+    Dense,
+    Encoder,
+    InitialWeights,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Training,
+    Weighting,
+)
 from netsim.stimuli import Stimuli, load_splits
 from netsim.training import (
     Progress,
@@ -84,6 +95,25 @@ def test_a_binary_network_learns_with_signs(random_stimuli: MakeStimuli) -> None
             magnitudes = np.abs(forward).reshape(-1, forward.shape[-1])
             np.testing.assert_array_equal(magnitudes, np.broadcast_to(magnitudes[0], magnitudes.shape))
             assert len(np.unique(np.abs(state.weights[name]))) > forward.shape[-1]
+
+
+@pytest.mark.parametrize("kind", ["real", "binary"])
+def test_balanced_weights_of_a_neuron_add_up_to_zero(kind: str, random_stimuli: MakeStimuli) -> None:
+    def sums(balanced: bool) -> np.ndarray:
+        learning = Learning(rate=0.01, balanced=balanced, clip=100.0)  # a bound that none reaches
+        state = _train(_network(weighting=Weighting(kind), learning=learning), random_stimuli)
+        kernels = [array for name, array in state.weights.items() if name.endswith(".kernel")]
+        return np.concatenate([kernel.reshape(-1, kernel.shape[-1]).sum(axis=0) for kernel in kernels])
+
+    np.testing.assert_allclose(sums(balanced=True), 0, atol=1e-12)
+    assert np.abs(sums(balanced=False)).min() > 1e-3
+
+
+def test_balanced_weights_stay_in_reach(random_stimuli: MakeStimuli) -> None:
+    learning = Learning(rate=0.01, balanced=True, clip=0.5)
+    state = _train(_network(weighting=Weighting("binary"), learning=learning), random_stimuli)
+    bound = 0.5 * InitialWeights().spread / np.sqrt(20)
+    assert np.abs(state.weights["output.kernel"]).max() == pytest.approx(bound)
 
 
 def test_one_scale_a_layer() -> None:
