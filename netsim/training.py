@@ -293,6 +293,8 @@ def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
 def _balance(network: Network, weights: Weights) -> None:
     """Shift the incoming weights of each map or dense neuron to a mean of zero."""
     for layer in network.weighted_layers:
+        if not layer.plastic:
+            continue
         kernel = weights[kernel_name(layer)]
         kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
 
@@ -300,6 +302,8 @@ def _balance(network: Network, weights: Weights) -> None:
 def _keep_in_reach(network: Network, weights: Weights) -> None:
     """Bound the real-valued set of a binary network, so that every sign can still change."""
     for layer, source, _ in layer_shapes(network):
+        if not layer.plastic:
+            continue
         inputs = math.prod(layer.kernel_shape(source)[:-1])
         bound = network.learning.clip * layer.initial.spread / math.sqrt(inputs)
         kernel = weights[kernel_name(layer)]
@@ -375,7 +379,7 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
     threshold = network.learning.revive_below * state.totals.presentations
     generator = np.random.default_rng([seed, _REVIVAL, state.epoch])
     for layer, source, _ in layer_shapes(network)[:-1]:
-        if layer.name not in state.totals.fired:
+        if layer.name not in state.totals.fired or not layer.plastic:
             continue
         silent = np.flatnonzero(state.totals.fired[layer.name] < threshold)
         kernel = state.weights[kernel_name(layer)]

@@ -19,6 +19,8 @@ def optimization_table(network: Network) -> Table:
     rows = []
     if network.weighting.kind == "binary":
         rows.append(("Binary weights", _binary_weights(network)))
+    if static := [layer.name for layer in network.weighted_layers if not layer.plastic]:
+        rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer(network)}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule(number(settings.rate))))
     if settings.balanced:
@@ -63,6 +65,12 @@ def _learned(network: Network) -> str:
 def _changed(network: Network) -> str:
     """Symbol of the weights that an update changes."""
     return "u_{ij}" if network.weighting.kind == "binary" else "w_{ij}"
+
+
+def _static(layers: list[str], network: Network) -> str:
+    kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
+    weights = "real-valued weights" if network.weighting.kind == "binary" else "weights"
+    return f"The {weights} onto {names(layers)} stay those {kept}; what is said of updates is about the others."
 
 
 def _balance(network: Network) -> str:

@@ -34,7 +34,7 @@ class Lesson:
     Attributes
     ----------
     gradients : dict of ndarray
-        Mean over presentations of the gradient with respect to the weights that fed forward, times in
+        Mean over presentations of the gradient with respect to the plastic weights that fed forward, times in
         units of the encoding window; with softmax targets the gradient of the loss over ``sharpness``.
     parts : list of list of ndarray
         The displacements of successive presentations.
@@ -98,7 +98,11 @@ class Learner:
         # time in units of the encoding window, mean over presentations
         scale = kind.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
         return Lesson(
-            {name: total_gradient([part.gradients[name] for part in parts], scale) for name in weights},
+            {
+                name: total_gradient([part.gradients[name] for part in parts], scale)
+                for name in weights
+                if name in parts[0].gradients
+            },
             [part.displacements for part in parts],
             target.loss,
         )
@@ -173,9 +177,9 @@ class Learner:
         if neurons.gate_time <= neurons.onset:
             per_drive = kind(1 / neurons.drive)
             inputs = potential_at(gate, source, psp, per_drive)
-            if isinstance(layer, Convolution):
+            if layer.plastic and isinstance(layer, Convolution):
                 gradients[kernel_name(layer)] = weigh_fields(layer, inputs, displacement).reshape(kernel.shape)
-            else:
+            elif layer.plastic:
                 gradients[kernel_name(layer)] = Factors(inputs.reshape(len(inputs), -1), displacement)
             if neurons.bias:
                 gradients[bias_name(layer)] = sum_over_positions(displacement) * (gate * per_drive)
@@ -189,7 +193,8 @@ class Learner:
             signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement)
             limit = np.minimum(own, gate)
             step = step_pairwise(layer, source, limit, signal, kernel, causal, downward)
-            gradients[kernel_name(layer)] = step.gradient.reshape(kernel.shape)
+            if layer.plastic:
+                gradients[kernel_name(layer)] = step.gradient.reshape(kernel.shape)
             if neurons.bias:
                 gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal.reshape(-1, maps), limit.reshape(-1, maps))
 

@@ -69,17 +69,20 @@ class Optimizer:
 
         Parameters
         ----------
-        weights, gradients : dict of ndarray
+        weights : dict of ndarray
+        gradients : dict of ndarray
+            Of the weights that are to move.
         rate : float
             Learning rate of this step.
         """
         self.state["steps"] += 1
         steps = int(self.state["steps"])
         settings = self.settings
-        for name, weight in weights.items():
+        for name, slope in gradients.items():
+            weight = weights[name]
             decay = rate * settings.weight_decay if name.endswith(".kernel") else 0.0
             first = self.state[f"first.{name}"].reshape(-1)
-            gradient = np.ascontiguousarray(gradients[name], dtype=weight.dtype).reshape(-1)
+            gradient = np.ascontiguousarray(slope, dtype=weight.dtype).reshape(-1)
             if settings.optimizer == "adam":
                 arrays = (weight.reshape(-1), gradient, first, self.state[f"second.{name}"].reshape(-1))
                 constants = (

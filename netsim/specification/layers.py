@@ -126,6 +126,8 @@ class Convolution:
         See `Neurons`, `PSP`, `InitialWeights`.
     dropout : float
         Fraction of spikes that are withheld during training.
+    plastic : bool
+        Whether training changes the incoming weights; biases always learn.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Convolution:
     psp: PSP = field(default_factory=PSP)
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
+    plastic: bool = True
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -232,7 +235,7 @@ class Dense:
     name : str
     size : int
         Number of neurons.
-    neurons, psp, initial, dropout
+    neurons, psp, initial, dropout, plastic
         As in `Convolution`.
     """
 
@@ -242,6 +245,7 @@ class Dense:
     psp: PSP = field(default_factory=PSP)
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
+    plastic: bool = True
 
     def __post_init__(self) -> None:
         check_name(self.name)

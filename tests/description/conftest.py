@@ -33,7 +33,7 @@ _NETWORKS = {
         (
             Convolution("conv_1", 4, 3, 1, 1, _STAGGERED, PSP("triangle", 8.0, 12.0), InitialWeights("uniform", 1.0)),
             Pooling("pool", 2, 1, dropout=0.25),
-            Dense("hidden", 30, Neurons("free", 1.0, 12.0, crossing_slope=0.2), _OWN, dropout=0.1),
+            Dense("hidden", 30, Neurons("free", 1.0, 12.0, crossing_slope=0.2), _OWN, dropout=0.1, plastic=False),
             Dense("output", 10, _PHASED, PSP("plateau", 5.0)),
         ),
         100.0,

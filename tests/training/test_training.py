@@ -116,6 +116,32 @@ def test_balanced_weights_stay_in_reach(random_stimuli: MakeStimuli) -> None:
     assert np.abs(state.weights["output.kernel"]).max() == pytest.approx(bound)
 
 
+@pytest.mark.parametrize("kind", ["real", "binary"])
+@pytest.mark.parametrize("regime", ["phased", "free"])
+def test_static_weights_stay_and_their_biases_learn(kind: str, regime: str, random_stimuli: MakeStimuli) -> None:
+    network = _network(
+        weighting=Weighting(kind),
+        learning=Learning(rate=0.01, balanced=True, clip=0.5, weight_decay=0.1, averaging=0.9),
+    )
+    neurons = Neurons("free", 1.0, 16.0, bias=True)
+    layers = [
+        dataclasses.replace(
+            layer, plastic=layer.name != "hidden", **({} if regime == "phased" else {"neurons": neurons})
+        )
+        if not isinstance(layer, Pooling)
+        else layer
+        for layer in network.layers
+    ]
+    network = dataclasses.replace(network, layers=tuple(layers))
+    before = start_training(network, 0).weights
+    state = _train(network, random_stimuli)
+    assert state.mean is not None
+    for after in (state.weights, state.mean):
+        np.testing.assert_array_equal(after["hidden.kernel"], before["hidden.kernel"])
+        for name in set(before) - {"hidden.kernel"}:
+            assert (after[name] != before[name]).any(), name
+
+
 def test_one_scale_a_layer() -> None:
     network = _network(weighting=Weighting("binary", "layer"))
     forward = forward_weights(network, start_training(network, 0).weights)
