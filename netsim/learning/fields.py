@@ -98,7 +98,7 @@ def _signalling(signal: np.ndarray) -> int:
         count = np.int32(0)  # as wide as most signals: the compiler then finds vectors
         for k in range(len(part)):
             count = np.int32(count + np.int32(part[k] != 0))
-        total += count
+        total += int(count)
     return total
 
 
