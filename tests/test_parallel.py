@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -95,6 +96,23 @@ def test_parts_may_work_in_parts_themselves(monkeypatch: pytest.MonkeyPatch) -> 
         return over_presentations(4, lambda inner: 10 * part.start + inner.start, 1)
 
     assert over_presentations(8, work, 1) == [[10 * outer + inner for inner in range(4)] for outer in range(8)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_works_with_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", "2")
+    both = threading.Barrier(2)
+    assert over_presentations(2, lambda part: both.wait(60) >= 0, 1) == [True, True]
+    child = os.fork()
+    if not child:
+        try:
+            both = threading.Barrier(2)
+            over_presentations(2, lambda part: both.wait(20), 1)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize(("given", "number"), [("3", 3), ("0", 1)])
