@@ -70,7 +70,7 @@ def _changed(network: Network) -> str:
 def _static(layers: list[str], network: Network) -> str:
     kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
     weights = "real-valued weights" if network.weighting.kind == "binary" else "weights"
-    return f"The {weights} onto {names(layers)} stay those {kept}; what is said of updates is about the others."
+    return f"The {weights} onto {names(layers)} stay those {kept}; what changes weights changes the others."
 
 
 def _balance(network: Network) -> str:

@@ -67,8 +67,8 @@ class Learning:
         How much of the running mean of the weights is kept at each step, at most; the mean is what is
         validated and kept. 0 keeps the weights of the last step themselves.
     revive_below : float
-        Maps and dense neurons that fire in less than this fraction of an epoch's presentations are
-        redrawn; 0 switches it off.
+        Maps and dense neurons, with plastic weights, that fire in less than this fraction of an epoch's
+        presentations are redrawn; 0 switches it off.
     """
 
     targets: Literal["softmax", "relative"] = "softmax"

@@ -326,6 +326,19 @@ def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
     assert (state.weights["conv.kernel"][..., 0] > -5).all()
 
 
+def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
+    network = _network(learning=Learning(rate=0.001, revive_below=0.01))
+    layers = [
+        dataclasses.replace(layer, plastic=False) if isinstance(layer, Dense) else layer for layer in network.layers
+    ]
+    network = dataclasses.replace(network, layers=tuple(layers))
+    state = start_training(network, 0)
+    state.weights["hidden.kernel"][:, :5] = -10.0
+    state.weights["hidden.bias"][:5] = -100.0
+    _train(network, random_stimuli, state=state)
+    assert (state.weights["hidden.kernel"][:, :5] == -10.0).all()
+
+
 def test_dropout_withholds_spikes_and_keeps_the_mean_current() -> None:
     network = _network()
     withheld = withhold_spikes(network, 500, np.random.default_rng(0))
