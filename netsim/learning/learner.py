@@ -87,7 +87,8 @@ class Learner:
             The weights that fed forward.
         """
         kind = weights[kernel_name(self.network.weighted_layers[0])].dtype
-        target = self.output_displacement(latencies[-1].astype(kind, copy=False), labels)
+        with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
+            target = self.output_displacement(latencies[-1].astype(kind, copy=False), labels)
         wanted = target.displacement.astype(kind, copy=False)
 
         def learn_part(part: slice) -> _Part:
