@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,7 @@ from netsim.learning import Learner, Optimizer, learning_rate, move_mean
 from netsim.metrics import decide, silent_fractions
 from netsim.pretraining import load_pretrained
 from netsim.runs import RunFolder
-from netsim.specification import Network, Pooling
+from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.stimuli import Stimuli
 from netsim.weights import (
     Weights,
@@ -290,23 +290,21 @@ def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
     return array if scale == 1.0 else array * array.dtype.type(scale)
 
 
+def _plastic_kernels(network: Network, weights: Weights) -> Iterator[tuple[WeightedLayer, np.ndarray]]:
+    """The layers whose weights are not static, each with these."""
+    return ((layer, weights[kernel_name(layer)]) for layer in network.weighted_layers if layer.plastic)
+
+
 def _balance(network: Network, weights: Weights) -> None:
     """Shift the incoming weights of each map or dense neuron to a mean of zero."""
-    for layer in network.weighted_layers:
-        if not layer.plastic:
-            continue
-        kernel = weights[kernel_name(layer)]
+    for _, kernel in _plastic_kernels(network, weights):
         kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
 
 
 def _keep_in_reach(network: Network, weights: Weights) -> None:
     """Bound the real-valued set of a binary network, so that every sign can still change."""
-    for layer, source, _ in layer_shapes(network):
-        if not layer.plastic:
-            continue
-        inputs = math.prod(layer.kernel_shape(source)[:-1])
-        bound = network.learning.clip * layer.initial.spread / math.sqrt(inputs)
-        kernel = weights[kernel_name(layer)]
+    for layer, kernel in _plastic_kernels(network, weights):
+        bound = network.learning.clip * layer.initial.spread / math.sqrt(math.prod(kernel.shape[:-1]))
         np.clip(kernel, -bound, bound, out=kernel)
 
 

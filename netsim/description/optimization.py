@@ -77,7 +77,7 @@ def _balance(network: Network) -> str:
     weight, bounded = _changed(network), network.weighting.kind == "binary"
     return (
         f"After each update{', before the bound,' if bounded else ''} the mean of the ${weight}$ over the incoming"
-        f" weights of each map or dense neuron is subtracted from them"
+        " weights of each map or dense neuron is subtracted from them"
     )
 
 
