@@ -16,6 +16,7 @@ from threading import Thread
 from typing import TypeVar
 
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  compiled products take it; once loaded, its threads are limited, too
 from threadpoolctl import ThreadpoolController
 
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.

@@ -1,14 +1,22 @@
-"""Receptive fields in the rows of a matrix or one by one, and the earliest spike of a field."""
+"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field.
+
+Compiled, and called by compiled loops as well: those that are work for a while let go of Python.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+_njit = njit(cache=True, nogil=True, error_model="numpy")
 # With fewer channels the row of a field is too short to be copied at a time.
 _FEW_CHANNELS = 4
+# Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
+# being multiplied.
+_PATCH_BYTES = 1_000_000
 
 
+@_njit
 def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
     """Lay out the receptive field of each position as a row.
 
@@ -24,27 +32,72 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     -------
     ndarray, shape (presentations · positions, kernel · kernel · channels)
         Rows by presentation, y, x; columns by dy, dx, channel, so that the product with a flattened kernel
-        is the convolution. With few channels it lies in memory by columns.
+        is the convolution.
     """
     presentations, height, width, channels = maps.shape
-    rows = (height + 2 * padding - kernel) // stride + 1
-    columns = (width + 2 * padding - kernel) // stride + 1
-    if channels < _FEW_CHANNELS:
-        # a row of positions is copied at a time instead
-        by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), dtype=maps.dtype)
-        _gather_by_column(np.ascontiguousarray(maps), stride, padding, fill, by_column)
-        return by_column.reshape(kernel * kernel * channels, -1).T
-    patches = np.empty((presentations, rows, columns, kernel, kernel * channels), dtype=maps.dtype)
+    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
+    patches = np.empty((presentations, rows, columns, kernel, kernel * channels), maps.dtype)
     _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
+def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`."""
+    presentations, height, width, channels = maps.shape
+    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
+    by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
+    _gather_by_column(maps, stride, padding, fill, by_column)
+    return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
+
+
+@_njit
+def few_channels(maps: np.ndarray) -> bool:
+    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then."""
+    return bool(maps.shape[3] < _FEW_CHANNELS)
+
+
+@_njit
+def multiply_fields(
+    maps: np.ndarray, weights: np.ndarray, kernel: int, stride: int, padding: int, products: np.ndarray
+) -> None:
+    """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+        In C order, as the others.
+    weights : ndarray of the type of `maps`, shape (kernel · kernel · channels, outputs)
+    kernel, stride, padding : int
+        As in `gather_patches`.
+    products : ndarray of the type of `maps`, shape (presentations, rows, columns, outputs)
+        The result is written here.
+    """
+    presentations, rows, columns, outputs = products.shape
+    if kernel == 1 and stride == 1 and padding == 0:
+        np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
+        return
+    at_once = presentations_at_once(weights, rows * columns)
+    for first in range(0, presentations, at_once):
+        part, found = maps[first : first + at_once], products[first : first + at_once].reshape(-1, outputs)
+        if few_channels(maps):
+            np.dot(gather_columns(part, kernel, stride, padding).T, weights, found)
+        else:
+            np.dot(gather_patches(part, kernel, stride, padding), weights, found)
+
+
+@_njit
+def presentations_at_once(weights: np.ndarray, positions: int) -> int:
+    """Of how many presentations the receptive fields are multiplied at a time."""
+    return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
+
+
+@_njit
 def look(
     maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
     seen: np.ndarray,
 ) -> None:  # fmt: skip
-    """Lay out the receptive field of one position, for compiled loops; one row of `gather_patches`.
+    """Lay out the receptive field of one position; one row of `gather_patches`.
 
     Parameters
     ----------
@@ -70,27 +123,31 @@ def look(
     seen[place:] = fill
 
 
-def scatter_patches(
-    patches: np.ndarray, shape: tuple[int, ...], kernel: int, stride: int = 1, padding: int = 0
-) -> np.ndarray:
+@_njit
+def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> None:
     """Add rows of receptive fields back onto the maps they came from: the transpose of `gather_patches`.
 
     Parameters
     ----------
     patches : ndarray, shape (presentations · positions, kernel · kernel · channels)
-    shape : tuple
-        (presentations, height, width, channels) of the maps.
-
-    Returns
-    -------
-    ndarray, shape `shape`
+    maps : ndarray, shape (presentations, height, width, channels)
+        In C order; the result is written here.
+    kernel, stride, padding : int
+        As in `gather_patches`.
     """
-    presentations, height, width, channels = shape
-    rows = (height + 2 * padding - kernel) // stride + 1
-    columns = (width + 2 * padding - kernel) // stride + 1
-    maps = np.zeros((presentations, height, width * channels), dtype=patches.dtype)
-    _scatter(patches.reshape(presentations, rows, columns, kernel, kernel * channels), stride, padding, maps)
-    return maps.reshape(shape)
+    presentations, height, width, channels = maps.shape
+    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
+    maps[:] = 0
+    _scatter(
+        patches.reshape(presentations, rows, columns, kernel, kernel * channels), stride, padding,
+        maps.reshape(presentations, height, width * channels),
+    )  # fmt: skip
+
+
+@_njit
+def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
+    """How many fields fit beside one another."""
+    return (size + 2 * padding - kernel) // stride + 1
 
 
 def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | None = None) -> np.ndarray:
@@ -130,12 +187,12 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
     -------
     ndarray, shape of `latencies`
     """
-    handed = np.zeros(latencies.shape, dtype=values.dtype)
+    handed = np.empty(latencies.shape, dtype=values.dtype)
     _to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
     return handed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
 def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
@@ -163,7 +220,7 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
                         seen[k] = source[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
 def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, by_column: np.ndarray) -> None:
     kernel, _, channels, presentations, rows, columns = by_column.shape
     height, width = maps.shape[1:3]
@@ -194,7 +251,7 @@ def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, 
                                 target[column] = maps[b, y, column * stride + left, channel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
 def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
@@ -217,7 +274,7 @@ def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -
                         target[k] += source[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
 def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
     presentations, rows, columns, channels = pooled.shape
     for b in range(presentations):
@@ -232,13 +289,14 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
                             target[channel] = min(target[channel], source[channel])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
 def _to_earliest(
     values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
 ) -> None:
     presentations, rows, columns, channels = pooled.shape
     waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):
+        handed[b] = 0
         for row in range(rows):
             for column in range(columns):
                 first = pooled[b, row, column]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -41,6 +44,30 @@ def test_long_arrays_are_covered_once(count: int, size: int) -> None:
     parts = over_elements(count, lambda part: part, size)
     assert [index for part in parts for index in range(count)[part]] == list(range(count))
     assert max((part.stop - part.start for part in parts), default=0) * size <= max(10**6, size)
+
+
+PRODUCTS = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from netsim.parallel import over_presentations
+from netsim.patches import multiply_fields
+
+def work(part):
+    multiply_fields(np.ones((1, 1, 1, 4)), np.ones((4, 2)), 1, 1, 0, np.empty((1, 1, 1, 2)))
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+print(over_presentations(1, work))
+"""
+
+
+def test_a_part_has_one_thread_for_its_products() -> None:
+    """Those of numpy, and those of compiled code, which may come from another library that is loaded late."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    found = subprocess.run(
+        [sys.executable, "-c", PRODUCTS], capture_output=True, text=True, env=environment, check=True
+    )
+    (numbers,) = ast.literal_eval(found.stdout)
+    assert set(numbers) == {1}
 
 
 def test_results_come_in_the_order_of_the_presentations(monkeypatch: pytest.MonkeyPatch) -> None:

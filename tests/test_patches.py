@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.patches import earliest, gather_patches, scatter_patches, to_earliest
+from netsim.patches import (
+    earliest,
+    gather_columns,
+    gather_patches,
+    multiply_fields,
+    presentations_at_once,
+    scatter_patches,
+    to_earliest,
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,32 @@ def test_rows_are_receptive_fields(field: Field, fill: float) -> None:
                         patch += list(maps[b, y, x]) if inside else [fill] * field.channels
                 expected.append(patch)
     patches = gather_patches(maps, field.kernel, field.stride, field.padding, fill)
-    assert patches.dtype == maps.dtype
+    columns = gather_columns(maps, field.kernel, field.stride, field.padding, fill)
+    assert patches.dtype == columns.dtype == maps.dtype
     np.testing.assert_array_equal(patches, np.array(expected))
+    np.testing.assert_array_equal(columns.T, patches)
+
+
+@settings(deadline=None, max_examples=60)
+@given(field=fields(), outputs=st.integers(1, 5))
+def test_products_are_those_of_the_rows(field: Field, outputs: int) -> None:
+    maps = field.values(field.shape).astype(np.float64)
+    patches = gather_patches(maps, field.kernel, field.stride, field.padding)
+    weights = field.values((patches.shape[1], outputs), salt=1).astype(np.float64)
+    products = np.full((field.presentations, *field.positions, outputs), np.nan)
+    multiply_fields(maps, weights, field.kernel, field.stride, field.padding, products)
+    np.testing.assert_allclose(products.reshape(-1, outputs), patches @ weights, rtol=1e-12, atol=1e-9)
+
+
+def test_products_of_many_presentations_are_those_of_each() -> None:
+    maps, weights = np.random.default_rng(0).normal(size=(9, 20, 20, 8)), np.ones((8 * 81, 3))
+    assert presentations_at_once(weights, 144) < 4
+    products = np.empty((9, 12, 12, 3))
+    multiply_fields(maps, weights, 9, 1, 0, products)
+    one = np.empty((1, 12, 12, 3))
+    for b in range(9):
+        multiply_fields(maps[b : b + 1], weights, 9, 1, 0, one)
+        np.testing.assert_array_equal(products[b], one[0])
 
 
 @settings(deadline=None, max_examples=60)
@@ -90,14 +122,15 @@ def test_scattering_is_the_transpose_of_gathering(field: Field) -> None:
     maps = field.values(field.shape).astype(np.float64)
     gathered = gather_patches(maps, field.kernel, field.stride, field.padding)
     rows = field.values(gathered.shape, salt=1).astype(np.float64)
-    scattered = scatter_patches(rows, field.shape, field.kernel, field.stride, field.padding)
-    assert scattered.shape == field.shape
+    scattered = np.full(field.shape, np.nan)
+    scatter_patches(rows, scattered, field.kernel, field.stride, field.padding)
     scale = np.linalg.norm(gathered) * np.linalg.norm(rows) + 1e-300
     assert abs((gathered * rows).sum() - (maps * scattered).sum()) <= 1e-12 * scale
 
 
 def test_scattering_counts_how_often_a_neuron_is_seen() -> None:
-    seen = scatter_patches(np.ones((9, 4)), (1, 4, 4, 1), kernel=2)
+    seen = np.full((1, 4, 4, 1), np.nan)
+    scatter_patches(np.ones((9, 4)), seen, kernel=2)
     np.testing.assert_array_equal(seen[0, :, :, 0], np.outer([1, 2, 2, 1], [1, 2, 2, 1]))
 
 

@@ -16,9 +16,8 @@ from netsim.engines import grid_products
 from netsim.engines.arrangement import Arranged, arrange
 from netsim.engines.event_kernels import (
     Queue,
-    carry_to_threshold,
-    integrate,
     multiply,
+    phased_spikes,
     queue_breakpoints,
     sweep,
 )
@@ -37,16 +36,13 @@ from netsim.engines.protocol import (
 )
 from netsim.grid import check_dt, nearest_steps, step_at_or_after
 from netsim.parallel import over_presentations
-from netsim.patches import earliest, gather_patches
+from netsim.patches import earliest
 from netsim.potentials import potential_traces
 from netsim.specification import Network, Pooling
 from netsim.specification.checks import check_choice
 from netsim.weights import check_weights
 
-# Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
-# being multiplied.
-_PATCH_BYTES = 1_000_000
-# So many breakpoints are queued at a time, for the same reason.
+# So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
 _QUEUED = 100_000
 
 
@@ -176,26 +172,16 @@ def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
         The result is written here.
     """
     constants = layer.constants
-    below, spikes = below.reshape(-1, *layer.source), spikes.reshape(-1, *layer.shape)
-    field_bytes = len(layer.kernel) * spikes.itemsize * layer.shape[0] * layer.shape[1]
-    at_once = max(1, _PATCH_BYTES // field_bytes)
-    parts = [slice(first, first + at_once) for first in range(0, len(below), at_once)]
+    below = np.ascontiguousarray(below).reshape(-1, *layer.source)
+    found = spikes.reshape(-1, *layer.shape)
     if layer.rounded is not None:
-        clock = grid_products.clock(layer.missing, constants, spikes.dtype)
-        for part in parts:
-            grid_products.first_spikes(below[part], layer.rounded, layer.missing, clock, constants, spikes[part])
+        clock = grid_products.clock(layer.missing, constants, found.dtype)
+        grid_products.first_spikes(below, layer.rounded, layer.missing, clock, constants, found)
         return
-    integrals = np.empty(below.shape, layer.kernel.dtype)
-    integrate(below.reshape(-1), constants, integrals.reshape(-1))
-    potentials = spikes if spikes.dtype == layer.kernel.dtype else np.empty(spikes.shape, layer.kernel.dtype)
-    for part in parts:
-        patches = gather_patches(integrals[part], constants.size, constants.stride, constants.padding)
-        np.matmul(patches, layer.kernel, out=potentials[part].reshape(-1, layer.bias.size))
-    if layer.start is not None:
-        potentials += layer.start
-    carry_to_threshold(potentials.reshape(-1, layer.bias.size), layer.bias, constants)
-    if potentials is not spikes:
-        spikes[...] = potentials
+    potentials = found if found.dtype == layer.kernel.dtype else np.empty(found.shape, layer.kernel.dtype)
+    phased_spikes(below, layer.kernel, layer.bias, layer.start, constants, potentials)
+    if potentials is not found:
+        found[...] = potentials
 
 
 def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

@@ -24,6 +24,7 @@ from netsim.lanes import (
     store,
     where_at_least,
 )
+from netsim.patches import multiply_fields
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -89,7 +90,41 @@ def integrate(times: np.ndarray, layer: Constants, integrals: np.ndarray) -> Non
 
 
 @_njit
-def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constants) -> None:
+def phased_spikes(
+    below: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    start: np.ndarray | None,
+    layer: Constants,
+    spikes: np.ndarray,
+) -> None:
+    """First spikes of a phased layer: from the onset on, the drive alone moves the potential.
+
+    All in one call, so that threads seldom wait for each other to be let into Python.
+
+    Parameters
+    ----------
+    below : ndarray, shape (presentations, height, width, channels)
+        Spike times of the layer below.
+    kernel : ndarray, shape (inputs of a field, maps)
+    bias : ndarray, shape (maps,)
+    start : ndarray, shape (rows, columns, maps), or None
+        Potentials to begin with.
+    layer : Constants
+    spikes : ndarray of the type of `kernel`, shape (presentations, rows, columns, maps)
+        The result is written here.
+    """
+    integrals = np.empty(below.shape, kernel.dtype)
+    integrate(below.reshape(-1), layer, integrals.reshape(-1))
+    multiply_fields(integrals, kernel, layer.size, layer.stride, layer.padding, spikes)
+    if start is not None:
+        for presentation in spikes:
+            presentation += start
+    _carry_to_threshold(spikes.reshape(-1, bias.size), bias, layer)
+
+
+@_njit
+def _carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, layer: Constants) -> None:
     """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
 
     Parameters

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from netsim.engines.event_kernels import Constants, integrate
-from netsim.patches import gather_patches, look
+from netsim.patches import look, multiply_fields, presentations_at_once
 
 # With fewer positions rounding the synapses takes as long as it saves.
 LEAST_POSITIONS = 16
@@ -103,6 +103,7 @@ def clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> Clock:
     return Clock(missing.astype(dtype), *(kind(number) for number in numbers))
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
 def first_spikes(
     below: np.ndarray,
     synapses: Rounded,
@@ -125,13 +126,18 @@ def first_spikes(
     spikes : ndarray, shape (presentations, rows, columns, maps)
         The result is written here, in steps.
     """
+    presentations, rows, columns, maps = spikes.shape
     integrals = np.empty(below.shape, np.float32)
     integrate(below.reshape(-1), layer, integrals.reshape(-1))
-    patches = gather_patches(integrals, layer.size, layer.stride, layer.padding)
-    potentials = np.matmul(patches, synapses.kernel).reshape(spikes.shape)
-    reaches = np.empty(spikes.shape[:3], np.float32)
+    reaches = np.empty((presentations, rows, columns), np.float32)
     _reach(integrals, layer, reaches)
-    _decide(below, potentials, reaches, synapses, missing, counted, layer, spikes)
+    at_once = presentations_at_once(synapses.kernel, rows * columns)
+    potentials = np.empty((min(at_once, presentations), rows, columns, maps), np.float32)
+    for first in range(0, presentations, at_once):
+        part = slice(first, first + at_once)
+        found = potentials[: len(below[part])]
+        multiply_fields(integrals[part], synapses.kernel, layer.size, layer.stride, layer.padding, found)
+        _decide(below[part], found, reaches[part], synapses, missing, counted, layer, spikes[part])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

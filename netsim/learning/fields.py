@@ -1,4 +1,4 @@
-"""Products over receptive fields: what the positions of a layer gather into a gradient, and hand to their source.
+"""Receptive fields of a layer, and products over them: what positions gather into a gradient, and hand to their source.
 
 Both are matrix products with receptive fields as rows. Where few postsynaptic neurons carry a signal, as below
 pooling, where one neuron of a field is heard at most, only the fields of those are visited.
@@ -6,13 +6,16 @@ pooling, where one neuron of a field is heard at most, only the fields of those 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from netsim.lanes import check_lanes, lanes_of, load, spread, store
-from netsim.patches import gather_patches, scatter_patches
+from netsim.lanes import check_lanes, load, spread, store
+from netsim.patches import few_channels, gather_columns, gather_patches, scatter_patches
 from netsim.specification import Convolution, WeightedLayer
 
+_njit = njit(cache=True, nogil=True, error_model="numpy")
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
 # (measured in single precision).
 _VECTOR = 90
@@ -20,76 +23,150 @@ _VECTOR = 90
 _COUNTED = 4096
 
 
-def weigh_fields(layer: Convolution, inputs: np.ndarray, signal: np.ndarray) -> np.ndarray:
-    """Sum over positions of what the position sees times the signal of each of its neurons.
+class Fields(NamedTuple):
+    """The receptive fields of a layer, and what compiled loops need to know of its synapses.
 
-    Parameters
+    Attributes
     ----------
-    layer : Convolution
-    inputs : ndarray, shape (presentations, height, width, channels)
-        Zero where nothing is seen.
-    signal : ndarray, shape (presentations, rows, columns, maps)
-
-    Returns
-    -------
-    ndarray, shape (inputs of a field, maps)
+    times : ndarray, shape (presentations, height, width, channels)
+        Presynaptic latencies; a dense layer sees one pixel whose channels are its inputs.
+    size, stride, padding : int
+    delays, changes : ndarray, shape (breakpoints,)
+        The postsynaptic potential.
     """
-    maps = signal.shape[-1]
-    if not _is_sparse(layer, inputs.shape[-1], signal):
-        fields = gather_patches(inputs, layer.kernel, layer.stride, layer.padding, 0.0)
-        return fields.T @ signal.reshape(-1, maps)
-    row = layer.kernel * inputs.shape[-1]
-    lanes = lanes_of(signal.itemsize)
-    gathered = np.zeros((maps, layer.kernel, _vectors(row, lanes) * lanes), dtype=signal.dtype)
-    _gather_visited(np.ascontiguousarray(inputs), signal, layer.stride, layer.padding, lanes, gathered)
-    return np.ascontiguousarray(gathered[:, :, :row].reshape(maps, -1).T)
+
+    times: np.ndarray
+    size: int
+    stride: int
+    padding: int
+    delays: np.ndarray
+    changes: np.ndarray
 
 
-def spread_onto_source(
-    layer: WeightedLayer, signal: np.ndarray, kernel: np.ndarray, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Hand the signal of each neuron to all it sees, by the weights of its synapses.
+def fields_of(layer: WeightedLayer, source: np.ndarray) -> Fields:
+    """The receptive fields of a layer, given the latencies of its source.
 
     Parameters
     ----------
     layer : Convolution or Dense
-    signal : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-    kernel : ndarray, shape (inputs of a field, maps)
-    shape : tuple of int
-        Of the source: (presentations, height, width, channels) or (presentations, neurons).
-
-    Returns
-    -------
-    ndarray, shape `shape`
+    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
     """
-    if not isinstance(layer, Convolution):
-        return (signal @ kernel.T).reshape(shape)
-    channels = shape[-1]
-    if not _is_sparse(layer, channels, signal):
-        fields = signal.reshape(-1, signal.shape[-1]) @ kernel.T
-        return scatter_patches(fields, shape, layer.kernel, layer.stride, layer.padding)
-    row, maps = layer.kernel * channels, kernel.shape[1]
-    lanes = lanes_of(signal.itemsize)
-    kernels = np.zeros((maps, layer.kernel, _vectors(row, lanes) * lanes), dtype=signal.dtype)
-    kernels[:, :, :row] = kernel.T.reshape(maps, layer.kernel, row)
-    handed = np.empty(shape, dtype=signal.dtype)
-    _hand_to_visited(kernels, signal, layer.stride, layer.padding, lanes, handed)
-    return handed
+    delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*layer.psp.kernel, strict=True))
+    if isinstance(layer, Convolution):
+        return Fields(np.ascontiguousarray(source), layer.kernel, layer.stride, layer.padding, delays, changes)
+    return Fields(np.ascontiguousarray(source).reshape(len(source), 1, 1, -1), 1, 1, 0, delays, changes)
 
 
+def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Values of neurons by presentation, row, column and map; those of a dense layer have one position."""
+    values = np.ascontiguousarray(values, kind)
+    return values if values.ndim == 4 else values.reshape(len(values), 1, 1, -1)
+
+
+@_njit
+def weigh_fields(
+    inputs: np.ndarray, signal: np.ndarray, fields: Fields, visited: bool, lanes: int, gathered: np.ndarray
+) -> None:
+    """Sum over positions of what the position sees times the signal of each of its neurons.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (presentations, height, width, channels)
+        Zero where nothing is seen.
+    signal : ndarray, shape (presentations, rows, columns, maps)
+    fields : Fields
+    visited : bool
+        Visit the fields of the neurons that carry a signal; see `is_sparse`.
+    lanes : int
+        Numbers in a vector.
+    gathered : ndarray, shape (inputs of a field, maps)
+        The result is written here.
+    """
+    maps = signal.shape[3]
+    if visited:
+        row = fields.size * inputs.shape[3]
+        by_map = np.empty((maps, fields.size, _vectors(row, lanes) * lanes), signal.dtype)
+        _gather_visited(inputs, signal, fields.stride, fields.padding, lanes, by_map)
+        _collect_from_maps(by_map, row, gathered)
+    elif few_channels(inputs):
+        columns = gather_columns(inputs, fields.size, fields.stride, fields.padding)
+        np.dot(columns, signal.reshape(-1, maps), gathered)
+    else:
+        patches = gather_patches(inputs, fields.size, fields.stride, fields.padding)
+        np.dot(patches.T, signal.reshape(-1, maps), gathered)
+
+
+@_njit
+def spread_onto_source(
+    signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: bool, lanes: int, handed: np.ndarray
+) -> None:
+    """Hand the signal of each neuron to all it sees, by the weights of its synapses.
+
+    Parameters
+    ----------
+    signal, fields, visited, lanes
+        As in `weigh_fields`.
+    kernel : ndarray, shape (inputs of a field, maps)
+    handed : ndarray, shape (presentations, height, width, channels)
+        The result is written here.
+    """
+    maps = kernel.shape[1]
+    if visited:
+        row = fields.size * handed.shape[3]
+        by_map = np.empty((maps, fields.size, _vectors(row, lanes) * lanes), signal.dtype)
+        _lay_out_by_map(kernel, row, by_map)
+        _hand_to_visited(by_map, signal, fields.stride, fields.padding, lanes, handed)
+    elif fields.size == 1 and fields.stride == 1 and fields.padding == 0:
+        np.dot(signal.reshape(-1, maps), kernel.T, handed.reshape(-1, len(kernel)))
+    else:
+        onto = np.dot(signal.reshape(-1, maps), kernel.T)
+        scatter_patches(onto, handed, fields.size, fields.stride, fields.padding)
+
+
+@_njit
+def is_sparse(signal: np.ndarray, fields: Fields, lanes: int) -> bool:
+    """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
+
+    Parameters
+    ----------
+    signal, fields, lanes
+        As in `weigh_fields`.
+    """
+    _, rows, columns, _ = signal.shape
+    if rows * columns == 1:
+        return False  # nobody shares weights with them
+    row = fields.size * fields.times.shape[3]
+    return bool(_signalling(signal.reshape(-1)) * _vectors(row, lanes) * _VECTOR < signal.size * row)
+
+
+@_njit
+def _lay_out_by_map(kernel: np.ndarray, row: int, by_map: np.ndarray) -> None:
+    """Lay out the synapses of each map by the rows of its field, each filled up with zeros to whole vectors."""
+    maps, size, _ = by_map.shape
+    by_map[:] = 0
+    for dy in range(size):
+        for k in range(row):
+            for m in range(maps):
+                by_map[m, dy, k] = kernel[dy * row + k, m]
+
+
+@_njit
+def _collect_from_maps(by_map: np.ndarray, row: int, gathered: np.ndarray) -> None:
+    """The way back from `_lay_out_by_map`."""
+    maps, size, _ = by_map.shape
+    for dy in range(size):
+        for k in range(row):
+            for m in range(maps):
+                gathered[dy * row + k, m] = by_map[m, dy, k]
+
+
+@_njit
 def _vectors(numbers: int, lanes: int) -> int:
     """How many vectors hold a row of a field."""
-    return -(-numbers // lanes)
+    return (numbers + lanes - 1) // lanes
 
 
-def _is_sparse(layer: Convolution, channels: int, signal: np.ndarray) -> bool:
-    """Whether visiting the fields of signalling neurons is less work than a matrix product over all."""
-    row = layer.kernel * channels
-    visit = _vectors(row, lanes_of(signal.itemsize)) * _VECTOR
-    return bool(_signalling(signal.reshape(-1)) * visit < signal.size * row)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@_njit
 def _signalling(signal: np.ndarray) -> int:
     """How many neurons carry a signal."""
     total = 0
@@ -109,7 +186,7 @@ def _signalling(signal: np.ndarray) -> int:
 def _gather_visited(
     inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, gathered: np.ndarray
 ) -> None:
-    """Add, for each signal, its multiple of the field onto what its map has gathered; a map at a time."""
+    """Add up, for each map, the fields that its signals are at, times the signals; a map at a time."""
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
@@ -118,6 +195,7 @@ def _gather_visited(
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
     fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
     counts = np.empty(maps, np.int64)
+    gathered[:] = 0
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels

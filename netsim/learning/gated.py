@@ -1,79 +1,114 @@
-"""Synapses onto neurons that share one limit, the gate: what each spike has built up by then, and its slope.
+"""The local learning step of the synapses onto neurons that share one limit, the gate.
 
-Compiled, as array expressions would pass through memory once for every operation.
+What each spike has built up by then, and its slope, is the same for all postsynaptic neurons, so that the step is two
+products over receptive fields. It is compiled as a whole: array expressions would pass through memory once for every
+operation, and threads would wait for each other to be let into Python.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numba import njit
 
-from netsim.specification import PSP
+from netsim.lanes import lanes_of
+from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, spread_onto_source, weigh_fields
+from netsim.learning.gradients import Factors, LayerStep
+from netsim.specification import Convolution, WeightedLayer
 
+_njit = njit(cache=True, nogil=True, error_model="numpy")
 # So many values are worked on at a time: they stay in the nearest cache.
 _AT_ONCE = 1024
 
 
-def potential_at(gate: float, source: np.ndarray, psp: PSP, factor: float) -> np.ndarray:
-    """Potential that each presynaptic spike has built up by the gate (ms, before weight and ``1/tau``), times a factor.
+def step_gated(
+    layer: WeightedLayer,
+    source: np.ndarray,
+    gate: float,
+    displacement: np.ndarray,
+    kernel: np.ndarray,
+    causal: bool,
+    downward: bool = True,
+) -> LayerStep:
+    """The step of a layer in which the drive alone carries the potentials of the gate to threshold.
 
     Parameters
     ----------
-    gate : float
-    source : ndarray
+    layer : Convolution or Dense
+    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
         Presynaptic latencies (ms).
-    psp : PSP
-    factor : float
-
-    Returns
-    -------
-    ndarray, shape of `source`
+    gate : float
+        In ms.
+    displacement : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
+        Of the layer's own spikes (ms).
+    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
+    causal : bool
+        Propagate by the order of spikes alone, not by the slope of the PSP.
+    downward : bool
+        Whether the displacement of the source is asked for.
     """
-    source = np.ascontiguousarray(source)
-    potential = np.empty_like(source)
-    delays, changes = _breakpoints(psp.kernel, factor, source.dtype)
-    _potential(source.reshape(-1), source.dtype.type(gate), delays, changes, potential.reshape(-1))
-    return potential
+    kind, maps = source.dtype, kernel.shape[-1]
+    per_drive = kind.type(1 / layer.neurons.drive)
+    fields, signal = fields_of(layer, source), by_position(displacement, kind)
+    fields = fields._replace(changes=fields.changes * per_drive)
+    convolution = isinstance(layer, Convolution)
+    inputs, bias = np.empty_like(fields.times), np.empty(maps, kind)
+    gathered = np.empty((kernel.size // maps if convolution and layer.plastic else 0, maps), kind)
+    handed = np.empty(fields.times.shape if downward else (0, 0, 0, 0), kind)
+    weights = np.ascontiguousarray(kernel, kind).reshape(-1, maps)
+    _step(
+        fields, kind.type(gate), signal, weights, causal, lanes_of(kind.itemsize), per_drive, inputs, gathered, bias,
+        handed,
+    )  # fmt: skip
+    gradient = gathered.reshape(kernel.shape) if convolution else Factors(inputs.reshape(len(inputs), -1), displacement)
+    return LayerStep(gradient if layer.plastic else None, bias, handed.reshape(source.shape if downward else -1))
 
 
-def multiply_by_slope(
-    values: np.ndarray, gate: float, source: np.ndarray, psp: PSP, factor: float, causal: bool
+@_njit
+def _step(
+    fields: Fields,
+    gate: float,
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    causal: bool,
+    lanes: int,
+    per_drive: float,
+    inputs: np.ndarray,
+    gathered: np.ndarray,
+    bias: np.ndarray,
+    handed: np.ndarray,
 ) -> None:
-    """Multiply values of presynaptic neurons in place by the slope of their PSP just before the gate, and a factor.
+    """The step; nothing is gathered into, or handed to, an empty array. `fields` has the changes per drive."""
+    times = fields.times.reshape(-1)
+    build_up(times, gate, fields.delays, fields.changes, inputs.reshape(-1))
+    visited = is_sparse(signal, fields, lanes)
+    if gathered.size:
+        weigh_fields(inputs, signal, fields, visited, lanes, gathered)
+    sum_over_positions(signal.reshape(-1, len(bias)), bias)
+    for m in range(len(bias)):
+        bias[m] *= gate * per_drive
+    if handed.size:
+        spread_onto_source(signal, kernel, fields, visited, lanes, handed)
+        if causal:
+            multiply_by_slope(handed.reshape(-1), times, gate, np.zeros(1, times.dtype), np.full(1, per_drive))
+        else:
+            multiply_by_slope(handed.reshape(-1), times, gate, fields.delays, fields.changes)
+
+
+@_njit
+def build_up(times: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray, potential: np.ndarray) -> None:
+    """Write the potential that each presynaptic spike has built up by the gate, before weight and ``1/tau``.
 
     Parameters
     ----------
-    values : ndarray, shape of `source`
-        In C order.
-    gate, source, psp, factor
-        As in `potential_at`.
-    causal : bool
-        Take the order of spikes for the slope: 1 for a spike before the gate, else 0.
+    times, potential : ndarray, shape (neurons,)
+        Latencies (ms), and the result.
+    gate : float
+    delays, changes : ndarray, shape (breakpoints,)
+        The postsynaptic potential.
     """
-    delays, changes = _breakpoints(((0.0, 1.0),) if causal else psp.kernel, factor, source.dtype)
-    _by_slope(values.reshape(-1), source.reshape(-1), source.dtype.type(gate), delays, changes)
-
-
-def sum_over_positions(values: np.ndarray) -> np.ndarray:
-    """Sum over all axes but the last, the maps."""
-    return _summed(np.ascontiguousarray(values).reshape(-1, values.shape[-1]))
-
-
-def _breakpoints(
-    kernel: Iterable[tuple[float, float]], factor: float, dtype: np.dtype
-) -> tuple[np.ndarray, np.ndarray]:
-    """Delays of the breakpoints of a PSP, and changes of its slope times a factor."""
-    delays, changes = (np.array(column, dtype=dtype) for column in zip(*kernel, strict=True))
-    return delays, changes * dtype.type(factor)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _potential(source: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray, potential: np.ndarray) -> None:
-    zero = source.dtype.type(0)
-    for first in range(0, source.size, _AT_ONCE):
-        spikes, sums = source[first : first + _AT_ONCE], potential[first : first + _AT_ONCE]
+    zero = times.dtype.type(0)
+    for first in range(0, times.size, _AT_ONCE):
+        spikes, sums = times[first : first + _AT_ONCE], potential[first : first + _AT_ONCE]
         sums[:] = zero
         for k in range(delays.size):
             delay, change = delays[k], changes[k]
@@ -81,12 +116,22 @@ def _potential(source: np.ndarray, gate: float, delays: np.ndarray, changes: np.
                 sums[i] += change * max(gate - spikes[i] - delay, zero)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _by_slope(values: np.ndarray, source: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray) -> None:
-    zero = source.dtype.type(0)
-    slopes = np.empty(_AT_ONCE, source.dtype)
-    for first in range(0, source.size, _AT_ONCE):
-        spikes, own = source[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
+@_njit
+def multiply_by_slope(
+    values: np.ndarray, times: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray
+) -> None:
+    """Multiply values of presynaptic neurons in place by the slope of their PSP just before the gate.
+
+    Parameters
+    ----------
+    values : ndarray, shape (neurons,)
+    times, gate, delays, changes
+        As in `build_up`.
+    """
+    zero = times.dtype.type(0)
+    slopes = np.empty(_AT_ONCE, times.dtype)
+    for first in range(0, times.size, _AT_ONCE):
+        spikes, own = times[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
         slopes[:] = zero
         for k in range(delays.size):
             delay, change = delays[k], changes[k]
@@ -96,10 +141,10 @@ def _by_slope(values: np.ndarray, source: np.ndarray, gate: float, delays: np.nd
             own[i] *= slopes[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _summed(rows: np.ndarray) -> np.ndarray:
-    total = np.zeros(rows.shape[1], rows.dtype)
+@_njit
+def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
+    """Write the sums of the columns of a matrix."""
+    total[:] = 0
     for row in rows:
         for m in range(total.size):
             total[m] += row[m]
-    return total

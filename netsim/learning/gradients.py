@@ -1,4 +1,4 @@
-"""From what the parts of a batch give to the gradient of the batch."""
+"""What the learning step of a layer yields, and the gradient of a batch that its parts add up to."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ class Factors(NamedTuple):
 
     inputs: np.ndarray
     signal: np.ndarray
+
+
+class LayerStep(NamedTuple):
+    """What the learning step of a layer yields.
+
+    Attributes
+    ----------
+    kernel : ndarray or Factors, or None
+        Sum over presentations and positions of what each synapse contributes, times the postsynaptic signal; None if
+        the synapses are static.
+    bias : ndarray, shape (maps,)
+    displacement : ndarray, shape of the source
+        Of the presynaptic spikes; says nothing if it was not asked for.
+    """
+
+    kernel: np.ndarray | Factors | None
+    bias: np.ndarray
+    displacement: np.ndarray
 
 
 def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> np.ndarray:

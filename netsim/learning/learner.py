@@ -6,20 +6,19 @@ hands a displacement to the layer below. No layer looks further than its neighbo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from netsim.grid import LayerTimes, layer_times
-from netsim.learning.fields import spread_onto_source, weigh_fields
-from netsim.learning.gated import multiply_by_slope, potential_at, sum_over_positions
-from netsim.learning.gradients import Factors, total_gradient
+from netsim.learning.gated import step_gated
+from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
 from netsim.parallel import over_presentations
 from netsim.patches import to_earliest
-from netsim.specification import Convolution, Network, Pooling, WeightedLayer
+from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.weights import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
@@ -127,9 +126,11 @@ class Learner:
                 displacement = _normalised(displacement, self.network.encoder.t_max)
             displacements.append(displacement)
             step = self._step(layer, source, own, displacement, weights, downward=index > 0)
-            gradients.update(step.gradients)
-            if index > 0:
-                displacement = step.onto_source()
+            if step.kernel is not None:
+                gradients[kernel_name(layer)] = step.kernel
+            if layer.neurons.bias:
+                gradients[bias_name(layer)] = step.bias
+            displacement = step.displacement
         return _Part(gradients, displacements[::-1])
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
@@ -167,42 +168,17 @@ class Learner:
         displacement: np.ndarray,
         weights: Weights,
         downward: bool,
-    ) -> _LayerStep:
-        """Gradients of a layer's weights, and the way down to its source."""
-        neurons, psp = layer.neurons, layer.psp
+    ) -> LayerStep:
+        """The step of a layer's synapses."""
+        neurons = layer.neurons
         causal = self.network.learning.propagation == "causal"
         kernel = weights[kernel_name(layer)]
-        maps, kind = kernel.shape[-1], kernel.dtype.type
-        gate = kind(self._times(layer).gate)
-        gradients: dict[str, np.ndarray | Factors] = {}
+        gate = self._times(layer).gate
         if neurons.gate_time <= neurons.onset:
-            per_drive = kind(1 / neurons.drive)
-            inputs = potential_at(gate, source, psp, per_drive)
-            if layer.plastic and isinstance(layer, Convolution):
-                gradients[kernel_name(layer)] = weigh_fields(layer, inputs, displacement).reshape(kernel.shape)
-            elif layer.plastic:
-                gradients[kernel_name(layer)] = Factors(inputs.reshape(len(inputs), -1), displacement)
-            if neurons.bias:
-                gradients[bias_name(layer)] = sum_over_positions(displacement) * (gate * per_drive)
-
-            def onto_source() -> np.ndarray:
-                down = spread_onto_source(layer, displacement, kernel.reshape(-1, maps), source.shape)
-                multiply_by_slope(down, gate, source, psp, per_drive, causal)
-                return down
-
-        else:
-            signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement)
-            limit = np.minimum(own, gate)
-            step = step_pairwise(layer, source, limit, signal, kernel, causal, downward)
-            if layer.plastic:
-                gradients[kernel_name(layer)] = step.gradient.reshape(kernel.shape)
-            if neurons.bias:
-                gradients[bias_name(layer)] = np.einsum("ij,ij->j", signal.reshape(-1, maps), limit.reshape(-1, maps))
-
-            def onto_source() -> np.ndarray:
-                return step.displacement
-
-        return _LayerStep(gradients, onto_source)
+            return step_gated(layer, source, gate, displacement, kernel, causal, downward)
+        signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement)
+        limit = np.minimum(own, kernel.dtype.type(gate))
+        return step_pairwise(layer, source, limit, signal, kernel, causal, downward)
 
     def _slope_at_threshold(
         self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights, displacement: np.ndarray
@@ -248,9 +224,3 @@ class _Part:
 
     gradients: dict[str, np.ndarray | Factors]
     displacements: list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class _LayerStep:
-    gradients: dict[str, np.ndarray | Factors]
-    onto_source: Callable[[], np.ndarray]

@@ -4,35 +4,21 @@ Each synapse sees the latency of its presynaptic neuron, the latency of its post
 signal that the postsynaptic neuron carries. With the synaptic limit ``L_j = min(t_j, gate)`` the potential of
 neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the latency of ``i`` through
 ``-w_ij·PSP'(L_j - t_i)``. Where all neurons share one limit, as in the regime ``phased``, the step is two
-products over receptive fields (`netsim.learning.fields`) and needs none of this.
+products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from netsim.lanes import check_lanes, lanes_of, load, spread, store, where_at_least
+from netsim.learning.fields import Fields, by_position, fields_of
+from netsim.learning.gradients import LayerStep
 from netsim.patches import look
-from netsim.specification import Convolution, WeightedLayer
-
-
-class SynapseStep(NamedTuple):
-    """What a local step yields.
-
-    Attributes
-    ----------
-    gradient : ndarray, shape of the kernel
-        Sum over presentations and positions of ``signal_j · PSP(L_j - t_i)``.
-    displacement : ndarray, shape of the source
-        Sum over postsynaptic neurons of ``signal_j · w_ij · PSP'(L_j - t_i)``; zero where it was not asked for.
-    """
-
-    gradient: np.ndarray
-    displacement: np.ndarray
+from netsim.specification import WeightedLayer
 
 
 def step_pairwise(
@@ -43,8 +29,11 @@ def step_pairwise(
     kernel: np.ndarray,
     causal: bool,
     downward: bool = True,
-) -> SynapseStep:
+) -> LayerStep:
     """Look at each pair of a presynaptic and a postsynaptic spike.
+
+    The gradient of a weight is the sum of ``signal_j · PSP(L_j - t_i)``, the displacement of a presynaptic spike that
+    of ``signal_j · w_ij · PSP'(L_j - t_i)``.
 
     Parameters
     ----------
@@ -61,14 +50,16 @@ def step_pairwise(
     downward : bool
         Whether the displacement of the source is asked for.
     """
-    fields = _fields(layer, source)
+    fields = fields_of(layer, source)
     weights = by_map(kernel, source.dtype)
     gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
-    _visit(
-        fields, _by_position(limit, source.dtype), _by_position(signal, source.dtype), weights, causal, downward,
-        lanes_of(source.itemsize), gradient, displacement,
-    )  # fmt: skip
-    return SynapseStep(by_synapse(gradient, kernel.shape), displacement.reshape(source.shape))
+    limits, signals = by_position(limit, source.dtype), by_position(signal, source.dtype)
+    _visit(fields, limits, signals, weights, causal, downward, lanes_of(source.itemsize), gradient, displacement)
+    return LayerStep(
+        by_synapse(gradient, kernel.shape) if layer.plastic else None,
+        np.einsum("bijm,bijm->m", signals, limits),
+        displacement.reshape(source.shape),
+    )
 
 
 def slope_at(
@@ -89,9 +80,9 @@ def slope_at(
     ndarray, shape of `times`
         Zero where no neuron was visited.
     """
-    current = np.zeros(_by_position(times, source.dtype).shape, source.dtype)
+    current = np.zeros(by_position(times, source.dtype).shape, source.dtype)
     _slope_at(
-        _fields(layer, source), _by_position(times, source.dtype), _by_position(wanted, np.dtype(bool)),
+        fields_of(layer, source), by_position(times, source.dtype), by_position(wanted, np.dtype(bool)),
         by_map(kernel, source.dtype), lanes_of(source.itemsize), current,
     )  # fmt: skip
     return current.reshape(times.shape)
@@ -120,39 +111,6 @@ def by_synapse(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(rows[:, : math.prod(shape[:-1])].T).reshape(shape)
 
 
-def _by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Values of neurons by presentation, row, column and map; those of a dense layer have one position."""
-    values = np.ascontiguousarray(values, kind)
-    return values if values.ndim == 4 else values.reshape(len(values), 1, 1, -1)
-
-
-class _Fields(NamedTuple):
-    """The receptive fields of a layer, and what the loops need to know of its synapses.
-
-    Attributes
-    ----------
-    times : ndarray, shape (presentations, height, width, channels)
-        Presynaptic latencies; a dense layer sees one pixel whose channels are its inputs.
-    size, stride, padding : int
-    delays, changes : ndarray, shape (breakpoints,)
-        The postsynaptic potential.
-    """
-
-    times: np.ndarray
-    size: int
-    stride: int
-    padding: int
-    delays: np.ndarray
-    changes: np.ndarray
-
-
-def _fields(layer: WeightedLayer, source: np.ndarray) -> _Fields:
-    delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*layer.psp.kernel, strict=True))
-    if isinstance(layer, Convolution):
-        return _Fields(np.ascontiguousarray(source), layer.kernel, layer.stride, layer.padding, delays, changes)
-    return _Fields(np.ascontiguousarray(source).reshape(len(source), 1, 1, -1), 1, 1, 0, delays, changes)
-
-
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
 _CACHED = 200_000
 
@@ -166,7 +124,7 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _visit(
-    fields: _Fields,
+    fields: Fields,
     limit: np.ndarray,
     signal: np.ndarray,
     kernels: np.ndarray,
@@ -220,7 +178,7 @@ def _visit(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _slope_at(
-    fields: _Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
+    fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
 ) -> None:
     presentations, rows, columns, maps = times.shape
     check_lanes(lanes, kernels.itemsize)
@@ -252,7 +210,7 @@ def _slope_at(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _hand_down(fields: _Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
+def _hand_down(fields: Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
     """Add what a position hands to each neuron that it sees."""
     _, height, width, channels = fields.times.shape
     top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning import fields
+from netsim.lanes import lanes_of
+from netsim.learning.fields import fields_of, is_sparse, spread_onto_source, weigh_fields
 from netsim.patches import gather_patches
 from netsim.specification import Convolution
 
@@ -46,11 +47,10 @@ def test_both_ways_are_the_sums_of_the_definition(
     inputs, signal, kernel = _inputs(layer, channels, share, kind, seed)
     seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
     signals = signal.reshape(-1, layer.maps).astype(float)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fields, "_is_sparse", lambda *_: visited)
-        gathered = fields.weigh_fields(layer, inputs, signal)
-        handed = fields.spread_onto_source(layer, signal, kernel, inputs.shape)
-    assert gathered.dtype == handed.dtype == kind
+    seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
+    gathered, handed = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
+    weigh_fields(inputs, signal, seen_by, visited, lanes, gathered)
+    spread_onto_source(signal, kernel, seen_by, visited, lanes, handed)
     tolerance = {"rtol": 0, "atol": 1e-10 if kind is np.float64 else 1e-3}
     np.testing.assert_allclose(gathered, seen.T @ signals, **tolerance)
     # what a field is handed, weighed by what it sees, is what the neuron receives
@@ -61,6 +61,8 @@ def test_both_ways_are_the_sums_of_the_definition(
 
 def test_few_signals_are_visited() -> None:
     layer = Convolution("conv", 16, 3)
-    _, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
-    assert fields._is_sparse(layer, 8, signal)
-    assert not fields._is_sparse(layer, 8, np.ones_like(signal))
+    inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
+    seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
+    assert is_sparse(signal, seen_by, lanes)
+    assert not is_sparse(np.ones_like(signal), seen_by, lanes)
+    assert not is_sparse(signal[:, :1, :1].copy(), seen_by, lanes)  # a dense layer is one product
