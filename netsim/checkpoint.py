@@ -75,7 +75,7 @@ class TrainingState:
     best : (float, float)
         Strict validation accuracy and negative validation loss of the best epoch.
     best_weights : dict of ndarray or None
-        The weights kept of that epoch; None until the first epoch is finished.
+        The weights kept of that epoch (see `netsim.weights.kept_weights`); None until the first epoch is finished.
     """
 
     weights: Weights
@@ -89,8 +89,8 @@ class TrainingState:
     best_weights: Weights | None = None
 
     @property
-    def kept(self) -> Weights:
-        """The weights that are validated and kept."""
+    def current(self) -> Weights:
+        """The real-valued set that is validated."""
         return self.weights if self.mean is None else self.mean
 
 
@@ -221,10 +221,10 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> Trai
     _check_position(network, position)
     kind = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
 
-    def weights(part: str) -> Weights:
-        return check_weights(network, _part(arrays, part, kind), f"{origin}: {part}")
+    def weights(part: str, real: bool) -> Weights:
+        return check_weights(network, _part(arrays, part, kind), f"{origin}: {part}", real)
 
-    updated = weights("weights")
+    updated = weights("weights", real=True)
     optimizer = Optimizer(network.learning, updated)
     moments = _part(arrays, "optimizer")
     if {k: (v.shape, v.dtype) for k, v in moments.items()} != {
@@ -239,7 +239,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> Trai
     return TrainingState(
         updated,
         optimizer,
-        weights("mean") if network.learning.averaging else None,
+        weights("mean", real=True) if network.learning.averaging else None,
         epoch=position["epoch"],
         batch=position["batch"],
         totals=EpochTotals(
@@ -252,7 +252,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> Trai
         ),
         history=position["history"],
         best=tuple(position["best"]),
-        best_weights=weights("best") if position["history"] else None,
+        best_weights=weights("best", real=False) if position["history"] else None,
     )
 
 

@@ -29,8 +29,13 @@ from netsim.weights import (
     draw,
     forward_weights,
     initial_weights,
+    kept_weights,
     kernel_name,
     layer_shapes,
+    log_scale_gradients,
+    log_scale_name,
+    log_scales,
+    with_log_scales,
 )
 
 CHECKPOINT_SECONDS = 60.0
@@ -99,7 +104,7 @@ def start_training(network: Network, seed: int) -> TrainingState:
     """
     first = load_pretrained(network) or initial_weights(network, seed)
     kind = np.float32 if network.training.precision == "single" else np.float64
-    weights = {name: np.array(array, kind) for name, array in first.items()}
+    weights = with_log_scales(network, {name: np.array(array, kind) for name, array in first.items()})
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
     return TrainingState(weights, Optimizer(network.learning, weights), mean)
 
@@ -155,13 +160,14 @@ def train(
     session = _Session(network, Learner(network), training, state, seed, run, watcher, checkpoint_seconds)
     while state.epoch < network.training.epochs:
         yield from session.learn()
-        figures = yield from _validate(network, state.kept, validation)
+        kept = kept_weights(network, state.current)
+        figures = yield from _validate(network, kept, validation)
         if not math.isfinite(figures["validation_loss"]):
             raise session.diverged("the validation loss is not finite", network.layers[-1].name)
         state.history.append(_epoch_metrics(state, session.rate(), figures))
         if validation_score(figures) > state.best:
             state.best = validation_score(figures)
-            state.best_weights = {name: array.copy() for name, array in state.kept.items()}
+            state.best_weights = {name: array.copy() for name, array in kept.items()}
         _revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
         if run is not None:
@@ -222,15 +228,15 @@ class _Session:
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
         withheld = withhold_spikes(network, len(chosen), generator)
         scales = dropout_scales(network)
-        presented = forward_weights(network, state.weights)
-        presented = {name: _scaled(array, scales.get(name, 1.0)) for name, array in presented.items()}
+        forward = forward_weights(network, state.weights)
+        presented = {name: _scaled(array, scales.get(name, 1.0)) for name, array in forward.items()}
         latencies = yield Batch(stimuli, presented, withheld)
         labels = self.stimuli.labels[chosen]
         lesson = self.learner.learn(latencies, labels, presented)
         self._check_finite("a weight step is not finite", lesson.gradients.items())
         self._check_finite("the loss is not finite", [(network.layers[-1].name, lesson.loss)])
         gradients = {name: _scaled(array, scales.get(name, 1.0)) for name, array in lesson.gradients.items()}
-        self._step(gradients)
+        self._step(gradients | log_scale_gradients(network, forward, gradients))
         state.batch += 1
         _count(network, state.totals, latencies, labels, lesson.loss)
 
@@ -238,7 +244,8 @@ class _Session:
         """Move the weights, and their mean."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            state.optimizer.step(state.weights, gradients, self.rate())
+            scales = {log_scale_name(layer): network.weighting.scale_rate for layer in network.weighted_layers}
+            state.optimizer.step(state.weights, gradients, self.rate(), scales)
             if network.learning.balanced:
                 _balance(network, state.weights)
             if network.weighting.kind == "binary":
@@ -385,7 +392,9 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
         if layer.neurons.bias:
             state.weights[bias_name(layer)][silent] = layer.initial.bias
+        if log_scale_name(layer) in state.weights and network.weighting.scale == "channel":
+            state.weights[log_scale_name(layer)][silent] = log_scales(network, kernel)[silent]
         if state.mean is not None:
-            for name in (kernel_name(layer), bias_name(layer)):
-                if name in state.mean:
+            for name in (kernel_name(layer), bias_name(layer), log_scale_name(layer)):
+                if name in state.mean and state.mean[name].shape[-1:] == kernel.shape[-1:]:
                     state.mean[name][..., silent] = state.weights[name][..., silent]

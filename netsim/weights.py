@@ -1,7 +1,8 @@
 """Synaptic weights: plain arrays by name, drawn from a seed, made binary, saved and read.
 
 A network's weights are a dictionary: ``"<layer>.kernel"`` of shape (kernel, kernel, channels, maps) or
-(inputs, neurons), and ``"<layer>.bias"`` of shape (maps,) or (neurons,) where the neurons have a bias.
+(inputs, neurons), and ``"<layer>.bias"`` of shape (maps,) or (neurons,) where the neurons have a bias. The real-valued
+set behind binary weights has ``"<layer>.log_scale"`` as well where scales are learned, of shape (maps,) or (1,).
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ def bias_name(layer: WeightedLayer) -> str:
     return f"{layer.name}.bias"
 
 
+def log_scale_name(layer: WeightedLayer) -> str:
+    """Name of the logarithms of the scales of a layer's binary weights, where these are learned."""
+    return f"{layer.name}.log_scale"
+
+
 def layer_shapes(network: Network) -> list[tuple[WeightedLayer, Shape, Shape]]:
     """The layers that have weights, each with the shapes of its source and of itself."""
     return [
@@ -46,6 +52,17 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
         shapes[kernel_name(layer)] = kernel
         if layer.neurons.bias:
             shapes[bias_name(layer)] = kernel[-1:]
+    return shapes
+
+
+def real_shapes(network: Network) -> dict[str, Shape]:
+    """Names and shapes of the real-valued set that a training updates: the weights, and scales that are learned."""
+    shapes = weight_shapes(network)
+    if network.weighting.kind == "binary" and network.weighting.scale_rate > 0:
+        shared = network.weighting.scale == "layer"
+        for layer in network.weighted_layers:
+            if layer.plastic:
+                shapes[log_scale_name(layer)] = (1,) if shared else shapes[kernel_name(layer)][-1:]
     return shapes
 
 
@@ -83,29 +100,83 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     """The weights that feed forward: the real ones, or signs times a scale if the network is binary.
 
     Biases stay as they are: they are currents, not synapses. Weights that feed forward already stay, to the bit.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        A real-valued set; where it holds no scales, they are mean absolute values.
     """
     if network.weighting.kind == "real":
         return weights
-    forward = dict(weights)
-    for layer, _, _ in layer_shapes(network):
+    forward = {name: weights[name] for name in weight_shapes(network)}
+    for layer in network.weighted_layers:
         real = weights[kernel_name(layer)]
-        axes = None if network.weighting.scale == "layer" else tuple(range(real.ndim - 1))
-        sizes = np.abs(real)
-        # a mean of equal values can be another one by rounding
-        scale = np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))
+        logarithms = weights.get(log_scale_name(layer))
+        scale = _mean_sizes(network, real) if logarithms is None else np.exp(logarithms)
         forward[kernel_name(layer)] = (np.where(real >= 0, 1.0, -1.0) * scale).astype(real.dtype)
     return forward
 
 
-def check_shapes(network: Network, weights: Weights, origin: str) -> None:
-    """Refuse weights whose names or shapes are not the network's.
+def with_log_scales(network: Network, weights: Weights) -> Weights:
+    """The real-valued set that a training begins with: scales that are learned begin as mean absolute values."""
+    learned = {log_scale_name(layer): log_scales(network, weights[kernel_name(layer)]) for layer in _scaled(network)}
+    return weights | learned
+
+
+def log_scales(network: Network, kernel: np.ndarray) -> np.ndarray:
+    """Logarithms of the mean absolute values of a kernel, of shape (maps,) or (1,)."""
+    smallest = np.finfo(kernel.dtype).tiny  # weights may all be zero
+    return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, kernel)), smallest)).astype(kernel.dtype)
+
+
+def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) -> Weights:
+    """Gradients of the logarithms of learned scales, from those of the weights that feed forward.
+
+    Parameters
+    ----------
+    network : Network
+    forward, gradients : dict of ndarray
+        The weights that feed forward, and their gradients.
+    """
+    shared, found = network.weighting.scale == "layer", {}
+    for layer in _scaled(network):
+        name = kernel_name(layer)
+        sums = np.einsum(
+            "im,im->m", *(array.reshape(-1, array.shape[-1]) for array in (forward[name], gradients[name]))
+        )
+        found[log_scale_name(layer)] = sums.sum(keepdims=True) if shared else sums
+    return found
+
+
+def kept_weights(network: Network, weights: Weights) -> Weights:
+    """What a run keeps of a real-valued set: where it holds scales, the weights that feed forward."""
+    return forward_weights(network, weights) if _scaled(network) else weights
+
+
+def _scaled(network: Network) -> list[WeightedLayer]:
+    """The layers whose scales are learned."""
+    shapes = real_shapes(network)
+    return [layer for layer in network.weighted_layers if log_scale_name(layer) in shapes]
+
+
+def _mean_sizes(network: Network, real: np.ndarray) -> np.ndarray:
+    """Mean absolute value of the weights that share a scale."""
+    axes = None if network.weighting.scale == "layer" else tuple(range(real.ndim - 1))
+    sizes = np.abs(real)
+    # a mean of equal values can be another one by rounding
+    return np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))
+
+
+def check_shapes(network: Network, weights: Weights, origin: str, real: bool = False) -> None:
+    """Refuse weights whose names or shapes are not the network's, or not those of the real-valued set behind them.
 
     Raises
     ------
     DataError
         If a name is missing or unknown, or a shape differs; `origin` is named.
     """
-    expected = weight_shapes(network)
+    expected = real_shapes(network) if real else weight_shapes(network)
     if set(weights) != set(expected):
         wrong = ", ".join(sorted(set(weights) ^ set(expected)))
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
@@ -114,19 +185,19 @@ def check_shapes(network: Network, weights: Weights, origin: str) -> None:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
 
 
-def check_weights(network: Network, weights: Weights, origin: str) -> Weights:
-    """Refuse weights that do not belong to the network.
+def check_weights(network: Network, weights: Weights, origin: str, real: bool = False) -> Weights:
+    """Refuse weights that do not belong to the network, or to the real-valued set behind its weights.
 
     Raises
     ------
     DataError
         If a name is missing or unknown, a shape differs, or a value is not finite; `origin` is named.
     """
-    check_shapes(network, weights, origin)
+    check_shapes(network, weights, origin, real)
     for name, array in weights.items():
         if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
-    return {name: weights[name] for name in weight_shapes(network)}
+    return {name: weights[name] for name in (real_shapes(network) if real else weight_shapes(network))}
 
 
 def all_finite(array: np.ndarray) -> bool:

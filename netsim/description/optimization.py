@@ -38,8 +38,8 @@ def optimization_table(network: Network) -> Table:
         rows.append((
             "Revival",
             "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
-            f" fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C); a map fires"
-            " when one of its neurons does.",
+            f" fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C)"
+            f"{_new_scale(network)}; a map fires when one of its neurons does.",
         ))  # fmt: skip
     rows += [("Training", _training(network)), ("Arithmetic", _arithmetic(network))]
     return Table("G2", "Plasticity: optimization", tuple(rows))
@@ -47,9 +47,21 @@ def optimization_table(network: Network) -> Table:
 
 def _binary_weights(network: Network) -> str:
     shared = {"channel": "map or dense neuron", "layer": "layer"}[network.weighting.scale]
+    mean = rf"the mean of $\lvert u_{{ij}} \rvert$ over the weights of a {shared}"
+    plastic = [layer for layer in network.weighted_layers if layer.plastic]
+    if network.weighting.scale_rate and plastic:
+        factor = number(network.weighting.scale_rate)
+        scale = (
+            rf"{mean} at the start; {'' if len(plastic) == len(network.weighted_layers) else 'where weights change, '}"
+            r"$\ln \alpha$ is updated as well, with the gradient $\sum w_{ij} g_{ij}$ over those weights ($g_{ij}$: the"
+            rf" gradient of $w_{{ij}}$)" + ("" if factor == "1" else rf" and $\eta$ times {factor}")
+        )
+    else:
+        scale = mean
     return (
-        r"$w_{ij} = \alpha \operatorname{sgn}(u_{ij})$, with $\operatorname{sgn}(0) = 1$ and $\alpha$ the mean of"
-        rf" $\lvert u_{{ij}} \rvert$ over the weights of a {shared}. The real-valued set $u_{{ij}}$"
+        r"$w_{ij} = \alpha \operatorname{sgn}(u_{ij})$, with $\operatorname{sgn}(0) = 1$ and $\alpha$ "
+        + scale
+        + r". The real-valued set $u_{ij}$"
         f" is {'taken from pretrained weights' if network.training.pretrained else 'drawn (table C)'}"
         " and updated, each with the gradient of its $w_{ij}$, and bounded after each update:"
         rf" $\lvert u_{{ij}} \rvert \leq {number(network.learning.clip)}{GAP}\sigma / \sqrt{{n}}$."
@@ -57,9 +69,18 @@ def _binary_weights(network: Network) -> str:
     )
 
 
+def _new_scale(network: Network) -> str:
+    own = network.weighting.kind == "binary" and network.weighting.scale_rate and network.weighting.scale == "channel"
+    return r", and $\alpha$ with them" if own else ""
+
+
 def _learned(network: Network) -> str:
-    weight = f"a weight ${_changed(network)}$"
-    return f"{weight} or a bias $b_j$" if has_bias(network) else weight
+    found = [f"a weight ${_changed(network)}$"]
+    if has_bias(network):
+        found.append("a bias $b_j$")
+    if network.weighting.kind == "binary" and network.weighting.scale_rate:
+        found.append(r"$\ln \alpha$")
+    return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
 
 
 def _changed(network: Network) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numba import njit
@@ -64,7 +64,9 @@ class Optimizer:
     def __repr__(self) -> str:
         return f"Optimizer({self.settings.optimizer!r}, steps={int(self.state['steps'])})"
 
-    def step(self, weights: Weights, gradients: Weights, rate: float) -> None:
+    def step(
+        self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
+    ) -> None:
         """Move the weights against the gradients.
 
         Parameters
@@ -74,19 +76,22 @@ class Optimizer:
             Of the weights that are to move.
         rate : float
             Learning rate of this step.
+        factors : mapping, optional
+            By name, on the rate of some weights.
         """
         self.state["steps"] += 1
         steps = int(self.state["steps"])
         settings = self.settings
         for name, slope in gradients.items():
             weight = weights[name]
-            decay = rate * settings.weight_decay if name.endswith(".kernel") else 0.0
+            own_rate = rate * (factors or {}).get(name, 1.0)
+            decay = own_rate * settings.weight_decay if name.endswith(".kernel") else 0.0
             first = self.state[f"first.{name}"].reshape(-1)
             gradient = np.ascontiguousarray(slope, dtype=weight.dtype).reshape(-1)
             if settings.optimizer == "adam":
                 arrays = (weight.reshape(-1), gradient, first, self.state[f"second.{name}"].reshape(-1))
                 constants = (
-                    rate / (1 - settings.momentum**steps),
+                    own_rate / (1 - settings.momentum**steps),
                     1 / math.sqrt(1 - ADAM_SECOND**steps),
                     settings.momentum,
                     decay,
@@ -96,7 +101,7 @@ class Optimizer:
                 first *= weight.dtype.type(settings.momentum)
                 first += gradient
                 flat = weight.reshape(-1)
-                flat -= weight.dtype.type(rate) * first + weight.dtype.type(decay) * flat
+                flat -= weight.dtype.type(own_rate) * first + weight.dtype.type(decay) * flat
 
 
 def move_mean(mean: Weights, weights: Weights, keep: float) -> None:

@@ -94,10 +94,11 @@ def model_facts(network: Network) -> list[Fact]:
     """The network in a few words and numbers."""
     summary = summarise(network)
     weighting = network.weighting
+    scale = f"a {'learned ' if weighting.scale_rate else ''}scale for each {weighting.scale}"
     return [
         Fact("architecture", summary["architecture"]),
         Fact("regime", summary["regime"]),
-        Fact("weights", "real" if weighting.kind == "real" else f"binary, a scale for each {weighting.scale}"),
+        Fact("weights", "real" if weighting.kind == "real" else f"binary, {scale}"),
         Fact("neurons", f"{summary['neurons']:,}"),
         Fact("synapses", f"{summary['synapses']:,}"),
         Fact("learned parameters", f"{summary['parameters']:,}"),

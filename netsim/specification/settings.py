@@ -17,15 +17,21 @@ class Weighting:
     kind : {"real", "binary"}
         ``binary``: the signs of the real-valued weights times a scale; the real-valued set is updated.
     scale : {"channel", "layer"}
-        Whether a scale (the mean absolute real-valued weight) is shared by an output channel or a layer.
+        Whether a scale is shared by an output channel or a layer.
+    scale_rate : float
+        Binary weights: learning rate of the logarithms of the scales, over ``learning.rate``. With 0 they are not
+        learned: a scale is the mean absolute real-valued weight.
     """
 
     kind: Literal["real", "binary"] = "real"
     scale: Literal["channel", "layer"] = "channel"
+    scale_rate: float = 0.0
 
     def __post_init__(self) -> None:
         check_choice(self.kind, ("real", "binary"), "weighting.kind")
         check_choice(self.scale, ("channel", "layer"), "weighting.scale")
+        fits = finite(self.scale_rate) and self.scale_rate >= 0
+        require(fits, "weighting.scale_rate", f"must be >= 0, not {self.scale_rate}")
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,60 @@ def test_static_weights_stay_and_their_biases_learn(kind: str, regime: str, rand
             assert (after[name] != before[name]).any(), name
 
 
+@pytest.mark.parametrize("scale", ["channel", "layer"])
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_learned_scales_move_against_their_gradient(scale: str, precision: str, random_stimuli: MakeStimuli) -> None:
+    """The slope of the loss along the logarithm of a scale, measured by presenting with another scale."""
+    network = _network(
+        weighting=Weighting("binary", scale, 2.0),  # type: ignore[arg-type]
+        learning=Learning(rate=0.01, optimizer="sgd", momentum=0.0, schedule="constant"),
+        training=Training(epochs=1, batch=120, precision=precision),  # type: ignore[arg-type]
+    )
+    layers = tuple(dataclasses.replace(layer, dropout=0.0) for layer in network.layers)
+    network = dataclasses.replace(network, layers=layers)
+    before = start_training(network, 0).weights
+    assert before["hidden.log_scale"].shape == ((1,) if scale == "layer" else (20,))
+    stimuli = random_stimuli(network.encoder, 120, network.outputs)
+    engine, learner = make_engine("event", network), Learner(network)
+
+    def loss(name: str, place: int, change: float) -> float:
+        changed = {key: array.astype(np.float64) for key, array in before.items()}
+        changed[name][place] += change
+        latencies = engine.present(Batch(stimuli.latencies(np.arange(120)), forward_weights(network, changed)))
+        return float(learner.output_displacement(latencies[-1], stimuli.labels).loss.mean())
+
+    after = _train(network, random_stimuli).weights
+    sharpness = network.learning.sharpness  # the gradient is that of the loss over it
+    for name in ("conv.log_scale", "hidden.log_scale", "output.log_scale"):
+        moved = after[name] - before[name]
+        slopes = [(loss(name, place, 1e-5) - loss(name, place, -1e-5)) / 2e-5 for place in range(len(moved))]
+        np.testing.assert_allclose(moved, -0.01 * 2.0 * np.array(slopes) / sharpness, rtol=2e-2, atol=1e-6)
+        assert np.abs(moved).max() > 1e-5
+
+
+def test_what_is_kept_of_learned_scales_is_what_was_validated(random_stimuli: MakeStimuli, tmp_path: Path) -> None:
+    network = _network(weighting=Weighting("binary", scale_rate=5.0), learning=Learning(rate=0.01, averaging=0.9))
+    run = create_run(tmp_path / "run", network, describe_run(0))
+    state = _train(network, random_stimuli, run=run)
+    kept = run.weights(network)
+    assert set(kept) == {name for name in state.weights if not name.endswith(".log_scale")}
+    for name, array in forward_weights(network, kept).items():
+        np.testing.assert_array_equal(array, kept[name])
+    magnitudes = np.abs(kept["hidden.kernel"])
+    assert (magnitudes == magnitudes[:1]).all()
+    assert len(np.unique(magnitudes[0])) == 20
+
+
+def test_a_static_layer_keeps_its_scale(random_stimuli: MakeStimuli) -> None:
+    network = _network(weighting=Weighting("binary", scale_rate=5.0))
+    layers = (*network.layers[:-1], dataclasses.replace(network.layers[-1], plastic=False))
+    network = dataclasses.replace(network, layers=layers)
+    before, after = start_training(network, 0).weights, _train(network, random_stimuli).weights
+    assert "output.log_scale" not in after
+    first, last = (forward_weights(network, weights)["output.kernel"] for weights in (before, after))
+    np.testing.assert_array_equal(first, last)
+
+
 def test_one_scale_a_layer() -> None:
     network = _network(weighting=Weighting("binary", "layer"))
     forward = forward_weights(network, start_training(network, 0).weights)
@@ -159,11 +213,21 @@ class _Stop(Exception):
     pass
 
 
-@pytest.mark.parametrize("batches", [1, 7, 12, 20, 35])
+@pytest.mark.parametrize(
+    ("batches", "weighting"),
+    [
+        (1, Weighting()),
+        (7, Weighting()),
+        (12, Weighting("binary", scale_rate=5.0)),
+        (20, Weighting()),
+        (35, Weighting("binary", "layer", 1.0)),
+    ],
+)
 def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
-    batches: int, random_stimuli: MakeStimuli, tmp_path: Path
+    batches: int, weighting: Weighting, random_stimuli: MakeStimuli, tmp_path: Path
 ) -> None:
     network = _network(
+        weighting=weighting,
         learning=Learning(rate=0.01, revive_below=0.05, averaging=0.9),
         training=Training(epochs=3, batch=10, shift=1, flips=True, precision="double"),
     )
@@ -183,7 +247,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
     resumed = _train(network, random_stimuli, run=run, state=state)
     for name in whole.weights:
         assert resumed.weights[name].tobytes() == whole.weights[name].tobytes()
-        assert resumed.kept[name].tobytes() == whole.kept[name].tobytes()
+        assert resumed.current[name].tobytes() == whole.current[name].tobytes()
     assert (tmp_path / "broken/best.npz").read_bytes() == (tmp_path / "whole/best.npz").read_bytes()
     timeless = [
         [{k: v for k, v in row.items() if "seconds" not in k} for row in state.history] for state in (whole, resumed)
@@ -324,6 +388,21 @@ def test_silent_neurons_are_redrawn(random_stimuli: MakeStimuli) -> None:
         assert state.weights[name][0] > -1
     assert (state.weights["hidden.kernel"][:, :5] > -5).all()
     assert (state.weights["conv.kernel"][..., 0] > -5).all()
+
+
+def test_redrawn_binary_weights_begin_with_their_own_scale(random_stimuli: MakeStimuli) -> None:
+    learning = Learning(rate=1e-9, revive_below=0.01, averaging=0.9)
+    network = _network(weighting=Weighting("binary", scale_rate=1.0), learning=learning)
+    state = start_training(network, 0)
+    fresh = state.weights["hidden.log_scale"].copy()
+    state.weights["hidden.kernel"][:, :5] = -10.0
+    state.weights["hidden.log_scale"][:5] = np.log(10.0)
+    _train(network, random_stimuli, state=state)
+    assert state.mean is not None
+    for weights in (state.weights, state.mean):
+        np.testing.assert_allclose(weights["hidden.log_scale"], fresh, atol=0.7)
+        redrawn = np.abs(weights["hidden.kernel"][:, :5]).mean(axis=0)
+        np.testing.assert_allclose(np.exp(weights["hidden.log_scale"][:5]), redrawn, rtol=1e-5)
 
 
 def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
