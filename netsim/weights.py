@@ -114,7 +114,8 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
         real = weights[kernel_name(layer)]
         logarithms = weights.get(log_scale_name(layer))
         scale = _mean_sizes(network, real) if logarithms is None else np.exp(logarithms)
-        forward[kernel_name(layer)] = (np.where(real >= 0, 1.0, -1.0) * scale).astype(real.dtype)
+        signs = 2 * (real >= 0).astype(real.dtype) - 1  # a choice by each sign takes ten times as long
+        forward[kernel_name(layer)] = (signs * scale).astype(real.dtype, copy=False)
     return forward
 
 
