@@ -4,7 +4,8 @@ A compiler vectorises a loop over an array, but reads and writes the array each 
 the same few numbers are changed by one event after the other, that takes longer than the arithmetic. Here they are one
 value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
 
-Compiled code that is kept on disk does not notice a change of this file: after one, delete ``*.nbi`` and ``*.nbc``.
+Compiled code that is kept on disk does not notice a change of this file, or of another that it calls: after one, delete
+``*.nbi`` and ``*.nbc``, as the tests do.
 """
 
 from __future__ import annotations
