@@ -5,7 +5,7 @@ the same few numbers are changed by one event after the other, that takes longer
 value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
 
 Compiled code that is kept on disk does not notice a change of this file, or of another that it calls: after one, delete
-``*.nbi`` and ``*.nbc``, as the tests do.
+``*.nbc``, as the tests do.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check_lanes(lanes: int, itemsize: int) -> None:
         If compiled code of another version was found on disk.
     """
     if lanes != lanes_of(itemsize):
-        raise RuntimeError("compiled code of another version; delete the files *.nbi and *.nbc of netsim")
+        raise RuntimeError("compiled code of another version; delete the files *.nbc of netsim")
 
 
 class Lanes(types.Type):

@@ -24,7 +24,7 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     ----------
     network : Network
     weights : dict of ndarray
-        The real-valued set.
+        As a run keeps them, or as they feed forward.
     """
     forward = forward_weights(network, weights)
     if network.weighting.kind == "real":

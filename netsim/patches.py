@@ -1,6 +1,7 @@
 """Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field.
 
-Compiled, and called by compiled loops as well: those that are work for a while let go of Python.
+What is compiled here is called by other compiled code, too. That is kept on disk, and does not notice a change of this
+file: see `netsim.lanes`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,14 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
 
 @_njit
 def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
-    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`."""
+    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`.
+
+    Parameters are those of `gather_patches`.
+
+    Returns
+    -------
+    ndarray, shape (kernel · kernel · channels, presentations · positions)
+    """
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
@@ -53,7 +61,12 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
 
 @_njit
 def few_channels(maps: np.ndarray) -> bool:
-    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then."""
+    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+    """
     return bool(maps.shape[3] < _FEW_CHANNELS)
 
 
@@ -88,7 +101,14 @@ def multiply_fields(
 
 @_njit
 def presentations_at_once(weights: np.ndarray, positions: int) -> int:
-    """Of how many presentations the receptive fields are multiplied at a time."""
+    """Of how many presentations the receptive fields are multiplied at a time.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (kernel · kernel · channels, outputs)
+    positions : int
+        Fields in a presentation.
+    """
     return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
 
 

@@ -121,7 +121,7 @@ class RunFolder:
         return dict(record)
 
     def weights(self, network: Network) -> Weights:
-        """The best real-valued weights so far.
+        """The weights kept of the best epoch so far (see `netsim.weights.kept_weights`).
 
         Raises
         ------

@@ -7,7 +7,7 @@ from typing import Any
 
 from netsim.connectivity import synapse_count
 from netsim.specification import Convolution, Layer, Network, Pooling
-from netsim.weights import weight_shapes
+from netsim.weights import kernel_name, real_shapes
 
 
 def architecture(network: Network) -> str:
@@ -26,7 +26,8 @@ def _short(layer: Layer) -> str:
 
 
 def summarise(network: Network) -> dict[str, Any]:
-    """Name, architecture, regimes, and numbers of neurons, synapses and parameters."""
+    """Name, architecture, regimes, and numbers of neurons, synapses and parameters that are learned."""
+    static = {kernel_name(layer) for layer in network.weighted_layers if not layer.plastic}
     regimes = list(dict.fromkeys(layer.neurons.regime for layer in network.weighted_layers))
     return {
         "name": network.name,
@@ -38,5 +39,5 @@ def summarise(network: Network) -> dict[str, Any]:
         "duration_ms": network.duration,
         "neurons": sum(math.prod(shape) for shape in network.shapes[1:]),
         "synapses": synapse_count(network),
-        "parameters": sum(math.prod(shape) for shape in weight_shapes(network).values()),
+        "parameters": sum(math.prod(shape) for name, shape in real_shapes(network).items() if name not in static),
     }

@@ -227,15 +227,15 @@ class _Session:
         generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
         withheld = withhold_spikes(network, len(chosen), generator)
-        scales = dropout_scales(network)
+        factors = dropout_factors(network)
         forward = forward_weights(network, state.weights)
-        presented = {name: _scaled(array, scales.get(name, 1.0)) for name, array in forward.items()}
+        presented = {name: _times(array, factors.get(name, 1.0)) for name, array in forward.items()}
         latencies = yield Batch(stimuli, presented, withheld)
         labels = self.stimuli.labels[chosen]
         lesson = self.learner.learn(latencies, labels, presented)
         self._check_finite("a weight step is not finite", lesson.gradients.items())
         self._check_finite("the loss is not finite", [(network.layers[-1].name, lesson.loss)])
-        gradients = {name: _scaled(array, scales.get(name, 1.0)) for name, array in lesson.gradients.items()}
+        gradients = {name: _times(array, factors.get(name, 1.0)) for name, array in lesson.gradients.items()}
         self._step(gradients | log_scale_gradients(network, forward, gradients))
         state.batch += 1
         _count(network, state.totals, latencies, labels, lesson.loss)
@@ -244,8 +244,8 @@ class _Session:
         """Move the weights, and their mean."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            scales = {log_scale_name(layer): network.weighting.scale_rate for layer in network.weighted_layers}
-            state.optimizer.step(state.weights, gradients, self.rate(), scales)
+            rates = {log_scale_name(layer): network.weighting.scale_rate for layer in network.weighted_layers}
+            state.optimizer.step(state.weights, gradients, self.rate(), rates)
             if network.learning.balanced:
                 _balance(network, state.weights)
             if network.weighting.kind == "binary":
@@ -254,7 +254,9 @@ class _Session:
                 # a short memory at first, for the mean is to forget where the training began
                 steps = int(state.optimizer.state["steps"])
                 move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+            scales = [(name, np.exp(array)) for name, array in state.weights.items() if name in rates]
         self._check_finite("its weights are not finite", state.weights.items())
+        self._check_finite("the scales of its weights are not finite", scales)
         self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
         moments = ((name.partition(".")[2], array) for name, array in state.optimizer.state.items())
         self._check_finite("the optimizer's moments are not finite", moments)
@@ -275,13 +277,13 @@ class _Session:
         )
 
 
-def dropout_scales(network: Network) -> dict[str, float]:
+def dropout_factors(network: Network) -> dict[str, float]:
     """Factors on kernels whose source withholds spikes in training, so that the mean current is kept."""
-    scales = {}
+    factors = {}
     for source, layer in pairwise(network.layers):
         if source.dropout and not isinstance(layer, Pooling):
-            scales[kernel_name(layer)] = 1.0 / (1.0 - source.dropout)
-    return scales
+            factors[kernel_name(layer)] = 1.0 / (1.0 - source.dropout)
+    return factors
 
 
 def withhold_spikes(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
@@ -293,8 +295,8 @@ def withhold_spikes(network: Network, presentations: int, generator: np.random.G
     return withheld
 
 
-def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
-    return array if scale == 1.0 else array * array.dtype.type(scale)
+def _times(array: np.ndarray, factor: float) -> np.ndarray:
+    return array if factor == 1.0 else array * array.dtype.type(factor)
 
 
 def _plastic_kernels(network: Network, weights: Weights) -> Iterator[tuple[WeightedLayer, np.ndarray]]:
@@ -392,9 +394,10 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
         if layer.neurons.bias:
             state.weights[bias_name(layer)][silent] = layer.initial.bias
+        redrawn = [kernel_name(layer), *([bias_name(layer)] if layer.neurons.bias else [])]
         if log_scale_name(layer) in state.weights and network.weighting.scale == "channel":
             state.weights[log_scale_name(layer)][silent] = log_scales(network, kernel)[silent]
+            redrawn.append(log_scale_name(layer))
         if state.mean is not None:
-            for name in (kernel_name(layer), bias_name(layer), log_scale_name(layer)):
-                if name in state.mean and state.mean[name].shape[-1:] == kernel.shape[-1:]:
-                    state.mean[name][..., silent] = state.weights[name][..., silent]
+            for name in redrawn:
+                state.mean[name][..., silent] = state.weights[name][..., silent]

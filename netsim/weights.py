@@ -56,7 +56,12 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
 
 
 def real_shapes(network: Network) -> dict[str, Shape]:
-    """Names and shapes of the real-valued set that a training updates: the weights, and scales that are learned."""
+    """Names and shapes of the real-valued set that a training updates: the weights, and scales that are learned.
+
+    Parameters
+    ----------
+    network : Network
+    """
     shapes = weight_shapes(network)
     if network.weighting.kind == "binary" and network.weighting.scale_rate > 0:
         shared = network.weighting.scale == "layer"
@@ -120,13 +125,31 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
 
 
 def with_log_scales(network: Network, weights: Weights) -> Weights:
-    """The real-valued set that a training begins with: scales that are learned begin as mean absolute values."""
-    learned = {log_scale_name(layer): log_scales(network, weights[kernel_name(layer)]) for layer in _scaled(network)}
+    """The real-valued set that a training begins with: scales that are learned begin as mean absolute values.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        Without scales.
+    """
+    layers = _layers_with_learned_scales(network)
+    learned = {log_scale_name(layer): log_scales(network, weights[kernel_name(layer)]) for layer in layers}
     return weights | learned
 
 
 def log_scales(network: Network, kernel: np.ndarray) -> np.ndarray:
-    """Logarithms of the mean absolute values of a kernel, of shape (maps,) or (1,)."""
+    """Logarithms of the mean absolute values of the weights that share a scale.
+
+    Parameters
+    ----------
+    network : Network
+    kernel : ndarray, shape (..., maps)
+
+    Returns
+    -------
+    ndarray, shape (maps,), or (1,) where a layer shares a scale
+    """
     smallest = np.finfo(kernel.dtype).tiny  # weights may all be zero
     return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, kernel)), smallest)).astype(kernel.dtype)
 
@@ -141,7 +164,7 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
         The weights that feed forward, and their gradients.
     """
     shared, found = network.weighting.scale == "layer", {}
-    for layer in _scaled(network):
+    for layer in _layers_with_learned_scales(network):
         name = kernel_name(layer)
         sums = np.einsum(
             "im,im->m", *(array.reshape(-1, array.shape[-1]) for array in (forward[name], gradients[name]))
@@ -151,11 +174,20 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
 
 
 def kept_weights(network: Network, weights: Weights) -> Weights:
-    """What a run keeps of a real-valued set: where it holds scales, the weights that feed forward."""
-    return forward_weights(network, weights) if _scaled(network) else weights
+    """What a run keeps of a real-valued set: itself, or, where it holds scales, the weights that feed forward.
+
+    Scales and real-valued weights are apart then, and the latter tell nothing but their signs.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        The real-valued set.
+    """
+    return forward_weights(network, weights) if _layers_with_learned_scales(network) else weights
 
 
-def _scaled(network: Network) -> list[WeightedLayer]:
+def _layers_with_learned_scales(network: Network) -> list[WeightedLayer]:
     """The layers whose scales are learned."""
     shapes = real_shapes(network)
     return [layer for layer in network.weighted_layers if log_scale_name(layer) in shapes]
@@ -170,7 +202,16 @@ def _mean_sizes(network: Network, real: np.ndarray) -> np.ndarray:
 
 
 def check_shapes(network: Network, weights: Weights, origin: str, real: bool = False) -> None:
-    """Refuse weights whose names or shapes are not the network's, or not those of the real-valued set behind them.
+    """Refuse weights whose names or shapes are not the network's.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+    origin : str
+        Where they come from, for the message.
+    real : bool
+        Ask for the real-valued set of a training instead, which may hold scales.
 
     Raises
     ------
@@ -187,7 +228,7 @@ def check_shapes(network: Network, weights: Weights, origin: str, real: bool = F
 
 
 def check_weights(network: Network, weights: Weights, origin: str, real: bool = False) -> Weights:
-    """Refuse weights that do not belong to the network, or to the real-valued set behind its weights.
+    """Refuse weights that do not belong to the network; parameters are those of `check_shapes`.
 
     Raises
     ------

@@ -21,9 +21,9 @@ def pytest_sessionstart() -> None:
     """Forget compiled code that is older than the sources: it does not notice changes of other files that it calls."""
     package = Path(netsim.__file__).parent
     newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
-    for index in package.rglob("*.nbi"):
-        if index.stat().st_mtime < newest:
-            index.unlink(missing_ok=True)
+    for compiled in package.rglob("*.nbc"):
+        if compiled.stat().st_mtime < newest:
+            compiled.unlink(missing_ok=True)
 
 
 _DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA") else None

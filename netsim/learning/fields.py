@@ -29,10 +29,11 @@ class Fields(NamedTuple):
     Attributes
     ----------
     times : ndarray, shape (presentations, height, width, channels)
-        Presynaptic latencies; a dense layer sees one pixel whose channels are its inputs.
+        Presynaptic latencies (ms); a dense layer sees one pixel whose channels are its inputs.
     size, stride, padding : int
+        Of the kernel: height, step and border; 1, 1 and 0 in a dense layer.
     delays, changes : ndarray, shape (breakpoints,)
-        The postsynaptic potential.
+        Of the postsynaptic potential: when its slope changes (ms after the spike), and by how much.
     """
 
     times: np.ndarray
@@ -50,6 +51,7 @@ def fields_of(layer: WeightedLayer, source: np.ndarray) -> Fields:
     ----------
     layer : Convolution or Dense
     source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
+        In ms.
     """
     delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*layer.psp.kernel, strict=True))
     if isinstance(layer, Convolution):
@@ -58,7 +60,19 @@ def fields_of(layer: WeightedLayer, source: np.ndarray) -> Fields:
 
 
 def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Values of neurons by presentation, row, column and map; those of a dense layer have one position."""
+    """Values of neurons by presentation, row, column and map; those of a dense layer have one position.
+
+    Parameters
+    ----------
+    values : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
+    kind : dtype
+        Of the result.
+
+    Returns
+    -------
+    ndarray, shape (presentations, rows, columns, maps)
+        In C order.
+    """
     values = np.ascontiguousarray(values, kind)
     return values if values.ndim == 4 else values.reshape(len(values), 1, 1, -1)
 

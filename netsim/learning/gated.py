@@ -50,17 +50,20 @@ def step_gated(
     per_drive = kind.type(1 / layer.neurons.drive)
     fields, signal = fields_of(layer, source), by_position(displacement, kind)
     fields = fields._replace(changes=fields.changes * per_drive)
-    convolution = isinstance(layer, Convolution)
-    inputs, bias = np.empty_like(fields.times), np.empty(maps, kind)
-    gathered = np.empty((kernel.size // maps if convolution and layer.plastic else 0, maps), kind)
-    handed = np.empty(fields.times.shape if downward else (0, 0, 0, 0), kind)
     weights = np.ascontiguousarray(kernel, kind).reshape(-1, maps)
-    _step(
-        fields, kind.type(gate), signal, weights, causal, lanes_of(kind.itemsize), per_drive, inputs, gathered, bias,
-        handed,
-    )  # fmt: skip
-    gradient = gathered.reshape(kernel.shape) if convolution else Factors(inputs.reshape(len(inputs), -1), displacement)
-    return LayerStep(gradient if layer.plastic else None, bias, handed.reshape(source.shape if downward else -1))
+    # what is not asked for is an empty array
+    gathers = layer.plastic and isinstance(layer, Convolution)
+    inputs, bias = np.empty_like(fields.times), np.empty(maps if layer.neurons.bias else 0, kind)
+    gathered = np.empty_like(weights if gathers else weights[:0])
+    handed = np.empty_like(fields.times if downward else fields.times[:0])
+    lanes = lanes_of(kind.itemsize)
+    _step(fields, kind.type(gate), signal, weights, causal, lanes, per_drive, inputs, gathered, bias, handed)
+    gradient: np.ndarray | Factors | None = None
+    if gathers:
+        gradient = gathered.reshape(kernel.shape)
+    elif layer.plastic:
+        gradient = Factors(inputs.reshape(len(inputs), -1), displacement)
+    return LayerStep(gradient, bias if bias.size else None, handed.reshape(source.shape) if downward else None)
 
 
 @_njit
@@ -77,15 +80,16 @@ def _step(
     bias: np.ndarray,
     handed: np.ndarray,
 ) -> None:
-    """The step; nothing is gathered into, or handed to, an empty array. `fields` has the changes per drive."""
+    """The step, with the changes of `fields` per drive; nothing is written to an empty array."""
     times = fields.times.reshape(-1)
     build_up(times, gate, fields.delays, fields.changes, inputs.reshape(-1))
     visited = is_sparse(signal, fields, lanes)
     if gathered.size:
         weigh_fields(inputs, signal, fields, visited, lanes, gathered)
-    sum_over_positions(signal.reshape(-1, len(bias)), bias)
-    for m in range(len(bias)):
-        bias[m] *= gate * per_drive
+    if bias.size:
+        sum_over_positions(signal.reshape(-1, bias.size), bias)
+        for m in range(bias.size):
+            bias[m] *= gate * per_drive
     if handed.size:
         spread_onto_source(signal, kernel, fields, visited, lanes, handed)
         if causal:
@@ -100,11 +104,14 @@ def build_up(times: np.ndarray, gate: float, delays: np.ndarray, changes: np.nda
 
     Parameters
     ----------
-    times, potential : ndarray, shape (neurons,)
-        Latencies (ms), and the result.
+    times : ndarray, shape (neurons,)
+        Presynaptic latencies (ms).
     gate : float
+        In ms.
     delays, changes : ndarray, shape (breakpoints,)
-        The postsynaptic potential.
+        Of the postsynaptic potential: when its slope changes (ms after the spike), and by how much.
+    potential : ndarray, shape (neurons,)
+        The result (ms).
     """
     zero = times.dtype.type(0)
     for first in range(0, times.size, _AT_ONCE):
@@ -143,7 +150,14 @@ def multiply_by_slope(
 
 @_njit
 def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
-    """Write the sums of the columns of a matrix."""
+    """Write the sums of the columns of a matrix.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (positions, maps)
+    total : ndarray, shape (maps,)
+        The result.
+    """
     total[:] = 0
     for row in rows:
         for m in range(total.size):

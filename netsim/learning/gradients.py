@@ -28,17 +28,18 @@ class LayerStep(NamedTuple):
 
     Attributes
     ----------
-    kernel : ndarray or Factors, or None
-        Sum over presentations and positions of what each synapse contributes, times the postsynaptic signal; None if
-        the synapses are static.
-    bias : ndarray, shape (maps,)
-    displacement : ndarray, shape of the source
-        Of the presynaptic spikes; says nothing if it was not asked for.
+    kernel_gradient : ndarray or Factors, or None
+        Sum over presentations and positions of what each synapse contributes, times the postsynaptic signal (ms²); None
+        if the synapses are static.
+    bias_gradient : ndarray, shape (maps,), or None
+        The same for the constant current, which acts up to the gate or the spike; None if there is none.
+    displacement : ndarray, shape of the source, or None
+        Of the presynaptic spikes (ms); None if it was not asked for.
     """
 
-    kernel: np.ndarray | Factors | None
-    bias: np.ndarray
-    displacement: np.ndarray
+    kernel_gradient: np.ndarray | Factors | None
+    bias_gradient: np.ndarray | None
+    displacement: np.ndarray | None
 
 
 def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> np.ndarray:

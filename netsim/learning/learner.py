@@ -126,11 +126,12 @@ class Learner:
                 displacement = _normalised(displacement, self.network.encoder.t_max)
             displacements.append(displacement)
             step = self._step(layer, source, own, displacement, weights, downward=index > 0)
-            if step.kernel is not None:
-                gradients[kernel_name(layer)] = step.kernel
-            if layer.neurons.bias:
-                gradients[bias_name(layer)] = step.bias
-            displacement = step.displacement
+            if step.kernel_gradient is not None:
+                gradients[kernel_name(layer)] = step.kernel_gradient
+            if step.bias_gradient is not None:
+                gradients[bias_name(layer)] = step.bias_gradient
+            if step.displacement is not None:
+                displacement = step.displacement
         return _Part(gradients, displacements[::-1])
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:

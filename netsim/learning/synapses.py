@@ -57,8 +57,8 @@ def step_pairwise(
     _visit(fields, limits, signals, weights, causal, downward, lanes_of(source.itemsize), gradient, displacement)
     return LayerStep(
         by_synapse(gradient, kernel.shape) if layer.plastic else None,
-        np.einsum("bijm,bijm->m", signals, limits),
-        displacement.reshape(source.shape),
+        np.einsum("bijm,bijm->m", signals, limits) if layer.neurons.bias else None,
+        displacement.reshape(source.shape) if downward else None,
     )
 
 

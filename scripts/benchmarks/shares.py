@@ -60,7 +60,7 @@ def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dic
 
 @contextlib.contextmanager
 def _taken_apart() -> Iterator[None]:
-    """Let Python call the parts of what is compiled as a whole: the same work, and each part is seen."""
+    """Let Python call the parts of what is compiled as a whole, so that each is seen; products are numpy's then."""
     compiled = {(module, name): getattr(module, name) for module, name in _WHOLES}
     try:
         for (module, name), function in compiled.items():

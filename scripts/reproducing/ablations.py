@@ -149,6 +149,16 @@ ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
     ),
     "binary-channel": ("weights: binary, a scale a channel, phased", "phased", _weighting(kind="binary")),
     "binary-layer": ("weights: binary, a scale a layer, phased", "phased", _weighting(kind="binary", scale="layer")),
+    "binary-learned-scale": (
+        "weights: binary, a learned scale a channel, phased",
+        "phased",
+        _weighting(kind="binary", scale_rate=10.0),
+    ),
+    "binary-balanced": (
+        "weights: binary, a scale a channel, balanced, phased",
+        "phased",
+        lambda network: _learning(balanced=True)(_weighting(kind="binary")(network)),
+    ),
     "no-dropout": ("without dropout, phased", "phased", _layers(lambda layer: replace(layer, dropout=0.0))),
     "no-flips": ("without augmentation, phased", "phased", _training(flips=False)),
     "more-augmentation": ("flips, moves and occlusion, phased", "phased", _training(shift=1, occlusion=8)),

@@ -83,7 +83,6 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
             "Minutes are wall-clock times on a machine that other jobs shared.",
             "",
-            *_begun(results),
             "| preset | seed | command | epochs | best epoch | minutes | revision |",
             "|---|---|---|---|---|---|---|",
             *made,
@@ -110,17 +109,6 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
         ]
     )
-
-
-def _begun(results: list[dict[str, Any]]) -> list[str]:
-    """A paragraph that names what the rows with pretrained weights began with, if there are any."""
-    begun = [
-        f"`{name}` begins with the weights of `{load_preset(name).training.pretrained}` as the package has them,"
-        " whatever its own seed, and its minutes come on top of theirs. This is our choice, not known of the paper."
-        for name, found in _rows(results)
-        if any("pretrained_sha256" in result["record"] for result in found)
-    ]
-    return [*begun, ""] if begun else []
 
 
 def ablations_table(ablations: list[dict[str, Any]]) -> str:

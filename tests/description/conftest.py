@@ -61,7 +61,8 @@ _NETWORKS = {
             Dense("output", 4, Neurons("free", tau=20.0)),
         ),
         90.0,
-        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant"),
+        Weighting("binary", scale_rate=2.0),
+        Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
         training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
     "phased": Network(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
 from netsim.learning.gated import build_up, multiply_by_slope, step_gated, sum_over_positions
 from netsim.learning.gradients import Factors
-from netsim.specification import PSP, Dense, Neurons
+from netsim.patches import gather_patches, scatter_patches
+from netsim.specification import PSP, Convolution, Dense, Neurons
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
 
@@ -50,12 +52,41 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
     )
     source[0, :2] = np.inf, 20.0
     step = step_gated(layer, source, 20.0, signal, kernel, causal)
-    assert isinstance(step.kernel, Factors)
-    np.testing.assert_allclose(step.kernel.inputs, psp.potential(20.0 - source) / 2)
-    np.testing.assert_array_equal(step.kernel.signal, signal)
-    np.testing.assert_allclose(step.bias, signal.sum(axis=0) * 20.0 / 2)
+    assert isinstance(step.kernel_gradient, Factors)
+    np.testing.assert_allclose(step.kernel_gradient.inputs, psp.potential(20.0 - source) / 2)
+    np.testing.assert_array_equal(step.kernel_gradient.signal, signal)
+    np.testing.assert_allclose(step.bias_gradient, signal.sum(axis=0) * 20.0 / 2)
     slope = (source < 20.0) if causal else psp.slope(20.0 - source)
     np.testing.assert_allclose(step.displacement, signal @ kernel.T * slope / 2)
     static = step_gated(dataclasses.replace(layer, plastic=False), source, 20.0, signal, kernel, causal)
-    assert static.kernel is None
+    assert static.kernel_gradient is None
     np.testing.assert_array_equal(static.displacement, step.displacement)
+
+
+@pytest.mark.parametrize(("plastic", "downward", "bias"), list(itertools.product([True, False], repeat=3)))
+def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, bias: bool) -> None:
+    generator = np.random.default_rng(6)
+    neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=bias)
+    layer = Convolution("conv", 4, 3, padding=1, neurons=neurons, plastic=plastic)
+    source, signal = generator.uniform(0, 30, (2, 5, 5, 3)), generator.normal(size=(2, 5, 5, 4))
+    kernel = generator.normal(size=(3, 3, 3, 4))
+    step = step_gated(layer, source, 20.0, signal, kernel, False, downward)
+    fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 3, 1, 1)
+    if plastic:
+        assert isinstance(step.kernel_gradient, np.ndarray)
+        expected = (fields.T @ signal.reshape(-1, 4)).reshape(kernel.shape)
+        np.testing.assert_allclose(step.kernel_gradient, expected, atol=1e-12)
+    else:
+        assert step.kernel_gradient is None
+    if bias:
+        assert step.bias_gradient is not None
+        np.testing.assert_allclose(step.bias_gradient, signal.sum(axis=(0, 1, 2)) * 20.0 / 2)
+    else:
+        assert step.bias_gradient is None
+    if downward:
+        handed = np.empty_like(source)
+        scatter_patches(signal.reshape(-1, 4) @ kernel.reshape(-1, 4).T, handed, 3, 1, 1)
+        assert step.displacement is not None
+        np.testing.assert_allclose(step.displacement, handed * (source < 20.0) / 2, atol=1e-12)
+    else:
+        assert step.displacement is None

@@ -46,17 +46,6 @@ def test_the_page_of_results_is_made_of_the_records() -> None:
     assert (REPOSITORY / "RESULTS.md").read_text() == page
 
 
-def test_the_page_says_which_rows_were_pretrained() -> None:
-    from reproducing.page import results_page
-
-    drawn, begun = _result("bcsnn-fashion", 0, 0.9), _result("bcsnn-fashion", 0, 0.9)
-    drawn["record"].pop("pretrained_sha256", None)
-    begun["record"]["pretrained_sha256"] = "0" * 64
-    told = "`bcsnn-fashion` begins with the weights of `rcsnn-fashion` as the package has them"
-    assert told in results_page([begun], [])
-    assert told not in results_page([drawn], [])
-
-
 def _result(preset: str, seed: int, strict: float) -> dict[str, Any]:
     from reproducing.records import RECORDS
 

@@ -34,7 +34,7 @@ from netsim.stimuli import Stimuli, load_splits
 from netsim.training import (
     Progress,
     Watcher,
-    dropout_scales,
+    dropout_factors,
     resume_training,
     start_training,
     train,
@@ -116,18 +116,19 @@ def test_balanced_weights_stay_in_reach(random_stimuli: MakeStimuli) -> None:
     assert np.abs(state.weights["output.kernel"]).max() == pytest.approx(bound)
 
 
-@pytest.mark.parametrize("kind", ["real", "binary"])
+@pytest.mark.parametrize("static", ["conv", "hidden"])
+@pytest.mark.parametrize("weighting", [Weighting(), Weighting("binary"), Weighting("binary", scale_rate=2.0)])
 @pytest.mark.parametrize("regime", ["phased", "free"])
-def test_static_weights_stay_and_their_biases_learn(kind: str, regime: str, random_stimuli: MakeStimuli) -> None:
+def test_static_weights_stay_and_their_biases_learn(
+    static: str, weighting: Weighting, regime: str, random_stimuli: MakeStimuli
+) -> None:
     network = _network(
-        weighting=Weighting(kind),
+        weighting=weighting,
         learning=Learning(rate=0.01, balanced=True, clip=0.5, weight_decay=0.1, averaging=0.9),
     )
     neurons = Neurons("free", 1.0, 16.0, bias=True)
     layers = [
-        dataclasses.replace(
-            layer, plastic=layer.name != "hidden", **({} if regime == "phased" else {"neurons": neurons})
-        )
+        dataclasses.replace(layer, plastic=layer.name != static, **({} if regime == "phased" else {"neurons": neurons}))
         if not isinstance(layer, Pooling)
         else layer
         for layer in network.layers
@@ -137,8 +138,8 @@ def test_static_weights_stay_and_their_biases_learn(kind: str, regime: str, rand
     state = _train(network, random_stimuli)
     assert state.mean is not None
     for after in (state.weights, state.mean):
-        np.testing.assert_array_equal(after["hidden.kernel"], before["hidden.kernel"])
-        for name in set(before) - {"hidden.kernel"}:
+        np.testing.assert_array_equal(after[f"{static}.kernel"], before[f"{static}.kernel"])
+        for name in set(before) - {f"{static}.kernel"}:
             assert (after[name] != before[name]).any(), name
 
 
@@ -319,7 +320,8 @@ def test_a_diverging_training_stops_and_says_where(
         _train(_network(), random_stimuli)
 
 
-@pytest.mark.parametrize("rate", [1e37, 1e300, 1.7e308])
+@pytest.mark.parametrize("weighting", [Weighting(), Weighting("binary", scale_rate=10.0)])
+@pytest.mark.parametrize("rate", [30.0, 1e37, 1e300, 1.7e308])
 @pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize(("engine", "optimizer"), [("event", "adam"), ("event", "sgd"), ("brian2", "adam")])
 def test_no_learning_rate_makes_weights_that_are_not_finite(
@@ -327,6 +329,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
     optimizer: Literal["adam", "sgd"],
     precision: Literal["single", "double"],
     rate: float,
+    weighting: Weighting,
     random_stimuli: MakeStimuli,
     tmp_path: Path,
 ) -> None:
@@ -338,6 +341,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
             Dense("output", 3, Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
         ),
         128.0,
+        weighting,
         training=Training(engine=engine, dt=float(engine == "brian2"), epochs=1, batch=60, precision=precision),
         learning=Learning(rate=rate, optimizer=optimizer, schedule="constant"),
     )
@@ -353,6 +357,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
         assert not run.checkpoint.exists()
     else:
         assert rate < (1e300 if precision == "single" else 1.7e308)
+        assert rate < 1e37 or weighting.kind == "real"
         for weights in (state.weights, run.weights(network)):
             assert all(np.isfinite(array).all() for array in weights.values())
 
@@ -424,7 +429,7 @@ def test_dropout_withholds_spikes_and_keeps_the_mean_current() -> None:
     assert set(withheld) == {"pool", "hidden"}
     assert withheld["pool"].shape == (500, 3, 3, 4)
     assert withheld["hidden"].mean() == pytest.approx(0.2, abs=0.02)
-    assert dropout_scales(network) == pytest.approx({"hidden.kernel": 1 / 0.9, "output.kernel": 1 / 0.8})
+    assert dropout_factors(network) == pytest.approx({"hidden.kernel": 1 / 0.9, "output.kernel": 1 / 0.8})
 
 
 @pytest.mark.slow
