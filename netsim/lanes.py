@@ -4,8 +4,7 @@ A compiler vectorises a loop over an array, but reads and writes the array each 
 the same few numbers are changed by one event after the other, that takes longer than the arithmetic. Here they are one
 value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
 
-Compiled code that is kept on disk does not notice a change of this file, or of another that it calls: after one, delete
-``*.nbc``, as the tests do.
+Compiled code that is kept on disk does not notice a change of this file: see `netsim.compiled`.
 """
 
 from __future__ import annotations

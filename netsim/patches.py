@@ -1,15 +1,11 @@
-"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field.
-
-What is compiled here is called by other compiled code, too. That is kept on disk, and does not notice a change of this
-file: see `netsim.lanes`.
-"""
+"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_njit = njit(cache=True, nogil=True, error_model="numpy")
+from netsim.compiled import compiled
+
 # With fewer channels the row of a field is too short to be copied at a time.
 _FEW_CHANNELS = 4
 # Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
@@ -17,7 +13,7 @@ _FEW_CHANNELS = 4
 _PATCH_BYTES = 1_000_000
 
 
-@_njit
+@compiled
 def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
     """Lay out the receptive field of each position as a row.
 
@@ -42,7 +38,7 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
 
 
-@_njit
+@compiled
 def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
     """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`.
 
@@ -59,7 +55,7 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
 
 
-@_njit
+@compiled
 def few_channels(maps: np.ndarray) -> bool:
     """Whether the rows of fields are too short to be copied at a time; better rows of positions, then.
 
@@ -70,7 +66,19 @@ def few_channels(maps: np.ndarray) -> bool:
     return bool(maps.shape[3] < _FEW_CHANNELS)
 
 
-@_njit
+@compiled
+def sees_one_place(kernel: int, stride: int, padding: int) -> bool:
+    """Whether fields and maps are the same numbers in the same order, as in a dense layer: nothing is to be laid out.
+
+    Parameters
+    ----------
+    kernel, stride, padding : int
+        As in `gather_patches`.
+    """
+    return kernel == 1 and stride == 1 and padding == 0
+
+
+@compiled
 def multiply_fields(
     maps: np.ndarray, weights: np.ndarray, kernel: int, stride: int, padding: int, products: np.ndarray
 ) -> None:
@@ -87,7 +95,7 @@ def multiply_fields(
         The result is written here.
     """
     presentations, rows, columns, outputs = products.shape
-    if kernel == 1 and stride == 1 and padding == 0:
+    if sees_one_place(kernel, stride, padding):
         np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
         return
     at_once = presentations_at_once(weights, rows * columns)
@@ -99,7 +107,7 @@ def multiply_fields(
             np.dot(gather_patches(part, kernel, stride, padding), weights, found)
 
 
-@_njit
+@compiled
 def presentations_at_once(weights: np.ndarray, positions: int) -> int:
     """Of how many presentations the receptive fields are multiplied at a time.
 
@@ -112,7 +120,7 @@ def presentations_at_once(weights: np.ndarray, positions: int) -> int:
     return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
 
 
-@_njit
+@compiled
 def look(
     maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
     seen: np.ndarray,
@@ -143,7 +151,7 @@ def look(
     seen[place:] = fill
 
 
-@_njit
+@compiled
 def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> None:
     """Add rows of receptive fields back onto the maps they came from: the transpose of `gather_patches`.
 
@@ -164,7 +172,7 @@ def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: 
     )  # fmt: skip
 
 
-@_njit
+@compiled
 def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
     """How many fields fit beside one another."""
     return (size + 2 * padding - kernel) // stride + 1
@@ -212,7 +220,7 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
     return handed
 
 
-@_njit
+@compiled
 def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
@@ -240,7 +248,7 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
                         seen[k] = source[k]
 
 
-@_njit
+@compiled
 def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, by_column: np.ndarray) -> None:
     kernel, _, channels, presentations, rows, columns = by_column.shape
     height, width = maps.shape[1:3]
@@ -271,7 +279,7 @@ def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, 
                                 target[column] = maps[b, y, column * stride + left, channel]
 
 
-@_njit
+@compiled
 def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
@@ -294,7 +302,7 @@ def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -
                         target[k] += source[k]
 
 
-@_njit
+@compiled
 def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
     presentations, rows, columns, channels = pooled.shape
     for b in range(presentations):
@@ -309,7 +317,7 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
                             target[channel] = min(target[channel], source[channel])
 
 
-@_njit
+@compiled
 def _to_earliest(
     values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
 ) -> None:

@@ -32,6 +32,7 @@ from netsim.weights import (
     kept_weights,
     kernel_name,
     layer_shapes,
+    layers_with_learned_scales,
     log_scale_gradients,
     log_scale_name,
     log_scales,
@@ -244,7 +245,8 @@ class _Session:
         """Move the weights, and their mean."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            rates = {log_scale_name(layer): network.weighting.scale_rate for layer in network.weighted_layers}
+            learned = [log_scale_name(layer) for layer in layers_with_learned_scales(network)]
+            rates = dict.fromkeys(learned, network.weighting.scale_rate)
             state.optimizer.step(state.weights, gradients, self.rate(), rates)
             if network.learning.balanced:
                 _balance(network, state.weights)
@@ -254,7 +256,7 @@ class _Session:
                 # a short memory at first, for the mean is to forget where the training began
                 steps = int(state.optimizer.state["steps"])
                 move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
-            scales = [(name, np.exp(array)) for name, array in state.weights.items() if name in rates]
+            scales = [(name, np.exp(state.weights[name])) for name in learned]
         self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)
         self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
@@ -392,9 +394,10 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         kernel = state.weights[kernel_name(layer)]
         shape = layer.kernel_shape(source)
         kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
+        redrawn = [kernel_name(layer)]
         if layer.neurons.bias:
             state.weights[bias_name(layer)][silent] = layer.initial.bias
-        redrawn = [kernel_name(layer), *([bias_name(layer)] if layer.neurons.bias else [])]
+            redrawn.append(bias_name(layer))
         if log_scale_name(layer) in state.weights and network.weighting.scale == "channel":
             state.weights[log_scale_name(layer)][silent] = log_scales(network, kernel)[silent]
             redrawn.append(log_scale_name(layer))

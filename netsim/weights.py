@@ -11,8 +11,8 @@ import math
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
+from netsim.compiled import compiled
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network, Pooling, Shape, WeightedLayer
@@ -63,12 +63,21 @@ def real_shapes(network: Network) -> dict[str, Shape]:
     network : Network
     """
     shapes = weight_shapes(network)
-    if network.weighting.kind == "binary" and network.weighting.scale_rate > 0:
-        shared = network.weighting.scale == "layer"
-        for layer in network.weighted_layers:
-            if layer.plastic:
-                shapes[log_scale_name(layer)] = (1,) if shared else shapes[kernel_name(layer)][-1:]
+    shared = network.weighting.scale == "layer"
+    for layer in layers_with_learned_scales(network):
+        shapes[log_scale_name(layer)] = (1,) if shared else shapes[kernel_name(layer)][-1:]
     return shapes
+
+
+def layers_with_learned_scales(network: Network) -> list[WeightedLayer]:
+    """The layers whose binary weights have scales that are learned.
+
+    Parameters
+    ----------
+    network : Network
+    """
+    learned = network.weighting.kind == "binary" and network.weighting.scale_rate > 0
+    return [layer for layer in network.weighted_layers if layer.plastic] if learned else []
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
@@ -133,7 +142,7 @@ def with_log_scales(network: Network, weights: Weights) -> Weights:
     weights : dict of ndarray
         Without scales.
     """
-    layers = _layers_with_learned_scales(network)
+    layers = layers_with_learned_scales(network)
     learned = {log_scale_name(layer): log_scales(network, weights[kernel_name(layer)]) for layer in layers}
     return weights | learned
 
@@ -164,7 +173,7 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
         The weights that feed forward, and their gradients.
     """
     shared, found = network.weighting.scale == "layer", {}
-    for layer in _layers_with_learned_scales(network):
+    for layer in layers_with_learned_scales(network):
         name = kernel_name(layer)
         sums = np.einsum(
             "im,im->m", *(array.reshape(-1, array.shape[-1]) for array in (forward[name], gradients[name]))
@@ -184,13 +193,7 @@ def kept_weights(network: Network, weights: Weights) -> Weights:
     weights : dict of ndarray
         The real-valued set.
     """
-    return forward_weights(network, weights) if _layers_with_learned_scales(network) else weights
-
-
-def _layers_with_learned_scales(network: Network) -> list[WeightedLayer]:
-    """The layers whose scales are learned."""
-    shapes = real_shapes(network)
-    return [layer for layer in network.weighted_layers if log_scale_name(layer) in shapes]
+    return forward_weights(network, weights) if layers_with_learned_scales(network) else weights
 
 
 def _mean_sizes(network: Network, real: np.ndarray) -> np.ndarray:
@@ -218,7 +221,7 @@ def check_shapes(network: Network, weights: Weights, origin: str, real: bool = F
     DataError
         If a name is missing or unknown, or a shape differs; `origin` is named.
     """
-    expected = real_shapes(network) if real else weight_shapes(network)
+    expected = _expected_shapes(network, real)
     if set(weights) != set(expected):
         wrong = ", ".join(sorted(set(weights) ^ set(expected)))
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
@@ -239,7 +242,11 @@ def check_weights(network: Network, weights: Weights, origin: str, real: bool = 
     for name, array in weights.items():
         if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
-    return {name: weights[name] for name in (real_shapes(network) if real else weight_shapes(network))}
+    return {name: weights[name] for name in _expected_shapes(network, real)}
+
+
+def _expected_shapes(network: Network, real: bool) -> dict[str, Shape]:
+    return real_shapes(network) if real else weight_shapes(network)
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -250,7 +257,7 @@ def all_finite(array: np.ndarray) -> bool:
     return bool(np.isfinite(values).all())  # half precision is stored, and not known to compiled code
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _finite(values: np.ndarray) -> bool:
     # counted, for a loop that could end early would not be vectorised
     count = 0

@@ -27,9 +27,9 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from numba import njit
 
 from netsim.cli.terminal import counting
+from netsim.compiled import compiled
 from netsim.data import load_dataset
 from netsim.errors import NetsimError, RunError
 from netsim.events import EVENT_TYPE, MICROSECONDS
@@ -102,7 +102,7 @@ def _path() -> np.ndarray:
     return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _crossings(framed: np.ndarray, corners: np.ndarray, thresholds: np.ndarray, dark: float) -> np.ndarray:
     """Events as rows of x, y, t (µs) and p, pixel by pixel."""
     height, width = framed.shape

@@ -9,7 +9,7 @@ from netsim.description.document import Table
 from netsim.description.phrases import GAP, counted, grouped, has_bias, names, number
 from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
 from netsim.specification import Network, Pooling
-from netsim.weights import real_shapes, weight_shapes
+from netsim.weights import layers_with_learned_scales
 
 
 def optimization_table(network: Network) -> Table:
@@ -49,11 +49,11 @@ def optimization_table(network: Network) -> Table:
 def _binary_weights(network: Network) -> str:
     shared = {"channel": "map or dense neuron", "layer": "layer"}[network.weighting.scale]
     mean = rf"the mean of $\lvert u_{{ij}} \rvert$ over the weights of a {shared}"
-    plastic = [layer for layer in network.weighted_layers if layer.plastic]
-    if _learns_scales(network):
+    learned = layers_with_learned_scales(network)
+    if learned:
         factor = number(network.weighting.scale_rate)
         scale = (
-            rf"{mean} at the start; {'' if len(plastic) == len(network.weighted_layers) else 'where weights change, '}"
+            rf"{mean} at the start; {'' if len(learned) == len(network.weighted_layers) else 'where weights change, '}"
             r"$\ln \alpha$ is updated as well, with the gradient $\sum w_{ij} g_{ij}$ over those weights, $g_{ij}$"
             r" being that of $w_{ij}$" + ("" if factor == "1" else rf", and $\eta$ times {factor}")
         )
@@ -71,19 +71,15 @@ def _binary_weights(network: Network) -> str:
 
 
 def _new_scale(network: Network) -> str:
-    own = _learns_scales(network) and network.weighting.scale == "channel"
+    own = layers_with_learned_scales(network) and network.weighting.scale == "channel"
     return r", and $\alpha$ with them" if own else ""
-
-
-def _learns_scales(network: Network) -> bool:
-    return any(name not in weight_shapes(network) for name in real_shapes(network))
 
 
 def _learned(network: Network) -> str:
     found = [f"a weight ${_changed(network)}$"]
     if has_bias(network):
         found.append("a bias $b_j$")
-    if _learns_scales(network):
+    if layers_with_learned_scales(network):
         found.append(r"$\ln \alpha$")
     return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
 
@@ -112,7 +108,10 @@ def _shrinkage(network: Network) -> tuple[str, str]:
     decay = network.learning.weight_decay
     if not decay:
         return "", ""
-    others = [*(["biases"] if has_bias(network) else []), *([r"$\ln \alpha$"] if _learns_scales(network) else [])]
+    others = [
+        *(["biases"] if has_bias(network) else []),
+        *([r"$\ln \alpha$"] if layers_with_learned_scales(network) else []),
+    ]
     exempt = f" for weights, 0 for {' and '.join(others)}" if others else ""
     return r" - \eta \lambda x", rf"; weight decay $\lambda = {number(decay)}${exempt}"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
+from netsim.compiled import compiled_with
 from netsim.lanes import (
     Lanes,
     check_lanes,
@@ -27,9 +27,9 @@ from netsim.lanes import (
 from netsim.patches import multiply_fields
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
-_njit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_njit = compiled_with(fastmath={"contract"})
 # called once a breakpoint: a call would take as long as the work
-_inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+_inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 # So many values are worked on at a time: they stay in the nearest cache.
 _IN_CACHE = 1024
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from netsim.compiled import compiled, compiled_with
 from netsim.engines.event_kernels import Constants, integrate
 from netsim.patches import look, multiply_fields, presentations_at_once
 
@@ -103,7 +103,7 @@ def clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> Clock:
     return Clock(missing.astype(dtype), *(kind(number) for number in numbers))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def first_spikes(
     below: np.ndarray,
     synapses: Rounded,
@@ -140,7 +140,7 @@ def first_spikes(
         _decide(below[part], found, reaches[part], synapses, missing, counted, layer, spikes[part])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _decide(
     below: np.ndarray,
     potentials: np.ndarray,
@@ -178,7 +178,7 @@ def _decide(
                         found[m] = step if step < layer.end else np.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@compiled_with(fastmath={"contract", "reassoc"})
 def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None:
     """Euclidean length of each receptive field, times how often a sum over it is rounded at most."""
     presentations, height, width, channels = integrals.shape
@@ -213,7 +213,7 @@ def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None
                 reaches[b, row, column] = np.inf if 0 < length < _TINY else roundings * length
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@compiled_with(fastmath={"contract", "reassoc"})
 def _product(field: np.ndarray, weights: np.ndarray) -> float:
     total = 0.0
     for i in range(field.size):
@@ -221,7 +221,7 @@ def _product(field: np.ndarray, weights: np.ndarray) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@compiled_with(forceinline=True)
 def _is_certain(time: float, error: float, without: float, clock: Clock) -> bool:
     """Whether a time makes the same spike wherever it truly is; what overflows is certain of nothing.
 
@@ -237,7 +237,7 @@ def _is_certain(time: float, error: float, without: float, clock: Clock) -> bool
     return (abs(time) < clock.never) & (same | never | at_onset)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@compiled_with(forceinline=True)
 def _in_window(step: float, clock: Clock) -> float:
     """The spike of a neuron that the drive alone carries to threshold by a step; ``inf`` after the window's end."""
     step = max(step, clock.onset)

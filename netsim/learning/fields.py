@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from netsim.compiled import compiled, compiled_with
 from netsim.lanes import check_lanes, load, spread, store
-from netsim.patches import few_channels, gather_columns, gather_patches, scatter_patches
+from netsim.patches import few_channels, gather_columns, gather_patches, scatter_patches, sees_one_place
 from netsim.specification import Convolution, WeightedLayer
 
-_njit = njit(cache=True, nogil=True, error_model="numpy")
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
 # (measured in single precision).
 _VECTOR = 90
@@ -77,7 +76,7 @@ def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
     return values if values.ndim == 4 else values.reshape(len(values), 1, 1, -1)
 
 
-@_njit
+@compiled
 def weigh_fields(
     inputs: np.ndarray, signal: np.ndarray, fields: Fields, visited: bool, lanes: int, gathered: np.ndarray
 ) -> None:
@@ -110,7 +109,7 @@ def weigh_fields(
         np.dot(patches.T, signal.reshape(-1, maps), gathered)
 
 
-@_njit
+@compiled
 def spread_onto_source(
     signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: bool, lanes: int, handed: np.ndarray
 ) -> None:
@@ -130,14 +129,14 @@ def spread_onto_source(
         by_map = np.empty((maps, fields.size, _vectors(row, lanes) * lanes), signal.dtype)
         _lay_out_by_map(kernel, row, by_map)
         _hand_to_visited(by_map, signal, fields.stride, fields.padding, lanes, handed)
-    elif fields.size == 1 and fields.stride == 1 and fields.padding == 0:
+    elif sees_one_place(fields.size, fields.stride, fields.padding):
         np.dot(signal.reshape(-1, maps), kernel.T, handed.reshape(-1, len(kernel)))
     else:
         onto = np.dot(signal.reshape(-1, maps), kernel.T)
         scatter_patches(onto, handed, fields.size, fields.stride, fields.padding)
 
 
-@_njit
+@compiled
 def is_sparse(signal: np.ndarray, fields: Fields, lanes: int) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
 
@@ -153,7 +152,7 @@ def is_sparse(signal: np.ndarray, fields: Fields, lanes: int) -> bool:
     return bool(_signalling(signal.reshape(-1)) * _vectors(row, lanes) * _VECTOR < signal.size * row)
 
 
-@_njit
+@compiled
 def _lay_out_by_map(kernel: np.ndarray, row: int, by_map: np.ndarray) -> None:
     """Lay out the synapses of each map by the rows of its field, each filled up with zeros to whole vectors."""
     maps, size, _ = by_map.shape
@@ -164,7 +163,7 @@ def _lay_out_by_map(kernel: np.ndarray, row: int, by_map: np.ndarray) -> None:
                 by_map[m, dy, k] = kernel[dy * row + k, m]
 
 
-@_njit
+@compiled
 def _collect_from_maps(by_map: np.ndarray, row: int, gathered: np.ndarray) -> None:
     """The way back from `_lay_out_by_map`."""
     maps, size, _ = by_map.shape
@@ -174,13 +173,13 @@ def _collect_from_maps(by_map: np.ndarray, row: int, gathered: np.ndarray) -> No
                 gathered[dy * row + k, m] = by_map[m, dy, k]
 
 
-@_njit
+@compiled
 def _vectors(numbers: int, lanes: int) -> int:
     """How many vectors hold a row of a field."""
     return (numbers + lanes - 1) // lanes
 
 
-@_njit
+@compiled
 def _signalling(signal: np.ndarray) -> int:
     """How many neurons carry a signal."""
     total = 0
@@ -196,7 +195,7 @@ def _signalling(signal: np.ndarray) -> int:
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@compiled_with(fastmath={"contract"})
 def _gather_visited(
     inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, gathered: np.ndarray
 ) -> None:
@@ -244,7 +243,7 @@ def _gather_visited(
                     store(own, left, total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@compiled_with(fastmath={"contract"})
 def _hand_to_visited(
     kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, handed: np.ndarray
 ) -> None:

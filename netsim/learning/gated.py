@@ -8,14 +8,13 @@ operation, and threads would wait for each other to be let into Python.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from netsim.compiled import compiled
 from netsim.lanes import lanes_of
 from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, spread_onto_source, weigh_fields
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.specification import Convolution, WeightedLayer
 
-_njit = njit(cache=True, nogil=True, error_model="numpy")
 # So many values are worked on at a time: they stay in the nearest cache.
 _AT_ONCE = 1024
 
@@ -66,7 +65,7 @@ def step_gated(
     return LayerStep(gradient, bias if bias.size else None, handed.reshape(source.shape) if downward else None)
 
 
-@_njit
+@compiled
 def _step(
     fields: Fields,
     gate: float,
@@ -98,7 +97,7 @@ def _step(
             multiply_by_slope(handed.reshape(-1), times, gate, fields.delays, fields.changes)
 
 
-@_njit
+@compiled
 def build_up(times: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray, potential: np.ndarray) -> None:
     """Write the potential that each presynaptic spike has built up by the gate, before weight and ``1/tau``.
 
@@ -123,7 +122,7 @@ def build_up(times: np.ndarray, gate: float, delays: np.ndarray, changes: np.nda
                 sums[i] += change * max(gate - spikes[i] - delay, zero)
 
 
-@_njit
+@compiled
 def multiply_by_slope(
     values: np.ndarray, times: np.ndarray, gate: float, delays: np.ndarray, changes: np.ndarray
 ) -> None:
@@ -148,7 +147,7 @@ def multiply_by_slope(
             own[i] *= slopes[i]
 
 
-@_njit
+@compiled
 def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
     """Write the sums of the columns of a matrix.
 

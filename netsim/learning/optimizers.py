@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numba import njit
 
+from netsim.compiled import compiled
 from netsim.parallel import over_elements
 from netsim.specification import Learning
 from netsim.weights import Weights
@@ -124,13 +124,13 @@ def _in_parts(kernel: Callable[..., None], arrays: Sequence[np.ndarray], constan
     over_elements(arrays[0].size, lambda part: kernel(*(array[part] for array in arrays), *typed))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _move(mean: np.ndarray, array: np.ndarray, share: float) -> None:
     for k in range(len(mean)):
         mean[k] += share * (array[k] - mean[k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _adam(
     weight: np.ndarray,
     gradient: np.ndarray,

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from netsim.compiled import compiled
 from netsim.lanes import check_lanes, lanes_of, load, spread, store, where_at_least
 from netsim.learning.fields import Fields, by_position, fields_of
 from netsim.learning.gradients import LayerStep
@@ -115,14 +115,14 @@ def by_synapse(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 _CACHED = 200_000
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: np.ndarray) -> None:
     """Copy displacements of neurons that fired after `onset` (ms), zero elsewhere; flat arrays of one length."""
     for k in range(len(own)):
         kept[k] = displacement[k] if onset < own[k] < np.inf else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _visit(
     fields: Fields,
     limit: np.ndarray,
@@ -176,7 +176,7 @@ def _visit(
                         _hand_down(fields, b, row, column, onto, displacement)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _slope_at(
     fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
 ) -> None:
@@ -209,7 +209,7 @@ def _slope_at(
                         current[b, row, column, m] = sums.sum()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _hand_down(fields: Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
     """Add what a position hands to each neuron that it sees."""
     _, height, width, channels = fields.times.shape

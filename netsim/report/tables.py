@@ -18,6 +18,7 @@ from netsim.errors import DataError
 from netsim.evaluation import Evaluation
 from netsim.specification import Network
 from netsim.summary import summarise
+from netsim.weights import layers_with_learned_scales
 
 
 class Result(NamedTuple):
@@ -94,7 +95,7 @@ def model_facts(network: Network) -> list[Fact]:
     """The network in a few words and numbers."""
     summary = summarise(network)
     weighting = network.weighting
-    scale = f"a {'learned ' if weighting.scale_rate else ''}scale for each {weighting.scale}"
+    scale = f"a {'learned ' if layers_with_learned_scales(network) else ''}scale for each {weighting.scale}"
     return [
         Fact("architecture", summary["architecture"]),
         Fact("regime", summary["regime"]),

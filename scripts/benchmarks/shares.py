@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import netsim
 from benchmarks.event_rows import FREE, PHASED, forward, training
@@ -61,14 +62,10 @@ def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dic
 @contextlib.contextmanager
 def _taken_apart() -> Iterator[None]:
     """Let Python call the parts of what is compiled as a whole, so that each is seen; products are numpy's then."""
-    compiled = {(module, name): getattr(module, name) for module, name in _WHOLES}
-    try:
-        for (module, name), function in compiled.items():
-            setattr(module, name, function.py_func)
+    with contextlib.ExitStack() as patches:
+        for module, name in _WHOLES:
+            patches.enter_context(mock.patch.object(module, name, getattr(module, name).py_func))
         yield
-    finally:
-        for (module, name), function in compiled.items():
-            setattr(module, name, function)
 
 
 def _profile(prepared: Prepared, seconds: float) -> list[dict[str, Any]]:

@@ -58,6 +58,8 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
     np.testing.assert_allclose(step.bias_gradient, signal.sum(axis=0) * 20.0 / 2)
     slope = (source < 20.0) if causal else psp.slope(20.0 - source)
     np.testing.assert_allclose(step.displacement, signal @ kernel.T * slope / 2)
+    other_order = step_gated(layer, np.asfortranarray(source), 20.0, np.asfortranarray(signal), kernel, causal)
+    np.testing.assert_array_equal(other_order.displacement, step.displacement)
     static = step_gated(dataclasses.replace(layer, plastic=False), source, 20.0, signal, kernel, causal)
     assert static.kernel_gradient is None
     np.testing.assert_array_equal(static.displacement, step.displacement)
