@@ -225,9 +225,16 @@ def test_a_profile_names_functions_and_adds_up() -> None:
     from benchmarks.stimuli import random_images
 
     setting = Setting(random_images(4, 100, 0), np.arange(4), "", 0, 1, 1, 1)
-    for lines in measure_shares(setting, seconds=0.1).values():
+    busy = {
+        "phased, forward": "patches.multiply_fields",
+        "phased, training step": "patches.multiply_fields",
+        "free, forward": "engines.event_kernels.sweep",
+    }
+    profiles = measure_shares(setting, seconds=0.1)
+    assert set(profiles) == set(busy)
+    for name, lines in profiles.items():
         assert sum(line["share"] for line in lines) == pytest.approx(1.0)
-        assert any(line["function"].startswith("engines.event") and line["what"] for line in lines)
+        assert any(line["function"] == busy[name] and line["what"] for line in lines)
 
 
 def test_every_curve_grows() -> None:
