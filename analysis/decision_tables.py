@@ -9,7 +9,7 @@ import pandas as pd
 
 from netsim.analysis.tables import check_latencies, layer_names, per_presentation
 from netsim.engines import Latencies
-from netsim.metrics import decide
+from netsim.measuring.metrics import decide
 from netsim.specification import Network
 
 

@@ -28,11 +28,11 @@ from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, theme
 from netsim.analysis.tables import STIMULUS, layer_names, potential_table, spike_table
 from netsim.analysis.training_curves import learning_curves, silent_curves
 from netsim.analysis.wrong_decisions import confident_errors, error_gallery
+from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Latencies, Recorded
 from netsim.errors import DataError
 from netsim.specification import Network
-from netsim.stimuli import Stimuli
-from netsim.weights import Weights
+from netsim.weights.arrays import Weights
 
 _BATCH = 200
 

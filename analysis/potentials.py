@@ -11,8 +11,8 @@ from netsim.analysis.rasters import firing_window
 from netsim.analysis.style import FAINT, INK, colours, new_axes, theme
 from netsim.analysis.tables import layer_names
 from netsim.errors import DataError
-from netsim.grid import TOLERANCE
 from netsim.specification import Network, Pooling
+from netsim.specification.grid import TOLERANCE
 
 
 def potential_figure(

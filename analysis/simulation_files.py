@@ -12,7 +12,7 @@ from netsim.analysis.potentials import potential_figure
 from netsim.analysis.rasters import raster
 from netsim.analysis.style import save_figure
 from netsim.analysis.tables import potential_table, spike_table, write_table
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 
 def write_simulation(simulation: Simulation, folder: Path, drawn: Sequence[int]) -> list[Path]:

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
 
-from netsim.connectivity import Connections, connections
-from netsim.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, on_grid, step_at_or_after
 from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
 from netsim.models.targets import Target, code_object_class
 from netsim.specification import Convolution, Pooling
 from netsim.specification import Network as Specification
-from netsim.weights import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.specification.connectivity import Connections, connections
+from netsim.specification.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, on_grid, step_at_or_after
+from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class NetworkModel:
         Parameters
         ----------
         weights : dict of ndarray
-            The weights that feed forward (`netsim.weights.forward_weights`).
+            The weights that feed forward (`netsim.weights.arrays.forward_weights`).
 
         Raises
         ------

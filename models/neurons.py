@@ -12,8 +12,8 @@ import math
 from brian2 import Clock, NeuronGroup, ms, second
 from brian2.codegen.codeobject import CodeObject
 
-from netsim.grid import TOLERANCE, LayerSteps
 from netsim.specification import Neurons
+from netsim.specification.grid import TOLERANCE, LayerSteps
 
 # Spikes are checked before the potential advances, so that a spike of step n is the first with v(n) >= threshold
 SCHEDULE = ["start", "thresholds", "synapses", "resets", "groups", "end"]

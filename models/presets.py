@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netsim.errors import SpecificationError
 from netsim.specification import Network
-from netsim.specification_file import nearest, read_network
+from netsim.specification.toml import nearest, read_network
 
 _FOLDER = Path(__file__).parent
 

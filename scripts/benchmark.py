@@ -64,7 +64,7 @@ def main(
     from benchmarks.shares import measure_shares
     from benchmarks.stimuli import benchmark_images
 
-    from netsim.runs import describe_run
+    from netsim.runs.folder import describe_run
 
     if quick and page is not None:
         raise typer.BadParameter("--quick measures something smaller; a page is for a whole run")

@@ -23,10 +23,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from netsim.checkpoint import read_checkpoint
 from netsim.errors import RunError
 from netsim.files import read_arrays
-from netsim.runs import RunFolder, is_run
+from netsim.runs.folder import RunFolder, is_run
+from netsim.training.checkpoint import read_checkpoint
 
 COMPARED = ("weights", "optimizer", "mean", "best")
 HEADINGS = ("engine", "kill", "after (s)", "left behind", "half-written file", "the same end")

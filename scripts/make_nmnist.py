@@ -29,11 +29,11 @@ import numpy as np
 import typer
 
 from netsim.cli.terminal import counting
-from netsim.compiled import compiled
 from netsim.data import load_dataset
+from netsim.data.events import EVENT_TYPE, MICROSECONDS
 from netsim.errors import NetsimError, RunError
-from netsim.events import EVENT_TYPE, MICROSECONDS
 from netsim.files import write_json
+from netsim.numerics.compilation import compiled
 
 SENSOR = 34
 START = (-1.0, 1.0)
@@ -81,7 +81,7 @@ class Camera:
         Returns
         -------
         structured ndarray, shape (events,)
-            Of type `netsim.events.EVENT_TYPE`, in the order of their times.
+            Of type `netsim.data.events.EVENT_TYPE`, in the order of their times.
         """
         framed = np.pad(image, 1)  # so that each point has neighbours
         events = _crossings(framed, self.corners, self.thresholds, np.log(UNLIT))

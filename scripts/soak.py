@@ -26,14 +26,14 @@ import psutil
 import typer
 
 from netsim.cli.terminal import counting, progress_bar
+from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, Experiment, Latencies, make_engine
 from netsim.errors import DataError, NetsimError
 from netsim.files import write_text
 from netsim.models.presets import load_preset
 from netsim.specification import Network
-from netsim.stimuli import load_splits
-from netsim.training import Progress, Watcher, start_training, train
-from netsim.weights import Weights, forward_weights, initial_weights
+from netsim.training.loop import Progress, Watcher, start_training, train
+from netsim.weights.arrays import Weights, forward_weights, initial_weights
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FIGURE = REPOSITORY / "docs" / "reliability" / "memory.png"

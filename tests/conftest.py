@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import netsim
+from netsim.data.stimuli import Stimuli
 from netsim.specification import Encoder
-from netsim.stimuli import Stimuli
 
 matplotlib.use("agg")
 

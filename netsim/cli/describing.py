@@ -35,7 +35,7 @@ def describe(
     from netsim.description import describe as describe_network
     from netsim.description import to_latex, to_markdown
     from netsim.files import write_text
-    from netsim.subject import find_run, load_network
+    from netsim.runs.subject import find_run, load_network
 
     if form not in (None, *_FORMATS):
         raise SpecificationError(f"--format {form}", f"must be {' or '.join(_FORMATS)}")

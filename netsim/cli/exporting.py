@@ -31,8 +31,8 @@ from netsim.errors import SpecificationError
 from netsim.exchange import KINDS, NETWORK_KINDS
 
 if TYPE_CHECKING:
+    from netsim.runs.subject import Subject
     from netsim.specification import Network
-    from netsim.subject import Subject
 
 EXPORT_HELP = "Write spikes of presented stimuli, or the network, for other tools.\n\nKIND is one of:\n\n" + "\n".join(
     f"* {name}: {kind.summary} ({', '.join(kind.suffixes)})" for name, kind in (KINDS | NETWORK_KINDS).items()
@@ -64,7 +64,7 @@ def export(
     from netsim.exchange import check_export
     from netsim.exchange import export as write
     from netsim.exchange.trains import check_layers, chosen_layers
-    from netsim.simulation import simulate
+    from netsim.measuring.simulation import simulate
 
     check_export(to, path)
     chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
@@ -112,8 +112,8 @@ def _export_network(
 ) -> None:
     from netsim.exchange import export_network
     from netsim.exchange.nir_graphs import without_primitive
-    from netsim.runs import describe_run
-    from netsim.summary import architecture
+    from netsim.runs.folder import describe_run
+    from netsim.specification.summary import architecture
 
     trained = chosen.run.record() if chosen.run else None
     record = describe_run(trained["seed"] if trained else seed, subject=subject, weights=chosen.origin, run=trained)

@@ -23,8 +23,8 @@ def import_network(
     A network that netsim exported fires the same spikes. What files of other tools do not say is assumed, and said.
     """
     from netsim.exchange import import_network as read
-    from netsim.runs import create_run, describe_run
-    from netsim.summary import architecture
+    from netsim.runs.folder import create_run, describe_run
+    from netsim.specification.summary import architecture
 
     imported = read(file)
     network, weights = imported.network, imported.weights

@@ -14,7 +14,7 @@ from netsim.errors import SpecificationError
 def models(as_json: Json = False) -> None:
     """List the presets: architecture, regime, neurons, synapses, parameters."""
     from netsim.models.presets import load_preset, preset_names, trained_weights_file
-    from netsim.summary import summarise
+    from netsim.specification.summary import summarise
 
     rows = [
         summarise(load_preset(name)) | {"trained": trained_weights_file(name) is not None} for name in preset_names()

@@ -27,7 +27,7 @@ from netsim.cli.options import (
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from netsim.evaluation import Evaluation
+    from netsim.measuring.evaluation import Evaluation
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
 
     The figures of a run on all stimuli of a split, as it was trained, are kept in it as evaluation-SPLIT.json.
     """
-    from netsim.evaluation import evaluate as evaluate_network
+    from netsim.measuring.evaluation import evaluate as evaluate_network
 
     chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     whole = split_of(chosen, network, split, data_dir)
@@ -114,8 +114,8 @@ def compare(
 
     They agree if the step is the same in 99.99 % of neurons and presentations, silence included, no other
     differs by more than one step, and all decisions are the same."""
-    from netsim.comparison import REQUIRED
-    from netsim.comparison import compare as compare_engines
+    from netsim.measuring.comparison import REQUIRED
+    from netsim.measuring.comparison import compare as compare_engines
 
     chosen, network = subject_of(subject, seed, dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0

@@ -17,11 +17,11 @@ from netsim.errors import RunError, SpecificationError
 if TYPE_CHECKING:
     from distributed import Client
 
+    from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
+    from netsim.measuring.distribution import Spread
+    from netsim.runs.subject import Subject
     from netsim.specification import Network
-    from netsim.spread import Spread
-    from netsim.stimuli import Stimuli
-    from netsim.subject import Subject
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 DataDir = Annotated[
@@ -103,7 +103,7 @@ def with_options(
 
 def subject_of(name: str, seed: int, **options: Any) -> tuple[Subject, Network]:
     """What a command works on, and its network with the options applied."""
-    from netsim.subject import load_subject
+    from netsim.runs.subject import load_subject
 
     chosen = load_subject(name, seed)
     return chosen, with_options(chosen.network, **options)
@@ -117,7 +117,7 @@ def note_initial_weights(name: str, chosen: Subject, seed: int) -> None:
 
 def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None) -> Stimuli:
     """The test or validation stimuli that the options ask for."""
-    from netsim.stimuli import load_splits
+    from netsim.data.stimuli import load_splits
 
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
@@ -166,7 +166,7 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Dask workers of a scheduler, or as many of this machine."""
     from rich.console import Console
 
-    from netsim.cluster import connect
+    from netsim.measuring.cluster import connect
 
     with ExitStack() as stack:
         with Console(stderr=True).status("connecting to the workers"):
@@ -179,14 +179,14 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
 @contextmanager
 def spread_over(scheduler: str | None, workers: int | None) -> Iterator[Spread]:
     """The way to have stimuli presented that the options ask for."""
-    from netsim.spread import in_turn
+    from netsim.measuring.distribution import in_turn
 
     check_workers(scheduler, workers)
     if scheduler is None and workers is None:
         yield in_turn
         return
     with dask_client(scheduler, workers or 1) as client:
-        from netsim.cluster import over_workers
+        from netsim.measuring.cluster import over_workers
 
         yield over_workers(client)
 

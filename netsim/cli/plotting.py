@@ -27,7 +27,7 @@ from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.subject import Subject
+    from netsim.runs.subject import Subject
 
 _WIDTHS = ("column", "full")
 PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one of:\n\n" + "\n".join(
@@ -82,8 +82,8 @@ def plot(
     import matplotlib
 
     from netsim.engines import make_engine
-    from netsim.specification_file import nearest
-    from netsim.subject import weights_before_learning
+    from netsim.runs.subject import weights_before_learning
+    from netsim.specification.toml import nearest
 
     if kind not in FIGURE_KINDS:
         raise SpecificationError(f"figure {kind!r}", f"is not known{nearest(kind, FIGURE_KINDS)}")

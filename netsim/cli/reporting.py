@@ -51,9 +51,9 @@ def report(
 
     from netsim.data import load_dataset
     from netsim.engines import make_engine
-    from netsim.evaluation import evaluate
-    from netsim.runs import describe_run
-    from netsim.subject import weights_before_learning
+    from netsim.measuring.evaluation import evaluate
+    from netsim.runs.folder import describe_run
+    from netsim.runs.subject import weights_before_learning
 
     matplotlib.use("agg")
     from netsim.analysis.gallery import Source

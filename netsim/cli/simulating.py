@@ -32,10 +32,10 @@ from netsim.cli.terminal import counting, new_table, print_json, print_table, sa
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.simulation import Simulation
+    from netsim.data.stimuli import Stimuli
+    from netsim.measuring.simulation import Simulation
+    from netsim.runs.subject import Subject
     from netsim.specification import Network
-    from netsim.stimuli import Stimuli
-    from netsim.subject import Subject
 
 _ROWS_SHOWN = 20
 
@@ -70,7 +70,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
-    from netsim.simulation import simulate as simulate_network
+    from netsim.measuring.simulation import simulate as simulate_network
 
     chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     if stimuli_file is None:
@@ -123,8 +123,8 @@ def simulation_record(
     subject: str, chosen: Subject, network: Network, source: dict[str, str], seed: int, simulation: Simulation
 ) -> dict[str, Any]:
     """What was simulated, to the letter; `source` says where the stimuli came from."""
-    from netsim.runs import describe_run
-    from netsim.specification_file import network_to_dict
+    from netsim.runs.folder import describe_run
+    from netsim.specification.toml import network_to_dict
 
     return describe_run(
         seed,

@@ -28,9 +28,9 @@ from netsim.studies.kinds import STUDY_KINDS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from netsim.runs.subject import Subject
     from netsim.specification import Network
     from netsim.studies.plans import Plan
-    from netsim.subject import Subject
 
 STUDY_HELP = (
     "Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.\n\n"
@@ -116,8 +116,8 @@ def study_record(
     subject: str, chosen: Subject, network: Network, split: str, seed: int, plan: Plan, presentations: int
 ) -> dict[str, Any]:
     """What is simulated, to the letter."""
-    from netsim.runs import describe_run
-    from netsim.specification_file import network_to_dict
+    from netsim.runs.folder import describe_run
+    from netsim.specification.toml import network_to_dict
 
     return describe_run(
         seed,

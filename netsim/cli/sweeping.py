@@ -56,7 +56,7 @@ def sweep(
     Each run is a run folder; results.csv gets its row when it ends. The test images are not touched: settings
     are chosen by the validation images. Ctrl-C stops all runs after the batch under way; --resume goes on.
     """
-    from netsim.runs import check_free
+    from netsim.runs.folder import check_free
     from netsim.sweeps.plan import read_plan
 
     check_workers(scheduler, workers)
@@ -87,10 +87,10 @@ def train_plan(
     """Train the runs that have not finished, and write the table of all as they end."""
     from netsim.analysis import sweep_table, write_table
     from netsim.files import write_text
-    from netsim.parallel import threads
-    from netsim.runs import lock_folder
+    from netsim.numerics.threads import threads
+    from netsim.runs.folder import lock_folder
     from netsim.sweeps.execution import finished_runs, place_runs, train_runs
-    from netsim.training_runs import resuming
+    from netsim.training.opening import resuming
 
     runs = place_runs(plan, folder)
     outcomes = finished_runs(runs, folder)

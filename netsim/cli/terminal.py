@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from netsim.specification import Network
-    from netsim.training import Progress, Watcher
+    from netsim.training.loop import Progress, Watcher
 
 INTERRUPTED = 130
 """Exit code that shells give to a command stopped by Ctrl-C."""
@@ -154,7 +154,7 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
     from rich.live import Live
     from rich.text import Text
 
-    from netsim.training import Watcher
+    from netsim.training.loop import Watcher
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)

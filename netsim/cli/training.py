@@ -44,8 +44,8 @@ def train(
 
     Ctrl-C stops it after the batch under way, and a second one at once; --resume goes on.
     """
-    from netsim.subject import load_network
-    from netsim.training_runs import open_training, resuming, training_figures
+    from netsim.runs.subject import load_network
+    from netsim.training.opening import open_training, resuming, training_figures
 
     network = with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
     path = out or Path("runs") / f"{network.name}-seed{seed}"

@@ -28,7 +28,7 @@ from netsim.data.sources import (
 from netsim.data.tonic_data import load_events, tonic_names
 from netsim.errors import DataError
 from netsim.specification import Encoder, Network, Shape
-from netsim.specification_file import nearest
+from netsim.specification.toml import nearest
 
 VALIDATION_SEED = 2021
 
@@ -43,7 +43,7 @@ class Dataset:
     origin : str
         Where the data came from: a folder, or ``scikit-learn``.
     train_images, test_images : ndarray of uint8 or int32, shape (images, height, width, channels)
-        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `netsim.events.first_events`.
+        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `netsim.data.events.first_events`.
     train_labels, test_labels : ndarray of int64, shape (images,)
     intensity_max : int, optional
         The intensity that gives the earliest spike; recordings have none.

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from filelock import FileLock
 
+from netsim.data.events import SILENT, first_events, sensor_shape
 from netsim.errors import DataError, NetsimError, RunError
-from netsim.events import SILENT, first_events, sensor_shape
 from netsim.files import open_regular, write_atomically
 from netsim.specification import Encoder
 
@@ -70,7 +70,7 @@ def convert(
     Returns
     -------
     times : ndarray of int32, shape (recordings, height, width, channels)
-        As from `netsim.events.first_events`.
+        As from `netsim.data.events.first_events`.
     labels : ndarray of int64, shape (recordings,)
 
     Raises

@@ -14,7 +14,7 @@ import platformdirs
 
 from netsim.data.idx import read_idx
 from netsim.errors import DataError
-from netsim.specification_file import nearest
+from netsim.specification.toml import nearest
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 PARTS: tuple[str, ...] = ("train-images", "train-labels", "t10k-images", "t10k-labels")

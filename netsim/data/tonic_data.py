@@ -21,7 +21,7 @@ from netsim.data.recordings import Recordings, Tell, check_sensor, convert_once
 from netsim.data.sources import TONIC
 from netsim.errors import DataError
 from netsim.specification import Encoder
-from netsim.specification_file import nearest
+from netsim.specification.toml import nearest
 
 ORDER_SEED = 2015
 """Recordings lie in folders by class; they are presented in an order drawn once and for all from this seed."""
@@ -37,7 +37,7 @@ class EventSplits(NamedTuple):
     origin : str
         The folder.
     train_times, test_times : ndarray of int32, shape (recordings, height, width, channels)
-        As from `netsim.events.first_events`; they lie in a file.
+        As from `netsim.data.events.first_events`; they lie in a file.
     train_labels, test_labels : ndarray of int64, shape (recordings,)
     classes : tuple of str
     """

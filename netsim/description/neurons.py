@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netsim.description.document import Column, Table
 from netsim.description.phrases import END, GAP, GATE, ONSET, grouped, has, in_ms, number, of_layers
-from netsim.grid import TOLERANCE, nearest_step
 from netsim.specification import PSP, Network, Pooling
+from netsim.specification.grid import TOLERANCE, nearest_step
 
 # The sum that moves the potential, by regime.
 _CURRENTS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netsim.description.document import Table, plain
-from netsim.runs import RunFolder
+from netsim.runs.folder import RunFolder
 
 
 def provenance_table(run: RunFolder) -> Table:

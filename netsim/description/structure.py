@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from netsim.connectivity import synapse_counts
 from netsim.description.document import Column, Table
 from netsim.description.phrases import dimensions, distinct, has, number, root
 from netsim.specification import Convolution, Dense, Layer, Network, Pooling
+from netsim.specification.connectivity import synapse_counts
 
 
 def populations_table(network: Network) -> Table:

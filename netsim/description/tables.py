@@ -13,9 +13,9 @@ from netsim.description.optimization import optimization_table
 from netsim.description.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
-from netsim.runs import RunFolder
+from netsim.runs.folder import RunFolder
 from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
-from netsim.summary import summarise
+from netsim.specification.summary import summarise
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"

@@ -68,11 +68,11 @@ def make_engine(
     """
     check_record(network, record)
     if name == "event":
-        from netsim.engines.event import EventEngine
+        from netsim.engines.event.engine import EventEngine
 
         return EventEngine(network, dt=dt, precision=precision, record=record)
     if name == "brian2":
-        from netsim.engines.brian2_engine import Brian2Engine
+        from netsim.engines.brian2.engine import Brian2Engine
 
         return Brian2Engine(network, dt=dt, record=record)
     raise SpecificationError("engine", f"must be event or brian2, not {name!r}")

@@ -19,9 +19,9 @@ from netsim.errors import DataError
 if TYPE_CHECKING:
     from netsim.exchange.nir_graphs import Imported
     from netsim.exchange.presentations import Presentations
-    from netsim.simulation import Simulation
+    from netsim.measuring.simulation import Simulation
     from netsim.specification import Network, Shape
-    from netsim.weights import Weights
+    from netsim.weights.arrays import Weights
 
 __all__ = [
     "KINDS",

@@ -13,7 +13,7 @@ import h5py
 
 from netsim.errors import DataError
 from netsim.files import check_expansion, most_expanded, write_atomically
-from netsim.limits import limit_memory
+from netsim.numerics.memory import limit_memory
 
 _SECONDS, _BYTES_A_SECOND = 30, 5e6
 _REFUSED = 3

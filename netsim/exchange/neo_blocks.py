@@ -16,7 +16,7 @@ import numpy as np
 
 from netsim.exchange.trains import chosen_layers, places, to_json
 from netsim.files import write_by_name
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 
 def to_block(

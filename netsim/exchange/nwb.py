@@ -29,7 +29,7 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json, trials
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 from netsim.specification import Shape
 
 SECONDS = 1e-3  # in a ms

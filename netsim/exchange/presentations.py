@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 from netsim.errors import DataError, NetsimError
 from netsim.specification import Encoder, Shape
-from netsim.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 
 STIMULUS = "stimulus"
 PICOSECOND = 9  # decimals of a ms

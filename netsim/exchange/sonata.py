@@ -27,7 +27,7 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, session, session_times, to_json, trials
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 from netsim.specification import Shape
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file

@@ -24,7 +24,7 @@ from netsim.exchange.presentations import (
 )
 from netsim.exchange.trains import chosen_layers
 from netsim.files import check_expansion, most_expanded, open_regular
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 from netsim.specification import Shape
 
 _BYTES_OF_A_VALUE = 8

@@ -11,7 +11,7 @@ import numpy as np
 
 from netsim.analysis.tables import layer_names
 from netsim.exchange.presentations import STIMULUS
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 from netsim.specification import Network, Shape
 
 NOWHERE = -1

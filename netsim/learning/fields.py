@@ -10,9 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.compiled import compiled, compiled_with
-from netsim.lanes import check_lanes, load, spread, store
-from netsim.patches import few_channels, gather_columns, gather_patches, scatter_patches, sees_one_place
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.receptive_fields import (
+    few_channels,
+    gather_columns,
+    gather_patches,
+    scatter_patches,
+    sees_one_place,
+)
+from netsim.numerics.vectors import check_lanes, load, spread, store
 from netsim.specification import Convolution, WeightedLayer
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.compiled import compiled
-from netsim.lanes import lanes_of
 from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, spread_onto_source, weigh_fields
 from netsim.learning.gradients import Factors, LayerStep
+from netsim.numerics.compilation import compiled
+from netsim.numerics.vectors import lanes_of
 from netsim.specification import Convolution, WeightedLayer
 
 # So many values are worked on at a time: they stay in the nearest cache.

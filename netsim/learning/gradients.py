@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.parallel import over_elements
+from netsim.numerics.threads import over_elements
 
 
 class Factors(NamedTuple):

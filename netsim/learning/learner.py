@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.grid import LayerTimes, layer_times
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
-from netsim.parallel import over_presentations
-from netsim.patches import to_earliest
+from netsim.numerics.receptive_fields import to_earliest
+from netsim.numerics.threads import over_presentations
 from netsim.specification import Network, Pooling, WeightedLayer
-from netsim.weights import Weights, bias_name, kernel_name
+from netsim.specification.grid import LayerTimes, layer_times
+from netsim.weights.arrays import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.

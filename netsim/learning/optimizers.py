@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from netsim.compiled import compiled
-from netsim.parallel import over_elements
+from netsim.numerics.compilation import compiled
+from netsim.numerics.threads import over_elements
 from netsim.specification import Learning
-from netsim.weights import Weights
+from netsim.weights.arrays import Weights
 
 ADAM_SECOND = 0.999
 ADAM_EPSILON = 1e-8

@@ -13,11 +13,11 @@ import math
 
 import numpy as np
 
-from netsim.compiled import compiled
-from netsim.lanes import check_lanes, lanes_of, load, spread, store, where_at_least
 from netsim.learning.fields import Fields, by_position, fields_of
 from netsim.learning.gradients import LayerStep
-from netsim.patches import look
+from netsim.numerics.compilation import compiled
+from netsim.numerics.receptive_fields import look
+from netsim.numerics.vectors import check_lanes, lanes_of, load, spread, store, where_at_least
 from netsim.specification import WeightedLayer
 
 

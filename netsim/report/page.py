@@ -17,8 +17,8 @@ from markupsafe import Markup, escape
 from netsim.data import Dataset
 from netsim.description import describe
 from netsim.description.document import pieces
-from netsim.evaluation import Evaluation
 from netsim.files import write_text
+from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import SECTIONS, Picture, in_rows
 from netsim.report.tables import (
@@ -29,9 +29,9 @@ from netsim.report.tables import (
     results,
     training_facts,
 )
+from netsim.runs.subject import Subject
 from netsim.specification import Network
-from netsim.specification_file import dumps_network
-from netsim.subject import Subject
+from netsim.specification.toml import dumps_network
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Report:
     folder : str
         Where the pictures lie as files, seen from the page.
     made : mapping
-        How this report was made, as from `netsim.runs.describe_run`; the seed is that of initial weights.
+        How this report was made, as from `netsim.runs.folder.describe_run`; the seed is that of initial weights.
     """
 
     name: str

@@ -15,10 +15,10 @@ from netsim.analysis.decision_time import wilson_interval
 from netsim.analysis.learning_tables import best_epoch, metrics_table
 from netsim.analysis.tables import STIMULUS, layer_names
 from netsim.errors import DataError
-from netsim.evaluation import Evaluation
+from netsim.measuring.evaluation import Evaluation
 from netsim.specification import Network
-from netsim.summary import summarise
-from netsim.weights import layers_with_learned_scales
+from netsim.specification.summary import summarise
+from netsim.weights.arrays import layers_with_learned_scales
 
 
 class Result(NamedTuple):
@@ -127,7 +127,7 @@ def training_facts(metrics: Path) -> list[Fact]:
 
 
 def record_facts(record: Mapping[str, Any]) -> list[Fact]:
-    """Seed, versions, revision, command and machine, as `netsim.runs.describe_run` records them.
+    """Seed, versions, revision, command and machine, as `netsim.runs.folder.describe_run` records them.
 
     The record may come from a file: whatever it holds becomes text.
     """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsim.errors import SpecificationError
-from netsim.grid import check_dt
 from netsim.specification import Convolution, Network
-from netsim.specification_file import nearest
+from netsim.specification.grid import check_dt
+from netsim.specification.toml import nearest
 from netsim.studies.kinds import STUDY_KINDS, Kind
 
 ALL = "all"

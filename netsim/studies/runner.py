@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment, make_engine
-from netsim.metrics import decide, decision_figures
+from netsim.measuring.metrics import decide, decision_figures
 from netsim.specification import Network
-from netsim.stimuli import Stimuli
 from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
 from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.plans import Plan
 from netsim.studies.stimuli import STIMULUS_PERTURBATIONS, transformed
 from netsim.studies.synapses import weight_bits, weight_noise
-from netsim.weights import Weights
+from netsim.weights.arrays import Weights
 
 Perturbation = Callable[[Network, Batch, Sequence[str], float, np.random.Generator], Batch]
 Batches = Callable[[np.ndarray, int], Batch]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from tonic import transforms
 
-from netsim.events import MICROSECONDS, events_to_latencies, latencies_to_events
+from netsim.data.events import MICROSECONDS, events_to_latencies, latencies_to_events
 from netsim.specification import Encoder, Network
 
 Transform = Callable[[np.ndarray], np.ndarray]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.cluster import check_worker, lost
 from netsim.errors import NetsimError, RunError
-from netsim.runs import RunFolder, is_run, open_run
+from netsim.measuring.cluster import check_worker, lost
+from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.sweeps.plan import Plan, PlannedRun
-from netsim.training import Watcher
-from netsim.training_runs import open_training, training_figures
+from netsim.training.loop import Watcher
+from netsim.training.opening import open_training, training_figures
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -30,7 +30,7 @@ class Outcome:
     Parameters
     ----------
     figures : dict
-        What `netsim.training_runs.training_figures` gives; nothing if it failed.
+        What `netsim.training.opening.training_figures` gives; nothing if it failed.
     error : str, optional
         Why it failed, in one line.
     """
@@ -144,7 +144,7 @@ def train_runs(
     folder : Path
         Of the sweep; the workers must see it too.
     limit, data_dir
-        As for `netsim.training_runs.open_training`.
+        As for `netsim.training.opening.open_training`.
     command : sequence of str
         What to go on with the sweep by, for the runs' records.
     watcher : SweepWatcher

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import SpecificationError
+from netsim.runs.subject import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
-from netsim.specification_file import nearest, network_from_dict, read_toml
-from netsim.subject import network_file
+from netsim.specification.toml import nearest, network_from_dict, read_toml
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
 _DRAWS = ("uniform", "loguniform", "integers", "choice")

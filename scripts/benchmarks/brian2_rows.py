@@ -13,11 +13,11 @@ from benchmarks.event_rows import GRID, PHASED, weights_of
 from benchmarks.rows import Prepared, Row, Setting
 from benchmarks.stimuli import latencies
 from netsim.engines import Batch, Latencies
-from netsim.engines.event import EventEngine
+from netsim.engines.event.engine import EventEngine
 
 
 def _by_engine(setting: Setting) -> Prepared:
-    from netsim.engines.brian2_engine import Brian2Engine
+    from netsim.engines.brian2.engine import Brian2Engine
 
     network, weights = weights_of(PHASED, True, setting.seed)
     engine = Brian2Engine(network, dt=GRID)

@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks.rows import ANN_TRAINING, Prepared, Row, Setting
 from benchmarks.stimuli import latencies
 from netsim.engines import Batch
-from netsim.engines.event import EventEngine
+from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner, Optimizer
+from netsim.runs.subject import load_subject
 from netsim.specification import Network
-from netsim.subject import load_subject
-from netsim.weights import Weights, forward_weights, initial_weights
+from netsim.weights.arrays import Weights, forward_weights, initial_weights
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"

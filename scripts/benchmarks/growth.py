@@ -14,12 +14,12 @@ from benchmarks.event_rows import FREE, PHASED, forward, forward_call, training,
 from benchmarks.rows import Measured, Prepared, Row, Setting, measure, set_threads
 from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
 from benchmarks.torch_rows import ann_forward
-from netsim.connectivity import synapse_count
 from netsim.engines import Batch
 from netsim.models.presets import load_preset
 from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Network, Neurons, Pooling
-from netsim.summary import summarise
-from netsim.weights import initial_weights
+from netsim.specification.connectivity import synapse_count
+from netsim.specification.summary import summarise
+from netsim.weights.arrays import initial_weights
 
 CURVES = {
     "spikes": "input spikes",
@@ -125,7 +125,7 @@ def _steps() -> Iterator[Point]:
 
 
 def _present_by_brian2(dt: float, setting: Setting) -> Prepared:
-    from netsim.engines.brian2_engine import Brian2Engine
+    from netsim.engines.brian2.engine import Brian2Engine
 
     network, weights = weights_of(_STEPPED, True, setting.seed)
     engine = Brian2Engine(network, dt=dt, copies=1)

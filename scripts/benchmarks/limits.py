@@ -13,13 +13,13 @@ from benchmarks.event_rows import FREE, PHASED, weights_of
 from benchmarks.rows import Setting
 from benchmarks.stimuli import latencies
 from netsim.engines import Batch
-from netsim.engines.event import EventEngine
-from netsim.metrics import synaptic_operations
+from netsim.engines.event.engine import EventEngine
+from netsim.measuring.metrics import synaptic_operations
 from netsim.models.presets import load_preset
-from netsim.parallel import over_presentations
+from netsim.numerics.threads import over_presentations
 from netsim.specification import Convolution, Network
-from netsim.summary import summarise
-from netsim.weights import layer_shapes
+from netsim.specification.summary import summarise
+from netsim.weights.arrays import layer_shapes
 
 _SINGLE = 4
 """Bytes of a number in single precision."""

@@ -36,7 +36,7 @@ class Results:
     Attributes
     ----------
     record : dict
-        Seed, settings, command, versions, revision and machine, as `netsim.runs.describe_run` has them.
+        Seed, settings, command, versions, revision and machine, as `netsim.runs.folder.describe_run` has them.
     setting : Setting
     rows : list of Measured
     growth, processes, shares, limits

@@ -16,7 +16,8 @@ from unittest import mock
 import netsim
 from benchmarks.event_rows import FREE, PHASED, forward, training
 from benchmarks.rows import Prepared, Setting, set_threads
-from netsim.engines import event, event_kernels
+from netsim.engines.event import engine as event
+from netsim.engines.event import kernels as event_kernels
 from netsim.learning import gated
 
 _SMALLEST = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.data import load_dataset
-from netsim.encoding import encode
+from netsim.data.encoding import encode
 from netsim.errors import DataError
 from netsim.specification import Encoder
 

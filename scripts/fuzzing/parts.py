@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzzing.mutations import mutate, mutate_in_place, mutate_json, mutate_text, mutate_toml
-from netsim.checkpoint import _checksum
+from netsim.training.checkpoint import _checksum
 
 Parts = dict[str, bytes]
 """A file in parts that are damaged one at a time; one of them may be all of the file."""

@@ -16,25 +16,25 @@ from typing import Any
 import numpy as np
 
 from fuzzing.parts import Parts, checkpoint, content_of, gzipped, joined, members, zipped
-from netsim.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
 from netsim.data.dataset import load_dataset
+from netsim.data.events import EVENT_TYPE
 from netsim.data.idx import read_idx, write_idx
 from netsim.data.recordings import convert_once, tell_nobody
+from netsim.data.stimuli import event_stimuli
 from netsim.engines import Batch, make_engine
-from netsim.events import EVENT_TYPE
 from netsim.files import read_arrays
+from netsim.measuring.simulation import Simulation
 from netsim.models.presets import load_preset, preset_file, preset_names
-from netsim.packing import pack, read_packed
-from netsim.runs import RunFolder, create_run
-from netsim.simulation import Simulation
+from netsim.runs.folder import RunFolder, create_run
+from netsim.runs.subject import load_subject
 from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Weighting
-from netsim.specification_file import dumps_network, read_network
-from netsim.stimuli import event_stimuli
-from netsim.subject import load_subject
+from netsim.specification.toml import dumps_network, read_network
 from netsim.sweeps.plan import read_plan
-from netsim.training import start_training
-from netsim.training_runs import training_figures
-from netsim.weights import forward_weights, initial_weights, read_weights, weight_shapes
+from netsim.training.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
+from netsim.training.loop import start_training
+from netsim.training.opening import training_figures
+from netsim.weights.arrays import forward_weights, initial_weights, read_weights, weight_shapes
+from netsim.weights.packing import pack, read_packed
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.errors import RunError
-from netsim.evaluation import evaluate
-from netsim.runs import is_run, open_run
+from netsim.measuring.evaluation import evaluate
+from netsim.runs.folder import is_run, open_run
 from netsim.specification import (
     PSP,
     Convolution,
@@ -27,9 +28,8 @@ from netsim.specification import (
     Training,
     Weighting,
 )
-from netsim.stimuli import load_splits
-from netsim.training_runs import open_training
-from netsim.weights import forward_weights
+from netsim.training.opening import open_training
+from netsim.weights.arrays import forward_weights
 from reproducing.records import training_record
 
 IMAGES = 10_000

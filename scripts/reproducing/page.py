@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from netsim.models.presets import load_preset
-from netsim.summary import architecture
+from netsim.specification.summary import architecture
 from reproducing.ablations import ABLATIONS, EPOCHS, IMAGES, SEED
 from reproducing.rows import PAPER
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from netsim.analysis import metrics_table
 from netsim.analysis.tables import records
-from netsim.runs import RunFolder
-from netsim.training_runs import training_figures
+from netsim.runs.folder import RunFolder
+from netsim.training.opening import training_figures
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAINED = REPOSITORY / "models" / "trained"

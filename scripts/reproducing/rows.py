@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.errors import RunError
-from netsim.evaluation import evaluate
 from netsim.files import write_atomically, write_text
+from netsim.measuring.evaluation import evaluate
 from netsim.models.presets import load_preset
-from netsim.packing import read_packed, write_packed
-from netsim.runs import is_run, open_run
-from netsim.stimuli import load_splits
+from netsim.runs.folder import is_run, open_run
+from netsim.weights.packing import read_packed, write_packed
 from reproducing.records import ABLATIONS, RECORDS, TRAINED, training_record
 
 PAPER = {

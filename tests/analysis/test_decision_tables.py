@@ -9,7 +9,7 @@ import pytest
 from netsim.analysis import decision_table, spike_count_table
 from netsim.engines import Latencies
 from netsim.errors import DataError
-from netsim.metrics import decide
+from netsim.measuring.metrics import decide
 from netsim.specification import Network
 
 OUTPUTS = np.array(

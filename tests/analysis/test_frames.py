@@ -34,13 +34,13 @@ from netsim.analysis import (
     weight_table,
     write_table,
 )
+from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
-from netsim.stimuli import load_splits
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
-from netsim.weights import forward_weights, initial_weights
+from netsim.weights.arrays import forward_weights, initial_weights
 
 Drawing = Callable[[Any], Any]
 

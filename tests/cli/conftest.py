@@ -16,7 +16,7 @@ import pytest
 from netsim.cli import main
 from netsim.data.idx import write_idx
 from netsim.models.presets import load_preset
-from netsim.specification_file import dumps_network
+from netsim.specification.toml import dumps_network
 
 
 @dataclass(frozen=True)

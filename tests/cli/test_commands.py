@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim import comparison
+from netsim.measuring import comparison
 
 Netsim = Callable[..., Any]
 

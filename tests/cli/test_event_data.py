@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from netsim.models.presets import load_preset
-from netsim.specification_file import dumps_network
+from netsim.specification.toml import dumps_network
 
 Netsim = Callable[..., Any]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from netsim import training
+from netsim.training import loop as training
 
 Netsim = Callable[..., Any]
 SHORT = ("train", "digits", "--epochs", 2, "--limit", 100, "--checkpoint-every", 0, "--out")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netsim.runs import open_run
+from netsim.runs.folder import open_run
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 

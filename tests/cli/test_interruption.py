@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim import training
-from netsim.runs import RunFolder
+from netsim.runs.folder import RunFolder
+from netsim.training import loop as training
 
 Netsim = Callable[..., Any]
 
@@ -99,7 +99,7 @@ def test_an_interrupted_evaluation_is_one_line(
     def interrupted(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("netsim.evaluation.decide", interrupted)
+    monkeypatch.setattr("netsim.measuring.evaluation.decide", interrupted)
     done = netsim("evaluate", run, "--engine", engine)
     assert (done.code, done.out, done.err) == (130, "", "netsim: interrupted\n")
     assert not (run / "evaluation-test.json").exists()

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from netsim.specification_file import network_from_dict, read_network
+from netsim.specification.toml import network_from_dict, read_network
 from netsim.studies.kinds import STUDY_KINDS
 
 Netsim = Callable[..., Any]

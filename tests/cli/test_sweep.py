@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from netsim.analysis import read_sweep_table
+from netsim.data.stimuli import load_splits
 from netsim.models.presets import load_preset
-from netsim.runs import RunFolder, lock_folder, open_run
-from netsim.stimuli import load_splits
+from netsim.runs.folder import RunFolder, lock_folder, open_run
 from netsim.sweeps.plan import read_plan
-from netsim.training_runs import open_training
+from netsim.training.opening import open_training
 
 distributed = pytest.importorskip("distributed", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
@@ -184,7 +184,7 @@ def test_what_workers_refuse_is_one_line(netsim: Netsim, run: Path) -> None:
 
 
 def test_no_scheduler(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.cluster._CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("netsim.measuring.cluster._CONNECT_SECONDS", 0.5)
     Path("long.toml").write_text(LONG)
     for address in ("tcp://127.0.0.1:1", "nosuch://127.0.0.1:1", "127.0.0.1", "tls://127.0.0.1:1"):
         netsim("evaluate", run, "--scheduler", address).refused(f"--scheduler {address}: ", "dask scheduler")

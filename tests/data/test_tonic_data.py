@@ -16,11 +16,11 @@ import tonic.datasets
 from tonic.dataset import Dataset as TonicDataset
 
 from netsim.data import load_dataset, where
+from netsim.data.events import EVENT_TYPE, SILENT, first_events
+from netsim.data.stimuli import load_splits
 from netsim.data.tonic_data import tonic_names
 from netsim.errors import DataError, RunError
-from netsim.events import EVENT_TYPE, SILENT, first_events
 from netsim.specification import Dense, Encoder, Network
-from netsim.stimuli import load_splits
 
 ENCODER = Encoder((35, 35, 2), 10.0, "events")
 
@@ -295,6 +295,6 @@ def test_tonic_is_not_imported_for_images() -> None:
     """Tonic takes a second to import, and more where torch is installed."""
     import subprocess
 
-    code = "import sys, netsim.stimuli, netsim.cli; print('tonic' in sys.modules)"
+    code = "import sys, netsim.data.stimuli, netsim.cli; print('tonic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

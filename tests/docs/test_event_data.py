@@ -15,7 +15,7 @@ from netsim.cli import app
 from netsim.data.tonic_data import tonic_names
 from netsim.models.presets import load_preset
 from netsim.specification import Encoder
-from netsim.specification_file import dumps_network
+from netsim.specification.toml import dumps_network
 
 TEXT = (Path(__file__).parents[2] / "docs" / "event_data.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^\$ netsim (.*)$", TEXT, re.MULTILINE)]

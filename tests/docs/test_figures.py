@@ -23,8 +23,8 @@ from netsim.analysis import (
 from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.cli import app
 from netsim.engines import Batch, Recorded, make_engine
-from netsim.subject import load_subject
-from netsim.training_runs import open_training
+from netsim.runs.subject import load_subject
+from netsim.training.opening import open_training
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "figures.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netsim.specification_file import read_network
+from netsim.specification.toml import read_network
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch, Latencies
-from netsim.engines.brian2_engine import Brian2Engine
-from netsim.engines.event import EventEngine
+from netsim.engines.brian2.engine import Brian2Engine
+from netsim.engines.event.engine import EventEngine
 from netsim.specification import PSP, Network, Regime
 
 MakeNetwork = Callable[..., Network]

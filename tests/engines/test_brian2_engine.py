@@ -15,12 +15,12 @@ from brian2 import prefs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.connectivity import connections
 from netsim.engines import Batch, Latencies, Recorded, make_engine
-from netsim.engines.brian2_engine import Brian2Engine
+from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
-from netsim.weights import Weights, initial_weights
+from netsim.specification.connectivity import connections
+from netsim.weights.arrays import Weights, initial_weights
 
 PSPS = {
     "ramp": PSP(),
@@ -358,10 +358,10 @@ def test_brian2_stays_quiet_and_keeps_its_preferences(small: Network, capfd: pyt
 PAPER_SCALE = """
 import numpy as np
 from netsim.engines import Batch
-from netsim.engines.brian2_engine import Brian2Engine
-from netsim.connectivity import synapse_count
+from netsim.engines.brian2.engine import Brian2Engine
+from netsim.specification.connectivity import synapse_count
 from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.weights import initial_weights
+from netsim.weights.arrays import initial_weights
 
 neurons = Neurons(threshold=0.1)
 layers = (

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim import parallel
 from netsim.engines import Batch, Latencies, Recorded, make_engine
-from netsim.engines.arrangement import arrange
-from netsim.engines.event import EventEngine, closed_form, swept
+from netsim.engines.event.arrangement import arrange
+from netsim.engines.event.engine import EventEngine, closed_form, swept
 from netsim.errors import DataError, SpecificationError
+from netsim.numerics import threads as parallel
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
 
 MakeNetwork = Callable[..., Network]

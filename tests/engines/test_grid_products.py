@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, grid_products
-from netsim.engines.arrangement import arrange
-from netsim.engines.event import EventEngine
-from netsim.grid import TOLERANCE
-from netsim.patches import gather_patches
+from netsim.engines import Batch
+from netsim.engines.event import grid_products
+from netsim.engines.event.arrangement import arrange
+from netsim.engines.event.engine import EventEngine
+from netsim.numerics.receptive_fields import gather_patches
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons
+from netsim.specification.grid import TOLERANCE
 
 
 def _network(psp: PSP, drive: float = 1.0) -> Network:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import KINDS, export, read_stimuli
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 SHAPE = (4, 5, 2)
 FILES = [(kind, f"spikes{suffix}") for kind, known in KINDS.items() if known.is_read for suffix in known.suffixes]

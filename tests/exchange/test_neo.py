@@ -11,7 +11,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 neo = pytest.importorskip("neo", reason="blocks need neo, of the extra 'exchange'")
 pq = pytest.importorskip("quantities")

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
-from netsim.connectivity import connections
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.exchange import export, export_network, import_network
-from netsim.runs import create_run, describe_run
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
+from netsim.runs.folder import create_run, describe_run
+from netsim.runs.subject import load_subject
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Weighting
-from netsim.subject import load_subject
-from netsim.weights import Weights, forward_weights, weight_shapes
+from netsim.specification.connectivity import connections
+from netsim.weights.arrays import Weights, forward_weights, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 

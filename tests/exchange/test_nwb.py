@@ -11,7 +11,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 pynwb = pytest.importorskip("pynwb", reason="NWB needs pynwb, of the extra 'exchange'")
 h5py = pytest.importorskip("h5py")

@@ -16,7 +16,7 @@ from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange import KINDS, export, read_layer, read_stimuli
 from netsim.exchange.presentations import first_spikes, spikes_in_trials
 from netsim.exchange.trains import session_times
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 FILES = [(kind, f"spikes{suffix}") for kind, known in KINDS.items() if known.is_read for suffix in known.suffixes]
 WRITTEN = [(kind, f"spikes{known.suffixes[-1]}") for kind, known in KINDS.items()]

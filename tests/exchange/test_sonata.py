@@ -12,7 +12,7 @@ import pytest
 
 from netsim.errors import DataError
 from netsim.exchange import export, read_stimuli
-from netsim.simulation import Simulation
+from netsim.measuring.simulation import Simulation
 
 h5py = pytest.importorskip("h5py", reason="SONATA needs h5py, of the extra 'exchange'")
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from netsim.data import tell_nobody
+from netsim.data.events import EVENT_TYPE
 from netsim.data.recordings import convert_once
 from netsim.errors import DataError
-from netsim.events import EVENT_TYPE
 from netsim.files import read_arrays, write_arrays
 from netsim.specification import Encoder
 

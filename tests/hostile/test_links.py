@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from netsim.checkpoint import write_checkpoint, write_epochs
 from netsim.errors import RunError
 from netsim.models.presets import load_preset
-from netsim.runs import RunFolder, create_run
-from netsim.training import start_training
+from netsim.runs.folder import RunFolder, create_run
+from netsim.training.checkpoint import write_checkpoint, write_epochs
+from netsim.training.loop import start_training
 
 DIGITS = load_preset("digits")
 

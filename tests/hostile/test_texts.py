@@ -20,12 +20,12 @@ from netsim.data import load_dataset
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError, RunError, SpecificationError, one_line
 from netsim.models.presets import load_preset, preset_names
-from netsim.runs import create_run
+from netsim.runs.folder import create_run
+from netsim.runs.subject import load_subject
 from netsim.specification import PSP, Dense
-from netsim.specification_file import dumps_network, network_from_dict, network_to_dict, read_network, read_toml
-from netsim.subject import load_subject
+from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, read_toml
 from netsim.sweeps.plan import plan_from_dict, read_plan
-from netsim.weights import initial_weights
+from netsim.weights.arrays import initial_weights
 
 ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TABLES = [network_to_dict(load_preset(name)) for name in preset_names()]

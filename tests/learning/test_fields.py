@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.lanes import lanes_of
 from netsim.learning.fields import fields_of, is_sparse, spread_onto_source, weigh_fields
-from netsim.patches import gather_patches
+from netsim.numerics.receptive_fields import gather_patches
+from netsim.numerics.vectors import lanes_of
 from netsim.specification import Convolution
 
 layers = st.builds(

@@ -10,7 +10,7 @@ import pytest
 
 from netsim.learning.gated import build_up, multiply_by_slope, step_gated, sum_over_positions
 from netsim.learning.gradients import Factors
-from netsim.patches import gather_patches, scatter_patches
+from netsim.numerics.receptive_fields import gather_patches, scatter_patches
 from netsim.specification import PSP, Convolution, Dense, Neurons
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]

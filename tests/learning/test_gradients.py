@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from netsim import parallel
 from netsim.engines import Batch
-from netsim.engines.event import EventEngine
+from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner, Optimizer, move_mean
+from netsim.numerics import threads as parallel
 from netsim.specification import Network
-from netsim.weights import Weights, initial_weights
+from netsim.weights.arrays import Weights, initial_weights
 
 REGIMES = ["free", "staggered", "phased"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch
-from netsim.engines.event import EventEngine
+from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner
 from netsim.specification import PSP, Network, Pooling, Training
-from netsim.weights import Weights, initial_weights
+from netsim.weights.arrays import Weights, initial_weights
 
 LABELS = np.array([0, 1, 2, 3, 0])
 PSPS = {

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from brian2 import NetworkOperation, SpikeGeneratorGroup, SpikeMonitor, StateMonitor, Synapses, ms, prefs
 
-from netsim.connectivity import connections, synapse_counts
 from netsim.errors import DataError, SpecificationError
 from netsim.models import NetworkModel, build_network
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.weights import Weights, initial_weights
+from netsim.specification.connectivity import connections, synapse_counts
+from netsim.weights.arrays import Weights, initial_weights
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,13 @@ import pytest
 
 from netsim.cli import main
 from netsim.data import load_dataset
+from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
-from netsim.evaluation import evaluate
+from netsim.measuring.evaluation import evaluate
 from netsim.report import Report
-from netsim.runs import open_run
-from netsim.specification_file import write_network
-from netsim.stimuli import load_splits
-from netsim.subject import load_subject
+from netsim.runs.folder import open_run
+from netsim.runs.subject import load_subject
+from netsim.specification.toml import write_network
 
 HOSTILE = "</style></pre></title>\"'><script>alert(1)</script><img src=x onerror=alert(1)>&lt;{{ 7 * 7 }}"
 _VOID = {"meta", "link", "img", "source", "br", "col"}

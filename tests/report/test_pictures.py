@@ -12,14 +12,14 @@ import pytest
 
 from netsim.analysis.gallery import Source
 from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
 from netsim.report import Picture, draw_pictures
 from netsim.report.pictures import SECTIONS, in_rows
 from netsim.specification import Dense, Encoder, Network, Neurons
-from netsim.stimuli import Stimuli
-from netsim.weights import Weights, forward_weights, initial_weights
+from netsim.weights.arrays import Weights, forward_weights, initial_weights
 
 
 def source_of(network: Network, stimuli: Stimuli, weights: Weights | None = None) -> Source:

@@ -99,7 +99,7 @@ def test_the_page_has_all_marks_and_takes_what_was_measured(tmp_path: Path) -> N
     from benchmarks.report import Results, read_page, update_page
     from benchmarks.rows import ANN_FORWARD, Setting
 
-    from netsim.runs import describe_run
+    from netsim.runs.folder import describe_run
 
     text = read_page(REPOSITORY / "docs" / "speed.md")
     page = tmp_path / "speed.md"
@@ -196,8 +196,8 @@ def test_rows_are_timed_in_turn() -> None:
 def test_operations_are_those_of_the_synapses() -> None:
     from benchmarks.limits import layer_work
 
-    from netsim.connectivity import synapse_counts
     from netsim.models.presets import load_preset
+    from netsim.specification.connectivity import synapse_counts
 
     network = load_preset("rcsnn-fashion")
     work = {layer["layer"]: layer["multiply_adds"] for layer in layer_work(network)}
@@ -226,9 +226,9 @@ def test_a_profile_names_functions_and_adds_up() -> None:
 
     setting = Setting(random_images(4, 100, 0), np.arange(4), "", 0, 1, 1, 1)
     busy = {
-        "phased, forward": "patches.multiply_fields",
-        "phased, training step": "patches.multiply_fields",
-        "free, forward": "engines.event_kernels.sweep",
+        "phased, forward": "numerics.receptive_fields.multiply_fields",
+        "phased, training step": "numerics.receptive_fields.multiply_fields",
+        "free, forward": "engines.event.kernels.sweep",
     }
     profiles = measure_shares(setting, seconds=0.1)
     assert set(profiles) == set(busy)

@@ -20,7 +20,7 @@ from tonic.datasets.nmnist import stabilize
 from tonic.io import read_mnist_file
 
 from netsim.data import load_dataset
-from netsim.events import EVENT_TYPE
+from netsim.data.events import EVENT_TYPE
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_nmnist.py"
 DURATION = 315_000  # µs

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.connectivity import connections, fan_out, synapse_counts
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.summary import architecture, summarise
+from netsim.specification.connectivity import connections, fan_out, synapse_counts
+from netsim.specification.summary import architecture, summarise
 
 OUTPUT = Dense("output", 10)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from netsim.data.stimuli import Stimuli
 from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.stimuli import Stimuli
-from netsim.weights import Weights, weight_shapes
+from netsim.weights.arrays import Weights, weight_shapes
 
 
 @pytest.fixture(scope="session")

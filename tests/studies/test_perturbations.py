@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch
-from netsim.engines.event import EventEngine
+from netsim.engines.event.engine import EventEngine
 from netsim.specification import Dense, Encoder, Network, Neurons
-from netsim.stimuli import Stimuli
 from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
 from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
 from netsim.studies.synapses import quantised, weight_bits, weight_noise
-from netsim.weights import Weights
+from netsim.weights.arrays import Weights
 
 
 @pytest.fixture

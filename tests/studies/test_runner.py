@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
-from netsim.engines.brian2_engine import Brian2Engine
-from netsim.engines.event import EventEngine
-from netsim.evaluation import evaluate
+from netsim.engines.brian2.engine import Brian2Engine
+from netsim.engines.event.engine import EventEngine
+from netsim.measuring.evaluation import evaluate
 from netsim.specification import Network
-from netsim.stimuli import Stimuli
 from netsim.studies.kinds import STUDY_KINDS
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
-from netsim.weights import Weights
+from netsim.weights.arrays import Weights
 
 DETERMINISTIC = [kind for kind, described in STUDY_KINDS.items() if not described.random]
 RANDOM = [kind for kind, described in STUDY_KINDS.items() if described.random]

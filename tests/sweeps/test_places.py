@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from netsim.errors import DataError, RunError
-from netsim.runs import RunFolder, create_run, describe_run
+from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.sweeps.execution import finished_runs, place_runs
 from netsim.sweeps.plan import Plan, PlannedRun, plan_from_dict
-from netsim.training_runs import training_figures
-from netsim.weights import initial_weights, write_weights
+from netsim.training.opening import training_figures
+from netsim.weights.arrays import initial_weights, write_weights
 
 
 def _plan(rates: list[float], seeds: list[int]) -> Plan:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
 from netsim.specification import Convolution, Dense, Pooling
-from netsim.specification_file import write_network
+from netsim.specification.toml import write_network
 from netsim.sweeps.plan import Plan, described, plan_from_dict, read_plan
 
 HERE = Path()

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.checkpoint import TrainingState, read_checkpoint
+from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import RunError
 from netsim.files import read_arrays
-from netsim.runs import RunFolder, create_run
+from netsim.runs.folder import RunFolder, create_run
 from netsim.specification import Dense, Encoder, Learning, Network, Neurons, Training
-from netsim.stimuli import Stimuli
-from netsim.training import resume_training, start_training, train
+from netsim.training.checkpoint import TrainingState, read_checkpoint
+from netsim.training.loop import resume_training, start_training, train
 
 NETWORK = Network(
     "small",
@@ -182,7 +182,7 @@ def test_no_checkpoint_of_another_training_or_made_up(
     learn(folder, 60.0)
     arrays = read_arrays(folder.checkpoint)
     position = json.loads(str(arrays["position"]))
-    monkeypatch.setattr("netsim.checkpoint._checksum", lambda arrays: int(checksum))
+    monkeypatch.setattr("netsim.training.checkpoint._checksum", lambda arrays: int(checksum))
     checksum = arrays["checksum"]
 
     def refused(**changes: Any) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
-from netsim.pretraining import load_pretrained, weights_sha256
 from netsim.report.tables import record_facts
-from netsim.runs import create_run, describe_run
+from netsim.runs.folder import create_run, describe_run
+from netsim.runs.subject import load_subject, weights_before_learning
 from netsim.specification import Dense, Encoder, Network, Neurons, Training, Weighting
-from netsim.subject import load_subject, weights_before_learning
-from netsim.training import start_training
-from netsim.training_runs import open_training
-from netsim.weights import forward_weights, initial_weights
+from netsim.training.loop import start_training
+from netsim.training.opening import open_training
+from netsim.training.pretraining import load_pretrained, weights_sha256
+from netsim.weights.arrays import forward_weights, initial_weights
 
 
 def _network(name: str = "after", **changes: Any) -> Network:

@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from netsim.checkpoint import TrainingState, read_checkpoint
+from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Batch, make_engine
 from netsim.errors import TrainingError
 from netsim.learning import Learner, Lesson
 from netsim.models.presets import load_preset
-from netsim.runs import RunFolder, create_run, describe_run
+from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.specification import (
     Convolution,
     Dense,
@@ -30,8 +30,8 @@ from netsim.specification import (
     Training,
     Weighting,
 )
-from netsim.stimuli import Stimuli, load_splits
-from netsim.training import (
+from netsim.training.checkpoint import TrainingState, read_checkpoint
+from netsim.training.loop import (
     Progress,
     Watcher,
     dropout_factors,
@@ -40,7 +40,7 @@ from netsim.training import (
     train,
     withhold_spikes,
 )
-from netsim.weights import forward_weights
+from netsim.weights.arrays import forward_weights
 
 MakeStimuli = Callable[..., Stimuli]
 

@@ -1,0 +1,140 @@
+"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsim.data import Recordings, Tell, check_dataset, convert, load_dataset, split_validation, tell_nobody
+from netsim.data.encoding import encode
+from netsim.data.events import times_to_latencies
+from netsim.specification import Encoder, Network
+
+UNLABELLED = -1
+"""In place of a label, where there is none."""
+
+
+@dataclass(frozen=True)
+class Stimuli:
+    """Images or recordings with labels, and the encoder that turns them into latencies.
+
+    Parameters
+    ----------
+    images : ndarray, shape (images, height, width, channels)
+        Intensities; of recordings, times (µs) as from `netsim.data.events.first_events`.
+    labels : ndarray of int, shape (stimuli,)
+        `UNLABELLED` in stimuli that cannot be learned from.
+    intensity_max : float, optional
+        The intensity that fires at 0 ms; recordings have none.
+    encoder : Encoder
+    classes : tuple of str
+        What the labels 0, 1, ... stand for.
+    rows : ndarray of int, shape (stimuli,), optional
+        Which of the images are the stimuli; by default all. Images may lie in a file, and are not copied.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    intensity_max: float | None
+    encoder: Encoder
+    classes: tuple[str, ...] = ()
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __reduce__(self) -> tuple[type[Stimuli], tuple[object, ...]]:
+        # for another process: only what is presented, not all images there are
+        images = np.array(self.images if self.rows is None else self.images[self.rows])
+        return type(self), (images, self.labels, self.intensity_max, self.encoder, self.classes)
+
+    def latencies(self, chosen: np.ndarray) -> np.ndarray:
+        """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
+        images = self.images[self._rows_of(chosen)]
+        if self.intensity_max is None:
+            return times_to_latencies(images)
+        return encode(images, self.encoder, self.intensity_max)
+
+    def pick(self, chosen: np.ndarray) -> Stimuli:
+        """Only the chosen stimuli, in the order given."""
+        return dataclasses.replace(self, labels=self.labels[chosen], rows=self._rows_of(chosen))
+
+    def first(self, count: int | None) -> Stimuli:
+        """The first `count` stimuli, or all."""
+        if count is None or count >= len(self):
+            return self
+        return self.pick(np.arange(count))
+
+    def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
+        """Which of the images the chosen stimuli are."""
+        return chosen if self.rows is None else self.rows[chosen]
+
+
+class SpikeStimuli(Stimuli):
+    """Stimuli that are spikes already: in place of images, latencies (ms, ``inf`` = silent) as they are presented."""
+
+    def latencies(self, chosen: np.ndarray) -> np.ndarray:
+        """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
+        return self.images[self._rows_of(chosen)]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Stimuli to learn from, to choose a model with, and to test it on once."""
+
+    training: Stimuli
+    validation: Stimuli
+    test: Stimuli
+
+
+def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...] = ()) -> Stimuli:
+    """Recordings of your own as stimuli, for example those of a data set of tonic with a transform.
+
+    Parameters
+    ----------
+    recordings : sequence of (events, label)
+        Such as the data sets, caches and slices of tonic, or an `EventView` of other stimuli.
+    encoder : Encoder
+    classes : tuple of str
+        What the labels 0, 1, ... stand for.
+
+    Raises
+    ------
+    DataError
+        If a recording cannot be read or does not fit the encoder.
+    """
+    times, labels = convert(recordings, encoder)
+    return Stimuli(times, labels, None, encoder, classes)
+
+
+def load_splits(
+    network: Network, dataset: str | None = None, data_dir: str | None = None, tell: Tell = tell_nobody
+) -> Splits:
+    """Load a data set and split it for a network.
+
+    The validation stimuli are drawn from the training images by a fixed seed of their own, so that no
+    training seed ever sees them.
+
+    Parameters
+    ----------
+    network : Network
+    dataset : str, optional
+        By default the network's own.
+    data_dir : str, optional
+        Where to look first.
+    tell : callable
+        Is told how the conversion of recordings goes: what, how many are done, of how many.
+
+    Raises
+    ------
+    DataError
+        If the data set is not found, is damaged, or does not fit the network.
+    """
+    data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, tell)
+    check_dataset(data, network)
+    learnt, held_out = split_validation(len(data.train_images), network.training.validation)
+    training = Stimuli(data.train_images, data.train_labels, data.intensity_max, network.encoder, data.classes)
+    test = Stimuli(data.test_images, data.test_labels, data.intensity_max, network.encoder, data.classes)
+    return Splits(training.pick(learnt), training.pick(held_out), test)

@@ -1,0 +1,1 @@
+"""The engine that runs the Brian2 network of a specification."""

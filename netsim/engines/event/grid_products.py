@@ -1,0 +1,244 @@
+"""Phased layers on a grid: the spikes of double precision, mostly by products in single precision.
+
+Spikes fall on whole steps, so a small error of a potential moves few of them. The product in single precision comes
+with a bound on its error; where the spike is the same at both ends of the bound, it is certain. The other neurons are
+looked at again in double precision. Sums of double precision depend on their order, too, by some parts in 1e16; that is
+what the tolerance of the grid is for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.engines.event.kernels import Constants, integrate
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.receptive_fields import look, multiply_fields, presentations_at_once
+
+# With fewer positions rounding the synapses takes as long as it saves.
+LEAST_POSITIONS = 16
+# With more steps most spikes are doubtful.
+MOST_STEPS = 2**16
+# Shorter vectors hold numbers that single precision rounds more coarsely.
+_TINY = 1e-30
+
+
+class Rounded(NamedTuple):
+    """The synapses of a layer in single precision, and how far off their sums can be.
+
+    Attributes
+    ----------
+    kernel : ndarray of float32, shape (inputs of a field, maps)
+    exact : ndarray of float64, shape (maps, inputs of a field)
+        The synapses as they are, those of a map side by side.
+    errors : ndarray of float32, shape (maps,)
+        Bound on the error of a potential, over the Euclidean length of a receptive field and the number of roundings.
+    """
+
+    kernel: np.ndarray
+    exact: np.ndarray
+    errors: np.ndarray
+
+
+def rounded(kernel: np.ndarray) -> Rounded:
+    """Prepare the synapses of a layer.
+
+    Parameters
+    ----------
+    kernel : ndarray of float64, shape (inputs of a field, maps)
+
+    Notes
+    -----
+    A sum of ``n`` products, in any order, is off by at most ``n·u`` times the sum of their absolute values, to first
+    order in the unit roundoff ``u`` (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and that sum
+    is at most the product of the Euclidean lengths. Rounding both factors first adds ``2·u``; a product that is zero
+    takes nothing away.
+    """
+    exact = np.ascontiguousarray(kernel.T)
+    unit = np.finfo(np.float32).eps / 2
+    with np.errstate(over="ignore"):  # what is infinite then is certain of nothing
+        lengths = np.linalg.norm(exact, axis=1)
+        errors = np.where((lengths > 0) & (lengths < _TINY), np.inf, 1.05 * unit * lengths)
+        return Rounded(kernel.astype(np.float32), exact, errors.astype(np.float32))
+
+
+class Clock(NamedTuple):
+    """What is to be known of a layer to count its steps, in one type of number throughout.
+
+    Attributes
+    ----------
+    missing : ndarray, shape (rows, columns, maps) or (1, 1, maps)
+    onset, end, per_drive : number
+    unit : number
+        A rounding; a little more, for roundings of roundings.
+    one, few, never, unknown : number
+        1, 4, infinity and NaN.
+    """
+
+    missing: np.ndarray
+    onset: float
+    end: float
+    per_drive: float
+    unit: float
+    one: float
+    few: float
+    never: float
+    unknown: float
+
+
+def clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> Clock:
+    """Prepare the counting of steps.
+
+    Parameters
+    ----------
+    missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
+        What neurons miss to their threshold at the gate without any presynaptic spike.
+    layer : Constants
+    dtype : dtype
+        Of the spikes.
+    """
+    kind = dtype.type
+    numbers = (layer.onset, layer.end, 1 / layer.drive, 0.55 * np.finfo(dtype).eps, 1.0, 4.0, np.inf, np.nan)
+    return Clock(missing.astype(dtype), *(kind(number) for number in numbers))
+
+
+@compiled
+def first_spikes(
+    below: np.ndarray,
+    synapses: Rounded,
+    missing: np.ndarray,
+    counted: Clock,
+    layer: Constants,
+    spikes: np.ndarray,
+) -> None:
+    """First spikes of some presentations.
+
+    Parameters
+    ----------
+    below : ndarray, shape (presentations, height, width, channels)
+        Spike times of the layer below, in steps.
+    synapses : Rounded
+    missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
+        As `counted` was made from.
+    counted : Clock
+    layer : Constants
+    spikes : ndarray, shape (presentations, rows, columns, maps)
+        The result is written here, in steps.
+    """
+    presentations, rows, columns, maps = spikes.shape
+    integrals = np.empty(below.shape, np.float32)
+    integrate(below.reshape(-1), layer, integrals.reshape(-1))
+    reaches = np.empty((presentations, rows, columns), np.float32)
+    _reach(integrals, layer, reaches)
+    at_once = presentations_at_once(synapses.kernel, rows * columns)
+    potentials = np.empty((min(at_once, presentations), rows, columns, maps), np.float32)
+    for first in range(0, presentations, at_once):
+        part = slice(first, first + at_once)
+        found = potentials[: len(below[part])]
+        multiply_fields(integrals[part], synapses.kernel, layer.size, layer.stride, layer.padding, found)
+        _decide(below[part], found, reaches[part], synapses, missing, counted, layer, spikes[part])
+
+
+@compiled
+def _decide(
+    below: np.ndarray,
+    potentials: np.ndarray,
+    reaches: np.ndarray,
+    synapses: Rounded,
+    missing: np.ndarray,
+    clock: Clock,
+    layer: Constants,
+    spikes: np.ndarray,
+) -> None:
+    presentations, rows, columns, maps = spikes.shape
+    tall, wide = len(missing) > 1, missing.shape[1] > 1
+    field, one = np.empty(synapses.exact.shape[1]), np.empty(synapses.exact.shape[1])
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                without = clock.missing[row * tall, column * wide]
+                added, found = potentials[b, row, column], spikes[b, row, column]
+                reach = reaches[b, row, column]
+                for m in range(maps):
+                    time = clock.onset + (without[m] - added[m]) * clock.per_drive
+                    certain = _is_certain(time, synapses.errors[m] * reach, without[m], clock)
+                    found[m] = _in_window(np.ceil(time), clock) if certain else clock.unknown
+                doubts = 0
+                for m in range(maps):
+                    doubts += found[m] != found[m]
+                if doubts == 0:
+                    continue
+                look(below, b, row, column, layer.size, layer.stride, layer.padding, np.inf, field)
+                integrate(field, layer, one)
+                for m in range(maps):
+                    if found[m] != found[m]:
+                        rest = missing[row * tall, column * wide, m] - _product(one, synapses.exact[m])
+                        step = max(np.ceil(layer.onset + rest / layer.drive), layer.onset)
+                        found[m] = step if step < layer.end else np.inf
+
+
+@compiled_with(fastmath={"contract", "reassoc"})
+def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None:
+    """Euclidean length of each receptive field, times how often a sum over it is rounded at most."""
+    presentations, height, width, channels = integrals.shape
+    rows, columns = reaches.shape[1:]
+    border = layer.padding
+    # of single places, then of columns of a field, with the padding
+    squares = np.zeros((height + 2 * border, width + 2 * border))
+    counts = np.zeros(squares.shape)
+    square, count = np.empty(squares.shape[1]), np.empty(squares.shape[1])
+    for b in range(presentations):
+        for y in range(height):
+            for x in range(width):
+                place = integrals[b, y, x]
+                total, active = 0.0, 0
+                for channel in range(channels):
+                    value = np.float64(place[channel])  # whose square neither overflows nor vanishes
+                    total += value * value
+                    active += value != 0
+                squares[border + y, border + x], counts[border + y, border + x] = total, active
+        for row in range(rows):
+            square[:], count[:] = 0.0, 0.0
+            for y in range(row * layer.stride, row * layer.stride + layer.size):
+                for x in range(square.size):
+                    square[x] += squares[y, x]
+                    count[x] += counts[y, x]
+            for column in range(columns):
+                total, roundings = 0.0, 4.0  # of both factors, and some to spare
+                for x in range(column * layer.stride, column * layer.stride + layer.size):
+                    total += square[x]
+                    roundings += count[x]
+                length = np.sqrt(total)
+                reaches[b, row, column] = np.inf if 0 < length < _TINY else roundings * length
+
+
+@compiled_with(fastmath={"contract", "reassoc"})
+def _product(field: np.ndarray, weights: np.ndarray) -> float:
+    total = 0.0
+    for i in range(field.size):
+        total += field[i] * weights[i]
+    return total
+
+
+@compiled_with(forceinline=True)
+def _is_certain(time: float, error: float, without: float, clock: Clock) -> bool:
+    """Whether a time makes the same spike wherever it truly is; what overflows is certain of nothing.
+
+    The error is that of the product; to it come the roundings on the way from there to the time.
+    """
+    error = error * clock.per_drive + clock.unit * (
+        abs(without) * clock.per_drive + clock.few * (abs(time) + clock.onset)
+    )
+    step = np.ceil(time)
+    same = (step - time >= error) & (time - (step - clock.one) > error)
+    never, at_onset = time - error > clock.end - clock.one, time + error <= clock.onset
+    # without a branch, so that the compiler finds vectors
+    return (abs(time) < clock.never) & (same | never | at_onset)
+
+
+@compiled_with(forceinline=True)
+def _in_window(step: float, clock: Clock) -> float:
+    """The spike of a neuron that the drive alone carries to threshold by a step; ``inf`` after the window's end."""
+    step = max(step, clock.onset)
+    return step if step < clock.end else clock.never

@@ -1,0 +1,166 @@
+"""Dask workers: processes of this machine, or of a cluster that runs already.
+
+What passes between the processes is pickled by Dask, so whoever can talk to a scheduler can run code on its
+workers, and the other way round. The scheduler of this machine's own workers therefore listens on loopback
+alone, with a key that is made for it and never written down.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Engine
+from netsim.errors import RunError
+from netsim.measuring.distribution import Part, PartExperiment, Spread
+from netsim.numerics.threads import threads
+from netsim.weights.arrays import Weights
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT_SECONDS = 10
+
+
+@contextmanager
+def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
+    """A client of Dask workers.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        Address of a scheduler, for example ``tls://node7:8786``. Keys and certificates come from Dask's own
+        configuration. By default workers are started on this machine, and stopped in the end.
+    workers : int
+        Number of processes to start on this machine; they share its cores.
+
+    Raises
+    ------
+    RunError
+        If the packages that it needs are missing, or no scheduler answers.
+    """
+    try:
+        import dask
+        from distributed import Client, LocalCluster, Security
+
+        own_key = Security.temporary() if scheduler is None else None
+    except ImportError as error:
+        raise RunError("workers need the packages distributed and cryptography; pip install 'netsim[sweep]'") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is raised
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=_CONNECT_SECONDS)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise RunError(
+                f"--scheduler {scheduler}: no Dask scheduler answers there ({error});"
+                " start one with: dask scheduler --host ADDRESS"
+            ) from error
+        with client:
+            yield client
+        return
+    no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    with (
+        dask.config.set(no_pages),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            security=own_key,
+            silence_logs=logging.CRITICAL,
+            env={"NETSIM_THREADS": str(max(1, threads() // workers))},
+            preload=[__name__],
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def dask_setup(worker: object) -> None:
+    """Leave Ctrl-C to the process that the user sees; Dask calls this in each worker of this machine."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def check_worker() -> None:
+    """Refuse to work beside other tasks in one process, for Brian2's state belongs to the whole process.
+
+    Raises
+    ------
+    RunError
+        If this worker process has several threads for tasks.
+    """
+    from distributed import get_worker
+
+    count = get_worker().state.nthreads
+    if count > 1:
+        raise RunError(f"a worker has {count} threads; start workers with one: dask worker ADDRESS --nthreads 1")
+
+
+def lost(error: BaseException) -> str | None:
+    """What to say of work that did not end for want of workers; None if its own error stopped it."""
+    from distributed import CancelledError, KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return f"{error.allowed_failures + 1} workers died of it; have they enough memory?"
+    return "the scheduler or its workers were lost" if isinstance(error, CancelledError) else None
+
+
+def over_workers(client: Client) -> Spread:
+    """Have the parts of some stimuli presented by Dask workers.
+
+    The engine must not have presented anything yet: each worker goes on with a copy of it.
+
+    Raises
+    ------
+    RunError
+        By what is returned, if the workers are lost; whatever the presentations raise is raised too.
+    """
+
+    def spread(
+        engine: Engine,
+        experiment: PartExperiment[Part],
+        weights: Weights,
+        parts: Sequence[Stimuli],
+        progress: Callable[[int], None],
+    ) -> list[Part]:
+        from distributed import as_completed
+
+        job = uuid.uuid4().hex
+        everywhere = client.scatter(weights, broadcast=True)
+        futures = client.map(
+            _present_part, parts, job=job, engine=engine, experiment=experiment, weights=everywhere, pure=False
+        )
+        sizes = {future.key: len(part) for future, part in zip(futures, parts, strict=True)}
+        done = 0
+        for future in as_completed(futures):
+            if future.status != "finished":
+                break
+            done += sizes[future.key]
+            progress(done)
+        try:
+            return client.gather(futures)
+        except Exception as error:
+            if lost(error) is None:
+                raise
+            raise RunError(f"presenting on workers: {lost(error)}; start again, perhaps with fewer workers") from error
+
+    return spread
+
+
+_engines: dict[str, Engine] = {}
+
+
+def _present_part(part: Stimuli, job: str, engine: Engine, experiment: PartExperiment[Part], weights: Weights) -> Part:
+    check_worker()
+    # the engine that came with the first part goes on: Brian2 takes long to build a network
+    if job not in _engines:
+        _engines.clear()
+        _engines[job] = engine
+    engine = _engines[job]
+    return engine.run(experiment(engine, weights, part))

@@ -1,0 +1,75 @@
+"""Stimuli cut into parts that are presented one after another, here or wherever a `Spread` has them presented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Engine, Experiment
+from netsim.weights.arrays import Weights
+
+Part = TypeVar("Part")
+PartExperiment = Callable[[Engine, Weights, Stimuli], Experiment[Part]]
+"""What is done with a part of the stimuli: presents it on the engine that runs it, and returns what came of it."""
+
+
+class Spread(Protocol):
+    """A way to have the parts of some stimuli presented; what comes of a part is the same in every way, to the bit."""
+
+    def __call__(
+        self,
+        engine: Engine,
+        experiment: PartExperiment[Part],
+        weights: Weights,
+        parts: Sequence[Stimuli],
+        progress: Callable[[int], None],
+    ) -> list[Part]:
+        """Present the parts.
+
+        Parameters
+        ----------
+        engine : Engine
+        experiment : callable
+        weights : dict of ndarray
+            The weights that feed forward.
+        parts : sequence of Stimuli
+        progress : callable
+            Is told how many presentations are done.
+
+        Returns
+        -------
+        list
+            What `experiment` returned, in the order of the parts.
+        """
+        ...
+
+
+def in_turn(
+    engine: Engine,
+    experiment: PartExperiment[Part],
+    weights: Weights,
+    parts: Sequence[Stimuli],
+    progress: Callable[[int], None],
+) -> list[Part]:
+    """Present one part after another on an engine of this process; see `Spread`."""
+
+    def all_parts() -> Experiment[list[Part]]:
+        results = []
+        done = 0
+        for part in parts:
+            results.append((yield from experiment(engine, weights, part)))
+            done += len(part)
+            progress(done)
+        return results
+
+    return engine.run(all_parts())
+
+
+def in_parts(stimuli: Stimuli, largest: int) -> list[Stimuli]:
+    """Stimuli cut into parts of `largest`, the last one of what is left."""
+    return [
+        stimuli.pick(np.arange(first, min(first + largest, len(stimuli)))) for first in range(0, len(stimuli), largest)
+    ]

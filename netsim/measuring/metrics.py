@@ -1,0 +1,100 @@
+"""Decisions and rates, computed from latencies alone. The first output spike decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.specification import Network, Pooling
+from netsim.specification.connectivity import fan_out
+
+
+class Decisions(NamedTuple):
+    """What the output layer decided, one entry a presentation.
+
+    Attributes
+    ----------
+    choice : ndarray of int
+        The neuron that fired first; of several, the one with the lowest number; -1 if none fired.
+    tied : ndarray of bool
+        Whether several neurons fired first.
+    latency : ndarray of float
+        Latency of the first output spike (ms); ``inf`` if none fired.
+    """
+
+    choice: np.ndarray
+    tied: np.ndarray
+    latency: np.ndarray
+
+    def correct(self, labels: np.ndarray) -> np.ndarray:
+        """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""
+        return self.choice == labels
+
+    def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
+        """Whether the label's neuron alone fired first: ties and silence are errors."""
+        return (self.choice == labels) & ~self.tied
+
+
+def decide(outputs: np.ndarray) -> Decisions:
+    """Read the decision from the latencies of the output layer.
+
+    Parameters
+    ----------
+    outputs : ndarray of float, shape (presentations, neurons)
+        Latencies (ms); ``inf`` is silent.
+    """
+    first = outputs.min(axis=1)
+    fired = np.isfinite(first)
+    choice = np.where(fired, outputs.argmin(axis=1), -1)
+    tied = fired & ((outputs == first[:, None]).sum(axis=1) > 1)
+    return Decisions(choice, tied, first)
+
+
+def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, float]:
+    """How good decisions are.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    labels : ndarray of int, shape (presentations,)
+
+    Returns
+    -------
+    dict of float
+        ``accuracy`` and ``strict_accuracy`` (a tie is an error), ``tie_rate`` and ``silent_rate``, as shares of
+        presentations, and ``mean_decision_latency_ms`` over those with an output spike; NaN if there was none.
+    """
+    fired = np.isfinite(decisions.latency)
+    return {
+        "accuracy": float(decisions.correct(labels).mean()),
+        "strict_accuracy": float(decisions.strictly_correct(labels).mean()),
+        "tie_rate": float(decisions.tied.mean()),
+        "silent_rate": float((~fired).mean()),
+        "mean_decision_latency_ms": float(decisions.latency[fired].mean()) if fired.any() else float("nan"),
+    }
+
+
+def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:
+    """Mean fraction of neurons that stayed silent in a presentation, by layer."""
+    return {
+        layer.name: 1.0 - float(np.isfinite(times).mean())
+        for layer, times in zip(network.layers, latencies[1:], strict=True)
+    }
+
+
+def spike_counts(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:
+    """Number of spikes of the stimulus and of every layer, over all presentations."""
+    names = ["stimulus"] + [layer.name for layer in network.layers]
+    return {name: int(np.isfinite(times).sum()) for name, times in zip(names, latencies, strict=True)}
+
+
+def synaptic_operations(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:
+    """Number of weighted synapses that carried a spike, by receiving layer, over all presentations."""
+    operations = {}
+    for layer, shape, times in zip(network.layers, network.shapes, latencies, strict=False):
+        if not isinstance(layer, Pooling):
+            spikes = np.isfinite(times).sum(axis=0).reshape(shape)
+            operations[layer.name] = int((spikes * fan_out(layer, shape)).sum())
+    return operations

@@ -1,0 +1,108 @@
+"""A few presentations looked at closely: all latencies, and the potentials of chosen neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsim.data.stimuli import UNLABELLED, Stimuli
+from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
+from netsim.measuring.distribution import Spread, in_parts, in_turn
+from netsim.measuring.metrics import decide
+from netsim.specification import Network
+from netsim.weights.arrays import Weights
+
+# small enough for many workers to have a share, and what the event engine gives one thread
+_PART = 50
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What was presented and what fired.
+
+    Attributes
+    ----------
+    network : Network
+    dt : float
+        Time grid (ms); 0 for exact times.
+    indices : list of int
+        Which stimuli of their split were presented.
+    labels : ndarray of int, shape (presentations,), optional
+    latencies : list of ndarray
+        First-spike latencies (ms) of the stimulus and of every layer.
+    potentials : list of Potential
+    classes : tuple of str
+        What the labels stand for.
+    """
+
+    network: Network
+    dt: float
+    indices: list[int]
+    labels: np.ndarray | None
+    latencies: Latencies
+    potentials: list[Potential]
+    classes: tuple[str, ...] = ()
+
+    def to_dict(self) -> list[dict[str, object]]:
+        """Label, decision and number of spikes of each presentation, ready for JSON."""
+        decisions = decide(self.latencies[-1])
+        spikes = sum(np.isfinite(times).reshape(len(times), -1).sum(axis=1) for times in self.latencies)
+        fired = decisions.choice >= 0
+        return [
+            {
+                "index": index,
+                "label": None if self.labels is None else int(self.labels[k]),
+                "decision": int(decisions.choice[k]) if fired[k] else None,
+                "tied": bool(decisions.tied[k]),
+                "decision_latency_ms": float(decisions.latency[k]) if fired[k] else None,
+                "spikes": int(np.asarray(spikes)[k]),
+            }
+            for k, index in enumerate(self.indices)
+        ]
+
+
+def simulate(
+    engine: Engine,
+    weights: Weights,
+    stimuli: Stimuli,
+    indices: Sequence[int],
+    progress: Callable[[int], None] = lambda done: None,
+    spread: Spread = in_turn,
+) -> Simulation:
+    """Present chosen stimuli.
+
+    Parameters
+    ----------
+    engine : Engine
+        Its recorded neurons give the potentials.
+    weights : dict of ndarray
+        The weights that feed forward.
+    stimuli : Stimuli
+    indices : sequence of int
+    progress : callable
+        Is told how many presentations are done.
+    spread : Spread
+        How the parts of the stimuli are presented; by default here, one after another.
+    """
+    chosen = stimuli.pick(np.asarray(indices))
+    parts = spread(engine, _present, weights, in_parts(chosen, _PART), progress)
+    return Simulation(
+        engine.network,
+        engine.dt,
+        list(indices),
+        None if (chosen.labels == UNLABELLED).any() else chosen.labels,
+        [np.concatenate(layer) for layer in zip(*(latencies for latencies, _ in parts), strict=True)],
+        [
+            potential._replace(presentation=potential.presentation + number * _PART)
+            for number, (_, potentials) in enumerate(parts)
+            for potential in potentials
+        ],
+        stimuli.classes,
+    )
+
+
+def _present(engine: Engine, weights: Weights, stimuli: Stimuli) -> Experiment[tuple[Latencies, list[Potential]]]:
+    latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
+    return latencies, list(engine.potentials)

@@ -1,0 +1,340 @@
+"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.numerics.compilation import compiled
+
+# With fewer channels the row of a field is too short to be copied at a time.
+_FEW_CHANNELS = 4
+# Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
+# being multiplied.
+_PATCH_BYTES = 1_000_000
+
+
+@compiled
+def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+    """Lay out the receptive field of each position as a row.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+    kernel, stride, padding : int
+        As in `netsim.specification.Convolution`.
+    fill : float
+        Value of the padding.
+
+    Returns
+    -------
+    ndarray, shape (presentations · positions, kernel · kernel · channels)
+        Rows by presentation, y, x; columns by dy, dx, channel, so that the product with a flattened kernel
+        is the convolution.
+    """
+    presentations, height, width, channels = maps.shape
+    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
+    patches = np.empty((presentations, rows, columns, kernel, kernel * channels), maps.dtype)
+    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
+    return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
+
+
+@compiled
+def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`.
+
+    Parameters are those of `gather_patches`.
+
+    Returns
+    -------
+    ndarray, shape (kernel · kernel · channels, presentations · positions)
+    """
+    presentations, height, width, channels = maps.shape
+    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
+    by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
+    _gather_by_column(maps, stride, padding, fill, by_column)
+    return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
+
+
+@compiled
+def few_channels(maps: np.ndarray) -> bool:
+    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+    """
+    return bool(maps.shape[3] < _FEW_CHANNELS)
+
+
+@compiled
+def sees_one_place(kernel: int, stride: int, padding: int) -> bool:
+    """Whether fields and maps are the same numbers in the same order, as in a dense layer: nothing is to be laid out.
+
+    Parameters
+    ----------
+    kernel, stride, padding : int
+        As in `gather_patches`.
+    """
+    return kernel == 1 and stride == 1 and padding == 0
+
+
+@compiled
+def multiply_fields(
+    maps: np.ndarray, weights: np.ndarray, kernel: int, stride: int, padding: int, products: np.ndarray
+) -> None:
+    """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+        In C order, as the others.
+    weights : ndarray of the type of `maps`, shape (kernel · kernel · channels, outputs)
+    kernel, stride, padding : int
+        As in `gather_patches`.
+    products : ndarray of the type of `maps`, shape (presentations, rows, columns, outputs)
+        The result is written here.
+    """
+    presentations, rows, columns, outputs = products.shape
+    if sees_one_place(kernel, stride, padding):
+        np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
+        return
+    at_once = presentations_at_once(weights, rows * columns)
+    for first in range(0, presentations, at_once):
+        part, found = maps[first : first + at_once], products[first : first + at_once].reshape(-1, outputs)
+        if few_channels(maps):
+            np.dot(gather_columns(part, kernel, stride, padding).T, weights, found)
+        else:
+            np.dot(gather_patches(part, kernel, stride, padding), weights, found)
+
+
+@compiled
+def presentations_at_once(weights: np.ndarray, positions: int) -> int:
+    """Of how many presentations the receptive fields are multiplied at a time.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (kernel · kernel · channels, outputs)
+    positions : int
+        Fields in a presentation.
+    """
+    return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
+
+
+@compiled
+def look(
+    maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
+    seen: np.ndarray,
+) -> None:  # fmt: skip
+    """Lay out the receptive field of one position; one row of `gather_patches`.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+    b, row, column : int
+        Presentation and position.
+    kernel, stride, padding, fill
+        As in `gather_patches`.
+    seen : ndarray, shape (kernel · kernel · channels or more,)
+        The result; filled up with `fill`.
+    """
+    _, height, width, channels = maps.shape
+    top, left = row * stride - padding, column * stride - padding
+    place = 0
+    for y in range(top, top + kernel):
+        for x in range(left, left + kernel):
+            part = seen[place : place + channels]
+            if 0 <= y < height and 0 <= x < width:
+                part[:] = maps[b, y, x]
+            else:
+                part[:] = fill
+            place += channels
+    seen[place:] = fill
+
+
+@compiled
+def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> None:
+    """Add rows of receptive fields back onto the maps they came from: the transpose of `gather_patches`.
+
+    Parameters
+    ----------
+    patches : ndarray, shape (presentations · positions, kernel · kernel · channels)
+    maps : ndarray, shape (presentations, height, width, channels)
+        In C order; the result is written here.
+    kernel, stride, padding : int
+        As in `gather_patches`.
+    """
+    presentations, height, width, channels = maps.shape
+    rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
+    maps[:] = 0
+    _scatter(
+        patches.reshape(presentations, rows, columns, kernel, kernel * channels), stride, padding,
+        maps.reshape(presentations, height, width * channels),
+    )  # fmt: skip
+
+
+@compiled
+def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
+    """How many fields fit beside one another."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Latency of the earliest spike of each pooling field.
+
+    Parameters
+    ----------
+    latencies : ndarray, shape (presentations, height, width, channels)
+        In ms; ``inf`` is silent.
+    size, stride : int
+        Height of a field, and step.
+    out : ndarray, optional
+        Where the result is written.
+
+    Returns
+    -------
+    ndarray, shape (presentations, rows, columns, channels)
+    """
+    presentations, height, width, channels = latencies.shape
+    shape = (presentations, (height - size) // stride + 1, (width - size) // stride + 1, channels)
+    pooled = np.empty(shape, dtype=latencies.dtype) if out is None else out
+    _earliest(np.ascontiguousarray(latencies), size, stride, pooled)
+    return pooled
+
+
+def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """Hand a value of each pooling neuron to the neuron whose spike it passed on.
+
+    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
+
+    Parameters
+    ----------
+    values, pooled : ndarray, shape (presentations, rows, columns, channels)
+    latencies : ndarray, shape (presentations, height, width, channels)
+
+    Returns
+    -------
+    ndarray, shape of `latencies`
+    """
+    handed = np.empty(latencies.shape, dtype=values.dtype)
+    _to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
+    return handed
+
+
+@compiled
+def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: np.ndarray) -> None:
+    presentations, rows, columns, kernel, segment = patches.shape
+    height = maps.shape[1]
+    channels = segment // kernel
+    width = maps.shape[2] // channels
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                left = column * stride - padding
+                first = max(-left, 0) * channels
+                last = min(width - left, kernel) * channels
+                offset = left * channels
+                for dy in range(kernel):
+                    target = patches[b, row, column, dy]
+                    y = row * stride - padding + dy
+                    if y < 0 or y >= height:
+                        target[:] = fill
+                        continue
+                    target[:first] = fill
+                    target[last:] = fill
+                    # slices of one length let the compiler vectorise: no index could be negative
+                    seen = target[first:last]
+                    source = maps[b, y, offset + first : offset + last]
+                    for k in range(len(seen)):
+                        seen[k] = source[k]
+
+
+@compiled
+def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, by_column: np.ndarray) -> None:
+    kernel, _, channels, presentations, rows, columns = by_column.shape
+    height, width = maps.shape[1:3]
+    for dy in range(kernel):
+        for dx in range(kernel):
+            # the positions whose fields have this column inside the map
+            first = min(max(padding - dx + stride - 1, 0) // stride, columns)
+            last = max(min((width - 1 + padding - dx) // stride + 1, columns), first)
+            for channel in range(channels):
+                for b in range(presentations):
+                    for row in range(rows):
+                        target = by_column[dy, dx, channel, b, row]
+                        y = row * stride - padding + dy
+                        if y < 0 or y >= height:
+                            target[:] = fill
+                            continue
+                        target[:first] = fill
+                        target[last:] = fill
+                        left = dx - padding
+                        if stride == 1:
+                            # slices of one length let the compiler vectorise: no index could be negative
+                            seen = target[first:last]
+                            source = maps[b, y, first + left : last + left, channel]
+                            for k in range(len(seen)):
+                                seen[k] = source[k]
+                        else:
+                            for column in range(first, last):
+                                target[column] = maps[b, y, column * stride + left, channel]
+
+
+@compiled
+def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -> None:
+    presentations, rows, columns, kernel, segment = patches.shape
+    height = maps.shape[1]
+    channels = segment // kernel
+    width = maps.shape[2] // channels
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                left = column * stride - padding
+                first = max(-left, 0) * channels
+                last = min(width - left, kernel) * channels
+                offset = left * channels
+                for dy in range(kernel):
+                    y = row * stride - padding + dy
+                    if y < 0 or y >= height:
+                        continue
+                    source = patches[b, row, column, dy, first:last]
+                    target = maps[b, y, offset + first : offset + last]
+                    for k in range(len(target)):
+                        target[k] += source[k]
+
+
+@compiled
+def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
+    presentations, rows, columns, channels = pooled.shape
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                target = pooled[b, row, column]
+                target[:] = np.inf
+                for dy in range(size):
+                    for dx in range(size):
+                        source = latencies[b, row * stride + dy, column * stride + dx]
+                        for channel in range(channels):
+                            target[channel] = min(target[channel], source[channel])
+
+
+@compiled
+def _to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
+) -> None:
+    presentations, rows, columns, channels = pooled.shape
+    waiting = np.empty(channels, dtype=values.dtype)
+    for b in range(presentations):
+        handed[b] = 0
+        for row in range(rows):
+            for column in range(columns):
+                first = pooled[b, row, column]
+                for channel in range(channels):
+                    waiting[channel] = values[b, row, column, channel] if first[channel] < np.inf else 0
+                for dy in range(size):
+                    for dx in range(size):
+                        source = latencies[b, row * stride + dy, column * stride + dx]
+                        target = handed[b, row * stride + dy, column * stride + dx]
+                        for channel in range(channels):
+                            taken = waiting[channel] if source[channel] == first[channel] else 0
+                            target[channel] += taken
+                            waiting[channel] -= taken

@@ -1,0 +1,219 @@
+"""Vectors for compiled loops: some neighbouring numbers of an array, held in the processor's registers.
+
+A compiler vectorises a loop over an array, but reads and writes the array each time that the loop is met again. Where
+the same few numbers are changed by one event after the other, that takes longer than the arithmetic. Here they are one
+value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
+
+Compiled code that is kept on disk does not notice a change of this file: see `netsim.numerics.compilation`.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin, models, register_jitable, register_model
+
+intrinsic: Any = _intrinsic  # its type does not tell that compiled code leaves out the first parameter
+
+_BYTES = 128
+"""Of a vector: two of them and what they are changed by fit into sixteen registers of 32 bytes."""
+
+
+@register_jitable
+def lanes_of(itemsize: int) -> int:
+    """How many numbers of so many bytes a vector holds."""
+    return _BYTES // itemsize
+
+
+@register_jitable
+def check_lanes(lanes: int, itemsize: int) -> None:
+    """Refuse arrays that were laid out for vectors of another length than this compiled code has.
+
+    Raises
+    ------
+    RuntimeError
+        If compiled code of another version was found on disk.
+    """
+    if lanes != lanes_of(itemsize):
+        raise RuntimeError("compiled code of another version; delete the files *.nbc of netsim")
+
+
+class Lanes(types.Type):
+    """The type of a vector for numba.
+
+    Parameters
+    ----------
+    dtype : numba type
+        Of its numbers, float32 or float64.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        self.count = lanes_of(dtype.bitwidth // 8)
+        super().__init__(name=f"Lanes({dtype} x {self.count})")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, lanes: Lanes) -> None:
+        number = ir.FloatType() if lanes.dtype == types.float32 else ir.DoubleType()
+        super().__init__(manager, lanes, ir.VectorType(number, lanes.count))
+
+
+class _Arithmetic(AbstractTemplate):
+    """Lane by lane, between vectors of one type."""
+
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        if len(arguments) == 2 and isinstance(arguments[0], Lanes) and arguments[0] == arguments[1]:
+            return signature(arguments[0], *arguments)
+        return None
+
+
+@infer_global(operator.neg)
+class _Negation(AbstractTemplate):
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        return signature(arguments[0], *arguments) if isinstance(arguments[0], Lanes) else None
+
+
+@lower_builtin(operator.neg, Lanes)
+def _negated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.fneg(*arguments)
+
+
+def _arithmetic(operation: Any, instruction: str) -> None:
+    infer_global(operation)(type(f"_{instruction}", (_Arithmetic,), {"key": operation}))
+
+    @lower_builtin(operation, Lanes, Lanes)
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # "contract" as in the loops that this is used in
+        return getattr(builder, instruction)(*arguments, flags=("contract",))
+
+
+for _operation, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _arithmetic(_operation, _instruction)
+
+
+@intrinsic
+def load(typing: Any, numbers: Any, first: Any) -> Any:
+    """The vector of the numbers of a contiguous array of one dimension, from `first` on; nothing is checked."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_place(context, builder, signature, *arguments), align=numbers.dtype.bitwidth // 8)
+
+    return Lanes(numbers.dtype)(numbers, types.intp), code
+
+
+@intrinsic
+def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
+    """Write a vector to a contiguous array of one dimension, from `first` on; nothing is checked."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, signature, *arguments[:2])
+        builder.store(arguments[2], place, align=numbers.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(numbers, types.intp, vector), code
+
+
+@intrinsic
+def spread(typing: Any, number: Any) -> Any:
+    """The vector that holds a number everywhere."""
+    if number not in (types.float32, types.float64):
+        return None
+    lanes = Lanes(number)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = context.get_value_type(lanes)
+        nothing = ir.Constant(vector, ir.Undefined)
+        single = builder.insert_element(nothing, arguments[0], ir.Constant(ir.IntType(32), 0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
+        return builder.shuffle_vector(single, nothing, everywhere)
+
+    return lanes(number), code
+
+
+@intrinsic
+def rounded_up(typing: Any, vector: Any) -> Any:
+    """The vector of the next whole numbers."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = ir.FunctionType(arguments[0].type, [arguments[0].type])
+        name = f"llvm.ceil.v{vector.count}f{vector.dtype.bitwidth}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), arguments)
+
+    return vector(vector), code
+
+
+@intrinsic
+def maybe_positive(typing: Any, vector: Any) -> Any:
+    """Whether a number of a vector may be zero or more: whether any has no negative sign.
+
+    It takes less time than a comparison.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        integer = ir.IntType(vector.dtype.bitwidth)
+        bits = builder.bitcast(arguments[0], ir.VectorType(integer, vector.count))
+        count = vector.count
+        while count > vector.count // 4:  # down to one register
+            count //= 2
+            halves = [
+                builder.shuffle_vector(
+                    bits,
+                    ir.Constant(bits.type, ir.Undefined),
+                    ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count))),
+                )
+                for first in (0, count)
+            ]
+            bits = builder.and_(*halves)
+        negative = builder.icmp_signed("<", bits, ir.Constant(bits.type, [0] * count))
+        all_negative = ir.Constant(ir.IntType(count), 2**count - 1)
+        return builder.icmp_unsigned("!=", builder.bitcast(negative, ir.IntType(count)), all_negative)
+
+    return types.boolean(vector), code
+
+
+@intrinsic
+def count_at_least(typing: Any, vector: Any, bound: Any) -> Any:
+    """How many numbers of a vector are at least those of `bound`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        reached = builder.fcmp_ordered(">=", *arguments)
+        bits = builder.bitcast(reached, ir.IntType(vector.count))
+        return builder.zext(builder.ctpop(bits), context.get_value_type(types.intp))
+
+    return types.intp(vector, vector), code
+
+
+@register_jitable
+def least(one: Any, other: Any) -> Any:
+    """The vector of the smaller number of each pair."""
+    return where_at_least(one, other, other, one)
+
+
+@intrinsic
+def where_at_least(typing: Any, vector: Any, bound: Any, yes: Any, no: Any) -> Any:
+    """The vector that is `yes` where a vector is at least `bound`, and else `no`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">=", *arguments[:2]), *arguments[2:])
+
+    return vector(vector, vector, vector, vector), code
+
+
+def _place(context: Any, builder: Any, signature: Any, numbers: Any, first: Any) -> Any:
+    """Pointer to the numbers of an array, from `first` on, as a vector."""
+    array = context.make_array(signature.args[0])(context, builder, numbers)
+    vector = context.get_value_type(Lanes(signature.args[0].dtype))
+    return builder.bitcast(builder.gep(array.data, [first]), vector.as_pointer())

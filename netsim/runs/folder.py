@@ -1,0 +1,323 @@
+"""Run folders: everything needed to say what was done, to go on with it, and to use what it learned.
+
+A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
+versions, revision, command, machine), ``metrics.csv`` (a line an epoch), ``best.npz`` (weights of the best
+epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint, and the best
+weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged).
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from netsim import __version__
+from netsim.errors import DataError, RunError
+from netsim.files import read_text, write_json, write_text
+from netsim.specification import Network
+from netsim.specification.toml import read_network, write_network
+from netsim.weights.arrays import Weights, read_weights, write_weights
+
+_LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
+_LARGEST_RECORD = 10_000_000
+LOCK = ".lock"
+"""Name of the file that is locked in a folder by the process that writes there."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Weights, optimizer and position of the last checkpoint."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The checkpoint before the last one."""
+        return self.path / "checkpoint-previous.npz"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the best epoch by validation."""
+        return self.path / "best.npz"
+
+    @property
+    def metrics(self) -> Path:
+        """A line an epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def network_file(self) -> Path:
+        """The specification, all options applied."""
+        return self.path / "network.toml"
+
+    @property
+    def record_file(self) -> Path:
+        """Seed, versions, revision, command, machine."""
+        return self.path / "run.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the process that writes the run."""
+        return self.path / LOCK
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Take the run for this process.
+
+        Raises
+        ------
+        RunError
+            If another process holds it.
+        """
+        return lock_folder(self.path)
+
+    def network(self) -> Network:
+        """The specification that was trained."""
+        return read_network(self.network_file)
+
+    def record(self) -> dict[str, Any]:
+        """What `describe_run` wrote.
+
+        Raises
+        ------
+        RunError
+            If ``run.json`` is missing or damaged.
+        """
+        try:
+            record = json.loads(read_text(self.record_file, _LARGEST_RECORD))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RunError(f"{self.record_file}: cannot be read ({reason}); is {self.path} a run folder?") from error
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.record_file}: is no JSON ({error}); start again in another folder") from error
+        except DataError as error:
+            raise RunError(f"{error}; a run's record is a small file") from error
+        wrong = _wrong_entries(record if isinstance(record, dict) else {})
+        if wrong:
+            raise RunError(f"{self.record_file}: is not the record of a run (it holds no {wrong[0]} that fits)")
+        return dict(record)
+
+    def weights(self, network: Network) -> Weights:
+        """The weights kept of the best epoch so far (see `netsim.weights.arrays.kept_weights`).
+
+        Raises
+        ------
+        DataError, RunError
+            If there are none yet, or the file is damaged.
+        """
+        if not self.best.exists():
+            raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
+        return read_weights(network, self.best)
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the metrics of all epochs so far."""
+        if not rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.metrics, text.getvalue())
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> Path:
+        """Write a JSON file of the run."""
+        target = self.path / name
+        write_json(target, content)
+        return target
+
+
+def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
+    """Names of those entries of a record that are used again and are not as `describe_run` writes them."""
+
+    def is_count(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+    command, limit = record.get("command", []), record.get("limit")
+    fits = {
+        "seed": is_count(record.get("seed")),
+        "limit": limit is None or is_count(limit),
+        "data_dir": isinstance(record.get("data_dir"), str | None),
+        "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
+    }
+    return [name for name, is_right in fits.items() if not is_right]
+
+
+@contextmanager
+def lock_folder(path: Path) -> Iterator[None]:
+    """Take a folder that is written to for this process.
+
+    Raises
+    ------
+    RunError
+        If another process holds it, or it cannot be written to.
+    """
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"{path}: is in use by another process; wait for it or choose another --out") from error
+    except (OSError, NotImplementedError) as error:  # the latter of drives that know no locks
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"{path}: cannot be written ({reason}); choose another --out") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a path is a run folder."""
+    return (Path(path) / "network.toml").is_file()
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """An existing run folder.
+
+    Raises
+    ------
+    RunError
+        If there is none at `path`.
+    """
+    if not is_run(path):
+        raise RunError(f"{path}: is no run folder (it has no network.toml)")
+    return RunFolder(Path(path))
+
+
+def create_run(
+    path: str | Path, network: Network, record: Mapping[str, Any], weights: Weights | None = None
+) -> RunFolder:
+    """A new run folder with its specification and record.
+
+    Parameters
+    ----------
+    path : str or Path
+    network : Network
+    record : mapping
+        As from `describe_run`.
+    weights : dict of ndarray, optional
+        Real-valued weights, of a network that is not to be trained here.
+
+    Raises
+    ------
+    RunError
+        If `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
+    """
+    run = RunFolder(Path(path))
+    is_new = not run.path.exists()
+    check_free(path)
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        check_free(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+    with run.lock():
+        check_free(path)  # of two that come at once, one gets through
+        try:
+            run.write_json(run.record_file.name, record)
+            if weights is not None:
+                write_weights(weights, run.best)
+            write_network(network, run.network_file)
+        except BaseException:
+            for file in (run.network_file, run.best, run.record_file, run.lock_file):
+                file.unlink(missing_ok=True)
+            if is_new:
+                run.path.rmdir()
+            raise
+    return run
+
+
+def check_free(path: str | Path) -> None:
+    """Refuse what is neither absent nor an empty folder; what a killed process left of a run half made is nothing.
+
+    Raises
+    ------
+    RunError
+    """
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or not _half_made(os.listdir(path))):
+        raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")
+
+
+def _half_made(names: Sequence[str]) -> bool:
+    """Whether all files come into being before ``network.toml``, the last one of a new run; weights come second."""
+    return all(
+        name in (LOCK, "run.json", "best.npz") or name.startswith((".run.", ".best.", ".network.")) for name in names
+    ) and ("best.npz" not in names or "run.json" in names)
+
+
+def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
+    """What a run's record holds: seed, settings, command, versions, revision and machine."""
+    return {
+        "seed": seed,
+        "command": [_program(), *sys.argv[1:]],
+        **settings,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "netsim": __version__,
+        "git_revision": _git_revision(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
+        "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
+    }
+
+
+def _program() -> str:
+    name = Path(sys.argv[0]).name
+    return "netsim" if name == "__main__.py" else name
+
+
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _git_revision() -> str | None:
+    """Revision of the checkout that netsim runs from, with ``+`` if it has changes; None outside a checkout."""
+    folder = Path(__file__).resolve().parent
+    try:
+        tracked = _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
+        revision = _git(folder, "rev-parse", "HEAD")
+        return None if not tracked else revision + ("+" if _git(folder, "status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()

@@ -1,0 +1,128 @@
+"""What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from netsim.errors import SpecificationError
+from netsim.models.presets import preset_file, preset_names, trained_weights_file
+from netsim.runs.folder import RunFolder, open_run
+from netsim.specification import Network
+from netsim.specification.toml import nearest, read_network
+from netsim.weights.arrays import Weights, forward_weights, initial_weights
+from netsim.weights.packing import read_packed
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with weights.
+
+    Attributes
+    ----------
+    network : Network
+    weights : dict of ndarray
+        The weights that feed forward.
+    origin : {"run", "imported", "trained", "initial"}
+        Whether the weights are the best of a run, come from another tool's file, come with the preset, or are drawn
+        from the seed.
+    run : RunFolder, optional
+    data_dir : str, optional
+        Where the run found its data.
+    """
+
+    network: Network
+    weights: Weights
+    origin: str
+    run: RunFolder | None = None
+    data_dir: str | None = None
+
+
+def load_network(name: str) -> Network:
+    """The specification of a preset or of a TOML file.
+
+    Raises
+    ------
+    SpecificationError
+        If it is neither, or cannot be built.
+    """
+    return read_network(network_file(name))
+
+
+def network_file(name: str) -> Path:
+    """The TOML file of a preset, or that of this name.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such preset, and it is called unlike a file.
+    """
+    if name.endswith(".toml") or os.path.isfile(name):  # of any text, also one that no file can be called
+        return Path(name)
+    names = preset_names()
+    if name in names:
+        return preset_file(name)
+    raise SpecificationError(
+        name if name.strip() else repr(name), f"is neither a preset nor a TOML file{nearest(name, names)}"
+    )
+
+
+def find_run(name: str) -> RunFolder | None:
+    """The run folder of that name, if it is a folder's and not a preset's; else None.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run folder.
+    """
+    return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
+
+
+def load_subject(name: str, seed: int = 0) -> Subject:
+    """A run folder, a preset or a TOML file, with weights; a folder called like a preset is written ``./name``.
+
+    Parameters
+    ----------
+    name : str
+    seed : int
+        Of the initial weights, where there are no others.
+
+    Raises
+    ------
+    SpecificationError, RunError, DataError
+        If there is no such thing, or its files are damaged.
+    """
+    run = find_run(name)
+    if run is not None:
+        network = run.network()
+        weights, record = forward_weights(network, run.weights(network)), run.record()
+        origin = "imported" if "imported" in record else "run"
+        return Subject(network, weights, origin, run, record.get("data_dir"))
+    network = load_network(name)
+    trained = None if name.endswith(".toml") else trained_weights_file(name)
+    if trained is not None:
+        return Subject(network, read_packed(network, trained), "trained")
+    return Subject(network, forward_weights(network, initial_weights(network, seed)), "initial")
+
+
+def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
+    """The initial weights of what was trained, as they fed forward.
+
+    None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
+
+    Parameters
+    ----------
+    subject : Subject
+    seed : int
+        Of a preset that comes with trained weights; a run has its own.
+
+    Raises
+    ------
+    RunError
+        If the record of a run is damaged.
+    """
+    if subject.origin in ("initial", "imported") or subject.network.training.pretrained:
+        return None
+    first = subject.run.record()["seed"] if subject.run else seed
+    return forward_weights(subject.network, initial_weights(subject.network, first))

@@ -1,0 +1,1 @@
+"""Training: the loop, checkpoints, and the runs that they belong to."""

@@ -1,0 +1,300 @@
+"""The state of a training: all that is needed to go on to the bit, and how it is kept in a file.
+
+Nothing random is stored: every draw comes from a generator seeded by (seed, purpose, epoch, batch), so a
+position says what comes next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netsim.errors import DataError, RunError
+from netsim.files import read_arrays, remove_half_written, write_arrays
+from netsim.learning import Optimizer
+from netsim.runs.folder import RunFolder
+from netsim.specification import Network
+from netsim.specification.checks import finite
+from netsim.weights.arrays import Weights, check_weights, write_weights
+
+_FIGURES = frozenset(
+    {
+        "epoch",
+        "rate",
+        "training_loss",
+        "training_strict_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "validation_strict_accuracy",
+        "validation_tie_rate",
+        "validation_seconds",
+        "training_seconds",
+    }
+)
+"""What the metrics of an epoch hold at least."""
+
+
+@dataclass
+class EpochTotals:
+    """Sums over the presentations of an epoch so far."""
+
+    presentations: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+    silent: dict[str, float] = field(default_factory=dict)
+    fired: dict[str, np.ndarray] = field(default_factory=dict)
+    """Presentations in which each map or dense neuron fired, by layer."""
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    weights : dict of ndarray
+        The real-valued set that is updated.
+    optimizer : Optimizer
+    mean : dict of ndarray or None
+        Running mean of the weights, if the network's learning keeps one.
+    epoch, batch : int
+        The next batch to present, both counted from 0.
+    totals : EpochTotals
+        Of the epoch under way.
+    history : list of dict
+        Metrics of the finished epochs.
+    best : (float, float)
+        Strict validation accuracy and negative validation loss of the best epoch.
+    best_weights : dict of ndarray or None
+        The weights kept of that epoch (see `netsim.weights.arrays.kept_weights`); None until the first epoch is
+        finished.
+    """
+
+    weights: Weights
+    optimizer: Optimizer
+    mean: Weights | None = None
+    epoch: int = 0
+    batch: int = 0
+    totals: EpochTotals = field(default_factory=EpochTotals)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: tuple[float, float] = (-1.0, 0.0)
+    best_weights: Weights | None = None
+
+    @property
+    def current(self) -> Weights:
+        """The real-valued set that is validated."""
+        return self.weights if self.mean is None else self.mean
+
+
+def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
+    """Write a state; the last checkpoint becomes the previous one when the new one is whole.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    totals = state.totals
+    position = {
+        "epoch": state.epoch,
+        "batch": state.batch,
+        "best": state.best,
+        "history": state.history,
+        "presentations": totals.presentations,
+        "loss": totals.loss,
+        "correct": totals.correct,
+        "seconds": totals.seconds,
+        "silent": totals.silent,
+    }
+    arrays = {
+        **_named("weights", state.weights),
+        **_named("mean", state.mean or {}),
+        **_named("best", state.best_weights or {}),
+        **_named("optimizer", state.optimizer.state),
+        **_named("fired", totals.fired),
+        "position": np.array(json.dumps(position)),
+    }
+    checksum = np.array(_checksum(arrays), dtype=np.uint32)
+    write_arrays(run.checkpoint, arrays | {"checksum": checksum}, keep=run.previous_checkpoint)
+
+
+def write_epochs(state: TrainingState, run: RunFolder) -> None:
+    """Write what a run folder tells of the finished epochs: their metrics, and the best weights.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written.
+    """
+    if state.best_weights is not None:
+        write_weights(state.best_weights, run.best)
+        run.write_metrics(state.history)
+
+
+def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = warnings.warn) -> TrainingState | None:
+    """The state to go on from, and a run folder that tells of nothing later.
+
+    Parameters
+    ----------
+    network : Network
+    run : RunFolder
+        Locked by this process.
+    warn : callable
+        Is told of a damaged checkpoint, in one line; by default it becomes a warning of Python's.
+
+    Returns
+    -------
+    TrainingState or None
+        Of the last checkpoint, or of the one before if the last one is damaged; None if there is none yet.
+
+    Raises
+    ------
+    RunError
+        If none of the checkpoints can be read, or epochs are finished and there is none.
+    """
+    state = _last_whole(network, run, warn)
+    for path in (run.checkpoint, run.best, run.metrics):
+        remove_half_written(path)
+    if state is None:
+        if run.best.exists() or run.metrics.exists():
+            raise RunError(f"{run.path}: has finished epochs but no checkpoint; start again in another folder")
+        return None
+    if not state.history:
+        run.best.unlink(missing_ok=True)
+        run.metrics.unlink(missing_ok=True)
+    write_epochs(state, run)
+    return state
+
+
+def _last_whole(network: Network, run: RunFolder, warn: Callable[[str], None]) -> TrainingState | None:
+    """The state of the last checkpoint that is whole; from then on that is the last one."""
+    damaged: list[RunError] = []
+    for path in (run.checkpoint, run.previous_checkpoint):
+        if not path.exists():  # a process killed while it renamed leaves the previous one alone
+            continue
+        try:
+            state = read_checkpoint(network, path)
+        except RunError as error:
+            damaged.append(error)
+            continue
+        if path != run.checkpoint:
+            os.replace(path, run.checkpoint)
+        if damaged:
+            warn(f"{damaged[0]}; going on from the one before: epoch {state.epoch + 1}, batch {state.batch + 1}")
+        return state
+    if damaged:
+        raise RunError(f"{damaged[0]}; start again in another folder") from damaged[0]
+    return None
+
+
+def read_checkpoint(network: Network, path: Path) -> TrainingState:
+    """Read a state.
+
+    Raises
+    ------
+    RunError
+        If the file is damaged or belongs to another network.
+    """
+    try:
+        arrays = read_arrays(path)
+        checksum = arrays.pop("checksum", None)
+        if checksum is None or checksum.dtype != np.uint32 or checksum.shape or checksum != _checksum(arrays):
+            raise RunError(f"{path}: is damaged (its checksum differs)")
+        return _state(network, arrays, str(path))
+    except DataError as error:
+        raise RunError(str(error)) from error
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{path}: is no checkpoint of {network.name}") from error
+
+
+def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> TrainingState:
+    """The state that arrays stand for; what does not fit raises whatever it leads to."""
+    position = json.loads(str(arrays["position"]))
+    _check_position(network, position)
+    kind = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
+
+    def weights(part: str, real: bool) -> Weights:
+        return check_weights(network, _part(arrays, part, kind), f"{origin}: {part}", real)
+
+    updated = weights("weights", real=True)
+    optimizer = Optimizer(network.learning, updated)
+    moments = _part(arrays, "optimizer")
+    if {k: (v.shape, v.dtype) for k, v in moments.items()} != {
+        k: (v.shape, v.dtype) for k, v in optimizer.state.items()
+    }:
+        raise DataError(f"{origin}: was made with another optimizer")
+    optimizer.state = moments
+    fired = _part(arrays, "fired", np.dtype(np.int64))
+    sizes = {layer.name: shape[-1:] for layer, shape in zip(network.layers, network.shapes[1:], strict=True)}
+    if any(sizes.get(name) != counts.shape for name, counts in fired.items()):
+        raise DataError(f"{origin}: counts spikes of other layers")
+    return TrainingState(
+        updated,
+        optimizer,
+        weights("mean", real=True) if network.learning.averaging else None,
+        epoch=position["epoch"],
+        batch=position["batch"],
+        totals=EpochTotals(
+            presentations=position["presentations"],
+            loss=position["loss"],
+            correct=position["correct"],
+            seconds=position["seconds"],
+            silent=position["silent"],
+            fired=fired,
+        ),
+        history=position["history"],
+        best=tuple(position["best"]),
+        best_weights=weights("best", real=False) if position["history"] else None,
+    )
+
+
+def _check_position(network: Network, position: dict[str, Any]) -> None:
+    """Refuse with a ValueError what no training writes."""
+    epoch, batch, history = position["epoch"], position["batch"], position["history"]
+    counts = (epoch, batch, position["presentations"], position["correct"])
+    layers = {layer.name for layer in network.layers}
+    if not (
+        all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
+        and epoch <= network.training.epochs
+        and (batch > 0) == (position["presentations"] > 0)
+        and len(history) == epoch
+        and all(row.keys() == history[0].keys() >= _FIGURES and all(map(finite, row.values())) for row in history)
+        and len(position["best"]) == 2
+        and all(map(finite, [*position["best"], position["loss"], position["seconds"], *position["silent"].values()]))
+        and layers.issuperset(position["silent"])
+    ):
+        raise ValueError("no position of a training")
+
+
+def _named(part: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{part}.{name}": array for name, array in arrays.items()}
+
+
+def _part(arrays: dict[str, np.ndarray], part: str, kind: np.dtype | None = None) -> dict[str, np.ndarray]:
+    """The arrays of one part, rows contiguous as the optimizer needs them; raises TypeError if of another type."""
+    chosen = {
+        name.removeprefix(f"{part}."): np.require(array, requirements=["C", "W"])
+        for name, array in arrays.items()
+        if name.startswith(f"{part}.")
+    }
+    if kind is not None and any(array.dtype != kind for array in chosen.values()):
+        raise TypeError(f"{part} must be of type {kind}")
+    return chosen
+
+
+def _checksum(arrays: dict[str, np.ndarray]) -> int:
+    total = 0
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), total)
+        total = zlib.crc32(array.tobytes(), total)
+    return total

@@ -1,0 +1,406 @@
+"""Training: an experiment that presents batches, lets the learner step, and keeps what validates best."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from netsim.data.encoding import augment
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, Experiment, Latencies
+from netsim.errors import TrainingError
+from netsim.learning import Learner, Optimizer, learning_rate, move_mean
+from netsim.measuring.metrics import decide, silent_fractions
+from netsim.runs.folder import RunFolder
+from netsim.specification import Network, Pooling, WeightedLayer
+from netsim.training.checkpoint import EpochTotals, TrainingState, go_on, write_checkpoint, write_epochs
+from netsim.training.pretraining import load_pretrained
+from netsim.weights.arrays import (
+    Weights,
+    all_finite,
+    bias_name,
+    draw,
+    forward_weights,
+    initial_weights,
+    kept_weights,
+    kernel_name,
+    layer_shapes,
+    layers_with_learned_scales,
+    log_scale_gradients,
+    log_scale_name,
+    log_scales,
+    with_log_scales,
+)
+
+CHECKPOINT_SECONDS = 60.0
+"""Time between two checkpoints, at most; each epoch ends with one too."""
+_VALIDATION_BATCH = 200
+_ORDER, _VARIATION, _REVIVAL = 1, 2, 3
+"""Purposes of random draws; the initial weights have purpose 0."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a training reports after each batch.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 0.
+    presentations, expected : int
+        Of this epoch so far, and in all.
+    loss, accuracy : float
+        Means of this epoch so far.
+    silent : dict of float
+        Mean fraction of silent neurons by layer.
+    """
+
+    epoch: int
+    presentations: int
+    expected: int
+    loss: float
+    accuracy: float
+    silent: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told how a training goes; by default nobody, but for warnings.
+
+    Parameters
+    ----------
+    on_batch : callable
+        Gets a `Progress`.
+    on_epoch : callable
+        Gets the metrics of a finished epoch.
+    on_warning : callable
+        Gets a line about what was found wrong and mended; by default it becomes a warning of Python's.
+    """
+
+    on_batch: Callable[[Progress], None] = lambda progress: None
+    on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
+    on_warning: Callable[[str], None] = warnings.warn
+
+
+def start_training(network: Network, seed: int) -> TrainingState:
+    """The state before the first batch.
+
+    Parameters
+    ----------
+    network : Network
+    seed : int
+        The same seed gives the same training, to the bit.
+
+    Raises
+    ------
+    SpecificationError, RunError, DataError
+        If the weights to begin with cannot be had (see `netsim.training.pretraining.load_pretrained`).
+    """
+    first = load_pretrained(network) or initial_weights(network, seed)
+    kind = np.float32 if network.training.precision == "single" else np.float64
+    weights = with_log_scales(network, {name: np.array(array, kind) for name, array in first.items()})
+    mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
+    return TrainingState(weights, Optimizer(network.learning, weights), mean)
+
+
+def resume_training(
+    network: Network, run: RunFolder, seed: int, warn: Callable[[str], None] = warnings.warn
+) -> TrainingState:
+    """The state to go on from in a run, or a new one if there is no checkpoint yet.
+
+    Raises
+    ------
+    RunError
+        If the checkpoints are damaged.
+    """
+    return go_on(network, run, warn) or start_training(network, seed)
+
+
+def train(
+    network: Network,
+    training: Stimuli,
+    validation: Stimuli,
+    state: TrainingState,
+    seed: int,
+    run: RunFolder | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Experiment[TrainingState]:
+    """The experiment that trains a network; hand it to an engine's ``run``.
+
+    Parameters
+    ----------
+    network : Network
+    training, validation : Stimuli
+    state : TrainingState
+        Where to go on; is changed.
+    seed : int
+    run : RunFolder, optional
+        Where checkpoints, metrics and the best weights are written.
+    watcher : Watcher, optional
+    checkpoint_seconds : float
+        Within an epoch a checkpoint is written after this time (s); 0 writes one after every batch.
+
+    Returns
+    -------
+    TrainingState
+
+    Raises
+    ------
+    TrainingError
+        If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
+    """
+    watcher = watcher or Watcher()
+    session = _Session(network, Learner(network), training, state, seed, run, watcher, checkpoint_seconds)
+    while state.epoch < network.training.epochs:
+        yield from session.learn()
+        kept = kept_weights(network, state.current)
+        figures = yield from _validate(network, kept, validation)
+        if not math.isfinite(figures["validation_loss"]):
+            raise session.diverged("the validation loss is not finite", network.layers[-1].name)
+        state.history.append(_epoch_metrics(state, session.rate(), figures))
+        if validation_score(figures) > state.best:
+            state.best = validation_score(figures)
+            state.best_weights = {name: array.copy() for name, array in kept.items()}
+        _revive(network, state, seed)
+        state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
+        if run is not None:
+            write_checkpoint(state, run)
+            write_epochs(state, run)
+        watcher.on_epoch(state.history[-1])
+    return state
+
+
+def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
+    """What epochs are compared by: strict validation accuracy, then the loss; more is better.
+
+    Parameters
+    ----------
+    metrics : mapping
+        Of an epoch.
+    """
+    return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
+
+
+@dataclass
+class _Session:
+    """What one call of `train` holds on to."""
+
+    network: Network
+    learner: Learner
+    stimuli: Stimuli
+    state: TrainingState
+    seed: int
+    run: RunFolder | None
+    watcher: Watcher
+    checkpoint_seconds: float
+
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        training = self.network.training
+        batches = math.ceil(len(self.stimuli) / training.batch)
+        done = self.state.epoch * batches + self.state.batch
+        return learning_rate(self.network.learning, done / (training.epochs * batches))
+
+    def learn(self) -> Experiment[None]:
+        """Present what is left of the epoch and learn from it."""
+        state, size = self.state, self.network.training.batch
+        order = np.random.default_rng([self.seed, _ORDER, state.epoch]).permutation(len(self.stimuli))
+        saved = time.monotonic()
+        while state.batch * size < len(order):
+            began = time.perf_counter()
+            yield from self._learn_batch(order[state.batch * size : (state.batch + 1) * size])
+            state.totals.seconds += time.perf_counter() - began
+            self.watcher.on_batch(_progress(state, len(order)))
+            if self.run is not None and time.monotonic() - saved >= self.checkpoint_seconds:
+                write_checkpoint(state, self.run)
+                saved = time.monotonic()
+
+    def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
+        network, state, settings = self.network, self.state, self.network.training
+        generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
+        stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
+        withheld = withhold_spikes(network, len(chosen), generator)
+        factors = dropout_factors(network)
+        forward = forward_weights(network, state.weights)
+        presented = {name: _times(array, factors.get(name, 1.0)) for name, array in forward.items()}
+        latencies = yield Batch(stimuli, presented, withheld)
+        labels = self.stimuli.labels[chosen]
+        lesson = self.learner.learn(latencies, labels, presented)
+        self._check_finite("a weight step is not finite", lesson.gradients.items())
+        self._check_finite("the loss is not finite", [(network.layers[-1].name, lesson.loss)])
+        gradients = {name: _times(array, factors.get(name, 1.0)) for name, array in lesson.gradients.items()}
+        self._step(gradients | log_scale_gradients(network, forward, gradients))
+        state.batch += 1
+        _count(network, state.totals, latencies, labels, lesson.loss)
+
+    def _step(self, gradients: Weights) -> None:
+        """Move the weights, and their mean."""
+        network, state = self.network, self.state
+        with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
+            learned = [log_scale_name(layer) for layer in layers_with_learned_scales(network)]
+            rates = dict.fromkeys(learned, network.weighting.scale_rate)
+            state.optimizer.step(state.weights, gradients, self.rate(), rates)
+            if network.learning.balanced:
+                _balance(network, state.weights)
+            if network.weighting.kind == "binary":
+                _keep_in_reach(network, state.weights)
+            if state.mean is not None:
+                # a short memory at first, for the mean is to forget where the training began
+                steps = int(state.optimizer.state["steps"])
+                move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+            scales = [(name, np.exp(state.weights[name])) for name in learned]
+        self._check_finite("its weights are not finite", state.weights.items())
+        self._check_finite("the scales of its weights are not finite", scales)
+        self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
+        moments = ((name.partition(".")[2], array) for name, array in state.optimizer.state.items())
+        self._check_finite("the optimizer's moments are not finite", moments)
+
+    def _check_finite(self, what: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+        for name, array in arrays:
+            if not all_finite(array):
+                raise self.diverged(what, name.partition(".")[0])
+
+    def diverged(self, what: str, layer: str) -> TrainingError:
+        """The error that says where a training broke down."""
+        state, rate = self.state, self.network.learning.rate
+        kept = self.run is not None and self.run.checkpoint.exists()
+        return TrainingError(
+            f"training diverged in {layer} at epoch {state.epoch + 1}, batch {state.batch + 1}: {what}; lower"
+            f" learning.rate (now {rate:g}) and start again"
+            + (f" (the last good checkpoint is kept in {self.run.path})" if self.run is not None and kept else "")
+        )
+
+
+def dropout_factors(network: Network) -> dict[str, float]:
+    """Factors on kernels whose source withholds spikes in training, so that the mean current is kept."""
+    factors = {}
+    for source, layer in pairwise(network.layers):
+        if source.dropout and not isinstance(layer, Pooling):
+            factors[kernel_name(layer)] = 1.0 / (1.0 - source.dropout)
+    return factors
+
+
+def withhold_spikes(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw which neurons cannot fire in each presentation, by layer, as each layer's dropout says."""
+    withheld = {}
+    for layer, shape in zip(network.layers, network.shapes[1:], strict=True):
+        if layer.dropout:
+            withheld[layer.name] = generator.random((presentations, *shape), dtype=np.float32) < layer.dropout
+    return withheld
+
+
+def _times(array: np.ndarray, factor: float) -> np.ndarray:
+    return array if factor == 1.0 else array * array.dtype.type(factor)
+
+
+def _plastic_kernels(network: Network, weights: Weights) -> Iterator[tuple[WeightedLayer, np.ndarray]]:
+    """The layers whose weights are not static, each with these."""
+    return ((layer, weights[kernel_name(layer)]) for layer in network.weighted_layers if layer.plastic)
+
+
+def _balance(network: Network, weights: Weights) -> None:
+    """Shift the incoming weights of each map or dense neuron to a mean of zero."""
+    for _, kernel in _plastic_kernels(network, weights):
+        kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
+
+
+def _keep_in_reach(network: Network, weights: Weights) -> None:
+    """Bound the real-valued set of a binary network, so that every sign can still change."""
+    for layer, kernel in _plastic_kernels(network, weights):
+        bound = network.learning.clip * layer.initial.spread / math.sqrt(math.prod(kernel.shape[:-1]))
+        np.clip(kernel, -bound, bound, out=kernel)
+
+
+def _count(network: Network, totals: EpochTotals, latencies: Latencies, labels: np.ndarray, loss: np.ndarray) -> None:
+    """Add a batch to the sums of the epoch."""
+    count = len(labels)
+    totals.presentations += count
+    totals.loss += float(loss.sum())
+    totals.correct += int(decide(latencies[-1]).strictly_correct(labels).sum())
+    for name, fraction in silent_fractions(network, latencies).items():
+        totals.silent[name] = totals.silent.get(name, 0.0) + fraction * count
+    if network.learning.revive_below:
+        for layer, times in zip(network.layers, latencies[1:], strict=True):
+            fired = np.isfinite(times.reshape(count, -1, times.shape[-1])).any(axis=1).sum(axis=0)
+            totals.fired[layer.name] = totals.fired.get(layer.name, np.zeros_like(fired)) + fired
+
+
+def _progress(state: TrainingState, expected: int) -> Progress:
+    totals = state.totals
+    return Progress(
+        epoch=state.epoch,
+        presentations=totals.presentations,
+        expected=expected,
+        loss=totals.loss / totals.presentations,
+        accuracy=totals.correct / totals.presentations,
+        silent={name: total / totals.presentations for name, total in totals.silent.items()},
+    )
+
+
+def _validate(network: Network, weights: Weights, stimuli: Stimuli) -> Experiment[dict[str, float]]:
+    """Figures of the validation stimuli, presented with the weights as they are."""
+    learner = Learner(network)
+    forward = forward_weights(network, weights)
+    began = time.perf_counter()
+    loss, correct, strict, tied = 0.0, 0, 0, 0
+    for start in range(0, len(stimuli), _VALIDATION_BATCH):
+        chosen = np.arange(start, min(start + _VALIDATION_BATCH, len(stimuli)))
+        latencies = yield Batch(stimuli.latencies(chosen), forward)
+        labels = stimuli.labels[chosen]
+        decisions = decide(latencies[-1])
+        loss += float(learner.output_displacement(latencies[-1], labels).loss.sum())
+        correct += int(decisions.correct(labels).sum())
+        strict += int(decisions.strictly_correct(labels).sum())
+        tied += int(decisions.tied.sum())
+    return {
+        "validation_loss": loss / len(stimuli),
+        "validation_accuracy": correct / len(stimuli),
+        "validation_strict_accuracy": strict / len(stimuli),
+        "validation_tie_rate": tied / len(stimuli),
+        "validation_seconds": time.perf_counter() - began,
+    }
+
+
+def _epoch_metrics(state: TrainingState, rate: float, figures: dict[str, float]) -> dict[str, Any]:
+    """The line of metrics.csv for the epoch that has just ended."""
+    totals = state.totals
+    return {
+        "epoch": state.epoch + 1,
+        "rate": rate,
+        "training_loss": totals.loss / totals.presentations,
+        "training_strict_accuracy": totals.correct / totals.presentations,
+        **figures,
+        "training_seconds": totals.seconds,
+        **{f"silent_{name}": total / totals.presentations for name, total in totals.silent.items()},
+    }
+
+
+def _revive(network: Network, state: TrainingState, seed: int) -> None:
+    """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch; biases begin again."""
+    threshold = network.learning.revive_below * state.totals.presentations
+    generator = np.random.default_rng([seed, _REVIVAL, state.epoch])
+    for layer, source, _ in layer_shapes(network)[:-1]:
+        if layer.name not in state.totals.fired or not layer.plastic:
+            continue
+        silent = np.flatnonzero(state.totals.fired[layer.name] < threshold)
+        kernel = state.weights[kernel_name(layer)]
+        shape = layer.kernel_shape(source)
+        kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
+        redrawn = [kernel_name(layer)]
+        if layer.neurons.bias:
+            state.weights[bias_name(layer)][silent] = layer.initial.bias
+            redrawn.append(bias_name(layer))
+        if log_scale_name(layer) in state.weights and network.weighting.scale == "channel":
+            state.weights[log_scale_name(layer)][silent] = log_scales(network, kernel)[silent]
+            redrawn.append(log_scale_name(layer))
+        if state.mean is not None:
+            for name in redrawn:
+                state.mean[name][..., silent] = state.weights[name][..., silent]

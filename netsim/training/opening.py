@@ -1,0 +1,189 @@
+"""Trainings as run folders: begun or gone on with, and summed up in figures of the validation stimuli."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netsim.data import Tell, tell_nobody
+from netsim.data.stimuli import Stimuli, load_splits
+from netsim.engines import Engine, make_engine
+from netsim.errors import RunError
+from netsim.runs.folder import RunFolder, check_free, create_run, describe_run, open_run
+from netsim.specification import Network
+from netsim.training.checkpoint import write_checkpoint
+from netsim.training.loop import CHECKPOINT_SECONDS, Progress, Watcher, resume_training, train, validation_score
+from netsim.training.pretraining import load_pretrained, weights_sha256
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run folder and all that its training needs.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    network : Network
+    seed : int
+    training, validation : Stimuli
+    engine : Engine
+    """
+
+    folder: RunFolder
+    network: Network
+    seed: int
+    training: Stimuli
+    validation: Stimuli
+    engine: Engine
+
+    def train(
+        self,
+        watcher: Watcher | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> list[dict[str, Any]]:
+        """Train from the last checkpoint to the end.
+
+        Parameters
+        ----------
+        watcher : Watcher, optional
+        interrupted : callable
+            Is asked after each batch whether to stop there.
+        checkpoint_seconds : float
+            As for `netsim.training.loop.train`.
+
+        Returns
+        -------
+        list of dict
+            The metrics of all epochs.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If it was interrupted; a checkpoint is written first.
+        RunError
+            If another process trains in the folder, or its files are damaged.
+        TrainingError
+            If the training diverges.
+        """
+        watcher = watcher or Watcher()
+        with self.folder.lock():
+            state = resume_training(self.network, self.folder, self.seed, watcher.on_warning)
+
+            def on_batch(report: Progress) -> None:
+                watcher.on_batch(report)
+                if interrupted():
+                    write_checkpoint(state, self.folder)
+                    raise KeyboardInterrupt
+
+            stoppable = dataclasses.replace(watcher, on_batch=on_batch)
+            experiment = train(
+                self.network,
+                self.training,
+                self.validation,
+                state,
+                self.seed,
+                self.folder,
+                stoppable,
+                checkpoint_seconds,
+            )
+            return self.engine.run(experiment).history
+
+
+def open_training(
+    path: Path,
+    network: Network,
+    seed: int,
+    limit: int | None = None,
+    data_dir: str | None = None,
+    resume: bool = False,
+    tell: Tell = tell_nobody,
+    **record: Any,
+) -> TrainingRun:
+    """A new run folder, or one to go on with, its stimuli and its engine.
+
+    Parameters
+    ----------
+    path : Path
+    network : Network
+    seed : int
+    limit : int, optional
+        Train on the first so many stimuli, and validate on up to a fifth of that.
+    data_dir : str, optional
+        Where the data set lies; by default where the run to go on with found it.
+    resume : bool
+        Whether to go on with the run at `path`.
+    tell : callable
+        Is told how the conversion of recordings goes: what, how many are done, of how many.
+    **record
+        What else a new run's record is to hold.
+
+    Raises
+    ------
+    RunError
+        If the run to go on with was imported or started with other options or pretrained weights, or the new one
+        exists already.
+    SpecificationError, DataError
+        If the engine, the data or the pretrained weights do not fit the network.
+    """
+    pretrained = load_pretrained(network)
+    begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
+    if resume:
+        folder = open_run(path)
+        known = folder.record()
+        if "imported" in known:
+            raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
+        if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
+            raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
+        if {key: known.get(key) for key in begun_with} != begun_with:
+            raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
+        data_dir = data_dir or known.get("data_dir")
+    else:
+        check_free(path)
+    splits = load_splits(network, None, data_dir, tell)
+    training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
+    settings = network.training
+    engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
+    if not resume:
+        folder = create_run(
+            path,
+            network,
+            describe_run(
+                seed,
+                limit=limit,
+                data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
+                training=len(training),
+                validation=len(validation),
+                **begun_with,
+                **record,
+            ),
+        )
+    return TrainingRun(folder, network, seed, training, validation, engine)
+
+
+def resuming(command: Sequence[str]) -> str:
+    """The command that goes on with what `command` has started."""
+    return shlex.join([*command, *(["--resume"] if "--resume" not in command else [])])
+
+
+def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a training came to: figures of its best epoch by validation, and how long it took.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        The metrics of its epochs, at least one.
+    """
+    best = max(history, key=validation_score)
+    return {
+        "epochs": len(history),
+        "best_epoch": int(best["epoch"]),
+        "validation_accuracy": best["validation_accuracy"],
+        "validation_strict_accuracy": best["validation_strict_accuracy"],
+        "validation_loss": best["validation_loss"],
+        "seconds": sum(row["training_seconds"] + row["validation_seconds"] for row in history),
+    }

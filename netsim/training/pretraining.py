@@ -1,0 +1,74 @@
+"""Trained weights that another training begins with, in place of random ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy as np
+
+from netsim.errors import SpecificationError
+from netsim.models.presets import preset_names
+from netsim.runs.subject import load_subject
+from netsim.specification import Network
+from netsim.specification.checks import require
+from netsim.specification.toml import nearest
+from netsim.weights.arrays import Weights, weight_shapes
+
+
+def load_pretrained(network: Network) -> Weights | None:
+    """The weights that ``training.pretrained`` names, as they feed forward; None if it names none.
+
+    Parameters
+    ----------
+    network : Network
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such preset or run, it is not trained, its weights have other shapes, or they were learned from
+        stimuli that the network is to be validated with.
+    RunError, DataError
+        If its files are damaged.
+    """
+    name, where = network.training.pretrained, "training.pretrained"
+    if not name:
+        return None
+    presets = preset_names()
+    require(
+        name in presets or os.path.isdir(name),
+        where,
+        f"{name} is neither a preset nor a run folder{nearest(name, presets)}",
+    )
+    subject = load_subject(name)
+    trained = subject.network
+    require(subject.origin != "initial", where, f"{name} has not learned anything; train it first")
+    shapes = weight_shapes(trained)
+    for weight, shape in weight_shapes(network).items():
+        if shapes.get(weight) != shape:
+            raise SpecificationError(
+                where,
+                f"{name} has {f'{weight} of shape {shapes[weight]}' if weight in shapes else f'no {weight}'},"
+                f" {network.name} needs {weight} of shape {shape}",
+            )
+    require(
+        trained.training.dataset != network.training.dataset
+        or trained.training.validation >= network.training.validation,
+        where,
+        f"{name} has learned from stimuli that {network.name} is validated with; set training.validation to"
+        f" {trained.training.validation} or less",
+    )
+    return {weight: subject.weights[weight] for weight in weight_shapes(network)}
+
+
+def weights_sha256(weights: Weights) -> str:
+    """A checksum, so that a record can say which weights they were.
+
+    Parameters
+    ----------
+    weights : dict of ndarray
+    """
+    digest = hashlib.sha256()
+    for name, array in sorted(weights.items()):
+        digest.update(name.encode() + np.ascontiguousarray(array, np.float64).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,82 @@
+"""Trained weights in the form in which they are shipped: half precision, or one bit a synapse if binary.
+
+A packed file of a binary network holds ``<layer>.signs`` (the signs of the flattened kernel, eight a byte)
+and ``<layer>.scale`` (one a layer or output channel) in place of ``<layer>.kernel``.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.files import read_arrays, write_arrays
+from netsim.specification import Network
+from netsim.weights.arrays import Weights, check_weights, forward_weights, kernel_name, layer_shapes
+
+
+def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
+    """Small arrays that stand for the weights that feed forward.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        As a run keeps them, or as they feed forward.
+    """
+    forward = forward_weights(network, weights)
+    if network.weighting.kind == "real":
+        return {name: array.astype(np.float16) for name, array in forward.items()}
+    packed: dict[str, np.ndarray] = {
+        name: array.astype(np.float32) for name, array in forward.items() if name.endswith(".bias")
+    }
+    for layer, _, _ in layer_shapes(network):
+        kernel = forward[kernel_name(layer)]
+        packed[f"{layer.name}.signs"] = np.packbits(kernel.ravel() > 0)
+        scale = np.abs(kernel.reshape(-1, kernel.shape[-1])[0])
+        packed[f"{layer.name}.scale"] = (scale if network.weighting.scale == "channel" else scale[:1]).astype(
+            np.float32
+        )
+    return packed
+
+
+def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weights:
+    """The weights that feed forward, in double precision.
+
+    Raises
+    ------
+    DataError
+        If the arrays are not those of the network; `origin` is named.
+    """
+    arrays = dict(packed)
+    if network.weighting.kind == "binary":
+        for layer, source, _ in layer_shapes(network):
+            shape = layer.kernel_shape(source)
+            signs, scale = arrays.pop(f"{layer.name}.signs", None), arrays.pop(f"{layer.name}.scale", None)
+            count = math.prod(shape)
+            if signs is None or scale is None or signs.dtype != np.uint8 or signs.shape != (-(-count // 8),):
+                raise DataError(f"{origin}: does not hold the signs and scales of {layer.name} of {network.name}")
+            if scale.shape not in ((1,), shape[-1:]):
+                raise DataError(f"{origin}: {layer.name}.scale has shape {scale.shape}, not (1,) or {shape[-1:]}")
+            bits = np.unpackbits(signs, count=count).astype(np.float64)
+            arrays[kernel_name(layer)] = (2 * bits - 1).reshape(shape) * scale.astype(np.float64)
+    checked = check_weights(network, arrays, origin)
+    return {name: array.astype(np.float64) for name, array in checked.items()}
+
+
+def write_packed(network: Network, weights: Weights, path: Path) -> None:
+    """Pack and write weights; the file appears whole or not at all."""
+    write_arrays(path, pack(network, weights))
+
+
+def read_packed(network: Network, path: Path) -> Weights:
+    """Read packed weights as they feed forward.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or of another network.
+    """
+    return unpack(network, read_arrays(path), str(path))

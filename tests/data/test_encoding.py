@@ -1,0 +1,141 @@
+"""Latency code and augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from netsim.data.encoding import augment, encode
+from netsim.errors import DataError
+from netsim.specification import Encoder
+
+ENCODER = Encoder((2, 3, 1), 64.0)
+
+
+def test_latencies_are_those_of_the_formula() -> None:
+    images = np.array([[0, 1, 64], [128, 254, 255]], dtype=np.uint8).reshape(1, 2, 3, 1)
+    latencies = encode(images, ENCODER, 255)
+    assert latencies.dtype == np.float64
+    expected = [np.inf, 254 / 255 * 64, 191 / 255 * 64, 127 / 255 * 64, 1 / 255 * 64, 0.0]
+    np.testing.assert_allclose(latencies.ravel(), expected, rtol=1e-15)
+
+
+@given(
+    images=hnp.arrays(np.uint8, (4, 2, 3, 1), elements=st.integers(0, 16)),
+    t_max=st.floats(1e-3, 1e3),
+)
+@settings(deadline=None, max_examples=50)
+def test_stronger_is_earlier_and_every_type_gives_the_same(images: np.ndarray, t_max: float) -> None:
+    encoder = Encoder((2, 3, 1), t_max)
+    latencies = encode(images, encoder, 16)
+    fired = np.isfinite(latencies)
+    np.testing.assert_array_equal(fired, images > 0)
+    assert (latencies[fired] < t_max).all()
+    assert (latencies[images == 16] == 0).all()
+    by_strength = np.argsort(-images.ravel().astype(int), kind="stable")
+    assert (np.diff(latencies.ravel()[by_strength][: fired.sum()]) >= 0).all()
+    back = np.where(fired, 16 * (1 - latencies / t_max), 0)
+    np.testing.assert_allclose(back, images, atol=1e-9)
+    for other in (np.int64, np.float32, np.float64):
+        np.testing.assert_array_equal(encode(images.astype(other), encoder, 16), latencies)
+
+
+def test_no_stimuli_give_no_latencies() -> None:
+    assert encode(np.zeros((0, 2, 3, 1), np.uint8), ENCODER, 255).shape == (0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("images", "intensity_max", "message"),
+    [
+        (np.zeros((1, 3, 2, 1), np.uint8), 255, r"have shape \(3, 2, 1\), the encoder needs \(2, 3, 1\)"),
+        (np.zeros((2, 3, 1), np.uint8), 255, r"have shape \(3, 1\), the encoder needs"),
+        (np.full((1, 2, 3, 1), np.nan), 1, "hold NaN"),
+        (np.full((1, 2, 3, 1), np.inf), 1, "from inf to inf; they must lie in 0 to 1"),
+        (np.full((1, 2, 3, 1), -1), 1, "from -1 to -1; they must lie in 0 to 1"),
+        (np.full((1, 2, 3, 1), 17, np.uint8), 16, "from 17 to 17; they must lie in 0 to 16"),
+        (np.zeros((1, 2, 3, 1), complex), 1, "must be integers or floats, not complex128"),
+        (np.zeros((1, 2, 3, 1), bool), 1, "must be integers or floats, not bool"),
+        (np.zeros((1, 2, 3, 1)), 0, "intensity_max: must be positive, not 0"),
+        (np.zeros((1, 2, 3, 1)), np.nan, "intensity_max: must be positive, not nan"),
+    ],
+)
+def test_bad_images_are_refused(images: np.ndarray, intensity_max: float, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        encode(images, ENCODER, intensity_max)
+
+
+def _shifted(stimulus: np.ndarray, down: int, right: int) -> np.ndarray:
+    """One stimulus moved pixel by pixel."""
+    height, width, _ = stimulus.shape
+    moved = np.full_like(stimulus, np.inf)
+    for y in range(height):
+        for x in range(width):
+            if 0 <= y - down < height and 0 <= x - right < width:
+                moved[y, x] = stimulus[y - down, x - right]
+    return moved
+
+
+@given(
+    latencies=hnp.arrays(np.float64, (3, 4, 5, 2), elements=st.floats(0, 64) | st.just(np.inf)),
+    flips=st.booleans(),
+    shift=st.integers(0, 6),
+    seed=st.integers(0, 2**32),
+)
+@settings(deadline=None, max_examples=50)
+def test_augmented_stimuli_are_mirrored_or_moved(latencies: np.ndarray, flips: bool, shift: int, seed: int) -> None:
+    before = latencies.copy()
+    moved = augment(latencies, np.random.default_rng(seed), flips, shift)
+    again = augment(latencies, np.random.default_rng(seed), flips, shift)
+    np.testing.assert_array_equal(moved, again)
+    np.testing.assert_array_equal(latencies, before)
+    assert moved.shape == latencies.shape
+    for one, original in zip(moved, latencies, strict=True):
+        assert any(
+            (one == _shifted(source, down, right)).all()
+            for source in ((original, original[:, ::-1]) if flips else (original,))
+            for down in range(-shift, shift + 1)
+            for right in range(-shift, shift + 1)
+        )
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_every_mirroring_and_move_occurs_equally_often(kind: type) -> None:
+    latencies: np.ndarray = np.tile(np.arange(9, dtype=kind).reshape(1, 3, 3, 1), (18_000, 1, 1, 1))
+    moved = augment(latencies, np.random.default_rng(3), True, 1)
+    assert moved.dtype == kind
+    _, counts = np.unique(moved.reshape(len(moved), -1), axis=0, return_counts=True)
+    assert len(counts) == 2 * 3 * 3
+    assert abs(counts - 1000).max() < 5 * np.sqrt(1000)
+
+
+@given(side=st.integers(1, 12), seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=50)
+def test_occlusion_silences_a_square_around_a_pixel(side: int, seed: int) -> None:
+    latencies = np.arange(3 * 5 * 4, dtype=float).reshape(3, 5, 4, 1)
+    covered = augment(latencies, np.random.default_rng(seed), occlusion=side)
+    ahead, behind = side // 2, (side - 1) // 2
+    for one, original in zip(covered, latencies, strict=True):
+        squares = []
+        for y, x in np.ndindex(5, 4):
+            square = np.zeros((5, 4, 1), bool)
+            square[max(y - ahead, 0) : y + behind + 1, max(x - ahead, 0) : x + behind + 1] = True
+            squares.append(square)
+        assert any((np.isinf(one) == square).all() for square in squares)
+        np.testing.assert_array_equal(one[np.isfinite(one)], original[np.isfinite(one)])
+
+
+def test_every_place_is_occluded_equally_often() -> None:
+    covered = augment(np.zeros((12_000, 3, 4, 1)), np.random.default_rng(3), occlusion=1)
+    counts = np.isinf(covered).sum(axis=0)
+    assert counts.sum() == 12_000
+    assert abs(counts - 1000).max() < 5 * np.sqrt(1000)
+
+
+def test_nothing_asked_for_changes_nothing_and_draws_nothing() -> None:
+    latencies = np.zeros((2, 3, 3, 1))
+    generator = np.random.default_rng(0)
+    assert augment(latencies, generator) is latencies
+    assert generator.random() == np.random.default_rng(0).random()

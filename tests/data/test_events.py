@@ -1,0 +1,204 @@
+"""Event streams: to tonic and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tonic.transforms as transforms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from netsim.data.events import (
+    EVENT_TYPE,
+    SILENT,
+    EventView,
+    events_to_latencies,
+    first_events,
+    latencies_to_events,
+    sensor_shape,
+    times_to_latencies,
+)
+from netsim.data.stimuli import SpikeStimuli
+from netsim.errors import DataError
+from netsim.specification import Encoder
+
+SHAPE = (4, 5, 2)
+
+
+@given(latencies=hnp.arrays(np.float64, SHAPE, elements=st.floats(0, 1e5) | st.just(np.inf)))
+@settings(deadline=None, max_examples=50)
+def test_latencies_come_back_to_a_microsecond(latencies: np.ndarray) -> None:
+    events = latencies_to_events(latencies)
+    assert events.dtype == EVENT_TYPE
+    assert len(events) == np.isfinite(latencies).sum()
+    assert (np.diff(events["t"]) >= 0).all()
+    back = events_to_latencies(events, SHAPE)
+    np.testing.assert_array_equal(np.isfinite(back), np.isfinite(latencies))
+    np.testing.assert_allclose(back, latencies, rtol=0, atol=0.000501)
+    np.testing.assert_array_equal(latencies_to_events(back), events)
+
+
+def test_coordinates_are_those_of_an_image() -> None:
+    latencies = np.full(SHAPE, np.inf)
+    latencies[3, 1, 0], latencies[0, 4, 1] = 2.5, 0.001
+    assert latencies_to_events(latencies).tolist() == [(4, 0, 1, 1), (1, 3, 2500, 0)]
+
+
+def test_the_first_event_of_a_pixel_counts() -> None:
+    events = np.array([(1, 2, 900, 0), (1, 2, 300, 0), (1, 2, 500, 1)], dtype=EVENT_TYPE)
+    latencies = events_to_latencies(events, SHAPE)
+    assert latencies[2, 1].tolist() == [0.3, 0.5]
+    assert np.isfinite(latencies).sum() == 2
+
+
+def test_tonic_bins_events_into_frames() -> None:
+    generator = np.random.default_rng(0)
+    latencies = np.where(generator.random(SHAPE) < 0.7, generator.uniform(0, 20, SHAPE), np.inf)
+    to_frames = transforms.ToFrame(
+        sensor_size=(5, 4, 2), time_window=5000, start_time=0, end_time=20_000, include_incomplete=True
+    )
+    frames = to_frames(latencies_to_events(latencies))
+    for number, frame in enumerate(frames[:4]):
+        inside = (latencies >= 5 * number) & (latencies < 5 * (number + 1))
+        np.testing.assert_array_equal(frame.transpose(1, 2, 0), inside)
+
+
+def test_tonic_transforms_events_on_their_way_in() -> None:
+    latencies = np.arange(40.0).reshape(SHAPE)
+    flipped = transforms.RandomFlipLR(sensor_size=(5, 4, 2), p=1.0)(latencies_to_events(latencies))
+    np.testing.assert_array_equal(events_to_latencies(flipped, SHAPE), latencies[:, ::-1])
+    later = transforms.TimeAlignment()(latencies_to_events(latencies + 7))
+    np.testing.assert_array_equal(events_to_latencies(later, SHAPE), latencies)
+
+
+def test_the_events_of_a_camera_are_read() -> None:
+    camera = np.dtype([("t", "<u4"), ("x", "<i2"), ("y", "<i2"), ("p", bool)])
+    events = np.array([(1500, 4, 3, True), (10, 0, 0, False)], dtype=camera)
+    latencies = events_to_latencies(events, SHAPE)
+    assert latencies[3, 4, 1] == 1.5
+    assert latencies[0, 0, 0] == 0.01
+    assert np.isinf(events_to_latencies(events[:0], SHAPE)).all()
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ((5, 0, 0, 0), "x goes from 5 to 5, but only 0 to 4 fits"),
+        ((0, -1, 0, 0), "y goes from -1 to -1, but only 0 to 3 fits"),
+        ((0, 0, 0, 2), "p goes from 2 to 2, but only 0 to 1 fits"),
+        ((0, 0, -1, 0), "hold negative times"),
+    ],
+)
+def test_events_outside_the_stimulus_are_refused(event: tuple[int, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        events_to_latencies(np.array([event], dtype=EVENT_TYPE), SHAPE)
+
+
+def test_events_without_a_field_are_refused() -> None:
+    with pytest.raises(DataError, match="lack the field y; x, y, t and p are needed"):
+        events_to_latencies(np.zeros(1, [("x", int), ("t", int), ("p", int)]), SHAPE)
+    with pytest.raises(DataError, match="lack the field x, y, t, p"):
+        events_to_latencies(np.zeros(4), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("latencies", "message"),
+    [
+        (np.zeros((1, 2, 3, 1)), "one stimulus has shape"),
+        (np.full(SHAPE, np.nan), "NaN or negative times"),
+        (np.full(SHAPE, -1.0), "NaN or negative times"),
+    ],
+)
+def test_bad_latencies_are_refused(latencies: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        latencies_to_events(latencies)
+
+
+def test_sensors_of_one_row_and_one_polarity_need_no_more_fields() -> None:
+    microphone = np.dtype([("t", int), ("x", int), ("p", int)])
+    events = np.array([(1500, 4, 1), (200, 4, 1), (10, 0, 1)], dtype=microphone)
+    latencies = events_to_latencies(events, (1, 5, 1))
+    assert latencies[0, :, 0].tolist() == [0.01, np.inf, np.inf, np.inf, 0.2]
+    with pytest.raises(DataError, match="two polarities where one fits"):
+        events_to_latencies(np.array([(0, 0, 0), (0, 0, 1)], dtype=microphone), (1, 5, 1))
+
+
+_EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 40_000), st.integers(0, 1)))
+
+
+@given(
+    events=_EVENTS,
+    windows=st.integers(1, 3),
+    merged=st.booleans(),
+    from_first=st.booleans(),
+    t_max=st.sampled_from([0.001, 7.25, 20.0, 1000.0]),
+)
+@settings(deadline=None, max_examples=200)
+def test_each_window_has_its_first_events(
+    events: list[tuple[int, int, int, int]], windows: int, merged: bool, from_first: bool, t_max: float
+) -> None:
+    encoder = Encoder(
+        (4, 5, windows * (1 if merged else 2)),
+        t_max,
+        "events",
+        windows,
+        "merged" if merged else "separate",
+        "first-event" if from_first else "recording",
+    )
+    found = first_events(np.array(events, dtype=EVENT_TYPE), encoder)
+    expected = np.full(encoder.shape, np.inf)
+    start = min((t for _, _, t, _ in events), default=0) if from_first else 0
+    for x, y, t, p in events:
+        window, since = divmod(t - start, round(1000 * t_max))
+        if window < windows:
+            channel = window if merged else 2 * window + p
+            expected[y, x, channel] = min(expected[y, x, channel], since)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, np.where(np.isinf(expected), SILENT, expected))
+    latencies = times_to_latencies(found)
+    np.testing.assert_array_equal(latencies, expected / 1000)
+    assert (latencies[np.isfinite(latencies)] < t_max).all()
+
+
+@given(events=_EVENTS)
+@settings(deadline=None, max_examples=50)
+def test_one_long_window_has_the_first_events_of_the_recording(events: list[tuple[int, int, int, int]]) -> None:
+    recording = np.array(events, dtype=EVENT_TYPE)
+    found = times_to_latencies(first_events(recording, Encoder(SHAPE, 100.0, "events")))
+    np.testing.assert_array_equal(found, events_to_latencies(recording, SHAPE))
+
+
+def test_times_since_long_ago_count_from_the_first_event() -> None:
+    clock = np.dtype([("t", np.uint64), ("x", np.uint16), ("y", np.uint16), ("p", bool)])
+    events = np.array([(1_700_000_000_005_000, 1, 2, True), (1_700_000_000_000_000, 0, 0, False)], dtype=clock)
+    encoder = Encoder(SHAPE, 10.0, "events", origin="first-event")
+    latencies = times_to_latencies(first_events(events, encoder))
+    assert latencies[2, 1, 1] == 5.0
+    assert latencies[0, 0, 0] == 0.0
+    assert (first_events(events, Encoder(SHAPE, 10.0, "events")) == SILENT).all()
+    assert (first_events(events[:0], encoder) == SILENT).all()
+
+
+def test_the_shape_for_a_sensor() -> None:
+    assert sensor_shape((34, 20, 2), Encoder((1, 1, 3), kind="events", windows=3)) == (20, 34, 6)
+    assert sensor_shape((34, 20, 2), Encoder((1, 1, 3), kind="events", windows=3, polarity="merged")) == (20, 34, 3)
+
+
+def _stimuli(count: int = 6) -> SpikeStimuli:
+    generator = np.random.default_rng(1)
+    latencies = np.where(generator.random((count, *SHAPE)) < 0.7, generator.integers(0, 20, (count, *SHAPE)), np.inf)
+    return SpikeStimuli(latencies, np.arange(count) % 3, None, Encoder(SHAPE, 20.0), ("a", "b", "c"))
+
+
+def test_stimuli_are_a_data_set_of_tonic() -> None:
+    view = EventView(_stimuli())
+    assert (len(view), view.sensor_size, view.classes) == (6, (5, 4, 2), ["a", "b", "c"])
+    events, label = view[4]
+    assert label == 1
+    np.testing.assert_array_equal(events_to_latencies(events, SHAPE), _stimuli().latencies(np.array([4]))[0])
+    assert [label for _, label in view] == [0, 1, 2, 0, 1, 2]
+    late = EventView(_stimuli(), transforms.RandomFlipLR(sensor_size=view.sensor_size, p=1.0))[4][0]
+    np.testing.assert_array_equal(events_to_latencies(late, SHAPE), _stimuli().latencies(np.array([4]))[0][:, ::-1])
+    with pytest.raises(IndexError, match="there are 0 to 5"):
+        view[6]

@@ -1,0 +1,43 @@
+"""The workers of this machine: reached by nobody else, and each with its share of the cores."""
+
+from __future__ import annotations
+
+import copy
+import os
+
+import pytest
+
+from netsim.errors import DataError, SpecificationError
+from netsim.measuring.cluster import connect
+from netsim.numerics.threads import threads
+
+distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+psutil = pytest.importorskip("psutil", reason="comes with distributed")
+
+
+def _listening(process: int) -> list[str]:
+    sockets = psutil.Process(process).net_connections()
+    return [socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN]
+
+
+def test_workers_of_this_machine_are_for_its_user_alone() -> None:
+    with connect(workers=2) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        workers = list(client.run(os.getpid).values())
+        assert len(workers) == 2
+        for process in (os.getpid(), *workers):
+            assert set(_listening(process)) == {"127.0.0.1"}
+        with pytest.raises((OSError, TypeError)):  # it asks for a certificate that only its own client has
+            distributed.Client(address, timeout=2, set_as_default=False)
+        share = max(1, threads() // 2)
+        assert list(client.run(threads).values()) == [share, share]
+        assert {worker["nthreads"] for worker in client.scheduler_info()["workers"].values()} == {1}
+
+
+def test_errors_pass_from_one_process_to_another() -> None:
+    for error in (SpecificationError("learning.rate", "must be positive"), DataError("digits: missing")):
+        other = copy.copy(error)
+        assert type(other) is type(error)
+        assert str(other) == str(error)

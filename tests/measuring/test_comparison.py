@@ -1,0 +1,92 @@
+"""Comparison: silence counts, steps count, and one neuron in ten thousand may differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, Latencies, make_engine
+from netsim.engines.event.engine import EventEngine
+from netsim.measuring.comparison import REQUIRED, Comparison, compare
+from netsim.specification import Dense, Encoder, Network, Neurons
+from netsim.weights.arrays import initial_weights
+
+NETWORK = Network(
+    "small",
+    Encoder((4, 4, 1), 16.0),
+    (
+        Dense("hidden", 10, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0)),
+        Dense("output", 4, Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0)),
+    ),
+    128.0,
+)
+DT = 0.5
+
+
+class _Shifted(EventEngine):
+    """An event engine whose hidden neuron 3 is late in the first presentation of all, or silent."""
+
+    shift = 0.0
+    started = False
+
+    def present(self, batch: Batch) -> Latencies:
+        latencies = super().present(batch)
+        if not self.started:
+            latencies[1][0, 3] = 20.0 + self.shift
+        self.started = True
+        return latencies
+
+
+def _compare(shifts: tuple[float, float], random_stimuli: Callable[..., Stimuli], count: int = 60) -> Comparison:
+    engines = []
+    for shift in shifts:
+        engine = _Shifted(NETWORK, dt=DT)
+        engine.shift = shift
+        engines.append(engine)
+    stimuli = random_stimuli(NETWORK.encoder, count, 4)
+    return compare(engines[0], engines[1], initial_weights(NETWORK, 0), stimuli)
+
+
+def test_the_same_engine_agrees_with_itself(random_stimuli: Callable[..., Stimuli]) -> None:
+    result = _compare((0.0, 0.0), random_stimuli)
+    assert result.agreement == 1
+    assert result.agrees
+    assert result.largest_difference_steps == 0
+    assert result.same_decisions == 1
+    assert result.presentations == 60
+
+
+@pytest.mark.parametrize(("shift", "steps"), [(DT, 1), (4.0, 8), (np.inf, np.inf)])
+def test_one_neuron_differs(shift: float, steps: float, random_stimuli: Callable[..., Stimuli]) -> None:
+    for shifts in ((0.0, shift), (shift, 0.0)):
+        result = _compare(shifts, random_stimuli)
+        assert result.agreement == 1 - 1 / (60 * 14)
+        assert result.by_layer == {"hidden": 1 - 1 / 600, "output": 1.0}
+        assert result.largest_difference_steps == steps
+        assert not result.agrees
+        figures = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+        assert figures["agrees"] is False
+        assert figures["required"] == REQUIRED
+
+
+def test_a_rounding_error_is_no_difference(random_stimuli: Callable[..., Stimuli]) -> None:
+    assert _compare((0.0, 1e-9), random_stimuli).agreement == 1
+
+
+@pytest.mark.parametrize(("agreement", "agrees"), [(1.0, True), (0.9999, True), (0.99989, False)])
+def test_what_is_required(agreement: float, agrees: bool) -> None:
+    assert Comparison(agreement, {}, 1.0, 1.0, 1, DT).agrees is agrees
+
+
+def test_the_engines_agree(random_stimuli: Callable[..., Stimuli]) -> None:
+    stimuli = random_stimuli(NETWORK.encoder, 60, 4)
+    event, brian2 = make_engine("event", NETWORK, DT), make_engine("brian2", NETWORK, DT)
+    seen: list[int] = []
+    result = compare(event, brian2, initial_weights(NETWORK, 0), stimuli, seen.append)
+    assert seen == [50, 60]
+    assert result.agreement == 1
+    assert result.same_decisions == 1

@@ -1,0 +1,126 @@
+"""Evaluation: figures of one pass are those of each presentation alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, Latencies, make_engine
+from netsim.measuring.evaluation import evaluate
+from netsim.specification import Dense, Encoder, Network, Neurons, Pooling
+from netsim.specification.connectivity import connections
+from netsim.weights.arrays import initial_weights
+
+MakeStimuli = Callable[..., Stimuli]
+
+
+def _network(threshold: float = 3.0) -> Network:
+    return Network(
+        "small",
+        Encoder((6, 6, 1), 16.0),
+        (
+            Pooling("pool", 2),
+            Dense("hidden", 12, Neurons("phased", 2.0, 16.0, 16.0, 80.0, 1.0)),
+            Dense("output", 4, Neurons("phased", threshold, 16.0, 80.0, 160.0, 1.0)),
+        ),
+        160.0,
+    )
+
+
+class _Fixed:
+    """An engine whose output layer fires as it is told."""
+
+    def __init__(self, network: Network, outputs: np.ndarray) -> None:
+        self.network = network
+        self.dt = 0.0
+        self.potentials: list[object] = []
+        self.outputs = outputs
+        self.presented = 0
+
+    def run(self, experiment):  # type: ignore[no-untyped-def]
+        try:
+            batch = next(experiment)
+            while True:
+                batch = experiment.send(self.present(batch))
+        except StopIteration as stop:
+            return stop.value
+
+    def present(self, batch: Batch) -> Latencies:
+        count = len(batch.stimuli)
+        silent = [np.full((count, *shape), np.inf) for shape in self.network.shapes[1:-1]]
+        outputs = self.outputs[self.presented : self.presented + count]
+        self.presented += count
+        return [batch.stimuli, *silent, outputs]
+
+
+def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    stimuli = random_stimuli(network.encoder, 5, 4)
+    stimuli.labels[:] = [0, 1, 1, 3, 2]
+    silent = np.inf
+    outputs = np.array(
+        [
+            [10.0, 20.0, silent, silent],  # right
+            [10.0, 10.0, silent, silent],  # wrong: a tie that the lower number wins
+            [silent, 30.0, 30.0, 40.0],  # right, by a tie
+            [silent, silent, silent, silent],
+            [5.0, silent, 6.0, silent],  # wrong
+        ]
+    )
+    result = evaluate(_Fixed(network, outputs), initial_weights(network, 0), stimuli)  # type: ignore[arg-type]
+    assert result.accuracy == pytest.approx(2 / 5)
+    assert result.strict_accuracy == pytest.approx(1 / 5)
+    assert result.tie_rate == pytest.approx(2 / 5)
+    assert result.silent_rate == pytest.approx(1 / 5)
+    assert result.mean_decision_latency_ms == pytest.approx((10 + 10 + 30 + 5) / 4)
+    confusion = np.zeros((4, 5), dtype=int)
+    for label, decision in ((0, 0), (1, 0), (1, 1), (3, 4), (2, 0)):
+        confusion[label, decision] += 1
+    assert result.confusion == confusion.tolist()
+    assert result.spikes_per_presentation["output"] == pytest.approx(9 / 5)
+
+
+@pytest.mark.parametrize("count", [1, 200, 450])
+def test_figures_of_batches_are_those_of_single_presentations(count: int, random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    weights = initial_weights(network, 1)
+    stimuli = random_stimuli(network.encoder, count, 4)
+    engine = make_engine("event", network)
+    seen: list[int] = []
+    result = evaluate(engine, weights, stimuli, seen.append)
+    assert seen == sorted(set(seen))
+    assert seen[-1] == result.presentations == count
+
+    spikes = dict.fromkeys(("stimulus", "pool", "hidden", "output"), 0)
+    operations = {"hidden": 0, "output": 0}
+    correct, decision_times = 0, []
+    for k in range(count):
+        times = engine.present(Batch(stimuli.latencies(np.array([k])), weights))
+        for name, fired in zip(spikes, times, strict=True):
+            spikes[name] += int(np.isfinite(fired).sum())
+        for position, layer in enumerate(network.layers):
+            if layer.name in operations:
+                fired = np.isfinite(times[position]).ravel()
+                operations[layer.name] += int(fired[connections(layer, network.shapes[position]).pre].sum())
+        row = times[-1][0]
+        if np.isfinite(row).any():
+            correct += int(row.argmin() == stimuli.labels[k])
+            decision_times.append(row.min())
+    assert result.accuracy == correct / count
+    assert result.mean_decision_latency_ms == pytest.approx(np.mean(decision_times))
+    assert result.spikes_per_presentation == {name: total / count for name, total in spikes.items()}
+    assert result.synaptic_operations_per_presentation == {name: total / count for name, total in operations.items()}
+
+
+def test_figures_are_ready_for_json_even_without_a_spike(random_stimuli: MakeStimuli) -> None:
+    network = _network(threshold=1e6)
+    result = evaluate(make_engine("event", network), initial_weights(network, 0), random_stimuli(network.encoder, 3, 4))
+    assert result.silent_rate == 1
+    assert np.isnan(result.mean_decision_latency_ms)
+    figures = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert figures["mean_decision_latency_ms"] is None
+    assert figures["accuracy"] == 0

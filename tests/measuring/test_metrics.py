@@ -1,0 +1,115 @@
+"""Decisions and counts from latencies alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from netsim.measuring.metrics import decide, silent_fractions, spike_counts, synaptic_operations
+from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification.connectivity import connections
+
+SILENT = np.inf
+
+
+@pytest.mark.parametrize(
+    ("outputs", "choice", "tied", "latency"),
+    [
+        ([3.0, 1.0, 2.0], 1, False, 1.0),
+        ([1.0, 1.0, 2.0], 0, True, 1.0),
+        ([2.0, 1.0, 1.0], 1, True, 1.0),
+        ([2.0, 2.0, 1.0], 2, False, 1.0),
+        ([SILENT, 5.0, SILENT], 1, False, 5.0),
+        ([SILENT, SILENT, SILENT], -1, False, SILENT),
+        ([0.0, 0.0, 0.0], 0, True, 0.0),
+    ],
+)
+def test_the_first_output_spike_decides(outputs: list[float], choice: int, tied: bool, latency: float) -> None:
+    decisions = decide(np.array([outputs]))
+    assert decisions.choice.tolist() == [choice]
+    assert decisions.tied.tolist() == [tied]
+    assert decisions.latency.tolist() == [latency]
+    for label in range(3):
+        labels = np.array([label])
+        assert decisions.correct(labels)[0] == (label == choice)
+        assert decisions.strictly_correct(labels)[0] == (label == choice and not tied)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    arrays(
+        np.float64,
+        array_shapes(min_dims=2, max_dims=2, max_side=6),
+        elements=st.sampled_from([0.0, 1.0, 2.0, 2.5, SILENT]),
+    )
+)
+def test_decisions_are_those_of_each_presentation_alone(outputs: np.ndarray) -> None:
+    decisions = decide(outputs)
+    for k, row in enumerate(outputs.tolist()):
+        first = min(row)
+        assert decisions.latency[k] == first
+        assert decisions.choice[k] == (row.index(first) if first < SILENT else -1)
+        assert decisions.tied[k] == (first < SILENT and row.count(first) > 1)
+
+
+NETWORK = Network(
+    "counted",
+    Encoder((7, 6, 2), 16.0),
+    (
+        Convolution("conv", 3, 3, stride=2, padding=1),
+        Pooling("pool", 2, stride=1),
+        Convolution("conv2", 2, 2),
+        Dense("hidden", 5),
+        Dense("output", 4),
+    ),
+    32.0,
+)
+
+
+def _latencies(presentations: int, seed: int = 0) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return [
+        np.where(generator.random((presentations, *shape)) < 0.4, SILENT, generator.random((presentations, *shape)))
+        for shape in NETWORK.shapes
+    ]
+
+
+@pytest.mark.parametrize("presentations", [1, 3])
+def test_synaptic_operations_are_spikes_counted_synapse_by_synapse(presentations: int) -> None:
+    latencies = _latencies(presentations)
+    expected = {}
+    for position, layer in enumerate(NETWORK.layers):
+        if isinstance(layer, Pooling):
+            continue
+        synapses = connections(layer, NETWORK.shapes[position])
+        total = 0
+        for presentation in range(presentations):
+            fired = np.isfinite(latencies[position][presentation]).ravel()
+            for pre in synapses.pre:
+                total += bool(fired[pre])
+        expected[layer.name] = total
+    assert synaptic_operations(NETWORK, latencies) == expected
+    assert all(count > 0 for count in expected.values())
+
+
+def test_spikes_and_silence_are_counted_by_layer() -> None:
+    latencies = _latencies(4)
+    counts = spike_counts(NETWORK, latencies)
+    assert list(counts) == ["stimulus", "conv", "pool", "conv2", "hidden", "output"]
+    fractions = silent_fractions(NETWORK, latencies)
+    assert list(fractions) == ["conv", "pool", "conv2", "hidden", "output"]
+    for name, times in zip(counts, latencies, strict=True):
+        spikes = sum(1 for time in times.ravel() if time < SILENT)
+        assert counts[name] == spikes
+        if name != "stimulus":
+            assert fractions[name] == pytest.approx(1 - spikes / times.size)
+
+
+def test_a_silent_network_does_nothing() -> None:
+    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes]
+    assert set(spike_counts(NETWORK, silent).values()) == {0}
+    assert set(synaptic_operations(NETWORK, silent).values()) == {0}
+    assert set(silent_fractions(NETWORK, silent).values()) == {1.0}

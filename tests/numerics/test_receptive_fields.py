@@ -1,0 +1,195 @@
+"""Receptive fields against loops over every element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.numerics.receptive_fields import (
+    earliest,
+    gather_columns,
+    gather_patches,
+    multiply_fields,
+    presentations_at_once,
+    scatter_patches,
+    to_earliest,
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A receptive field and the maps it moves over."""
+
+    presentations: int
+    height: int
+    width: int
+    channels: int
+    kernel: int
+    stride: int
+    padding: int
+    kind: str
+    seed: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.presentations, self.height, self.width, self.channels)
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        reach = 2 * self.padding - self.kernel
+        return (self.height + reach) // self.stride + 1, (self.width + reach) // self.stride + 1
+
+    def values(self, shape: tuple[int, ...], salt: int = 0) -> np.ndarray:
+        return np.random.default_rng([self.seed, salt]).normal(size=shape).astype(self.kind)
+
+    def times(self) -> np.ndarray:
+        """Latencies with many ties and silent neurons."""
+        drawn = np.random.default_rng(self.seed).choice([0.0, 1.0, 2.0, 3.5, np.inf], self.shape)
+        return drawn.astype(self.kind)
+
+
+@st.composite
+def fields(draw: st.DrawFn, most_padding: int = 2) -> Field:
+    kernel = draw(st.integers(1, 4))
+    padding = draw(st.integers(0, min(most_padding, kernel - 1)))
+    least = max(1, kernel - 2 * padding)
+    return Field(
+        presentations=draw(st.integers(1, 3)),
+        height=draw(st.integers(least, 8)),
+        width=draw(st.integers(least, 8)),
+        channels=draw(st.integers(1, 6)),  # few are laid out by column
+        kernel=kernel,
+        stride=draw(st.integers(1, 4)),
+        padding=padding,
+        kind=draw(st.sampled_from(["float32", "float64"])),
+        seed=draw(st.integers(0, 2**32)),
+    )
+
+
+@settings(deadline=None, max_examples=150)
+@given(field=fields(), fill=st.sampled_from([0.0, np.inf]))
+def test_rows_are_receptive_fields(field: Field, fill: float) -> None:
+    maps = field.values(field.shape)
+    expected = []
+    rows, columns = field.positions
+    for b in range(field.presentations):
+        for row in range(rows):
+            for column in range(columns):
+                patch = []
+                for dy in range(field.kernel):
+                    for dx in range(field.kernel):
+                        y, x = row * field.stride + dy - field.padding, column * field.stride + dx - field.padding
+                        inside = 0 <= y < field.height and 0 <= x < field.width
+                        patch += list(maps[b, y, x]) if inside else [fill] * field.channels
+                expected.append(patch)
+    patches = gather_patches(maps, field.kernel, field.stride, field.padding, fill)
+    columns = gather_columns(maps, field.kernel, field.stride, field.padding, fill)
+    assert patches.dtype == columns.dtype == maps.dtype
+    np.testing.assert_array_equal(patches, np.array(expected))
+    np.testing.assert_array_equal(columns.T, patches)
+
+
+@settings(deadline=None, max_examples=60)
+@given(field=fields(), outputs=st.integers(1, 5))
+def test_products_are_those_of_the_rows(field: Field, outputs: int) -> None:
+    maps = field.values(field.shape).astype(np.float64)
+    patches = gather_patches(maps, field.kernel, field.stride, field.padding)
+    weights = field.values((patches.shape[1], outputs), salt=1).astype(np.float64)
+    products = np.full((field.presentations, *field.positions, outputs), np.nan)
+    multiply_fields(maps, weights, field.kernel, field.stride, field.padding, products)
+    np.testing.assert_allclose(products.reshape(-1, outputs), patches @ weights, rtol=1e-12, atol=1e-9)
+
+
+def test_products_of_many_presentations_are_those_of_each() -> None:
+    maps, weights = np.random.default_rng(0).normal(size=(9, 20, 20, 8)), np.ones((8 * 25, 3))
+    at_once = presentations_at_once(weights, 256)
+    assert at_once == 2  # the last part has one
+    products = np.empty((9, 16, 16, 3))
+    multiply_fields(maps, weights, 5, 1, 0, products)
+    one = np.empty((1, 16, 16, 3))
+    for b in range(9):
+        multiply_fields(maps[b : b + 1], weights, 5, 1, 0, one)
+        np.testing.assert_allclose(products[b], one[0], rtol=1e-12, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(field=fields())
+def test_scattering_is_the_transpose_of_gathering(field: Field) -> None:
+    """For all maps and rows, the product of gathered maps with rows is that of maps with scattered rows."""
+    maps = field.values(field.shape).astype(np.float64)
+    gathered = gather_patches(maps, field.kernel, field.stride, field.padding)
+    rows = field.values(gathered.shape, salt=1).astype(np.float64)
+    scattered = np.full(field.shape, np.nan)
+    scatter_patches(rows, scattered, field.kernel, field.stride, field.padding)
+    scale = np.linalg.norm(gathered) * np.linalg.norm(rows) + 1e-300
+    assert abs((gathered * rows).sum() - (maps * scattered).sum()) <= 1e-12 * scale
+
+
+def test_scattering_counts_how_often_a_neuron_is_seen() -> None:
+    seen = np.full((1, 4, 4, 1), np.nan)
+    scatter_patches(np.ones((9, 4)), seen, kernel=2)
+    np.testing.assert_array_equal(seen[0, :, :, 0], np.outer([1, 2, 2, 1], [1, 2, 2, 1]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(field=fields(most_padding=0))
+def test_the_earliest_spike_of_a_field(field: Field) -> None:
+    times = field.times()
+    rows, columns = field.positions
+    expected = np.empty((field.presentations, rows, columns, field.channels), dtype=field.kind)
+    for b, row, column, channel in np.ndindex(expected.shape):
+        y, x = row * field.stride, column * field.stride
+        expected[b, row, column, channel] = times[b, y : y + field.kernel, x : x + field.kernel, channel].min()
+    pooled = earliest(times, field.kernel, field.stride)
+    assert pooled.dtype == times.dtype
+    np.testing.assert_array_equal(pooled, expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(field=fields(most_padding=0))
+def test_a_value_goes_to_the_neuron_that_fired_first(field: Field) -> None:
+    times = field.times()
+    pooled = earliest(times, field.kernel, field.stride)
+    values = field.values(pooled.shape)
+    expected = np.zeros(times.shape)
+    for b, row, column, channel in np.ndindex(pooled.shape):
+        if pooled[b, row, column, channel] == np.inf:
+            continue
+        candidates = [
+            (times[b, row * field.stride + dy, column * field.stride + dx, channel], dy, dx)
+            for dy in range(field.kernel)
+            for dx in range(field.kernel)
+        ]
+        _, dy, dx = min(candidates)
+        expected[b, row * field.stride + dy, column * field.stride + dx, channel] += values[b, row, column, channel]
+    handed = to_earliest(values, times, pooled, field.kernel, field.stride)
+    assert handed.dtype == values.dtype
+    np.testing.assert_allclose(handed, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_of_equally_early_neurons_the_first_row_by_row_gets_the_value() -> None:
+    times = np.array([[3.0, 1.0], [1.0, 1.0]]).reshape(1, 2, 2, 1)
+    handed = to_earliest(np.full((1, 1, 1, 1), 5.0), times, earliest(times, 2, 2), 2, 2)
+    np.testing.assert_array_equal(handed[0, :, :, 0], [[0.0, 5.0], [0.0, 0.0]])
+
+
+def test_a_silent_field_gets_nothing() -> None:
+    times = np.full((1, 2, 2, 1), np.inf)
+    pooled = earliest(times, 2, 2)
+    assert pooled.tolist() == [[[[np.inf]]]]
+    assert not to_earliest(np.ones((1, 1, 1, 1)), times, pooled, 2, 2).any()
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_maps_need_not_be_contiguous(kind: str) -> None:
+    wide = np.random.default_rng(0).normal(size=(2, 5, 10, 2)).astype(kind)
+    sliced = wide[:, :, ::2]
+    np.testing.assert_array_equal(gather_patches(sliced, 3), gather_patches(sliced.copy(), 3))
+    np.testing.assert_array_equal(earliest(sliced, 2, 2), earliest(sliced.copy(), 2, 2))
+    out = np.zeros_like(earliest(sliced, 2, 2))
+    assert earliest(sliced, 2, 2, out) is out
+    np.testing.assert_array_equal(out, earliest(sliced, 2, 2))

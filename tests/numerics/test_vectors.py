@@ -1,0 +1,93 @@
+"""Vectors in registers: each operation is that of numpy, lane by lane."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numba import njit
+
+from netsim.numerics.vectors import (
+    count_at_least,
+    lanes_of,
+    least,
+    load,
+    maybe_positive,
+    rounded_up,
+    spread,
+    store,
+    where_at_least,
+)
+
+
+@njit(error_model="numpy")
+def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.ndarray) -> None:
+    a, b, c = load(one, 0), load(other, 0), spread(number)
+    store(results[0], 0, a + b)
+    store(results[1], 0, a - b)
+    store(results[2], 0, a * b)
+    store(results[3], 0, a / b)
+    store(results[4], 0, -a)
+    store(results[5], 0, c)
+    store(results[6], 0, rounded_up(a))
+    store(results[7], 0, least(a, b))
+    store(results[8], 0, where_at_least(a, b, c, a))
+
+
+@njit
+def _ask(one: np.ndarray, other: np.ndarray) -> tuple[int, bool]:
+    return count_at_least(load(one, 0), load(other, 0)), maybe_positive(load(one, 0))
+
+
+@njit
+def _load_from(numbers: np.ndarray, first: int, result: np.ndarray) -> None:
+    store(result, first, load(numbers, first))
+
+
+def _pair(kind: type) -> Any:
+    lanes = lanes_of(kind().itemsize)
+    numbers = st.floats(-1e6, 1e6, width=8 * kind().itemsize) | st.sampled_from([0.0, 1.0, math.inf, -math.inf])
+    return st.tuples(hnp.arrays(kind, lanes, elements=numbers), hnp.arrays(kind, lanes, elements=numbers))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@given(data=st.data())
+@settings(deadline=None, max_examples=50)
+def test_arithmetic_and_choices(kind: type, data: st.DataObject) -> None:
+    one, other = data.draw(_pair(kind))
+    results = np.empty((9, one.size), kind)
+    _calculate(one, other, kind(2.5), results)
+    with np.errstate(all="ignore"):
+        expected = [
+            one + other, one - other, one * other, one / other, -one, np.full_like(one, 2.5), np.ceil(one),
+            np.minimum(one, other), np.where(one >= other, kind(2.5), one),
+        ]  # fmt: skip
+    np.testing.assert_array_equal(results, np.array(expected))
+    assert _ask(one, other)[0] == (one >= other).sum()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(kind: type) -> None:
+    lanes = lanes_of(kind().itemsize)
+    negative = np.full(lanes, -np.inf, kind)
+    assert not _ask(negative, negative)[1]
+    for lane in range(lanes):
+        for number in (0.0, 1e-30, np.inf):
+            one = negative.copy()
+            one[lane] = number
+            assert _ask(one, negative)[1]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_vectors_may_begin_anywhere(kind: type) -> None:
+    lanes = lanes_of(kind().itemsize)
+    numbers, result = np.arange(3 * lanes, dtype=kind), np.zeros(3 * lanes, kind)
+    _load_from(numbers, 5, result)
+    np.testing.assert_array_equal(result[5 : 5 + lanes], numbers[5 : 5 + lanes])
+    assert result[:5].sum() == 0
+    assert result[5 + lanes :].sum() == 0

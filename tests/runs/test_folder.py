@@ -1,0 +1,147 @@
+"""Run folders: made once, claimed by one process, and described to the letter."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netsim.runs.folder
+from netsim.errors import RunError
+from netsim.models.presets import load_preset
+from netsim.runs.folder import RunFolder, create_run, describe_run, is_run, open_run
+from netsim.weights.arrays import initial_weights, write_weights
+
+DIGITS = load_preset("digits")
+
+
+def test_a_new_run_says_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/netsim", "train", "digits"])
+    run = create_run(tmp_path / "deep" / "run", DIGITS, describe_run(7, limit=3))
+    assert is_run(run.path)
+    assert open_run(run.path).network() == DIGITS
+    record = run.record()
+    assert record["seed"] == 7
+    assert record["limit"] == 3
+    assert record["command"] == ["netsim", "train", "digits"]
+    assert record["versions"]["python"].startswith("3.")
+    assert record["versions"]["brian2"]
+    assert record["machine"]["cores"] >= 1
+    assert sorted(os.listdir(run.path)) == [".lock", "network.toml", "run.json"]
+
+
+def test_the_module_is_called_by_the_name_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/lib/netsim/__main__.py", "models"])
+    assert describe_run(0)["command"] == ["netsim", "models"]
+
+
+def test_outside_a_checkout_there_is_no_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_git(*arguments: Any) -> str:
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(netsim.runs.folder, "_git", no_git)
+    assert describe_run(0)["git_revision"] is None
+
+
+def test_an_empty_folder_may_be_used_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    create_run(tmp_path / "empty", DIGITS, describe_run(0))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("")
+    (tmp_path / "file").write_text("")
+    for name in ("empty", "full", "file"):
+        with pytest.raises(RunError, match=rf"{name}: exists already; choose another --out, or continue .* --resume"):
+            create_run(tmp_path / name, DIGITS, describe_run(0))
+    assert os.listdir(tmp_path / "full") == ["thesis.txt"]
+
+
+def test_weights_alone_are_no_half_made_run(tmp_path: Path) -> None:
+    (tmp_path / "best.npz").write_bytes(b"kept from long ago")
+    with pytest.raises(RunError, match="exists already"):
+        create_run(tmp_path, DIGITS, {"seed": 0})
+    (tmp_path / "run.json").write_text("{}")
+    create_run(tmp_path, DIGITS, {"seed": 0})
+
+
+def test_of_two_that_come_at_once_one_gets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mkdir = Path.mkdir
+    won: list[bool] = []
+
+    def overtaken(self: Path, *arguments: Any, **options: Any) -> None:
+        if not won:
+            won.append(True)
+            create_run(tmp_path / "run", DIGITS, describe_run(1))
+        mkdir(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", overtaken)
+    with pytest.raises(RunError, match="exists already"):
+        create_run(tmp_path / "run", DIGITS, describe_run(2))
+    assert open_run(tmp_path / "run").record()["seed"] == 1
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_no_half_made_run_stays(existed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    if existed:
+        (tmp_path / "run").mkdir()
+    monkeypatch.setattr(netsim.runs.folder, "write_network", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        create_run(tmp_path / "run", DIGITS, describe_run(0))
+    assert [path.name for path in tmp_path.rglob("*")] == (["run"] if existed else [])
+
+
+def test_what_a_killed_process_left_half_made_is_begun_anew(tmp_path: Path) -> None:
+    for name in (".lock", "run.json", ".network.toml.x7"):
+        (tmp_path / name).write_text("")
+    run = create_run(tmp_path, DIGITS, describe_run(3))
+    assert run.network() == DIGITS
+    assert run.record()["seed"] == 3
+    with pytest.raises(RunError, match="exists already"):
+        create_run(tmp_path, DIGITS, describe_run(4))
+
+
+def test_a_locked_run_is_refused_until_it_is_let_go(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", DIGITS, describe_run(0))
+    with run.lock(), pytest.raises(RunError, match="in use by another process"), RunFolder(run.path).lock():
+        pass
+    with pytest.raises(ZeroDivisionError), run.lock():
+        raise ZeroDivisionError
+    with RunFolder(run.path).lock():
+        pass
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run folder"):
+        open_run(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"), RunFolder(tmp_path / "file").lock():
+        pass
+    run = create_run(tmp_path / "run", DIGITS, describe_run(0))
+    with pytest.raises(RunError, match=r"no best.npz.*--resume"):
+        run.weights(DIGITS)
+    for text, message in (("{", "no JSON"), ("[]", "no seed"), ('{"seed": "x"}', "no seed"), ("[" * 10**5, "no JSON")):
+        run.record_file.write_text(text)
+        with pytest.raises(RunError, match=message):
+            run.record()
+
+
+def test_weights_and_metrics(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", DIGITS, describe_run(0))
+    weights = initial_weights(DIGITS, 3)
+    write_weights(weights, run.best)
+    for name, array in run.weights(DIGITS).items():
+        assert array.tobytes() == weights[name].tobytes()
+    run.write_metrics([])
+    assert not run.metrics.exists()
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    run.write_metrics(rows)
+    with run.metrics.open(newline="") as lines:
+        assert [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)] == rows
+    assert json.loads(run.write_json("some.json", {"a": [1, None]}).read_text()) == {"a": [1, None]}

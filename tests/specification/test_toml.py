@@ -1,0 +1,101 @@
+"""Specifications as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import netsim.models
+from netsim.errors import SpecificationError
+from netsim.models.presets import load_preset, preset_names
+from netsim.specification import PSP, Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification.toml import dumps_network, network_from_dict, read_network, write_network
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_survive_writing_and_reading(name: str, tmp_path: Path) -> None:
+    network = load_preset(name)
+    write_network(network, tmp_path / "network.toml")
+    assert read_network(tmp_path / "network.toml") == network
+
+
+def test_every_kind_of_part_survives() -> None:
+    network = Network(
+        "all",
+        Encoder((9, 9, 2), 7.5, "events", windows=2, polarity="merged", origin="first-event"),
+        (
+            Convolution(
+                "conv",
+                2,
+                3,
+                stride=2,
+                padding=1,
+                psp=PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.25))),
+                neurons=Neurons("staggered", onset=2.0, drive=0.5, end=30.0, crossing_slope=0.3),
+            ),
+            Pooling("pool", 2, stride=1, dropout=0.25),
+            Dense("output", 3, psp=PSP("triangle", rise=2.0, fall=3.0)),
+        ),
+        40.0,
+        weighting=Weighting("binary", "layer"),
+        learning=Learning(targets="relative", optimizer="sgd"),
+        description='a "quoted" line',
+    )
+    assert network_from_dict(tomllib.loads(dumps_network(network))) == network
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("size = 200", "sise = 200"), "layers.hidden.sise: is not a key here; did you mean 'size'?"),
+        (("size = 200", ""), "layers.hidden.size: is missing"),
+        (("size = 200", 'size = "200"'), "layers.hidden.size: must be of type int"),
+        (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
+        (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
+        (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
+        (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of convolution, pooling, dense"),
+        (("threshold = 2.0", "treshold = 2.0"), "layers.hidden.neurons.treshold: is not a key here; did you mean"),
+        (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
+        (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),
+        (("shape = [8, 8, 1]", "shape = [8, 8]"), "encoder.shape: needs three positive integers"),
+        (("shape = [8, 8, 1]", "shape = 8"), "encoder.shape: must be a list"),
+        (("t_max = 16.0", "t_max = -16.0"), "encoder.t_max: must be a positive time"),
+        (("t_max = 16.0", "t_max = 16.0\nwindow = 2"), "encoder.window: is not a key here; did you mean 'windows'?"),
+        (
+            ("t_max = 16.0", "t_max = 16.0\nwindows = 2"),
+            'encoder.windows: has a meaning for recordings, kind = "events"',
+        ),
+        (("t_max = 16.0", 't_max = 16.0\nkind = "event"'), "encoder.kind: must be intensity or events, not 'event'"),
+        (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
+        (("[training]", "= broken"), "is not TOML"),
+        (("dt = 1.0", "dt = 20.0"), "training.dt: 20.0 ms is larger than the encoding window of 16.0 ms"),
+    ],
+)
+def test_mistakes_are_named(change: tuple[str, str], message: str, tmp_path: Path) -> None:
+    text = (Path(netsim.models.__file__).parent / "presets" / "digits.toml").read_text()
+    old, new = change
+    assert old in text
+    path = tmp_path / "mistake.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(SpecificationError) as caught:
+        read_network(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(SpecificationError, match="cannot be read"):
+        read_network(tmp_path / "none.toml")
+    with pytest.raises(SpecificationError, match="cannot be read"):
+        read_network(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecificationError, match="is not TOML"):
+        read_network(tmp_path / "binary.toml")
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(SpecificationError, match="did you mean 'digits'"):
+        load_preset("digit")
