@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 _LONGEST = 2000
 
 
@@ -10,6 +13,13 @@ def one_line(text: str) -> str:
     text = " ".join(part.strip() for part in text[: 2 * _LONGEST].splitlines())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint ``; did you mean 'x'?`` or a list of what is known."""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(names.values())}"
 
 
 class NetsimError(Exception):

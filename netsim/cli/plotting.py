@@ -82,8 +82,8 @@ def plot(
     import matplotlib
 
     from netsim.engines import make_engine
+    from netsim.errors import nearest
     from netsim.runs.subject import weights_before_learning
-    from netsim.specification.toml import nearest
 
     if kind not in FIGURE_KINDS:
         raise SpecificationError(f"figure {kind!r}", f"is not known{nearest(kind, FIGURE_KINDS)}")

@@ -26,9 +26,8 @@ from netsim.data.sources import (
     where,
 )
 from netsim.data.tonic_data import load_events, tonic_names
-from netsim.errors import DataError
+from netsim.errors import DataError, nearest
 from netsim.specification import Encoder, Network, Shape
-from netsim.specification.toml import nearest
 
 VALIDATION_SEED = 2021
 

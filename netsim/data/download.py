@@ -13,8 +13,7 @@ from typing import Any
 
 from netsim.data.sources import DIGITS, SOURCES, TONIC, Source, cache_folder, user_folder
 from netsim.data.tonic_data import how_to_get
-from netsim.errors import DataError
-from netsim.specification.toml import nearest
+from netsim.errors import DataError, nearest
 
 Progress = Callable[[str, int, int], None]
 """Called with the file's name, the bytes received so far, and the bytes to come in all (0 if unknown)."""

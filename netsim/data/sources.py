@@ -13,8 +13,7 @@ from typing import NamedTuple
 import platformdirs
 
 from netsim.data.idx import read_idx
-from netsim.errors import DataError
-from netsim.specification.toml import nearest
+from netsim.errors import DataError, nearest
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 PARTS: tuple[str, ...] = ("train-images", "train-labels", "t10k-images", "t10k-labels")

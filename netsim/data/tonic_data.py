@@ -19,9 +19,8 @@ import numpy as np
 from netsim.data import sources
 from netsim.data.recordings import Recordings, Tell, check_sensor, convert_once
 from netsim.data.sources import TONIC
-from netsim.errors import DataError
+from netsim.errors import DataError, nearest
 from netsim.specification import Encoder
-from netsim.specification.toml import nearest
 
 ORDER_SEED = 2015
 """Recordings lie in folders by class; they are presented in an order drawn once and for all from this seed."""

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.runs.folder import RunFolder, open_run
 from netsim.specification import Network
-from netsim.specification.toml import nearest, read_network
+from netsim.specification.toml import read_network
 from netsim.weights.arrays import Weights, forward_weights, initial_weights
 from netsim.weights.packing import read_packed
 

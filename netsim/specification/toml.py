@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import tomllib
 import types
@@ -13,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, nearest
 from netsim.files import read_text, write_text
 from netsim.specification import Convolution, Dense, Network, Pooling
 
@@ -21,13 +20,6 @@ LAYER_KINDS: dict[str, type] = {"convolution": Convolution, "pooling": Pooling, 
 _LARGEST_FILE = 250_000
 _MOST_DOTS = 100
 _DEEPEST = 20
-
-
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """A hint ``; did you mean 'x'?`` or a list of what is known."""
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
-    return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(names.values())}"
 
 
 def network_from_dict(table: dict[str, Any]) -> Network:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.specification import Convolution, Network
 from netsim.specification.grid import check_dt
-from netsim.specification.toml import nearest
 from netsim.studies.kinds import STUDY_KINDS, Kind
 
 ALL = "all"

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.runs.subject import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
-from netsim.specification.toml import nearest, network_from_dict, read_toml
+from netsim.specification.toml import network_from_dict, read_toml
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
 _DRAWS = ("uniform", "loguniform", "integers", "choice")

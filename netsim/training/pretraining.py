@@ -7,12 +7,11 @@ import os
 
 import numpy as np
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_names
 from netsim.runs.subject import load_subject
 from netsim.specification import Network
 from netsim.specification.checks import require
-from netsim.specification.toml import nearest
 from netsim.weights.arrays import Weights, weight_shapes
 
 

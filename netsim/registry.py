@@ -1,0 +1,229 @@
+"""Seams: the entries of one sort by name, those of netsim and those that other packages add.
+
+An entry of netsim is a module of the seam's own package, called like the entry: nothing lists it elsewhere, and it is
+imported when it is first asked for. Another package adds one by an entry point of the group ``netsim.<seam>``, or by
+registering it before it is used::
+
+    [project.entry-points."netsim.connectivity"]
+    locally_connected = "mypackage.locally_connected"
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from netsim.errors import SpecificationError, nearest
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an entry comes from.
+
+    Attributes
+    ----------
+    seam, name : str
+    module : str
+        Name of the module that registered it.
+    distribution, version : str or None
+        The installed package that the module belongs to, if there is one.
+    """
+
+    seam: str
+    name: str
+    module: str
+    distribution: str | None
+    version: str | None
+
+    def to_dict(self) -> dict[str, str | None]:
+        """The same as a dictionary, ready for JSON."""
+        return {
+            "seam": self.seam,
+            "name": self.name,
+            "module": self.module,
+            "distribution": self.distribution,
+            "version": self.version,
+        }
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """The entries of a seam by name; a mapping whose values are imported when they are first asked for.
+
+    Parameters
+    ----------
+    seam : str
+        What an entry is, for messages and for the entry points ``netsim.<seam>``; spaces become underscores.
+    package : str
+        The package whose modules are the entries that come with netsim. A module ``early_readout`` registers the entry
+        ``early-readout``; those whose name begins with an underscore are none.
+    order : callable, optional
+        By what entries are sorted where they are listed, for which all are loaded; by default by name.
+    folders : bool
+        Whether each entry of the package is a folder, and the modules beside them are none.
+
+    Examples
+    --------
+    >>> from netsim.registry import Registry
+    >>> greetings = Registry("greeting", "netsim.numerics")
+    >>> @greetings.register("hello")
+    ... def hello():
+    ...     return "hello"
+    >>> greetings["hello"]()
+    'hello'
+    >>> greetings.origin("hello").seam
+    'greeting'
+    """
+
+    def __init__(
+        self, seam: str, package: str, order: Callable[[Entry], Any] | None = None, folders: bool = False
+    ) -> None:
+        self.seam = seam
+        self.package = package
+        self._order = order
+        self._folders = folders
+        self._entries: dict[str, Entry] = {}
+        self._modules: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Registry({self.seam!r}: {', '.join(sorted(self._names))})"
+
+    def register(self, name: str) -> Callable[[Any], Any]:
+        """A decorator that adds a class, a function or any other value under a name.
+
+        Registering the same name again is for a module that is loaded anew; of two modules the second is refused.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        SpecificationError
+            If another module has registered the name.
+        """
+
+        def add(entry: Any) -> Any:
+            self.add(name, entry, getattr(entry, "__module__", None) or type(entry).__module__)
+            return entry
+
+        return add
+
+    def add(self, name: str, entry: Entry, module: str) -> Entry:
+        """Add an entry, and say which module it comes from; parameters and errors are those of `register`.
+
+        Parameters
+        ----------
+        name : str
+        entry
+            Whatever the seam's protocol asks for.
+        module : str
+            Its ``__name__``.
+        """
+        former = self._modules.get(name)
+        if former is not None and former != module:
+            raise SpecificationError(
+                f"{self.seam} {name!r}", f"is registered by {former} and by {module}; one of them needs another name"
+            )
+        self._entries[name] = entry
+        self._modules[name] = module
+        return entry
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries and isinstance(name, str):
+            self._load(name)
+        if name not in self._entries:
+            raise KeyError(name)
+        return self._entries[name]
+
+    def require(self, name: str, where: str) -> Entry:
+        """The entry of a name.
+
+        Parameters
+        ----------
+        name : str
+        where : str
+            What asks for it, as the user wrote it.
+
+        Raises
+        ------
+        SpecificationError
+            If there is none; the message names the nearest.
+        """
+        try:
+            return self[name]
+        except KeyError:
+            raise SpecificationError(where, f"{name!r} is not known{nearest(name, self)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        if self._order is None:
+            return iter(sorted(self._names))
+        order = self._order
+        return iter(sorted(self._names, key=lambda name: (order(self[name]), name)))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def origin(self, name: str) -> Origin:
+        """Where the entry of a name comes from.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        self[name]
+        module = self._modules[name]
+        distribution = self._distribution(name, module)
+        version = None if distribution is None else importlib.metadata.version(distribution)
+        return Origin(self.seam, name, module, distribution, version)
+
+    def is_own(self, name: str) -> bool:
+        """Whether an entry comes with netsim."""
+        return self.origin(name).module.partition(".")[0] == __name__.partition(".")[0]
+
+    @property
+    def _names(self) -> set[str]:
+        return {*self._entries, *self._own, *self._points}
+
+    @cached_property
+    def _own(self) -> dict[str, str]:
+        """The modules of the package, by the names of their entries."""
+        found = importlib.util.find_spec(self.package)
+        places = found.submodule_search_locations if found is not None else None
+        modules = pkgutil.iter_modules(places) if places is not None else iter(())
+        names = [module.name for module in modules if module.ispkg or not self._folders]
+        return {name.replace("_", "-"): f"{self.package}.{name}" for name in names if not name.startswith("_")}
+
+    @cached_property
+    def _points(self) -> dict[str, importlib.metadata.EntryPoint]:
+        group = f"netsim.{self.seam.replace(' ', '_')}"
+        return {point.name: point for point in importlib.metadata.entry_points(group=group)}
+
+    def _load(self, name: str) -> None:
+        """Import the module that registers an entry, if there is one."""
+        if name in self._own:
+            importlib.import_module(self._own[name])
+        elif name in self._points:
+            loaded = self._points[name].load()
+            if name not in self._entries:
+                self.add(name, loaded, self._points[name].module)
+        if name not in self._entries and name in {**self._own, **self._points}:
+            raise SpecificationError(f"{self.seam} {name!r}", "is announced, but its module does not register it")
+
+    def _distribution(self, name: str, module: str) -> str | None:
+        point = self._points.get(name)
+        if point is not None and point.dist is not None:
+            return point.dist.name
+        packages = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+        return packages[0] if packages else None
