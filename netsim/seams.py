@@ -1,0 +1,55 @@
+"""Where netsim can be extended: every seam, its registry, and the package that holds the entries of netsim itself.
+
+A registry knows the names of its entries without importing them. What an entry has to be, its protocol, stands in the
+room that uses it; ``docs/extending.md`` shows one of each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.registry import Registry
+
+connectivities: Registry[Any] = Registry("connectivity", "netsim.specification.connectivity")
+"""`netsim.specification.Connectivity`: who is connected to whom."""
+regimes: Registry[Any] = Registry("regime", "netsim.specification.regimes")
+"""`netsim.specification.Regime`: when neurons integrate, and when they may fire."""
+encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders")
+"""`netsim.specification.Encoder`: from what is presented to latencies."""
+engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True)
+"""`netsim.engines.Engine`: from a batch to the latencies of all populations."""
+datasets: Registry[Any] = Registry("data set", "netsim.data.datasets")
+"""`netsim.data.Source`: stimuli with labels, and where they lie."""
+learners: Registry[Any] = Registry("learner", "netsim.learning.learners")
+"""`netsim.learning.Learner`: from latencies and labels to gradients."""
+targets: Registry[Any] = Registry("target", "netsim.learning.targets")
+"""`netsim.learning.Target`: from output latencies and labels to displacements."""
+optimizers: Registry[Any] = Registry("optimizer", "netsim.learning.optimizers")
+"""`netsim.learning.Optimizer`: from gradients to weights."""
+constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints")
+"""`netsim.learning.Constraint`: what holds for the weights after every step."""
+studies: Registry[Any] = Registry("study", "netsim.studies.kinds")
+"""`netsim.studies.Study`: what is disturbed, at which levels."""
+figures: Registry[Any] = Registry("figure", "netsim.analysis.figures")
+"""`netsim.analysis.FigureKind`: what is drawn, from which table."""
+spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes")
+"""`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
+network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks")
+"""`netsim.exchange.NetworkFormat`: files of networks, out and in."""
+
+SEAMS: tuple[Registry[Any], ...] = (
+    connectivities,
+    regimes,
+    encoders,
+    engines,
+    datasets,
+    learners,
+    targets,
+    optimizers,
+    constraints,
+    studies,
+    figures,
+    spike_formats,
+    network_formats,
+)
+"""All of them, in the order of the data: stimulus, latencies, weights, what is measured, what is written."""
