@@ -24,7 +24,7 @@ from netsim.specification import Convolution, Pooling
 from netsim.specification import Network as Specification
 from netsim.specification.connectivity import Connections, connections
 from netsim.specification.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, on_grid, step_at_or_after
-from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class NetworkModel:
         Parameters
         ----------
         weights : dict of ndarray
-            The weights that feed forward (`netsim.weights.arrays.forward_weights`).
+            The weights that feed forward (`netsim.weights.binary.forward_weights`).
 
         Raises
         ------

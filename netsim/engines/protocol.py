@@ -10,7 +10,7 @@ import numpy as np
 
 from netsim.errors import DataError, SpecificationError
 from netsim.specification import Network, Shape
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 Latencies = list[np.ndarray]
 """First-spike latencies (ms, ``inf`` = silent) of the stimulus and of every population, in order.
@@ -29,7 +29,7 @@ class Batch:
     stimuli : ndarray of float, shape (presentations, height, width, channels)
         Latencies of the stimulus (ms); ``inf`` is silent.
     weights : dict of ndarray
-        The weights that feed forward (`netsim.weights.arrays.forward_weights`).
+        The weights that feed forward (`netsim.weights.binary.forward_weights`).
     silenced : dict of ndarray of bool, optional
         By the name of a population, neurons that cannot fire, of its shape with or without a first axis of
         presentations.

@@ -18,7 +18,7 @@ import numpy as np
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.channels_first import from_nir_order, nir_shape
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Training
-from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 _T_MAX, _DURATION = 64.0, 256.0
 ASSUMED = (

@@ -19,7 +19,7 @@ from netsim.numerics.receptive_fields import to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.specification.grid import LayerTimes, layer_times
-from netsim.weights.arrays import Weights, bias_name, kernel_name
+from netsim.weights.layout import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.

@@ -11,7 +11,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies
 from netsim.measuring.metrics import decide
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 _BATCH = 50
 REQUIRED = 0.9999

@@ -202,6 +202,12 @@ class Network:
                     raise SpecificationError(
                         f"projections.{name}.connectivity{inner}", error.message
                     ) from error
+                last = connectivity.weight_shape(*ends)[-1:]
+                require(
+                    last in ((), (population.maps,), (population.size,)),
+                    f"projections.{name}.connectivity",
+                    f"has weights whose last axis is {last}; it must run over the maps or the neurons of {population.name}",
+                )
                 require(
                     weights <= LARGEST,
                     self._where(population.name),

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from netsim.errors import SpecificationError
 from netsim.specification.checks import check_choice, check_dropout, check_name, finite, require
 from netsim.specification.connectivity import Connectivity
@@ -143,6 +145,12 @@ class Projection:
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
         require(finite(self.delay) and self.delay >= 0, f"{where}.delay", f"must be a time >= 0 ms, not {self.delay}")
         check_choice(self.sign, ("any", "excitatory", "inhibitory"), f"{where}.sign")
+
+    def signed(self, weights: np.ndarray) -> np.ndarray:
+        """Weights with the sign of the projection in place of their own."""
+        if self.sign == "any":
+            return weights
+        return np.abs(weights) if self.sign == "excitatory" else -np.abs(weights)
 
 
 @dataclass(frozen=True)

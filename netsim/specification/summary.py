@@ -7,7 +7,7 @@ from typing import Any
 
 from netsim.specification import Convolution, Layer, Network, Pooling
 from netsim.specification.connectivity import synapse_count
-from netsim.weights.arrays import kernel_name, real_shapes
+from netsim.weights.layout import kernel_name, real_shapes
 
 
 def architecture(network: Network) -> str:

@@ -23,7 +23,8 @@ from netsim.learning import Optimizer
 from netsim.runs.folder import RunFolder
 from netsim.specification import Network
 from netsim.specification.checks import finite
-from netsim.weights.arrays import Weights, check_weights, write_weights
+from netsim.weights.files import write_weights
+from netsim.weights.layout import Weights, check_weights
 
 _FIGURES = frozenset(
     {
@@ -75,7 +76,7 @@ class TrainingState:
     best : (float, float)
         Strict validation accuracy and negative validation loss of the best epoch.
     best_weights : dict of ndarray or None
-        The weights kept of that epoch (see `netsim.weights.arrays.kept_weights`); None until the first epoch is
+        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until the first epoch is
         finished.
     """
 

@@ -22,21 +22,16 @@ from netsim.runs.folder import RunFolder
 from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.training.checkpoint import EpochTotals, TrainingState, go_on, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
-from netsim.weights.arrays import (
+from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
+from netsim.weights.initial import draw, initial_weights
+from netsim.weights.layout import (
     Weights,
     all_finite,
     bias_name,
-    draw,
-    forward_weights,
-    initial_weights,
-    kept_weights,
     kernel_name,
     layer_shapes,
     layers_with_learned_scales,
-    log_scale_gradients,
     log_scale_name,
-    log_scales,
-    with_log_scales,
 )
 
 CHECKPOINT_SECONDS = 60.0

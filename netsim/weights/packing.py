@@ -14,7 +14,8 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network
-from netsim.weights.arrays import Weights, check_weights, forward_weights, kernel_name, layer_shapes
+from netsim.weights.binary import forward_weights
+from netsim.weights.layout import Weights, check_weights, kernel_name, layer_shapes
 
 
 def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from netsim.models.presets import load_preset
 from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Network, Neurons, Pooling
 from netsim.specification.connectivity import synapse_count
 from netsim.specification.summary import summarise
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 CURVES = {
     "spikes": "input spikes",

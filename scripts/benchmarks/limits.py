@@ -19,7 +19,7 @@ from netsim.models.presets import load_preset
 from netsim.numerics.threads import over_presentations
 from netsim.specification import Convolution, Network
 from netsim.specification.summary import summarise
-from netsim.weights.arrays import layer_shapes
+from netsim.weights.layout import layer_shapes
 
 _SINGLE = 4
 """Bytes of a number in single precision."""

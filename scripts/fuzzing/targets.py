@@ -33,7 +33,10 @@ from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
 from netsim.training.loop import start_training
 from netsim.training.opening import training_figures
-from netsim.weights.arrays import forward_weights, initial_weights, read_weights, weight_shapes
+from netsim.weights.binary import forward_weights
+from netsim.weights.files import read_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import weight_shapes
 from netsim.weights.packing import pack, read_packed
 
 

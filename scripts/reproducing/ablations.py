@@ -29,7 +29,7 @@ from netsim.specification import (
     Weighting,
 )
 from netsim.training.opening import open_training
-from netsim.weights.arrays import forward_weights
+from netsim.weights.binary import forward_weights
 from reproducing.records import training_record
 
 IMAGES = 10_000

@@ -12,7 +12,7 @@ from netsim.analysis import displacement_table, metrics_table, weight_table, wri
 from netsim.errors import DataError
 from netsim.learning import Learner
 from netsim.specification import Convolution, Dense, Encoder, Network, Neurons
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 
 def test_displacements_are_the_learners(network: Network) -> None:

@@ -8,7 +8,8 @@ import pytest
 from netsim.analysis import kernels, weight_table
 from netsim.errors import DataError
 from netsim.specification import Convolution, Dense, Encoder, Network
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 
 @pytest.fixture

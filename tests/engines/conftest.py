@@ -12,7 +12,7 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
-from netsim.weights.arrays import weight_shapes
+from netsim.weights.layout import weight_shapes
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,8 @@ from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
 from netsim.specification.connectivity import connections
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 PSPS = {
     "ramp": PSP(),
@@ -361,7 +362,7 @@ from netsim.engines import Batch
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.specification.connectivity import synapse_count
 from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 neurons = Neurons(threshold=0.1)
 layers = (

@@ -19,7 +19,7 @@ from netsim.errors import DataError, NetsimError
 from netsim.exchange import export_network, hdf5, import_network
 from netsim.models.presets import load_preset
 from netsim.specification import PSP, Convolution, Dense, Neurons, Pooling
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 

@@ -23,7 +23,8 @@ from netsim.runs.folder import create_run, describe_run
 from netsim.runs.subject import load_subject
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Weighting
 from netsim.specification.connectivity import connections
-from netsim.weights.arrays import Weights, forward_weights, weight_shapes
+from netsim.weights.binary import forward_weights
+from netsim.weights.layout import Weights, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 

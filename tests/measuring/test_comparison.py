@@ -13,7 +13,7 @@ from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.measuring.comparison import REQUIRED, Comparison, compare
 from netsim.specification import Dense, Encoder, Network, Neurons
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 NETWORK = Network(
     "small",

@@ -13,7 +13,7 @@ from netsim.engines import Batch, Latencies, make_engine
 from netsim.measuring.evaluation import evaluate
 from netsim.specification import Dense, Encoder, Network, Neurons, Pooling
 from netsim.specification.connectivity import connections
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 MakeStimuli = Callable[..., Stimuli]
 

@@ -16,7 +16,8 @@ from netsim.errors import DataError, SpecificationError
 from netsim.models import NetworkModel, build_network
 from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
 from netsim.specification.connectivity import connections, synapse_counts
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,9 @@ from netsim.models.presets import load_preset
 from netsim.report import Picture, draw_pictures
 from netsim.report.pictures import SECTIONS, in_rows
 from netsim.specification import Dense, Encoder, Network, Neurons
-from netsim.weights.arrays import Weights, forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 
 def source_of(network: Network, stimuli: Stimuli, weights: Weights | None = None) -> Source:

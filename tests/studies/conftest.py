@@ -9,7 +9,7 @@ import pytest
 
 from netsim.data.stimuli import Stimuli
 from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.weights.arrays import Weights, weight_shapes
+from netsim.weights.layout import Weights, weight_shapes
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds,
 from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
 from netsim.studies.synapses import quantised, weight_bits, weight_noise
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 
 @pytest.fixture

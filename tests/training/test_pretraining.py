@@ -18,7 +18,8 @@ from netsim.specification import Dense, Encoder, Network, Neurons, Training, Wei
 from netsim.training.loop import start_training
 from netsim.training.opening import open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
-from netsim.weights.arrays import forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
 
 
 def _network(name: str = "after", **changes: Any) -> Network:

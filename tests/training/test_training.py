@@ -40,7 +40,7 @@ from netsim.training.loop import (
     train,
     withhold_spikes,
 )
-from netsim.weights.arrays import forward_weights
+from netsim.weights.binary import forward_weights
 
 MakeStimuli = Callable[..., Stimuli]
 

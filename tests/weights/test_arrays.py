@@ -18,16 +18,10 @@ from netsim.specification import (
     Pooling,
     Weighting,
 )
-from netsim.weights.arrays import (
-    Weights,
-    all_finite,
-    check_weights,
-    forward_weights,
-    initial_weights,
-    read_weights,
-    weight_shapes,
-    write_weights,
-)
+from netsim.weights.binary import forward_weights
+from netsim.weights.files import read_weights, write_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights, all_finite, check_weights, weight_shapes
 
 
 def _network(weighting: Weighting | None = None, initial: InitialWeights | None = None) -> Network:

@@ -15,7 +15,7 @@ from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import lanes_of
 from netsim.specification import Convolution, Network, Shape, WeightedLayer
 from netsim.specification.grid import TOLERANCE, layer_steps
-from netsim.weights.arrays import Weights, bias_name, kernel_name
+from netsim.weights.layout import Weights, bias_name, kernel_name
 
 
 class Blocks(NamedTuple):

@@ -40,7 +40,7 @@ from netsim.numerics.threads import over_presentations
 from netsim.specification import Network, Pooling
 from netsim.specification.checks import check_choice
 from netsim.specification.grid import check_dt, nearest_steps, step_at_or_after
-from netsim.weights.arrays import check_weights
+from netsim.weights.layout import check_weights
 
 # So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
 _QUEUED = 100_000

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.engines.protocol import Latencies, Potential, Recorded
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.specification.grid import layer_steps, on_grid, step_at_or_after
-from netsim.weights.arrays import Weights, bias_name, kernel_name
+from netsim.weights.layout import Weights, bias_name, kernel_name
 
 
 def potential_traces(
