@@ -121,6 +121,30 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
     return finished
 
 
+def ended_runs(runs: Mapping[str, PlannedRun], outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+    """Name, status, seed, settings, figures and error of each run that has an outcome, in the order of the plan.
+
+    Parameters
+    ----------
+    runs : dict of PlannedRun
+        By the name of the run's folder.
+    outcomes : dict of Outcome
+        Likewise.
+    """
+    return [
+        {
+            "run": name,
+            "status": outcomes[name].status,
+            "seed": run.seed,
+            **run.settings,
+            **outcomes[name].figures,
+            "error": outcomes[name].error,
+        }
+        for name, run in runs.items()
+        if name in outcomes
+    ]
+
+
 def train_runs(
     client: Client,
     runs: Mapping[str, PlannedRun],
