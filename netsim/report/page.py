@@ -17,18 +17,12 @@ from markupsafe import Markup, escape
 from netsim.data import Dataset
 from netsim.description import describe
 from netsim.description.document import pieces
+from netsim.description.provenance import Fact, record_facts, training_facts
 from netsim.files import write_text
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import SECTIONS, Picture, in_rows
-from netsim.report.tables import (
-    Fact,
-    activity_table,
-    model_facts,
-    record_facts,
-    results,
-    training_facts,
-)
+from netsim.report.tables import activity_table, model_facts, results
 from netsim.runs.subject import Subject
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network

@@ -270,7 +270,7 @@ def _run_seeds() -> list[Parts]:
 
 def _read_run(path: Path) -> object:
     from netsim.analysis import metrics_table
-    from netsim.report.tables import record_facts, training_facts
+    from netsim.description.provenance import record_facts, training_facts
 
     subject = load_subject(str(path))
     assert subject.run is not None

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsim.description.provenance import record_facts
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
-from netsim.report.tables import record_facts
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.subject import load_subject, weights_before_learning
 from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Training, Weighting
