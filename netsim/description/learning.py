@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from netsim.description.document import Table
 from netsim.description.phrases import (
+    DELAY,
     END,
     GAP,
     GATE,
     ONSET,
     T_MAX,
     grouped,
-    has,
     has_bias,
+    has_delays,
+    has_relays,
     in_ms,
     names,
     number,
-    of_layers,
+    shares_weights,
+    unless_all,
 )
 from netsim.learning.learner import SMALLEST_SLOPE
-from netsim.specification import Convolution, Network, Pooling, WeightedLayer
+from netsim.specification import STIMULUS, Network, Population
 
 
 def rule_in_short(network: Network) -> str:
     """Learning in a line."""
     settings = network.learning
-    phased = all(_is_gated(layer) for layer in network.weighted_layers)
+    phased = all(population.dynamics.gated for population in network.integrating)
     derivative = "" if phased else f" and `{settings.derivative}` derivative"
     return (
         f"Supervised, between batches of presentations: STiDi-BP with `{settings.targets}` targets{derivative};"
@@ -49,7 +52,7 @@ def rule_table(network: Network) -> Table:
             f"{targets(network)}. The label is $y$; a silent output neuron counts as firing at ${END}$.",
         ),
     ]
-    if len(network.weighted_layers) > 1:
+    if len(network.integrating) > 1:
         rows.append(("Hidden displacement", _hidden_displacement(network)))
     if network.learning.normalised:
         rows.append((
@@ -57,16 +60,12 @@ def rule_table(network: Network) -> Table:
             rf"$\Delta_j \leftarrow {T_MAX}{GAP}\Delta_j / \sqrt{{\sum_l \Delta_l^2}}$, over each layer with weights"
             " and each presentation",
         ))  # fmt: skip
-    gated = grouped(network.weighted_layers, _is_gated)
+    gated = grouped(network.integrating, lambda population: population.dynamics.gated)
     rows.append(("Signal", "\n".join(_signal(is_gated, chosen, network) for is_gated, chosen in gated.items())))
     rows.append(("Gradient", _gradient(network)))
-    if len(network.layers) > 1:
+    if any(projection.source != STIMULUS for projection in network.projections):
         rows.append(("Propagation", _propagation(network)))
     return Table("G1", "Plasticity: learning rule", tuple(rows))
-
-
-def _is_gated(layer: WeightedLayer) -> bool:
-    return layer.neurons.gate_time <= layer.neurons.onset
 
 
 def _softmax_targets(network: Network) -> str:
@@ -94,16 +93,16 @@ def _relative_targets(network: Network) -> str:
 
 
 def _hidden_displacement(network: Network) -> str:
-    hidden = network.weighted_layers[:-1]
-    late = [layer for layer in hidden if layer.neurons.onset > 0]
+    hidden = [population for population in network.integrating if population != network.output]
+    late = [population for population in hidden if population.dynamics.onset > 0]
     early = f" or fired at ${ONSET}$ already" if late else ""
-    where = f" ({names(layer.name for layer in late)})" if late and len(late) < len(hidden) else ""
+    where = f" ({names(population.name for population in late)})" if late and len(late) < len(hidden) else ""
     return rf"$\Delta_j$ is set to 0 where neuron $j$ stayed silent{early}{where}: its latency cannot move."
 
 
-def _signal(gated: bool, chosen: list[WeightedLayer], network: Network) -> str:
-    """What a displacement means to the synapses of some layers."""
-    who = of_layers(chosen, network)
+def _signal(gated: bool, chosen: list[Population], network: Network) -> str:
+    """What a displacement means to the synapses onto some populations."""
+    who = unless_all(chosen, network.integrating)
     if gated:
         return (
             rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: exact, for $\mathrm{{d}} t_j / \mathrm{{d}} v_j({ONSET}) ="
@@ -111,14 +110,15 @@ def _signal(gated: bool, chosen: list[WeightedLayer], network: Network) -> str:
         )
     limit = rf"$L_j = \min(t_j,{GAP}{END})$"
     slopes = ", ".join(
-        rf"$\kappa = {slope}${of_layers(alike, network)}" for slope, alike in grouped(chosen, _assumed_slope).items()
+        rf"$\kappa = {slope}${unless_all(alike, network.integrating)}"
+        for slope, alike in grouped(chosen, _assumed_slope).items()
     )
     if network.learning.derivative == "linear":
         return (
             rf"$\delta_j = \Delta_j / (\tau \kappa)$, {limit}: linear, for"
             rf" $\mathrm{{d}} t_j / \mathrm{{d}} v_j \approx -1 / \kappa$ is assumed{who}; {slopes}"
         )
-    drive = " + D" if any(layer.neurons.drive for layer in chosen) else ""
+    drive = " + D" if any(population.dynamics.drive for population in chosen) else ""
     return (
         rf"$\delta_j = \Delta_j / (\tau \max(v_j'(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}\kappa))$, {limit}: exact, for"
         r" $\mathrm{d} t_j / \mathrm{d} v_j = -1 / v_j'(t_j)$, with the slope"
@@ -127,30 +127,38 @@ def _signal(gated: bool, chosen: list[WeightedLayer], network: Network) -> str:
     )
 
 
-def _assumed_slope(layer: WeightedLayer) -> str:
+def _assumed_slope(population: Population) -> str:
     """Slope of the potential at threshold, as the linear derivative takes it."""
-    if layer.neurons.crossing_slope is not None:
-        return rf"{number(layer.neurons.crossing_slope)} \text{{ per ms}}"
-    return r"D / \tau" if layer.neurons.drive > 0 else r"1 / \tau"
+    neurons = population.dynamics
+    if neurons.crossing_slope is not None:
+        return rf"{number(neurons.crossing_slope)} \text{{ per ms}}"
+    return r"D / \tau" if neurons.drive > 0 else r"1 / \tau"
+
+
+def _since(network: Network) -> str:
+    """How long ago a spike arrived when a neuron fires or its gate closes."""
+    return f"L_j - t_i - {DELAY}" if has_delays(network) else "L_j - t_i"
 
 
 def _gradient(network: Network) -> str:
     mean = rf"\frac{{1}}{{N {T_MAX}^2}} \sum"
     bias = rf", for biases $\displaystyle g_j = {mean} \delta_j L_j$" if has_bias(network) else ""
-    positions = "; in a convolution also over positions" if has(network, Convolution) else ""
+    shared = any(shares_weights(network, projection) for projection in network.weighted)
+    positions = "; in a convolution also over positions" if shared else ""
+    potential = rf"\varepsilon({_since(network)})"
     return (
-        rf"$\displaystyle g_{{ij}} = {mean} \delta_j{GAP}\varepsilon(L_j - t_i)$ for weights{bias}, summed over the $N$"
+        rf"$\displaystyle g_{{ij}} = {mean} \delta_j{GAP}{potential}$ for weights{bias}, summed over the $N$"
         f" presentations of a batch{positions}. Weights move against their gradients."
     )
 
 
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
-        factor = rf"\varepsilon'(L_j - t_i)$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
+        factor = rf"\varepsilon'({_since(network)})$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
     else:
-        factor = "[t_i < L_j]$, by the order of spikes alone"
+        factor = f"[{f't_i + {DELAY}' if has_delays(network) else 't_i'} < L_j]$, by the order of spikes alone"
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"
-    if has(network, Pooling):
+    if has_relays(network):
         text += (
             "\nA pooling neuron hands its displacement to the neuron whose spike it passed on (of several, the first by"
             " row and column), and to none if it is silent."

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from netsim.data import VALIDATION_SEED
 from netsim.description.document import Table
-from netsim.description.phrases import GAP, counted, grouped, has_bias, names, number
+from netsim.description.phrases import GAP, counted, grouped, has_bias, is_chain, names, number, onto
 from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
-from netsim.specification import Network, Pooling
-from netsim.weights.layout import layers_with_learned_scales
+from netsim.specification import Network, Projection
+from netsim.weights.layout import projections_with_learned_scales
 
 
 def optimization_table(network: Network) -> Table:
@@ -20,7 +18,7 @@ def optimization_table(network: Network) -> Table:
     rows = []
     if network.weighting.kind == "binary":
         rows.append(("Binary weights", _binary_weights(network)))
-    if static := [layer.name for layer in network.weighted_layers if not layer.plastic]:
+    if static := [projection for projection in network.weighted if not projection.plastic]:
         rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer(network)}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule(number(settings.rate))))
@@ -33,9 +31,9 @@ def optimization_table(network: Network) -> Table:
             rf" $\rho = \min({number(settings.averaging)},{GAP}(1 + r) / (10 + r))$; $\bar{{x}} = x$ before and after a"
             r" revival. $\bar{x}$ is what is validated and kept.",
         ))  # fmt: skip
-    if any(layer.dropout for layer in network.layers):
+    if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
-    if settings.revive_below and len(network.weighted_layers) > 1:
+    if settings.revive_below and len(network.integrating) > 1:
         rows.append((
             "Revival",
             "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
@@ -47,13 +45,15 @@ def optimization_table(network: Network) -> Table:
 
 
 def _binary_weights(network: Network) -> str:
-    shared = {"channel": "map or dense neuron", "layer": "layer"}[network.weighting.scale]
+    shared = {"channel": "map or dense neuron", "layer": "layer" if is_chain(network) else "projection"}[
+        network.weighting.scale
+    ]
     mean = rf"the mean of $\lvert u_{{ij}} \rvert$ over the weights of a {shared}"
-    learned = layers_with_learned_scales(network)
+    learned = projections_with_learned_scales(network)
     if learned:
         factor = number(network.weighting.scale_rate)
         scale = (
-            rf"{mean} at the start; {'' if len(learned) == len(network.weighted_layers) else 'where weights change, '}"
+            rf"{mean} at the start; {'' if len(learned) == len(network.weighted) else 'where weights change, '}"
             r"$\ln \alpha$ is updated as well, with the gradient $\sum w_{ij} g_{ij}$ over those weights, $g_{ij}$"
             r" being that of $w_{ij}$" + ("" if factor == "1" else rf", and $\eta$ times {factor}")
         )
@@ -71,7 +71,7 @@ def _binary_weights(network: Network) -> str:
 
 
 def _new_scale(network: Network) -> str:
-    own = layers_with_learned_scales(network) and network.weighting.scale == "channel"
+    own = projections_with_learned_scales(network) and network.weighting.scale == "channel"
     return r", and $\alpha$ with them" if own else ""
 
 
@@ -79,7 +79,7 @@ def _learned(network: Network) -> str:
     found = [f"a weight ${_changed(network)}$"]
     if has_bias(network):
         found.append("a bias $b_j$")
-    if layers_with_learned_scales(network):
+    if projections_with_learned_scales(network):
         found.append(r"$\ln \alpha$")
     return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
 
@@ -89,10 +89,10 @@ def _changed(network: Network) -> str:
     return "u_{ij}" if network.weighting.kind == "binary" else "w_{ij}"
 
 
-def _static(layers: list[str], network: Network) -> str:
+def _static(static: list[Projection], network: Network) -> str:
     kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
     weights = "real-valued weights" if network.weighting.kind == "binary" else "weights"
-    return f"The {weights} onto {names(layers)} stay those {kept}; what changes weights changes the others."
+    return f"The {weights} {onto(static, network)} stay those {kept}; what changes weights changes the others."
 
 
 def _balance(network: Network) -> str:
@@ -110,7 +110,7 @@ def _shrinkage(network: Network) -> tuple[str, str]:
         return "", ""
     others = [
         *(["biases"] if has_bias(network) else []),
-        *([r"$\ln \alpha$"] if layers_with_learned_scales(network) else []),
+        *([r"$\ln \alpha$"] if projections_with_learned_scales(network) else []),
     ]
     exempt = f" for weights, 0 for {' and '.join(others)}" if others else ""
     return r" - \eta \lambda x", rf"; weight decay $\lambda = {number(decay)}${exempt}"
@@ -152,15 +152,14 @@ def _one_cycle(peak: str) -> str:
 
 
 def _dropout(network: Network) -> str:
-    dropped = grouped((layer for layer in network.layers if layer.dropout), lambda layer: layer.dropout)
+    dropped = {one.name: one.dropout for one in network.populations if one.dropout}
     fractions = ", ".join(
-        f"$p = {number(fraction)}$ ({names(layer.name for layer in alike)})" for fraction, alike in dropped.items()
+        f"$p = {number(fraction)}$ ({names(alike)})"
+        for fraction, alike in grouped(dropped, dropped.__getitem__).items()
     )
-    scaled = [
-        layer.name for below, layer in pairwise(network.layers) if below.dropout and not isinstance(layer, Pooling)
-    ]
+    scaled = [projection for projection in network.weighted if projection.source in dropped]
     scaling = (
-        f" Meanwhile the weights onto {names(scaled)}, and their gradients, are multiplied by $1 / (1 - p)$."
+        f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
         if scaled
         else ""
     )

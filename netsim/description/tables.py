@@ -10,11 +10,22 @@ from netsim.description.document import Description, Table, plain
 from netsim.description.learning import rule_in_short, rule_table
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
 from netsim.description.optimization import optimization_table
-from netsim.description.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
+from netsim.description.phrases import (
+    GAP,
+    T_MAX,
+    counted,
+    distinct,
+    grouped,
+    has_delays,
+    has_relays,
+    in_ms,
+    is_chain,
+    names,
+)
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.runs.folder import RunFolder
-from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification import Encoder, Network
 from netsim.specification.summary import summarise
 
 _INTRODUCTION = (
@@ -61,34 +72,35 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
 
 
 def _summary(network: Network) -> Table:
-    weighted = network.weighted_layers
     sizes = summarise(network)
-    shapes = distinct(psp_name(layer.psp) for layer in weighted)
-    pooling = "; pooling neurons pass on the earliest spike" if has(network, Pooling) else ""
+    shapes = distinct(psp_name(projection.psp) for projection in network.weighted)
+    pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
+    part, way = ("layer", ", from layer to layer") if is_chain(network) else ("population", "")
+    delays = "conduction delays as in table C" if has_delays(network) else "no conduction delays"
     rows = [("Description", plain(network.description))] if network.description else []
     rows += [
         (
             "Populations",
-            f"Stimulus, and {counted(len(network.layers), 'layer')} of {counted(sizes['neurons'], 'neuron')} in all:"
-            f" {names(layer.name for layer in network.layers)}",
+            f"Stimulus, and {counted(len(network.populations), part)} of {counted(sizes['neurons'], 'neuron')} in all:"
+            f" {names(population.name for population in network.populations)}",
         ),
         ("Topology", _topology(network)),
         (
             "Connectivity",
-            f"Feed-forward, from layer to layer: {_patterns(network)};"
+            f"Feed-forward{way}: {_patterns(network)};"
             f" {counted(sizes['synapses'], 'weighted synapse')},"
             f" {counted(sizes['parameters'], 'learned parameter')}",
         ),
         (
             "Neuron model",
             "Integrators without leak, with a fixed threshold, that fire at most once in a presentation, regime"
-            f" {names(distinct(layer.neurons.regime for layer in weighted))}{pooling}",
+            f" {names(distinct(population.dynamics.regime for population in network.integrating))}{pooling}",
         ),
         ("Channel models", "None"),
         (
             "Synapse model",
-            f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights, no"
-            " conduction delays",
+            f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights,"
+            f" {delays}",
         ),
         ("Plasticity", rule_in_short(network)),
         ("Input", f"Latency-coded stimuli of {plain(network.training.dataset)}, at most one spike per stimulus neuron"),
@@ -99,22 +111,14 @@ def _summary(network: Network) -> Table:
 
 
 def _topology(network: Network) -> str:
-    maps = ["stimulus"] + [layer.name for layer in network.layers if not isinstance(layer, Dense)]
-    vectors = [layer.name for layer in network.layers if isinstance(layer, Dense)]
+    maps = [name for name, shape in network.shapes.items() if len(shape) > 1]
+    vectors = [name for name, shape in network.shapes.items() if len(shape) == 1]
     return f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"
 
 
 def _patterns(network: Network) -> str:
-    patterns = {
-        Convolution: "convolution with shared weights",
-        Pooling: "earliest spike of a field",
-        Dense: "all to all",
-    }
-    return ", ".join(
-        f"{pattern} ({names(layer.name for layer in network.layers if isinstance(layer, kind))})"
-        for kind, pattern in patterns.items()
-        if has(network, kind)
-    )
+    patterns = grouped(network.projections, lambda projection: projection.connectivity.phrase)
+    return ", ".join(f"{phrase} ({names(one.name for one in chosen)})" for phrase, chosen in patterns.items())
 
 
 def _simulation(network: Network) -> str:
@@ -194,7 +198,7 @@ def _measurements(network: Network) -> Table:
         (
             "Decision",
             rf"$\hat{{y}} = \arg\min_k t_k$ over the {counted(network.outputs, 'neuron')} of"
-            f" `{network.layers[-1].name}`: the first output spike decides; no decision if all are silent",
+            f" `{network.output.name}`: the first output spike decides; no decision if all are silent",
         ),
         (
             "Accuracy",

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from netsim.analysis.gallery import KINDS, Choice, Source, draw
 from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
+from netsim.description.phrases import shares_weights
 from netsim.errors import DataError
-from netsim.specification import Dense
 
 _LARGEST_SVG = 400_000  # bytes, beyond which the PNG is embedded
 _PIXELS_PER_INCH = 96  # of CSS
@@ -182,8 +182,8 @@ def in_rows(pictures: Sequence[Picture]) -> list[list[Picture]]:
 
 def _picture(kind: str, source: Source, folder: Path, index: int, limit: int | None) -> Picture:
     presented = min(filter(None, (KINDS[kind].presentations, limit, len(source.stimuli))))
-    first = source.network.weighted_layers[0]
-    weights = "Receptive fields" if isinstance(first, Dense) else "Kernels"
+    first = source.network.weighted[0]
+    weights = "Kernels" if shares_weights(source.network, first) else "Receptive fields"
     title, caption = (
         text.format(index=index, count=presented, layer=first.name, weights=weights)
         for text in (_TEXTS[kind].title, _TEXTS[kind].caption)

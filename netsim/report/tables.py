@@ -9,12 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.analysis.decision_time import wilson_interval
-from netsim.analysis.tables import STIMULUS, layer_names
 from netsim.description.provenance import Fact
 from netsim.measuring.evaluation import Evaluation
-from netsim.specification import Network
+from netsim.specification import STIMULUS, Network
 from netsim.specification.summary import summarise
-from netsim.weights.layout import layers_with_learned_scales
 
 
 class Result(NamedTuple):
@@ -61,18 +59,19 @@ def results(network: Network, evaluation: Evaluation) -> list[Result]:
 
 
 def activity_table(network: Network, evaluation: Evaluation) -> Table:
-    """Spikes and synaptic operations by layer."""
+    """Spikes of each population, and operations of the weighted synapses onto it."""
     rows = []
-    for name, shape in zip(layer_names(network), network.shapes, strict=True):
+    for name, shape in network.shapes.items():
         spikes, neurons = evaluation.spikes_per_presentation[name], math.prod(shape)
-        operations = evaluation.synaptic_operations_per_presentation.get(name)
+        weighted = [projection.name for projection in network.weighted if projection.target == name]
+        operations = sum(evaluation.synaptic_operations_per_presentation[projection] for projection in weighted)
         rows.append(
             (
                 name,
                 f"{neurons:,}",
                 f"{spikes:,.1f}",
                 f"{spikes / neurons:.1%}",
-                "" if operations is None else f"{operations:,.0f}",
+                f"{operations:,.0f}" if weighted else "",
             )
         )
     headings = ("layer", "neurons>", "spikes per presentation>", "neurons that fire>", "synaptic operations>")
@@ -83,7 +82,7 @@ def model_facts(network: Network) -> list[Fact]:
     """The network in a few words and numbers."""
     summary = summarise(network)
     weighting = network.weighting
-    scale = f"a {'learned ' if layers_with_learned_scales(network) else ''}scale for each {weighting.scale}"
+    scale = f"a {'learned ' if weighting.learns_scales else ''}scale for each {weighting.scale}"
     return [
         Fact("architecture", summary["architecture"]),
         Fact("regime", summary["regime"]),

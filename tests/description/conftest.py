@@ -19,6 +19,8 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    Population,
+    Projection,
     Training,
     Weighting,
 )
@@ -46,8 +48,8 @@ _NETWORKS = {
             Layer("output", Dense(10), _PHASED, PSP("plateau", 5.0)),
         ),
         100.0,
-        Weighting("binary", "layer"),
-        Learning(
+        weighting=Weighting("binary", "layer"),
+        learning=Learning(
             targets="relative",
             derivative="exact",
             propagation="causal",
@@ -59,8 +61,8 @@ _NETWORKS = {
             balanced=True,
             revive_below=0.001,
         ),
-        Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
-        "every regime",
+        training=Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
+        description="every regime",
     ),
     "recordings": Network.chain(
         "recordings",
@@ -70,8 +72,8 @@ _NETWORKS = {
             Layer("output", Dense(4), Neurons("free", tau=20.0)),
         ),
         90.0,
-        Weighting("binary", scale_rate=2.0),
-        Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
+        weighting=Weighting("binary", scale_rate=2.0),
+        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
         training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
     "phased": Network.chain(
@@ -82,6 +84,22 @@ _NETWORKS = {
             Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0)),
         ),
         80.0,
+    ),
+    "graph": Network(
+        "graph",
+        Encoder((6, 6, 1), 16.0),
+        (
+            Population("maps", (4, 4, 2), Neurons(tau=8.0)),
+            Population("pool", (2, 2, 2), None, dropout=0.1),
+            Population("output", (3,), Neurons("staggered", onset=10.0, drive=1.0)),
+        ),
+        (
+            Projection("stimulus", "maps", Convolution(2, 3)),
+            Projection("maps", "pool", Pooling(2), delay=1.0),
+            Projection("pool", "output", Dense(), PSP("plateau", 3.0), delay=2.5, sign="excitatory"),
+            Projection("stimulus", "output", Dense(), sign="inhibitory", plastic=False, name="skip"),
+        ),
+        64.0,
     ),
 }
 
