@@ -1,4 +1,4 @@
-"""What commands say and show: figures on stdout, notes, progress and errors on stderr."""
+"""What commands print: results on stdout, notes, progress and errors on stderr."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def progress_bar() -> ProgressBar:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many presentations are done; gives the function to tell."""
+    """Show how many presentations are done; gives the function that reports them."""
     with progress_bar() as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
