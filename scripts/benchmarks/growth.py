@@ -44,18 +44,18 @@ class Point(NamedTuple):
 
 
 def measure_growth(
-    curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, tell: Callable[[int], None]
+    curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, advance: Callable[[int], None]
 ) -> list[dict[str, float | str]]:
     """All points of some curves, timed in turn.
 
     Returns
     -------
     list of dict
-        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` a presentation.
+        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` per presentation.
     """
     points = list(growth_points(curves, quick))
     rows = [Row(f"{point.curve}/{point.series}/{point.x:g}", "", point.prepare) for point in points]
-    measured = measure(rows, setting, repetitions, tell)
+    measured = measure(rows, setting, repetitions, advance)
     return [_line(point, result) for point, result in zip(points, measured, strict=True) if not result.missing]
 
 

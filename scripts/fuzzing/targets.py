@@ -85,7 +85,7 @@ class FolderTarget(Target):
 
 @cache
 def small_network() -> Network:
-    """A network with every kind of layer."""
+    """A network with every connectivity and regime."""
     return Network.chain(
         name="small",
         encoder=Encoder((4, 5, 2), 16.0),
@@ -297,7 +297,7 @@ def _read_table(path: Path) -> object:
 
 
 def _event_seeds() -> list[Parts]:
-    """Files as those of N-MNIST: five bytes an event."""
+    """Files as those of N-MNIST: five bytes per event."""
     generator = np.random.default_rng(0)
     return [{"bin": generator.integers(0, 34, (50, 5)).astype(np.uint8).tobytes()}]
 
@@ -364,11 +364,11 @@ def _simulation() -> Simulation:
     return Simulation(network, 0.0, [7, 3, 0], np.array([1, 0, 2]), latencies, [])
 
 
-def _exchange(kind: str, suffix: str) -> Target:
+def _exchange(form: str, suffix: str) -> Target:
     def seeds() -> list[Parts]:
         from netsim.exchange import export
 
-        whole = content_of(lambda path: export(kind, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
+        whole = content_of(lambda path: export(form, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
         return [{f"spikes{suffix.removesuffix('.gz')}": gzip.decompress(whole) if suffix.endswith(".gz") else whole}]
 
     def read(path: Path) -> object:

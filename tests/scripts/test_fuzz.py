@@ -64,7 +64,7 @@ def test_what_a_fault_is(campaign: Any) -> None:
     assert raising(ValueError("x")) == "fault"
     assert raising(MemoryError()) == "fault"
     assert raising(TimeoutError()) == "fault"
-    assert campaign.kind_of(campaign.attempt(lambda: np.zeros(3)[7])[1]).startswith("IndexError at campaign.py:")
+    assert campaign.fault_name(campaign.attempt(lambda: np.zeros(3)[7])[1]).startswith("IndexError at campaign.py:")
 
 
 def test_cases_are_the_same_for_the_same_seed(campaign: Any) -> None:
