@@ -181,7 +181,7 @@ def _marked_up(text: str) -> Markup:
         "name": Markup("<code>{}</code>").format,
         "math": _mathml,
     }
-    lines = (Markup().join(written[kind](content) for kind, content in pieces(line)) for line in text.split("\n"))
+    lines = (Markup().join(written[sort](content) for sort, content in pieces(line)) for line in text.split("\n"))
     return Markup("<br>").join(lines)
 
 

@@ -132,6 +132,6 @@ def formulas() -> Callable[[Description], list[str]]:
             texts += [column.heading for column in table.columns]
             texts += [line for row in table.rows for cell in row for line in cell.split("\n")]
             texts += table.notes
-        return [piece.content for text in texts for piece in pieces(text) if piece.kind == "math"]
+        return [piece.content for text in texts for piece in pieces(text) if piece.sort == "math"]
 
     return listed
