@@ -17,7 +17,6 @@ from benchmarks.torch_rows import ann_forward
 from netsim.engines import Batch
 from netsim.models.presets import load_preset
 from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Layer, Network, Neurons, Pooling
-from netsim.specification.connectivity import synapse_count
 from netsim.specification.summary import summarise
 from netsim.weights.initial import initial_weights
 
@@ -100,7 +99,7 @@ def _synapses() -> Iterator[Point]:
     for side in (7, 14, 28, 56, 112):
         for regime in _PRESETS:
             network = _one_dense(regime, side)
-            yield Point("synapses", regime, synapse_count(network), partial(_present, network, side**2 // 2))
+            yield Point("synapses", regime, network.synapses, partial(_present, network, side**2 // 2))
 
 
 def _batch() -> Iterator[Point]:

@@ -65,7 +65,7 @@ def test_networks_compile(network: Network, tmp_path: Path) -> None:
 def test_long_names_and_many_layers_compile(tmp_path: Path) -> None:
     layers = (
         *(Layer(f"a_layer_of_{number}_neurons_and_a_very_long_name", Dense(number)) for number in range(1, 80)),
-        Dense("o" * 90, 2),
+        Layer("o" * 90, Dense(2)),
     )
     text = _compile(Network.chain("n" * 70, Encoder((2, 2, 1), 5.0), layers, 10.0), tmp_path)
     assert not text or text.replace("\n", "").count("a_layer_of_79") > 5
