@@ -402,7 +402,7 @@ def test_what_cannot_be_built_is_refused(small: Network) -> None:
     with pytest.raises(SpecificationError, match="encoding window"):
         Brian2Engine(small, 11.0)
     with pytest.raises(SpecificationError, match="'fortran'"):
-        Brian2Engine(small, 1.0, target="fortran")
+        Brian2Engine(small, 1.0, target="fortran")  # type: ignore[arg-type]
     with pytest.raises(SpecificationError, match="hidden:6"):
         Brian2Engine(small, 1.0, record=[Recorded("hidden", 6)])
     with pytest.raises(SpecificationError, match="copies"):

@@ -232,7 +232,7 @@ def test_the_target_is_the_one_asked_for(specification: Network, target: Literal
     runners = model.network.sorted_objects
     assert {code.class_name for runner in runners for code in runner.code_objects} == {"numpy"}
     with pytest.raises(SpecificationError, match="'fortran'"):
-        build_network(specification, target="fortran")
+        build_network(specification, target="fortran")  # type: ignore[arg-type]
 
 
 def test_brian2_is_imported_only_when_it_is_needed() -> None:
