@@ -103,7 +103,8 @@ def _plugin(origin: Any) -> str:
         return _shown(origin)
     package = " ".join(str(origin[key]) for key in ("distribution", "version") if origin.get(key))
     places = [package, _shown(origin.get("module"))] if package else [_shown(origin.get("module"))]
-    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}"
+    how = ", handed in from Python" if origin.get("handed_in") else ""
+    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
 
 
 def _listed(content: Any) -> str:

@@ -99,10 +99,7 @@ def _signs(network: Network) -> str:
     """What the sign of a projection means: one sentence, or nothing if none has any."""
     if all(projection.sign == "any" for projection in network.projections):
         return ""
-    return (
-        " Those of an excitatory projection are then made positive and those of an inhibitory one negative, and stay so"
-        " in training."
-    )
+    return " Those of an excitatory projection are then made positive, those of an inhibitory one negative."
 
 
 def _biases(network: Network) -> str:

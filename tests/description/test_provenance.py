@@ -21,6 +21,7 @@ _PACKAGED = Origin("connectivity", "local", "package.local", "package", "1.2")
             [_OWN.to_dict(), _PACKAGED.to_dict()],
             "learner mine of my_learner; connectivity local of package 1.2, package.local",
         ),
+        ([_OWN.to_dict() | {"handed_in": True}], "learner mine of my_learner, handed in from Python"),
         ([{}, None, 3], "not recorded not recorded of not recorded; not recorded; 3"),
         ("any", "any"),
     ],
