@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
-from netsim.measuring.distribution import Spread, in_parts, in_turn
+from netsim.measuring.distribution import Distribution, in_parts, serial
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
 from netsim.weights.layout import Weights
@@ -69,7 +69,7 @@ def simulate(
     stimuli: Stimuli,
     indices: Sequence[int],
     progress: Callable[[int], None] = lambda done: None,
-    spread: Spread = in_turn,
+    distribution: Distribution = serial,
 ) -> Simulation:
     """Present chosen stimuli.
 
@@ -83,11 +83,11 @@ def simulate(
     indices : sequence of int
     progress : callable
         Is told how many presentations are done.
-    spread : Spread
+    distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
     """
     chosen = stimuli.pick(np.asarray(indices))
-    parts = spread(engine, _present, weights, in_parts(chosen, _PART), progress)
+    parts = distribution(engine, _present, weights, in_parts(chosen, _PART), progress)
     return Simulation(
         engine.network,
         engine.dt,
