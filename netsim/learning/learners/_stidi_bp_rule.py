@@ -1,9 +1,9 @@
-"""The table of the learning rule: what `netsim.learning.learner` computes from the latencies of a batch."""
+"""What the model description says of STiDi-BP."""
 
 from __future__ import annotations
 
-from netsim.description.document import Table
-from netsim.learning.learner import SMALLEST_SLOPE
+from netsim.learning.protocol import Row
+from netsim.seams import targets
 from netsim.specification import Convolution, Network, Pooling, WeightedLayer
 from netsim.specification.phrases import (
     END,
@@ -14,27 +14,27 @@ from netsim.specification.phrases import (
     grouped,
     has,
     has_bias,
-    in_ms,
     names,
     number,
     of_layers,
 )
 
+# The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
+# derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
+SMALLEST_SLOPE = 1e-3
 
-def rule_in_short(network: Network) -> str:
-    """Learning in a line."""
+
+def summary(network: Network) -> str:
+    """The rule in a line."""
     settings = network.learning
     phased = all(_is_gated(layer) for layer in network.weighted_layers)
     derivative = "" if phased else f" and `{settings.derivative}` derivative"
-    return (
-        f"Supervised, between batches of presentations: STiDi-BP with `{settings.targets}` targets{derivative};"
-        f" optimizer `{settings.optimizer}`"
-    )
+    return f"STiDi-BP with `{settings.targets}` targets{derivative}"
 
 
-def rule_table(network: Network) -> Table:
+def rule(network: Network) -> list[Row]:
     """The learning rule, from the displacements of the output neurons to the gradients of all weights."""
-    targets = {"softmax": _softmax_targets, "relative": _relative_targets}[network.learning.targets]
+    output = targets[network.learning.targets].describe(network)
     rows = [
         (
             "Rule",
@@ -46,7 +46,7 @@ def rule_table(network: Network) -> Table:
         ),
         (
             "Output displacement",
-            f"{targets(network)}. The label is $y$; a silent output neuron counts as firing at ${END}$.",
+            f"{output}. The label is $y$; a silent output neuron counts as firing at ${END}$.",
         ),
     ]
     if len(network.weighted_layers) > 1:
@@ -62,35 +62,11 @@ def rule_table(network: Network) -> Table:
     rows.append(("Gradient", _gradient(network)))
     if len(network.layers) > 1:
         rows.append(("Propagation", _propagation(network)))
-    return Table("G1", "Plasticity: learning rule", tuple(rows))
+    return rows
 
 
 def _is_gated(layer: WeightedLayer) -> bool:
     return layer.neurons.gate_time <= layer.neurons.onset
-
-
-def _softmax_targets(network: Network) -> str:
-    settings = network.learning
-    target, smoothing = "[k = y]", ""
-    if settings.label_smoothing:
-        target = rf"(1 - \zeta){GAP}[k = y] + \zeta / {network.outputs}"
-        smoothing = rf", $\zeta = {number(settings.label_smoothing)}$"
-    return (
-        rf"$\displaystyle \Delta_k = {T_MAX}{GAP}(p_k - q_k)$, $\displaystyle p_k ="
-        rf" \frac{{\exp(-\beta t_k / {T_MAX})}}{{\sum_l \exp(-\beta t_l / {T_MAX})}}$, $q_k = {target}$,"
-        rf" $\beta = {number(settings.sharpness)}${smoothing}"
-        "\nThis descends the cross-entropy $-\\sum_k q_k \\ln p_k$"
-    )
-
-
-def _relative_targets(network: Network) -> str:
-    first = r"t_{\mathrm{first}}"
-    return (
-        rf"$\Delta_k = T_k - t_k$, with $T_y = {first} = \min_l t_l$, and"
-        rf" $T_k = \max(t_k,{GAP}\min({first} + \gamma,{GAP}{END}))$ for $k \neq y$;"
-        rf" $T_y = {END} - \gamma$ if all are silent; $\gamma = {in_ms(network.learning.margin)}$"
-        f"\nThis descends $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$"
-    )
 
 
 def _hidden_displacement(network: Network) -> str:

@@ -1,0 +1,52 @@
+"""Bounds on latent weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from netsim.learning.protocol import Constraint
+from netsim.seams import constraints
+from netsim.specification import Network
+from netsim.weights.layout import Weights, kernel_name, layer_shapes
+
+
+@constraints.register("bound")
+@dataclass(frozen=True)
+class Bound(Constraint):
+    """The latent weights behind binary ones are bounded, so that every sign can still change.
+
+    Parameters
+    ----------
+    bounds : mapping
+        Largest absolute value, by the name of the weights.
+    """
+
+    bounds: Mapping[str, float]
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self | None:
+        """See `Constraint`."""
+        if network.weighting.kind != "binary":
+            return None
+        return cls(
+            {
+                kernel_name(layer): network.learning.clip
+                * layer.initial.spread
+                / math.sqrt(math.prod(layer.kernel_shape(source)[:-1]))
+                for layer, source, _ in layer_shapes(network)
+                if layer.plastic
+            }
+        )
+
+    def enforce(self, weights: Weights) -> None:
+        """See `Constraint`."""
+        for name, bound in self.bounds.items():
+            np.clip(weights[name], -bound, bound, out=weights[name])
+
+    def describe(self, network: Network) -> None:
+        """See `Constraint`; the row of binary weights says it."""
