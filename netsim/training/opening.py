@@ -15,6 +15,7 @@ from netsim.engines import Engine, make_engine
 from netsim.errors import RunError
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.runs.folder import RunFolder, check_free, create_run, describe_run, open_run
+from netsim.runs.plugins import names_of, plugins_of
 from netsim.specification import Network
 from netsim.training.checkpoint import write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train, validation_score
@@ -147,6 +148,7 @@ def open_training(
     """
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
+    plugins = plugins_of(network, learner, optimizer, constraints or ())
     if resume:
         folder = open_run(path)
         known = folder.record()
@@ -154,6 +156,8 @@ def open_training(
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
+        if (former := names_of(known.get("plugins", []))) != names_of(plugins):
+            raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if {key: known.get(key) for key in begun_with} != begun_with:
             raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
         data_dir = data_dir or known.get("data_dir")
@@ -169,6 +173,7 @@ def open_training(
             network,
             describe_run(
                 seed,
+                plugins=plugins,
                 limit=limit,
                 data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
                 training=len(training),
