@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.specification import Network
-from netsim.weights.layout import Weights, kernel_name, layers_with_learned_scales, log_scale_name, weight_shapes
+from netsim.weights.layout import Weights, kernel_name, log_scale_name, projections_with_learned_scales, weight_shapes
 
 
 def forward_weights(network: Network, weights: Weights) -> Weights:
@@ -22,12 +22,12 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     if network.weighting.kind == "real":
         return weights
     forward = {name: weights[name] for name in weight_shapes(network)}
-    for layer in network.weighted_layers:
-        real = weights[kernel_name(layer)]
-        logarithms = weights.get(log_scale_name(layer))
+    for projection in network.weighted:
+        real = weights[kernel_name(projection)]
+        logarithms = weights.get(log_scale_name(projection))
         scale = _mean_sizes(network, real) if logarithms is None else np.exp(logarithms)
         signs = 2 * (real >= 0).astype(real.dtype) - 1  # a choice by each sign takes ten times as long
-        forward[kernel_name(layer)] = (signs * scale).astype(real.dtype, copy=False)
+        forward[kernel_name(projection)] = (projection.signed(signs) * scale).astype(real.dtype, copy=False)
     return forward
 
 
@@ -40,9 +40,10 @@ def with_log_scales(network: Network, weights: Weights) -> Weights:
     weights : dict of ndarray
         Without scales.
     """
-    layers = layers_with_learned_scales(network)
-    learned = {log_scale_name(layer): log_scales(network, weights[kernel_name(layer)]) for layer in layers}
-    return weights | learned
+    return weights | {
+        log_scale_name(projection): log_scales(network, weights[kernel_name(projection)])
+        for projection in projections_with_learned_scales(network)
+    }
 
 
 def log_scales(network: Network, kernel: np.ndarray) -> np.ndarray:
@@ -71,12 +72,12 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
         The weights that feed forward, and their gradients.
     """
     shared, found = network.weighting.scale == "layer", {}
-    for layer in layers_with_learned_scales(network):
-        name = kernel_name(layer)
+    for projection in projections_with_learned_scales(network):
+        name = kernel_name(projection)
         sums = np.einsum(
             "im,im->m", *(array.reshape(-1, array.shape[-1]) for array in (forward[name], gradients[name]))
         )
-        found[log_scale_name(layer)] = sums.sum(keepdims=True) if shared else sums
+        found[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
     return found
 
 
@@ -91,7 +92,7 @@ def kept_weights(network: Network, weights: Weights) -> Weights:
     weights : dict of ndarray
         The real-valued set.
     """
-    return forward_weights(network, weights) if layers_with_learned_scales(network) else weights
+    return forward_weights(network, weights) if projections_with_learned_scales(network) else weights
 
 
 def _mean_sizes(network: Network, real: np.ndarray) -> np.ndarray:

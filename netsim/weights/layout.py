@@ -1,8 +1,9 @@
 """Synaptic weights as plain arrays by name: their names and shapes, and checks of them.
 
-A network's weights are a dictionary: ``"<layer>.kernel"`` of shape (kernel, kernel, channels, maps) or
-(inputs, neurons), and ``"<layer>.bias"`` of shape (maps,) or (neurons,) where the neurons have a bias. The real-valued
-set behind binary weights has ``"<layer>.log_scale"`` as well where scales are learned, of shape (maps,) or (1,).
+A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
+(kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
+the neurons have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales
+are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
 """
 
 from __future__ import annotations
@@ -11,43 +12,34 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.numerics.compilation import compiled
-from netsim.specification import Network, Pooling, Shape, WeightedLayer
+from netsim.specification import Network, Population, Projection, Shape
 
 Weights = dict[str, np.ndarray]
 
 
-def kernel_name(layer: WeightedLayer) -> str:
-    """Name of a layer's weights."""
-    return f"{layer.name}.kernel"
+def kernel_name(projection: Projection) -> str:
+    """Name of a projection's weights."""
+    return f"{projection.name}.kernel"
 
 
-def bias_name(layer: WeightedLayer) -> str:
-    """Name of a layer's constant currents."""
-    return f"{layer.name}.bias"
+def bias_name(population: Population) -> str:
+    """Name of a population's constant currents."""
+    return f"{population.name}.bias"
 
 
-def log_scale_name(layer: WeightedLayer) -> str:
-    """Name of the logarithms of the scales of a layer's binary weights, where these are learned."""
-    return f"{layer.name}.log_scale"
-
-
-def layer_shapes(network: Network) -> list[tuple[WeightedLayer, Shape, Shape]]:
-    """The layers that have weights, each with the shapes of its source and of itself."""
-    return [
-        (layer, source, shape)
-        for layer, source, shape in zip(network.layers, network.shapes, network.shapes[1:], strict=False)
-        if not isinstance(layer, Pooling)
-    ]
+def log_scale_name(projection: Projection) -> str:
+    """Name of the logarithms of the scales of a projection's binary weights, where these are learned."""
+    return f"{projection.name}.log_scale"
 
 
 def weight_shapes(network: Network) -> dict[str, Shape]:
-    """Names and shapes of all weights of a network, in the order of its layers."""
+    """Names and shapes of all weights of a network, in the order of its populations."""
     shapes: dict[str, Shape] = {}
-    for layer, source, _ in layer_shapes(network):
-        kernel = layer.kernel_shape(source)
-        shapes[kernel_name(layer)] = kernel
-        if layer.neurons.bias:
-            shapes[bias_name(layer)] = kernel[-1:]
+    for population in network.integrating:
+        for projection in network.incoming(population.name):
+            shapes[kernel_name(projection)] = network.weight_shape(projection)
+        if population.has_bias:
+            shapes[bias_name(population)] = (population.maps,)
     return shapes
 
 
@@ -60,20 +52,20 @@ def real_shapes(network: Network) -> dict[str, Shape]:
     """
     shapes = weight_shapes(network)
     shared = network.weighting.scale == "layer"
-    for layer in layers_with_learned_scales(network):
-        shapes[log_scale_name(layer)] = (1,) if shared else shapes[kernel_name(layer)][-1:]
+    for projection in projections_with_learned_scales(network):
+        shapes[log_scale_name(projection)] = (1,) if shared else shapes[kernel_name(projection)][-1:]
     return shapes
 
 
-def layers_with_learned_scales(network: Network) -> list[WeightedLayer]:
-    """The layers whose binary weights have scales that are learned.
+def projections_with_learned_scales(network: Network) -> list[Projection]:
+    """The projections whose binary weights have scales that are learned.
 
     Parameters
     ----------
     network : Network
     """
     learned = network.weighting.kind == "binary" and network.weighting.scale_rate > 0
-    return [layer for layer in network.weighted_layers if layer.plastic] if learned else []
+    return [projection for projection in network.weighted if projection.plastic] if learned else []
 
 
 def check_shapes(network: Network, weights: Weights, origin: str, real: bool = False) -> None:

@@ -33,8 +33,8 @@ class Balance(Constraint):
         """See `Constraint`."""
         if not network.learning.balanced:
             return None
-        kernels = [kernel_name(layer) for layer in network.weighted_layers if layer.plastic]
-        return cls(kernels, network.weighting.kind == "binary")
+        free = (projection for projection in network.weighted if projection.plastic and projection.sign == "any")
+        return cls([kernel_name(projection) for projection in free], network.weighting.kind == "binary")
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""

@@ -12,7 +12,7 @@ import numpy as np
 from netsim.learning.protocol import Constraint
 from netsim.seams import constraints
 from netsim.specification import Network
-from netsim.weights.layout import Weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, kernel_name
 
 
 @constraints.register("bound")
@@ -33,15 +33,12 @@ class Bound(Constraint):
         """See `Constraint`."""
         if network.weighting.kind != "binary":
             return None
-        return cls(
-            {
-                kernel_name(layer): network.learning.clip
-                * layer.initial.spread
-                / math.sqrt(math.prod(layer.kernel_shape(source)[:-1]))
-                for layer, source, _ in layer_shapes(network)
-                if layer.plastic
-            }
-        )
+        bounds = {}
+        for projection in network.weighted:
+            if projection.plastic:
+                largest = network.learning.clip * projection.initial.spread
+                bounds[kernel_name(projection)] = largest / math.sqrt(network.fan_in(projection))
+        return cls(bounds)
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""

@@ -11,7 +11,7 @@ import numpy as np
 from netsim.learning.protocol import Optimizer
 from netsim.specification import Network
 from netsim.specification.phrases import has_bias, number
-from netsim.weights.layout import Weights, layers_with_learned_scales
+from netsim.weights.layout import Weights, projections_with_learned_scales
 
 
 class MomentOptimizer(Optimizer):
@@ -72,7 +72,7 @@ def shrinkage(network: Network) -> tuple[str, str]:
         return "", ""
     others = [
         *(["biases"] if has_bias(network) else []),
-        *([r"$\ln \alpha$"] if layers_with_learned_scales(network) else []),
+        *([r"$\ln \alpha$"] if projections_with_learned_scales(network) else []),
     ]
     exempt = f" for weights, 0 for {' and '.join(others)}" if others else ""
     return r" - \eta \lambda x", rf"; weight decay $\lambda = {number(decay)}${exempt}"
