@@ -50,7 +50,7 @@ class _Fixed:
 
     def present(self, batch: Batch) -> Latencies:
         count = len(batch.stimuli)
-        silent = [np.full((count, *shape), np.inf) for shape in [*self.network.shapes.values()][1:-1]]
+        silent = [np.full((count, *shape), np.inf) for shape in list(self.network.shapes.values())[1:-1]]
         outputs = self.outputs[self.presented : self.presented + count]
         self.presented += count
         return [batch.stimuli, *silent, outputs]

@@ -81,10 +81,10 @@ def test_synaptic_operations_are_spikes_counted_synapse_by_synapse(presentations
     latencies = _latencies(presentations)
     expected = {}
     for projection in NETWORK.weighted:
-        synapses = NETWORK.connections(projection)
+        position, synapses = NETWORK.position(projection.source), NETWORK.connections(projection)
         total = 0
         for presentation in range(presentations):
-            fired = np.isfinite(latencies[NETWORK.position(projection.source)][presentation]).ravel()
+            fired = np.isfinite(latencies[position][presentation]).ravel()
             for pre in synapses.pre:
                 total += bool(fired[pre])
         expected[projection.name] = total
@@ -106,7 +106,7 @@ def test_spikes_and_silence_are_counted_by_layer() -> None:
 
 
 def test_a_silent_network_does_nothing() -> None:
-    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes.values()]
+    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes]
     assert set(spike_counts(NETWORK, silent).values()) == {0}
     assert set(synaptic_operations(NETWORK, silent).values()) == {0}
     assert set(silent_fractions(NETWORK, silent).values()) == {1.0}
