@@ -345,7 +345,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
             Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
         ),
         128.0,
-        weighting,
+        weighting=weighting,
         training=Training(engine=engine, dt=float(engine == "brian2"), epochs=1, batch=60, precision=precision),
         learning=Learning(rate=rate, optimizer=optimizer, schedule="constant"),
     )
