@@ -170,6 +170,19 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         except KeyError:
             raise SpecificationError(where, f"{name!r} is not known{nearest(name, self)}") from None
 
+    def name_of(self, entry: Entry) -> str:
+        """The name that an entry is registered under.
+
+        Raises
+        ------
+        KeyError
+            If it is not registered.
+        """
+        for name, known in self._entries.items():
+            if known is entry:
+                return name
+        raise KeyError(entry)
+
     def __iter__(self) -> Iterator[str]:
         if self._order is None:
             return iter(sorted(self._names, key=lambda name: (name != self._first, name)))
@@ -200,10 +213,6 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def is_own(self, name: str) -> bool:
         """Whether an entry comes with netsim; one that does is not imported for it."""
         return name in self._own
-
-    def name_of(self, entry: Any) -> str | None:
-        """The name that an entry is registered by; None if it is not, or not imported yet."""
-        return next((name for name, known in self._entries.items() if known is entry), None)
 
     @property
     def _names(self) -> set[str]:

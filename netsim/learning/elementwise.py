@@ -1,4 +1,4 @@
-"""Compiled loops over flat arrays of one length, and the running mean (EMA) of weights."""
+"""Compiled loops over flat arrays of one length, and the exponential moving average (EMA) of weights."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], const
     over_elements(arrays[0].size, lambda part: kernel(*(array[part] for array in flat), *typed))
 
 
-def move_mean(mean: Weights, weights: Weights, keep: float) -> None:
-    """Move a running mean of weights towards the weights, in place.
+def update_ema(mean: Weights, weights: Weights, keep: float) -> None:
+    """Move an exponential moving average of weights towards the weights, in place.
 
     Parameters
     ----------

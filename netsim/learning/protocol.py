@@ -198,7 +198,7 @@ class Constraint(Protocol):
         Parameters
         ----------
         weights : dict of ndarray
-            The real-valued set that is updated.
+            The latent weights, which are updated.
         """
         ...
 

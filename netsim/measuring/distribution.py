@@ -37,7 +37,7 @@ class Distribution(Protocol):
             The weights that feed forward.
         parts : sequence of Stimuli
         progress : callable
-            Is told how many presentations are done.
+            Called with the number of presentations done so far.
 
         Returns
         -------

@@ -84,7 +84,7 @@ def evaluate(
         The weights that feed forward.
     stimuli : Stimuli
     progress : callable
-        Is told how many presentations are done.
+        Called with the number of presentations done so far.
     distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
     """

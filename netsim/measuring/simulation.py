@@ -82,7 +82,7 @@ def simulate(
     stimuli : Stimuli
     indices : sequence of int
     progress : callable
-        Is told how many presentations are done.
+        Called with the number of presentations done so far.
     distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
     """

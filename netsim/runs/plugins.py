@@ -29,10 +29,14 @@ def plugins_of(
     learner, optimizer, constraints
         Objects from Python in place of those that the network's settings name, where there are any.
     """
-    found = [registry.origin(name).to_dict() for registry, name in _entries(network) if not registry.is_own(name)]
-    handed = [(seams.learners, learner), (seams.optimizers, optimizer)]
+    found: list[Plugin] = [
+        registry.origin(name).to_dict() for registry, name in _entries(network) if not registry.is_own(name)
+    ]
+    handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
     handed += [(seams.constraints, constraint) for constraint in constraints]
-    found += [registry.origin_of(made).to_dict() | {"handed_in": True} for registry, made in handed if made is not None]
+    for registry, made in handed:
+        if made is not None:
+            found.append({**registry.origin_of(made).to_dict(), "handed_in": True})
     return [plugin for number, plugin in enumerate(found) if plugin not in found[:number]]
 
 
@@ -80,6 +84,10 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
     """The entries of seams that a network uses."""
     learning, training = network.learning, network.training
+    for projection in network.projections:
+        yield seams.connectivities, seams.connectivities.name_of(type(projection.connectivity))
+    for population in network.integrating:
+        yield seams.regimes, population.dynamics.regime
     yield seams.engines, training.engine
     if training.dataset in seams.datasets:
         yield seams.datasets, training.dataset

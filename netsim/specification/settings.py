@@ -16,12 +16,12 @@ class Weighting:
     Parameters
     ----------
     kind : {"real", "binary"}
-        ``binary``: the signs of the real-valued weights times a scale; the real-valued set is updated.
+        ``binary``: the signs of latent, real-valued weights times a scale; the latent weights are updated.
     scale : {"channel", "layer"}
         Whether a scale is shared by an output channel or a layer.
     scale_rate : float
         Binary weights: learning rate of the logarithms of the scales, over ``learning.rate``. With 0 they are not
-        learned: a scale is the mean absolute real-valued weight.
+        learned: a scale is the mean absolute latent weight.
     """
 
     kind: Literal["real", "binary"] = "real"
@@ -68,12 +68,12 @@ class Learning:
     weight_decay : float
         Decoupled decay of weights (not biases) per unit of learning rate.
     clip : float
-        Binary weights: bound on the real-valued set, in standard deviations of the initial draw.
+        Binary weights: bound on the latent weights, in standard deviations of the initial draw.
     balanced : bool
-        After each step, shift the (real-valued) incoming weights of each map or dense neuron to a mean of zero, so
+        After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero, so
         that excitation and inhibition balance; fewer neurons fall silent for good.
     averaging : float
-        How much of the running mean of the weights is kept at each step, at most; the mean is what is
+        How much of the exponential moving average (EMA) of the weights is kept at each step, at most; it is what is
         validated and kept. 0 keeps the weights of the last step themselves.
     revive_below : float
         Maps and dense neurons, with plastic weights, that fire in less than this fraction of an epoch's

@@ -64,10 +64,10 @@ class TrainingState:
     Attributes
     ----------
     weights : dict of ndarray
-        The real-valued set that is updated.
+        The latent weights, which are updated: those that feed forward, or the real-valued ones behind binary ones.
     optimizer : Optimizer
     mean : dict of ndarray or None
-        Running mean of the weights, if the network's learning keeps one.
+        Exponential moving average (EMA) of the weights, if the network's learning keeps one.
     epoch, batch : int
         The next batch to present, both counted from 0.
     totals : EpochTotals
@@ -93,7 +93,7 @@ class TrainingState:
 
     @property
     def current(self) -> Weights:
-        """The real-valued set that is validated."""
+        """The latent weights that are validated."""
         return self.weights if self.mean is None else self.mean
 
 
@@ -130,7 +130,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
 
 
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
-    """Write what a run folder tells of the finished epochs: their metrics, and the best weights.
+    """Write what a run folder holds of the finished epochs: their metrics, and the best weights.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def resume_state(
     warn: Callable[[str], None] = warnings.warn,
     optimizer: Optimizer | None = None,
 ) -> TrainingState | None:
-    """The state to resume from, and a run folder that tells of nothing later.
+    """The state to resume from, and a run folder that holds nothing later.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def resume_state(
     run : RunFolder
         Locked by this process.
     warn : callable
-        Is told of a damaged checkpoint, in one line; by default it becomes a warning of Python's.
+        Gets one line about a damaged checkpoint; by default it becomes a warning of Python's.
     optimizer : Optimizer, optional
         Gets the state of the run's; by default the one that the network's settings name.
 
@@ -233,10 +233,10 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
     _check_position(network, position)
     dtype = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
 
-    def weights(part: str, real: bool) -> Weights:
-        return check_weights(network, _part(arrays, part, dtype), f"{origin}: {part}", real)
+    def weights(part: str, latent: bool) -> Weights:
+        return check_weights(network, _part(arrays, part, dtype), f"{origin}: {part}", latent)
 
-    updated = weights("weights", real=True)
+    updated = weights("weights", latent=True)
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(updated)
     moments = _part(arrays, "optimizer")
@@ -252,7 +252,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
     return TrainingState(
         updated,
         optimizer,
-        weights("mean", real=True) if network.learning.averaging else None,
+        weights("mean", latent=True) if network.learning.averaging else None,
         epoch=position["epoch"],
         batch=position["batch"],
         totals=EpochTotals(
@@ -265,7 +265,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
         ),
         history=position["history"],
         best=tuple(position["best"]),
-        best_weights=weights("best", real=False) if position["history"] else None,
+        best_weights=weights("best", latent=False) if position["history"] else None,
     )
 
 

@@ -17,7 +17,7 @@ from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError
 from netsim.learning import Constraint, Learner, Optimizer, Schedule
 from netsim.learning.constraints import constraints_of
-from netsim.learning.elementwise import move_mean
+from netsim.learning.elementwise import update_ema
 from netsim.measuring.metrics import decide, silent_fractions
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
@@ -282,7 +282,7 @@ class _Session:
             if state.mean is not None:
                 # a short memory at first, for the mean is to forget where the training began
                 steps = self.steps(state.epoch) + state.batch + 1
-                move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+                update_ema(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
             scales = [(name, np.exp(state.weights[name])) for name in scale_names]
         self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)

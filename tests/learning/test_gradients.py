@@ -9,7 +9,7 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.learning.elementwise import move_mean
+from netsim.learning.elementwise import update_ema
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
 from netsim.numerics import threads as parallel
@@ -58,7 +58,7 @@ def test_pieces_of_arrays_are_all_worked_on(
         optimizer.begin(weights)
         for _ in range(2):
             optimizer.step(weights, STiDiBP(network).learn(latencies, labels, weights).gradients, 0.01)
-            move_mean(mean, weights, 0.5)
+            update_ema(mean, weights, 0.5)
         results.append((latencies, list(weights.values()), list(mean.values())))
     for whole, cut in zip(*results, strict=True):
         for ours, theirs in zip(cut, whole, strict=True):
