@@ -106,7 +106,7 @@ def test_spikes_and_silence_are_counted_by_layer() -> None:
 
 
 def test_a_silent_network_does_nothing() -> None:
-    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes]
+    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes.values()]
     assert set(spike_counts(NETWORK, silent).values()) == {0}
     assert set(synaptic_operations(NETWORK, silent).values()) == {0}
     assert set(silent_fractions(NETWORK, silent).values()) == {1.0}
