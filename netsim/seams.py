@@ -29,7 +29,7 @@ optimizers: Registry[Any] = Registry("optimizer", "netsim.learning.optimizers")
 constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints")
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
 schedules: Registry[Any] = Registry("schedule", "netsim.learning.schedules")
-"""`netsim.learning.Schedule`: the learning rate over a training."""
+"""A function, see `netsim.learning.schedules`: the learning rate over a training."""
 studies: Registry[Any] = Registry("study", "netsim.studies.kinds")
 """`netsim.studies.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from itertools import pairwise
 
 from netsim.data import VALIDATION_SEED
@@ -17,13 +18,14 @@ def optimization_table(network: Network) -> Table:
     """How the gradients of `rule_table` change the weights, and for how long."""
     settings = network.learning
     optimizer = optimizers[settings.optimizer].describe(network)
+    schedule = " ".join(inspect.getdoc(schedules[settings.schedule]).split()).replace("{peak}", number(settings.rate))
     rows = []
     if network.weighting.kind == "binary":
         rows.append(("Binary weights", _binary_weights(network)))
     if static := [layer.name for layer in network.weighted_layers if not layer.plastic]:
         rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
-    rows.append(("Learning rate", schedules[settings.schedule].describe(network)))
+    rows.append(("Learning rate", schedule))
     rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
     if settings.averaging:
         rows.append((

@@ -6,8 +6,7 @@ from netsim.learning.protocol import (
     Learner,
     Optimizer,
     OutputDisplacement,
-    Schedule,
     Targets,
 )
 
-__all__ = ["BatchGradients", "Constraint", "Learner", "Optimizer", "OutputDisplacement", "Schedule", "Targets"]
+__all__ = ["BatchGradients", "Constraint", "Learner", "Optimizer", "OutputDisplacement", "Targets"]

@@ -1,7 +1,7 @@
-"""What the entries of the learning seams are: learners, targets, optimizers, constraints and schedules.
+"""What the entries of the learning seams are: learners, targets, optimizers and constraints.
 
-Each is a class that subclasses its protocol and registers itself (`netsim.seams`). The network's settings make it by
-``from_network``; an object made in any other way can be handed to `netsim.training.loop.train` in its place.
+Each is a class that subclasses its protocol and registers itself (`netsim.seams`). Its ``from_network`` makes what the
+settings of a network ask for; an object that is made in another way can be handed to a training in its place.
 """
 
 from __future__ import annotations
@@ -55,14 +55,23 @@ class BatchGradients:
 
     @property
     def displacements(self) -> list[np.ndarray]:
-        """Wanted changes of latency (ms) of every layer in order, in the shapes of the latencies, without the stimulus.
+        """Wanted changes of latency (ms) of every population, in the shapes of the latencies without the stimulus.
 
         Below a pooling neuron the displacement belongs to the earliest neuron alone; what cannot move has none.
         """
-        return [np.concatenate(layer) for layer in zip(*self.parts, strict=True)]
+        return [np.concatenate(population) for population in zip(*self.parts, strict=True)]
 
 
-class Learner(Protocol):
+class _Described(Protocol):
+    """What tells the model description about itself, by default in the words of its docstring."""
+
+    @classmethod
+    def describe(cls, network: Network) -> str:
+        """Equations and values, without a full stop, in the mathematics of LaTeX."""
+        return inspect.getdoc(cls) or cls.__name__
+
+
+class Learner(_Described, Protocol):
     """From the latencies and labels of a batch to gradients. It knows no engine."""
 
     @classmethod
@@ -76,7 +85,7 @@ class Learner(Protocol):
         Parameters
         ----------
         latencies : sequence of ndarray
-            First-spike latencies (ms) of the stimulus and of every layer, as an engine returns them; ``inf`` is silent.
+            Of the stimulus and of every population, as an engine returns them (ms); ``inf`` is silent.
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
             The weights that fed forward.
@@ -84,32 +93,21 @@ class Learner(Protocol):
         ...
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """The loss of each presentation, from output latencies alone, for validation.
-
-        Parameters
-        ----------
-        outputs : ndarray, shape (presentations, neurons)
-            Latencies (ms).
-        labels : ndarray of int, shape (presentations,)
-
-        Returns
-        -------
-        ndarray, shape (presentations,)
-        """
+        """The loss of each presentation, from output latencies (ms) alone, for validation."""
         ...
 
     @classmethod
     def summary(cls, network: Network) -> str:
-        """Name and settings of the rule, for the summary of the model description; by default the class name."""
+        """The rule and its settings in a few words, for the summary of the model description."""
         return cls.__name__
 
     @classmethod
     def rule(cls, network: Network) -> Sequence[Row]:
-        """Table G1 of the model description; by default the docstring."""
-        return [("Rule", inspect.getdoc(cls) or cls.__name__)]
+        """The table of the learning rule in the model description."""
+        return [("Rule", cls.describe(network))]
 
 
-class Targets(Protocol):
+class Targets(_Described, Protocol):
     """What the output neurons should have done; a silent one counts as firing at the end of its window."""
 
     @classmethod
@@ -128,13 +126,8 @@ class Targets(Protocol):
         """
         ...
 
-    @classmethod
-    def describe(cls, network: Network) -> str:
-        """The equations, without a full stop, for the model description; by default the docstring."""
-        return inspect.getdoc(cls) or cls.__name__
 
-
-class Optimizer(Protocol):
+class Optimizer(_Described, Protocol):
     """From gradients to weights, which it changes in place.
 
     Attributes
@@ -152,25 +145,17 @@ class Optimizer(Protocol):
         ...
 
     def begin(self, weights: Weights) -> None:
-        """Make the state anew, as it is before the first step.
-
-        Parameters
-        ----------
-        weights : dict of ndarray
-            Gives names, shapes and arithmetic.
-        """
+        """Make the state anew, as it is before the first step on such weights."""
         ...
 
     def step(
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
     ) -> None:
-        """Move the weights against the gradients.
+        """Move the weights against the gradients, which are of those that are to move.
 
         Parameters
         ----------
-        weights : dict of ndarray
-        gradients : dict of ndarray
-            Of the weights that are to move.
+        weights, gradients : dict of ndarray
         rate : float
             Learning rate of this step.
         factors : mapping, optional
@@ -178,54 +163,19 @@ class Optimizer(Protocol):
         """
         ...
 
-    @classmethod
-    def describe(cls, network: Network) -> str:
-        """The equations, without a full stop, for the model description; by default the docstring."""
-        return inspect.getdoc(cls) or cls.__name__
-
 
 class Constraint(Protocol):
     """What holds for the weights after every step of the optimizer."""
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
-        """The constraint as the network asks for it; None if it does not apply there."""
+        """The constraint as a network asks for it; None if it does not apply there."""
         ...
 
     def enforce(self, weights: Weights) -> None:
-        """Change weights in place so that they fulfil it.
-
-        Parameters
-        ----------
-        weights : dict of ndarray
-            The latent weights, which are updated.
-        """
+        """Change latent weights in place so that they fulfil it."""
         ...
 
     def describe(self, network: Network) -> Row | None:
-        """A row of table G2 of the model description; None if other rows say it."""
+        """A row of the table of optimization in the model description; None if other rows say it."""
         ...
-
-
-class Schedule(Protocol):
-    """The learning rate over a training."""
-
-    @classmethod
-    def from_network(cls, network: Network) -> Self:
-        """The schedule that the settings of a network ask for."""
-        ...
-
-    def rate(self, progress: float) -> float:
-        """Learning rate at a point of the training.
-
-        Parameters
-        ----------
-        progress : float
-            Share of the updates that are done, 0 to 1.
-        """
-        ...
-
-    @classmethod
-    def describe(cls, network: Network) -> str:
-        """The equation, without a full stop, for the model description; by default the docstring."""
-        return inspect.getdoc(cls) or cls.__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,9 +40,9 @@ class Simulation:
     network: Network
     dt: float
     indices: list[int]
-    labels: np.ndarray | None
-    latencies: Latencies
-    potentials: list[Potential]
+    labels: np.ndarray | None = field(repr=False)
+    latencies: Latencies = field(repr=False)
+    potentials: list[Potential] = field(repr=False)
     classes: tuple[str, ...] = ()
 
     def to_dict(self) -> list[dict[str, object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netsim.errors import SpecificationError, nearest
@@ -35,7 +35,7 @@ class Model:
     """
 
     network: Network
-    weights: Weights
+    weights: Weights = field(repr=False)
     origin: str
     run: RunFolder | None = None
     data_dir: str | None = None

@@ -53,7 +53,7 @@ class EpochTotals:
     correct: int = 0
     seconds: float = 0.0
     silent: dict[str, float] = field(default_factory=dict)
-    fired: dict[str, np.ndarray] = field(default_factory=dict)
+    fired: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     """Presentations in which each map or dense neuron fired, by layer."""
 
 
@@ -81,15 +81,15 @@ class TrainingState:
         finished.
     """
 
-    weights: Weights
+    weights: Weights = field(repr=False)
     optimizer: Optimizer
-    mean: Weights | None = None
+    mean: Weights | None = field(default=None, repr=False)
     epoch: int = 0
     batch: int = 0
     totals: EpochTotals = field(default_factory=EpochTotals)
     history: list[dict[str, Any]] = field(default_factory=list)
     best: tuple[float, float] = (-1.0, 0.0)
-    best_weights: Weights | None = None
+    best_weights: Weights | None = field(default=None, repr=False)
 
     @property
     def current(self) -> Weights:

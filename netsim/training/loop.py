@@ -15,7 +15,7 @@ from netsim.data.encoding import augment
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError
-from netsim.learning import Constraint, Learner, Optimizer, Schedule
+from netsim.learning import Constraint, Learner, Optimizer
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.measuring.metrics import decide, silent_fractions
@@ -176,7 +176,6 @@ def train(
         network,
         learner,
         constraints_of(network) if constraints is None else constraints,
-        schedules[network.learning.schedule].from_network(network),
         training,
         state,
         seed,
@@ -221,7 +220,6 @@ class _Session:
     network: Network
     learner: Learner
     constraints: Sequence[Constraint]
-    schedule: Schedule
     stimuli: Stimuli
     state: TrainingState
     seed: int
@@ -235,8 +233,10 @@ class _Session:
 
     def rate(self) -> float:
         """Learning rate of the next step."""
+        settings = self.network.learning
         done = self.steps(self.state.epoch) + self.state.batch
-        return self.schedule.rate(done / self.steps(self.network.training.epochs))
+        share = schedules[settings.schedule](done / self.steps(self.network.training.epochs))
+        return settings.rate * float(share)
 
     def learn(self) -> Experiment[None]:
         """Present what is left of the epoch and learn from it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from netsim.learning.protocol import Constraint, Row
@@ -13,40 +12,35 @@ from netsim.weights.layout import Weights, kernel_name
 
 
 @constraints.register("balance")
-@dataclass(frozen=True)
 class Balance(Constraint):
-    """The incoming weights of each map or dense neuron have a mean of zero.
+    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs.
 
     Parameters
     ----------
     kernels : sequence of str
-        Names of the weights for which it holds.
-    is_bounded : bool
-        Whether the weights are bounded afterwards.
+        Names of the weights.
     """
 
-    kernels: Sequence[str]
-    is_bounded: bool = False
+    def __init__(self, kernels: Sequence[str]) -> None:
+        self.kernels = kernels
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        if not network.learning.balanced:
-            return None
         free = (projection for projection in network.weighted if projection.plastic and projection.sign == "any")
-        return cls([kernel_name(projection) for projection in free], network.weighting.kind == "binary")
+        return cls([kernel_name(projection) for projection in free]) if network.learning.balanced else None
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""
-        for name in self.kernels:
-            kernel = weights[name]
+        for kernel in map(weights.__getitem__, self.kernels):
             kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
 
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
-        weight = "u_{ij}" if self.is_bounded else "w_{ij}"
+        binary = network.weighting.kind == "binary"
         return (
             "Balance",
-            f"After each update{', before the bound,' if self.is_bounded else ''} the mean of the ${weight}$ over the"
-            " incoming weights of each map or dense neuron is subtracted from them",
+            f"After each update{', before the bound,' if binary else ''} the mean of the"
+            f" ${'u_{ij}' if binary else 'w_{ij}'}$ over the incoming weights of each map or dense neuron is subtracted"
+            " from them",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -16,7 +15,6 @@ from netsim.weights.layout import Weights, kernel_name
 
 
 @constraints.register("bound")
-@dataclass(frozen=True)
 class Bound(Constraint):
     """The latent weights behind binary ones are bounded, so that every sign can still change.
 
@@ -26,7 +24,8 @@ class Bound(Constraint):
         Largest absolute value, by the name of the weights.
     """
 
-    bounds: Mapping[str, float]
+    def __init__(self, bounds: Mapping[str, float]) -> None:
+        self.bounds = bounds
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -16,7 +15,6 @@ from netsim.weights.layout import Weights
 
 
 @constraints.register("sign")
-@dataclass(frozen=True)
 class Sign(Constraint):
     """Weights of excitatory projections are at least zero, those of inhibitory ones at most.
 
@@ -26,8 +24,9 @@ class Sign(Constraint):
         Names of the projections.
     """
 
-    excitatory: Sequence[str]
-    inhibitory: Sequence[str]
+    def __init__(self, excitatory: Sequence[str], inhibitory: Sequence[str]) -> None:
+        self.excitatory = excitatory
+        self.inhibitory = inhibitory
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
