@@ -27,7 +27,7 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
         logarithms = weights.get(log_scale_name(projection))
         scale = _mean_sizes(network, latent) if logarithms is None else np.exp(logarithms)
         signs = 2 * (latent >= 0).astype(latent.dtype) - 1  # a choice by each sign takes ten times as long
-        forward[kernel_name(projection)] = (projection.signed(signs) * scale).astype(latent.dtype, copy=False)
+        forward[kernel_name(projection)] = (signs * scale).astype(latent.dtype, copy=False)
     return forward
 
 

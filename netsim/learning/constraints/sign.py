@@ -45,7 +45,6 @@ class Sign(Constraint):
 
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
-        weight = "u_{ij}" if network.weighting.kind == "binary" else "w_{ij}"
         limits = ((self.excitatory, "negative", "excitatory"), (self.inhibitory, "positive", "inhibitory"))
-        clauses = [f"{sign} ${weight}$ of {names(found)} ({effect})" for found, sign, effect in limits if found]
+        clauses = [f"{sign} $w_{{ij}}$ of {names(found)} ({effect})" for found, sign, effect in limits if found]
         return "Sign", f"After each update {' and '.join(clauses)} are set to 0"
