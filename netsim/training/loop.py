@@ -256,11 +256,11 @@ class _Session:
         network, state, settings = self.network, self.state, self.network.training
         generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
-        withheld = withhold_spikes(network, len(chosen), generator)
+        masks = dropout_masks(network, len(chosen), generator)
         factors = dropout_factors(network)
         forward = forward_weights(network, state.weights)
         presented = {name: _scaled(array, factors.get(name, 1.0)) for name, array in forward.items()}
-        latencies = yield Batch(stimuli, presented, withheld)
+        latencies = yield Batch(stimuli, presented, masks)
         labels = self.stimuli.labels[chosen]
         learned = self.learner.learn(latencies, labels, presented)
         self._check_finite("a weight step is not finite", learned.gradients.items())
@@ -316,7 +316,7 @@ def dropout_factors(network: Network) -> dict[str, float]:
     return factors
 
 
-def withhold_spikes(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+def dropout_masks(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw which neurons cannot fire in each presentation, by population, as its dropout says."""
     return {
         population.name: generator.random((presentations, *population.shape), dtype=np.float32) < population.dropout

@@ -40,7 +40,7 @@ from netsim.training.loop import (
     resume_training,
     start_training,
     train,
-    withhold_spikes,
+    dropout_masks,
 )
 from netsim.weights.binary import forward_weights
 
@@ -426,10 +426,10 @@ def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
 
 def test_dropout_withholds_spikes_and_keeps_the_mean_current() -> None:
     network = _network()
-    withheld = withhold_spikes(network, 500, np.random.default_rng(0))
-    assert set(withheld) == {"pool", "hidden"}
-    assert withheld["pool"].shape == (500, 3, 3, 4)
-    assert withheld["hidden"].mean() == pytest.approx(0.2, abs=0.02)
+    masks = dropout_masks(network, 500, np.random.default_rng(0))
+    assert set(masks) == {"pool", "hidden"}
+    assert masks["pool"].shape == (500, 3, 3, 4)
+    assert masks["hidden"].mean() == pytest.approx(0.2, abs=0.02)
     assert dropout_factors(network) == pytest.approx({"hidden.kernel": 1 / 0.9, "output.kernel": 1 / 0.8})
 
 
