@@ -37,10 +37,10 @@ from netsim.training.loop import (
     Callbacks,
     Progress,
     dropout_factors,
+    dropout_masks,
     resume_training,
     start_training,
     train,
-    dropout_masks,
 )
 from netsim.weights.binary import forward_weights
 
