@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from netsim.cli.options import SubjectArgument, make_folder
+from netsim.cli.options import ModelArgument, make_folder
 from netsim.cli.terminal import say
 from netsim.errors import SpecificationError
 
 
 def describe(
-    subject: SubjectArgument,
+    subject: ModelArgument,
     form: Annotated[
         str | None,
         typer.Option(
@@ -33,7 +33,7 @@ def describe(
     from netsim.description import describe as describe_network
     from netsim.description import to_latex, to_markdown
     from netsim.files import write_text
-    from netsim.runs.subject import find_run, load_network
+    from netsim.runs.model import find_run, load_network
 
     writers = {"markdown": to_markdown, "latex": to_latex}
     if form not in (None, *writers):

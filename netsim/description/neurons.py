@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from netsim.description.document import Column, Table
-from netsim.description.phrases import (
+from netsim.seams import regimes
+from netsim.specification import PSP, Network
+from netsim.specification.grid import TOLERANCE, nearest_step
+from netsim.specification.phrases import (
     DELAY,
     END,
     GAP,
@@ -16,9 +19,6 @@ from netsim.description.phrases import (
     number,
     unless_all,
 )
-from netsim.seams import regimes
-from netsim.specification import PSP, Network
-from netsim.specification.grid import TOLERANCE, nearest_step
 
 
 def psp_name(psp: PSP) -> str:

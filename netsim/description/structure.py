@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 
 from netsim.description.document import Column, Table
-from netsim.description.phrases import DELAY, dimensions, distinct, number, root, shares_weights
 from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.specification.phrases import DELAY, dimensions, distinct, number, root, shares_weights
 
 _CONNECTIVITY = (
     Column("Source", 0.13),

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
-from netsim.description.learning import rule_in_short, rule_table
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
 from netsim.description.optimization import optimization_table
-from netsim.description.phrases import (
+from netsim.description.provenance import provenance_table
+from netsim.description.structure import connectivity_table, populations_table
+from netsim.learning import Learner
+from netsim.runs.folder import RunFolder
+from netsim.seams import learners
+from netsim.specification import Encoder, Network
+from netsim.specification.phrases import (
     GAP,
     T_MAX,
     counted,
@@ -22,10 +27,6 @@ from netsim.description.phrases import (
     is_chain,
     names,
 )
-from netsim.description.provenance import provenance_table
-from netsim.description.structure import connectivity_table, populations_table
-from netsim.runs.folder import RunFolder
-from netsim.specification import Encoder, Network
 from netsim.specification.summary import summarise
 
 _INTRODUCTION = (
@@ -54,15 +55,16 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
     RunError
         If the record of the run is missing or damaged.
     """
+    learner = learners[network.learning.learner]
     tables = [
-        _summary(network),
+        _summary(network, learner),
         populations_table(network),
         connectivity_table(network),
         neurons_table(network),
         parameters_table(network),
         _input(network),
         _measurements(network),
-        rule_table(network),
+        Table("G1", "Plasticity: learning rule", tuple(learner.rule(network))),
         optimization_table(network),
     ]
     if run is not None:
@@ -71,7 +73,7 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
     return Description(f"Model description: `{network.name}`", introduction, tuple(tables))
 
 
-def _summary(network: Network) -> Table:
+def _summary(network: Network, learner: type[Learner]) -> Table:
     sizes = summarise(network)
     shapes = distinct(psp_name(projection.psp) for projection in network.weighted)
     pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
@@ -102,7 +104,11 @@ def _summary(network: Network) -> Table:
             f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights,"
             f" {delays}",
         ),
-        ("Plasticity", rule_in_short(network)),
+        (
+            "Plasticity",
+            f"Supervised, between batches of presentations: {learner.summary(network)};"
+            f" optimizer `{network.learning.optimizer}`",
+        ),
         ("Input", f"Latency-coded stimuli of {plain(network.training.dataset)}, at most one spike per stimulus neuron"),
         ("Measurements", "First-spike latencies of all neurons; the first output spike decides"),
         ("Simulation", _simulation(network)),

@@ -23,7 +23,7 @@ from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import SECTIONS, Picture, in_rows
 from netsim.report.tables import activity_table, model_facts, results
-from netsim.runs.subject import Subject
+from netsim.runs.model import Model
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
 
@@ -36,7 +36,7 @@ class Report:
     ----------
     name : str
         The run or preset, as the user calls it.
-    subject : Subject
+    subject : Model
         The network as it was specified or trained, with its weights.
     network : Network
         The same as it was measured: with another data set or time grid, perhaps.
@@ -55,7 +55,7 @@ class Report:
     """
 
     name: str
-    subject: Subject
+    subject: Model
     network: Network
     dataset: Dataset
     split: str

@@ -13,7 +13,7 @@ from netsim.errors import NetsimError, RunError
 from netsim.measuring.cluster import check_worker, lost
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.sweeps.plan import Plan, PlannedRun
-from netsim.training.loop import Watcher
+from netsim.training.loop import Callbacks
 from netsim.training.opening import open_training, training_figures
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class SweepWatcher:
-    """Callbacks of a sweep.
+class SweepCallbacks:
+    """What is called as a sweep goes.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def train_runs(
     limit: int | None,
     data_dir: str | None,
     command: Sequence[str],
-    watcher: SweepWatcher,
+    callbacks: SweepCallbacks,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train runs on the workers of a client.
@@ -171,7 +171,7 @@ def train_runs(
         As for `netsim.training.opening.open_training`.
     command : sequence of str
         What resumes the sweep, for the runs' records.
-    watcher : SweepWatcher
+    callbacks : SweepCallbacks
     interrupted : callable
         Polled for whether to stop; the trainings under way then write a checkpoint and end.
 
@@ -210,16 +210,16 @@ def train_runs(
         except queue.Empty:
             continue
         if isinstance(message, str):
-            watcher.on_warning(message)
+            callbacks.on_warning(message)
         elif isinstance(message, dict):
             name, epoch = message["run"], message["epoch"]
             if epoch is None:
                 under_way.discard(name)
             else:
                 under_way.add(name)
-                watcher.on_epoch(name, epoch)
+                callbacks.on_epoch(name, epoch)
         elif message in waiting:
-            watcher.on_outcome(waiting.pop(message), _outcome(message))
+            callbacks.on_outcome(waiting.pop(message), _outcome(message))
     if stopping:
         raise KeyboardInterrupt
 
@@ -255,10 +255,10 @@ def _train_run(
         if not path.parent.is_dir():
             raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
-        watcher = Watcher(
+        callbacks = Callbacks(
             on_epoch=lambda metrics: publish(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
         )
-        history = training.train(watcher, cancelled)
+        history = training.train(callbacks, cancelled)
         return Outcome(training_figures(history))
     except KeyboardInterrupt:
         return Outcome(error="interrupted")

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from netsim.description import Description, describe, to_markdown
 from netsim.errors import SpecificationError
-from netsim.learning import learning_rate
-from netsim.learning.learner import SMALLEST_SLOPE
+from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
 from netsim.models.presets import load_preset, preset_names
-from netsim.seams import regimes
+from netsim.seams import SEAMS, schedules
 from netsim.specification import (
     PSP,
     Connectivity,
@@ -51,8 +50,9 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
         return _PSPS
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
-    if value in regimes:
-        return tuple(regimes)
+    for registry in SEAMS:
+        if value in registry:
+            return tuple(registry)
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, int):
@@ -124,6 +124,9 @@ WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
 NEVER_ALONE = {"PSP.shape", "Projection.source", "Projection.target", "Network.populations", "Network.projections"}
 """Fields that others have to change with."""
 
+ONE_CHOICE = {"Learning.learner"}
+"""Fields that have one value as long as no other package adds to it."""
+
 
 def test_every_changed_field_changes_the_text(network: Network) -> None:
     text = to_markdown(describe(network))
@@ -152,7 +155,7 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
         for field in dataclasses.fields(part)
         if typing.get_type_hints(part)[field.name] not in {*types, Connectivity, Neurons | None}
     }
-    assert fields - changed == NEVER_ALONE
+    assert fields - changed == NEVER_ALONE | ONE_CHOICE
 
 
 def test_numbers_are_told_to_the_last_digit(mixed: Network) -> None:
@@ -174,7 +177,8 @@ def test_breakpoints_are_those_of_the_psp(rise: float, fall: float) -> None:
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
 def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -> None:
     settings = Learning(rate=0.003, schedule=schedule)
-    told = _cells(describe(dataclasses.replace(mixed, learning=settings)), "G2")["Learning rate"]
+    network = dataclasses.replace(mixed, learning=settings)
+    told = _cells(describe(network), "G2")["Learning rate"]
     formulas = re.findall(r"\\eta = ([^$]*)\$", told)
     for old, new in {
         r"\times": "*", r"\thinspace": "*", r"\frac{1}{2}": "0.5 *", r"\cos \pi z": r"\cos (\pi * z)",
@@ -183,7 +187,7 @@ def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -
         formulas = [formula.replace(old, new) for formula in formulas]
     for z in (0.0, 0.1, 0.2, 0.3, 0.7, 1.0):
         formula = formulas[0] if z < 0.25 else formulas[-1]
-        assert eval(formula, {"math": math, "z": z}) == pytest.approx(learning_rate(settings, z))
+        assert eval(formula, {"math": math, "z": z}) == pytest.approx(0.003 * schedules[schedule](z))
 
 
 def test_bounds_are_those_of_the_learner(mixed: Network) -> None:

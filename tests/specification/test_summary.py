@@ -10,7 +10,7 @@ import pytest
 from netsim.models.presets import load_preset, preset_names
 from netsim.specification import Dense, Encoder, Network, Population, Projection, Weighting
 from netsim.specification.summary import architecture, summarise
-from netsim.weights.layout import kernel_name, real_shapes
+from netsim.weights.layout import kernel_name, latent_shapes
 
 
 def test_a_projection_from_elsewhere_has_its_source() -> None:
@@ -37,5 +37,5 @@ def test_parameters_are_those_that_a_training_changes(name: str, scale: str, kin
     weighting = Weighting(kind, scale, scale_rate=1.0)  # type: ignore[arg-type]
     network = dataclasses.replace(load_preset(name), weighting=weighting)
     static = {kernel_name(projection) for projection in network.weighted if not projection.plastic}
-    shapes = real_shapes(network)
+    shapes = latent_shapes(network)
     assert summarise(network)["parameters"] == sum(math.prod(shapes[one]) for one in shapes if one not in static)

@@ -1,9 +1,11 @@
-"""The table of the learning rule: what `netsim.learning.learner` computes from the latencies of a batch."""
+"""What the model description says of STiDi-BP."""
 
 from __future__ import annotations
 
-from netsim.description.document import Table
-from netsim.description.phrases import (
+from netsim.learning.protocol import Row
+from netsim.seams import targets
+from netsim.specification import Network, Population
+from netsim.specification.phrases import (
     DELAY,
     END,
     GAP,
@@ -14,30 +16,27 @@ from netsim.description.phrases import (
     has_bias,
     has_delays,
     has_relays,
-    in_ms,
-    names,
     number,
     shares_weights,
     unless_all,
 )
-from netsim.learning.learner import SMALLEST_SLOPE
-from netsim.specification import STIMULUS, Network, Population
+
+# The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
+# derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
+SMALLEST_SLOPE = 1e-3
 
 
-def rule_in_short(network: Network) -> str:
-    """Learning in a line."""
+def summary(network: Network) -> str:
+    """The rule in a line."""
     settings = network.learning
     phased = all(population.dynamics.gated for population in network.integrating)
     derivative = "" if phased else f" and `{settings.derivative}` derivative"
-    return (
-        f"Supervised, between batches of presentations: STiDi-BP with `{settings.targets}` targets{derivative};"
-        f" optimizer `{settings.optimizer}`"
-    )
+    return f"STiDi-BP with `{settings.targets}` targets{derivative}"
 
 
-def rule_table(network: Network) -> Table:
+def rule(network: Network) -> list[Row]:
     """The learning rule, from the displacements of the output neurons to the gradients of all weights."""
-    targets = {"softmax": _softmax_targets, "relative": _relative_targets}[network.learning.targets]
+    output = targets[network.learning.targets].describe(network)
     rows = [
         (
             "Rule",
@@ -49,7 +48,7 @@ def rule_table(network: Network) -> Table:
         ),
         (
             "Output displacement",
-            f"{targets(network)}. The label is $y$; a silent output neuron counts as firing at ${END}$.",
+            f"{output}. The label is $y$; a silent output neuron counts as firing at ${END}$.",
         ),
     ]
     if len(network.integrating) > 1:
@@ -60,50 +59,26 @@ def rule_table(network: Network) -> Table:
             rf"$\Delta_j \leftarrow {T_MAX}{GAP}\Delta_j / \sqrt{{\sum_l \Delta_l^2}}$, over each layer with weights"
             " and each presentation",
         ))  # fmt: skip
-    gated = grouped(network.integrating, lambda population: population.dynamics.gated)
-    rows.append(("Signal", "\n".join(_signal(is_gated, chosen, network) for is_gated, chosen in gated.items())))
+    alike = grouped(network.integrating, lambda population: population.dynamics.gated).values()
+    rows.append(("Signal", "\n".join(_signal(chosen, network) for chosen in alike)))
     rows.append(("Gradient", _gradient(network)))
-    if any(projection.source != STIMULUS for projection in network.projections):
+    if len(network.populations) > 1:
         rows.append(("Propagation", _propagation(network)))
-    return Table("G1", "Plasticity: learning rule", tuple(rows))
-
-
-def _softmax_targets(network: Network) -> str:
-    settings = network.learning
-    target, smoothing = "[k = y]", ""
-    if settings.label_smoothing:
-        target = rf"(1 - \zeta){GAP}[k = y] + \zeta / {network.outputs}"
-        smoothing = rf", $\zeta = {number(settings.label_smoothing)}$"
-    return (
-        rf"$\displaystyle \Delta_k = {T_MAX}{GAP}(p_k - q_k)$, $\displaystyle p_k ="
-        rf" \frac{{\exp(-\beta t_k / {T_MAX})}}{{\sum_l \exp(-\beta t_l / {T_MAX})}}$, $q_k = {target}$,"
-        rf" $\beta = {number(settings.sharpness)}${smoothing}"
-        "\nThis descends the cross-entropy $-\\sum_k q_k \\ln p_k$"
-    )
-
-
-def _relative_targets(network: Network) -> str:
-    first = r"t_{\mathrm{first}}"
-    return (
-        rf"$\Delta_k = T_k - t_k$, with $T_y = {first} = \min_l t_l$, and"
-        rf" $T_k = \max(t_k,{GAP}\min({first} + \gamma,{GAP}{END}))$ for $k \neq y$;"
-        rf" $T_y = {END} - \gamma$ if all are silent; $\gamma = {in_ms(network.learning.margin)}$"
-        f"\nThis descends $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$"
-    )
+    return rows
 
 
 def _hidden_displacement(network: Network) -> str:
-    hidden = [population for population in network.integrating if population != network.output]
+    hidden = network.integrating[:-1]
     late = [population for population in hidden if population.dynamics.onset > 0]
     early = f" or fired at ${ONSET}$ already" if late else ""
-    where = f" ({names(population.name for population in late)})" if late and len(late) < len(hidden) else ""
+    where = unless_all(late, hidden) if late else ""
     return rf"$\Delta_j$ is set to 0 where neuron $j$ stayed silent{early}{where}: its latency cannot move."
 
 
-def _signal(gated: bool, chosen: list[Population], network: Network) -> str:
-    """What a displacement means to the synapses onto some populations."""
+def _signal(chosen: list[Population], network: Network) -> str:
+    """What a displacement means to the synapses onto populations that are all gated, or none of them."""
     who = unless_all(chosen, network.integrating)
-    if gated:
+    if chosen[0].dynamics.gated:
         return (
             rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: exact, for $\mathrm{{d}} t_j / \mathrm{{d}} v_j({ONSET}) ="
             rf" -\tau / D$ once the gate has closed{who}"
