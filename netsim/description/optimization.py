@@ -17,7 +17,9 @@ def optimization_table(network: Network) -> Table:
     """How the gradients of `rule_table` change the weights, and for how long."""
     settings = network.learning
     optimizer = optimizers[settings.optimizer].describe(network)
-    schedule = " ".join(inspect.getdoc(schedules[settings.schedule]).split()).replace("{peak}", number(settings.rate))
+    # a schedule is a function whose docstring describes it
+    schedule = " ".join((inspect.getdoc(schedules[settings.schedule]) or "").split())
+    schedule = schedule.replace("{peak}", number(settings.rate))
     rows = []
     if network.weighting.kind == "binary":
         rows.append(("Binary weights", _binary_weights(network)))

@@ -28,7 +28,7 @@ def _neurons(regime: str, depth: int, threshold: float = 1.0) -> Neurons:
     if regime == "free":
         return Neurons(threshold=0.4 + 0.3 * depth, tau=10.0)
     onset = T_MAX * depth
-    return Neurons(regime=regime, threshold=threshold, tau=10.0, onset=onset, drive=1.0, bias=True)  # type: ignore[arg-type]
+    return Neurons(regime=regime, threshold=threshold, tau=10.0, onset=onset, drive=1.0, bias=True)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def small_network() -> Callable[..., Network]:
     def make(regime: str = "free", psp: PSP | None = None, convolutional: bool = True, **learning: object) -> Network:
         psp = psp or PSP()
         initial = InitialWeights(mean=2.0 if regime == "free" else 0.5, spread=1.5)
-        parts: list[Convolution | Pooling | Dense] = []
+        parts: list[Layer] = []
         if convolutional:
             parts += [
                 Layer("conv", Convolution(3, 3, padding=1), neurons=_neurons(regime, 1), psp=psp, initial=initial),

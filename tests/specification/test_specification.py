@@ -139,7 +139,7 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: PSP("breakpoints"), "psp.breakpoints"),
         (lambda: PSP("breakpoints", breakpoints=((2.0, 1.0), (1.0, 1.0))), "psp.breakpoints"),
         (lambda: PSP("breakpoints", breakpoints=((0.0, math.nan),)), "psp.breakpoints"),
-        (lambda: Neurons("fast"), "neurons.regime"),  # type: ignore[arg-type]
+        (lambda: Neurons("fast"), "neurons.regime"),
         (lambda: Neurons(threshold=0.0), "neurons.threshold"),
         (lambda: Neurons(tau=math.inf), "neurons.tau"),
         (lambda: Neurons(onset=1.0), "neurons.onset"),

@@ -78,7 +78,7 @@ def _network(**learning: Any) -> Network:
         ),
         128.0,
         training=Training(epochs=2, batch=20, precision="double"),
-        learning=Learning(**{"rate": 0.01, "schedule": "constant"} | learning),
+        learning=Learning(**({"rate": 0.01, "schedule": "constant"} | learning)),  # type: ignore[arg-type]
     )
 
 
@@ -118,7 +118,7 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
 )
 def test_a_name_that_nobody_registered_is_refused(field: str, message: str) -> None:
     with pytest.raises(SpecificationError) as error:
-        Learning(**{field: "hebb"})
+        dataclasses.replace(Learning(), **{field: "hebb"})  # type: ignore[arg-type]
     assert str(error.value) == message
 
 

@@ -100,7 +100,7 @@ def test_a_binary_network_learns_with_signs(random_stimuli: MakeStimuli) -> None
 
 
 @pytest.mark.parametrize("kind", ["real", "binary"])
-def test_balanced_weights_of_a_neuron_add_up_to_zero(kind: str, random_stimuli: MakeStimuli) -> None:
+def test_balanced_weights_of_a_neuron_add_up_to_zero(kind: Any, random_stimuli: MakeStimuli) -> None:
     def sums(balanced: bool) -> np.ndarray:
         learning = Learning(rate=0.01, balanced=balanced, clip=100.0)  # a bound that none reaches
         state = _train(_network(weighting=Weighting(kind), learning=learning), random_stimuli)
