@@ -15,10 +15,10 @@ from netsim.numerics.receptive_fields import (
     few_channels,
     gather_columns,
     gather_patches,
+    is_pointwise,
     scatter_patches,
-    sees_one_place,
 )
-from netsim.numerics.vectors import check_lanes, load, spread, store
+from netsim.numerics.vectors import broadcast, load, store
 from netsim.specification import Convolution, WeightedLayer
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
@@ -83,7 +83,7 @@ def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
 
 
 @compiled
-def weigh_fields(
+def kernel_gradient(
     inputs: np.ndarray, signal: np.ndarray, fields: Fields, visited: bool, lanes: int, gathered: np.ndarray
 ) -> None:
     """Sum over positions of what the position sees times the signal of each of its neurons.
@@ -116,7 +116,7 @@ def weigh_fields(
 
 
 @compiled
-def spread_onto_source(
+def propagate(
     signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: bool, lanes: int, handed: np.ndarray
 ) -> None:
     """Hand the signal of each neuron to all it sees, by the weights of its synapses.
@@ -124,7 +124,7 @@ def spread_onto_source(
     Parameters
     ----------
     signal, fields, visited, lanes
-        As in `weigh_fields`.
+        As in `kernel_gradient`.
     kernel : ndarray, shape (inputs of a field, maps)
     handed : ndarray, shape (presentations, height, width, channels)
         The result is written here.
@@ -134,8 +134,8 @@ def spread_onto_source(
         row = fields.size * handed.shape[3]
         by_map = np.empty((maps, fields.size, _vectors(row, lanes) * lanes), signal.dtype)
         _lay_out_by_map(kernel, row, by_map)
-        _hand_to_visited(by_map, signal, fields.stride, fields.padding, lanes, handed)
-    elif sees_one_place(fields.size, fields.stride, fields.padding):
+        _scatter_visited(by_map, signal, fields.stride, fields.padding, lanes, handed)
+    elif is_pointwise(fields.size, fields.stride, fields.padding):
         np.dot(signal.reshape(-1, maps), kernel.T, handed.reshape(-1, len(kernel)))
     else:
         onto = np.dot(signal.reshape(-1, maps), kernel.T)
@@ -149,7 +149,7 @@ def is_sparse(signal: np.ndarray, fields: Fields, lanes: int) -> bool:
     Parameters
     ----------
     signal, fields, lanes
-        As in `weigh_fields`.
+        As in `kernel_gradient`.
     """
     _, rows, columns, _ = signal.shape
     if rows * columns == 1:
@@ -209,7 +209,6 @@ def _gather_visited(
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
-    check_lanes(lanes, inputs.itemsize)
     line = (width + 2 * padding) * channels
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
     fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
@@ -236,7 +235,7 @@ def _gather_visited(
                 for left in range(0, numbers - lanes, 2 * lanes):
                     total, total_of_next = load(own, left), load(own, left + lanes)
                     for k in range(counts[m]):
-                        value, place = spread(values[m, k]), fields[m, k] + down + left
+                        value, place = broadcast(values[m, k]), fields[m, k] + down + left
                         total = total + value * load(framed, place)
                         total_of_next = total_of_next + value * load(framed, place + lanes)
                     store(own, left, total)
@@ -245,19 +244,18 @@ def _gather_visited(
                     left = numbers - lanes
                     total = load(own, left)
                     for k in range(counts[m]):
-                        total = total + spread(values[m, k]) * load(framed, fields[m, k] + down + left)
+                        total = total + broadcast(values[m, k]) * load(framed, fields[m, k] + down + left)
                     store(own, left, total)
 
 
 @compiled_with(fastmath={"contract"})
-def _hand_to_visited(
+def _scatter_visited(
     kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, handed: np.ndarray
 ) -> None:
     """Add, for each signal, its multiple of the kernel of its map onto the field; a position at a time."""
     presentations, height, width, channels = handed.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]
-    check_lanes(lanes, handed.itemsize)
     line = (width + 2 * padding) * channels
     framed = np.empty((height + 2 * padding) * line + numbers, handed.dtype)  # with its padding
     chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
@@ -278,7 +276,7 @@ def _hand_to_visited(
                     for left in range(0, numbers - lanes, 2 * lanes):
                         total, total_of_next = load(framed, field + left), load(framed, field + left + lanes)
                         for k in range(count):
-                            value, weights = spread(values[k]), kernels[chosen[k], dy]
+                            value, weights = broadcast(values[k]), kernels[chosen[k], dy]
                             total = total + value * load(weights, left)
                             total_of_next = total_of_next + value * load(weights, left + lanes)
                         store(framed, field + left, total)
@@ -287,7 +285,7 @@ def _hand_to_visited(
                         left = numbers - lanes
                         total = load(framed, field + left)
                         for k in range(count):
-                            total = total + spread(values[k]) * load(kernels[chosen[k], dy], left)
+                            total = total + broadcast(values[k]) * load(kernels[chosen[k], dy], left)
                         store(framed, field + left, total)
         for y in range(height):
             first = (padding + y) * line + padding * channels

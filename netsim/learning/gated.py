@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, spread_onto_source, weigh_fields
+from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, kernel_gradient, propagate
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.vectors import lanes_of
@@ -84,13 +84,13 @@ def _step(
     build_up(times, gate, fields.delays, fields.changes, inputs.reshape(-1))
     visited = is_sparse(signal, fields, lanes)
     if gathered.size:
-        weigh_fields(inputs, signal, fields, visited, lanes, gathered)
+        kernel_gradient(inputs, signal, fields, visited, lanes, gathered)
     if bias.size:
         sum_over_positions(signal.reshape(-1, bias.size), bias)
         for m in range(bias.size):
             bias[m] *= gate * per_drive
     if handed.size:
-        spread_onto_source(signal, kernel, fields, visited, lanes, handed)
+        propagate(signal, kernel, fields, visited, lanes, handed)
         if causal:
             multiply_by_slope(handed.reshape(-1), times, gate, np.zeros(1, times.dtype), np.full(1, per_drive))
         else:

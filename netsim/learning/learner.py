@@ -15,7 +15,7 @@ from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
-from netsim.numerics.receptive_fields import to_earliest
+from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.specification import Network, Pooling, WeightedLayer
 from netsim.specification.grid import LayerTimes, layer_times
@@ -120,7 +120,7 @@ class Learner:
                 displacement = _of_movable(displacement, own, self._onset(index))
             if isinstance(layer, Pooling):
                 displacements.append(displacement)
-                displacement = to_earliest(displacement, source, own, layer.size, layer.step)
+                displacement = scatter_to_earliest(displacement, source, own, layer.size, layer.step)
                 continue
             if self.network.learning.normalised:
                 displacement = _normalised(displacement, self.network.encoder.t_max)

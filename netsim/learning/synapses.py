@@ -16,8 +16,8 @@ import numpy as np
 from netsim.learning.fields import Fields, by_position, fields_of
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
-from netsim.numerics.receptive_fields import look
-from netsim.numerics.vectors import check_lanes, lanes_of, load, spread, store, where_at_least
+from netsim.numerics.receptive_fields import gather_field
+from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
 from netsim.specification import WeightedLayer
 
 
@@ -136,10 +136,9 @@ def _visit(
 ) -> None:
     """The step, by visiting the receptive field of each neuron that carries a signal."""
     presentations, rows, columns, maps = signal.shape
-    check_lanes(lanes, kernels.itemsize)
     inputs = kernels.shape[1]
     seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
-    nothing = spread(kernels.dtype.type(0))
+    nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
     for first in range(0, maps, at_once):
         last = min(first + at_once, maps)
@@ -153,13 +152,15 @@ def _visit(
                         if value == 0:
                             continue
                         if not visited:
-                            look(fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen)
+                            gather_field(
+                                fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen
+                            )
                             onto[:] = 0
                             visited = True
                         weights, slopes = kernels[m], gathered[m]
                         for k in range(fields.delays.size):
-                            latest = spread(limits[m] - fields.delays[k])
-                            change = spread(fields.changes[k] * value)
+                            latest = broadcast(limits[m] - fields.delays[k])
+                            change = broadcast(fields.changes[k] * value)
                             for i in range(0, inputs, lanes):
                                 since = latest - load(seen, i)
                                 positive = where_at_least(nothing, since, nothing, since)
@@ -169,11 +170,11 @@ def _visit(
                                     store(onto, i, load(onto, i) + step)
                         if downward and causal:
                             for i in range(0, inputs, lanes):
-                                since = spread(limits[m]) - load(seen, i)
-                                step = where_at_least(nothing, since, nothing, spread(value) * load(weights, i))
+                                since = broadcast(limits[m]) - load(seen, i)
+                                step = where_at_least(nothing, since, nothing, broadcast(value) * load(weights, i))
                                 store(onto, i, load(onto, i) + step)
                     if visited and downward:
-                        _hand_down(fields, b, row, column, onto, displacement)
+                        _scatter_field(fields, b, row, column, onto, displacement)
 
 
 @compiled
@@ -181,10 +182,9 @@ def _slope_at(
     fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
 ) -> None:
     presentations, rows, columns, maps = times.shape
-    check_lanes(lanes, kernels.itemsize)
     inputs = kernels.shape[1]
     seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
-    nothing = spread(kernels.dtype.type(0))
+    nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (inputs * kernels.itemsize))
     for first in range(0, maps, at_once):
         last = min(first + at_once, maps)
@@ -196,12 +196,14 @@ def _slope_at(
                         if not wanted[b, row, column, m]:
                             continue
                         if not visited:
-                            look(fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen)
+                            gather_field(
+                                fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen
+                            )
                             visited = True
                         weights, total = kernels[m], nothing
                         for k in range(fields.delays.size):
-                            latest = spread(times[b, row, column, m] - fields.delays[k])
-                            change = spread(fields.changes[k])
+                            latest = broadcast(times[b, row, column, m] - fields.delays[k])
+                            change = broadcast(fields.changes[k])
                             for i in range(0, inputs, lanes):
                                 since = latest - load(seen, i)
                                 total = total + where_at_least(nothing, since, nothing, change * load(weights, i))
@@ -210,7 +212,7 @@ def _slope_at(
 
 
 @compiled
-def _hand_down(fields: Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
+def _scatter_field(fields: Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
     """Add what a position hands to each neuron that it sees."""
     _, height, width, channels = fields.times.shape
     top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding

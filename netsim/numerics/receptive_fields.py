@@ -67,7 +67,7 @@ def few_channels(maps: np.ndarray) -> bool:
 
 
 @compiled
-def sees_one_place(kernel: int, stride: int, padding: int) -> bool:
+def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
     """Whether fields and maps are the same numbers in the same order, as in a dense layer: nothing is to be laid out.
 
     Parameters
@@ -95,7 +95,7 @@ def multiply_fields(
         The result is written here.
     """
     presentations, rows, columns, outputs = products.shape
-    if sees_one_place(kernel, stride, padding):
+    if is_pointwise(kernel, stride, padding):
         np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
         return
     at_once = presentations_at_once(weights, rows * columns)
@@ -121,7 +121,7 @@ def presentations_at_once(weights: np.ndarray, positions: int) -> int:
 
 
 @compiled
-def look(
+def gather_field(
     maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
     seen: np.ndarray,
 ) -> None:  # fmt: skip
@@ -201,7 +201,9 @@ def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | No
     return pooled
 
 
-def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int) -> np.ndarray:
+def scatter_to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
+) -> np.ndarray:
     """Hand a value of each pooling neuron to the neuron whose spike it passed on.
 
     Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
@@ -216,7 +218,7 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
     ndarray, shape of `latencies`
     """
     handed = np.empty(latencies.shape, dtype=values.dtype)
-    _to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
+    _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
     return handed
 
 
@@ -318,7 +320,7 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
 
 
 @compiled
-def _to_earliest(
+def _scatter_to_earliest(
     values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
 ) -> None:
     presentations, rows, columns, channels = pooled.shape

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning.fields import fields_of, is_sparse, spread_onto_source, weigh_fields
+from netsim.learning.fields import fields_of, is_sparse, kernel_gradient, propagate
 from netsim.numerics.receptive_fields import gather_patches
 from netsim.numerics.vectors import lanes_of
 from netsim.specification import Convolution
@@ -49,8 +49,8 @@ def test_both_ways_are_the_sums_of_the_definition(
     signals = signal.reshape(-1, layer.maps).astype(float)
     seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
     gathered, handed = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
-    weigh_fields(inputs, signal, seen_by, visited, lanes, gathered)
-    spread_onto_source(signal, kernel, seen_by, visited, lanes, handed)
+    kernel_gradient(inputs, signal, seen_by, visited, lanes, gathered)
+    propagate(signal, kernel, seen_by, visited, lanes, handed)
     tolerance = {"rtol": 0, "atol": 1e-10 if kind is np.float64 else 1e-3}
     np.testing.assert_allclose(gathered, seen.T @ signals, **tolerance)
     # what a field is handed, weighed by what it sees, is what the neuron receives

@@ -16,7 +16,7 @@ from netsim.numerics.receptive_fields import (
     multiply_fields,
     presentations_at_once,
     scatter_patches,
-    to_earliest,
+    scatter_to_earliest,
 )
 
 
@@ -166,14 +166,14 @@ def test_a_value_goes_to_the_neuron_that_fired_first(field: Field) -> None:
         ]
         _, dy, dx = min(candidates)
         expected[b, row * field.stride + dy, column * field.stride + dx, channel] += values[b, row, column, channel]
-    handed = to_earliest(values, times, pooled, field.kernel, field.stride)
+    handed = scatter_to_earliest(values, times, pooled, field.kernel, field.stride)
     assert handed.dtype == values.dtype
     np.testing.assert_allclose(handed, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_of_equally_early_neurons_the_first_row_by_row_gets_the_value() -> None:
     times = np.array([[3.0, 1.0], [1.0, 1.0]]).reshape(1, 2, 2, 1)
-    handed = to_earliest(np.full((1, 1, 1, 1), 5.0), times, earliest(times, 2, 2), 2, 2)
+    handed = scatter_to_earliest(np.full((1, 1, 1, 1), 5.0), times, earliest(times, 2, 2), 2, 2)
     np.testing.assert_array_equal(handed[0, :, :, 0], [[0.0, 5.0], [0.0, 0.0]])
 
 
@@ -181,7 +181,7 @@ def test_a_silent_field_gets_nothing() -> None:
     times = np.full((1, 2, 2, 1), np.inf)
     pooled = earliest(times, 2, 2)
     assert pooled.tolist() == [[[[np.inf]]]]
-    assert not to_earliest(np.ones((1, 1, 1, 1)), times, pooled, 2, 2).any()
+    assert not scatter_to_earliest(np.ones((1, 1, 1, 1)), times, pooled, 2, 2).any()
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])

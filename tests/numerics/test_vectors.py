@@ -13,13 +13,13 @@ from hypothesis.extra import numpy as hnp
 from numba import njit
 
 from netsim.numerics.vectors import (
+    broadcast,
     count_at_least,
     lanes_of,
     least,
     load,
     maybe_positive,
     rounded_up,
-    spread,
     store,
     where_at_least,
 )
@@ -27,7 +27,7 @@ from netsim.numerics.vectors import (
 
 @njit(error_model="numpy")
 def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.ndarray) -> None:
-    a, b, c = load(one, 0), load(other, 0), spread(number)
+    a, b, c = load(one, 0), load(other, 0), broadcast(number)
     store(results[0], 0, a + b)
     store(results[1], 0, a - b)
     store(results[2], 0, a * b)

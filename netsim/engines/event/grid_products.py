@@ -14,7 +14,7 @@ import numpy as np
 
 from netsim.engines.event.kernels import Constants, integrate
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.receptive_fields import look, multiply_fields, presentations_at_once
+from netsim.numerics.receptive_fields import gather_field, multiply_fields, presentations_at_once
 
 # With fewer positions rounding the synapses takes as long as it saves.
 LEAST_POSITIONS = 16
@@ -169,7 +169,7 @@ def _decide(
                     doubts += found[m] != found[m]
                 if doubts == 0:
                     continue
-                look(below, b, row, column, layer.size, layer.stride, layer.padding, np.inf, field)
+                gather_field(below, b, row, column, layer.size, layer.stride, layer.padding, np.inf, field)
                 integrate(field, layer, one)
                 for m in range(maps):
                     if found[m] != found[m]:

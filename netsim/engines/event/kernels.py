@@ -15,13 +15,12 @@ from netsim.numerics.compilation import compiled_with
 from netsim.numerics.receptive_fields import multiply_fields
 from netsim.numerics.vectors import (
     Lanes,
-    check_lanes,
+    broadcast,
     count_at_least,
     least,
     load,
     maybe_positive,
     rounded_up,
-    spread,
     store,
     where_at_least,
 )
@@ -239,11 +238,15 @@ def sweep(
     """
     presentations, rows, columns, maps = latencies.shape
     blocks, _, lanes = kernel.shape
-    check_lanes(lanes, kernel.itemsize)
     kinds = layer.delays.size
     kind = latencies.dtype.type
-    nothing, silent, first_spikes = spread(kind(0)), spread(kind(np.inf)), np.empty(lanes, dtype=latencies.dtype)
-    threshold, onset, end, drive = spread(layer.threshold), spread(layer.onset), spread(layer.end), spread(layer.drive)
+    nothing, silent, first_spikes = broadcast(kind(0)), broadcast(kind(np.inf)), np.empty(lanes, dtype=latencies.dtype)
+    threshold, onset, end, drive = (
+        broadcast(layer.threshold),
+        broadcast(layer.onset),
+        broadcast(layer.end),
+        broadcast(layer.drive),
+    )
     at_onset = onset if layer.onset < layer.end else silent  # a window may hold no step of the grid
     one = np.uint64(1)  # numbers that cannot be negative are places without a test
     for block in range(blocks):
@@ -261,8 +264,8 @@ def sweep(
                     place = np.uint64(0)
                     while place < count and times[place] <= layer.onset:
                         synapse, k = _divided(synapses[place], kinds)
-                        arriving = load(weights, synapse * lanes) * spread(layer.changes[k])
-                        excess = excess + arriving * spread(layer.onset - times[place])
+                        arriving = load(weights, synapse * lanes) * broadcast(layer.changes[k])
+                        excess = excess + arriving * broadcast(layer.onset - times[place])
                         slope = slope + arriving
                         place += one
                     excess = excess + current * onset
@@ -276,20 +279,20 @@ def sweep(
                     reached = layer.onset
                     while place < count and waiting > 0:
                         now = times[place]
-                        excess = excess + slope * spread(now - reached)
+                        excess = excess + slope * broadcast(now - reached)
                         if maybe_positive(excess):
                             # no earlier than the last breakpoint, whatever the rounding
-                            late = least(spread(now - reached), excess / slope)
-                            latency = _on_the_grid(spread(now) - late, layer.whole_steps)
+                            late = least(broadcast(now - reached), excess / slope)
+                            latency = _on_the_grid(broadcast(now) - late, layer.whole_steps)
                             fired = where_at_least(excess, nothing, latency, fired)
                             waiting -= count_at_least(excess, nothing)
                             excess = where_at_least(excess, nothing, -silent, excess)
                         synapse, k = _divided(synapses[place], kinds)
-                        slope = slope + load(weights, synapse * lanes) * spread(layer.changes[k])
+                        slope = slope + load(weights, synapse * lanes) * broadcast(layer.changes[k])
                         reached = now
                         place += one
                     if waiting > 0:
-                        latency = _on_the_grid(spread(reached) - excess / slope, layer.whole_steps)
+                        latency = _on_the_grid(broadcast(reached) - excess / slope, layer.whole_steps)
                         latency = where_at_least(latency, end, silent, latency)
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
