@@ -18,7 +18,7 @@ from netsim.numerics.receptive_fields import (
     is_pointwise,
     scatter_patches,
 )
-from netsim.numerics.vectors import broadcast, load, store
+from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import Convolution, WeightedLayer
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
@@ -84,9 +84,9 @@ def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
 
 @compiled
 def kernel_gradient(
-    inputs: np.ndarray, signal: np.ndarray, fields: Fields, visited: bool, lanes: int, gathered: np.ndarray
+    inputs: np.ndarray, signal: np.ndarray, fields: Fields, visited: bool, gradient: np.ndarray
 ) -> None:
-    """Sum over positions of what the position sees times the signal of each of its neurons.
+    """Gradient of the synapses: over all positions, the outer product of the field with the signals of its neurons.
 
     Parameters
     ----------
@@ -96,66 +96,63 @@ def kernel_gradient(
     fields : Fields
     visited : bool
         Visit the fields of the neurons that carry a signal; see `is_sparse`.
-    lanes : int
-        Numbers in a vector.
-    gathered : ndarray, shape (inputs of a field, maps)
+    gradient : ndarray, shape (inputs of a field, maps)
         The result is written here.
     """
     maps = signal.shape[3]
     if visited:
         row = fields.size * inputs.shape[3]
-        by_map = np.empty((maps, fields.size, _vectors(row, lanes) * lanes), signal.dtype)
-        _gather_visited(inputs, signal, fields.stride, fields.padding, lanes, by_map)
-        _collect_from_maps(by_map, row, gathered)
+        by_map = np.empty((maps, fields.size, _padded(row, signal)), signal.dtype)
+        _gather_visited(inputs, signal, fields.stride, fields.padding, by_map)
+        _collect_from_maps(by_map, row, gradient)
     elif few_channels(inputs):
         columns = gather_columns(inputs, fields.size, fields.stride, fields.padding)
-        np.dot(columns, signal.reshape(-1, maps), gathered)
+        np.dot(columns, signal.reshape(-1, maps), gradient)
     else:
         patches = gather_patches(inputs, fields.size, fields.stride, fields.padding)
-        np.dot(patches.T, signal.reshape(-1, maps), gathered)
+        np.dot(patches.T, signal.reshape(-1, maps), gradient)
 
 
 @compiled
-def propagate(
-    signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: bool, lanes: int, handed: np.ndarray
-) -> None:
-    """Hand the signal of each neuron to all it sees, by the weights of its synapses.
+def propagate(signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: bool, propagated: np.ndarray) -> None:
+    """Propagate the signal of each neuron to all that it receives from, by the weights of its synapses.
 
     Parameters
     ----------
-    signal, fields, visited, lanes
+    signal, fields, visited
         As in `kernel_gradient`.
     kernel : ndarray, shape (inputs of a field, maps)
-    handed : ndarray, shape (presentations, height, width, channels)
+    propagated : ndarray, shape (presentations, height, width, channels)
         The result is written here.
     """
     maps = kernel.shape[1]
     if visited:
-        row = fields.size * handed.shape[3]
-        by_map = np.empty((maps, fields.size, _vectors(row, lanes) * lanes), signal.dtype)
+        row = fields.size * propagated.shape[3]
+        by_map = np.empty((maps, fields.size, _padded(row, signal)), signal.dtype)
         _lay_out_by_map(kernel, row, by_map)
-        _scatter_visited(by_map, signal, fields.stride, fields.padding, lanes, handed)
+        _scatter_visited(by_map, signal, fields.stride, fields.padding, propagated)
     elif is_pointwise(fields.size, fields.stride, fields.padding):
-        np.dot(signal.reshape(-1, maps), kernel.T, handed.reshape(-1, len(kernel)))
+        np.dot(signal.reshape(-1, maps), kernel.T, propagated.reshape(-1, len(kernel)))
     else:
         onto = np.dot(signal.reshape(-1, maps), kernel.T)
-        scatter_patches(onto, handed, fields.size, fields.stride, fields.padding)
+        scatter_patches(onto, propagated, fields.size, fields.stride, fields.padding)
 
 
 @compiled
-def is_sparse(signal: np.ndarray, fields: Fields, lanes: int) -> bool:
+def is_sparse(signal: np.ndarray, fields: Fields) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
 
     Parameters
     ----------
-    signal, fields, lanes
+    signal, fields
         As in `kernel_gradient`.
     """
     _, rows, columns, _ = signal.shape
     if rows * columns == 1:
         return False  # nobody shares weights with them
     row = fields.size * fields.times.shape[3]
-    return bool(_signalling(signal.reshape(-1)) * _vectors(row, lanes) * _VECTOR < signal.size * row)
+    vectors = _padded(row, signal) // lanes_of(signal.itemsize)
+    return bool(_signalling(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 
 
 @compiled
@@ -180,9 +177,10 @@ def _collect_from_maps(by_map: np.ndarray, row: int, gathered: np.ndarray) -> No
 
 
 @compiled
-def _vectors(numbers: int, lanes: int) -> int:
-    """How many vectors hold a row of a field."""
-    return (numbers + lanes - 1) // lanes
+def _padded(row: int, signal: np.ndarray) -> int:
+    """The length of a row of a field, filled up to whole vectors."""
+    lanes = lanes_of(signal.itemsize)
+    return (row + lanes - 1) // lanes * lanes
 
 
 @compiled
@@ -202,13 +200,12 @@ def _signalling(signal: np.ndarray) -> int:
 
 
 @compiled_with(fastmath={"contract"})
-def _gather_visited(
-    inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, gathered: np.ndarray
-) -> None:
+def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, gathered: np.ndarray) -> None:
     """Add up, for each map, the fields that its signals are at, times the signals; a map at a time."""
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
+    lanes = lanes_of(inputs.itemsize)
     line = (width + 2 * padding) * channels
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
     fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
@@ -250,14 +247,15 @@ def _gather_visited(
 
 @compiled_with(fastmath={"contract"})
 def _scatter_visited(
-    kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, lanes: int, handed: np.ndarray
+    kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, propagated: np.ndarray
 ) -> None:
     """Add, for each signal, its multiple of the kernel of its map onto the field; a position at a time."""
-    presentations, height, width, channels = handed.shape
+    presentations, height, width, channels = propagated.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]
+    lanes = lanes_of(kernels.itemsize)
     line = (width + 2 * padding) * channels
-    framed = np.empty((height + 2 * padding) * line + numbers, handed.dtype)  # with its padding
+    framed = np.empty((height + 2 * padding) * line + numbers, propagated.dtype)  # with its padding
     chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
     for b in range(presentations):
         framed[:] = 0
@@ -289,4 +287,4 @@ def _scatter_visited(
                         store(framed, field + left, total)
         for y in range(height):
             first = (padding + y) * line + padding * channels
-            handed[b, y].reshape(-1)[:] = framed[first : first + width * channels]
+            propagated[b, y].reshape(-1)[:] = framed[first : first + width * channels]

@@ -54,7 +54,7 @@ def step_pairwise(
     weights = by_map(kernel, source.dtype)
     gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
     limits, signals = by_position(limit, source.dtype), by_position(signal, source.dtype)
-    _visit(fields, limits, signals, weights, causal, downward, lanes_of(source.itemsize), gradient, displacement)
+    _visit(fields, limits, signals, weights, causal, downward, gradient, displacement)
     return LayerStep(
         by_synapse(gradient, kernel.shape) if layer.plastic else None,
         np.einsum("bijm,bijm->m", signals, limits) if layer.neurons.bias else None,
@@ -83,7 +83,7 @@ def slope_at(
     current = np.zeros(by_position(times, source.dtype).shape, source.dtype)
     _slope_at(
         fields_of(layer, source), by_position(times, source.dtype), by_position(wanted, np.dtype(bool)),
-        by_map(kernel, source.dtype), lanes_of(source.itemsize), current,
+        by_map(kernel, source.dtype), current,
     )  # fmt: skip
     return current.reshape(times.shape)
 
@@ -130,13 +130,12 @@ def _visit(
     kernels: np.ndarray,
     causal: bool,
     downward: bool,
-    lanes: int,
     gathered: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
     """The step, by visiting the receptive field of each neuron that carries a signal."""
     presentations, rows, columns, maps = signal.shape
-    inputs = kernels.shape[1]
+    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
     seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
     nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
@@ -178,11 +177,9 @@ def _visit(
 
 
 @compiled
-def _slope_at(
-    fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
-) -> None:
+def _slope_at(fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, current: np.ndarray) -> None:
     presentations, rows, columns, maps = times.shape
-    inputs = kernels.shape[1]
+    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
     seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
     nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (inputs * kernels.itemsize))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from netsim.learning.fields import fields_of, is_sparse, kernel_gradient, propagate
 from netsim.numerics.receptive_fields import gather_patches
-from netsim.numerics.vectors import lanes_of
 from netsim.specification import Convolution
 
 layers = st.builds(
@@ -47,10 +46,10 @@ def test_both_ways_are_the_sums_of_the_definition(
     inputs, signal, kernel = _inputs(layer, channels, share, kind, seed)
     seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
     signals = signal.reshape(-1, layer.maps).astype(float)
-    seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
+    seen_by = fields_of(layer, inputs)
     gathered, handed = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
-    kernel_gradient(inputs, signal, seen_by, visited, lanes, gathered)
-    propagate(signal, kernel, seen_by, visited, lanes, handed)
+    kernel_gradient(inputs, signal, seen_by, visited, gathered)
+    propagate(signal, kernel, seen_by, visited, handed)
     tolerance = {"rtol": 0, "atol": 1e-10 if kind is np.float64 else 1e-3}
     np.testing.assert_allclose(gathered, seen.T @ signals, **tolerance)
     # what a field is handed, weighed by what it sees, is what the neuron receives
@@ -62,7 +61,7 @@ def test_both_ways_are_the_sums_of_the_definition(
 def test_few_signals_are_visited() -> None:
     layer = Convolution("conv", 16, 3)
     inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
-    seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
-    assert is_sparse(signal, seen_by, lanes)
-    assert not is_sparse(np.ones_like(signal), seen_by, lanes)
-    assert not is_sparse(signal[:, :1, :1].copy(), seen_by, lanes)  # a dense layer is one product
+    seen_by = fields_of(layer, inputs)
+    assert is_sparse(signal, seen_by)
+    assert not is_sparse(np.ones_like(signal), seen_by)
+    assert not is_sparse(signal[:, :1, :1].copy(), seen_by)  # a dense layer is one product
