@@ -48,7 +48,7 @@ class Arranged:
     bias : ndarray, shape (maps,)
     start : ndarray, shape (rows, columns, maps), or None
         Potentials to begin with. As nothing leaks, a neuron with a lower threshold is one that begins nearer to it.
-    rounded : Rounded, or None
+    rounded : SinglePrecision, or None
         The synapses in single precision, if a phased layer on a grid is to begin with those.
     """
 
@@ -58,7 +58,7 @@ class Arranged:
     kernel: np.ndarray
     bias: np.ndarray
     start: np.ndarray | None = None
-    rounded: grid_products.Rounded | None = None
+    rounded: grid_products.SinglePrecision | None = None
 
     @cached_property
     def missing(self) -> np.ndarray:
@@ -116,7 +116,7 @@ def arrange(
         start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
     phased = neurons.regime == "phased"
     worthwhile = shape[0] * shape[1] >= grid_products.LEAST_POSITIONS and end <= grid_products.MOST_STEPS
-    rounded = grid_products.rounded(kernel) if phased and dt and worthwhile else None
+    rounded = grid_products.single_precision(kernel) if phased and dt and worthwhile else None
     arranged = Arranged(constants, source, shape, kernel, bias, start, rounded)
     if not phased:
         _ = arranged.blocks  # now, by all threads; later they would wait for one of them

@@ -2,7 +2,7 @@
 
 Spikes fall on whole steps, so a small error of a potential moves few of them. The product in single precision comes
 with a bound on its error; where the spike is the same at both ends of the bound, it is certain. The other neurons are
-looked at again in double precision. Sums of double precision depend on their order, too, by some parts in 1e16; that is
+computed again in double precision. Sums of double precision depend on their order, too, by some parts in 1e16; that is
 what the tolerance of the grid is for.
 """
 
@@ -24,7 +24,7 @@ MOST_STEPS = 2**16
 _TINY = 1e-30
 
 
-class Rounded(NamedTuple):
+class SinglePrecision(NamedTuple):
     """The synapses of a layer in single precision, and how far off their sums can be.
 
     Attributes
@@ -41,7 +41,7 @@ class Rounded(NamedTuple):
     errors: np.ndarray
 
 
-def rounded(kernel: np.ndarray) -> Rounded:
+def single_precision(kernel: np.ndarray) -> SinglePrecision:
     """Prepare the synapses of a layer.
 
     Parameters
@@ -60,7 +60,7 @@ def rounded(kernel: np.ndarray) -> Rounded:
     with np.errstate(over="ignore"):  # what is infinite then is certain of nothing
         lengths = np.linalg.norm(exact, axis=1)
         errors = np.where((lengths > 0) & (lengths < _TINY), np.inf, 1.05 * unit * lengths)
-        return Rounded(kernel.astype(np.float32), exact, errors.astype(np.float32))
+        return SinglePrecision(kernel.astype(np.float32), exact, errors.astype(np.float32))
 
 
 class Clock(NamedTuple):
@@ -106,7 +106,7 @@ def clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> Clock:
 @compiled
 def first_spikes(
     below: np.ndarray,
-    synapses: Rounded,
+    synapses: SinglePrecision,
     missing: np.ndarray,
     counted: Clock,
     layer: Constants,
@@ -118,7 +118,7 @@ def first_spikes(
     ----------
     below : ndarray, shape (presentations, height, width, channels)
         Spike times of the layer below, in steps.
-    synapses : Rounded
+    synapses : SinglePrecision
     missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
         As `counted` was made from.
     counted : Clock
@@ -145,7 +145,7 @@ def _decide(
     below: np.ndarray,
     potentials: np.ndarray,
     reaches: np.ndarray,
-    synapses: Rounded,
+    synapses: SinglePrecision,
     missing: np.ndarray,
     clock: Clock,
     layer: Constants,

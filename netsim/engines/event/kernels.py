@@ -1,4 +1,4 @@
-"""Compiled loops of the event engine; each runs in one thread and lets go of Python.
+"""Compiled loops of the event engine; each runs in one thread and releases the GIL.
 
 They count the potential as ``u = tau·v``, so that its slope is the sum of currents, and take every time on one
 clock: ms, or whole steps where spikes fall on a grid.
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
+from netsim.numerics import psp
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.receptive_fields import multiply_fields
 from netsim.numerics.vectors import (
@@ -29,8 +30,6 @@ from netsim.numerics.vectors import (
 _njit = compiled_with(fastmath={"contract"})
 # called once a breakpoint: a call would take as long as the work
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
-# So many values are worked on at a time: they stay in the nearest cache.
-_IN_CACHE = 1024
 
 
 class Constants(NamedTuple):
@@ -74,18 +73,7 @@ def integrate(times: np.ndarray, layer: Constants, integrals: np.ndarray) -> Non
         Spike times; ``inf`` is silent. The result is written to `integrals`, rounded once if that is of less precision.
     layer : Constants
     """
-    sums = np.empty(_IN_CACHE, layer.changes.dtype)
-    zero = layer.changes.dtype.type(0)
-    for first in range(0, times.size, _IN_CACHE):
-        part = times[first : first + _IN_CACHE]
-        sums[:] = zero
-        for k in range(layer.delays.size):
-            latest, change = layer.gate - layer.delays[k], layer.changes[k]
-            for i in range(part.size):
-                sums[i] += change * max(latest - part[i], zero)
-        target = integrals[first : first + _IN_CACHE]
-        for i in range(part.size):
-            target[i] = sums[i]
+    psp.integrate(times, layer.gate, layer.delays, layer.changes, True, integrals)
 
 
 @_njit
@@ -99,7 +87,7 @@ def phased_spikes(
 ) -> None:
     """First spikes of a phased layer: from the onset on, the drive alone moves the potential.
 
-    All in one call, so that threads seldom wait for each other to be let into Python.
+    All in one call, so that threads seldom wait for each other to get the GIL.
 
     Parameters
     ----------
@@ -187,7 +175,7 @@ def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queu
     """
     _, rows, columns, most = queue.times.shape
     height, width, channels = maps.shape[1:]
-    kinds = layer.delays.size
+    breakpoints = layer.delays.size
     below, beyond = _seen_from(height, rows, layer)
     lefts, rights = _seen_from(width, columns, layer)
     # numbers that cannot be negative are places without a test
@@ -198,20 +186,20 @@ def queue_breakpoints(maps: np.ndarray, bits: np.ndarray, layer: Constants, queu
         for p in range(places.size):
             places[p] = np.uint64(p * most)
         for breakpoint in order:
-            neuron, k = _divided(breakpoint, kinds)
+            neuron, k = _divided(breakpoint, breakpoints)
             now = spikes[neuron] + layer.delays[k]
             pixel, channel = divmod(neuron, np.uint32(channels))
             y, x = divmod(pixel, np.uint32(width))
             for row in range(below[y], beyond[y]):
                 down, right = y + layer.padding - row * layer.stride, x + layer.padding - lefts[x] * layer.stride
-                synapse = ((down * layer.size + right) * channels + channel) * kinds + k
+                synapse = ((down * layer.size + right) * channels + channel) * breakpoints + k
                 for column in range(lefts[x], rights[x]):
                     position = np.uint64(row * columns + column)
                     place = places[position]
                     times[place] = now
                     synapses[place] = synapse
                     places[position] = place + one
-                    synapse -= layer.stride * channels * kinds
+                    synapse -= layer.stride * channels * breakpoints
         for p in range(places.size):
             queue.counts[b, p // columns, p % columns] = places[p] - np.uint64(p * most)
 
@@ -238,7 +226,7 @@ def sweep(
     """
     presentations, rows, columns, maps = latencies.shape
     blocks, _, lanes = kernel.shape
-    kinds = layer.delays.size
+    breakpoints = layer.delays.size
     kind = latencies.dtype.type
     nothing, silent, first_spikes = broadcast(kind(0)), broadcast(kind(np.inf)), np.empty(lanes, dtype=latencies.dtype)
     threshold, onset, end, drive = (
@@ -263,7 +251,7 @@ def sweep(
                     # before the onset nobody fires, so that only what is built up by then counts
                     place = np.uint64(0)
                     while place < count and times[place] <= layer.onset:
-                        synapse, k = _divided(synapses[place], kinds)
+                        synapse, k = _divided(synapses[place], breakpoints)
                         arriving = load(weights, synapse * lanes) * broadcast(layer.changes[k])
                         excess = excess + arriving * broadcast(layer.onset - times[place])
                         slope = slope + arriving
@@ -287,7 +275,7 @@ def sweep(
                             fired = where_at_least(excess, nothing, latency, fired)
                             waiting -= count_at_least(excess, nothing)
                             excess = where_at_least(excess, nothing, -silent, excess)
-                        synapse, k = _divided(synapses[place], kinds)
+                        synapse, k = _divided(synapses[place], breakpoints)
                         slope = slope + load(weights, synapse * lanes) * broadcast(layer.changes[k])
                         reached = now
                         place += one
@@ -300,9 +288,9 @@ def sweep(
 
 
 @_inlined
-def _divided(code: int, kinds: int) -> tuple[np.uint32, np.uint32]:
+def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
     """The number of a synapse or neuron, and that of a breakpoint of the PSP."""
-    return (np.uint32(code), np.uint32(0)) if kinds == 1 else divmod(np.uint32(code), np.uint32(kinds))
+    return (np.uint32(code), np.uint32(0)) if breakpoints == 1 else divmod(np.uint32(code), np.uint32(breakpoints))
 
 
 @register_jitable
@@ -364,18 +352,18 @@ def _merged(order: np.ndarray, times: np.ndarray, layer: Constants) -> np.ndarra
     Each is the number of the neuron, multiplied by the number of breakpoints of the PSP, plus its own number in the
     PSP. Each breakpoint of the PSP follows the spikes in the same order, so that it is enough to merge lists.
     """
-    kinds = layer.delays.size
-    merged = np.empty(order.size * kinds, dtype=np.uint32)
-    heads = np.zeros(kinds, dtype=np.int64)
+    breakpoints = layer.delays.size
+    merged = np.empty(order.size * breakpoints, dtype=np.uint32)
+    heads = np.zeros(breakpoints, dtype=np.int64)
     for count in range(merged.size):
         now, found = layer.end, -1
-        for k in range(kinds):
+        for k in range(breakpoints):
             if heads[k] < order.size:
                 time = times[order[heads[k]]] + layer.delays[k]
                 if time < now:
                     now, found = time, k
         if found < 0:
             return merged[:count]
-        merged[count] = order[heads[found]] * kinds + found
+        merged[count] = order[heads[found]] * breakpoints + found
         heads[found] += 1
     return merged
