@@ -1,4 +1,4 @@
-"""Receptive fields of a layer, and products over them: what positions gather into a gradient, and hand to their source.
+"""Products over receptive fields: the gradient of the synapses, and what is propagated to their source.
 
 Both are matrix products with receptive fields as rows. Where few postsynaptic neurons carry a signal, as below
 pooling, where one neuron of a field is heard at most, only the fields of those are visited.
@@ -6,11 +6,12 @@ pooling, where one neuron of a field is heard at most, only the fields of those 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
 
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import (
     few_channels,
     gather_columns,
@@ -28,64 +29,25 @@ _VECTOR = 90
 _COUNTED = 4096
 
 
-class Fields(NamedTuple):
-    """The receptive fields of a layer, and what compiled loops need to know of its synapses.
-
-    Attributes
-    ----------
-    times : ndarray, shape (presentations, height, width, channels)
-        Presynaptic latencies (ms); a dense layer sees one pixel whose channels are its inputs.
-    size, stride, padding : int
-        Of the kernel: height, step and border; 1, 1 and 0 in a dense layer.
-    delays, changes : ndarray, shape (breakpoints,)
-        Of the postsynaptic potential: when its slope changes (ms after the spike), and by how much.
-    """
-
-    times: np.ndarray
-    size: int
-    stride: int
-    padding: int
-    delays: np.ndarray
-    changes: np.ndarray
+def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
+    """A postsynaptic potential in ms, as compiled loops take it; laid out once."""
+    return _breakpoints(tuple(map(tuple, psp.kernel)), dtype)
 
 
-def fields_of(window: Window, psp: PSP, source: np.ndarray) -> Fields:
-    """The receptive fields of a window, given the latencies of its source.
-
-    Parameters
-    ----------
-    window : Window
-    psp : PSP
-    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
-        In ms.
-    """
-    delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*psp.kernel, strict=True))
-    times = np.ascontiguousarray(source).reshape(len(source), *window.source)
-    return Fields(times, window.size, window.stride, window.padding, delays, changes)
+@cache
+def _breakpoints(kernel: tuple[tuple[float, ...], ...], dtype: np.dtype) -> Breakpoints:
+    delays, changes = (np.array(values, dtype) for values in zip(*kernel, strict=True))
+    return Breakpoints(delays, changes)
 
 
-def by_position(values: np.ndarray, window: Window, kind: np.dtype) -> np.ndarray:
-    """Values of neurons by presentation, row, column and map; all to all, there is one position.
-
-    Parameters
-    ----------
-    values : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-    window : Window
-    kind : dtype
-        Of the result.
-
-    Returns
-    -------
-    ndarray, shape (presentations, rows, columns, maps)
-        In C order.
-    """
-    values = np.ascontiguousarray(values, kind)
-    return values.reshape(len(values), *window.shape)
+def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Values of all presentations in C order, in the shape that a window gives to each; see `Window`."""
+    return np.ascontiguousarray(values, dtype).reshape(len(values), *shape)
 
 
 @compiled
 def kernel_gradient(
-    inputs: np.ndarray, signal: np.ndarray, fields: Fields, visited: bool, gradient: np.ndarray
+    inputs: np.ndarray, signal: np.ndarray, window: Window, visited: bool, gradient: np.ndarray
 ) -> None:
     """Gradient of the synapses: over all positions, the outer product of the field with the signals of its neurons.
 
@@ -94,7 +56,7 @@ def kernel_gradient(
     inputs : ndarray, shape (presentations, height, width, channels)
         Zero where nothing is seen.
     signal : ndarray, shape (presentations, rows, columns, maps)
-    fields : Fields
+    window : Window
     visited : bool
         Visit the fields of the neurons that carry a signal; see `is_sparse`.
     gradient : ndarray, shape (inputs of a field, maps)
@@ -102,25 +64,25 @@ def kernel_gradient(
     """
     maps = signal.shape[3]
     if visited:
-        row = fields.size * inputs.shape[3]
-        by_map = np.empty((maps, fields.size, _padded(row, signal)), signal.dtype)
-        _gather_visited(inputs, signal, fields.stride, fields.padding, by_map)
+        row = window.size * inputs.shape[3]
+        by_map = np.empty((maps, window.size, _padded(row, signal)), signal.dtype)
+        _gather_visited(inputs, signal, window.stride, window.padding, by_map)
         _collect_from_maps(by_map, row, gradient)
     elif few_channels(inputs):
-        columns = gather_columns(inputs, fields.size, fields.stride, fields.padding)
+        columns = gather_columns(inputs, window.size, window.stride, window.padding)
         np.dot(columns, signal.reshape(-1, maps), gradient)
     else:
-        patches = gather_patches(inputs, fields.size, fields.stride, fields.padding)
+        patches = gather_patches(inputs, window.size, window.stride, window.padding)
         np.dot(patches.T, signal.reshape(-1, maps), gradient)
 
 
 @compiled
-def propagate(signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: bool, propagated: np.ndarray) -> None:
+def propagate(signal: np.ndarray, kernel: np.ndarray, window: Window, visited: bool, propagated: np.ndarray) -> None:
     """Propagate the signal of each neuron to all that it receives from, by the weights of its synapses.
 
     Parameters
     ----------
-    signal, fields, visited
+    signal, window, visited
         As in `kernel_gradient`.
     kernel : ndarray, shape (inputs of a field, maps)
     propagated : ndarray, shape (presentations, height, width, channels)
@@ -128,30 +90,30 @@ def propagate(signal: np.ndarray, kernel: np.ndarray, fields: Fields, visited: b
     """
     maps = kernel.shape[1]
     if visited:
-        row = fields.size * propagated.shape[3]
-        by_map = np.empty((maps, fields.size, _padded(row, signal)), signal.dtype)
+        row = window.size * propagated.shape[3]
+        by_map = np.empty((maps, window.size, _padded(row, signal)), signal.dtype)
         _lay_out_by_map(kernel, row, by_map)
-        _scatter_visited(by_map, signal, fields.stride, fields.padding, propagated)
-    elif is_pointwise(fields.size, fields.stride, fields.padding):
+        _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
+    elif is_pointwise(window.size, window.stride, window.padding):
         np.dot(signal.reshape(-1, maps), kernel.T, propagated.reshape(-1, len(kernel)))
     else:
         onto = np.dot(signal.reshape(-1, maps), kernel.T)
-        scatter_patches(onto, propagated, fields.size, fields.stride, fields.padding)
+        scatter_patches(onto, propagated, window.size, window.stride, window.padding)
 
 
 @compiled
-def is_sparse(signal: np.ndarray, fields: Fields) -> bool:
+def is_sparse(signal: np.ndarray, window: Window) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
 
     Parameters
     ----------
-    signal, fields
+    signal, window
         As in `kernel_gradient`.
     """
     _, rows, columns, _ = signal.shape
     if rows * columns == 1:
         return False  # nobody shares weights with them
-    row = fields.size * fields.times.shape[3]
+    row = window.size * window.source[2]
     vectors = _padded(row, signal) // lanes_of(signal.itemsize)
     return bool(_signalling(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 

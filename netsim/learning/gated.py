@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, kernel_gradient, propagate
+from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gradient, propagate
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.numerics.compilation import compiled
-from netsim.numerics.psp import integrate, multiply_by_slope
+from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
 from netsim.specification import Neurons, Projection, Window
 
 
@@ -47,55 +47,56 @@ def step_gated(
     downward : bool
         Whether the displacement of the source is asked for.
     """
-    kind, maps = source.dtype, kernel.shape[-1]
-    per_drive = kind.type(1 / neurons.drive)
-    fields, signal = fields_of(window, projection.psp, source), by_position(displacement, window, kind)
-    fields = fields._replace(changes=fields.changes * per_drive)
-    weights = np.ascontiguousarray(kernel, kind).reshape(-1, maps)
+    dtype, maps = source.dtype, kernel.shape[-1]
+    per_drive = dtype.type(1 / neurons.drive)
+    psp = breakpoints(projection.psp, dtype)
+    slopes = psp._replace(changes=psp.changes * per_drive)
+    times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
+    weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
     # what is not asked for is an empty array
-    shared = window.shape[:2] != (1, 1)
-    gathers = projection.plastic and shared
-    inputs, bias = np.empty_like(fields.times), np.empty(maps if neurons.bias else 0, kind)
-    gathered = np.empty_like(weights if gathers else weights[:0])
-    handed = np.empty_like(fields.times if downward else fields.times[:0])
-    _step(fields, kind.type(gate), signal, weights, causal, per_drive, inputs, gathered, bias, handed)
-    gradient: np.ndarray | Factors | None = None
-    if gathers:
-        gradient = gathered.reshape(kernel.shape)
-    elif projection.plastic:
-        gradient = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
-    return LayerStep(gradient, bias if bias.size else None, handed.reshape(source.shape) if downward else None)
+    shared = kernel.ndim > 2
+    inputs, bias = np.empty_like(times), np.empty(maps if neurons.bias else 0, dtype)
+    gradient = np.empty_like(weights if projection.plastic and shared else weights[:0])
+    propagated = np.empty_like(times if downward else times[:0])
+    _step(
+        times, window, slopes, dtype.type(gate), signal, weights, causal, per_drive, inputs, gradient, bias, propagated
+    )
+    gradients: np.ndarray | Factors | None = None
+    if projection.plastic:
+        factors = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
+        gradients = gradient.reshape(kernel.shape) if shared else factors
+    return LayerStep(gradients, bias if bias.size else None, propagated.reshape(source.shape) if downward else None)
 
 
 @compiled
 def _step(
-    fields: Fields,
+    times: np.ndarray,
+    window: Window,
+    psp: Breakpoints,
     gate: float,
     signal: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
     per_drive: float,
     inputs: np.ndarray,
-    gathered: np.ndarray,
+    gradient: np.ndarray,
     bias: np.ndarray,
-    handed: np.ndarray,
+    propagated: np.ndarray,
 ) -> None:
-    """The step, with the changes of `fields` per drive; nothing is written to an empty array."""
-    times = fields.times.reshape(-1)
-    integrate(times, gate, fields.delays, fields.changes, False, inputs.reshape(-1))
-    visited = is_sparse(signal, fields)
-    if gathered.size:
-        kernel_gradient(inputs, signal, fields, visited, gathered)
+    """The step, with the changes of the PSP per drive; nothing is written to an empty array."""
+    flat = times.reshape(-1)
+    integrate(flat, gate, psp, inputs.reshape(-1))
+    visited = is_sparse(signal, window)
+    if gradient.size:
+        kernel_gradient(inputs, signal, window, visited, gradient)
     if bias.size:
         sum_over_positions(signal.reshape(-1, bias.size), bias)
         for m in range(bias.size):
             bias[m] *= gate * per_drive
-    if handed.size:
-        propagate(signal, kernel, fields, visited, handed)
-        if causal:
-            multiply_by_slope(handed.reshape(-1), times, gate, np.zeros(1, times.dtype), np.full(1, per_drive))
-        else:
-            multiply_by_slope(handed.reshape(-1), times, gate, fields.delays, fields.changes)
+    if propagated.size:
+        propagate(signal, kernel, window, visited, propagated)
+        slopes = Breakpoints(np.zeros(1, times.dtype), np.full(1, per_drive)) if causal else psp
+        multiply_by_slope(propagated.reshape(-1), flat, gate, slopes)
 
 
 @compiled

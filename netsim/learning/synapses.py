@@ -13,9 +13,10 @@ import math
 
 import numpy as np
 
-from netsim.learning.fields import Fields, by_position, fields_of
+from netsim.learning.fields import breakpoints, contiguous
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
+from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import gather_field
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
 from netsim.specification import Projection, Window
@@ -52,11 +53,15 @@ def step_pairwise(
     downward : bool
         Whether the displacement of the source is asked for.
     """
-    fields = fields_of(window, projection.psp, source)
-    weights = by_map(kernel, source.dtype)
-    gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
-    limits, signals = (by_position(values, window, source.dtype) for values in (limit, signal))
-    _visit(fields, limits, signals, weights, causal, downward, gradient, displacement)
+    dtype = source.dtype
+    psp, times, weights = (
+        breakpoints(projection.psp, dtype),
+        contiguous(source, window.source, dtype),
+        by_map(kernel, dtype),
+    )
+    gradient, displacement = np.zeros_like(weights), np.zeros_like(times)
+    limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
+    _visit(times, window, psp, limits, signals, weights, causal, downward, gradient, displacement)
     return LayerStep(
         by_synapse(gradient, kernel.shape) if projection.plastic else None,
         np.einsum("bijm,bijm->m", signals, limits),
@@ -87,27 +92,27 @@ def slope_at(
     ndarray, shape of `times`
         Zero where no neuron was visited.
     """
-    fields, positions = fields_of(window, projection.psp, source), by_position(times, window, source.dtype)
-    current = np.zeros(positions.shape, source.dtype)
-    visited = by_position(wanted, window, np.dtype(bool))
-    _slope_at(fields, positions, visited, by_map(kernel, source.dtype), current)
+    dtype = source.dtype
+    spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
+    current, visited = np.zeros_like(limits), contiguous(wanted, window.shape, np.dtype(bool))
+    _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, by_map(kernel, dtype), current)
     return current.reshape(times.shape)
 
 
-def by_map(kernel: np.ndarray, kind: np.dtype) -> np.ndarray:
+def by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The weights of each map in a row, filled up with zeros to whole vectors.
 
     Parameters
     ----------
     kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
-    kind : dtype
+    dtype : dtype
 
     Returns
     -------
     ndarray, shape (maps, inputs of a field rounded up)
     """
     rows = kernel.reshape(-1, kernel.shape[-1]).T
-    filled = np.zeros((len(rows), rows.shape[1] + -rows.shape[1] % lanes_of(kind.itemsize)), kind)
+    filled = np.zeros((len(rows), rows.shape[1] + -rows.shape[1] % lanes_of(dtype.itemsize)), dtype)
     filled[:, : rows.shape[1]] = rows
     return filled
 
@@ -130,7 +135,9 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: 
 
 @compiled
 def _visit(
-    fields: Fields,
+    times: np.ndarray,
+    window: Window,
+    psp: Breakpoints,
     limit: np.ndarray,
     signal: np.ndarray,
     kernels: np.ndarray,
@@ -158,14 +165,14 @@ def _visit(
                             continue
                         if not visited:
                             gather_field(
-                                fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen
+                                times, b, row, column, window.size, window.stride, window.padding, np.inf, seen
                             )
                             onto[:] = 0
                             visited = True
                         weights, slopes = kernels[m], gathered[m]
-                        for k in range(fields.delays.size):
-                            latest = broadcast(limits[m] - fields.delays[k])
-                            change = broadcast(fields.changes[k] * value)
+                        for k in range(psp.delays.size):
+                            latest = broadcast(limits[m] - psp.delays[k])
+                            change = broadcast(psp.changes[k] * value)
                             for i in range(0, inputs, lanes):
                                 since = latest - load(seen, i)
                                 positive = where_at_least(nothing, since, nothing, since)
@@ -179,12 +186,20 @@ def _visit(
                                 step = where_at_least(nothing, since, nothing, broadcast(value) * load(weights, i))
                                 store(onto, i, load(onto, i) + step)
                     if visited and downward:
-                        _scatter_field(fields, b, row, column, onto, displacement)
+                        _scatter_field(window, b, row, column, onto, displacement)
 
 
 @compiled
-def _slope_at(fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, current: np.ndarray) -> None:
-    presentations, rows, columns, maps = times.shape
+def _slope_at(
+    times: np.ndarray,
+    window: Window,
+    psp: Breakpoints,
+    limit: np.ndarray,
+    wanted: np.ndarray,
+    kernels: np.ndarray,
+    current: np.ndarray,
+) -> None:
+    presentations, rows, columns, maps = limit.shape
     inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
     seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
     nothing = broadcast(kernels.dtype.type(0))
@@ -200,13 +215,13 @@ def _slope_at(fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np
                             continue
                         if not visited:
                             gather_field(
-                                fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen
+                                times, b, row, column, window.size, window.stride, window.padding, np.inf, seen
                             )
                             visited = True
                         weights, total = kernels[m], nothing
-                        for k in range(fields.delays.size):
-                            latest = broadcast(times[b, row, column, m] - fields.delays[k])
-                            change = broadcast(fields.changes[k])
+                        for k in range(psp.delays.size):
+                            latest = broadcast(limit[b, row, column, m] - psp.delays[k])
+                            change = broadcast(psp.changes[k])
                             for i in range(0, inputs, lanes):
                                 since = latest - load(seen, i)
                                 total = total + where_at_least(nothing, since, nothing, change * load(weights, i))
@@ -215,13 +230,13 @@ def _slope_at(fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np
 
 
 @compiled
-def _scatter_field(fields: Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
-    """Add what a position hands to each neuron that it sees."""
-    _, height, width, channels = fields.times.shape
-    top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding
+def _scatter_field(window: Window, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
+    """Add what a position propagates to each neuron that it sees."""
+    _, height, width, channels = displacement.shape
+    top, left = row * window.stride - window.padding, column * window.stride - window.padding
     place = 0
-    for y in range(top, top + fields.size):
-        for x in range(left, left + fields.size):
+    for y in range(top, top + window.size):
+        for x in range(left, left + window.size):
             if 0 <= y < height and 0 <= x < width:
                 part = displacement[b, y, x]
                 for channel in range(channels):
