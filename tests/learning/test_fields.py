@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning.fields import fields_of, is_sparse, kernel_gradient, propagate
+from netsim.learning.fields import is_sparse, kernel_gradient, propagate
 from netsim.numerics.receptive_fields import gather_patches
-from netsim.specification import Convolution, Layer
+from netsim.specification import Convolution, Window
 
 layers = st.builds(
-    lambda maps, kernel, stride, padding: Layer("conv", Convolution(maps, kernel, stride, min(padding, kernel - 1))),
+    lambda maps, kernel, stride, padding: Convolution(maps, kernel, stride, min(padding, kernel - 1)),
     maps=st.integers(1, 40),
     kernel=st.integers(1, 4),
     stride=st.integers(1, 2),
@@ -23,12 +23,17 @@ layers = st.builds(
 def _inputs(layer: Convolution, channels: int, share: float, kind: type, seed: int) -> tuple[np.ndarray, ...]:
     """Presynaptic values, signals, and a kernel."""
     generator = np.random.default_rng(seed)
-    shape = layer.output_shape((6, 5, channels))
+    shape = layer.target_shape((6, 5, channels))
     inputs = generator.normal(size=(3, 6, 5, channels)).astype(kind)
     signal = generator.normal(size=(3, *shape)).astype(kind)
     signal[generator.random(signal.shape) >= share] = 0
     kernel = generator.normal(size=(layer.kernel**2 * channels, layer.maps)).astype(kind)
     return inputs, signal, kernel
+
+
+def _window(layer: Convolution, inputs: np.ndarray) -> Window:
+    source = inputs.shape[1:]
+    return layer.window(source, layer.target_shape(source))
 
 
 @pytest.mark.parametrize("visited", [True, False])
@@ -46,22 +51,22 @@ def test_both_ways_are_the_sums_of_the_definition(
     inputs, signal, kernel = _inputs(layer, channels, share, kind, seed)
     seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
     signals = signal.reshape(-1, layer.maps).astype(float)
-    seen_by = fields_of(layer, inputs)
-    gathered, handed = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
-    kernel_gradient(inputs, signal, seen_by, visited, gathered)
-    propagate(signal, kernel, seen_by, visited, handed)
+    window = _window(layer, inputs)
+    gradient, propagated = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
+    kernel_gradient(inputs, signal, window, visited, gradient)
+    propagate(signal, kernel, window, visited, propagated)
     tolerance = {"rtol": 0, "atol": 1e-10 if kind is np.float64 else 1e-3}
-    np.testing.assert_allclose(gathered, seen.T @ signals, **tolerance)
-    # what a field is handed, weighed by what it sees, is what the neuron receives
-    assert np.vdot(handed.astype(float), inputs) == pytest.approx(
+    np.testing.assert_allclose(gradient, seen.T @ signals, **tolerance)
+    # what is propagated to a field, weighed by what it holds, is what the neuron receives
+    assert np.vdot(propagated.astype(float), inputs) == pytest.approx(
         np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance["atol"] * 100
     )
 
 
 def test_few_signals_are_visited() -> None:
-    layer = Layer("conv", Convolution(16, 3))
+    layer = Convolution(16, 3)
     inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
-    seen_by = fields_of(layer, inputs)
-    assert is_sparse(signal, seen_by)
-    assert not is_sparse(np.ones_like(signal), seen_by)
-    assert not is_sparse(signal[:, :1, :1].copy(), seen_by)  # a dense layer is one product
+    window = _window(layer, inputs)
+    assert is_sparse(signal, window)
+    assert not is_sparse(np.ones_like(signal), window)
+    assert not is_sparse(signal[:, :1, :1].copy(), window)  # a dense layer is one product

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.engines.event.kernels import _in_order_of_time
+from netsim.engines.event.sweep import _in_order_of_time
 
 TIMES = {
     kind: hnp.arrays(
