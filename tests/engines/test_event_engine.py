@@ -24,7 +24,6 @@ from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Networ
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
-DOUBLE = np.dtype(np.float64)
 
 
 def dense_network(neurons: Neurons | None = None, inputs: int = 12, size: int = 5, psp: PSP | None = None) -> Network:

@@ -81,3 +81,16 @@ def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, b
         np.testing.assert_allclose(step.displacement, handed * (source < 20.0) / 2, atol=1e-12)
     else:
         assert step.displacement is None
+
+
+def test_a_convolution_with_one_position_is_learned_in_the_shape_that_it_has() -> None:
+    generator = np.random.default_rng(7)
+    neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0)
+    rule = Convolution(4, 5, padding=1)
+    window = rule.window((3, 3, 2), (1, 1, 4))
+    source, signal = generator.uniform(0, 30, (2, 3, 3, 2)), generator.normal(size=(2, 1, 1, 4))
+    kernel = generator.normal(size=(5, 5, 2, 4))
+    step = step_gated(Projection("stimulus", "conv", rule), neurons, window, source, 20.0, signal, kernel, False)
+    assert isinstance(step.kernel_gradient, np.ndarray)
+    fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 5, 1, 1)
+    np.testing.assert_allclose(step.kernel_gradient, (fields.T @ signal[:, 0, 0]).reshape(kernel.shape), atol=1e-12)
