@@ -67,7 +67,7 @@ def kernel_gradient(
         row = window.size * inputs.shape[3]
         by_map = np.empty((maps, window.size, _padded(row, signal)), signal.dtype)
         _gather_visited(inputs, signal, window.stride, window.padding, by_map)
-        _collect_from_maps(by_map, row, gradient)
+        collect_from_maps(by_map, gradient)
     elif few_channels(inputs):
         columns = gather_columns(inputs, window.size, window.stride, window.padding)
         np.dot(columns, signal.reshape(-1, maps), gradient)
@@ -90,9 +90,7 @@ def propagate(signal: np.ndarray, kernel: np.ndarray, window: Window, visited: b
     """
     maps = kernel.shape[1]
     if visited:
-        row = window.size * propagated.shape[3]
-        by_map = np.empty((maps, window.size, _padded(row, signal)), signal.dtype)
-        _lay_out_by_map(kernel, row, by_map)
+        by_map = lay_out_by_map(kernel, window.size)
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
         np.dot(signal.reshape(-1, maps), kernel.T, propagated.reshape(-1, len(kernel)))
@@ -119,24 +117,36 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 
 
 @compiled
-def _lay_out_by_map(kernel: np.ndarray, row: int, by_map: np.ndarray) -> None:
-    """Lay out the synapses of each map by the rows of its field, each filled up with zeros to whole vectors."""
-    maps, size, _ = by_map.shape
-    by_map[:] = 0
+def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
+    """Lay out the synapses of each map in so many rows, each filled up with zeros to whole vectors.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (inputs of a field, maps)
+    size : int
+
+    Returns
+    -------
+    ndarray, shape (maps, size, inputs of a row and more)
+    """
+    row, maps = len(kernel) // size, kernel.shape[1]
+    by_map = np.zeros((maps, size, _padded(row, kernel)), kernel.dtype)
     for dy in range(size):
         for k in range(row):
             for m in range(maps):
                 by_map[m, dy, k] = kernel[dy * row + k, m]
+    return by_map
 
 
 @compiled
-def _collect_from_maps(by_map: np.ndarray, row: int, gathered: np.ndarray) -> None:
-    """The way back from `_lay_out_by_map`."""
+def collect_from_maps(by_map: np.ndarray, kernel: np.ndarray) -> None:
+    """The way back from `lay_out_by_map`; the result is written to `kernel`."""
     maps, size, _ = by_map.shape
+    row = len(kernel) // size
     for dy in range(size):
         for k in range(row):
             for m in range(maps):
-                gathered[dy * row + k, m] = by_map[m, dy, k]
+                kernel[dy * row + k, m] = by_map[m, dy, k]
 
 
 @compiled

@@ -9,11 +9,9 @@ products over receptive fields (`netsim.learning.gated`) and needs none of this.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from netsim.learning.fields import breakpoints, contiguous
+from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, lay_out_by_map
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
@@ -54,16 +52,15 @@ def step_pairwise(
         Whether the displacement of the source is asked for.
     """
     dtype = source.dtype
-    psp, times, weights = (
-        breakpoints(projection.psp, dtype),
-        contiguous(source, window.source, dtype),
-        by_map(kernel, dtype),
-    )
-    gradient, displacement = np.zeros_like(weights), np.zeros_like(times)
+    psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
+    weights = _by_map(kernel, dtype)
+    slopes, displacement = np.zeros_like(weights), np.zeros_like(times)
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
-    _visit(times, window, psp, limits, signals, weights, causal, downward, gradient, displacement)
+    _visit(times, window, psp, limits, signals, weights, causal, downward, slopes, displacement)
+    gradient = np.empty(kernel.shape, dtype)
+    collect_from_maps(slopes[:, None], gradient.reshape(-1, kernel.shape[-1]))
     return LayerStep(
-        by_synapse(gradient, kernel.shape) if projection.plastic else None,
+        gradient if projection.plastic else None,
         np.einsum("bijm,bijm->m", signals, limits),
         displacement.reshape(source.shape) if downward else None,
     )
@@ -95,31 +92,13 @@ def slope_at(
     dtype = source.dtype
     spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
     current, visited = np.zeros_like(limits), contiguous(wanted, window.shape, np.dtype(bool))
-    _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, by_map(kernel, dtype), current)
+    _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, _by_map(kernel, dtype), current)
     return current.reshape(times.shape)
 
 
-def by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The weights of each map in a row, filled up with zeros to whole vectors.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
-    dtype : dtype
-
-    Returns
-    -------
-    ndarray, shape (maps, inputs of a field rounded up)
-    """
-    rows = kernel.reshape(-1, kernel.shape[-1]).T
-    filled = np.zeros((len(rows), rows.shape[1] + -rows.shape[1] % lanes_of(dtype.itemsize)), dtype)
-    filled[:, : rows.shape[1]] = rows
-    return filled
-
-
-def by_synapse(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The way back from `by_map`, to a kernel of some shape."""
-    return np.ascontiguousarray(rows[:, : math.prod(shape[:-1])].T).reshape(shape)
+def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The weights of each map side by side, filled up with zeros to whole vectors."""
+    return lay_out_by_map(np.ascontiguousarray(kernel, dtype).reshape(-1, kernel.shape[-1]), 1)[:, 0]
 
 
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
@@ -164,9 +143,7 @@ def _visit(
                         if value == 0:
                             continue
                         if not visited:
-                            gather_field(
-                                times, b, row, column, window.size, window.stride, window.padding, np.inf, seen
-                            )
+                            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
                             onto[:] = 0
                             visited = True
                         weights, slopes = kernels[m], gathered[m]
@@ -214,9 +191,7 @@ def _slope_at(
                         if not wanted[b, row, column, m]:
                             continue
                         if not visited:
-                            gather_field(
-                                times, b, row, column, window.size, window.stride, window.padding, np.inf, seen
-                            )
+                            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
                             visited = True
                         weights, total = kernels[m], nothing
                         for k in range(psp.delays.size):

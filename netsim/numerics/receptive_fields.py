@@ -14,16 +14,14 @@ _PATCH_BYTES = 1_000_000
 
 
 @compiled
-def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
     """Lay out the receptive field of each position as a row.
 
     Parameters
     ----------
     maps : ndarray, shape (presentations, height, width, channels)
     kernel, stride, padding : int
-        As in `netsim.specification.Convolution`.
-    fill : float
-        Value of the padding.
+        As in `netsim.specification.Convolution`; the padding is zero.
 
     Returns
     -------
@@ -34,12 +32,12 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     patches = np.empty((presentations, rows, columns, kernel, kernel * channels), maps.dtype)
-    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
+    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, patches)
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
 
 
 @compiled
-def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
     """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`.
 
     Parameters are those of `gather_patches`.
@@ -51,7 +49,7 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
-    _gather_by_column(maps, stride, padding, fill, by_column)
+    _gather_by_column(maps, stride, padding, by_column)
     return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
 
 
@@ -122,33 +120,32 @@ def presentations_at_once(weights: np.ndarray, positions: int) -> int:
 
 @compiled
 def gather_field(
-    maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
-    seen: np.ndarray,
-) -> None:  # fmt: skip
-    """Lay out the receptive field of one position; one row of `gather_patches`.
+    times: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, field: np.ndarray
+) -> None:
+    """Spike times in the receptive field of one position; neurons of the padding are silent.
 
     Parameters
     ----------
-    maps : ndarray, shape (presentations, height, width, channels)
+    times : ndarray, shape (presentations, height, width, channels)
     b, row, column : int
         Presentation and position.
-    kernel, stride, padding, fill
+    kernel, stride, padding
         As in `gather_patches`.
-    seen : ndarray, shape (kernel · kernel · channels or more,)
-        The result; filled up with `fill`.
+    field : ndarray, shape (kernel · kernel · channels or more,)
+        The result; filled up with ``inf``.
     """
-    _, height, width, channels = maps.shape
+    _, height, width, channels = times.shape
     top, left = row * stride - padding, column * stride - padding
     place = 0
     for y in range(top, top + kernel):
         for x in range(left, left + kernel):
-            part = seen[place : place + channels]
+            part = field[place : place + channels]
             if 0 <= y < height and 0 <= x < width:
-                part[:] = maps[b, y, x]
+                part[:] = times[b, y, x]
             else:
-                part[:] = fill
+                part[:] = np.inf
             place += channels
-    seen[place:] = fill
+    field[place:] = np.inf
 
 
 @compiled
@@ -223,7 +220,7 @@ def scatter_to_earliest(
 
 
 @compiled
-def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: np.ndarray) -> None:
+def _gather(maps: np.ndarray, stride: int, padding: int, patches: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
@@ -239,10 +236,10 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
                     target = patches[b, row, column, dy]
                     y = row * stride - padding + dy
                     if y < 0 or y >= height:
-                        target[:] = fill
+                        target[:] = 0
                         continue
-                    target[:first] = fill
-                    target[last:] = fill
+                    target[:first] = 0
+                    target[last:] = 0
                     # slices of one length let the compiler vectorise: no index could be negative
                     seen = target[first:last]
                     source = maps[b, y, offset + first : offset + last]
@@ -251,7 +248,7 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
 
 
 @compiled
-def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, by_column: np.ndarray) -> None:
+def _gather_by_column(maps: np.ndarray, stride: int, padding: int, by_column: np.ndarray) -> None:
     kernel, _, channels, presentations, rows, columns = by_column.shape
     height, width = maps.shape[1:3]
     for dy in range(kernel):
@@ -265,10 +262,10 @@ def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, 
                         target = by_column[dy, dx, channel, b, row]
                         y = row * stride - padding + dy
                         if y < 0 or y >= height:
-                            target[:] = fill
+                            target[:] = 0
                             continue
-                        target[:first] = fill
-                        target[last:] = fill
+                        target[:first] = 0
+                        target[last:] = 0
                         left = dx - padding
                         if stride == 1:
                             # slices of one length let the compiler vectorise: no index could be negative

@@ -71,8 +71,8 @@ def fields(draw: st.DrawFn, most_padding: int = 2) -> Field:
 
 
 @settings(deadline=None, max_examples=150)
-@given(field=fields(), fill=st.sampled_from([0.0, np.inf]))
-def test_rows_are_receptive_fields(field: Field, fill: float) -> None:
+@given(field=fields())
+def test_rows_are_receptive_fields(field: Field) -> None:
     maps = field.values(field.shape)
     expected = []
     rows, columns = field.positions
@@ -84,10 +84,10 @@ def test_rows_are_receptive_fields(field: Field, fill: float) -> None:
                     for dx in range(field.kernel):
                         y, x = row * field.stride + dy - field.padding, column * field.stride + dx - field.padding
                         inside = 0 <= y < field.height and 0 <= x < field.width
-                        patch += list(maps[b, y, x]) if inside else [fill] * field.channels
+                        patch += list(maps[b, y, x]) if inside else [0.0] * field.channels
                 expected.append(patch)
-    patches = gather_patches(maps, field.kernel, field.stride, field.padding, fill)
-    columns = gather_columns(maps, field.kernel, field.stride, field.padding, fill)
+    patches = gather_patches(maps, field.kernel, field.stride, field.padding)
+    columns = gather_columns(maps, field.kernel, field.stride, field.padding)
     assert patches.dtype == columns.dtype == maps.dtype
     np.testing.assert_array_equal(patches, np.array(expected))
     np.testing.assert_array_equal(columns.T, patches)

@@ -189,7 +189,7 @@ def _decide(
                     doubts += found[m] != found[m]
                 if doubts == 0:
                     continue
-                gather_field(times, b, row, column, window.size, window.stride, window.padding, np.inf, field)
+                gather_field(times, b, row, column, window.size, window.stride, window.padding, field)
                 integrate_fused(field, neurons.onset, psp, one)
                 for m in range(maps):
                     if found[m] != found[m]:
