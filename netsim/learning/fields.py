@@ -174,7 +174,7 @@ def _signalling(signal: np.ndarray) -> int:
 
 @compiled_with(fastmath={"contract"})
 def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, gathered: np.ndarray) -> None:
-    """Add up, for each map, the fields that its signals are at, times the signals; a map at a time."""
+    """Add up, for each map, the fields that its signals are at, times the signals; one map at a time."""
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
@@ -222,7 +222,7 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
 def _scatter_visited(
     kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, propagated: np.ndarray
 ) -> None:
-    """Add, for each signal, its multiple of the kernel of its map onto the field; a position at a time."""
+    """Add, for each signal, its multiple of the kernel of its map onto the field; one position at a time."""
     presentations, height, width, channels = propagated.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]

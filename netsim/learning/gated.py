@@ -54,7 +54,7 @@ def step_gated(
     times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
     # what is not asked for is an empty array
-    shared = kernel.ndim > 2
+    shared = kernel.ndim > 2 or window.shape[:2] != (1, 1)
     inputs, bias = np.empty_like(times), np.empty(maps if neurons.bias else 0, dtype)
     gradient = np.empty_like(weights if projection.plastic and shared else weights[:0])
     propagated = np.empty_like(times if downward else times[:0])

@@ -214,9 +214,9 @@ def scatter_to_earliest(
     -------
     ndarray, shape of `latencies`
     """
-    handed = np.empty(latencies.shape, dtype=values.dtype)
-    _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
-    return handed
+    scattered = np.empty(latencies.shape, dtype=values.dtype)
+    _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, scattered)
+    return scattered
 
 
 @compiled
@@ -318,12 +318,12 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
 
 @compiled
 def _scatter_to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
 ) -> None:
     presentations, rows, columns, channels = pooled.shape
     waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):
-        handed[b] = 0
+        scattered[b] = 0
         for row in range(rows):
             for column in range(columns):
                 first = pooled[b, row, column]
@@ -332,7 +332,7 @@ def _scatter_to_earliest(
                 for dy in range(size):
                     for dx in range(size):
                         source = latencies[b, row * stride + dy, column * stride + dx]
-                        target = handed[b, row * stride + dy, column * stride + dx]
+                        target = scattered[b, row * stride + dy, column * stride + dx]
                         for channel in range(channels):
                             taken = waiting[channel] if source[channel] == first[channel] else 0
                             target[channel] += taken

@@ -31,7 +31,7 @@ class Field:
     kernel: int
     stride: int
     padding: int
-    kind: str
+    dtype: str
     seed: int
 
     @property
@@ -44,12 +44,12 @@ class Field:
         return (self.height + reach) // self.stride + 1, (self.width + reach) // self.stride + 1
 
     def values(self, shape: tuple[int, ...], salt: int = 0) -> np.ndarray:
-        return np.random.default_rng([self.seed, salt]).normal(size=shape).astype(self.kind)
+        return np.random.default_rng([self.seed, salt]).normal(size=shape).astype(self.dtype)
 
     def times(self) -> np.ndarray:
         """Latencies with many ties and silent neurons."""
         drawn = np.random.default_rng(self.seed).choice([0.0, 1.0, 2.0, 3.5, np.inf], self.shape)
-        return drawn.astype(self.kind)
+        return drawn.astype(self.dtype)
 
 
 @st.composite
@@ -65,7 +65,7 @@ def fields(draw: st.DrawFn, most_padding: int = 2) -> Field:
         kernel=kernel,
         stride=draw(st.integers(1, 4)),
         padding=padding,
-        kind=draw(st.sampled_from(["float32", "float64"])),
+        dtype=draw(st.sampled_from(["float32", "float64"])),
         seed=draw(st.integers(0, 2**32)),
     )
 
@@ -140,7 +140,7 @@ def test_scattering_counts_how_often_a_neuron_is_seen() -> None:
 def test_the_earliest_spike_of_a_field(field: Field) -> None:
     times = field.times()
     rows, columns = field.positions
-    expected = np.empty((field.presentations, rows, columns, field.channels), dtype=field.kind)
+    expected = np.empty((field.presentations, rows, columns, field.channels), dtype=field.dtype)
     for b, row, column, channel in np.ndindex(expected.shape):
         y, x = row * field.stride, column * field.stride
         expected[b, row, column, channel] = times[b, y : y + field.kernel, x : x + field.kernel, channel].min()
@@ -184,9 +184,9 @@ def test_a_silent_field_gets_nothing() -> None:
     assert not scatter_to_earliest(np.ones((1, 1, 1, 1)), times, pooled, 2, 2).any()
 
 
-@pytest.mark.parametrize("kind", ["float32", "float64"])
-def test_maps_need_not_be_contiguous(kind: str) -> None:
-    wide = np.random.default_rng(0).normal(size=(2, 5, 10, 2)).astype(kind)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_maps_need_not_be_contiguous(dtype: str) -> None:
+    wide = np.random.default_rng(0).normal(size=(2, 5, 10, 2)).astype(dtype)
     sliced = wide[:, :, ::2]
     np.testing.assert_array_equal(gather_patches(sliced, 3), gather_patches(sliced.copy(), 3))
     np.testing.assert_array_equal(earliest(sliced, 2, 2), earliest(sliced.copy(), 2, 2))
