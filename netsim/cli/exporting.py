@@ -16,14 +16,14 @@ from netsim.cli.options import (
     InitialSeed,
     Json,
     Limit,
+    ModelArgument,
     Split,
-    SubjectArgument,
     build,
     chosen_indices,
     make_folder,
+    model_of,
     note_initial_weights,
     split_of,
-    subject_of,
 )
 from netsim.cli.simulating import simulation_record
 from netsim.cli.terminal import counting, note, print_json, say
@@ -31,7 +31,7 @@ from netsim.errors import SpecificationError
 from netsim.exchange import KINDS, NETWORK_KINDS
 
 if TYPE_CHECKING:
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
     from netsim.specification import Network
 
 EXPORT_HELP = "Write spikes of presented stimuli, or the network, for other tools.\n\nKIND is one of:\n\n" + "\n".join(
@@ -40,7 +40,7 @@ EXPORT_HELP = "Write spikes of presented stimuli, or the network, for other tool
 
 
 def export(
-    subject: SubjectArgument,
+    subject: ModelArgument,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
     to: Annotated[str, typer.Option("--to", metavar="KIND", help="The format, see above.")],
     index: Index = None,
@@ -67,7 +67,7 @@ def export(
     from netsim.measuring.simulation import simulate
 
     check_export(to, path)
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     if to in NETWORK_KINDS:
         presenting = {"--index": index, "--limit": limit, "--layer": layer, "--data-dir": data_dir}
         for option, value in (presenting | {"--split": split != "test"}).items():
@@ -108,7 +108,7 @@ def export(
 
 
 def _export_network(
-    subject: str, chosen: Subject, network: Network, to: str, path: Path, seed: int, as_json: bool
+    subject: str, chosen: Model, network: Network, to: str, path: Path, seed: int, as_json: bool
 ) -> None:
     from netsim.exchange import export_network
     from netsim.exchange.nir_graphs import without_primitive
