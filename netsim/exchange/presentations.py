@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 from netsim.errors import DataError, NetsimError
-from netsim.specification import Encoder, Shape
+
+if TYPE_CHECKING:
+    from netsim.data.stimuli import Stimuli
+    from netsim.specification import Encoder, Shape
 
 STIMULUS = "stimulus"
 PICOSECOND = 9  # decimals of a ms
@@ -40,6 +43,8 @@ class Presentations:
 
     def stimuli(self, encoder: Encoder) -> Stimuli:
         """The presentations as stimuli; their shape must be the encoder's."""
+        from netsim.data.stimuli import UNLABELLED, SpikeStimuli
+
         labels = np.full(len(self.latencies), UNLABELLED) if self.labels is None else self.labels
         return SpikeStimuli(self.latencies, labels, None, encoder)
 

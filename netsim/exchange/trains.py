@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.tables import layer_names
 from netsim.exchange.presentations import STIMULUS
-from netsim.measuring.simulation import Simulation
-from netsim.specification import Network, Shape
+
+if TYPE_CHECKING:
+    from netsim.measuring.simulation import Simulation
+    from netsim.specification import Network, Shape
 
 NOWHERE = -1
 """Row and column of a neuron in a layer without maps."""
@@ -38,6 +39,8 @@ def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[
     SpecificationError
         If the network has no such layer.
     """
+    from netsim.analysis.tables import layer_names
+
     check_layers(simulation.network, layers)
     named = zip(layer_names(simulation.network), simulation.latencies, strict=True)
     return {name: latencies for name, latencies in named if layers is None or name in layers}

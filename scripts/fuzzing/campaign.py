@@ -144,10 +144,9 @@ def _look_over_here() -> None:
     """Let this process look over HDF5 files, as it is one of its own already; another one a file takes long."""
     if importlib.util.find_spec("h5py") is None:
         return
-    from netsim.exchange import hdf5, nir_graphs, nwb, sonata
+    from netsim.exchange import hdf5
 
-    for module in (hdf5, nir_graphs, nwb, sonata):
-        module.check_hdf5 = hdf5.look_over
+    hdf5.check_hdf5 = hdf5.look_over
 
 
 def _as_users_do(target: str, seed: int, case: int) -> str:

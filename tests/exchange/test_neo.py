@@ -21,7 +21,7 @@ LAYERS = ["stimulus", "conv", "pool", "hidden", "output"]
 
 @pytest.fixture
 def to_block() -> Callable[..., Any]:
-    from netsim.exchange.neo_blocks import to_block
+    from netsim.exchange.spikes.neo import to_block
 
     return to_block
 

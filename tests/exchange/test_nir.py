@@ -27,7 +27,8 @@ from netsim.weights.arrays import Weights, forward_weights, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
-from netsim.exchange.nir_graphs import from_graph, to_graph, without_primitive  # noqa: E402
+from netsim.exchange.networks._graph import from_graph, to_graph  # noqa: E402
+from netsim.exchange.networks.nir import without_primitive  # noqa: E402
 
 PSPS = [
     PSP(),
@@ -303,7 +304,7 @@ def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> No
 
 
 def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("netsim.exchange.formats.find_spec", lambda name: None)
     message = r"n.nir: the format nir needs nir; pip install 'netsim\[exchange\]'"
     with pytest.raises(DataError, match=message):
         export_network("nir", network, _drawn_weights(network), "n.nir")

@@ -1,78 +1,26 @@
-"""NIR, the neuromorphic intermediate representation: a network with its weights as a graph.
-
-The graph is a chain. A layer with weights becomes the nodes ``<layer>_synapses`` (Conv2d, Affine or Linear) and
-``<layer>_neurons`` (IF), with ``<layer>_flatten`` before them where a dense layer follows maps; a pooling layer
-becomes ``<layer>_pooling`` (SumPool2d, the nearest there is). Arrays are in NIR's order, channels first, and times in
-s. What NIR has no primitive for is metadata: of each node, to be read by people, and of the graph, whose entry
-``netsim`` holds the whole specification as TOML and what was exported as JSON. From that the network comes back, with
-the weights of the nodes.
-"""
+"""A network with its weights as a NIR graph, and back; `netsim.exchange.networks.nir` says how it is laid out."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import nir
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.exchange.channels_first import channels_first, from_nir_order, nir_shape, to_nir_order
-from netsim.exchange.foreign_graphs import from_foreign_graph
-from netsim.exchange.hdf5 import check_hdf5
-from netsim.exchange.presentations import reading
+from netsim.exchange.formats import Imported
+from netsim.exchange.networks._channels_first import channels_first, from_nir_order, nir_shape, to_nir_order
+from netsim.exchange.networks._foreign import from_foreign_graph
 from netsim.exchange.trains import to_json
-from netsim.files import write_atomically
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
 from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 _SYNAPSES, _NEURONS, _POOLING, _FLATTEN = "_synapses", "_neurons", "_pooling", "_flatten"
 _LONGEST = 250_000  # characters of a text in the metadata
-
-
-@dataclass(frozen=True, eq=False)
-class Imported:
-    """A network from a file.
-
-    Attributes
-    ----------
-    network : Network
-    weights : dict of ndarray of float64
-        The weights that feed forward.
-    record : dict
-        What `export` was told of them; empty if another tool made the file.
-    assumed : tuple of str
-        What the file does not say.
-    """
-
-    network: Network
-    weights: Weights
-    record: dict[str, Any] = field(default_factory=dict)
-    assumed: tuple[str, ...] = ()
-
-
-def without_primitive(network: Network) -> list[str]:
-    """What a network is made of that NIR has no primitive for, in words."""
-    layers = network.weighted_layers
-    words = ["single spikes", f"postsynaptic potentials ({_listed(layer.psp.shape for layer in layers)})"]
-    regimes = _listed(layer.neurons.regime for layer in layers if layer.neurons.regime != "free")
-    if regimes:
-        words.append(f"onsets, windows and drives ({regimes})")
-    elif any(layer.neurons.end < network.duration for layer in layers):
-        words.append("windows")
-    if len(layers) < len(network.layers):
-        words.append("pooling of the earliest spike (sums stand for it)")
-    return [*words, "the latency code", "learning"]
-
-
-def _listed(words: Any) -> str:
-    return ", ".join(dict.fromkeys(words))
 
 
 def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | None = None) -> nir.NIRGraph:
@@ -225,17 +173,3 @@ def _close(found: Any, value: Any) -> bool:
     if one.shape != other.shape or "f" not in (one.dtype.kind, other.dtype.kind):
         return np.array_equal(one, other)
     return np.allclose(one, other, rtol=1e-6, atol=0)
-
-
-def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None = None) -> None:
-    """Write a network with its weights; see `netsim.exchange.export_network`."""
-    buffer = io.BytesIO()
-    nir.write(buffer, to_graph(network, weights, record))
-    write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
-
-
-def read(path: Path) -> Imported:
-    """Read a network; see `netsim.exchange.import_network`."""
-    with reading(path, "a NIR graph"):
-        check_hdf5(path)
-        return from_graph(nir.read(path), str(path))

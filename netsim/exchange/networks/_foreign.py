@@ -16,7 +16,7 @@ import nir
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.exchange.channels_first import from_nir_order, nir_shape
+from netsim.exchange.networks._channels_first import from_nir_order, nir_shape
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Training
 from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
