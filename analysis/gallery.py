@@ -32,7 +32,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Latencies, Recorded
 from netsim.errors import DataError
 from netsim.specification import Network
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 _BATCH = 200
 

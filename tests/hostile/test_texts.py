@@ -25,7 +25,7 @@ from netsim.runs.subject import load_subject
 from netsim.specification import PSP, Dense
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, read_toml
 from netsim.sweeps.plan import plan_from_dict, read_plan
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TABLES = [network_to_dict(load_preset(name)) for name in preset_names()]

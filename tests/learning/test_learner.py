@@ -12,7 +12,8 @@ from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner
 from netsim.specification import PSP, Network, Pooling, Training
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 LABELS = np.array([0, 1, 2, 3, 0])
 PSPS = {
