@@ -59,7 +59,7 @@ def export(
 
     from netsim.exchange import export as write
     from netsim.exchange.formats import format_to_write
-    from netsim.exchange.trains import check_layers, chosen_layers
+    from netsim.exchange.trains import chosen_layers
     from netsim.measuring.simulation import simulate
 
     format_to_write(to, path, spike_formats, network_formats)
@@ -71,7 +71,8 @@ def export(
                 raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
         _export_network(subject, chosen, network, to, path, seed, as_json)
         return
-    check_layers(network, layer)
+    for name in layer or ():
+        network.position(name)
     stimuli = split_of(chosen, network, split, data_dir)
     indices = chosen_indices(index, limit, len(stimuli), f"the {split} split")
     simulator = build(network.training.engine, network, network.training.dt)

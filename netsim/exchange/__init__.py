@@ -118,14 +118,17 @@ def import_network(path: str | Path) -> Imported:
     return imported
 
 
-def read_layer(path: str | Path, layer: str, shape: Shape) -> Presentations:
-    """Read the spikes of one layer from a file that `export` wrote.
+def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentations:
+    """Read the spikes of one layer from a file that `export` or another tool wrote.
+
+    If a neuron has several spikes in a presentation, the first one counts.
 
     Parameters
     ----------
     path : str or Path
         Its suffix says the format.
-    layer : str
+    layer : str or None
+        None is the layer or population ``stimulus``, or the only one there is.
     shape : tuple of int
         (height, width, channels), or (neurons,).
 
@@ -135,31 +138,7 @@ def read_layer(path: str | Path, layer: str, shape: Shape) -> Presentations:
         If the file is missing, damaged or of no known format, has no such layer or one of another shape, or a
         package is missing.
     """
-    return _read(Path(path), layer, shape)
-
-
-def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
-    """Read spikes as stimuli, from a file that `export` or another tool wrote.
-
-    They are those of the layer or population ``stimulus``, or of the only one there is. If a neuron has several
-    spikes in a presentation, the first one counts.
-
-    Parameters
-    ----------
-    path : str or Path
-        Its suffix says the format.
-    shape : (height, width, channels)
-        Shape of one stimulus.
-
-    Raises
-    ------
-    DataError
-        As for `read_layer`.
-    """
-    return _read(Path(path), None, shape)
-
-
-def _read(path: Path, layer: str | None, shape: Shape) -> Presentations:
+    path = Path(path)
     read = reader(path, spike_formats)
     if read is None:
         suffixes = ", ".join(suffix for known in spike_formats.values() if known.read for suffix in known.suffixes)
@@ -168,3 +147,8 @@ def _read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     if not len(presentations.latencies):
         raise DataError(f"{path}: holds no presentations")
     return presentations
+
+
+def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
+    """Read spikes as stimuli of a shape (height, width, channels): `read_layer` without the name of a layer."""
+    return read_layer(path, None, shape)

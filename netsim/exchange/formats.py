@@ -1,12 +1,11 @@
 """What a file format is: entries of the seams `netsim.seams.spike_formats` and `netsim.seams.network_formats`.
 
-Modules of formats import what they need when it is first used, for that takes seconds: names and summaries stand in
-help texts.
+Their modules import what they need when it is first used, for that takes seconds: help lists them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,22 +15,24 @@ from netsim.errors import DataError
 from netsim.registry import Registry
 
 if TYPE_CHECKING:
-    from netsim.exchange.presentations import Presentations
-    from netsim.measuring.simulation import Simulation
-    from netsim.specification import Network, Shape
-    from netsim.weights.arrays import Weights
+    from netsim.specification import Network
+    from netsim.weights.layout import Weights
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Format:
     """What formats of spikes and of networks have in common.
 
-    Attributes
+    Parameters
     ----------
     summary : str
         What such a file holds.
     suffixes : tuple of str
         How its name may end.
+    write : callable
+        Writes a file whose name and packages have been checked.
+    read : callable, optional
+        Reads one; not all formats are read.
     packages : tuple of str
         What must be installed for it.
     order : int
@@ -40,46 +41,36 @@ class Format:
 
     summary: str
     suffixes: tuple[str, ...]
+    write: Callable[..., None]
+    read: Callable[..., Any] | None = None
     packages: tuple[str, ...] = ()
     order: int = 100
 
 
-@dataclass(frozen=True, kw_only=True)
 class SpikeFormat(Format):
     """A format of spikes.
 
-    Attributes
-    ----------
-    write : callable
-        ``write(simulation, path, layers, record)``, as `netsim.exchange.export`, which has checked the path.
-    read : callable, optional
-        ``read(path, layer, shape)``, as `netsim.exchange.read_layer`; the layer is None for stimuli, which
-        `netsim.exchange.presentations.choose_layer` finds.
+    It has ``write(simulation, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
+    as `netsim.exchange.read_layer`, where no layer is that of the stimuli.
     """
 
-    write: Callable[[Simulation, Path, Sequence[str] | None, Mapping[str, Any] | None], None]
-    read: Callable[[Path, str | None, Shape], Presentations] | None = None
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NetworkFormat(Format):
     """A format of networks with their weights.
 
-    Attributes
+    It has ``write(network, weights, path, record)``, as `netsim.exchange.export_network`, and ``read(path)``, as
+    `netsim.exchange.import_network`.
+
+    Parameters
     ----------
     title : str
         What messages call it.
-    write : callable
-        ``write(network, weights, path, record)``, as `netsim.exchange.export_network`, which has checked the path.
-    read : callable, optional
-        ``read(path)``, as `netsim.exchange.import_network`.
     without_primitive : callable
         What of a network other tools will not see in the file, in words.
     """
 
-    title: str
-    write: Callable[[Network, Weights, Path, Mapping[str, Any] | None], None]
-    read: Callable[[Path], Imported] | None = None
+    title: str = "the format"
     without_primitive: Callable[[Network], Sequence[str]] = lambda network: ()
 
 

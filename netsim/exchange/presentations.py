@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.errors import DataError, NetsimError
+from netsim.specification import STIMULUS, Encoder, Shape
 
 if TYPE_CHECKING:
     from netsim.data.stimuli import Stimuli
-    from netsim.specification import Encoder, Shape
 
-STIMULUS = "stimulus"
 PICOSECOND = 9  # decimals of a ms
 _MOST_TIMES = 2**29  # 4 GiB
 _LARGEST = 2.0**53  # a float holds all integers below

@@ -58,7 +58,7 @@ def test_a_chain_of_layers_becomes_a_network() -> None:
     assert network.name == "made-elsewhere"
     assert network.encoder.shape == (6, 5, 2)
     jump = PSP("plateau", rise=1.0)
-    assert network.layers == (
+    assert network.layers() == (
         Layer("layer_1_Conv2d", Convolution(3, 3, padding=1), neurons=Neurons(threshold=2.5, tau=1.0), psp=jump),
         Layer("layer_3_SumPool2d", Pooling(2)),
         Layer("layer_5_Affine", Dense(4), Neurons(tau=1.0, bias=True), jump),

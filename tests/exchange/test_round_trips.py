@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from netsim.analysis.tables import layer_names
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.exchange import export, read_layer, read_stimuli
 from netsim.exchange.presentations import first_spikes, spikes_in_trials
@@ -41,7 +40,7 @@ def test_everything_comes_back(to: str, name: str, simulation: Simulation) -> No
     export(to, simulation, name)
     order = _in_order(to, simulation)
     assert simulation.labels is not None
-    for layer, latencies in zip(layer_names(simulation.network), simulation.latencies, strict=True):
+    for layer, latencies in zip(simulation.network.shapes, simulation.latencies, strict=True):
         if to == "csv" and layer == "hidden":
             continue  # rows of spikes do not tell of a layer that never fired
         back = read_layer(name, layer, latencies.shape[1:])

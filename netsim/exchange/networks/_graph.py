@@ -12,14 +12,14 @@ import numpy as np
 
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.formats import Imported
-from netsim.exchange.networks._channels_first import channels_first, from_nir_order, nir_shape, to_nir_order
 from netsim.exchange.networks._foreign import from_foreign_graph
+from netsim.exchange.networks._layout import Layout
 from netsim.exchange.trains import to_json
-from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
+from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
-from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
-_SYNAPSES, _NEURONS, _POOLING, _FLATTEN = "_synapses", "_neurons", "_pooling", "_flatten"
+_SYNAPSES, _NEURONS, _POOLING, _FLATTEN, _DELAY = "_synapses", "_neurons", "_pooling", "_flatten", "_delay"
 _LONGEST = 250_000  # characters of a text in the metadata
 
 
@@ -37,74 +37,111 @@ def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | Non
     Raises
     ------
     DataError
-        If the weights are not those of the network.
+        If the weights are not those of the network, or a matrix of them would be too large.
     """
     weights = check_weights(network, weights, "weights")
+    layout = Layout(network)
     code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
-    nodes = {"input": nir.Input(channels_first(network.shapes[0]), metadata=code)}
-    for layer, source, shape in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
-        if isinstance(layer, Pooling):
-            nodes[layer.name + _POOLING] = _pooling_node(layer)
-            continue
-        if len(source) > len(shape):
-            nodes[layer.name + _FLATTEN] = nir.Flatten(channels_first(source), start_dim=0, end_dim=-1)
-        nodes[layer.name + _SYNAPSES] = _synapses_node(layer, source, weights)
-        nodes[layer.name + _NEURONS] = _neurons_node(network, layer, shape)
-    nodes["output"] = nir.Output(channels_first(network.shapes[-1]))
+    nodes = {"input": nir.Input(layout.shape(STIMULUS), metadata=code)}
+    edges: list[tuple[str, str]] = []
+    sender = {STIMULUS: "input"}  # the nodes that the spikes of populations come from
+    for population in network.populations:
+        neurons = _neurons_node(network, population, layout) if population.integrates else {}
+        bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
+        for projection in network.incoming(population.name):
+            path = _between(layout, projection)
+            if population.integrates:
+                path |= _synapses_node(network, projection, layout, weights[kernel_name(projection)], bias)
+            else:
+                path |= _relays_node(network, projection, layout)
+            nodes |= path
+            edges += pairwise([sender[projection.source], *path, *neurons])
+            sender[population.name] = next(reversed(path | neurons))
+            bias = None  # currents of several nodes add up in IF
+        nodes |= neurons
+    nodes["output"] = nir.Output(layout.shape(network.output.name))
+    edges.append((sender[network.output.name], "output"))
     own = {"specification": dumps_network(network), "exported": to_json(record)}
-    return nir.NIRGraph(nodes, list(pairwise(nodes)), metadata={"netsim": own})
+    return nir.NIRGraph(nodes, edges, metadata={"netsim": own})
 
 
-def _pooling_node(layer: Pooling) -> nir.SumPool2d:
-    return nir.SumPool2d(
-        kernel_size=np.full(2, layer.size),
-        stride=np.full(2, layer.step),
-        padding=np.zeros(2, int),
-        metadata={"layer": layer.name, "passes_on": "earliest spike"},
-    )
+def _between(layout: Layout, projection: Projection) -> dict[str, nir.NIRNode]:
+    """What spikes pass before they reach the synapses."""
+    nodes: dict[str, nir.NIRNode] = {}
+    shape = layout.shape(projection.source)
+    if projection.delay:
+        nodes[projection.name + _DELAY] = nir.Delay(np.full(shape, projection.delay / 1000))
+    if len(shape) > len(layout.shape(projection.target)):
+        nodes[projection.name + _FLATTEN] = nir.Flatten(shape, start_dim=0, end_dim=-1)
+    return nodes
 
 
-def _synapses_node(layer: WeightedLayer, source: Shape, weights: Weights) -> nir.NIRNode:
-    weight = to_nir_order(weights[kernel_name(layer)], layer, source)
+def _relays_node(network: Network, projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
+    """The sums that stand for relays."""
+    window = network.window(projection) if projection.target in layout.with_maps else None
+    metadata = {"layer": projection.target, "passes_on": "earliest spike"}
+    if window is None:
+        matrix = layout.to_nir(projection, np.ones(1))
+        node: nir.NIRNode = nir.Linear(matrix, metadata=metadata | _rule(projection))
+    else:
+        sides = (np.full(2, side) for side in (window.size, window.stride, window.padding))
+        node = nir.SumPool2d(*sides, metadata=metadata)
+    return {projection.target + _POOLING: node}
+
+
+def _synapses_node(
+    network: Network, projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
+) -> dict[str, nir.NIRNode]:
+    window = network.window(projection) if projection.target in layout.with_maps else None
     metadata = {
-        "layer": layer.name,
-        "psp": layer.psp.shape,
-        "psp_breakpoints": np.array(layer.psp.kernel),  # delay in ms, change of slope
+        "layer": projection.target,
+        "psp": projection.psp.shape,
+        "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
     }
-    if isinstance(layer, Convolution):
-        return nir.Conv2d(
-            input_shape=source[:2],
+    if layout.is_sparse(projection):
+        metadata |= _rule(projection) | {"kernel": kernel}
+    weight = layout.to_nir(projection, kernel)
+    if window is not None:
+        node: nir.NIRNode = nir.Conv2d(
+            input_shape=window.source[:2],
             weight=weight,
-            stride=layer.stride,
-            padding=layer.padding,
+            stride=window.stride,
+            padding=window.padding,
             dilation=1,
             groups=1,
-            bias=weights[bias_name(layer)] if layer.neurons.bias else np.zeros(layer.maps),
+            bias=np.zeros(len(weight)) if bias is None else bias,
             metadata=metadata,
         )
-    if layer.neurons.bias:
-        return nir.Affine(weight, weights[bias_name(layer)], metadata=metadata)
-    return nir.Linear(weight, metadata=metadata)
+    elif bias is None:
+        node = nir.Linear(weight, metadata=metadata)
+    else:
+        node = nir.Affine(weight, bias, metadata=metadata)
+    return {projection.name + _SYNAPSES: node}
 
 
-def _neurons_node(network: Network, layer: WeightedLayer, shape: Shape) -> nir.IF:
-    neurons = layer.neurons
-    every = channels_first(shape)
-    return nir.IF(
-        r=np.full(every, 1000 / neurons.tau),
-        v_threshold=np.full(every, neurons.threshold),
-        v_reset=np.zeros(every),
+def _rule(projection: Projection) -> dict[str, str]:
+    """What stands for the rule of a matrix with zeros."""
+    return {"connectivity": projection.connectivity.pattern()}
+
+
+def _neurons_node(network: Network, population: Population, layout: Layout) -> dict[str, nir.NIRNode]:
+    neurons, shape = population.dynamics, layout.shape(population.name)
+    node = nir.IF(
+        r=np.full(shape, 1000 / neurons.tau),
+        v_threshold=np.full(shape, neurons.threshold),
+        v_reset=np.zeros(shape),
         metadata={
-            "layer": layer.name,
+            "layer": population.name,
             "spikes_per_presentation": 1,
             "regime": neurons.regime,
             "tau_ms": neurons.tau,
             "onset_ms": neurons.onset,
-            "end_ms": network.window_end(layer),
-            "gate_ms": neurons.gate_time,
+            "end_ms": network.window_end(population),
+            "gate_ms": neurons.gate,
             "drive": neurons.drive,
         },
     )
+    return {population.name + _NEURONS: node}
 
 
 def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
@@ -136,12 +173,19 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
     weights = {}
-    for layer, source, shape in layer_shapes(network):
-        synapses = _node(graph, layer.name + _SYNAPSES, "weight", nir_shape(layer, source), origin)
-        _node(graph, layer.name + _NEURONS, "r", channels_first(shape), origin)
-        weights[kernel_name(layer)] = from_nir_order(synapses.weight, layer, source)
-        if layer.neurons.bias:
-            weights[bias_name(layer)] = synapses.bias
+    layout = Layout(network)
+    for population in network.integrating:
+        _node(graph, population.name + _NEURONS, "r", layout.shape(population.name), origin)
+        nodes = []
+        for projection in network.incoming(population.name):
+            shape = layout.weight_shape(projection)
+            nodes.append(_node(graph, projection.name + _SYNAPSES, "weight", shape, origin))
+            kernel = nodes[-1].metadata.get("kernel")
+            if kernel is not None and kernel.shape != network.weight_shape(projection):
+                raise DataError(f"{origin}: has metadata that netsim does not write")
+            weights[kernel_name(projection)] = layout.from_nir(projection, nodes[-1].weight, kernel)
+        if population.has_bias:
+            weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
     weights = check_weights(network, weights, origin)
     _check_same(graph, to_graph(network, weights), origin)
     return Imported(network, {name: array.astype(np.float64) for name, array in weights.items()}, record)

@@ -1,9 +1,10 @@
 """NIR, the neuromorphic intermediate representation: a network with its weights as a graph.
 
-The graph is a chain. A layer with weights becomes the nodes ``<layer>_synapses`` (Conv2d, Affine or Linear) and
-``<layer>_neurons`` (IF), with ``<layer>_flatten`` before them where a dense layer follows maps; a pooling layer
-becomes ``<layer>_pooling`` (SumPool2d, the nearest there is). Arrays are in NIR's order, channels first, and times in
-s. What NIR has no primitive for is metadata: of each node, to be read by people, and of the graph, whose entry
+A projection becomes the node ``<projection>_synapses`` (Conv2d, Affine or Linear), with ``<projection>_delay`` and
+``<projection>_flatten`` before it where spikes are delayed, or pass from maps to vectors. A population becomes
+``<population>_neurons`` (IF), or ``<population>_pooling`` where it pools (SumPool2d, the nearest there is).
+Connectivity that NIR does not know is the matrix of its weights. Arrays are in NIR's order, channels first, and times
+in s. What NIR has no primitive for is metadata: of each node, to be read by people, and of the graph, whose entry
 ``netsim`` holds the whole specification as TOML and what was exported as JSON. From that the network comes back, with
 the weights of the nodes.
 """
@@ -20,7 +21,7 @@ from netsim.seams import network_formats
 
 if TYPE_CHECKING:
     from netsim.specification import Network
-    from netsim.weights.arrays import Weights
+    from netsim.weights.layout import Weights
 
 
 def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None = None) -> None:
@@ -49,15 +50,20 @@ def read(path: Path) -> Imported:
 
 
 def without_primitive(network: Network) -> list[str]:
-    """What a network is made of that NIR has no primitive for, in words."""
-    layers = network.weighted_layers
-    words = ["single spikes", f"postsynaptic potentials ({_listed(layer.psp.shape for layer in layers)})"]
-    regimes = _listed(layer.neurons.regime for layer in layers if layer.neurons.regime != "free")
+    """What a network is made of that NIR has no primitives for, in words."""
+    from netsim.exchange.networks._layout import Layout
+
+    neurons = [population.dynamics for population in network.integrating]
+    psps = _listed(projection.psp.shape for projection in network.weighted)
+    words = ["single spikes", f"postsynaptic potentials ({psps})"]
+    regimes = _listed(one.regime for one in neurons if one.onset or one.drive)
     if regimes:
         words.append(f"onsets, windows and drives ({regimes})")
-    elif any(layer.neurons.end < network.duration for layer in layers):
+    elif any(one.end < network.duration for one in neurons):
         words.append("windows")
-    if len(layers) < len(network.layers):
+    if any(map(Layout(network).is_sparse, network.projections)):
+        words.append("sparse connectivity (matrices with zeros stand for it)")
+    if len(neurons) < len(network.populations):
         words.append("pooling of the earliest spike (sums stand for it)")
     return [*words, "the latency code", "learning"]
 
@@ -66,17 +72,7 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
+_SUMMARY = "no spikes, but the network and its weights as a graph for other simulators"
 network_formats.add(
-    "nir",
-    NetworkFormat(
-        title="NIR",
-        summary="no spikes, but the network and its weights as a graph for other simulators",
-        suffixes=(".nir",),
-        packages=("nir",),
-        order=0,
-        write=write,
-        read=read,
-        without_primitive=without_primitive,
-    ),
-    __name__,
+    "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive), __name__
 )

@@ -41,7 +41,7 @@ def write(
     write_table(table[table["layer"].notna()], path)
 
 
-def read_table(
+def read(
     path: Path, layer: str | None, shape: Shape, load: Callable[[Path, BinaryIO, int], pd.DataFrame]
 ) -> Presentations:
     """Read the spikes of a layer; see `netsim.exchange.read_layer`.
@@ -51,11 +51,7 @@ def read_table(
     spike; such a row can stand for a presentation in which all neurons are silent. Presentations are sorted by
     their numbers.
 
-    Parameters
-    ----------
-    path, layer, shape
-    load : callable
-        Makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
+    `load` makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
     """
     with reading(path, "a table of spikes"):
         with open_regular(path) as file:

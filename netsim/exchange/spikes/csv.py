@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gzip
 import io
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.presentations import Presentations
-from netsim.exchange.spikes._table import read_table, write
+from netsim.exchange.spikes._table import read, write
 from netsim.files import check_expansion, most_expanded
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from netsim.specification import Shape
 
 
 def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
@@ -30,13 +28,5 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
     return pd.read_csv(file, float_precision="round_trip")
 
 
-def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
-    """Read the spikes of a layer; see `netsim.exchange.spikes._table.read_table`."""
-    return read_table(path, layer, shape, _load)
-
-
-spike_formats.add(
-    "csv",
-    SpikeFormat(summary="the spike table", suffixes=(".csv", ".csv.gz"), order=3, write=write, read=read),
-    __name__,
-)
+_FORMAT = SpikeFormat("the spike table", (".csv", ".csv.gz"), write, partial(read, load=_load), order=3)
+spike_formats.add("csv", _FORMAT, __name__)

@@ -91,14 +91,5 @@ def write(
     write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
 
 
-spike_formats.add(
-    "neo",
-    SpikeFormat(
-        summary="a Neo block in MATLAB's format, one segment per presentation",
-        suffixes=(".mat",),
-        packages=("neo",),
-        order=2,
-        write=write,
-    ),
-    __name__,
-)
+_SUMMARY = "a Neo block in MATLAB's format, one segment per presentation"
+spike_formats.add("neo", SpikeFormat(_SUMMARY, (".mat",), write, packages=("neo",), order=2), __name__)

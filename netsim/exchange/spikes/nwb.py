@@ -183,15 +183,5 @@ def _unit_of_spike(path: Path, ends: np.ndarray, spikes: int) -> np.ndarray:
     return np.repeat(np.arange(len(ends)), counts)
 
 
-spike_formats.add(
-    "nwb",
-    SpikeFormat(
-        summary="Neurodata Without Borders: one unit per neuron, one trial per presentation",
-        suffixes=(".nwb",),
-        packages=("pynwb",),
-        order=0,
-        write=write,
-        read=read,
-    ),
-    __name__,
-)
+_SUMMARY = "Neurodata Without Borders: one unit per neuron, one trial per presentation"
+spike_formats.add("nwb", SpikeFormat(_SUMMARY, (".nwb",), write, read, ("pynwb",), order=0), __name__)

@@ -113,15 +113,5 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
         return cut_into_presentations(path, times, neurons, presented, shape, per_ms=1.0)
 
 
-spike_formats.add(
-    "sonata",
-    SpikeFormat(
-        summary="SONATA spikes: one population per layer",
-        suffixes=(".h5", ".hdf5"),
-        packages=("h5py",),
-        order=1,
-        write=write,
-        read=read,
-    ),
-    __name__,
-)
+_SUMMARY = "SONATA spikes: one population per layer"
+spike_formats.add("sonata", SpikeFormat(_SUMMARY, (".h5", ".hdf5"), write, read, ("h5py",), order=1), __name__)
