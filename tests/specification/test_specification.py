@@ -34,7 +34,15 @@ def test_presets_are_those_promised() -> None:
 
 def test_shapes_of_the_convolutional_preset() -> None:
     network = load_preset("rcsnn-fashion")
-    assert tuple(network.shapes.values()) == ((28, 28, 1), (28, 28, 32), (14, 14, 32), (10, 10, 64), (5, 5, 64), (1000,), (10,))
+    assert tuple(network.shapes.values()) == (
+        (28, 28, 1),
+        (28, 28, 32),
+        (14, 14, 32),
+        (10, 10, 64),
+        (5, 5, 64),
+        (1000,),
+        (10,),
+    )
     assert architecture(network) == "28x28-32C5-P2-64C5-P2-1000-10"
     assert summarise(network)["synapses"] == sum(map(network.synapse_count, network.weighted))
 
@@ -73,7 +81,9 @@ def test_connections_are_those_of_the_definition(
     assert set(zip(*(part.tolist() for part in found), strict=True)) == expected
     assert len(found.pre) == len(expected)
     assert (np.diff(found.pre) >= 0).all()
-    np.testing.assert_array_equal(np.bincount(found.pre, minlength=math.prod(source)), layer.fan_out(source, shape).ravel())
+    np.testing.assert_array_equal(
+        np.bincount(found.pre, minlength=math.prod(source)), layer.fan_out(source, shape).ravel()
+    )
     assert layer.synapse_count(source, shape) == len(expected)
 
 
