@@ -7,9 +7,8 @@ import sys
 import typer
 
 from netsim.cli.describing import describe
-from netsim.cli.exporting import export
-from netsim.cli.formats import listing
-from netsim.cli.importing import import_network
+from netsim.cli.exporting import ExportCommand, export
+from netsim.cli.importing import ImportCommand, import_network
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PLOT_HELP, plot
@@ -20,7 +19,6 @@ from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
 from netsim.errors import NetsimError
-from netsim.seams import network_formats, spike_formats
 
 app = typer.Typer(
     name="netsim",
@@ -34,8 +32,8 @@ for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(help=PLOT_HELP)(plot)
 app.command(help=STUDY_HELP)(study)
-app.command(cls=listing("FORMAT", spike_formats, network_formats))(export)
-app.command("import", cls=listing("The format of FILE", network_formats))(import_network)
+app.command(cls=ExportCommand)(export)
+app.command("import", cls=ImportCommand)(import_network)
 app.command()(report)
 app.command()(describe)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netsim.cli.listing import ListingCommand
 from netsim.cli.options import (
     DataDir,
     DatasetOption,
@@ -35,6 +36,18 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 
+class ExportCommand(ListingCommand):
+    """Lists the formats of spikes, then those of networks."""
+
+    registry = spike_formats
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help with the formats in it."""
+        networks = "\n".join(f"* {name}: {known.summary}" for name, known in network_formats.items())
+        self.help = (self.help or "").replace("{networks}", networks)
+        super().format_help(ctx, formatter)
+
+
 def export(
     subject: SubjectArgument,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
@@ -53,7 +66,13 @@ def export(
     seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Write spikes of presented stimuli, or the network, for other tools."""
+    """Write spikes of presented stimuli, or the network, for other tools.
+
+    FORMAT is one of:
+
+    {entries}
+    {networks}
+    """
     import numpy as np
     from rich.console import Console
 

@@ -25,7 +25,7 @@ class Format:
 
     Parameters
     ----------
-    summary : str
+    contents : str
         What such a file holds.
     suffixes : tuple of str
         How its name may end.
@@ -39,12 +39,17 @@ class Format:
         Where help texts list it; of two formats with one suffix the first is read.
     """
 
-    summary: str
+    contents: str
     suffixes: tuple[str, ...]
     write: Callable[..., None]
     read: Callable[..., Any] | None = None
     packages: tuple[str, ...] = ()
     order: int = 100
+
+    @property
+    def summary(self) -> str:
+        """What help says of it."""
+        return f"{self.contents} ({', '.join(self.suffixes)})"
 
 
 class SpikeFormat(Format):

@@ -31,7 +31,7 @@ def test_help_lists_the_formats(netsim: Netsim, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("COLUMNS", "200")
     text = netsim("export", "--help").out
     for to, known in spike_formats.items():
-        assert f"{to}: {known.summary} ({', '.join(known.suffixes)})" in text
+        assert f"{to}: {known.contents} ({', '.join(known.suffixes)})" in text
     assert "--stimuli" in netsim("simulate", "--help").out
 
 

@@ -33,7 +33,7 @@ def read(path, layer, shape):
     return Presentations(latencies, None, np.arange(len(latencies)))
 
 
-spikes = SpikeFormat(summary="latencies as JSON", suffixes=(".json",), write=write, read=read)
+spikes = SpikeFormat("latencies as JSON", (".json",), write, read)
 '''
 NETWORKS = '''
 """Networks as TOML, and their weights beside them."""
@@ -58,12 +58,12 @@ def read(path):
 network_formats.add(
     "plain",
     NetworkFormat(
-        title="PLAIN",
-        summary="a table",
-        suffixes=(".plain",),
+        "a table",
+        (".plain",),
+        write,
+        read,
         packages=("numpy",),
-        write=write,
-        read=read,
+        title="PLAIN",
         without_primitive=lambda network: ["spikes"],
     ),
     __name__,
@@ -77,7 +77,7 @@ heavy = other_heavy:spikes
 [netsim.network_format]
 plain = other_networks
 """
-HEAVY = SPIKES.replace('(".json",)', '(".heavy",), packages=("no_such_package",)')
+HEAVY = SPIKES.replace('(".json",), write, read', '(".heavy",), write, read, ("no_such_package",)')
 
 
 @pytest.fixture

@@ -85,9 +85,10 @@ def _networks(draw: st.DrawFn) -> Network:
 
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     generator = np.random.default_rng(seed)
-    return forward_weights(
-        network, {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
-    )
+    weights = {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    for projection in network.weighted:
+        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+    return forward_weights(network, weights)
 
 
 def _latencies(network: Network, weights: Weights, seed: int = 0, dt: float = 0.0) -> list[np.ndarray]:
