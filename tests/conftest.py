@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 import netsim
 from netsim.data.stimuli import Stimuli
+from netsim.registry import Registry
 from netsim.specification import Connections, Connectivity, Encoder, Network, Shape
 
 matplotlib.use("agg")
@@ -90,6 +92,17 @@ def random_stimuli() -> Callable[..., Stimuli]:
         return Stimuli(images, labels, 255, encoder)
 
     return make
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that registers an entry as another package would, for one test."""
+
+    def add(registry: Registry[Any], name: str, entry: Any) -> None:
+        monkeypatch.setitem(registry._entries, name, entry)
+        monkeypatch.setitem(registry._modules, name, entry.__module__)
+
+    return add
 
 
 @pytest.fixture

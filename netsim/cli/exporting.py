@@ -17,14 +17,14 @@ from netsim.cli.options import (
     InitialSeed,
     Json,
     Limit,
+    ModelArgument,
     Split,
-    SubjectArgument,
     build,
     chosen_indices,
     make_folder,
+    model_of,
     note_initial_weights,
     split_of,
-    subject_of,
 )
 from netsim.cli.simulating import simulation_record
 from netsim.cli.terminal import counting, note, print_json, say
@@ -32,7 +32,7 @@ from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats
 
 if TYPE_CHECKING:
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
     from netsim.specification import Network
 
 
@@ -49,7 +49,7 @@ class ExportCommand(ListingCommand):
 
 
 def export(
-    subject: SubjectArgument,
+    subject: ModelArgument,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format, see above.")],
     index: Index = None,
@@ -82,7 +82,7 @@ def export(
     from netsim.measuring.simulation import simulate
 
     format_to_write(to, path, spike_formats, network_formats)
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     if to in network_formats:
         presenting = {"--index": index, "--limit": limit, "--layer": layer, "--data-dir": data_dir}
         for option, value in (presenting | {"--split": split != "test"}).items():
@@ -124,7 +124,7 @@ def export(
 
 
 def _export_network(
-    subject: str, chosen: Subject, network: Network, to: str, path: Path, seed: int, as_json: bool
+    subject: str, chosen: Model, network: Network, to: str, path: Path, seed: int, as_json: bool
 ) -> None:
     from netsim.exchange import export_network
     from netsim.runs.folder import describe_run

@@ -15,19 +15,19 @@ from netsim.cli.options import (
     EngineOption,
     InitialSeed,
     Json,
+    ModelArgument,
     Split,
-    SubjectArgument,
     make_folder,
+    model_of,
     note_initial_weights,
     recorded_neuron,
     split_of,
-    subject_of,
 )
 from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
 
 _WIDTHS = ("column", "full")
 PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one of:\n\n" + "\n".join(
@@ -37,7 +37,7 @@ PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one 
 
 def plot(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What to draw, see above.")],
-    subject: SubjectArgument,
+    subject: ModelArgument,
     index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of raster and potentials.")] = 0,
     limit: Annotated[
         int | None,
@@ -83,7 +83,7 @@ def plot(
 
     from netsim.engines import make_engine
     from netsim.errors import nearest
-    from netsim.runs.subject import weights_before_learning
+    from netsim.runs.model import weights_before_learning
 
     if kind not in FIGURE_KINDS:
         raise SpecificationError(f"figure {kind!r}", f"is not known{nearest(kind, FIGURE_KINDS)}")
@@ -104,7 +104,7 @@ def plot(
         check_suffix(path)
     if table is not None:
         check_table_suffix(table)
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     settings = network.training
     choice = Choice(
         index,
@@ -145,6 +145,6 @@ def plot(
         say(str(path))
 
 
-def _default_files(kind: str, chosen: Subject) -> list[Path]:
+def _default_files(kind: str, chosen: Model) -> list[Path]:
     folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
     return [folder / f"{kind}.{suffix}" for suffix in ("png", "svg")]

@@ -14,12 +14,12 @@ from netsim.cli.options import (
     Dt,
     EngineOption,
     Json,
+    ModelArgument,
     Split,
-    SubjectArgument,
     make_folder,
+    model_of,
     note_initial_weights,
     split_of,
-    subject_of,
 )
 from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
@@ -28,7 +28,7 @@ from netsim.studies.kinds import STUDY_KINDS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
     from netsim.specification import Network
     from netsim.studies.plans import Plan
 
@@ -44,7 +44,7 @@ _SEEDS = 5
 
 def study(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What to disturb, see above.")],
-    subject: SubjectArgument,
+    subject: ModelArgument,
     level: Annotated[
         list[float] | None,
         typer.Option(
@@ -86,7 +86,7 @@ def study(
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
 
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     plan = make_plan(network, kind, level, range(seed, seed + (seeds or _SEEDS)), layer)
     if seeds is not None and not plan.seeds:
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {kind}, where nothing is drawn at random")
@@ -113,7 +113,7 @@ def study(
 
 
 def study_record(
-    subject: str, chosen: Subject, network: Network, split: str, seed: int, plan: Plan, presentations: int
+    subject: str, chosen: Model, network: Network, split: str, seed: int, plan: Plan, presentations: int
 ) -> dict[str, Any]:
     """What is simulated, to the letter."""
     from netsim.runs.folder import describe_run

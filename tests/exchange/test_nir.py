@@ -22,7 +22,7 @@ from netsim.errors import DataError, NetsimError, RunError
 from netsim.exchange import export, export_network, import_network
 from netsim.measuring.simulation import Simulation
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 from netsim.seams import connectivities
 from netsim.specification import (
     PSP,
@@ -120,11 +120,11 @@ def test_networks_come_back_with_the_same_spikes(network: Network, seed: int) ->
 
 @pytest.mark.parametrize("name", ["digits", "rcsnn-mnist", "bcsnn-mnist"])
 def test_presets_come_back_as_runs_with_the_same_spikes(name: str) -> None:
-    before = load_subject(name)
+    before = load_model(name)
     export_network("nir", before.network, before.weights, "network.nir")
     imported = import_network("network.nir")
     create_run("run", imported.network, describe_run(0, imported="network.nir"), imported.weights)
-    after = load_subject("run")
+    after = load_model("run")
     assert after.network == before.network
     assert after.origin == "imported"
     spikes = _latencies(before.network, before.weights)
