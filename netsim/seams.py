@@ -6,6 +6,7 @@ room that uses it; ``docs/extending.md`` shows one of each.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from netsim.registry import Registry
@@ -34,9 +35,9 @@ studies: Registry[Any] = Registry("study", "netsim.studies.kinds")
 """`netsim.studies.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures")
 """`netsim.analysis.FigureKind`: what is drawn, from which table."""
-spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes")
+spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes", attrgetter("order"))
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
-network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks")
+network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks", attrgetter("order"))
 """`netsim.exchange.NetworkFormat`: files of networks, out and in."""
 
 SEAMS: tuple[Registry[Any], ...] = (

@@ -49,7 +49,7 @@ def simulate(
     ] = None,
     stimuli_file: Annotated[
         Path | None,
-        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file: NWB, SONATA, CSV or Parquet."),
+        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
     ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,

@@ -364,11 +364,11 @@ def _simulation() -> Simulation:
     return Simulation(network, 0.0, [7, 3, 0], np.array([1, 0, 2]), latencies, [])
 
 
-def _exchange(form: str, suffix: str) -> Target:
+def _exchange(to: str, suffix: str) -> Target:
     def seeds() -> list[Parts]:
         from netsim.exchange import export
 
-        whole = content_of(lambda path: export(form, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
+        whole = content_of(lambda path: export(to, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
         return [{f"spikes{suffix.removesuffix('.gz')}": gzip.decompress(whole) if suffix.endswith(".gz") else whole}]
 
     def read(path: Path) -> object:

@@ -19,7 +19,7 @@ from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import SparseSynapses, current_before, earliest_sparse, sparse_synapses, step_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
-from netsim.numerics.receptive_fields import to_earliest
+from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
@@ -160,7 +160,7 @@ class STiDiBP(Learner):
         population, window = network.population(projection.target), network.window(projection)
         if not population.integrates:
             if window is not None:
-                return LayerStep(None, None, to_earliest(displacement, source, own, window.size, window.stride))
+                return LayerStep(None, None, scatter_to_earliest(displacement, source, own, window.size, window.stride))
             return LayerStep(None, None, earliest_sparse(self._synapses(projection), displacement, source, own))
         neurons, gate = population.dynamics, self._times[population.name].gate
         causal = network.learning.propagation == "causal"
