@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from netsim.description.document import Table
-from netsim.description.phrases import (
+from netsim.learning.learner import SMALLEST_SLOPE
+from netsim.specification import Convolution, Network, Pooling, WeightedLayer
+from netsim.specification.phrases import (
     END,
     GAP,
     GATE,
@@ -17,8 +19,6 @@ from netsim.description.phrases import (
     number,
     of_layers,
 )
-from netsim.learning.learner import SMALLEST_SLOPE
-from netsim.specification import Convolution, Network, Pooling, WeightedLayer
 
 
 def rule_in_short(network: Network) -> str:

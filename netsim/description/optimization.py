@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from netsim.data import VALIDATION_SEED
 from netsim.description.document import Table
-from netsim.description.phrases import GAP, counted, grouped, has_bias, names, number
 from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
 from netsim.specification import Network, Pooling
+from netsim.specification.phrases import GAP, counted, grouped, has_bias, names, number
 from netsim.weights.layout import layers_with_learned_scales
 
 

@@ -10,11 +10,11 @@ from netsim.description.document import Description, Table, plain
 from netsim.description.learning import rule_in_short, rule_table
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
 from netsim.description.optimization import optimization_table
-from netsim.description.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.runs.folder import RunFolder
 from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
 from netsim.specification.summary import summarise
 
 _INTRODUCTION = (

@@ -1,4 +1,4 @@
-"""Numbers, names and symbols as the tables write them."""
+"""Numbers, names and symbols as model descriptions write them, for every entry that describes itself."""
 
 from __future__ import annotations
 
