@@ -162,6 +162,19 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         except KeyError:
             raise SpecificationError(where, f"{name!r} is not known{nearest(name, self)}") from None
 
+    def name_of(self, entry: Entry) -> str:
+        """The name that an entry is registered under.
+
+        Raises
+        ------
+        KeyError
+            If it is not registered.
+        """
+        for name, known in self._entries.items():
+            if known is entry:
+                return name
+        raise KeyError(entry)
+
     def __iter__(self) -> Iterator[str]:
         if self._order is None:
             return iter(sorted(self._names))

@@ -6,6 +6,7 @@ room that uses it; ``docs/extending.md`` shows one of each.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from netsim.registry import Registry
@@ -14,7 +15,7 @@ connectivities: Registry[Any] = Registry("connectivity", "netsim.specification.c
 """`netsim.specification.Connectivity`: who is connected to whom."""
 regimes: Registry[Any] = Registry("regime", "netsim.specification.regimes")
 """`netsim.specification.Regime`: when neurons integrate, and when they may fire."""
-encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders")
+encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders", attrgetter("order"))
 """`netsim.specification.Encoder`: from what is presented to latencies."""
 engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True)
 """`netsim.engines.Engine`: from a batch to the latencies of all populations."""

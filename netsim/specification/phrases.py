@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from netsim.specification import Network, Shape, WeightedLayer
+if TYPE_CHECKING:
+    from netsim.specification import Network, Shape, WeightedLayer
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)

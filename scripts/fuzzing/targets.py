@@ -27,7 +27,17 @@ from netsim.measuring.simulation import Simulation
 from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.runs.folder import RunFolder, create_run
 from netsim.runs.subject import load_subject
-from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification import (
+    Convolution,
+    Dense,
+    EventEncoder,
+    IntensityEncoder,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Weighting,
+)
 from netsim.specification.toml import dumps_network, read_network
 from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
@@ -88,7 +98,7 @@ def small_network() -> Network:
     """A network with every kind of layer."""
     return Network(
         name="small",
-        encoder=Encoder((4, 5, 2), 16.0),
+        encoder=IntensityEncoder((4, 5, 2), 16.0),
         layers=(
             Convolution("conv", 3, 3, neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0, bias=True)),
             Pooling("pool", 2),
@@ -315,7 +325,7 @@ class _OneFile:
         return read_mnist_file(str(self.path), EVENT_TYPE), 0
 
 
-_SENSOR = Encoder((34, 34, 2), 16.0, kind="events", origin="first-event")
+_SENSOR = EventEncoder((34, 34, 2), 16.0, origin="first-event")
 
 
 def _read_events(path: Path) -> object:
@@ -332,7 +342,7 @@ class _NoFile:
         return np.zeros(1, EVENT_TYPE), index
 
 
-_SMALL = Encoder((3, 4, 2), 16.0, kind="events")
+_SMALL = EventEncoder((3, 4, 2), 16.0)
 
 
 def _cache_seeds() -> list[Parts]:

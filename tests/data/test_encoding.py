@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 from netsim.data.encoding import augment, encode
 from netsim.errors import DataError
-from netsim.specification import Encoder
+from netsim.specification import IntensityEncoder
 
-ENCODER = Encoder((2, 3, 1), 64.0)
+ENCODER = IntensityEncoder((2, 3, 1), 64.0)
 
 
 def test_latencies_are_those_of_the_formula() -> None:
@@ -29,7 +29,7 @@ def test_latencies_are_those_of_the_formula() -> None:
 )
 @settings(deadline=None, max_examples=50)
 def test_stronger_is_earlier_and_every_type_gives_the_same(images: np.ndarray, t_max: float) -> None:
-    encoder = Encoder((2, 3, 1), t_max)
+    encoder = IntensityEncoder((2, 3, 1), t_max)
     latencies = encode(images, encoder, 16)
     fired = np.isfinite(latencies)
     np.testing.assert_array_equal(fired, images > 0)

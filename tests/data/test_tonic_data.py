@@ -20,9 +20,9 @@ from netsim.data.events import EVENT_TYPE, SILENT, first_events
 from netsim.data.stimuli import load_splits
 from netsim.data.tonic_data import tonic_names
 from netsim.errors import DataError, RunError
-from netsim.specification import Dense, Encoder, Network
+from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Network
 
-ENCODER = Encoder((35, 35, 2), 10.0, "events")
+ENCODER = EventEncoder((35, 35, 2), 10.0)
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def test_what_was_converted_is_kept(poker: Path, tmp_path: Path) -> None:
     assert told == []
     assert again.sha256 == first.sha256
     assert isinstance(again.train_images, np.memmap)
-    load(Encoder((35, 35, 1), 10.0, "events", polarity="merged"))
+    load(EventEncoder((35, 35, 1), 10.0, polarity="merged"))
     assert len(told) == 44
     assert len(_cache(tmp_path)) == 8
 
@@ -105,17 +105,17 @@ def test_splits_of_a_network(poker: Path) -> None:
     network = Network("net", ENCODER, (Dense("output", 4),), 20.0)
     with pytest.raises(DataError, match="5000 of 24 training images cannot be set aside"):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network("net", Encoder((35, 35, 2), 10.0), (Dense("output", 4),), 20.0)
+    network = Network("net", IntensityEncoder((35, 35, 2), 10.0), (Dense("output", 4),), 20.0)
     with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network("net", Encoder((8, 8, 1), 10.0, "events"), (Dense("output", 10),), 20.0)
+    network = Network("net", EventEncoder((8, 8, 1), 10.0), (Dense("output", 10),), 20.0)
     with pytest.raises(DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" for them'):
         load_splits(network, "digits")
 
 
 def test_the_encoder_must_fit_the_sensor(poker: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"35x35 pixels and polarities: 2.* they need encoder.shape = \[35, 35, 6\]"):
-        load_dataset("tonic:POKERDVS", poker, Encoder((35, 35, 3), 10.0, "events", windows=3))
+        load_dataset("tonic:POKERDVS", poker, EventEncoder((35, 35, 3), 10.0, windows=3))
     with pytest.raises(DataError, match="give the encoder"):
         load_dataset("tonic:POKERDVS", poker)
     assert _cache(tmp_path) == []
@@ -129,7 +129,7 @@ def test_windows_that_hold_nothing_are_refused(poker: Path, tmp_path: Path) -> N
     ):
         load_dataset("tonic:POKERDVS", poker, ENCODER)
     assert _cache(tmp_path) == []
-    data = load_dataset("tonic:POKERDVS", poker, Encoder((35, 35, 2), 10.0, "events", origin="first-event"))
+    data = load_dataset("tonic:POKERDVS", poker, EventEncoder((35, 35, 2), 10.0, origin="first-event"))
     assert (data.train_images != SILENT).any(axis=(1, 2, 3)).all()
 
 
@@ -216,7 +216,7 @@ def test_spoken_digits_have_one_row_of_pixels(tmp_path: Path) -> None:
             file["extra/keys"] = np.array([b"zero", b"eins"])
             file["extra/speaker"] = np.zeros(6)
         (folder / f"shd_{part}.h5.zip").touch()
-    data = load_dataset("tonic:SHD", tmp_path / "data", Encoder((1, 700, 2), 500.0, "events", windows=2))
+    data = load_dataset("tonic:SHD", tmp_path / "data", EventEncoder((1, 700, 2), 500.0, windows=2))
     assert data.classes == ("zero", "eins")
     assert data.shape == (1, 700, 2)
     assert sorted(data.train_labels) == [0, 0, 0, 1, 1, 1]
@@ -246,7 +246,7 @@ def _register(monkeypatch: pytest.MonkeyPatch, count: int, **changes: Any) -> Ca
     for name, value in changes.items():
         setattr(OWN, name, value)
     monkeypatch.setattr(tonic.datasets, "OWN", OWN, raising=False)
-    encoder = Encoder((2, 20, 1), 10.0, "events")
+    encoder = EventEncoder((2, 20, 1), 10.0)
     return lambda: load_dataset("tonic:OWN", None, encoder)
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from netsim.cli import app
 from netsim.data.tonic_data import tonic_names
 from netsim.models.presets import load_preset
-from netsim.specification import Encoder
+from netsim.specification import IntensityEncoder
 from netsim.specification.toml import dumps_network
 
 TEXT = (Path(__file__).parents[2] / "docs" / "event_data.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
 def test_toml_example() -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
     settings = tomllib.loads(text)["encoder"]
-    assert Encoder(**settings | {"shape": tuple(settings["shape"])}) == load_preset("rcsnn-nmnist").encoder
+    assert IntensityEncoder(**settings | {"shape": tuple(settings["shape"])}) == load_preset("rcsnn-nmnist").encoder
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

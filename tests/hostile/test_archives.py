@@ -22,7 +22,7 @@ from netsim.data.events import EVENT_TYPE
 from netsim.data.recordings import convert_once
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
-from netsim.specification import Encoder
+from netsim.specification import EventEncoder
 
 SMALL = 30 * 2**20  # bytes
 ANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -200,7 +200,7 @@ class _Recordings:
 
 
 def test_kept_recordings_that_are_damaged_are_converted_again(tmp_path: Path) -> None:
-    file, encoder = tmp_path / "times.npy", Encoder((2, 2, 2), 16.0, kind="events")
+    file, encoder = tmp_path / "times.npy", EventEncoder((2, 2, 2), 16.0)
 
     def convert() -> tuple[bytes, bytes]:
         tracemalloc.start()
