@@ -57,7 +57,7 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
     chain = _chain(graph, origin)
     try:
         layers, nodes = _layers(chain[1:-1], origin)
-        network = Network(
+        network = Network.chain(
             re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", Path(origin).stem),
             IntensityEncoder(_stimulus_shape(*chain[0], origin), _T_MAX),
             layers,

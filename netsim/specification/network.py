@@ -204,7 +204,7 @@ class Network:
                 require(
                     last in ((), (population.maps,), (population.size,)),
                     f"projections.{name}.connectivity",
-                    f"has weights whose last axis is {last}; it must run over the maps or the neurons of {population.name}",
+                    f"has weights whose last axis is {last}; it must run over maps or neurons of {population.name}",
                 )
                 require(
                     weights <= LARGEST,
@@ -408,6 +408,11 @@ class Network:
     def synapse_count(self, projection: Projection) -> int:
         """Number of synapses of a projection."""
         return projection.connectivity.synapse_count(*self.ends(projection))
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses that have a weight; padding has none."""
+        return sum(self.synapse_count(projection) for projection in self.weighted)
 
     def fan_in(self, projection: Projection) -> int:
         """Number of synapses of a projection onto a neuron."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.specification import Network
-from netsim.weights.layout import Weights, kernel_name, projections_with_learned_scales, log_scale_name, weight_shapes
+from netsim.weights.layout import Weights, kernel_name, log_scale_name, projections_with_learned_scales, weight_shapes
 
 
 def forward_weights(network: Network, weights: Weights) -> Weights:

@@ -1,9 +1,9 @@
 """Synaptic weights as plain arrays by name: their names and shapes, and checks of them.
 
-A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as (kernel,
-kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where the neurons
-have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales are learned, of
-shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
+A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
+(kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
+the neurons have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales
+are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Regime
 from netsim.specification.connectivity import connections
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -42,15 +42,15 @@ def neurons(regime: Regime, layer: int) -> Neurons:
 
 def convolutional(regime: Regime = "free", psp: PSP = PSPS["ramp"]) -> Network:
     """Convolution, two pooling layers in a row, two dense layers."""
-    return Network(
+    return Network.chain(
         "convolutional",
         Encoder((6, 6, 2), 10.0),
         (
-            Convolution("conv", 3, 3, padding=1, neurons=neurons(regime, 0), psp=psp),
-            Pooling("pool", 2),
-            Pooling("overlapping", 2, stride=1),
-            Dense("hidden", 7, neurons=neurons(regime, 1), psp=psp),
-            Dense("output", 4, neurons=neurons(regime, 2), psp=psp),
+            Layer("conv", Convolution(3, 3, padding=1), neurons=neurons(regime, 0), psp=psp),
+            Layer("pool", Pooling(2)),
+            Layer("overlapping", Pooling(2, stride=1)),
+            Layer("hidden", Dense(7), neurons=neurons(regime, 1), psp=psp),
+            Layer("output", Dense(4), neurons=neurons(regime, 2), psp=psp),
         ),
         duration=50.0,
     )
@@ -144,8 +144,8 @@ def small() -> Network:
     """A dense network without biases, so that without input nothing fires."""
     hidden = Neurons(threshold=0.5, tau=8.0)
     psp = PSPS["triangle"]
-    layers = (Dense("hidden", 6, neurons=hidden, psp=psp), Dense("output", 3, neurons=hidden, psp=psp))
-    return Network("small", Encoder((3, 3, 1), 10.0), layers, duration=40.0)
+    layers = (Layer("hidden", Dense(6), neurons=hidden, psp=psp), Layer("output", Dense(3), neurons=hidden, psp=psp))
+    return Network.chain("small", Encoder((3, 3, 1), 10.0), layers, duration=40.0)
 
 
 @pytest.mark.parametrize("psp", PSPS)
@@ -208,7 +208,9 @@ def test_any_weights_and_stimuli(small: Network, seed: int, scale: float) -> Non
 
 def test_times_converge_to_the_exact_ones() -> None:
     """Two spikes of weight 1/2 at 0 and 2.3 ms reach threshold 1 (tau 8 ms) at t = (8 + 1.15) ms."""
-    network = Network("two", Encoder((1, 2, 1), 4.0), (Dense("output", 1, neurons=Neurons(tau=8.0)),), duration=20.0)
+    network = Network.chain(
+        "two", Encoder((1, 2, 1), 4.0), (Layer("output", Dense(1), neurons=Neurons(tau=8.0)),), duration=20.0
+    )
     batch = Batch(np.array([0.0, 2.3]).reshape(1, 1, 2, 1), {"output.kernel": np.full((2, 1), 0.5)})
     errors = []
     for dt in (1.0, 0.25, 0.05, 0.01):
@@ -221,8 +223,8 @@ def test_times_converge_to_the_exact_ones() -> None:
 @pytest.mark.parametrize("psp", PSPS)
 def test_nothing_leaks_into_the_next_presentation(psp: str) -> None:
     """With every delayed breakpoint still on its way at the end: the input is late, the presentation short."""
-    layers = (Dense("output", 3, neurons=Neurons(threshold=0.3, tau=8.0), psp=PSPS[psp]),)
-    network = Network("short", Encoder((2, 2, 1), 10.0), layers, duration=12.0)
+    layers = (Layer("output", Dense(3), neurons=Neurons(threshold=0.3, tau=8.0), psp=PSPS[psp]),)
+    network = Network.chain("short", Encoder((2, 2, 1), 10.0), layers, duration=12.0)
     weights = {"output.kernel": np.full((4, 3), 1.0)}
     full = np.array([1.0, 2.0, 9.0, 10.0]).reshape(2, 2, 1)
     stimuli = np.stack([full, np.full_like(full, math.inf), full, full])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from netsim.learning.fields import fields_of, is_sparse, spread_onto_source, weigh_fields
 from netsim.numerics.receptive_fields import gather_patches
 from netsim.numerics.vectors import lanes_of
-from netsim.specification import Convolution
+from netsim.specification import Convolution, Layer
 
 layers = st.builds(
-    lambda maps, kernel, stride, padding: Convolution("conv", maps, kernel, stride, min(padding, kernel - 1)),
+    lambda maps, kernel, stride, padding: Layer("conv", Convolution(maps, kernel, stride, min(padding, kernel - 1))),
     maps=st.integers(1, 40),
     kernel=st.integers(1, 4),
     stride=st.integers(1, 2),
@@ -60,7 +60,7 @@ def test_both_ways_are_the_sums_of_the_definition(
 
 
 def test_few_signals_are_visited() -> None:
-    layer = Convolution("conv", 16, 3)
+    layer = Layer("conv", Convolution(16, 3))
     inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
     seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
     assert is_sparse(signal, seen_by, lanes)

@@ -11,7 +11,7 @@ import pytest
 from netsim.learning.gated import build_up, multiply_by_slope, step_gated, sum_over_positions
 from netsim.learning.gradients import Factors
 from netsim.numerics.receptive_fields import gather_patches, scatter_patches
-from netsim.specification import PSP, Convolution, Dense, Neurons
+from netsim.specification import PSP, Convolution, Dense, Layer, Neurons
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
 
@@ -44,7 +44,7 @@ def test_sums_are_those_of_the_columns() -> None:
 def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: bool) -> None:
     generator = np.random.default_rng(5)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=True)
-    layer = Dense("output", 3, neurons=neurons, psp=psp)
+    layer = Layer("output", Dense(3), neurons=neurons, psp=psp)
     source, kernel, signal = (
         generator.uniform(0, 30, (4, 7)),
         generator.normal(size=(7, 3)),
@@ -69,7 +69,7 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
 def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, bias: bool) -> None:
     generator = np.random.default_rng(6)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=bias)
-    layer = Convolution("conv", 4, 3, padding=1, neurons=neurons, plastic=plastic)
+    layer = Layer("conv", Convolution(4, 3, padding=1), neurons=neurons, plastic=plastic)
     source, signal = generator.uniform(0, 30, (2, 5, 5, 3)), generator.normal(size=(2, 5, 5, 4))
     kernel = generator.normal(size=(3, 3, 3, 4))
     step = step_gated(layer, source, 20.0, signal, kernel, False, downward)

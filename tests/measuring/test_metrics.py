@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from netsim.measuring.metrics import decide, silent_fractions, spike_counts, synaptic_operations
-from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
 from netsim.specification.connectivity import connections
 
 SILENT = np.inf
@@ -55,15 +55,15 @@ def test_decisions_are_those_of_each_presentation_alone(outputs: np.ndarray) -> 
         assert decisions.tied[k] == (first < SILENT and row.count(first) > 1)
 
 
-NETWORK = Network(
+NETWORK = Network.chain(
     "counted",
     Encoder((7, 6, 2), 16.0),
     (
-        Convolution("conv", 3, 3, stride=2, padding=1),
-        Pooling("pool", 2, stride=1),
-        Convolution("conv2", 2, 2),
-        Dense("hidden", 5),
-        Dense("output", 4),
+        Layer("conv", Convolution(3, 3, stride=2, padding=1)),
+        Layer("pool", Pooling(2, stride=1)),
+        Layer("conv2", Convolution(2, 2)),
+        Layer("hidden", Dense(5)),
+        Layer("output", Dense(4)),
     ),
     32.0,
 )

@@ -14,7 +14,7 @@ from brian2 import NetworkOperation, SpikeGeneratorGroup, SpikeMonitor, StateMon
 
 from netsim.errors import DataError, SpecificationError
 from netsim.models import NetworkModel, build_network
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 from netsim.specification.connectivity import connections, synapse_counts
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -33,12 +33,12 @@ def no_compiling() -> Iterator[None]:
 def specification() -> Network:
     neurons = Neurons(threshold=0.3, tau=8.0)
     layers = (
-        Convolution("conv", 3, 3, padding=1, neurons=neurons, psp=PSP("plateau", rise=6.0)),
-        Pooling("pool", 2),
-        Pooling("pool_again", 2, stride=1),
-        Dense("output", 4, neurons=Neurons(threshold=0.3, tau=8.0, bias=True)),
+        Layer("conv", Convolution(3, 3, padding=1), neurons=neurons, psp=PSP("plateau", rise=6.0)),
+        Layer("pool", Pooling(2)),
+        Layer("pool_again", Pooling(2, stride=1)),
+        Layer("output", Dense(4), neurons=Neurons(threshold=0.3, tau=8.0, bias=True)),
     )
-    return Network("alone", Encoder((6, 6, 2), 10.0), layers, duration=30.0)
+    return Network.chain("alone", Encoder((6, 6, 2), 10.0), layers, duration=30.0)
 
 
 @pytest.fixture(scope="module")

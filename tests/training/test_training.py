@@ -23,6 +23,7 @@ from netsim.specification import (
     Dense,
     Encoder,
     InitialWeights,
+    Layer,
     Learning,
     Network,
     Neurons,
@@ -46,14 +47,14 @@ MakeStimuli = Callable[..., Stimuli]
 
 
 def _network(**changes: object) -> Network:
-    network = Network(
+    network = Network.chain(
         "small",
         Encoder((8, 8, 1), 16.0),
         (
-            Convolution("conv", 4, 3, neurons=Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
-            Pooling("pool", 2, dropout=0.1),
-            Dense("hidden", 20, Neurons("phased", 2.0, 16.0, 48.0, 80.0, 1.0, bias=True), dropout=0.2),
-            Dense("output", 4, Neurons("phased", 3.0, 16.0, 80.0, 160.0, 1.0, bias=True)),
+            Layer("conv", Convolution(4, 3), neurons=Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Layer("pool", Pooling(2), dropout=0.1),
+            Layer("hidden", Dense(20), Neurons("phased", 2.0, 16.0, 48.0, 80.0, 1.0, bias=True), dropout=0.2),
+            Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 80.0, 160.0, 1.0, bias=True)),
         ),
         160.0,
         training=Training(epochs=3, batch=10, precision="double"),
@@ -333,12 +334,12 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
     random_stimuli: MakeStimuli,
     tmp_path: Path,
 ) -> None:
-    network = Network(
+    network = Network.chain(
         "small",
         Encoder((4, 4, 1), 16.0),
         (
-            Dense("hidden", 12, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
-            Dense("output", 3, Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+            Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
         ),
         128.0,
         weighting,

@@ -44,9 +44,7 @@ def window_connections(window: Window, within_maps: bool) -> Connections:
     if within_maps:
         channel = feature = np.arange(channels)
     else:
-        channel, feature = (
-            axis.ravel() for axis in np.meshgrid(np.arange(channels), np.arange(maps), indexing="ij")
-        )
+        channel, feature = (axis.ravel() for axis in np.meshgrid(np.arange(channels), np.arange(maps), indexing="ij"))
     parts = []
     for dy in range(window.size):
         for dx in range(window.size):
