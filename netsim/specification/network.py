@@ -98,9 +98,8 @@ class Network:
         Examples
         --------
         >>> from netsim.specification import Dense, IntensityEncoder, Layer, Network
-        >>> network = Network.chain(
-        ...     "mine", IntensityEncoder((8, 8, 1), t_max=16.0), [Layer("hidden", Dense(50)), Layer("output", Dense(10))], 64.0
-        ... )
+        >>> layers = [Layer("hidden", Dense(50)), Layer("output", Dense(10))]
+        >>> network = Network.chain("mine", IntensityEncoder((8, 8, 1), t_max=16.0), layers, duration=64.0)
         >>> network.shapes
         {'stimulus': (8, 8, 1), 'hidden': (50,), 'output': (10,)}
         """

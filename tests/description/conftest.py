@@ -12,8 +12,9 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
+    EventEncoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -30,7 +31,7 @@ _OWN = PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.5), (7.0, -0.75), (9
 _NETWORKS = {
     "mixed": Network.chain(
         "mixed",
-        Encoder((12, 10, 2), 20.0),
+        IntensityEncoder((12, 10, 2), 20.0),
         (
             Layer(
                 "conv_1",
@@ -64,7 +65,7 @@ _NETWORKS = {
     ),
     "recordings": Network.chain(
         "recordings",
-        Encoder((6, 6, 2), 30.0, "events", 2, "separate", "first-event"),
+        EventEncoder((6, 6, 2), 30.0, 2, "separate", "first-event"),
         (
             Layer("conv", Convolution(3, 3, 2, 0), Neurons("free", bias=True)),
             Layer("output", Dense(4), Neurons("free", tau=20.0)),
@@ -76,7 +77,7 @@ _NETWORKS = {
     ),
     "phased": Network.chain(
         "phased",
-        Encoder((4, 4, 1), 16.0),
+        IntensityEncoder((4, 4, 1), 16.0),
         (
             Layer("hidden", Dense(5), Neurons("phased", onset=16.0, end=40.0, drive=1.0)),
             Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0)),
