@@ -19,8 +19,8 @@ encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders", a
 """`netsim.specification.Encoder`: from what is presented to latencies."""
 engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True)
 """`netsim.engines.Engine`: from a batch to the latencies of all populations."""
-datasets: Registry[Any] = Registry("data set", "netsim.data.datasets")
-"""`netsim.data.Source`: stimuli with labels, and where they lie."""
+datasets: Registry[Any] = Registry("data set", "netsim.data.datasets", attrgetter("order"))
+"""`netsim.data.source.Source`: stimuli with labels, and where they lie."""
 learners: Registry[Any] = Registry("learner", "netsim.learning.learners")
 """`netsim.learning.Learner`: from latencies and labels to gradients."""
 targets: Registry[Any] = Registry("target", "netsim.learning.targets")

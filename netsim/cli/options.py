@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netsim.cli.terminal import converting, note
+from netsim.data.loading import dataset_notations, lasting_name
 from netsim.errors import RunError, SpecificationError
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ DataDir = Annotated[
 ]
 DatasetOption = Annotated[
     str | None,
-    typer.Option(
-        "--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, a folder of IDX files, or tonic:NAME."
-    ),
+    typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}."),
 ]
 EngineOption = Annotated[
     str | None,
@@ -84,11 +82,9 @@ def with_options(
     epochs: int | None = None,
 ) -> Network:
     """The network with the options of the command line in place of its own settings."""
-    from netsim.data.sources import KNOWN
-
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
-    if dataset is not None and dataset not in KNOWN and os.path.isdir(dataset):
-        options["dataset"] = str(Path(dataset).resolve())
+    if dataset is not None:
+        options["dataset"] = lasting_name(dataset)
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("engine") == "brian2" and dt is None and not network.training.dt:
         given["dt"] = 1.0
@@ -121,8 +117,8 @@ def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None
 
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
-    with converting() as tell:
-        splits = load_splits(network, None, data_dir or chosen.data_dir, tell)
+    with converting() as on_progress:
+        splits = load_splits(network, None, data_dir or chosen.data_dir, on_progress)
     return splits.test if split == "test" else splits.validation
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
+    from netsim.data.source import OnProgress
     from netsim.specification import Network
     from netsim.training.loop import Progress, Watcher
 
@@ -105,24 +106,24 @@ def progress_bar() -> ProgressBar:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many presentations are done; gives the function to tell."""
+    """Show how many presentations are done; gives the function to call."""
     with progress_bar() as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 
 
 @contextmanager
-def converting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show how recordings are converted, if any are; gives the function to tell."""
+def converting() -> Iterator[OnProgress]:
+    """Show how recordings are converted, if any are; gives the function to call."""
     with progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
-        def tell(what: str, done: int, total: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done)
 
-        yield tell
+        yield on_progress
 
 
 @contextmanager

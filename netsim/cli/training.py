@@ -49,8 +49,8 @@ def train(
 
     network = with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
     path = out or Path("runs") / f"{network.name}-seed{seed}"
-    with converting() as tell:
-        run = open_training(path, network, seed, limit, data_dir, resume, tell)
+    with converting() as on_progress:
+        run = open_training(path, network, seed, limit, data_dir, resume, on_progress)
     try:
         with interrupt_noted() as interrupted, training_progress(network, interrupted) as watcher:
             history = run.train(watcher, interrupted, checkpoint_every)

@@ -1,4 +1,4 @@
-"""Downloads of known data sets, with checksums, from the first mirror that answers."""
+"""Downloads with checksums, from the first mirror that answers."""
 
 from __future__ import annotations
 
@@ -6,75 +6,64 @@ import gzip
 import logging
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from netsim.data.sources import DIGITS, SOURCES, TONIC, Source, cache_folder, user_folder
-from netsim.data.tonic_data import how_to_get
-from netsim.errors import DataError, nearest
-
-Progress = Callable[[str, int, int], None]
-"""Called with the file's name, the bytes received so far, and the bytes to come in all (0 if unknown)."""
+from netsim.data.source import OnProgress
+from netsim.errors import DataError
 
 _CHUNK = 2**16
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def fetch(
+def download(
     name: str,
-    folder: str | Path | None = None,
-    mirrors: Sequence[str] | None = None,
-    progress: Progress | None = None,
-    timeout: float = 20.0,
-) -> Path:
-    """Download a known data set; files that are there already are only checked.
+    sha256: Mapping[str, str],
+    sizes: Mapping[str, int],
+    target: Path,
+    mirrors: Sequence[str],
+    on_progress: OnProgress,
+    timeout: float,
+) -> None:
+    """Download the files of a data set; those that are there already are only checked.
 
     Each file is unzipped, compared with its SHA-256, and only then put in place, so that nothing else ever
     lies under its name. Mirrors are tried in turn, for each file anew.
 
     Parameters
     ----------
-    name : {"mnist", "fashion-mnist"}
-    folder : str or Path, optional
-        Where the files go; by default a folder of the data set's name in the user's cache.
-    mirrors : sequence of str, optional
-        Addresses of folders that hold the gzip files, in place of the known ones.
-    progress : callable, optional
-        See `Progress`.
-    timeout : float
-        How long a mirror may stay silent (s).
-
-    Returns
-    -------
-    Path
-        The folder that holds the files.
+    name : str
+        The data set, for messages.
+    sha256, sizes : mapping
+        By file name, checksum and bytes of the unzipped file.
+    target : Path
+        The folder that the files go into.
+    mirrors, on_progress, timeout
+        As of `netsim.data.loading.fetch`.
 
     Raises
     ------
     DataError
-        If the data set is unknown, no mirror delivers a file, or the folder cannot be written to.
+        If no mirror delivers a file, or the folder cannot be written to.
     """
-    if name == DIGITS:
-        raise DataError(f"{name}: comes with scikit-learn, there is nothing to fetch")
-    if name not in SOURCES:
-        remedy = f"; {how_to_get(name)}" if name.startswith(TONIC) else nearest(name, SOURCES)
-        raise DataError(f"{name}: cannot be fetched{remedy}")
-    source = SOURCES[name]
-    target = user_folder(folder) if folder is not None else cache_folder() / name
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{target}: cannot be made ({error.strerror}); choose another folder") from error
-    for file_name in source.sha256:
-        _fetch_file(source, file_name, target, source.mirrors if mirrors is None else mirrors, progress, timeout)
-    return target
+    for file_name, checksum in sha256.items():
+        unzipping = _Unzipping(file_name, sizes[file_name], on_progress, timeout)
+        failures = _fetch_file(target / file_name, checksum, mirrors, unzipping)
+        if failures is not None:
+            raise DataError(
+                f"{name}: no mirror delivers {file_name}: {'; '.join(failures)};"
+                " check the connection, or put the files into a folder and name it with NETSIM_DATA"
+            )
 
 
-def _fetch_file(
-    source: Source, file_name: str, target: Path, mirrors: Sequence[str], progress: Progress | None, timeout: float
-) -> None:
+def _fetch_file(path: Path, checksum: str, mirrors: Sequence[str], unzipping: _Unzipping) -> list[str] | None:
+    """Fetch one file; gives why each mirror failed, or None if one delivers."""
     import pooch
     import requests
 
@@ -83,26 +72,22 @@ def _fetch_file(
         try:
             with _quiet(pooch.get_logger()):
                 pooch.retrieve(
-                    url=f"{mirror.rstrip('/')}/{file_name}.gz",
-                    known_hash=f"sha256:{source.sha256[file_name]}",
-                    fname=file_name,
-                    path=target,
-                    downloader=_Unzipping(file_name, source.sizes[file_name], progress, timeout),
+                    url=f"{mirror.rstrip('/')}/{path.name}.gz",
+                    known_hash=f"sha256:{checksum}",
+                    fname=path.name,
+                    path=path.parent,
+                    downloader=unzipping,
                 )
-            return
+            return None
         except requests.RequestException as error:
             failures.append(f"{mirror} ({_reason(error)})")
         except (EOFError, zlib.error, gzip.BadGzipFile, ValueError):
             failures.append(f"{mirror} (delivers other content)")
         except OSError as error:
             raise DataError(
-                f"{target / file_name}: cannot be written ({error.strerror or error}); free some space"
-                " or choose another folder"
+                f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
             ) from error
-    raise DataError(
-        f"{source.name}: no mirror delivers {file_name}: {'; '.join(failures)};"
-        " check the connection, or put the files into a folder and name it with NETSIM_DATA"
-    )
+    return failures
 
 
 def _reason(error: Exception) -> str:
@@ -121,16 +106,16 @@ def _reason(error: Exception) -> str:
 class _Unzipping:
     """A downloader for pooch that unzips what it gets, so that pooch checks the content."""
 
-    def __init__(self, file_name: str, size: int, progress: Progress | None, timeout: float) -> None:
+    def __init__(self, file_name: str, size: int, on_progress: OnProgress, timeout: float) -> None:
         self.file_name = file_name
         self.size = size
-        self.progress = progress
+        self.on_progress = on_progress
         self.timeout = timeout
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         from pooch import HTTPDownloader
 
-        reporter = _Reporter(self.file_name, self.progress)
+        reporter = _Reporter(self.file_name, self.on_progress)
         download = HTTPDownloader(progressbar=reporter, chunk_size=_CHUNK, timeout=self.timeout)
         with tempfile.TemporaryFile(dir=Path(output_file).parent) as received:
             download(url, received, pooch)
@@ -147,19 +132,19 @@ class _Unzipping:
 
 
 class _Reporter:
-    """What pooch wants of a progress bar, passed on to a `Progress`."""
+    """What pooch wants of a progress bar, passed on to an `OnProgress`."""
 
-    def __init__(self, file_name: str, progress: Progress | None) -> None:
+    def __init__(self, file_name: str, on_progress: OnProgress) -> None:
         self.file_name = file_name
-        self.progress = progress
+        self.on_progress = on_progress
         self.total = 0
         self.received = 0
 
     def update(self, count: int) -> None:
         """Count bytes; pooch counts whole chunks and winds back at the end."""
         self.received = min(self.received + count, self.total or self.received + count)
-        if self.progress is not None and count:
-            self.progress(self.file_name, self.received, self.total)
+        if count:
+            self.on_progress(self.file_name, self.received, self.total)
 
     def reset(self) -> None:
         self.received = 0

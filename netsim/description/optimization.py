@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from netsim.data import VALIDATION_SEED
+from netsim.data.dataset import VALIDATION_SEED
 from netsim.description.document import Table
 from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
 from netsim.specification import Network, Pooling

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.data import SOURCES, fetch, load_dataset
+from netsim.data.loading import fetch, load_dataset
 from netsim.errors import DataError
+from netsim.seams import datasets
 
 MakeMirror = Callable[[str], Any]
 IMAGES = "train-images-idx3-ubyte"
@@ -36,7 +37,7 @@ def test_the_known_mirrors_are_used(
 ) -> None:
     mirror = make_mirror("good")
     mirror.offer(small_sources["mnist"])
-    monkeypatch.setitem(SOURCES, "mnist", dataclasses.replace(SOURCES["mnist"], mirrors=(mirror.address,)))
+    monkeypatch.setitem(datasets._entries, "mnist", dataclasses.replace(datasets["mnist"], mirrors=(mirror.address,)))
     assert (fetch("mnist") / IMAGES).is_file()
 
 
@@ -107,7 +108,7 @@ def test_progress_is_told(small_sources: dict[str, Path], make_mirror: MakeMirro
     mirror = make_mirror("good")
     mirror.offer(small_sources["mnist"])
     told: list[tuple[str, int, int]] = []
-    fetch("mnist", mirrors=[mirror.address], progress=lambda *one: told.append(one))
+    fetch("mnist", mirrors=[mirror.address], on_progress=lambda *one: told.append(one))
     assert {name for name, _, _ in told} == {path.name for path in small_sources["mnist"].iterdir()}
     for name, received, total in told:
         assert 0 < received <= total == (mirror.folder / f"{name}.gz").stat().st_size

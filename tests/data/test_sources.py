@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netsim.data import KNOWN, load_dataset, where, write_idx
+from netsim.data.idx import write_idx
+from netsim.data.loading import listed_datasets, load_dataset, where
 from netsim.errors import DataError
 
 MakeFolder = Callable[..., Path]
@@ -104,4 +105,4 @@ def test_labels_beyond_the_classes_are_refused(base: Path, make_folder: MakeFold
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(DataError, match="minst: is no known data set; did you mean 'mnist'"):
         where("minst")
-    assert KNOWN == ("digits", "mnist", "fashion-mnist")
+    assert listed_datasets() == ["digits", "mnist", "fashion-mnist"]

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tonic.slicers import SliceByTime
 
-from netsim.data.encoding import augment
-from netsim.data.events import EVENT_TYPE, EventView, first_events, times_to_latencies
-from netsim.data.stimuli import SpikeStimuli, Stimuli, event_stimuli
+from netsim.data.augmentation import augment
+from netsim.data.events import EVENT_TYPE
+from netsim.data.stimuli import EventView, SpikeStimuli, Stimuli, event_stimuli
 from netsim.errors import DataError
 from netsim.specification import EventEncoder, IntensityEncoder
 
@@ -39,7 +39,7 @@ def test_recordings_become_stimuli() -> None:
     assert len(stimuli) == 6
     assert stimuli.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert stimuli.classes == ("a", "b", "c")
-    expected = [times_to_latencies(first_events(events, ENCODER)) for events, _ in _recordings()]
+    expected = [ENCODER.latencies(ENCODER.first_events(events)) for events, _ in _recordings()]
     np.testing.assert_array_equal(stimuli.latencies(np.array([4, 0])), [expected[4], expected[0]])
 
 

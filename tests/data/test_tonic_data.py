@@ -15,12 +15,13 @@ import pytest
 import tonic.datasets
 from tonic.dataset import Dataset as TonicDataset
 
-from netsim.data import load_dataset, where
-from netsim.data.events import EVENT_TYPE, SILENT, first_events
+from netsim.data.datasets.tonic import TONIC
+from netsim.data.events import EVENT_TYPE
+from netsim.data.loading import load_dataset, where
 from netsim.data.stimuli import load_splits
-from netsim.data.tonic_data import tonic_names
 from netsim.errors import DataError, RunError
-from netsim.specification import Dense, Encoder, Layer, Network
+from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network
+from netsim.specification.encoders.events import SILENT
 
 ENCODER = EventEncoder((35, 35, 2), 10.0)
 
@@ -49,7 +50,7 @@ def test_a_data_set_of_tonic_is_read(poker: Path) -> None:
     for split in ("train", "test"):
         # the same recordings, in another order
         recordings = tonic.datasets.POKERDVS(str(poker), train=split == "train")
-        expected = {(first_events(events, ENCODER).tobytes(), label) for events, label in recordings}
+        expected = {(ENCODER.first_events(events).tobytes(), label) for events, label in recordings}
         images, labels = data.split(split)
         found = [(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)]
         assert set(found) == expected
@@ -105,10 +106,10 @@ def test_splits_of_a_network(poker: Path) -> None:
     network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match="5000 of 24 training images cannot be set aside"):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network.chain("net", Encoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
+    network = Network.chain("net", IntensityEncoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network.chain("net", Encoder((8, 8, 1), 10.0, "events"), (Layer("output", Dense(10)),), 20.0)
+    network = Network.chain("net", EventEncoder((8, 8, 1), 10.0), (Layer("output", Dense(10)),), 20.0)
     with pytest.raises(DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" for them'):
         load_splits(network, "digits")
 
@@ -155,7 +156,7 @@ def test_events_outside_the_sensor_are_refused(poker: Path) -> None:
         load_dataset("tonic:POKERDVS", poker, ENCODER)
 
 
-@pytest.mark.parametrize("name", [name.removeprefix("tonic:") for name in tonic_names()])
+@pytest.mark.parametrize("name", [name.removeprefix("tonic:") for name in TONIC.names()])
 def test_what_is_not_there_is_not_downloaded(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError) as caught:
