@@ -105,7 +105,9 @@ def fetch(
     Raises
     ------
     DataError
-        If the data set is none to be downloaded, no mirror delivers a file, or the folder cannot be written to.
+        If the data set is none to be downloaded, no mirror delivers a file, or the folder cannot be made.
+    RunError
+        If a file cannot be written.
     """
     source = _source(name)
     if source is None or not source.fetched:
@@ -113,6 +115,10 @@ def fetch(
         names = [known for other in datasets.values() if other.fetched for known in other.listed()]
         raise DataError(f"{name}: {reason or f'cannot be fetched{nearest(name, names)}'}")
     target = user_folder(folder) if folder is not None else cache_folder() / name
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be made ({error.strerror}); choose another folder") from error
     source.fetch(name, target, mirrors, on_progress, timeout)
     return target
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsim.data.datasets._idx_files import PARTS, find_files, missing_files, read_folder
-from netsim.data.download import download
 from netsim.data.places import Place, check_folder, data_folders
 from netsim.data.source import OnProgress, Source
 from netsim.errors import DataError
@@ -81,9 +80,12 @@ class IdxDownload(Source):
     def fetch(
         self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress, timeout: float
     ) -> None:
-        """Download the files."""
-        chosen = self.mirrors if mirrors is None else mirrors
-        download(name, self.sha256, self.sizes, folder, chosen, on_progress, timeout)
+        """Download the files one by one; mirrors are tried in turn, for each file anew."""
+        from netsim.data.download import download
+
+        for file, checksum in self.sha256.items():
+            chosen = self.mirrors if mirrors is None else mirrors
+            download(name, folder / file, self.sizes[file], checksum, chosen, on_progress, timeout)
 
     def _place(self, origin: str, base: Path) -> Place:
         name, note = self.notation, ""
