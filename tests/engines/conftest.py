@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling, Regime
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.layout import weight_shapes
 
 
@@ -38,9 +38,9 @@ def psp(request: pytest.FixtureRequest) -> PSP:
 
 
 @pytest.fixture(params=["free", "staggered", "phased"])
-def regime(request: pytest.FixtureRequest) -> Regime:
+def regime(request: pytest.FixtureRequest) -> str:
     """Every regime."""
-    chosen: Regime = request.param
+    chosen: str = request.param
     return chosen
 
 
@@ -48,7 +48,7 @@ def regime(request: pytest.FixtureRequest) -> Regime:
 def layered() -> Callable[..., Network]:
     """A function that makes a network of convolutions with padding and stride, pooling, and a dense layer."""
 
-    def make(regime: Regime, psp: PSP, bias: bool = True) -> Network:
+    def make(regime: str, psp: PSP, bias: bool = True) -> Network:
         def neurons(onset: float, threshold: float) -> Neurons:
             if regime == "free":
                 return Neurons(threshold=threshold, tau=10.0, end=60.0, bias=bias)

@@ -109,9 +109,10 @@ def test_the_bound_holds() -> None:
 def test_roundings_of_a_field_are_counted() -> None:
     generator = np.random.default_rng(0)
     network = _network(PSP())
-    layer = arrange(
-        network, network.weighted_layers[0], _batch(network, 0.3, 0).weights, 1.0, np.dtype(float)
-    ).constants
+    (conv, *_), weights = network.weighted, _batch(network, 0.3, 0).weights
+    window = network.window(conv)
+    assert window is not None
+    layer = arrange(network, conv, window, weights, 1.0, np.dtype(float)).constants
     integrals = generator.uniform(0, 60, (2, 6, 6, 8)).astype(np.float32) * (generator.random((2, 6, 6, 8)) < 0.5)
     fields = gather_patches(integrals.astype(np.float32), layer.size, layer.stride, layer.padding)
     reaches = np.empty((2, 7, 7), np.float32)
@@ -124,7 +125,7 @@ def test_roundings_of_a_field_are_counted() -> None:
 def test_a_time_just_beyond_a_step_is_not_rounded_down(dt: float, steps: int, beyond: float) -> None:
     """Nothing is added up here: the roundings are those of what is missing, and of the time."""
     network = _network(PSP())
-    conv = network.weighted_layers[0].neurons
+    conv = network.integrating[0].dynamics
     missing = steps + beyond  # after the onset, in steps
     weights = {name: np.zeros_like(array) for name, array in _batch(network, 0.3, 0).weights.items()}
     threshold = conv.threshold * conv.tau * (1 - TOLERANCE) / dt
