@@ -5,20 +5,8 @@ from __future__ import annotations
 from netsim.description.document import Table
 from netsim.learning.learner import SMALLEST_SLOPE
 from netsim.specification import Convolution, Network, Pooling, WeightedLayer
-from netsim.specification.phrases import (
-    END,
-    GAP,
-    GATE,
-    ONSET,
-    T_MAX,
-    grouped,
-    has,
-    has_bias,
-    in_ms,
-    names,
-    number,
-    of_layers,
-)
+from netsim.specification.phrases import END, GAP, GATE, ONSET, T_MAX, grouped, in_ms, names, number
+from netsim.specification.traits import has, has_bias, of_layers
 
 
 def rule_in_short(network: Network) -> str:

@@ -8,7 +8,8 @@ from netsim.data.dataset import VALIDATION_SEED
 from netsim.description.document import Table
 from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
 from netsim.specification import Network, Pooling
-from netsim.specification.phrases import GAP, counted, grouped, has_bias, names, number
+from netsim.specification.phrases import GAP, counted, grouped, names, number
+from netsim.specification.traits import has_bias
 from netsim.weights.layout import layers_with_learned_scales
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from netsim.description.document import Column, Table
 from netsim.specification import Convolution, Dense, Layer, Network, Pooling
 from netsim.specification.connectivity import synapse_counts
-from netsim.specification.phrases import dimensions, distinct, has, number, root
+from netsim.specification.phrases import dimensions, distinct, number, root
+from netsim.specification.traits import has
 
 
 def populations_table(network: Network) -> Table:

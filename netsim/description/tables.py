@@ -14,8 +14,9 @@ from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.runs.folder import RunFolder
 from netsim.specification import Convolution, Dense, Network, Pooling
-from netsim.specification.phrases import counted, distinct, has, in_ms, names
+from netsim.specification.phrases import counted, distinct, in_ms, names
 from netsim.specification.summary import summarise
+from netsim.specification.traits import has
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from netsim.specification import Network, Shape, WeightedLayer
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -44,7 +41,7 @@ def root(value: float) -> str:
     return rf"\sqrt{{{square}}}" if is_root else number(value)
 
 
-def dimensions(shape: Shape) -> str:
+def dimensions(shape: tuple[int, ...]) -> str:
     """The shape of a layer or a field."""
     return "$" + r" \times ".join(map(str, shape)) + "$"
 
@@ -58,23 +55,6 @@ def names(words: Iterable[str]) -> str:
     """Names in a list, the last behind 'and'."""
     *first, last = (f"`{word}`" for word in words)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def of_layers(chosen: Sequence[WeightedLayer], network: Network) -> str:
-    """Names of layers in brackets, or nothing if these are all that have weights."""
-    if len(chosen) == len(network.weighted_layers):
-        return ""
-    return f" ({names(layer.name for layer in chosen)})"
-
-
-def has(network: Network, kind: type) -> bool:
-    """Whether a network has layers of a kind."""
-    return any(isinstance(layer, kind) for layer in network.layers)
-
-
-def has_bias(network: Network) -> bool:
-    """Whether neurons of a network have biases."""
-    return any(layer.neurons.bias for layer in network.weighted_layers)
 
 
 def distinct(items: Iterable[Key]) -> list[Key]:
