@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netsim.cli.options import DataDir, Json
-from netsim.cli.terminal import new_table, print_json, print_table, progress_bar, rounded, say
+from netsim.cli.terminal import data_progress, new_table, print_json, print_table, rounded, say
 from netsim.data import loading
 from netsim.errors import SpecificationError
 
@@ -49,14 +49,8 @@ def data(
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
-        with progress_bar() as progress:
-            task = progress.add_task(f"downloading {name}", total=None)
-            loading.fetch(
-                name,
-                on_progress=lambda file, done, total: progress.update(
-                    task, description=file, completed=done, total=total
-                ),
-            )
+        with data_progress() as on_progress:
+            loading.fetch(name, on_progress=on_progress)
     places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
     if as_json:
         print_json(
@@ -72,4 +66,6 @@ def data(
                 table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
         print_table(table)
     if name is not None and not any(place.found for place in places[name]):
-        raise SpecificationError(name, f"is not found; {loading.require_source(name).remedy(name)}")
+        source = loading.find_source(name)
+        assert source is not None  # else there would be no places
+        raise SpecificationError(name, f"is not found; {source.remedy(name)}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.cli.terminal import converting, note
-from netsim.data.loading import dataset_notations, lasting_name
+from netsim.cli.terminal import data_progress, note
+from netsim.data.loading import dataset_notations, find_source
 from netsim.errors import RunError, SpecificationError
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def with_options(
 ) -> Network:
     """The network with the options of the command line in place of its own settings."""
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
-    if dataset is not None:
-        options["dataset"] = lasting_name(dataset)
+    if dataset is not None and (source := find_source(dataset)) is not None:
+        options["dataset"] = source.lasting_name(dataset)
     given = {name: value for name, value in options.items() if value is not None}
     if given.get("engine") == "brian2" and dt is None and not network.training.dt:
         given["dt"] = 1.0
@@ -117,7 +117,7 @@ def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None
 
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
-    with converting() as on_progress:
+    with data_progress() as on_progress:
         splits = load_splits(network, None, data_dir or chosen.data_dir, on_progress)
     return splits.test if split == "test" else splits.validation
 

@@ -113,14 +113,14 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def converting() -> Iterator[OnProgress]:
-    """Show how recordings are converted, if any are; gives the function to call."""
+def data_progress() -> Iterator[OnProgress]:
+    """Show how data are downloaded or converted, if they are; gives the function to call."""
     with progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
+                tasks[what] = progress.add_task(what, total=total or None)
             progress.update(tasks[what], completed=done)
 
         yield on_progress

@@ -14,18 +14,11 @@ from netsim.errors import DataError
 from netsim.files import open_regular, write_atomically
 
 _CHUNK = 2**16
+_PATIENCE = 20.0  # s that a mirror may stay silent
 _GZIP = b"\x1f\x8b"
 
 
-def download(
-    dataset: str,
-    path: Path,
-    size: int,
-    sha256: str,
-    mirrors: Sequence[str],
-    on_progress: OnProgress,
-    timeout: float,
-) -> None:
+def download(dataset: str, path: Path, size: int, sha256: str, mirrors: Sequence[str], on_progress: OnProgress) -> None:
     """Download a file; if it is there already, it is only checked.
 
     It is unzipped and compared with its checksum before it is put in place, so that nothing else ever lies under its
@@ -41,7 +34,7 @@ def download(
         Its bytes, unzipped.
     sha256 : str
         Checksum of the unzipped file.
-    mirrors, on_progress, timeout
+    mirrors, on_progress
         As of `netsim.data.loading.fetch`.
 
     Raises
@@ -56,7 +49,7 @@ def download(
     failures = []
     for mirror in mirrors:
         try:
-            content = _unzipped(f"{mirror.rstrip('/')}/{path.name}.gz", path.name, size, on_progress, timeout)
+            content = _unzipped(f"{mirror.rstrip('/')}/{path.name}.gz", path.name, size, on_progress)
         except requests.RequestException as error:
             failures.append(f"{mirror} ({_reason(error)})")
             continue
@@ -79,10 +72,10 @@ def _is_there(path: Path, size: int, sha256: str) -> bool:
         return False
 
 
-def _unzipped(url: str, name: str, size: int, on_progress: OnProgress, timeout: float) -> bytes:
+def _unzipped(url: str, name: str, size: int, on_progress: OnProgress) -> bytes:
     """What an address delivers, unzipped if it is gzip; cut where it is longer, and nothing where it is damaged."""
     received = bytearray()
-    with requests.get(url, stream=True, timeout=timeout) as response:
+    with requests.get(url, stream=True, timeout=_PATIENCE) as response:
         response.raise_for_status()
         total = int(response.headers.get("content-length", 0))
         for chunk in response.iter_content(_CHUNK):

@@ -10,7 +10,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.specification import Shape
-from netsim.specification.encoders.events import MICROSECONDS, check_start, event_fields
+from netsim.specification.encoders.events import MICROSECONDS, event_fields
 
 EVENT_TYPE = np.dtype([("x", np.int64), ("y", np.int64), ("t", np.int64), ("p", np.int64)])
 
@@ -66,7 +66,6 @@ def events_to_latencies(events: np.ndarray, shape: Shape) -> np.ndarray:
         If a field is missing, or an event lies outside the shape or before the start.
     """
     y, x, t, p = event_fields(events, shape)
-    check_start(t)
     latencies = np.full(shape, np.inf)
     np.minimum.at(latencies, (y, x, p), t / MICROSECONDS)
     return latencies

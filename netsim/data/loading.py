@@ -43,15 +43,13 @@ def load_dataset(
         If the data set cannot be found or used.
     """
     name = str(name_or_path)
-    source = _source(name)
+    source = find_source(name)
     if source is not None:
         return source.load(name, data_dir, encoder, on_progress)
     folder = user_folder(name)
-    if os.path.exists(folder):
-        raise DataError(f"{folder}: is no folder")
-    if folder.name != name:
-        raise DataError(f"{folder}: no such folder")
-    names = [known for source in datasets.values() for known in source.names()]
+    if folder.name != name or os.path.exists(folder):
+        raise DataError(f"{folder}: {'is no folder' if os.path.exists(folder) else 'no such folder'}")
+    names = [known for other in datasets.values() for known in other.names()]
     raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, names)}")
 
 
@@ -72,7 +70,10 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
     DataError
         If no data set has this name.
     """
-    return require_source(name).places(name, data_dir)
+    source = find_source(name)
+    if source is None:
+        raise DataError(f"{name}: is no known data set{nearest(name, listed_datasets())}")
+    return source.places(name, data_dir)
 
 
 def fetch(
@@ -80,7 +81,6 @@ def fetch(
     folder: str | Path | None = None,
     mirrors: Sequence[str] | None = None,
     on_progress: OnProgress = ignore_progress,
-    timeout: float = 20.0,
 ) -> Path:
     """Download a data set; files that are there already are only checked.
 
@@ -91,11 +91,9 @@ def fetch(
     folder : str or Path, optional
         Where the files go; by default a folder of the data set's name in the user's cache.
     mirrors : sequence of str, optional
-        Addresses of folders that hold the gzip files, in place of the known ones.
+        Addresses of folders that hold the gzip files, in place of the known ones; they are tried in turn.
     on_progress : callable
         Is called with the file's name, the bytes received so far, and the bytes to come in all.
-    timeout : float
-        How long a mirror may stay silent (s).
 
     Returns
     -------
@@ -109,53 +107,33 @@ def fetch(
     RunError
         If a file cannot be written.
     """
-    source = _source(name)
+    source = find_source(name)
     if source is None or not source.fetched:
         reason = "" if source is None else source.not_fetched(name)
-        names = [known for other in datasets.values() if other.fetched for known in other.listed()]
+        names = [known for other in datasets.values() if other.fetched for known in other.names()]
         raise DataError(f"{name}: {reason or f'cannot be fetched{nearest(name, names)}'}")
     target = user_folder(folder) if folder is not None else cache_folder() / name
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{target}: cannot be made ({error.strerror}); choose another folder") from error
-    source.fetch(name, target, mirrors, on_progress, timeout)
+    source.fetch(name, target, mirrors, on_progress)
     return target
 
 
+def find_source(name: str) -> Source | None:
+    """The source that claims a name; others than the one of that name are asked only if it does not."""
+    if name in datasets and datasets[name].claims(name):
+        return datasets[name]
+    return next((source for source in datasets.values() if source.claims(name)), None)
+
+
 def listed_datasets() -> list[str]:
-    """Names of the data sets that are listed one by one, in order."""
-    return [name for source in datasets.values() for name in source.listed()]
+    """Names of the data sets that are no family, in order."""
+    return [source.notation for source in datasets.values() if not source.family]
 
 
 def dataset_notations() -> str:
     """All that a user can write where a data set is asked for."""
     *first, last = (source.notation for source in datasets.values())
     return f"{', '.join(first)}, or {last}"
-
-
-def require_source(name: str) -> Source:
-    """The source that a name is claimed by.
-
-    Raises
-    ------
-    DataError
-        If no source claims it.
-    """
-    source = _source(name)
-    if source is None:
-        raise DataError(f"{name}: is no known data set{nearest(name, listed_datasets())}")
-    return source
-
-
-def lasting_name(name: str) -> str:
-    """The name by which a data set is found from another folder too, for example the whole path of a folder."""
-    source = _source(name)
-    return name if source is None else source.lasting_name(name)
-
-
-def _source(name: str) -> Source | None:
-    """The source that claims a name; others than the one of that name are asked only if it does not."""
-    if name in datasets and datasets[name].claims(name):
-        return datasets[name]
-    return next((source for source in datasets.values() if source.claims(name)), None)

@@ -23,8 +23,8 @@ def ignore_progress(what: str, done: int, total: int) -> None:
 class Source(ABC):
     """A data set that is asked for by its name, or a family of them with names of a common form.
 
-    An instance is registered in `netsim.seams.datasets`. All commands import its module, also those that show help:
-    heavy libraries are imported in the methods.
+    An instance is registered in `netsim.seams.datasets`. Commands import its module to show their help, so that heavy
+    libraries are imported in the methods. Names are as the user wrote them.
 
     Attributes
     ----------
@@ -34,6 +34,8 @@ class Source(ABC):
         What it holds, in a few words.
     order : int
         Where it stands in lists; those of the same number are sorted by name.
+    family : bool
+        Whether there are several of them, which are not listed one by one.
     fetched : bool
         Whether `fetch` downloads it.
     """
@@ -41,19 +43,19 @@ class Source(ABC):
     notation: str
     summary: str
     order: int = 100
+    family: bool = False
     fetched: bool = False
 
-    def claims(self, name: str) -> bool:
-        """Whether a name, as the user wrote it, is that of this data set or of one of the family."""
-        return name == self.notation
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.notation!r}: {self.summary})"
 
-    def listed(self) -> Sequence[str]:
-        """The names that ``netsim data`` lists."""
-        return [self.notation]
+    def claims(self, name: str) -> bool:
+        """Whether a name is that of this data set, or of one of the family."""
+        return name == self.notation
 
     def names(self) -> Sequence[str]:
         """The names that there are, to find what a user may have meant."""
-        return self.listed()
+        return [] if self.family else [self.notation]
 
     def lasting_name(self, name: str) -> str:
         """The name by which the data set is found from another folder too."""
@@ -72,11 +74,9 @@ class Source(ABC):
         return "get it with --fetch or point --data-dir to it" if self.fetched else "point --data-dir to it"
 
     def not_fetched(self, name: str) -> str:
-        """Why it is none to be downloaded, if there is more to say than that."""
+        """Why it cannot be downloaded, if there is more to say than that."""
         return ""
 
-    def fetch(
-        self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress, timeout: float
-    ) -> None:
+    def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
         """Download it into a folder; parameters and errors are those of `netsim.data.loading.fetch`."""
         raise NotImplementedError

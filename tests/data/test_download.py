@@ -75,6 +75,7 @@ def _cut(content: bytes) -> bytes:
         pytest.param(lambda content: b"", id="empty"),
         pytest.param(lambda content: gzip.compress(gzip.decompress(content) + b"more"), id="longer"),
         pytest.param(lambda content: gzip.compress(bytes(20_000_000)), id="a bomb"),
+        pytest.param(lambda content: bytes(20_000_000), id="without an end"),
         pytest.param(lambda content: content[:-8] + bytes(8), id="a wrong checksum"),
     ],
 )
@@ -91,6 +92,21 @@ def test_other_content_is_never_put_in_place(
     assert not [
         name for name in left if name == IMAGES or name not in {p.name for p in small_sources["mnist"].iterdir()}
     ]
+
+
+def test_no_more_is_received_than_a_file_can_have(small_sources: dict[str, Path], make_mirror: MakeMirror) -> None:
+    mirror = make_mirror("bad")
+    mirror.offer(small_sources["mnist"])
+    (mirror.folder / f"{IMAGES}.gz").write_bytes(bytes(20_000_000))
+    received: list[int] = []
+    with pytest.raises(DataError, match="delivers other content"):
+        fetch("mnist", mirrors=[mirror.address], on_progress=lambda name, done, total: received.append(done))
+    assert max(received) < 1_000_000
+
+
+def test_without_a_mirror_nothing_is_fetched(small_sources: dict[str, Path]) -> None:
+    with pytest.raises(DataError, match="mnist: no mirror delivers t10k-images-idx3-ubyte"):
+        fetch("mnist", mirrors=[])
 
 
 def test_when_no_mirror_answers_one_line_says_so(small_sources: dict[str, Path], make_mirror: MakeMirror) -> None:

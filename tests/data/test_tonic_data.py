@@ -15,11 +15,11 @@ import pytest
 import tonic.datasets
 from tonic.dataset import Dataset as TonicDataset
 
-from netsim.data.datasets.tonic import TONIC
 from netsim.data.events import EVENT_TYPE
 from netsim.data.loading import load_dataset, where
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, RunError
+from netsim.seams import datasets
 from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network
 from netsim.specification.encoders.events import SILENT
 
@@ -156,7 +156,7 @@ def test_events_outside_the_sensor_are_refused(poker: Path) -> None:
         load_dataset("tonic:POKERDVS", poker, ENCODER)
 
 
-@pytest.mark.parametrize("name", [name.removeprefix("tonic:") for name in TONIC.names()])
+@pytest.mark.parametrize("name", [name.removeprefix("tonic:") for name in datasets["tonic"].names()])
 def test_what_is_not_there_is_not_downloaded(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError) as caught:

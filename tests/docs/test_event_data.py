@@ -12,8 +12,8 @@ import tonic.datasets
 from typer.testing import CliRunner
 
 from netsim.cli import app
-from netsim.data.datasets.tonic import TONIC
 from netsim.models.presets import load_preset
+from netsim.seams import datasets
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
 
 TEXT = (Path(__file__).parents[2] / "docs" / "event_data.md").read_text(encoding="utf-8")
@@ -47,5 +47,5 @@ def test_the_data_sets_named_are_there() -> None:
     names = re.findall(r"`(\w+)`", named)
     assert len(names) > 5
     for name in names:
-        assert f"tonic:{name}" in TONIC.names()
+        assert f"tonic:{name}" in datasets["tonic"].names()
         assert hasattr(tonic.datasets, name)

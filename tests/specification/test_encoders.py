@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.errors import DataError
-from netsim.specification import IntensityEncoder
+from netsim.data.stimuli import load_splits
+from netsim.errors import DataError, SpecificationError
+from netsim.models.presets import load_preset
+from netsim.seams import encoders
+from netsim.specification import Encoder, EventEncoder, IntensityEncoder
+from netsim.specification.toml import network_from_dict, network_to_dict
 
 ENCODER = IntensityEncoder((2, 3, 1), 64.0)
 
@@ -64,3 +71,86 @@ def test_no_stimuli_give_no_latencies() -> None:
 def test_bad_images_are_refused(images: np.ndarray, intensity_max: float, message: str) -> None:
     with pytest.raises(DataError, match=message):
         ENCODER.latencies(images, intensity_max)
+
+
+def test_images_and_recordings_are_not_mixed_up() -> None:
+    with pytest.raises(DataError, match="images: the encoder takes recordings"):
+        EventEncoder((2, 3, 1)).latencies(np.zeros((1, 2, 3, 1), np.uint8), 255)
+    with pytest.raises(DataError, match="intensity_max: must be positive, not None"):
+        ENCODER.latencies(np.zeros((1, 2, 3, 1), np.int32), None)
+
+
+def test_encoders_know_what_they_are_called() -> None:
+    assert list(encoders) == ["intensity", "events"]
+    assert ENCODER.kind == "intensity"
+    assert EventEncoder((2, 3, 1)).kind == "events"
+
+
+@dataclass(frozen=True)
+class OnOff(Encoder):
+    """Bright pixels early in one channel, dark ones in another."""
+
+    least: float = 0.0
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return (*self.shape[:2], self.shape[2] // 2)
+
+    def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
+        assert intensity_max is not None
+        bright = samples / intensity_max
+        contrast = np.concatenate([bright, 1 - bright], axis=-1)
+        return np.where(contrast > self.least, (1 - contrast) * self.t_max, np.inf)
+
+    def stimuli_text(self) -> str:
+        return "images of bright and dark pixels"
+
+    def code_text(self) -> str:
+        return "the higher the contrast, the earlier"
+
+
+@pytest.fixture
+def on_off() -> Iterator[None]:
+    encoders.add("on-off", OnOff, __name__)
+    yield
+    del encoders._entries["on-off"], encoders._modules["on-off"]
+
+
+def test_an_encoder_of_another_package(on_off: None) -> None:
+    table = network_to_dict(load_preset("digits"))
+    table["encoder"] = {"kind": "on-off", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25}
+    network = network_from_dict(table)
+    assert network.encoder == OnOff((8, 8, 2), 16.0, 0.25)
+    assert network_to_dict(network)["encoder"] == table["encoder"]
+    splits = load_splits(network)
+    latencies = splits.test.latencies(np.arange(50))
+    assert latencies.shape == (50, 8, 8, 2)
+    np.testing.assert_array_equal(latencies[..., 0] == 0, splits.test.images[:50, ..., 0] == 16)
+    np.testing.assert_array_equal(latencies[..., 1] == 0, splits.test.images[:50, ..., 0] == 0)
+    table["encoder"] |= {"shape": [8, 8, 4]}
+    with pytest.raises(DataError, match=r"digits: has images of shape \(8, 8, 1\), digits needs \(8, 8, 2\)"):
+        load_splits(network_from_dict(table))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "on"}, "encoder.kind: must be intensity, events or on-off, not 'on'"),
+        ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "on-off"'),
+        ({"windows": 2}, 'encoder.windows: has a meaning for recordings, kind = "events"'),
+        ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'least'?"),
+        ({"least": "0.1"}, "encoder.least: must be of type float"),
+    ],
+)
+def test_its_mistakes_are_named(changes: dict[str, object], message: str, on_off: None) -> None:
+    table = network_to_dict(load_preset("digits"))
+    table["encoder"] = {"kind": "on-off", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25} | changes
+    with pytest.raises(SpecificationError) as caught:
+        network_from_dict(table)
+    assert message in str(caught.value)
+
+
+def test_defaults_of_another_encoder_may_be_written_down() -> None:
+    table = network_to_dict(load_preset("digits"))
+    written = {"kind": "intensity", "windows": 1, "polarity": "separate", "origin": "recording"}
+    assert network_from_dict(table | {"encoder": table["encoder"] | written}) == load_preset("digits")

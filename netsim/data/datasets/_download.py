@@ -77,15 +77,13 @@ class IdxDownload(Source):
         packages = self.packages if data_dir is None else ()
         return [self._place(origin, base) for origin, base in [*data_folders(data_dir), *packages]]
 
-    def fetch(
-        self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress, timeout: float
-    ) -> None:
+    def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
         """Download the files one by one; mirrors are tried in turn, for each file anew."""
         from netsim.data.download import download
 
         for file, checksum in self.sha256.items():
             chosen = self.mirrors if mirrors is None else mirrors
-            download(name, folder / file, self.sizes[file], checksum, chosen, on_progress, timeout)
+            download(name, folder / file, self.sizes[file], checksum, chosen, on_progress)
 
     def _place(self, origin: str, base: Path) -> Place:
         name, note = self.notation, ""

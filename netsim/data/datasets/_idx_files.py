@@ -65,28 +65,19 @@ def read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dat
     files = find_files(folder)
     if len(files) < len(PARTS):
         raise DataError(f"{folder}: lacks {missing_files(files)} (with or without .gz)")
-    train_images, test_images = _read_images(files["train-images"]), _read_images(files["t10k-images"])
-    train_labels, test_labels = _read_labels(files["train-labels"]), _read_labels(files["t10k-labels"])
+    train_images, train_labels, test_images, test_labels = (_read(files[part], part) for part in PARTS)
     if classes is None:
         classes = tuple(str(label) for label in range(int(train_labels.max()) + 1))
     return Dataset(name, str(folder), train_images, train_labels, test_images, test_labels, 255, classes)
 
 
-def _read_images(path: Path) -> np.ndarray:
+def _read(path: Path, part: str) -> np.ndarray:
     from netsim.data.idx import read_idx
 
-    images = read_idx(path)
-    if images.ndim not in (3, 4):
-        raise DataError(f"{path}: images need 3 or 4 dimensions, not {images.ndim}")
-    if not images.size:
+    labels = part.endswith("labels")
+    array = read_idx(path, dimensions=1 if labels else None)
+    if not labels and array.ndim not in (3, 4):
+        raise DataError(f"{path}: images need 3 or 4 dimensions, not {array.ndim}")
+    if not array.size:
         raise DataError(f"{path}: is empty")
-    return images.reshape(*images.shape[:3], -1)
-
-
-def _read_labels(path: Path) -> np.ndarray:
-    from netsim.data.idx import read_idx
-
-    labels = read_idx(path, dimensions=1)
-    if not labels.size:
-        raise DataError(f"{path}: is empty")
-    return labels.astype("int64")
+    return array.astype("int64") if labels else array.reshape(*array.shape[:3], -1)

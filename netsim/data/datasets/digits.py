@@ -20,22 +20,21 @@ SPLIT_SEED = 1797
 
 
 class Digits(Source):
-    """Digits in a fixed split into 1,437 for training and 360 for the test."""
+    """Digits in a fixed split into 1,437 for training and 360 for the test; intensities go up to 16."""
 
     notation = "digits"
     summary = "handwritten digits of scikit-learn"
     order = 0
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
-        """Intensities from 0 to 16; nothing but the name matters."""
+        """Split them."""
         import numpy as np
         from sklearn.datasets import load_digits
 
         from netsim.data.dataset import Dataset
 
         images, labels = load_digits(return_X_y=True)
-        images = images.astype(np.uint8).reshape(-1, 8, 8, 1)
-        labels = labels.astype(np.int64)
+        images, labels = images.astype(np.uint8).reshape(-1, 8, 8, 1), labels.astype(np.int64)
         order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
         test, train = np.sort(order[:TEST_IMAGES]), np.sort(order[TEST_IMAGES:])
         splits = (images[train], labels[train], images[test], labels[test])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,14 +26,11 @@ class IdxFolder(Source):
     notation = "a folder of IDX files"
     summary = "images of your own"
     order = 3
+    family = True
 
     def claims(self, name: str) -> bool:
         """Whether it is a folder."""
         return os.path.isdir(user_folder(name))
-
-    def listed(self) -> Sequence[str]:
-        """Nothing."""
-        return []
 
     def lasting_name(self, name: str) -> str:
         """The whole path."""
@@ -52,7 +48,7 @@ class IdxFolder(Source):
 
     def remedy(self, name: str) -> str:
         """What the folder needs."""
-        return "put its four IDX files into the folder"
+        return "put the four IDX files into the folder"
 
 
 datasets.add("idx-folder", IdxFolder(), __name__)

@@ -10,7 +10,7 @@ import inspect
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,14 +40,11 @@ class Tonic(Source):
     notation = f"{PREFIX}NAME"
     summary = "recordings of events that the library tonic reads"
     order = 4
+    family = True
 
     def claims(self, name: str) -> bool:
         """Whether it begins with ``tonic:``."""
         return name.startswith(PREFIX)
-
-    def listed(self) -> Sequence[str]:
-        """None, as it takes tonic to know them."""
-        return []
 
     def names(self) -> Sequence[str]:
         """Those of the usable classes."""
@@ -67,7 +64,13 @@ class Tonic(Source):
         check_samples(name, "recordings", encoder, "the network")
         assert isinstance(encoder, EventEncoder)
         check_folder(data_dir, name)
-        parts = _find(name, chosen, data_dir)
+        places = []
+        for place, parts in _looked_up(chosen, data_dir):
+            if parts:
+                break
+            places.append(str(place.path))
+        else:
+            raise DataError(f"{name}: tonic finds no complete data set in {', '.join(places)}; {self.remedy(name)}")
         for recordings in parts.values():
             check_sensor(recordings, encoder, name)
         converted = []
@@ -89,20 +92,11 @@ class Tonic(Source):
         training, test = converted
         first = next(iter(parts.values()))
         most = int(max(training[1].max(), test[1].max()))
-        return Dataset(name, _folder(first), *training, *test, None, _label_names(first, most))
+        return Dataset(name, str(place.path), *training, *test, None, _label_names(first, most))
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The usual folders, and whether tonic finds it there."""
-        chosen = _class(name)
-        found = []
-        for origin, base in data_folders(data_dir):
-            try:
-                parts = _parts(chosen, base)
-            except _NotThere as missing:
-                found.append(Place(origin, Path(missing.folder), False))
-            else:
-                found.append(Place(origin, Path(_folder(next(iter(parts.values())))), True))
-        return found
+        return [place for place, _ in _looked_up(_class(name), data_dir)]
 
     def remedy(self, name: str) -> str:
         """The command that lets tonic download it."""
@@ -120,10 +114,6 @@ class Tonic(Source):
     def not_fetched(self, name: str) -> str:
         """It is tonic that could."""
         return f"cannot be fetched; {self.remedy(name)}"
-
-
-TONIC = Tonic()
-datasets.add("tonic", TONIC, __name__)
 
 
 class _NotThere(Exception):
@@ -169,19 +159,15 @@ def _options(chosen: type) -> dict[str, dict[str, Any]]:
     return {"": {}}
 
 
-def _find(name: str, chosen: type, data_dir: str | Path | None) -> dict[str, Any]:
-    """The parts of a data set, from the first place that holds it."""
-    looked = []
-    for _, base in data_folders(data_dir):
+def _looked_up(chosen: type, data_dir: str | Path | None) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Each place that may hold a data set, and its parts if tonic finds it there."""
+    for origin, base in data_folders(data_dir):
         try:
-            return _parts(chosen, base)
+            parts = {part: _open(chosen, base, options) for part, options in _options(chosen).items()}
+            place = Place(origin, Path(_folder(next(iter(parts.values())))), True)
         except _NotThere as missing:
-            looked.append(missing.folder)
-    raise DataError(f"{name}: tonic finds no complete data set in {', '.join(looked)}; {TONIC.remedy(name)}")
-
-
-def _parts(chosen: type, base: Path) -> dict[str, Any]:
-    return {part: _open(chosen, base, options) for part, options in _options(chosen).items()}
+            place, parts = Place(origin, Path(missing.folder), False), {}
+        yield place, parts
 
 
 def _open(chosen: type, base: Path, options: Mapping[str, Any]) -> Any:
@@ -242,3 +228,6 @@ def _label_names(recordings: Any, most: int) -> tuple[str, ...]:
     names = [] if named is None else [name.decode() if isinstance(name, bytes) else str(name) for name in named]
     names = [name.removeprefix(f"{label} - ") for label, name in enumerate(names)]  # as in "1 - one"
     return tuple(names) if len(names) > most else tuple(str(label) for label in range(most + 1))
+
+
+datasets.add("tonic", Tonic(), __name__)

@@ -93,10 +93,8 @@ class EventEncoder(Encoder):
         """
         height, width, channels = self.shape
         polarities = channels // self.windows
-        y, x, t, p = event_fields(events, (height, width, polarities), merged=self.polarity == "merged")
-        if self.origin == "first-event" and len(t):
-            t = t - t.min()
-        check_start(t)
+        sensor = (height, width, polarities)
+        y, x, t, p = event_fields(events, sensor, self.polarity == "merged", self.origin == "first-event")
         window, since = np.divmod(t, round(self.t_max * MICROSECONDS))
         seen = window < self.windows
         times = np.full(self.shape, SILENT, dtype=np.int32)
@@ -105,17 +103,9 @@ class EventEncoder(Encoder):
         return times
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
-        """Times as from `first_events` as latencies (ms); `SILENT` becomes ``inf``.
-
-        Parameters
-        ----------
-        samples : ndarray of int32, shape (presentations, height, width, channels)
-        intensity_max : None
-
-        Returns
-        -------
-        ndarray of float64, shape (presentations, height, width, channels)
-        """
+        """Latencies (ms) of recordings given by their times (µs) as from `first_events`; `SILENT` becomes ``inf``."""
+        if intensity_max is not None:
+            raise DataError("images: the encoder takes recordings, which have no intensities")
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
 
     def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
@@ -153,7 +143,9 @@ class EventEncoder(Encoder):
         )
 
 
-def event_fields(events: np.ndarray, shape: Shape, merged: bool = False) -> tuple[np.ndarray, ...]:
+def event_fields(
+    events: np.ndarray, shape: Shape, merged: bool = False, from_first: bool = False
+) -> tuple[np.ndarray, ...]:
     """Rows, columns, times (µs) and polarities of events.
 
     Parameters
@@ -162,11 +154,13 @@ def event_fields(events: np.ndarray, shape: Shape, merged: bool = False) -> tupl
     shape : (height, width, polarities)
     merged : bool
         Whether two polarities may become one.
+    from_first : bool
+        Whether time starts at the first event.
 
     Raises
     ------
     DataError
-        If a field is missing, or an event lies outside the shape.
+        If a field is missing, or an event lies outside the shape or before the start.
     """
     names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
     height, width, polarities = shape
@@ -185,15 +179,8 @@ def event_fields(events: np.ndarray, shape: Shape, merged: bool = False) -> tupl
     for name, index, size in (("y", y, height), ("x", x, width), ("p", p, polarities)):
         if len(index) and not (index.min() >= 0 and index.max() < size):
             raise DataError(f"events: {name} goes from {index.min()} to {index.max()}, but only 0 to {size - 1} fits")
-    return y, x, t, p
-
-
-def check_start(t: np.ndarray) -> None:
-    """Refuse times before the start of the presentation.
-
-    Raises
-    ------
-    DataError
-    """
+    if from_first and len(t):
+        t = t - t.min()
     if len(t) and not t.min() >= 0:
         raise DataError("events: hold negative times; time starts at 0 with the presentation")
+    return y, x, t, p

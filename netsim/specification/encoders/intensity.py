@@ -20,13 +20,6 @@ class IntensityEncoder(Encoder):
 
     An intensity ``x`` in ``[0, 1]`` gives the latency ``(1 - x)·t_max``; intensity 0 is silent.
 
-    Parameters
-    ----------
-    shape : (height, width, channels)
-        Shape of an image.
-    t_max : float
-        Length of the encoding window (ms).
-
     Examples
     --------
     >>> import numpy as np
@@ -39,22 +32,7 @@ class IntensityEncoder(Encoder):
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
         """Latencies of images: ``(intensity_max - intensity)/intensity_max·t_max``, ``inf`` for intensity 0.
 
-        Parameters
-        ----------
-        samples : ndarray of int or float, shape (presentations, height, width, channels)
-            Intensities from 0 to `intensity_max`. Unsigned bytes are quickest and smallest.
-        intensity_max : float
-            The intensity that gives the latency 0.
-
-        Returns
-        -------
-        ndarray of float64, shape (presentations, height, width, channels)
-            In ms.
-
-        Raises
-        ------
-        DataError
-            If the shape is not the encoder's, or an intensity is NaN or out of range.
+        Images of unsigned bytes are encoded the quickest.
         """
         images = np.asarray(samples)
         if images.dtype.kind not in "uif":
