@@ -291,6 +291,12 @@ class Network:
             )
 
     def _check_training(self) -> None:
+        for projection in self.projections:
+            require(
+                projection.sign == "any" or self.weighting.kind == "real",
+                f"projections.{projection.name}.sign",
+                "has no meaning for binary weights, which are nothing but signs",
+            )
         require(
             self.training.dt <= self.encoder.t_max,
             "training.dt",

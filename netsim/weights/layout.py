@@ -100,12 +100,17 @@ def check_weights(network: Network, weights: Weights, origin: str, real: bool = 
     Raises
     ------
     DataError
-        If a name is missing or unknown, a shape differs, or a value is not finite; `origin` is named.
+        If a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the projection's;
+        `origin` is named.
     """
     check_shapes(network, weights, origin, real)
     for name, array in weights.items():
         if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
+    for projection in network.weighted:
+        kernel = weights[kernel_name(projection)]
+        if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
+            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
     return {name: weights[name] for name in _expected_shapes(network, real)}
 
 
