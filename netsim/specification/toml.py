@@ -213,7 +213,7 @@ def _encoder(table: Any) -> Encoder:
     make = _chosen(encoders, table, "kind", "encoder")
     parameters = {name: {field.name: field for field in dataclasses.fields(known)} for name, known in encoders.items()}
     for name, known in parameters.items():
-        for key in known.keys() & table:
+        for key in [key for key in known if key in table]:
             if table.pop(key) != known[key].default:
                 raise SpecificationError(
                     f"encoder.{key}", f'has a meaning for {encoders[name].samples}, kind = "{name}"'
