@@ -127,13 +127,7 @@ def single_batch(batch: Batch) -> Experiment[Latencies]:
 
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
-    """Refuse to record a neuron that does not exist or has no potential.
-
-    Raises
-    ------
-    SpecificationError
-        The message names the layer or neuron.
-    """
+    """Refuse to record a neuron that does not exist or has no potential."""
     for name, neuron in record:
         network.neurons(name)
         size = network.population(name).size

@@ -14,14 +14,7 @@ from netsim.specification import Network, Projection
 
 
 class SparseSynapses(NamedTuple):
-    """Index arrays of a projection's synapses, and its PSP.
-
-    Attributes
-    ----------
-    pre, post, weight : ndarray of int32, shape (synapses,)
-        As in `netsim.specification.Connections`.
-    psp : Breakpoints
-    """
+    """Index arrays of a projection's synapses as in `netsim.specification.Connections`, and its PSP."""
 
     pre: np.ndarray
     post: np.ndarray
@@ -45,25 +38,9 @@ def step_sparse(
     causal: bool,
     downward: bool = True,
 ) -> LayerStep:
-    """Visit each synapse whose postsynaptic neuron carries a signal.
+    """Visit each synapse whose postsynaptic neuron carries a signal; parameters are those of `step_pairwise`.
 
-    Parameters
-    ----------
-    synapses : SparseSynapses
-    plastic : bool
-        Whether the gradient of the weights is asked for.
-    source : ndarray, shape (presentations, *source)
-        Presynaptic latencies (ms).
-    limit : ndarray, shape (presentations, *target), or a number
-        Until when synaptic current counts (ms).
-    signal : ndarray, shape (presentations, *target)
-        Displacement over ``tau`` times the slope at threshold.
-    kernel : ndarray
-        Weights, of whatever shape.
-    causal : bool
-        Propagate by the order of spikes alone, not by the slope of the PSP.
-    downward : bool
-        Whether the displacement of the source is asked for.
+    Arrays of neurons have the shape (presentations, *population), weights any; `plastic` asks for their gradient.
     """
     dtype, presentations = source.dtype, len(source)
     signals = np.ascontiguousarray(signal, dtype).reshape(presentations, -1)
@@ -82,19 +59,7 @@ def step_sparse(
 
 
 def current_before(synapses: SparseSynapses, source: np.ndarray, times: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Synaptic current of neurons just before given times.
-
-    Parameters
-    ----------
-    synapses, source, kernel
-        As in `step_sparse`.
-    times : ndarray, shape (presentations, *target)
-        In ms.
-
-    Returns
-    -------
-    ndarray, shape of `times`
-    """
+    """Synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
     current = np.zeros((len(times), times[0].size), source.dtype)
     flat = np.ascontiguousarray(source).reshape(len(source), -1)
     limits = np.ascontiguousarray(times, source.dtype).reshape(len(times), -1)
@@ -107,17 +72,8 @@ def earliest_sparse(
 ) -> np.ndarray:
     """Hand a value of each relay to the neuron whose spike it passed on: of several, the one with the lowest number.
 
-    Parameters
-    ----------
-    synapses : SparseSynapses
-    values, relayed : ndarray, shape (presentations, *target)
-        The values, and the latencies of the relays (ms).
-    source : ndarray, shape (presentations, *source)
-        Presynaptic latencies (ms).
-
-    Returns
-    -------
-    ndarray, shape of `source`
+    Values and `relayed`, the latencies of the relays, have the shape (presentations, *target), the latencies of the
+    source and the result (presentations, *source).
     """
     count = len(values)
     handed = np.zeros((count, source[0].size), values.dtype)

@@ -37,14 +37,13 @@ def step_pairwise(
 
     Parameters
     ----------
-    projection : Projection
-    window : Window
-    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
-        Presynaptic latencies (ms).
-    limit : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-        Synaptic limits (ms).
-    signal : ndarray, shape of `limit`
-        Displacement over ``tau`` times the slope at threshold; neurons without one are not visited.
+    projection, window
+        Of the synapses.
+    source : ndarray
+        Presynaptic latencies (ms), by presentation in the shape of the population.
+    limit, signal : ndarray
+        Synaptic limits (ms), and displacement over ``tau`` times the slope at threshold, of the postsynaptic neurons;
+        those without a signal are not visited.
     kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
     causal : bool
         Propagate by the order of spikes alone, not by the slope of the PSP.
@@ -74,20 +73,9 @@ def slope_at(
     kernel: np.ndarray,
     wanted: np.ndarray,
 ) -> np.ndarray:
-    """Synaptic current of neurons just before given times.
+    """Synaptic current of the wanted neurons just before given times (ms), zero elsewhere.
 
-    Parameters
-    ----------
-    projection, window, source, kernel
-        As in `step_pairwise`.
-    times : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-    wanted : ndarray of bool, shape of `times`
-        Which neurons to visit.
-
-    Returns
-    -------
-    ndarray, shape of `times`
-        Zero where no neuron was visited.
+    Other parameters are those of `step_pairwise`.
     """
     dtype = source.dtype
     spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)

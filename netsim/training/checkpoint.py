@@ -59,17 +59,14 @@ class EpochTotals:
 
 @dataclass
 class TrainingState:
-    """Where a training stands.
+    """Where a training stands: the next batch to present, counted from 0, and all that comes of those before.
 
     Attributes
     ----------
     weights : dict of ndarray
         The latent weights, which are updated: those that feed forward, or the real-valued ones behind binary ones.
-    optimizer : Optimizer
     mean : dict of ndarray or None
         Exponential moving average (EMA) of the weights, if the network's learning keeps one.
-    epoch, batch : int
-        The next batch to present, both counted from 0.
     totals : EpochTotals
         Of the epoch under way.
     history : list of dict
@@ -77,8 +74,7 @@ class TrainingState:
     best : (float, float)
         Strict validation accuracy and negative validation loss of the best epoch.
     best_weights : dict of ndarray or None
-        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until the first epoch is
-        finished.
+        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.
     """
 
     weights: Weights = field(repr=False)
@@ -98,13 +94,7 @@ class TrainingState:
 
 
 def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
-    """Write a state; the last checkpoint becomes the previous one when the new one is whole.
-
-    Raises
-    ------
-    RunError
-        If it cannot be written.
-    """
+    """Write a state; the last checkpoint becomes the previous one when the new one is whole."""
     totals = state.totals
     position = {
         "epoch": state.epoch,
@@ -130,13 +120,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
 
 
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
-    """Write what a run folder holds of the finished epochs: their metrics, and the best weights.
-
-    Raises
-    ------
-    RunError
-        If it cannot be written.
-    """
+    """Write what a run folder holds of the finished epochs: their metrics, and the best weights."""
     if state.best_weights is not None:
         write_weights(state.best_weights, run.best)
         run.write_metrics(state.history)
@@ -148,22 +132,10 @@ def resume_state(
     warn: Callable[[str], None] = warnings.warn,
     optimizer: Optimizer | None = None,
 ) -> TrainingState | None:
-    """The state to resume from, and a run folder that holds nothing later.
+    """The state to resume from, and a run folder that holds nothing later; None if there is no checkpoint yet.
 
-    Parameters
-    ----------
-    network : Network
-    run : RunFolder
-        Locked by this process.
-    warn : callable
-        Gets one line about a damaged checkpoint; by default it becomes a warning of Python's.
-    optimizer : Optimizer, optional
-        Gets the state of the run's; by default the one that the network's settings name.
-
-    Returns
-    -------
-    TrainingState or None
-        Of the last checkpoint, or of the one before if the last one is damaged; None if there is none yet.
+    It is that of the last checkpoint, or of the one before, with one line to `warn`, if the last one is damaged. The
+    folder is locked by this process. An `optimizer` gets the state of the run's, by default the one of the settings.
 
     Raises
     ------
@@ -208,13 +180,7 @@ def _last_whole(
 
 
 def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = None) -> TrainingState:
-    """Read a state; `optimizer` is that of `resume_state`.
-
-    Raises
-    ------
-    RunError
-        If the file is damaged or belongs to another network.
-    """
+    """Read a state; `optimizer` is that of `resume_state`. A damaged file, or one of another network, is a RunError."""
     try:
         arrays = read_arrays(path)
         checksum = arrays.pop("checksum", None)

@@ -44,18 +44,10 @@ _ORDER, _VARIATION, _REVIVAL = 1, 2, 3
 
 @dataclass(frozen=True)
 class Progress:
-    """What a training reports after each batch.
+    """What a training reports after each batch: means of the epoch so far, which is counted from 0.
 
-    Attributes
-    ----------
-    epoch : int
-        Counted from 0.
-    presentations, expected : int
-        Of this epoch so far, and in all.
-    loss, accuracy : float
-        Means of this epoch so far.
-    silent : dict of float
-        Mean fraction of silent neurons by layer.
+    Of the `expected` presentations of the epoch some are done; `silent` is the mean fraction of silent neurons by
+    population.
     """
 
     epoch: int
@@ -86,20 +78,9 @@ class Callbacks:
 
 
 def start_training(network: Network, seed: int, optimizer: Optimizer | None = None) -> TrainingState:
-    """The state before the first batch.
+    """The state before the first batch; the same seed gives the same training, to the bit.
 
-    Parameters
-    ----------
-    network : Network
-    seed : int
-        The same seed gives the same training, to the bit.
-    optimizer : Optimizer, optional
-        By default the one that the network's settings name.
-
-    Raises
-    ------
-    SpecificationError, RunError, DataError
-        If the weights to begin with cannot be had (see `netsim.training.pretraining.load_pretrained`).
+    An `optimizer` takes the place of the one that the network's settings name. Errors are those of `load_pretrained`.
     """
     first = load_pretrained(network) or initial_weights(network, seed)
     dtype = np.float32 if network.training.precision == "single" else np.float64
@@ -117,15 +98,7 @@ def resume_training(
     warn: Callable[[str], None] = warnings.warn,
     optimizer: Optimizer | None = None,
 ) -> TrainingState:
-    """The state that a run resumes from, or a new one if there is no checkpoint yet.
-
-    Parameters are those of `netsim.training.checkpoint.resume_state` and `start_training`.
-
-    Raises
-    ------
-    RunError
-        If the checkpoints are damaged.
-    """
+    """The state that a run resumes from (see `resume_state`), or a new one if there is no checkpoint yet."""
     return resume_state(network, run, warn, optimizer) or start_training(network, seed, optimizer)
 
 
@@ -203,13 +176,7 @@ def train(
 
 
 def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
-    """What epochs are compared by: strict validation accuracy, then the loss; more is better.
-
-    Parameters
-    ----------
-    metrics : mapping
-        Of an epoch.
-    """
+    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better."""
     return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
 
 

@@ -191,13 +191,7 @@ def resuming(command: Sequence[str]) -> str:
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a training came to: figures of its best epoch by validation, and how long it took.
-
-    Parameters
-    ----------
-    history : sequence of mapping
-        The metrics of its epochs, at least one.
-    """
+    """What a training came to: figures of its best epoch by validation, and how long it took."""
     best = max(history, key=validation_score)
     return {
         "epochs": len(history),

@@ -72,23 +72,11 @@ def phased_spikes(
     window: Window,
     spikes: np.ndarray,
 ) -> None:
-    """First spikes of a population, from the onset on moved by the drive alone.
+    """First spikes, shape (presentations, rows, columns, maps), from the onset on moved by the drive alone.
 
-    All in one call, so that threads seldom wait for each other to get the GIL.
-
-    Parameters
-    ----------
-    times : ndarray, shape (presentations, height, width, channels)
-        Presynaptic spike times.
-    kernel : ndarray, shape (inputs of a field, maps)
-    bias : ndarray, shape (maps,)
-    start : ndarray, shape (rows, columns, maps), or None
-        Potentials to begin with.
-    neurons : Dynamics
-    psp : Breakpoints
-    window : Window
-    spikes : ndarray of the type of `kernel`, shape (presentations, rows, columns, maps)
-        The result is written here.
+    `times` are presynaptic, shape (presentations, height, width, channels); `kernel` has the shape (inputs of a field,
+    maps); `start` are potentials to begin with, if any, shape (rows, columns, maps). All in one call, so that threads
+    seldom wait for each other to get the GIL.
     """
     integrals = np.empty(times.shape, kernel.dtype)
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
@@ -103,12 +91,7 @@ def phased_spikes(
 def _carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
     """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
 
-    Parameters
-    ----------
-    potentials : ndarray, shape (rows, maps)
-        Without bias. Overwritten by spike times; ``inf`` where the threshold is not reached before the end.
-    bias : ndarray, shape (maps,)
-    neurons : Dynamics
+    They have the shape (rows, maps), and come without the bias; who does not get there before the end is silent.
     """
     silent = potentials.dtype.type(np.inf)
     for row in range(len(potentials)):

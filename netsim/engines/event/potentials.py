@@ -21,29 +21,12 @@ def potential_traces(
     dt: float = 0.0,
     delays: Mapping[str, np.ndarray] | None = None,
 ) -> list[Potential]:
-    """Potentials of neurons at every time where their slope may change.
+    """Potentials of neurons at every time where their slope may change, presentation by presentation.
 
     Samples lie at the start and the end of the presentation, at every breakpoint of the synaptic current, at
     the onset, the gate and the spike; straight lines between them are the potential. It goes on after
-    the spike as the equation says.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-        The weights that feed forward.
-    latencies : list of ndarray
-        Of the stimulus and of every population (ms).
-    record : sequence of Recorded
-    dt : float
-        Time grid (ms) on which onsets, gates and delays fall; 0 for exact times.
-    delays : dict of ndarray of float, optional
-        Conduction delays (ms) by projection, as in `Batch`.
-
-    Returns
-    -------
-    list of Potential
-        Presentation by presentation, in the order of `record`.
+    the spike as the equation says. Latencies are those of the stimulus and of every population; onsets, gates and
+    delays fall on the grid `dt`, if it is not 0.
     """
     afferents = [_afferents(network, weights, recorded, dt, delays or {}) for recorded in record]
     traces = []

@@ -76,12 +76,8 @@ class Sweep(WindowStage):
 class Blocks(NamedTuple):
     """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
 
-    Attributes
-    ----------
-    kernel : ndarray, shape (blocks, inputs of a field, lanes)
-    bias : ndarray, shape (blocks, lanes)
-    start : ndarray, shape (rows, columns, blocks, lanes)
-        Potentials at the start of the presentation; ``-inf`` where there is no map.
+    The kernel has the shape (blocks, inputs of a field, lanes), the bias (blocks, lanes). Potentials to begin with,
+    shape (rows, columns, blocks, lanes), are ``-inf`` where there is no map.
     """
 
     kernel: np.ndarray
@@ -94,11 +90,9 @@ class Queue(NamedTuple):
 
     Attributes
     ----------
-    times : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
-        When they come.
-    synapses : ndarray of int, shape of `times`
-        Through which synapse, a row of the kernel; multiplied by the number of breakpoints of the PSP, plus the
-        breakpoint's own number.
+    times, synapses : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
+        When they come, and through which row of the kernel; the row is multiplied by the number of breakpoints of the
+        PSP, plus the breakpoint's own number.
     counts : ndarray of int, shape (presentations, rows, columns)
         How many there are.
     """
@@ -112,19 +106,10 @@ class Queue(NamedTuple):
 def queue_breakpoints(
     maps: np.ndarray, bits: np.ndarray, end: float, psp: Breakpoints, window: Window, queue: Queue
 ) -> None:
-    """Fill a queue with all breakpoints before the end of the time in which neurons may fire.
+    """Fill a queue, from its first presentation on, with all breakpoints before the end of the time to fire.
 
-    Parameters
-    ----------
-    maps : ndarray, shape (presentations, height, width, channels)
-        Presynaptic spike times; ``inf`` is silent.
-    bits : ndarray of unsigned int, shape of `maps`
-        The same, bit by bit, without a negative zero.
-    end : float
-    psp : Breakpoints
-    window : Window
-    queue : Queue
-        The result, from its first presentation on.
+    `maps` are presynaptic spike times, shape (presentations, height, width, channels); `bits` the same, bit by bit,
+    without a negative zero.
     """
     _, rows, columns, most = queue.times.shape
     height, width, channels = maps.shape[1:]
@@ -163,16 +148,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
 
     Some maps of a position, a block, are swept together. A neuron that has fired gets the potential ``-inf``, which no
-    slope raises again.
-
-    Parameters
-    ----------
-    queue : Queue
-    blocks : Blocks
-    neurons : Dynamics
-    psp : Breakpoints
-    latencies : ndarray, shape (presentations, rows, columns, maps)
-        The result is written here.
+    slope raises again. Latencies have the shape (presentations, rows, columns, maps).
     """
     presentations, rows, columns, maps = latencies.shape
     lanes, breakpoints = blocks.bias.shape[1], psp.delays.size

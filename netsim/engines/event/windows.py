@@ -18,14 +18,9 @@ and of shape (presentations, \\*population)."""
 
 
 class WindowStage:
-    """A population that receives by one window; all to all is a window on one position whose channels are all inputs.
+    """A population that receives by one window.
 
-    Parameters
-    ----------
-    clock : Clock
-    population : Population
-    projection : Projection
-    window : Window
+    All to all is a window on one position whose channels are all inputs.
     """
 
     def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:

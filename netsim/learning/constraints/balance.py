@@ -13,13 +13,7 @@ from netsim.weights.layout import Weights, kernel_name
 
 @constraints.register("balance")
 class Balance(Constraint):
-    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs.
-
-    Parameters
-    ----------
-    kernels : sequence of str
-        Names of the weights.
-    """
+    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs."""
 
     def __init__(self, kernels: Sequence[str]) -> None:
         self.kernels = kernels

@@ -16,13 +16,7 @@ from netsim.weights.layout import Weights, kernel_name
 
 @constraints.register("bound")
 class Bound(Constraint):
-    """The latent weights behind binary ones are bounded, so that every sign can still change.
-
-    Parameters
-    ----------
-    bounds : mapping
-        Largest absolute value, by the name of the weights.
-    """
+    """The latent weights behind binary ones are bounded in absolute value, so that every sign can still change."""
 
     def __init__(self, bounds: Mapping[str, float]) -> None:
         self.bounds = bounds

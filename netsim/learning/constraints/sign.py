@@ -16,13 +16,7 @@ from netsim.weights.layout import Weights
 
 @constraints.register("sign")
 class Sign(Constraint):
-    """Weights of excitatory projections are at least zero, those of inhibitory ones at most.
-
-    Parameters
-    ----------
-    excitatory, inhibitory : sequence of str
-        Names of the projections.
-    """
+    """Weights of excitatory projections are at least zero, those of inhibitory ones at most."""
 
     def __init__(self, excitatory: Sequence[str], inhibitory: Sequence[str]) -> None:
         self.excitatory = excitatory

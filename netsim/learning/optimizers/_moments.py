@@ -16,14 +16,7 @@ from netsim.weights.layout import Weights, projections_with_learned_scales
 
 
 class MomentOptimizer(Optimizer):
-    """An optimizer that keeps moments of the gradient of each weight.
-
-    Parameters
-    ----------
-    momentum : float
-    weight_decay : float
-        Decay of kernels per unit of learning rate.
-    """
+    """An optimizer that keeps moments of the gradient of weights; `weight_decay` is of kernels, per unit of rate."""
 
     moments: ClassVar[tuple[str, ...]]
     """What is kept of each weight."""
