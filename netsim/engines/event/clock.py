@@ -12,13 +12,7 @@ import numpy as np
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
 from netsim.specification import Network, Population, Projection
-from netsim.specification.grid import (
-    TOLERANCE,
-    breakpoint_steps,
-    nearest_steps,
-    population_steps,
-    step_at_or_after,
-)
+from netsim.specification.grid import TOLERANCE, breakpoint_steps, nearest_steps, population_steps, step_at_or_after
 
 
 class Dynamics(NamedTuple):

@@ -96,12 +96,7 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
 
 @compiled
 def _first_spikes(
-    arrivals: np.ndarray,
-    synapses: Synapses,
-    start: np.ndarray,
-    bias: np.ndarray,
-    neurons: Dynamics,
-    spikes: np.ndarray,
+    arrivals: np.ndarray, synapses: Synapses, start: np.ndarray, bias: np.ndarray, neurons: Dynamics, spikes: np.ndarray
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 

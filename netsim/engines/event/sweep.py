@@ -6,6 +6,7 @@ The time it takes grows with the presynaptic spikes that come before the neurons
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -45,23 +46,15 @@ class Sweep(WindowStage):
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         blocks = _in_blocks(*self.arrays(weights, thresholds), self.window)
+        return partial(self._sweep, blocks)
 
-        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            self._sweep(
-                arriving[0].reshape(-1, *self.window.source).astype(self.clock.dtype, copy=False), blocks, spikes
-            )
-
-        return first_spikes
-
-    def _sweep(self, times: np.ndarray, blocks: Blocks, spikes: np.ndarray) -> None:
+    def _sweep(self, blocks: Blocks, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+        times = self.maps(arriving).astype(self.clock.dtype, copy=False)
         rows, columns, _ = self.window.shape
         breakpoints = blocks.kernel.shape[1] * self.psp.delays.size
         at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-        queue = Queue(
-            times=np.empty((at_once, rows, columns, breakpoints), times.dtype),
-            synapses=np.empty((at_once, rows, columns, breakpoints), np.int32),
-            counts=np.empty((at_once, rows, columns), np.int64),
-        )
+        shape = (at_once, rows, columns, breakpoints)
+        queue = Queue(np.empty(shape, times.dtype), np.empty(shape, np.int32), np.empty(shape[:3], np.int64))
         spikes = spikes.reshape(-1, *self.window.shape)
         for first in range(0, len(times), at_once):
             maps, own = times[first : first + at_once], spikes[first : first + at_once]
@@ -154,12 +147,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     lanes, breakpoints = blocks.bias.shape[1], psp.delays.size
     real = latencies.dtype.type
     nothing, silent, first_spikes = broadcast(real(0)), broadcast(real(np.inf)), np.empty(lanes, dtype=latencies.dtype)
-    threshold, onset, end, drive = (
-        broadcast(neurons.threshold),
-        broadcast(neurons.onset),
-        broadcast(neurons.end),
-        broadcast(neurons.drive),
-    )
+    threshold, onset = broadcast(neurons.threshold), broadcast(neurons.onset)
+    end, drive = broadcast(neurons.end), broadcast(neurons.drive)
     at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
     one = np.uint64(1)  # numbers that cannot be negative are places without a test
     for block in range(len(blocks.bias)):

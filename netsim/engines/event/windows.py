@@ -31,6 +31,10 @@ class WindowStage:
         self.dynamics = clock.dynamics(population)
         self.psp = clock.breakpoints(projection)
 
+    def maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
+        """Presynaptic spike times, shape (presentations, height, width, channels)."""
+        return np.ascontiguousarray(arriving[0]).reshape(-1, *self.window.source)
+
     def arrays(
         self, weights: Weights, thresholds: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
