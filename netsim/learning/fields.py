@@ -6,19 +6,11 @@ pooling, where one neuron of a field is heard at most, only the fields of those 
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import (
-    few_channels,
-    gather_columns,
-    gather_patches,
-    is_pointwise,
-    scatter_patches,
-)
+from netsim.numerics.receptive_fields import few_channels, gather_columns, gather_patches, is_pointwise, scatter_patches
 from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import PSP, Window
 
@@ -30,14 +22,8 @@ _COUNTED = 4096
 
 
 def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
-    """A postsynaptic potential in ms, as compiled loops take it; laid out once."""
-    return _breakpoints(tuple(map(tuple, psp.kernel)), dtype)
-
-
-@cache
-def _breakpoints(kernel: tuple[tuple[float, ...], ...], dtype: np.dtype) -> Breakpoints:
-    delays, changes = (np.array(values, dtype) for values in zip(*kernel, strict=True))
-    return Breakpoints(delays, changes)
+    """A postsynaptic potential in ms, as compiled loops take it."""
+    return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
 
 
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

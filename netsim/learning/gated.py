@@ -13,7 +13,7 @@ from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gr
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
-from netsim.specification import Neurons, Projection, Window
+from netsim.specification import STIMULUS, Neurons, Projection, Window
 
 
 def step_gated(
@@ -25,15 +25,14 @@ def step_gated(
     displacement: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
-    downward: bool = True,
 ) -> LayerStep:
     """The step of synapses onto neurons that the drive alone carries from the gate (ms) to threshold.
 
     `source` are presynaptic latencies (ms) and `displacement` is that of the population's own spikes (ms), both by
     presentation in the shape of the population; `causal` propagates by the order of spikes alone, not by the slope of
-    the PSP; `downward` asks for the displacement of the source.
+    the PSP.
     """
-    dtype, maps = source.dtype, kernel.shape[-1]
+    dtype, maps, downward = source.dtype, kernel.shape[-1], projection.source != STIMULUS
     per_drive = dtype.type(1 / neurons.drive)
     psp = breakpoints(projection.psp, dtype)
     slopes = psp._replace(changes=psp.changes * per_drive)

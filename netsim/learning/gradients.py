@@ -31,7 +31,7 @@ class LayerStep(NamedTuple):
     bias_gradient : ndarray, shape (maps,), or None
         The same for the constant current, which acts up to the gate or the spike; None if there is none.
     displacement : ndarray, shape of the source, or None
-        Of the presynaptic spikes (ms); None if it was not asked for.
+        Of the presynaptic spikes (ms); None of the stimulus.
     """
 
     kernel_gradient: np.ndarray | Factors | None

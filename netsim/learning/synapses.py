@@ -17,7 +17,7 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import gather_field
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
-from netsim.specification import Projection, Window
+from netsim.specification import STIMULUS, Projection, Window
 
 
 def step_pairwise(
@@ -28,7 +28,6 @@ def step_pairwise(
     signal: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
-    downward: bool = True,
 ) -> LayerStep:
     """Look at each pair of a presynaptic and a postsynaptic spike.
 
@@ -47,10 +46,8 @@ def step_pairwise(
     kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
     causal : bool
         Propagate by the order of spikes alone, not by the slope of the PSP.
-    downward : bool
-        Whether the displacement of the source is asked for.
     """
-    dtype = source.dtype
+    dtype, downward = source.dtype, projection.source != STIMULUS
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
     weights = _by_map(kernel, dtype)
     slopes, displacement = np.zeros_like(weights), np.zeros_like(times)
@@ -66,20 +63,15 @@ def step_pairwise(
 
 
 def slope_at(
-    projection: Projection,
-    window: Window,
-    source: np.ndarray,
-    times: np.ndarray,
-    kernel: np.ndarray,
-    wanted: np.ndarray,
+    projection: Projection, window: Window, source: np.ndarray, times: np.ndarray, kernel: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
-    """Synaptic current of the wanted neurons just before given times (ms), zero elsewhere.
+    """Synaptic current of the neurons asked for just before given times (ms), zero elsewhere.
 
     Other parameters are those of `step_pairwise`.
     """
     dtype = source.dtype
     spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
-    current, visited = np.zeros_like(limits), contiguous(wanted, window.shape, np.dtype(bool))
+    current, visited = np.zeros_like(limits), contiguous(asked, window.shape, np.dtype(bool))
     _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, _by_map(kernel, dtype), current)
     return current.reshape(times.shape)
 

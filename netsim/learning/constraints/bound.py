@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -15,23 +16,23 @@ from netsim.weights.layout import Weights, kernel_name
 
 
 @constraints.register("bound")
+@dataclass(frozen=True)
 class Bound(Constraint):
     """The latent weights behind binary ones are bounded in absolute value, so that every sign can still change."""
 
-    def __init__(self, bounds: Mapping[str, float]) -> None:
-        self.bounds = bounds
+    bounds: Mapping[str, float]
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
         if network.weighting.kind != "binary":
             return None
-        bounds = {}
-        for projection in network.weighted:
-            if projection.plastic:
-                largest = network.learning.clip * projection.initial.spread
-                bounds[kernel_name(projection)] = largest / math.sqrt(network.fan_in(projection))
-        return cls(bounds)
+        clip = network.learning.clip
+        return cls({
+            kernel_name(projection): clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
+            for projection in network.weighted
+            if projection.plastic
+        })  # fmt: skip
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""
