@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from typing import TYPE_CHECKING
 
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 
@@ -29,6 +29,10 @@ def require(frame: pd.DataFrame, columns: Iterable[str], kind: str, rows: bool =
     ------
     DataError
     """
+    import numpy as np
+    import pandas as pd
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"table: is a {type(frame).__name__}; a {kind} table of pandas is needed")
     missing = sorted(set(columns) - set(frame.columns))

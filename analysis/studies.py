@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 from scipy import stats
 
-from netsim.analysis.decision_time import wilson_interval
+from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
 from netsim.errors import DataError

@@ -28,10 +28,10 @@ optimizers: Registry[Any] = Registry("optimizer", "netsim.learning.optimizers")
 """`netsim.learning.Optimizer`: from gradients to weights."""
 constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints")
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
-studies: Registry[Any] = Registry("study", "netsim.studies.kinds")
+studies: Registry[Any] = Registry("study", "netsim.studies.kinds", order=lambda study: study.order)
 """`netsim.studies.Study`: what is disturbed, at which levels."""
-figures: Registry[Any] = Registry("figure", "netsim.analysis.figures")
-"""`netsim.analysis.FigureKind`: what is drawn, from which table."""
+figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", order=lambda plot: plot.order)
+"""`netsim.analysis.Plot`: what is drawn, from which table."""
 spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes")
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
 network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks")

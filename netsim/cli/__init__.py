@@ -11,7 +11,7 @@ from netsim.cli.exporting import EXPORT_HELP, export
 from netsim.cli.importing import import_network
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
-from netsim.cli.plotting import PLOT_HELP, plot
+from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.reporting import report
 from netsim.cli.simulating import simulate
 from netsim.cli.studying import STUDY_HELP, study
@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
-app.command(help=PLOT_HELP)(plot)
+app.command(cls=PlotCommand)(plot)
 app.command(help=STUDY_HELP)(study)
 app.command(help=EXPORT_HELP)(export)
 app.command("import")(import_network)

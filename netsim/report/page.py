@@ -20,7 +20,7 @@ from netsim.description.document import pieces
 from netsim.files import write_text
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
-from netsim.report.pictures import SECTIONS, Picture, in_rows
+from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import (
     Fact,
     activity_table,
@@ -80,7 +80,7 @@ def render(report: Report) -> str:
     network, run = report.subject.network, report.subject.run
     pictures = {picture.kind: picture for picture in report.pictures}
     shown = {
-        title: in_rows([pictures[kind] for kind in kinds if kind in pictures]) for title, kinds in SECTIONS.items()
+        title: in_rows([pictures[name] for name in names if name in pictures]) for title, names in sections().items()
     }
     return (
         _environment()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netsim.analysis.decision_time import wilson_interval
+from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.learning_tables import best_epoch, metrics_table
 from netsim.analysis.tables import STIMULUS, layer_names
 from netsim.errors import DataError

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from netsim.analysis import raster, save_figure, spike_table
-from netsim.analysis.rasters import firing_window
+from netsim.analysis.figures._layers import firing_window
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.specification import Convolution, Dense, Encoder, Network, Pooling

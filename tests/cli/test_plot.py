@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import typer
+from typer.main import get_command
 
-from netsim.analysis.gallery import KINDS
-from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.cli import app
+from netsim.report.pictures import sections
+from netsim.seams import figures
 
 Netsim = Callable[..., Any]
 
@@ -24,14 +29,53 @@ def is_no_empty_picture(path: Path) -> bool:
     return bool((pixels.min(axis=2) < 0.9).sum() > 300)
 
 
-def test_every_kind_is_told_and_made(netsim: Netsim) -> None:
-    assert list(FIGURE_KINDS) == list(KINDS)
+def test_every_figure_is_told(netsim: Netsim) -> None:
     shown = netsim("plot", "--help").out
-    for kind in FIGURE_KINDS:
+    for kind in figures:
         assert f"{kind}:" in shown
 
 
-@pytest.mark.parametrize("kind", FIGURE_KINDS)
+OWN = """
+from netsim.analysis.gallery import Drawn, Place, Plot, figures
+
+def draw(source, choice):
+    figure, (axes,) = choice.new_figure(2.0)
+    table = source.decisions(choice.limit)
+    axes.hist(table["gap_ms"], bins=choice.count or 10)
+    return Drawn(figure, table)
+
+place = Place("Decisions", 25, "Gaps", "{count} presentations.")
+figures.add("gaps", Plot("times to the second spike", draw, choices=("count",), report=place), __name__)
+"""
+
+
+def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
+    install(figures, "gaps", OWN)
+    shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
+    assert "stimuli * gaps: times to the second spike" in shown
+    assert "Draw N kernels or errors or gaps at most." in shown
+    done = netsim("plot", "gaps", run, "--limit", 20, "--count", 5, "--table", "gaps.csv", "--json").json()
+    assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]
+    assert is_no_empty_picture(run / "figures" / "gaps.png")
+    assert len(pd.read_csv("gaps.csv")) == 20
+    assert sections()["Decisions"] == ["confusion", "decision-time", "gaps", "errors"]
+    assert figures.origin("gaps").version == "1.2"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from netsim.cli import app; app(['plot', '--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "confident errors" in done.stdout
+    assert not {"numpy", "pandas", "matplotlib", "seaborn"} & set(done.stdout.split())
+
+
+def test_shells_can_complete_figures() -> None:
+    (argument,) = (part for part in get_command(app).commands["plot"].params if part.name == "figure")
+    found = argument.shell_complete(typer.Context(get_command(app)), "dec")
+    assert [item.value for item in found] == ["decision-time"]
+
+
+@pytest.mark.parametrize("kind", figures)
 def test_figures_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
     done = netsim("plot", kind, run, "--limit", 60, "--table", "tables/table.csv")
     assert (done.code, done.err) == (0, "")

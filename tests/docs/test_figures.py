@@ -20,10 +20,10 @@ from netsim.analysis import (
     spike_table,
     weight_table,
 )
-from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.cli import app
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.runs.subject import load_subject
+from netsim.seams import figures
 from netsim.training.opening import open_training
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,7 +31,7 @@ TEXT = (DOCS / "figures.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ netsim (plot .*)$", TEXT, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("kind", FIGURE_KINDS)
+@pytest.mark.parametrize("kind", figures)
 def test_every_kind_has_a_picture_and_a_command(kind: str) -> None:
     assert f"](figures/{kind}.png)" in TEXT
     assert 1000 < (DOCS / "figures" / f"{kind}.png").stat().st_size < 150_000

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
+from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -33,6 +35,9 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no spike count table.
     """
+    import numpy as np
+    from matplotlib.ticker import FuncFormatter
+
     require(frame, ("presentation", "layer", "spikes", "neurons"), "spike count")
     if (frame["spikes"] > frame["neurons"]).any() or (frame["spikes"] < 0).any():
         raise DataError("table: holds more spikes than neurons, or fewer than none; each neuron fires once at most")
@@ -75,3 +80,35 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             handletextpad=0.5,
         )
     return axes
+
+
+def _draw(source: Source, choice: Choice) -> Drawn:
+    import pandas as pd
+
+    from netsim.analysis.decision_tables import spike_count_table
+
+    tables = [
+        spike_count_table(source.network, latencies, chosen) for chosen, latencies in source.presented(choice.limit)
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    figure, (axes,) = choice.new_figure(0.8 + 0.26 * len(source.network.shapes))
+    spikes_per_layer(table, ax=axes)
+    return Drawn(figure, table)
+
+
+figures.add(
+    "spikes",
+    Plot(
+        "how many neurons of each layer fire",
+        _draw,
+        order=50,
+        presentations=1000,
+        report=Place(
+            "Activity",
+            80,
+            "Spikes per layer",
+            "Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
+        ),
+    ),
+    __name__,
+)

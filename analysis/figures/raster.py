@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-
+from netsim.analysis.figures._layers import Colour, firing_window, layer_colours
 from netsim.analysis.frames import require
-from netsim.analysis.style import FAINT, INK, colours, is_narrow, new_axes, theme
-from netsim.analysis.tables import layer_names
+from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, is_narrow, new_axes, theme
 from netsim.errors import DataError
-from netsim.specification import Network, Pooling, Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.specification import Network, Shape
 
 _GAP = 0.18  # between bands, which are 1 high
 _RASTERISE = 1500  # spikes of a layer beyond which SVG and PDF hold a picture of them
-
-Colour = tuple[float, float, float]
 
 
 def raster(
@@ -57,6 +58,8 @@ def raster(
         If the table is no spike table, holds layers that the network does not have, or several presentations
         and none is chosen.
     """
+    from netsim.analysis.tables import layer_names
+
     spikes, presentation = _choose(frame, network, presentation)
     names = layer_names(network)
     with theme():
@@ -94,19 +97,10 @@ def raster(
     return axes
 
 
-def firing_window(network: Network, position: int) -> tuple[float, float]:
-    """When the neurons of a layer can fire (ms); `position` 0 is the stimulus, whose window is the encoding's."""
-    while position > 0 and isinstance(network.layers[position - 1], Pooling):
-        position -= 1
-    if position == 0:
-        return 0.0, network.encoder.t_max
-    layer = network.layers[position - 1]
-    assert not isinstance(layer, Pooling)
-    return layer.neurons.onset, network.window_end(layer)
-
-
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> tuple[pd.DataFrame, int]:
     """The spikes of one presentation, and which one it is."""
+    from netsim.analysis.tables import layer_names
+
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     present = frame["presentation"].unique()
     if presentation is None:
@@ -118,15 +112,6 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
     if unknown:
         raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
     return spikes, presentation
-
-
-def layer_colours(network: Network) -> list[Colour]:
-    """Grey for the stimulus, one colour for each weighted layer; pooling has that of the layer it reads."""
-    fresh = iter(colours(len(network.weighted_layers)))
-    hues: list[Colour] = [to_rgb(INK)]
-    for layer in network.layers:
-        hues.append(hues[-1] if isinstance(layer, Pooling) else next(fresh))
-    return hues
 
 
 def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:
@@ -156,6 +141,8 @@ def _tick(row: np.ndarray, size: int, bottom: float) -> tuple[float, np.ndarray]
 
 def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: Sequence[str]) -> None:
     """Mark decision and label in the output layer, and say in the legend what they are."""
+    import numpy as np
+    import pandas as pd
 
     bottom = len(network.layers) * (1 + _GAP)
     output = spikes[spikes["layer"] == network.layers[-1].name]
@@ -202,3 +189,30 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
 def _named(label: int, classes: Sequence[str]) -> str:
     """The label, and what it stands for where that is not the label itself."""
     return f"{label} ({classes[label]})" if label < len(classes) and classes[label] != str(label) else str(label)
+
+
+def _draw(source: Source, choice: Choice) -> Drawn:
+    spikes, _ = source.presentation(choice.index)
+    figure, (axes,) = choice.new_figure(0.9 + 0.62 * len(source.network.shapes))
+    raster(spikes, source.network, choice.index, source.stimuli.classes, ax=axes)
+    return Drawn(figure, spikes)
+
+
+figures.add(
+    "raster",
+    Plot(
+        "all spikes of one presentation",
+        _draw,
+        order=10,
+        width=FULL_WIDTH,
+        choices=("index",),
+        report=Place(
+            "A single presentation",
+            40,
+            "Raster",
+            "Every spike of presentation {index}, layer above layer; within a band neurons are stacked map by map. The"
+            " time in which a layer can fire is shaded. Disc: decision; circle: label.",
+        ),
+    ),
+    __name__,
+)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
+from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, new_axes, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
 
@@ -37,6 +39,9 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no displacement table.
     """
+    import numpy as np
+    from matplotlib.lines import Line2D
+
     require(frame, ("label", "neuron", "target_ms", "displacement_ms"), "displacement")
     target = frame["target_ms"].to_numpy()
     actual = target - frame["displacement_ms"].to_numpy()
@@ -107,3 +112,41 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             columnspacing=0.8,
         )
     return axes
+
+
+def _draw(source: Source, choice: Choice) -> Drawn:
+    import pandas as pd
+
+    from netsim.analysis.learning_tables import displacement_table
+
+    stages = {"initial": source.initial, "trained": source.weights} if source.initial else {"": source.weights}
+    tables = [
+        displacement_table(source.network, latencies[-1], source.stimuli.labels[chosen], chosen).assign(weights=name)
+        for name, weights in stages.items()
+        for chosen, latencies in source.presented(choice.limit, weights)
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    if not source.initial:
+        table = table.drop(columns="weights")
+    figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 1.1)
+    displacement_figure(table, ax=axes)
+    return Drawn(figure, table)
+
+
+figures.add(
+    "displacements",
+    Plot(
+        "actual and target latencies, before and after learning",
+        _draw,
+        order=60,
+        presentations=200,
+        report=Place(
+            "Learning",
+            100,
+            "Displacements",
+            "When output neurons fired, against when they should have. On the diagonal nothing is left to learn."
+            " {count:,} presentations.",
+        ),
+    ),
+    __name__,
+)

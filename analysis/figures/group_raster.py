@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-
+from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
-from netsim.analysis.rasters import firing_window
+from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, new_axes, theme
-from netsim.analysis.tables import layer_names
 from netsim.errors import DataError
-from netsim.specification import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.engines import Recorded
+    from netsim.specification import Network
 
 _MOST_COLOURS = 8  # neurons beyond which each does not get a colour of its own
 _HALF_TICK = 0.8  # rows; marks reach into their neighbours so that they can be seen among many
@@ -56,6 +60,10 @@ def group_raster(
     DataError
         If the table is no spike table, lacks labels, or the network has no such layer.
     """
+    import numpy as np
+
+    from netsim.analysis.tables import layer_names
+
     require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
     name = layer or network.layers[-1].name
     if name not in layer_names(network):
@@ -108,14 +116,11 @@ def group_raster(
     return axes
 
 
-Group = tuple[str, object, pd.DataFrame]
-
-
-def _output_groups(spikes: pd.DataFrame) -> list[Group]:
+def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame]]:
     """Spikes of the label's neuron, of others, and of others not later than the label's."""
     own = spikes["neuron"] == spikes["label"]
     of_label = spikes[own].set_index("presentation")["latency_ms"]
-    before = ~own & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(np.inf))
+    before = ~own & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(math.inf))
     blue, orange = colours(2)
     return [
         ("other neurons", "0.72", spikes[~own & ~before]),
@@ -124,8 +129,8 @@ def _output_groups(spikes: pd.DataFrame) -> list[Group]:
     ]
 
 
-def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[Group]:
-    numbers = np.sort(spikes["neuron"].unique())
+def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[tuple[str, object, pd.DataFrame]]:
+    numbers = sorted(spikes["neuron"].unique())
     if not 1 < len(numbers) <= _MOST_COLOURS:
         what = f"{layer}:{numbers[0]}" if len(numbers) == 1 else f"{layer}, {len(numbers):,} neurons that fired"
         return [(what, colours(1)[0], spikes)]
@@ -143,3 +148,51 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
     axes.tick_params(axis="y", length=0)
     for edge in last.to_list()[:-1]:
         axes.axhline(edge + 0.5, color=FAINT, linewidth=0.4, zorder=1)
+
+
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.analysis.tables import STIMULUS
+
+    named = list(dict.fromkeys(layer for layer, _ in choice.neurons))
+    if len(named) > 1 or (named and choice.layer not in (None, named[0])):
+        raise DataError("neurons: must be of one layer, the one that is drawn")
+    layer = choice.layer or (named[0] if named else source.network.layers[-1].name)
+    _check_neurons(source.network, layer, choice.neurons)
+    # the stimulus names the presentations in which the layer stays silent
+    spikes = source.spikes(choice.limit, [STIMULUS, layer])
+    figure, (axes,) = choice.new_figure(3.4)
+    neurons = [neuron for _, neuron in choice.neurons]
+    group_raster(spikes, source.network, layer, neurons, source.stimuli.classes, ax=axes)
+    own = spikes[spikes["layer"] == layer]
+    return Drawn(figure, own[own["neuron"].isin(neurons)] if neurons else own)
+
+
+def _check_neurons(network: Network, layer: str, neurons: Sequence[Recorded]) -> None:
+    """Refuse a layer or neurons that the network does not have, before anything is presented."""
+    from netsim.analysis.tables import STIMULUS
+
+    position = 0 if layer == STIMULUS else network.layers.index(network.layer(layer)) + 1
+    size = math.prod(network.shapes[position])
+    for _, neuron in neurons:
+        if neuron >= size:
+            raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")
+
+
+figures.add(
+    "group-raster",
+    Plot(
+        "a layer, or some neurons, over presentations sorted by label",
+        _draw,
+        order=20,
+        presentations=200,
+        choices=("layer", "neuron"),
+        report=Place(
+            "Activity",
+            70,
+            "Raster of the output layer",
+            "A row a presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
+            " orange lies in its row.",
+        ),
+    ),
+    __name__,
+)

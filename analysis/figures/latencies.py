@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-
+from netsim.analysis.figures._layers import firing_window, layer_colours
 from netsim.analysis.frames import require
-from netsim.analysis.rasters import firing_window, layer_colours
+from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, theme
-from netsim.analysis.tables import layer_names
 from netsim.errors import DataError
-from netsim.specification import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.specification import Network
 
 _GAP = 0.25  # between bands, which are 1 high
 _BINS = 150  # about, over a presentation
@@ -49,6 +51,10 @@ def latency_histograms(
     DataError
         If the table is no spike table, or holds layers that the network does not have.
     """
+    import numpy as np
+
+    from netsim.analysis.tables import layer_names
+
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
     names = layer_names(network)
     unknown = set(frame["layer"].unique()) - set(names)
@@ -109,3 +115,30 @@ def latency_histograms(
 def _default_width(network: Network) -> float:
     wanted = network.encoder.t_max * _BINS / network.duration
     return network.encoder.t_max / 2.0 ** round(math.log2(wanted))
+
+
+def _draw(source: Source, choice: Choice) -> Drawn:
+    spikes = source.spikes(choice.limit)
+    figure, (axes,) = choice.new_figure(0.7 + 0.5 * len(source.network.shapes))
+    latency_histograms(spikes, source.network, ax=axes)
+    return Drawn(figure, spikes)
+
+
+figures.add(
+    "latencies",
+    Plot(
+        "when each layer fires",
+        _draw,
+        order=40,
+        width=FULL_WIDTH,
+        presentations=200,
+        report=Place(
+            "Activity",
+            60,
+            "Latencies",
+            "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes a"
+            " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations.",
+        ),
+    ),
+    __name__,
+)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
+from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
@@ -35,6 +38,9 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no decision table.
     """
+    import numpy as np
+    from matplotlib.ticker import PercentFormatter
+
     require(frame, ("correct", "latency_ms"), "decision")
     count = len(frame)
     latencies = np.sort(frame["latency_ms"].dropna().to_numpy())
@@ -72,6 +78,33 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
+    import numpy as np
+
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
     return middle - half, middle + half
+
+
+def _draw(source: Source, choice: Choice) -> Drawn:
+    table = source.decisions(choice.limit)
+    figure, (axes,) = choice.new_figure(2.3)
+    accuracy_over_time(table, ax=axes)
+    return Drawn(figure, table)
+
+
+figures.add(
+    "decision-time",
+    Plot(
+        "accuracy if the network is read out early",
+        _draw,
+        order=100,
+        report=Place(
+            "Decisions",
+            20,
+            "Accuracy against decision time",
+            "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
+            " and is the label's alone. The band is the 95% confidence interval. {count:,} presentations.",
+        ),
+    ),
+    __name__,
+)
