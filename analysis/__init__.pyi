@@ -15,7 +15,6 @@ from .figures.raster import raster as raster
 from .figures.spikes import spikes_per_layer as spikes_per_layer
 from .gallery import Choice as Choice
 from .gallery import Drawn as Drawn
-from .gallery import Place as Place
 from .gallery import Plot as Plot
 from .gallery import Source as Source
 from .gallery import draw as draw

@@ -197,63 +197,54 @@ class Drawn:
     table: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a report shows a figure, and in which words.
-
-    Parameters
-    ----------
-    section : str
-    rank : int
-        Sections and figures of a report are sorted by it.
-    title, caption : str
-        They can name the `index` of a stimulus, the `count` of presentations, and the first `layer` with its `weights`.
-    """
-
-    section: str
-    rank: int
-    title: str
-    caption: str
+Draw = Callable[[Source, Choice], Drawn]
 
 
 @dataclass(frozen=True)
 class Plot:
-    """How a figure is made.
+    """A figure; as a decorator it registers what draws it, a function from a `Source` and a `Choice` to `Drawn`.
 
     Parameters
     ----------
+    name : str
     summary : str
         One line for help texts, without a capital and a full stop.
-    draw : callable
-        Makes figure and table from a `Source` and a `Choice`.
     order : int
         Lists are sorted by it.
     width : float
-        Of the figure by default (inches).
+        By default (inches).
     presentations : int, optional
         How many stimuli it presents by default; None is all of them.
     choices : tuple of str
-        What of a `Choice` has a meaning for it: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
+        What of a `Choice` has a meaning: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
     of_training : bool
         Whether it shows the metrics of a training, and nothing else.
-    report : Place, optional
-        By default it is in no report.
-
-    Examples
-    --------
-    >>> from netsim.analysis.gallery import Plot, figures
-    >>> [name for name, plot in figures.items() if "index" in plot.choices]
-    ['raster', 'potentials']
+    section : str
+        Of a report; by default it is in none.
+    rank : int
+        Sections and figures of a report are sorted by it.
+    title, caption : str
+        In a report. They can name the `index` of a stimulus, the `count` of presentations, and the first `layer` with
+        its `weights`.
     """
 
+    name: str
     summary: str
-    draw: Callable[[Source, Choice], Drawn]
     order: int = 1000
     width: float = COLUMN_WIDTH
     presentations: int | None = None
     choices: tuple[str, ...] = ()
     of_training: bool = False
-    report: Place | None = None
+    section: str = ""
+    rank: int = 1000
+    title: str = ""
+    caption: str = ""
+    draw: Draw | None = None
+
+    def __call__(self, draw: Draw) -> Draw:
+        """Register the figure with what draws it."""
+        figures.add(self.name, replace(self, draw=draw), draw.__module__)
+        return draw
 
 
 def draw(name: str, source: Source, choice: Choice | None = None) -> Drawn:
@@ -284,6 +275,7 @@ def draw(name: str, source: Source, choice: Choice | None = None) -> Drawn:
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else plot.presentations
     before = set(plt.get_fignums())
+    assert plot.draw is not None
     try:
         return plot.draw(source, replace(choice, limit=limit, width=choice.width or plot.width))
     except BaseException:

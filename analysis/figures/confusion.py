@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import class_name, require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, INK, new_axes, theme
 from netsim.errors import DataError
 
@@ -90,26 +90,19 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     return axes
 
 
+@Plot(
+    "confusion",
+    "labels against decisions, with silence",
+    order=90,
+    section="Decisions",
+    rank=10,
+    title="Confusion matrix",
+    caption=(
+        "Labels against decisions in {count:,} presentations; the last column counts those without an output spike."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.decisions(choice.limit)
     figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 0.95)
     confusion_matrix(table, source.stimuli.classes, ax=axes)
     return Drawn(figure, table)
-
-
-figures.add(
-    "confusion",
-    Plot(
-        "labels against decisions, with silence",
-        _draw,
-        order=90,
-        report=Place(
-            "Decisions",
-            10,
-            "Confusion matrix",
-            "Labels against decisions in {count:,} presentations; the last column counts those without an output"
-            " spike.",
-        ),
-    ),
-    __name__,
-)

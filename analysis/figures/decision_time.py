@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
 
 if TYPE_CHECKING:
@@ -85,26 +85,20 @@ def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
     return middle - half, middle + half
 
 
+@Plot(
+    "decision-time",
+    "accuracy if the network is read out early",
+    order=100,
+    section="Decisions",
+    rank=20,
+    title="Accuracy against decision time",
+    caption=(
+        "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
+        " and is the label's alone. The band is the 95% confidence interval. {count:,} presentations."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.decisions(choice.limit)
     figure, (axes,) = choice.new_figure(2.3)
     accuracy_over_time(table, ax=axes)
     return Drawn(figure, table)
-
-
-figures.add(
-    "decision-time",
-    Plot(
-        "accuracy if the network is read out early",
-        _draw,
-        order=100,
-        report=Place(
-            "Decisions",
-            20,
-            "Accuracy against decision time",
-            "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
-            " and is the label's alone. The band is the 95% confidence interval. {count:,} presentations.",
-        ),
-    ),
-    __name__,
-)

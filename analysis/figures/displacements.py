@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, new_axes, theme
 from netsim.errors import DataError
 
@@ -114,6 +114,19 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return axes
 
 
+@Plot(
+    "displacements",
+    "actual and target latencies, before and after learning",
+    order=60,
+    presentations=200,
+    section="Learning",
+    rank=100,
+    title="Displacements",
+    caption=(
+        "When output neurons fired, against when they should have. On the diagonal nothing is left to learn."
+        " {count:,} presentations."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     import pandas as pd
 
@@ -131,22 +144,3 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 1.1)
     displacement_figure(table, ax=axes)
     return Drawn(figure, table)
-
-
-figures.add(
-    "displacements",
-    Plot(
-        "actual and target latencies, before and after learning",
-        _draw,
-        order=60,
-        presentations=200,
-        report=Place(
-            "Learning",
-            100,
-            "Displacements",
-            "When output neurons fired, against when they should have. On the diagonal nothing is left to learn."
-            " {count:,} presentations.",
-        ),
-    ),
-    __name__,
-)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import class_name, require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FULL_WIDTH, INK, new_axes, outline, theme
 from netsim.errors import DataError
 
@@ -143,6 +143,20 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
     return pictures
 
 
+@Plot(
+    "errors",
+    "the most confident errors with their stimuli",
+    order=110,
+    width=FULL_WIDTH,
+    choices=("count",),
+    section="Decisions",
+    rank=30,
+    title="The most confident errors",
+    caption=(
+        "The confidence is the time from the first to the second output spike. A stimulus is drawn as it was"
+        " presented: the darker, the earlier. {count:,} presentations."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     import numpy as np
 
@@ -159,23 +173,3 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * 1.25)
     error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
     return Drawn(figure, table)
-
-
-figures.add(
-    "errors",
-    Plot(
-        "the most confident errors with their stimuli",
-        _draw,
-        order=110,
-        width=FULL_WIDTH,
-        choices=("count",),
-        report=Place(
-            "Decisions",
-            30,
-            "The most confident errors",
-            "The confidence is the time from the first to the second output spike. A stimulus is drawn as it was"
-            " presented: the darker, the earlier. {count:,} presentations.",
-        ),
-    ),
-    __name__,
-)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, new_axes, theme
 from netsim.errors import DataError
 
@@ -150,6 +150,20 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
         axes.axhline(edge + 0.5, color=FAINT, linewidth=0.4, zorder=1)
 
 
+@Plot(
+    "group-raster",
+    "a layer, or some neurons, over presentations sorted by label",
+    order=20,
+    presentations=200,
+    choices=("layer", "neuron"),
+    section="Activity",
+    rank=70,
+    title="Raster of the output layer",
+    caption=(
+        "A row a presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
+        " orange lies in its row."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.tables import STIMULUS
 
@@ -176,23 +190,3 @@ def _check_neurons(network: Network, layer: str, neurons: Sequence[Recorded]) ->
     for _, neuron in neurons:
         if neuron >= size:
             raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")
-
-
-figures.add(
-    "group-raster",
-    Plot(
-        "a layer, or some neurons, over presentations sorted by label",
-        _draw,
-        order=20,
-        presentations=200,
-        choices=("layer", "neuron"),
-        report=Place(
-            "Activity",
-            70,
-            "Raster of the output layer",
-            "A row a presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
-            " orange lies in its row.",
-        ),
-    ),
-    __name__,
-)

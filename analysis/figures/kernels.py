@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, new_axes, outline, theme
 from netsim.errors import DataError
 
@@ -111,6 +111,16 @@ def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[
     return mosaic, places
 
 
+@Plot(
+    "kernels",
+    "learned kernels, or receptive fields of dense neurons",
+    order=70,
+    choices=("layer", "channel", "count"),
+    section="Learning",
+    rank=110,
+    title="{weights}",
+    caption="The weights onto {layer} that feed forward.",
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.learning_tables import weight_table
     from netsim.analysis.tables import layer_names
@@ -124,16 +134,3 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     figure, (axes,) = choice.new_figure(0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2)))
     kernels(table, layer, choice.channel, count=count, columns=columns, ax=axes)
     return Drawn(figure, table)
-
-
-figures.add(
-    "kernels",
-    Plot(
-        "learned kernels, or receptive fields of dense neurons",
-        _draw,
-        order=70,
-        choices=("layer", "channel", "count"),
-        report=Place("Learning", 110, "{weights}", "The weights onto {layer} that feed forward."),
-    ),
-    __name__,
-)

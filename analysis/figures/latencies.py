@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.figures._layers import firing_window, layer_colours
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, theme
 from netsim.errors import DataError
 
@@ -117,28 +117,22 @@ def _default_width(network: Network) -> float:
     return network.encoder.t_max / 2.0 ** round(math.log2(wanted))
 
 
+@Plot(
+    "latencies",
+    "when each layer fires",
+    order=40,
+    width=FULL_WIDTH,
+    presentations=200,
+    section="Activity",
+    rank=60,
+    title="Latencies",
+    caption=(
+        "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes a"
+        " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     spikes = source.spikes(choice.limit)
     figure, (axes,) = choice.new_figure(0.7 + 0.5 * len(source.network.shapes))
     latency_histograms(spikes, source.network, ax=axes)
     return Drawn(figure, spikes)
-
-
-figures.add(
-    "latencies",
-    Plot(
-        "when each layer fires",
-        _draw,
-        order=40,
-        width=FULL_WIDTH,
-        presentations=200,
-        report=Place(
-            "Activity",
-            60,
-            "Latencies",
-            "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes a"
-            " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations.",
-        ),
-    ),
-    __name__,
-)

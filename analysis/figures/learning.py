@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, colours, new_axes, theme
 from netsim.errors import DataError
 
@@ -134,6 +134,19 @@ def _minor_number(value: float, low: float, high: float) -> str:
     return f"{value:.3g}" if high < 5 * low or f"{value:e}"[0] in "25" else ""
 
 
+@Plot(
+    "learning",
+    "errors and silent fractions over the epochs of a run",
+    order=80,
+    of_training=True,
+    section="Learning",
+    rank=90,
+    title="Learning curves",
+    caption=(
+        "Errors (a tie is one), those of training with dropout and augmentation, and the mean fraction of neurons"
+        " that stay silent in a training presentation."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.learning_tables import metrics_table
 
@@ -144,22 +157,3 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     learning_curves(table, ax=above).set_xlabel("")
     silent_curves(table, ax=below)
     return Drawn(figure, table)
-
-
-figures.add(
-    "learning",
-    Plot(
-        "errors and silent fractions over the epochs of a run",
-        _draw,
-        order=80,
-        of_training=True,
-        report=Place(
-            "Learning",
-            90,
-            "Learning curves",
-            "Errors (a tie is one), those of training with dropout and augmentation, and the mean fraction of neurons"
-            " that stay silent in a training presentation.",
-        ),
-    ),
-    __name__,
-)

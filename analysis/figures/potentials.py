@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, new_axes, theme
 from netsim.errors import DataError
 
@@ -189,6 +189,21 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     return float(time[reached.argmax()]) if reached.any() else math.inf
 
 
+@Plot(
+    "potentials",
+    "potentials of chosen neurons in one presentation",
+    order=30,
+    width=FULL_WIDTH,
+    choices=("index", "neuron"),
+    section="A single presentation",
+    rank=50,
+    title="Potentials",
+    caption=(
+        "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the"
+        " neurons can fire; dotted: onset; disc: spike; ticks at the bottom: breakpoints, where a postsynaptic"
+        " potential changes its slope."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.tables import potential_table
 
@@ -208,24 +223,3 @@ def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
     output = spikes[spikes["layer"] == name]
     label = int(source.stimuli.labels[index])
     return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(_EARLIEST), label])]
-
-
-figures.add(
-    "potentials",
-    Plot(
-        "potentials of chosen neurons in one presentation",
-        _draw,
-        order=30,
-        width=FULL_WIDTH,
-        choices=("index", "neuron"),
-        report=Place(
-            "A single presentation",
-            50,
-            "Potentials",
-            "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the"
-            " neurons can fire; dotted: onset; disc: spike; ticks at the bottom: breakpoints, where a postsynaptic"
-            " potential changes its slope.",
-        ),
-    ),
-    __name__,
-)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.figures._layers import Colour, firing_window, layer_colours
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, is_narrow, new_axes, theme
 from netsim.errors import DataError
 
@@ -191,28 +191,22 @@ def _named(label: int, classes: Sequence[str]) -> str:
     return f"{label} ({classes[label]})" if label < len(classes) and classes[label] != str(label) else str(label)
 
 
+@Plot(
+    "raster",
+    "all spikes of one presentation",
+    order=10,
+    width=FULL_WIDTH,
+    choices=("index",),
+    section="A single presentation",
+    rank=40,
+    title="Raster",
+    caption=(
+        "Every spike of presentation {index}, layer above layer; within a band neurons are stacked map by map. The"
+        " time in which a layer can fire is shaded. Disc: decision; circle: label."
+    ),
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     spikes, _ = source.presentation(choice.index)
     figure, (axes,) = choice.new_figure(0.9 + 0.62 * len(source.network.shapes))
     raster(spikes, source.network, choice.index, source.stimuli.classes, ax=axes)
     return Drawn(figure, spikes)
-
-
-figures.add(
-    "raster",
-    Plot(
-        "all spikes of one presentation",
-        _draw,
-        order=10,
-        width=FULL_WIDTH,
-        choices=("index",),
-        report=Place(
-            "A single presentation",
-            40,
-            "Raster",
-            "Every spike of presentation {index}, layer above layer; within a band neurons are stacked map by map. The"
-            " time in which a layer can fire is shaded. Disc: decision; circle: label.",
-        ),
-    ),
-    __name__,
-)

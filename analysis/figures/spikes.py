@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.gallery import Choice, Drawn, Place, Plot, Source, figures
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
 from netsim.errors import DataError
 
@@ -82,6 +82,16 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return axes
 
 
+@Plot(
+    "spikes",
+    "how many neurons of each layer fire",
+    order=50,
+    presentations=1000,
+    section="Activity",
+    rank=80,
+    title="Spikes per layer",
+    caption="Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
+)
 def _draw(source: Source, choice: Choice) -> Drawn:
     import pandas as pd
 
@@ -94,21 +104,3 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     figure, (axes,) = choice.new_figure(0.8 + 0.26 * len(source.network.shapes))
     spikes_per_layer(table, ax=axes)
     return Drawn(figure, table)
-
-
-figures.add(
-    "spikes",
-    Plot(
-        "how many neurons of each layer fire",
-        _draw,
-        order=50,
-        presentations=1000,
-        report=Place(
-            "Activity",
-            80,
-            "Spikes per layer",
-            "Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
-        ),
-    ),
-    __name__,
-)

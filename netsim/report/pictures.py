@@ -58,10 +58,10 @@ class Picture:
 
 def sections() -> dict[str, list[str]]:
     """Names of the figures that reports show, by the section that shows them."""
-    shown = [(plot.report.rank, name, plot.report.section) for name, plot in figures.items() if plot.report]
     names: dict[str, list[str]] = {}
-    for _, name, section in sorted(shown):
-        names.setdefault(section, []).append(name)
+    for plot in sorted(figures.values(), key=lambda plot: plot.rank):
+        if plot.section:
+            names.setdefault(plot.section, []).append(plot.name)
     return names
 
 
@@ -120,13 +120,12 @@ def in_rows(pictures: Sequence[Picture]) -> list[list[Picture]]:
 
 def _picture(name: str, source: Source, folder: Path, index: int, limit: int | None) -> Picture:
     plot = figures[name]
-    assert plot.report is not None
     presented = min(filter(None, (plot.presentations, limit, len(source.stimuli))))
     first = source.network.weighted_layers[0]
     weights = "Receptive fields" if isinstance(first, Dense) else "Kernels"
     title, caption = (
         text.format(index=index, count=presented, layer=first.name, weights=weights)
-        for text in (plot.report.title, plot.report.caption)
+        for text in (plot.title, plot.caption)
     )
     alt = f"{title}: {plot.summary}"
     choice = Choice(index=index, limit=presented)

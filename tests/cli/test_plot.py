@@ -36,16 +36,14 @@ def test_every_figure_is_told(netsim: Netsim) -> None:
 
 
 OWN = """
-from netsim.analysis.gallery import Drawn, Place, Plot, figures
+from netsim.analysis.gallery import Drawn, Plot
 
+@Plot("gaps", "times to the second spike", choices=("count",), section="Decisions", rank=25, title="Gaps")
 def draw(source, choice):
     figure, (axes,) = choice.new_figure(2.0)
     table = source.decisions(choice.limit)
     axes.hist(table["gap_ms"], bins=choice.count or 10)
     return Drawn(figure, table)
-
-place = Place("Decisions", 25, "Gaps", "{count} presentations.")
-figures.add("gaps", Plot("times to the second spike", draw, choices=("count",), report=place), __name__)
 """
 
 
