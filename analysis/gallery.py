@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine, Latencies, Recorded
     from netsim.specification import Network
-    from netsim.weights.arrays import Weights
+    from netsim.weights.layout import Weights
 
 _BATCH = 200
 

@@ -13,7 +13,7 @@ from netsim.analysis.tables import check_latencies, per_presentation
 from netsim.errors import DataError
 from netsim.learning import Learner
 from netsim.specification import Convolution, Network, Shape, WeightedLayer
-from netsim.weights.arrays import Weights, bias_name, check_shapes, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, layer_shapes
 
 _PLACES = ("map", "neuron", "channel", "y", "x", "input")
 

@@ -16,15 +16,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
+from brian2.codegen.codeobject import CodeObject
 
 from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
 from netsim.models.targets import Target, code_object_class
-from netsim.specification import Convolution, Pooling
+from netsim.specification import STIMULUS, Connections, Population, Projection
 from netsim.specification import Network as Specification
-from netsim.specification.connectivity import Connections, connections
-from netsim.specification.grid import TOLERANCE, check_dt, layer_steps, nearest_steps, on_grid, step_at_or_after
-from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.specification.grid import (
+    TOLERANCE,
+    breakpoint_steps,
+    check_dt,
+    nearest_steps,
+    on_grid,
+    population_steps,
+    step_at_or_after,
+)
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 
 @dataclass(frozen=True)
@@ -39,16 +47,16 @@ class NetworkModel:
     clock : brian2.Clock
         The clock of all objects; give it to network operations of your own.
     neurons : dict of brian2.NeuronGroup
-        The stimulus (``"stimulus"``) and the layers, in order, by name. Maps are numbered row by row,
+        The stimulus (``"stimulus"``) and the populations, in order, by name. Maps are numbered row by row,
         channels last.
     synapses : dict of brian2.Synapses
-        The synapses onto each layer, by its name.
+        Those of each projection, by its name, which in a chain is that of the population that receives.
     kernels : dict of brian2.NeuronGroup
-        Weights that synapses share, by the name of the layer that receives them.
+        Weights that synapses share, by projection.
     axons : dict of brian2.NeuronGroup
-        Where spikes are delayed on their way to a layer, by its name; none unless the network was built for it.
+        Where spikes are delayed, by projection: those with a delay, or all if the network was built for it.
     copies : int
-        Number of presentations side by side: each group holds this many copies of its layer, one after
+        Number of presentations side by side: each group holds this many copies of its population, one after
         another.
     """
 
@@ -82,7 +90,7 @@ class NetworkModel:
         Parameters
         ----------
         weights : dict of ndarray
-            The weights that feed forward (`netsim.weights.arrays.forward_weights`).
+            The weights that feed forward (`netsim.weights.binary.forward_weights`).
 
         Raises
         ------
@@ -90,38 +98,42 @@ class NetworkModel:
             If they do not belong to the network.
         """
         check_weights(self.specification, weights, "weights")
-        for layer, _, shape in layer_shapes(self.specification):
-            kernel = self.kernels.get(layer.name, self.synapses[layer.name])
-            kernel.variables["w"].set_value(weights[kernel_name(layer)].ravel())
-            if layer.neurons.bias:
-                bias = np.broadcast_to(weights[bias_name(layer)], (self.copies, *shape))
-                self.neurons[layer.name].variables["bias"].set_value(bias.ravel())
+        for projection in self.specification.weighted:
+            kernel = self.kernels.get(projection.name, self.synapses[projection.name])
+            kernel.variables["w"].set_value(weights[kernel_name(projection)].ravel())
+        for population in self.specification.integrating:
+            if population.has_bias:
+                bias = np.broadcast_to(weights[bias_name(population)], (self.copies, *population.shape))
+                self.neurons[population.name].variables["bias"].set_value(bias.ravel())
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
-        """Write the thresholds of single neurons; all others get that of their layer.
+        """Write the thresholds of single neurons; all others get that of their population.
 
         Parameters
         ----------
         thresholds : dict of ndarray of float
-            By layer name, of the layer's shape.
+            By population, of its shape.
         """
-        for layer, _, shape in layer_shapes(self.specification):
-            values = np.broadcast_to(thresholds.get(layer.name, layer.neurons.threshold), (self.copies, *shape))
-            self.neurons[layer.name].variables["threshold"].set_value(values.ravel() * (1 - TOLERANCE))
+        for population in self.specification.integrating:
+            own = thresholds.get(population.name, population.dynamics.threshold)
+            values = np.broadcast_to(own, (self.copies, *population.shape))
+            self.neurons[population.name].variables["threshold"].set_value(values.ravel() * (1 - TOLERANCE))
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
-        """Write conduction delays; all other spikes arrive at once.
+        """Write conduction delays, which come to those of the projections.
 
         Parameters
         ----------
         delays : dict of ndarray of float
-            By the name of the layer that receives the spikes, of the shape of the layer below (ms); they move to
-            the nearest step. The network must have been built with axons.
+            By projection, of the shape of its source (ms); with the projection's own they move to the nearest step.
+            The network must have been built with axons.
         """
-        for layer, source, _ in layer_shapes(self.specification) if self.axons else ():
-            values = np.broadcast_to(delays.get(layer.name, 0.0), (self.copies, *source))
+        for name, axon in self.axons.items():
+            projection = self.specification.projection(name)
+            shape = (self.copies, *self.specification.shapes[projection.source])
+            values = np.broadcast_to(projection.delay + delays.get(name, np.zeros(1)), shape)
             lag = np.minimum(nearest_steps(values, self.dt), self.steps)
-            self.axons[layer.name].variables["lag"].set_value(lag.ravel().astype(np.int32))
+            axon.variables["lag"].set_value(lag.ravel().astype(np.int32))
 
     def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:
         """Begin a presentation at the present time: forget all spikes and load the stimulus.
@@ -132,12 +144,12 @@ class NetworkModel:
             Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
             inputs of your own.
         silenced : dict of ndarray of bool, optional
-            By layer name, neurons that cannot fire, of the layer's shape with or without a first axis of
-            copies; by default all can.
+            By population, neurons that cannot fire, of its shape with or without a first axis of copies; by default
+            all can.
         """
-        shapes = dict(zip(self.neurons, self.specification.shapes, strict=True))
+        shapes = self.specification.shapes
         for name in silenced or {}:
-            self.specification.layer(name)
+            self.specification.population(name)
         start = self.network.t_
         for axon in self.axons.values():
             axon.variables["start"].set_value(start)
@@ -148,7 +160,7 @@ class NetworkModel:
             variables = group.variables
             variables["start"].set_value(start)
             shape = (self.copies, *shapes[name])
-            if name == "stimulus":
+            if name == STIMULUS:
                 latencies = np.broadcast_to(math.inf if stimuli is None else on_grid(stimuli, self.dt), shape)
                 variables["latency"].set_value(latencies.ravel() * 1e-3)
                 continue
@@ -168,12 +180,12 @@ class NetworkModel:
         Returns
         -------
         list of ndarray of float, shape (copies, height, width, channels) or (copies, neurons)
-            Of the stimulus and of every layer, in order (ms, ``inf`` = silent).
+            Of the stimulus and of every population, in order (ms, ``inf`` = silent).
         """
         latencies = []
-        for shape, (name, group) in zip(self.specification.shapes, self.neurons.items(), strict=True):
-            variables = group.variables
-            if name == "stimulus":
+        for name, shape in self.specification.shapes.items():
+            variables = self.neurons[name].variables
+            if name == STIMULUS:
                 seconds = variables["latency"].get_value()
             else:
                 seconds = variables["lastspike"].get_value() - variables["start"].get_value()
@@ -203,7 +215,7 @@ def build_network(
     copies : int
         Number of presentations side by side.
     with_axons : bool
-        Whether spikes can be delayed on their way to a layer, see `NetworkModel.set_delays`.
+        Whether spikes can be delayed by any projection, see `NetworkModel.set_delays`.
 
     Raises
     ------
@@ -213,49 +225,90 @@ def build_network(
         If the weights do not belong to the network.
     """
     check_dt(specification, dt)
-    code = code_object_class(target)
-    clock = Clock(dt * ms, name="netsim_clock")
-    source = stimulus_neurons(copies * math.prod(specification.shapes[0]), clock, code)
-    neurons: dict[str, NeuronGroup] = {"stimulus": source}
-    synapses: dict[str, Synapses] = {}
-    kernels: dict[str, NeuronGroup] = {}
-    axon_groups: dict[str, NeuronGroup] = {}
-    hillocks: list[Synapses] = []
-    depth = 0
-    for layer, source_shape, shape in zip(
-        specification.layers, specification.shapes, specification.shapes[1:], strict=False
-    ):
-        size = copies * math.prod(shape)
-        if isinstance(layer, Pooling):
-            depth += 1
-            group = pooling_neurons(layer.name, size, depth, clock, code)
-            onto = pooling_synapses(layer.name, source, group, code)
-        else:
-            if with_axons:
-                neuron = np.arange(copies * math.prod(source_shape), dtype=np.int32)
-                delayed = axons(layer.name, neuron.size, depth, clock, code)
-                hillock = axon_hillocks(layer.name, source, delayed, code)
-                connect(hillock, Connections(neuron, neuron, np.full(neuron.size, -1)))
-                axon_groups[layer.name] = source = delayed
-                hillocks.append(hillock)
-            depth = 0
-            steps = layer_steps(specification, layer, dt)
-            group = integrating_neurons(layer.name, size, layer.neurons, steps, clock, code)
-            kernel = None
-            if isinstance(layer, Convolution) or copies > 1:
-                kernel = shared_kernel(layer.name, math.prod(layer.kernel_shape(source_shape)), group, code)
-                kernels[layer.name] = kernel
-            onto = weighted_synapses(layer.name, source, group, layer.psp, steps.delays, kernel, code)
-        connect(onto, _side_by_side(connections(layer, source_shape), source_shape, shape, copies))
-        neurons[layer.name] = source = group
-        synapses[layer.name] = onto
-    groups = (*neurons.values(), *axon_groups.values(), *kernels.values())
-    network = Network(*groups, *synapses.values(), *hillocks, name="netsim_network*")
-    network.schedule = SCHEDULE
-    model = NetworkModel(specification, network, clock, neurons, synapses, kernels, axon_groups, copies)
+    builder = _Builder(specification, Clock(dt * ms, name="netsim_clock"), dt, code_object_class(target), copies)
+    for population in specification.populations:
+        builder.add(population, with_axons)
+    model = builder.model()
+    model.set_delays({})
     if weights is not None:
         model.set_weights(weights)
     return model
+
+
+class _Builder:
+    """The Brian2 objects of a specification so far."""
+
+    def __init__(
+        self, specification: Specification, clock: Clock, dt: float, code: type[CodeObject] | None, copies: int
+    ) -> None:
+        self.specification = specification
+        self.clock, self.dt, self.code, self.copies = clock, dt, code, copies
+        size = copies * math.prod(specification.encoder.shape)
+        self.neurons: dict[str, NeuronGroup] = {STIMULUS: stimulus_neurons(size, clock, code)}
+        self.synapses: dict[str, Synapses] = {}
+        self.kernels: dict[str, NeuronGroup] = {}
+        self.axons: dict[str, NeuronGroup] = {}
+        self.hillocks: list[Synapses] = []
+        # relays fire within the step of their source, one population after another
+        self.depth = {STIMULUS: 0}
+
+    def add(self, population: Population, with_axons: bool) -> None:
+        """Add a population, and the projections onto it."""
+        name, size = population.name, self.copies * population.size
+        incoming = self.specification.incoming(name)
+        if population.neurons is None:
+            # axons, if there are any, fire in between
+            self.depth[name] = 1 + max(self.depth[each.source] + (each.delay > 0) for each in incoming)
+            self.neurons[name] = pooling_neurons(name, size, self.depth[name], self.clock, self.code)
+        else:
+            self.depth[name] = 0
+            steps = population_steps(self.specification, population, self.dt)
+            self.neurons[name] = integrating_neurons(name, size, population.neurons, steps, self.clock, self.code)
+        for projection in incoming:
+            source, connections = self.neurons[projection.source], self.specification.connections(projection)
+            if projection.delay or (with_axons and population.integrates):
+                source = self._delayed(projection, source)
+            if population.integrates:
+                onto = self._weighted(projection, source, connections)
+            else:
+                onto = pooling_synapses(projection.name, source, self.neurons[name], self.code)
+            connect(onto, _side_by_side(connections, *self.specification.ends(projection), self.copies))
+            self.synapses[projection.name] = onto
+
+    def _delayed(self, projection: Projection, source: NeuronGroup) -> NeuronGroup:
+        """Axons between a source and a projection's synapses."""
+        name, neuron = projection.name, np.arange(len(source), dtype=np.int32)
+        delayed = axons(name, neuron.size, self.depth[projection.source], self.clock, self.code)
+        hillock = axon_hillocks(name, source, delayed, self.code)
+        connect(hillock, Connections(neuron, neuron, np.full(neuron.size, -1)))
+        self.axons[name] = delayed
+        self.hillocks.append(hillock)
+        return delayed
+
+    def _weighted(self, projection: Projection, source: NeuronGroup, connections: Connections) -> Synapses:
+        """Synapses with weights, which are their own if each has one, in order."""
+        name, target = projection.name, self.neurons[projection.target]
+        weights, kernel = math.prod(self.specification.weight_shape(projection)), None
+        if self.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
+            kernel = self.kernels[name] = shared_kernel(name, weights, target, self.code)
+        steps = breakpoint_steps(self.specification, projection, self.dt)
+        return weighted_synapses(name, source, target, projection.psp, steps, kernel, self.code)
+
+    def model(self) -> NetworkModel:
+        """All of it as one network."""
+        groups = (*self.neurons.values(), *self.axons.values(), *self.kernels.values())
+        network = Network(*groups, *self.synapses.values(), *self.hillocks, name="netsim_network*")
+        network.schedule = SCHEDULE
+        return NetworkModel(
+            self.specification,
+            network,
+            self.clock,
+            self.neurons,
+            self.synapses,
+            self.kernels,
+            self.axons,
+            self.copies,
+        )
 
 
 def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:

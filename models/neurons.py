@@ -13,7 +13,7 @@ from brian2 import Clock, NeuronGroup, ms, second
 from brian2.codegen.codeobject import CodeObject
 
 from netsim.specification import Neurons
-from netsim.specification.grid import TOLERANCE, LayerSteps
+from netsim.specification.grid import TOLERANCE, PopulationTimes
 
 # Spikes are checked before the potential advances, so that a spike of step n is the first with v(n) >= threshold
 SCHEDULE = ["start", "thresholds", "synapses", "resets", "groups", "end"]
@@ -83,7 +83,7 @@ def stimulus_neurons(size: int, clock: Clock, code: type[CodeObject] | None = No
 
 
 def integrating_neurons(
-    name: str, size: int, neurons: Neurons, steps: LayerSteps, clock: Clock, code: type[CodeObject] | None = None
+    name: str, size: int, neurons: Neurons, steps: PopulationTimes, clock: Clock, code: type[CodeObject] | None = None
 ) -> NeuronGroup:
     """Neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
@@ -95,14 +95,14 @@ def integrating_neurons(
         Number of neurons.
     neurons : Neurons
         Threshold (each neuron's own can be set later), time constant and drive.
-    steps : LayerSteps
+    steps : PopulationTimes
         Onset, gate and end, counted in steps of the clock.
     clock : brian2.Clock
     code : type of brian2.CodeObject, optional
         By default, what Brian2's preferences say.
     """
-    # In `LayerSteps` a current without a gate ends with the window; here the potential is seen after it, too
-    gate = steps.gate if neurons.gate_time < math.inf else NEVER
+    # In `PopulationTimes` a current without a gate ends with the window; here the potential is seen after it, too
+    gate = steps.gate if neurons.gated else NEVER
     group = NeuronGroup(
         size,
         INTEGRATING,

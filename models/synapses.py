@@ -10,8 +10,7 @@ from brian2 import NeuronGroup, Synapses, linked_var, second
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
-from netsim.specification import PSP
-from netsim.specification.connectivity import Connections
+from netsim.specification import PSP, Connections
 
 
 def weighted_synapses(

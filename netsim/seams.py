@@ -6,6 +6,7 @@ room that uses it; ``docs/extending.md`` shows one of each.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from netsim.registry import Registry
@@ -28,9 +29,9 @@ optimizers: Registry[Any] = Registry("optimizer", "netsim.learning.optimizers")
 """`netsim.learning.Optimizer`: from gradients to weights."""
 constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints")
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
-studies: Registry[Any] = Registry("study", "netsim.studies.kinds", order=lambda study: study.order)
+studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("order"))
 """`netsim.studies.Study`: what is disturbed, at which levels."""
-figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", order=lambda plot: plot.order)
+figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
 """`netsim.analysis.Plot`: what is drawn, from which table."""
 spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes")
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""

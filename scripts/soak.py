@@ -33,7 +33,9 @@ from netsim.files import write_text
 from netsim.models.presets import load_preset
 from netsim.specification import Network
 from netsim.training.loop import Progress, Watcher, start_training, train
-from netsim.weights.arrays import Weights, forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FIGURE = REPOSITORY / "docs" / "reliability" / "memory.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 import netsim
 from netsim.data.stimuli import Stimuli
 from netsim.registry import Registry
-from netsim.specification import Encoder
+from netsim.specification import Connections, Connectivity, Encoder, Network, Shape
 
 matplotlib.use("agg")
 
@@ -44,6 +45,39 @@ def idx_data() -> Path:
     if _DATA is None or not (_DATA / "mnist").is_dir():
         pytest.skip("needs NETSIM_DATA, the folder that holds mnist/ and fashion-mnist/ as IDX files")
     return _DATA
+
+
+@dataclasses.dataclass(frozen=True)
+class Unwindowed(Connectivity):
+    """Another rule's shapes and index arrays alone, so that the sparse kernels are taken."""
+
+    rule: Connectivity
+
+    def target_shape(self, source: Shape) -> Shape:
+        return self.rule.target_shape(source)
+
+    def check(self, source: Shape, target: Shape) -> None:
+        self.rule.check(source, target)
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        return self.rule.weight_shape(source, target)
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        return self.rule.connections(source, target)
+
+
+@pytest.fixture(scope="session")
+def without_windows() -> Callable[[Network], Network]:
+    """A function that gives the same network with sparse kernels only."""
+
+    def make(network: Network) -> Network:
+        projections = tuple(
+            dataclasses.replace(projection, connectivity=Unwindowed(projection.connectivity))
+            for projection in network.projections
+        )
+        return dataclasses.replace(network, projections=projections)
+
+    return make
 
 
 @pytest.fixture

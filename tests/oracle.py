@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from netsim.specification import Convolution, Network, Neurons, Pooling, WeightedLayer
+from netsim.specification import Convolution, Dense, Network, Neurons, Pooling, Projection
 
 # a potential this far below threshold (in units of the threshold) has reached it on a grid
 GRID_TOLERANCE = 1e-9
@@ -30,110 +30,109 @@ def oracle_latencies(
     thresholds: dict[str, np.ndarray] | None = None,
     delays: dict[str, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
-    """First-spike latencies (ms) of the stimulus and of every layer; exact if `dt` is 0, else on that grid.
+    """First-spike latencies (ms) of the stimulus and of every population; exact if `dt` is 0, else on that grid.
 
-    `silenced` and `thresholds` are of single neurons, by layer name; `delays` (ms) of presynaptic neurons, by the
-    name of the layer that receives their spikes.
+    `silenced` and `thresholds` are of single neurons, by population; `delays` (ms) of presynaptic neurons, by
+    projection, and come to the projection's own.
     """
-    latencies = [stimuli.astype(float)]
+    latencies = {"stimulus": stimuli.astype(float)}
     if dt:
         moved = np.floor(stimuli / dt + 0.5)
-        latencies = [np.where(moved < math.ceil(network.duration / dt - 1e-9), moved * dt, math.inf)]
-    for position, layer in enumerate(network.layers):
-        source = latencies[-1]
-        shape = network.shapes[position + 1]
-        result = np.full((len(stimuli), *shape), math.inf)
-        mute = np.broadcast_to((silenced or {}).get(layer.name, False), result.shape)
-        late = np.asarray((delays or {}).get(layer.name, 0.0), dtype=float)
-        source = source + (np.floor(late / dt + 0.5) * dt if dt else late)
+        latencies["stimulus"] = np.where(moved < math.ceil(network.duration / dt - 1e-9), moved * dt, math.inf)
+    for population in network.populations:
+        result = np.full((len(stimuli), *population.shape), math.inf)
+        mute = np.broadcast_to((silenced or {}).get(population.name, False), result.shape)
+        incoming = [projection for projection in network.projections if projection.target == population.name]
+        arriving = []
+        for projection in incoming:
+            late = projection.delay + np.asarray((delays or {}).get(projection.name, 0.0), dtype=float)
+            arriving.append(latencies[projection.source] + (np.floor(late / dt + 0.5) * dt if dt else late))
         for index in np.ndindex(result.shape):
             if mute[index]:
                 continue
-            presentation, place = source[index[0]], index[1:]
-            if isinstance(layer, Pooling):
-                result[index] = earliest_of_field(layer, presentation, place)
-            else:
-                times, incoming, bias = inputs_of(layer, weights, presentation, place)
-                end = min(layer.neurons.end, network.duration)
-                solve = first_spike_on_grid if dt else first_spike
-                neurons = layer.neurons
-                if layer.name in (thresholds or {}):
-                    neurons = dataclasses.replace(neurons, threshold=float(thresholds[layer.name][place]))
-                result[index] = solve(neurons, layer.psp.kernel, times, incoming, bias, end, dt)
-        latencies.append(result)
-    return latencies
+            place, neurons = index[1:], population.neurons
+            inputs = [
+                synapses_of(network, projection, source[index[0]], place)
+                for projection, source in zip(incoming, arriving, strict=True)
+            ]
+            if neurons is None:
+                result[index] = min(time for synapses in inputs for time, _ in synapses)
+                continue
+            arrivals = arrivals_of(incoming, inputs, weights)
+            bias = float(weights[f"{population.name}.bias"][place[-1]]) if neurons.bias else 0.0
+            end = min(neurons.end, network.duration)
+            solve = first_spike_on_grid if dt else first_spike
+            if population.name in (thresholds or {}):
+                neurons = dataclasses.replace(neurons, threshold=float(thresholds[population.name][place]))
+            result[index] = solve(neurons, arrivals, bias, end, dt)
+        latencies[population.name] = result
+    return list(latencies.values())
 
 
-def earliest_of_field(layer: Pooling, presentation: np.ndarray, place: tuple[int, ...]) -> float:
-    """Latency of a pooling neuron."""
-    row, column, channel = place
-    field = [
-        presentation[row * layer.step + dy, column * layer.step + dx, channel]
-        for dy in range(layer.size)
-        for dx in range(layer.size)
+Arrival = tuple[float, float, tuple[tuple[float, float], ...]]
+"""When a presynaptic spike arrives (ms), the weight of its synapse, and the breakpoints of the PSP."""
+
+
+def arrivals_of(
+    incoming: list[Projection], inputs: list[list[tuple[float, int]]], weights: dict[str, np.ndarray]
+) -> list[Arrival]:
+    """The spikes that arrive at a neuron by its projections."""
+    return [
+        (time, float(weights[f"{projection.name}.kernel"].ravel()[weight]), projection.psp.kernel)
+        for projection, synapses in zip(incoming, inputs, strict=True)
+        for time, weight in synapses
+        if time < math.inf
     ]
-    return min(field)
 
 
-def inputs_of(
-    layer: WeightedLayer, weights: dict[str, np.ndarray], presentation: np.ndarray, place: tuple[int, ...]
-) -> tuple[list[float], list[float], float]:
-    """Latencies and weights of the presynaptic neurons that spike, and the bias."""
-    kernel = weights[f"{layer.name}.kernel"]
-    bias = float(weights[f"{layer.name}.bias"][place[-1]]) if layer.neurons.bias else 0.0
-    times, incoming = [], []
-    if isinstance(layer, Convolution):
+def synapses_of(
+    network: Network, projection: Projection, presentation: np.ndarray, place: tuple[int, ...]
+) -> list[tuple[float, int]]:
+    """When spikes arrive at the synapses of a neuron, and the number of the weight of each.
+
+    Convolutions, fields and all to all are written out here; of another rule, its index arrays are taken.
+    """
+    rule, found = projection.connectivity, []
+    if type(rule) is Convolution or type(rule) is Pooling:
         row, column, feature = place
         height, width, channels = presentation.shape
-        for dy in range(layer.kernel):
-            for dx in range(layer.kernel):
-                y, x = row * layer.stride + dy - layer.padding, column * layer.stride + dx - layer.padding
-                for channel in range(channels):
-                    if 0 <= y < height and 0 <= x < width and presentation[y, x, channel] < math.inf:
-                        times.append(float(presentation[y, x, channel]))
-                        incoming.append(float(kernel[dy, dx, channel, feature]))
-    else:
-        for number, time in enumerate(presentation.ravel()):
-            if time < math.inf:
-                times.append(float(time))
-                incoming.append(float(kernel[number, place[0]]))
-    return times, incoming, bias
+        maps = network.shapes[projection.target][2]
+        size = rule.kernel if isinstance(rule, Convolution) else rule.size
+        padding = rule.padding if isinstance(rule, Convolution) else 0
+        for dy in range(size):
+            for dx in range(size):
+                y, x = row * rule.stride + dy - padding, column * rule.stride + dx - padding
+                for channel in range(channels) if isinstance(rule, Convolution) else [feature]:
+                    if 0 <= y < height and 0 <= x < width:
+                        number = ((dy * size + dx) * channels + channel) * maps + feature
+                        found.append((float(presentation[y, x, channel]), number))
+        return found
+    shape = network.shapes[projection.target]
+    neuron = int(np.ravel_multi_index(place, shape))
+    if type(rule) is Dense:
+        return [(float(time), k * math.prod(shape) + neuron) for k, time in enumerate(presentation.ravel())]
+    pre, post, weight = network.connections(projection)
+    return [(float(presentation.ravel()[pre[s]]), int(weight[s])) for s in np.flatnonzero(post == neuron)]
 
 
-def potential(
-    neurons: Neurons,
-    psp: tuple[tuple[float, float], ...],
-    times: list[float],
-    incoming: list[float],
-    bias: float,
-    at: np.ndarray,
-) -> np.ndarray:
+def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.ndarray) -> np.ndarray:
     """The potential at the times `at` (ms): the equation, integrated term by term."""
-    gate = math.inf if neurons.gate is None else neurons.gate
-    while_open = np.minimum(at, gate)
+    while_open = np.minimum(at, neurons.gate)
     total = bias * while_open + neurons.drive * np.maximum(at - neurons.onset, 0.0)
-    for time, weight in zip(times, incoming, strict=True):
+    for time, weight, psp in arrivals:
         for delay, change in psp:
             total = total + weight * change * np.maximum(while_open - time - delay, 0.0)
     return total / neurons.tau
 
 
-def first_spike(
-    neurons: Neurons,
-    psp: tuple[tuple[float, float], ...],
-    times: list[float],
-    incoming: list[float],
-    bias: float,
-    end: float,
-    _: float = 0.0,
-) -> float:
+def first_spike(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, _: float = 0.0) -> float:
     """Exact latency: between two corners the potential is a straight line."""
     corners = {neurons.onset, end}
-    corners |= {time + delay for time in times for delay, _ in psp if neurons.onset < time + delay < end}
-    if neurons.gate is not None and neurons.onset < neurons.gate < end:
+    corners |= {time + delay for time, _, psp in arrivals for delay, _ in psp if neurons.onset < time + delay < end}
+    if neurons.onset < neurons.gate < end:
         corners.add(neurons.gate)
     at = np.array(sorted(corners))
-    v = potential(neurons, psp, times, incoming, bias, at)
+    v = potential(neurons, arrivals, bias, at)
     if v[0] >= neurons.threshold:
         return neurons.onset
     for left, right, low, high in zip(at, at[1:], v, v[1:], strict=False):
@@ -143,28 +142,20 @@ def first_spike(
     return math.inf
 
 
-def first_spike_on_grid(
-    neurons: Neurons,
-    psp: tuple[tuple[float, float], ...],
-    times: list[float],
-    incoming: list[float],
-    bias: float,
-    end: float,
-    dt: float,
-) -> float:
+def first_spike_on_grid(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, dt: float) -> float:
     """Latency on a grid: step by step, with slopes that are constant during a step."""
     onset, last = math.ceil(neurons.onset / dt - 1e-9), math.ceil(end / dt - 1e-9)
-    gate = math.inf if neurons.gate in (None, math.inf) else math.ceil(neurons.gate / dt - 1e-9)
-    arrivals: dict[int, float] = {}
-    for time, weight in zip(times, incoming, strict=True):
+    gate = math.inf if neurons.gate == math.inf else math.ceil(neurons.gate / dt - 1e-9)
+    changes: dict[int, float] = {}
+    for time, weight, psp in arrivals:
         for delay, change in psp:
             step = round(time / dt) + math.floor(delay / dt + 0.5)
-            arrivals[step] = arrivals.get(step, 0.0) + weight * change
+            changes[step] = changes.get(step, 0.0) + weight * change
     v, current = 0.0, bias
     for n in range(last):
         if n >= onset and v >= neurons.threshold * (1 - GRID_TOLERANCE):
             return n * dt
-        current += arrivals.get(n, 0.0)
+        current += changes.get(n, 0.0)
         slope = (current if n < gate else 0.0) + (neurons.drive if n >= onset else 0.0)
         v += slope * dt / neurons.tau
     return math.inf

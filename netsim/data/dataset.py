@@ -220,7 +220,7 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
             f"{dataset.name}: has images of shape {dataset.shape}, {network.name} needs {network.encoder.shape};"
             " choose another data set or change encoder.shape"
         )
-    outputs = network.shapes[-1][0]
+    outputs = network.outputs
     if len(dataset.classes) > outputs:
         raise DataError(
             f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {outputs} output neurons"

@@ -9,7 +9,7 @@ from netsim.description.document import Table
 from netsim.description.phrases import GAP, counted, grouped, has_bias, names, number
 from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
 from netsim.specification import Network, Pooling
-from netsim.weights.arrays import layers_with_learned_scales
+from netsim.weights.layout import layers_with_learned_scales
 
 
 def optimization_table(network: Network) -> Table:

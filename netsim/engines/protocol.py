@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import Network, Pooling, Shape, WeightedLayer
-from netsim.weights.arrays import Weights
+from netsim.specification import Network, Shape
+from netsim.weights.layout import Weights
 
 Latencies = list[np.ndarray]
-"""First-spike latencies (ms, ``inf`` = silent) of the stimulus and of every layer, in order.
+"""First-spike latencies (ms, ``inf`` = silent) of the stimulus and of every population, in order.
 
 Each has shape (presentations, height, width, channels) or (presentations, neurons)."""
 
@@ -29,15 +29,15 @@ class Batch:
     stimuli : ndarray of float, shape (presentations, height, width, channels)
         Latencies of the stimulus (ms); ``inf`` is silent.
     weights : dict of ndarray
-        The weights that feed forward (`netsim.weights.arrays.forward_weights`).
+        The weights that feed forward (`netsim.weights.binary.forward_weights`).
     silenced : dict of ndarray of bool, optional
-        By layer name, neurons that cannot fire, of the layer's shape with or without a first axis of
+        By the name of a population, neurons that cannot fire, of its shape with or without a first axis of
         presentations.
     thresholds : dict of ndarray of float, optional
-        By layer name, a threshold for each neuron in place of the layer's, of the layer's shape.
+        By the name of a population, a threshold for each neuron in place of the common one, of its shape.
     delays : dict of ndarray of float, optional
-        By the name of a layer with weights, how much later (ms) the spikes of each presynaptic neuron arrive at
-        its synapses: conduction delays of the axons, of the shape of the layer below.
+        By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
+        neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
     """
 
     stimuli: np.ndarray
@@ -116,13 +116,11 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
     SpecificationError
         The message names the layer or neuron.
     """
-    for layer_name, neuron in record:
-        layer = _with_potentials(network, layer_name)
-        size = int(np.prod(network.shapes[network.layers.index(layer) + 1]))
+    for name, neuron in record:
+        network.neurons(name)
+        size = network.population(name).size
         if not 0 <= neuron < size:
-            raise SpecificationError(
-                f"neuron {layer_name}:{neuron}", f"does not exist; {layer_name} has 0 to {size - 1}"
-            )
+            raise SpecificationError(f"neuron {name}:{neuron}", f"does not exist; {name} has 0 to {size - 1}")
 
 
 def check_batch(network: Network, batch: Batch) -> None:
@@ -146,18 +144,18 @@ def check_batch(network: Network, batch: Batch) -> None:
 
 
 def silenced_neurons(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The silenced neurons of a batch by layer name, all with a first axis of presentations.
+    """The silenced neurons of a batch by population, all with a first axis of presentations.
 
     Raises
     ------
     SpecificationError
-        If there is no such layer.
+        If there is no such population.
     DataError
         If a shape does not fit.
     """
     silenced = {}
     for name, neurons in batch.silenced.items():
-        shape = network.shapes[network.layers.index(network.layer(name)) + 1]
+        shape = network.population(name).shape
         try:
             silenced[name] = np.broadcast_to(neurons, (len(batch.stimuli), *shape))
         except ValueError as error:
@@ -166,36 +164,37 @@ def silenced_neurons(network: Network, batch: Batch) -> dict[str, np.ndarray]:
 
 
 def neuron_thresholds(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The thresholds of single neurons of a batch, by layer name.
+    """The thresholds of single neurons of a batch, by population.
 
     Raises
     ------
     SpecificationError
-        If there is no such layer, or it has no thresholds.
+        If there is no such population, or it has no thresholds.
     DataError
         If a shape does not fit, or a threshold is not positive.
     """
     for name, thresholds in batch.thresholds.items():
-        position = network.layers.index(_with_potentials(network, name))
-        _check_values("thresholds", name, thresholds, network.shapes[position + 1])
+        network.neurons(name)
+        _check_values("thresholds", name, thresholds, network.shapes[name])
         if not (thresholds > 0).all():
             raise DataError(f"thresholds: {name} holds some that are not positive")
     return batch.thresholds
 
 
 def axonal_delays(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The conduction delays of a batch (ms), by the name of the layer that receives the spikes.
+    """The conduction delays of a batch (ms), by the name of the projection.
 
     Raises
     ------
     SpecificationError
-        If there is no such layer, or it has no weights.
+        If there is no such projection, or it has no weights.
     DataError
         If a shape does not fit, or a delay is negative.
     """
     for name, delays in batch.delays.items():
-        position = network.layers.index(_with_potentials(network, name))
-        _check_values("delays", name, delays, network.shapes[position])
+        projection = network.projection(name)
+        network.neurons(projection.target)
+        _check_values("delays", name, delays, network.shapes[projection.source])
         if not (delays >= 0).all():
             raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
     return batch.delays
@@ -206,11 +205,3 @@ def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> Non
         raise DataError(f"{what}: {name} has shape {values.shape}, {shape} is needed")
     if not np.isfinite(values).all():
         raise DataError(f"{what}: {name} holds values that are not finite numbers")
-
-
-def _with_potentials(network: Network, name: str) -> WeightedLayer:
-    """The layer of that name, unless it is a pooling layer."""
-    layer = network.layer(name)
-    if isinstance(layer, Pooling):
-        raise SpecificationError(f"layer {name!r}", "is a pooling layer, which has neither weights nor potentials")
-    return layer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netsim.exchange.presentations import Presentations
     from netsim.measuring.simulation import Simulation
     from netsim.specification import Network, Shape
-    from netsim.weights.arrays import Weights
+    from netsim.weights.layout import Weights
 
 __all__ = [
     "KINDS",

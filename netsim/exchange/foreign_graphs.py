@@ -18,7 +18,7 @@ import numpy as np
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.channels_first import from_nir_order, nir_shape
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Training
-from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 _T_MAX, _DURATION = 64.0, 256.0
 ASSUMED = (
@@ -57,7 +57,7 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
     chain = _chain(graph, origin)
     try:
         layers, nodes = _layers(chain[1:-1], origin)
-        network = Network(
+        network = Network.chain(
             re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", Path(origin).stem),
             Encoder(_stimulus_shape(*chain[0], origin), _T_MAX),
             layers,

@@ -30,7 +30,7 @@ from netsim.exchange.trains import to_json
 from netsim.files import write_atomically
 from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
-from netsim.weights.arrays import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name, layer_shapes
 
 _SYNAPSES, _NEURONS, _POOLING, _FLATTEN = "_synapses", "_neurons", "_pooling", "_flatten"
 _LONGEST = 250_000  # characters of a text in the metadata

@@ -19,7 +19,7 @@ from netsim.numerics.receptive_fields import (
     sees_one_place,
 )
 from netsim.numerics.vectors import check_lanes, load, spread, store
-from netsim.specification import Convolution, WeightedLayer
+from netsim.specification import PSP, Window
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
 # (measured in single precision).
@@ -49,27 +49,28 @@ class Fields(NamedTuple):
     changes: np.ndarray
 
 
-def fields_of(layer: WeightedLayer, source: np.ndarray) -> Fields:
-    """The receptive fields of a layer, given the latencies of its source.
+def fields_of(window: Window, psp: PSP, source: np.ndarray) -> Fields:
+    """The receptive fields of a window, given the latencies of its source.
 
     Parameters
     ----------
-    layer : Convolution or Dense
+    window : Window
+    psp : PSP
     source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
         In ms.
     """
-    delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*layer.psp.kernel, strict=True))
-    if isinstance(layer, Convolution):
-        return Fields(np.ascontiguousarray(source), layer.kernel, layer.stride, layer.padding, delays, changes)
-    return Fields(np.ascontiguousarray(source).reshape(len(source), 1, 1, -1), 1, 1, 0, delays, changes)
+    delays, changes = (np.array(values, dtype=source.dtype) for values in zip(*psp.kernel, strict=True))
+    times = np.ascontiguousarray(source).reshape(len(source), *window.source)
+    return Fields(times, window.size, window.stride, window.padding, delays, changes)
 
 
-def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Values of neurons by presentation, row, column and map; those of a dense layer have one position.
+def by_position(values: np.ndarray, window: Window, kind: np.dtype) -> np.ndarray:
+    """Values of neurons by presentation, row, column and map; all to all, there is one position.
 
     Parameters
     ----------
     values : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
+    window : Window
     kind : dtype
         Of the result.
 
@@ -79,7 +80,7 @@ def by_position(values: np.ndarray, kind: np.dtype) -> np.ndarray:
         In C order.
     """
     values = np.ascontiguousarray(values, kind)
-    return values if values.ndim == 4 else values.reshape(len(values), 1, 1, -1)
+    return values.reshape(len(values), *window.shape)
 
 
 @compiled

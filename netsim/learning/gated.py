@@ -13,14 +13,16 @@ from netsim.learning.fields import Fields, by_position, fields_of, is_sparse, sp
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.vectors import lanes_of
-from netsim.specification import Convolution, WeightedLayer
+from netsim.specification import Neurons, Projection, Window
 
 # So many values are worked on at a time: they stay in the nearest cache.
 _AT_ONCE = 1024
 
 
 def step_gated(
-    layer: WeightedLayer,
+    projection: Projection,
+    neurons: Neurons,
+    window: Window,
     source: np.ndarray,
     gate: float,
     displacement: np.ndarray,
@@ -28,11 +30,14 @@ def step_gated(
     causal: bool,
     downward: bool = True,
 ) -> LayerStep:
-    """The step of a layer in which the drive alone carries the potentials of the gate to threshold.
+    """The step of synapses onto neurons that the drive alone carries from the gate to threshold.
 
     Parameters
     ----------
-    layer : Convolution or Dense
+    projection : Projection
+    neurons : Neurons
+        Of its target.
+    window : Window
     source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
         Presynaptic latencies (ms).
     gate : float
@@ -46,13 +51,14 @@ def step_gated(
         Whether the displacement of the source is asked for.
     """
     kind, maps = source.dtype, kernel.shape[-1]
-    per_drive = kind.type(1 / layer.neurons.drive)
-    fields, signal = fields_of(layer, source), by_position(displacement, kind)
+    per_drive = kind.type(1 / neurons.drive)
+    fields, signal = fields_of(window, projection.psp, source), by_position(displacement, window, kind)
     fields = fields._replace(changes=fields.changes * per_drive)
     weights = np.ascontiguousarray(kernel, kind).reshape(-1, maps)
     # what is not asked for is an empty array
-    gathers = layer.plastic and isinstance(layer, Convolution)
-    inputs, bias = np.empty_like(fields.times), np.empty(maps if layer.neurons.bias else 0, kind)
+    shared = window.shape[:2] != (1, 1)
+    gathers = projection.plastic and shared
+    inputs, bias = np.empty_like(fields.times), np.empty(maps if neurons.bias else 0, kind)
     gathered = np.empty_like(weights if gathers else weights[:0])
     handed = np.empty_like(fields.times if downward else fields.times[:0])
     lanes = lanes_of(kind.itemsize)
@@ -60,8 +66,8 @@ def step_gated(
     gradient: np.ndarray | Factors | None = None
     if gathers:
         gradient = gathered.reshape(kernel.shape)
-    elif layer.plastic:
-        gradient = Factors(inputs.reshape(len(inputs), -1), displacement)
+    elif projection.plastic:
+        gradient = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
     return LayerStep(gradient, bias if bias.size else None, handed.reshape(source.shape) if downward else None)
 
 

@@ -1,7 +1,7 @@
-"""STiDi-BP: from the latencies of a batch to the gradient of every weight, layer by layer.
+"""STiDi-BP: from the latencies of a batch to the gradient of every weight, population by population.
 
-A layer receives the displacement of its spikes from above, turns it into a step of its own synapses, and
-hands a displacement to the layer below. No layer looks further than its neighbours.
+A population receives the displacement of its spikes from those that it projects to, turns it into a step of the
+synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import numpy as np
 
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
+from netsim.learning.sparse import SparseSynapses, current_before, earliest_sparse, sparse_synapses, step_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
 from netsim.numerics.receptive_fields import to_earliest
 from netsim.numerics.threads import over_presentations
-from netsim.specification import Network, Pooling, WeightedLayer
-from netsim.specification.grid import LayerTimes, layer_times
-from netsim.weights.arrays import Weights, bias_name, kernel_name
+from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.specification.grid import on_grid, population_times
+from netsim.weights.layout import Weights, bias_name, kernel_name
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
@@ -46,11 +47,11 @@ class Lesson:
 
     @property
     def displacements(self) -> list[np.ndarray]:
-        """Wanted changes of latency (ms) of every layer in order, in the shapes of the latencies, without the stimulus.
+        """Wanted changes of latency (ms) of every population, in the shapes of the latencies without the stimulus.
 
         Below a pooling neuron the displacement belongs to the earliest neuron alone; what cannot move has none.
         """
-        return [np.concatenate(layer) for layer in zip(*self.parts, strict=True)]
+        return [np.concatenate(population) for population in zip(*self.parts, strict=True)]
 
 
 class Learner:
@@ -70,6 +71,11 @@ class Learner:
 
     def __init__(self, network: Network) -> None:
         self.network = network
+        self._times = {
+            population.name: population_times(network, population, network.training.dt)
+            for population in network.integrating
+        }
+        self._sparse: dict[str, SparseSynapses] = {}
 
     def __repr__(self) -> str:
         return f"Learner({self.network.name!r}, {self.network.learning})"
@@ -80,12 +86,12 @@ class Learner:
         Parameters
         ----------
         latencies : sequence of ndarray
-            Latencies (ms) of the stimulus and of every layer, as an engine returns them.
+            Latencies (ms) of the stimulus and of every population, as an engine returns them.
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
             The weights that fed forward.
         """
-        kind = weights[kernel_name(self.network.weighted_layers[0])].dtype
+        kind = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             target = self.output_displacement(latencies[-1].astype(kind, copy=False), labels)
         wanted = target.displacement.astype(kind, copy=False)
@@ -109,30 +115,40 @@ class Learner:
 
     def _learn_part(self, times: Sequence[np.ndarray], displacement: np.ndarray, weights: Weights) -> _Part:
         """Learn from some presentations of a batch and the displacements of their output neurons."""
-        layers = self.network.layers
+        network = self.network
+        latencies = dict(zip(network.shapes, times, strict=True))
+        handed = {network.output.name: displacement}
         displacements: list[np.ndarray] = []
         gradients: dict[str, np.ndarray | Factors] = {}
-        for index in range(len(layers) - 1, -1, -1):
-            layer, source, own = layers[index], times[index], times[index + 1]
-            displacement = displacement.reshape(own.shape)
-            # what a pooling neuron handed down could move already
-            if index < len(layers) - 1 and not isinstance(layers[index + 1], Pooling):
-                displacement = _of_movable(displacement, own, self._onset(index))
-            if isinstance(layer, Pooling):
-                displacements.append(displacement)
-                displacement = to_earliest(displacement, source, own, layer.size, layer.step)
-                continue
-            if self.network.learning.normalised:
-                displacement = _normalised(displacement, self.network.encoder.t_max)
+        for population in reversed(network.populations):
+            name, own = population.name, latencies[population.name]
+            displacement = handed.pop(name).reshape(own.shape)
+            outgoing = network.outgoing(name)
+            # what a relay handed down could move already
+            if any(network.population(projection.target).integrates for projection in outgoing):
+                displacement = _of_movable(displacement, own, self._onset(population))
+            if population.integrates and network.learning.normalised:
+                displacement = _normalised(displacement, network.encoder.t_max)
             displacements.append(displacement)
-            step = self._step(layer, source, own, displacement, weights, downward=index > 0)
-            if step.kernel_gradient is not None:
-                gradients[kernel_name(layer)] = step.kernel_gradient
-            if step.bias_gradient is not None:
-                gradients[bias_name(layer)] = step.bias_gradient
-            if step.displacement is not None:
-                displacement = step.displacement
+            incoming = network.incoming(name)
+            arriving = [self._arriving(projection, latencies[projection.source]) for projection in incoming]
+            signal = self._signal(population, arriving, own, displacement, weights)
+            for number, projection in enumerate(incoming):
+                step = self._step(projection, arriving[number], own, displacement, signal, weights)
+                if step.kernel_gradient is not None:
+                    gradients[kernel_name(projection)] = step.kernel_gradient
+                if step.bias_gradient is not None and population.has_bias and not number:
+                    gradients[bias_name(population)] = _by_map(step.bias_gradient, population)
+                if step.displacement is not None:
+                    former = handed.get(projection.source)
+                    handed[projection.source] = step.displacement if former is None else former + step.displacement
         return _Part(gradients, displacements[::-1])
+
+    def _arriving(self, projection: Projection, source: np.ndarray) -> np.ndarray:
+        """When the spikes of a source arrive, with the delays that the training's engine takes."""
+        if not projection.delay:
+            return source
+        return source + source.dtype.type(on_grid(np.asarray(projection.delay), self.network.training.dt))
 
     def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements of the output neurons, silent ones counted as firing at the end of their window.
@@ -143,60 +159,91 @@ class Learner:
         labels : ndarray of int, shape (presentations,)
         """
         settings, t_max = self.network.learning, self.network.encoder.t_max
-        end = self._times(self.network.weighted_layers[-1]).end
+        end = self._times[self.network.output.name].end
         fired = np.minimum(latencies, latencies.dtype.type(end))
         if settings.targets == "softmax":
             return softmax_displacement(fired, labels, t_max, settings.sharpness, settings.label_smoothing)
         return relative_displacement(fired, labels, t_max, settings.margin, end)
 
-    def _onset(self, index: int) -> float:
-        """From when on the neurons whose spikes a layer sends fire: its own, or those it pools."""
-        while isinstance(layer := self.network.layers[index], Pooling):
-            if index == 0:
-                return 0.0
-            index -= 1
-        return self._times(layer).onset
-
-    def _times(self, layer: WeightedLayer) -> LayerTimes:
-        """The times of a layer as the training's engine keeps them."""
-        return layer_times(self.network, layer, self.network.training.dt)
+    def _onset(self, population: Population) -> float:
+        """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
+        if population.integrates:
+            return self._times[population.name].onset
+        (projection,) = self.network.incoming(population.name)
+        if projection.source == STIMULUS:
+            return 0.0
+        return self._onset(self.network.population(projection.source))
 
     def _step(
         self,
-        layer: WeightedLayer,
+        projection: Projection,
         source: np.ndarray,
         own: np.ndarray,
         displacement: np.ndarray,
+        signal: np.ndarray,
         weights: Weights,
-        downward: bool,
     ) -> LayerStep:
-        """The step of a layer's synapses."""
-        neurons = layer.neurons
-        causal = self.network.learning.propagation == "causal"
-        kernel = weights[kernel_name(layer)]
-        gate = self._times(layer).gate
-        if neurons.gate_time <= neurons.onset:
-            return step_gated(layer, source, gate, displacement, kernel, causal, downward)
-        signal = displacement / self._slope_at_threshold(layer, source, own, weights, displacement)
-        limit = np.minimum(own, kernel.dtype.type(gate))
-        return step_pairwise(layer, source, limit, signal, kernel, causal, downward)
+        """The step of a projection's synapses."""
+        network, downward = self.network, projection.source != STIMULUS
+        population, window = network.population(projection.target), network.window(projection)
+        if not population.integrates:
+            if window is not None:
+                return LayerStep(None, None, to_earliest(displacement, source, own, window.size, window.stride))
+            return LayerStep(None, None, earliest_sparse(self._synapses(projection), displacement, source, own))
+        neurons, gate = population.dynamics, self._times[population.name].gate
+        causal = network.learning.propagation == "causal"
+        kernel = weights[kernel_name(projection)]
+        if neurons.gated and window is not None:
+            return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal, downward)
+        limit = np.asarray(kernel.dtype.type(gate)) if neurons.gated else np.minimum(own, kernel.dtype.type(gate))
+        if window is not None:
+            return step_pairwise(projection, window, source, limit, signal, kernel, causal, downward)
+        return step_sparse(
+            self._synapses(projection), projection.plastic, source, limit, signal, kernel, causal, downward
+        )
 
-    def _slope_at_threshold(
-        self, layer: WeightedLayer, source: np.ndarray, own: np.ndarray, weights: Weights, displacement: np.ndarray
+    def _synapses(self, projection: Projection) -> SparseSynapses:
+        """The synapses of a projection, laid out when they are first needed."""
+        if projection.name not in self._sparse:
+            self._sparse[projection.name] = sparse_synapses(self.network, projection)
+        return self._sparse[projection.name]
+
+    def _signal(
+        self,
+        population: Population,
+        arriving: Sequence[np.ndarray],
+        own: np.ndarray,
+        displacement: np.ndarray,
+        weights: Weights,
     ) -> np.ndarray:
-        """``tau`` times the slope at threshold, by the chosen derivative, of the neurons with a displacement."""
-        neurons = layer.neurons
+        """The displacement over ``tau`` times the slope at threshold, by the chosen derivative."""
+        if not population.integrates:
+            return displacement
+        neurons = population.dynamics
+        if neurons.gated:
+            return displacement / own.dtype.type(neurons.drive)
         assumed = own.dtype.type(neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
-            return np.asarray(assumed)
+            return displacement / np.asarray(assumed)
         times = np.where(np.isfinite(own), own, 0)
-        current = slope_at(layer, source, times, weights[kernel_name(layer)], displacement != 0)
-        if neurons.bias:
-            current += weights[bias_name(layer)]
-        slope = np.where(times < neurons.gate_time, current, 0) + neurons.drive
+        current = np.zeros_like(own)
+        for projection, source in zip(self.network.incoming(population.name), arriving, strict=True):
+            window, kernel = self.network.window(projection), weights[kernel_name(projection)]
+            if window is not None:
+                current += slope_at(projection, window, source, times, kernel, displacement != 0)
+            else:
+                current += current_before(self._synapses(projection), source, times, kernel)
+        if population.has_bias:
+            current += weights[bias_name(population)]
+        slope = np.where(times < neurons.gate, current, 0) + neurons.drive
         slope = np.maximum(slope, SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
-        return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+        return displacement / np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+
+
+def _by_map(gradient: np.ndarray, population: Population) -> np.ndarray:
+    """The gradient of a bias per map, where it is one per neuron of maps that receive all to all."""
+    return gradient if gradient.size == population.maps else gradient.reshape(-1, population.maps).sum(axis=0)
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.numerics.compilation import compiled
 from netsim.numerics.threads import over_elements
 from netsim.specification import Learning
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 ADAM_SECOND = 0.999
 ADAM_EPSILON = 1e-8

@@ -18,11 +18,12 @@ from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.receptive_fields import look
 from netsim.numerics.vectors import check_lanes, lanes_of, load, spread, store, where_at_least
-from netsim.specification import WeightedLayer
+from netsim.specification import Projection, Window
 
 
 def step_pairwise(
-    layer: WeightedLayer,
+    projection: Projection,
+    window: Window,
     source: np.ndarray,
     limit: np.ndarray,
     signal: np.ndarray,
@@ -37,7 +38,8 @@ def step_pairwise(
 
     Parameters
     ----------
-    layer : Convolution or Dense
+    projection : Projection
+    window : Window
     source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
         Presynaptic latencies (ms).
     limit : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
@@ -50,26 +52,31 @@ def step_pairwise(
     downward : bool
         Whether the displacement of the source is asked for.
     """
-    fields = fields_of(layer, source)
+    fields = fields_of(window, projection.psp, source)
     weights = by_map(kernel, source.dtype)
     gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
-    limits, signals = by_position(limit, source.dtype), by_position(signal, source.dtype)
+    limits, signals = (by_position(values, window, source.dtype) for values in (limit, signal))
     _visit(fields, limits, signals, weights, causal, downward, lanes_of(source.itemsize), gradient, displacement)
     return LayerStep(
-        by_synapse(gradient, kernel.shape) if layer.plastic else None,
-        np.einsum("bijm,bijm->m", signals, limits) if layer.neurons.bias else None,
+        by_synapse(gradient, kernel.shape) if projection.plastic else None,
+        np.einsum("bijm,bijm->m", signals, limits),
         displacement.reshape(source.shape) if downward else None,
     )
 
 
 def slope_at(
-    layer: WeightedLayer, source: np.ndarray, times: np.ndarray, kernel: np.ndarray, wanted: np.ndarray
+    projection: Projection,
+    window: Window,
+    source: np.ndarray,
+    times: np.ndarray,
+    kernel: np.ndarray,
+    wanted: np.ndarray,
 ) -> np.ndarray:
     """Synaptic current of neurons just before given times.
 
     Parameters
     ----------
-    layer, source, kernel
+    projection, window, source, kernel
         As in `step_pairwise`.
     times : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
     wanted : ndarray of bool, shape of `times`
@@ -80,11 +87,10 @@ def slope_at(
     ndarray, shape of `times`
         Zero where no neuron was visited.
     """
-    current = np.zeros(by_position(times, source.dtype).shape, source.dtype)
-    _slope_at(
-        fields_of(layer, source), by_position(times, source.dtype), by_position(wanted, np.dtype(bool)),
-        by_map(kernel, source.dtype), lanes_of(source.itemsize), current,
-    )  # fmt: skip
+    fields, positions = fields_of(window, projection.psp, source), by_position(times, window, source.dtype)
+    current = np.zeros(positions.shape, source.dtype)
+    visited = by_position(wanted, window, np.dtype(bool))
+    _slope_at(fields, positions, visited, by_map(kernel, source.dtype), lanes_of(source.itemsize), current)
     return current.reshape(times.shape)
 
 

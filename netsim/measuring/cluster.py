@@ -19,7 +19,7 @@ from netsim.engines import Engine
 from netsim.errors import RunError
 from netsim.measuring.distribution import Part, PartExperiment, Spread
 from netsim.numerics.threads import threads
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -11,7 +11,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies
 from netsim.measuring.metrics import decide
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 _BATCH = 50
 REQUIRED = 0.9999
@@ -87,7 +87,7 @@ def _comparison(
     first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: Callable[[int], None]
 ) -> Experiment[Comparison]:
     network, dt = second.network, second.dt
-    names = [layer.name for layer in network.layers]
+    names = [population.name for population in network.populations]
     same = dict.fromkeys(names, 0)
     total = dict.fromkeys(names, 0)
     largest = 0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, Experiment
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 Part = TypeVar("Part")
 PartExperiment = Callable[[Engine, Weights, Stimuli], Experiment[Part]]

@@ -14,7 +14,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.distribution import Spread, in_parts, in_turn
 from netsim.measuring.metrics import Decisions, decide, decision_figures, spike_counts, synaptic_operations
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 _BATCH = 200
 

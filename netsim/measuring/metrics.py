@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.specification import Network, Pooling
-from netsim.specification.connectivity import fan_out
+from netsim.specification import Network
 
 
 class Decisions(NamedTuple):
@@ -77,24 +76,23 @@ def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, floa
 
 
 def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean fraction of neurons that stayed silent in a presentation, by layer."""
+    """Mean fraction of neurons that stayed silent in a presentation, by population."""
     return {
-        layer.name: 1.0 - float(np.isfinite(times).mean())
-        for layer, times in zip(network.layers, latencies[1:], strict=True)
+        population.name: 1.0 - float(np.isfinite(times).mean())
+        for population, times in zip(network.populations, latencies[1:], strict=True)
     }
 
 
 def spike_counts(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:
-    """Number of spikes of the stimulus and of every layer, over all presentations."""
-    names = ["stimulus"] + [layer.name for layer in network.layers]
-    return {name: int(np.isfinite(times).sum()) for name, times in zip(names, latencies, strict=True)}
+    """Number of spikes of the stimulus and of every population, over all presentations."""
+    return {name: int(np.isfinite(times).sum()) for name, times in zip(network.shapes, latencies, strict=True)}
 
 
 def synaptic_operations(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:
-    """Number of weighted synapses that carried a spike, by receiving layer, over all presentations."""
+    """Number of weighted synapses that carried a spike, by projection, over all presentations."""
     operations = {}
-    for layer, shape, times in zip(network.layers, network.shapes, latencies, strict=False):
-        if not isinstance(layer, Pooling):
-            spikes = np.isfinite(times).sum(axis=0).reshape(shape)
-            operations[layer.name] = int((spikes * fan_out(layer, shape)).sum())
+    for projection in network.weighted:
+        source, target = network.ends(projection)
+        spikes = np.isfinite(latencies[network.position(projection.source)]).sum(axis=0).reshape(source)
+        operations[projection.name] = int((spikes * projection.connectivity.fan_out(source, target)).sum())
     return operations

@@ -12,7 +12,7 @@ from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
 from netsim.measuring.distribution import Spread, in_parts, in_turn
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 # small enough for many workers to have a share, and what the event engine gives one thread
 _PART = 50

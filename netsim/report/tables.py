@@ -18,7 +18,7 @@ from netsim.errors import DataError
 from netsim.measuring.evaluation import Evaluation
 from netsim.specification import Network
 from netsim.specification.summary import summarise
-from netsim.weights.arrays import layers_with_learned_scales
+from netsim.weights.layout import layers_with_learned_scales
 
 
 class Result(NamedTuple):

@@ -30,7 +30,8 @@ from netsim.errors import DataError, RunError
 from netsim.files import read_text, write_json, write_text
 from netsim.specification import Network
 from netsim.specification.toml import read_network, write_network
-from netsim.weights.arrays import Weights, read_weights, write_weights
+from netsim.weights.files import read_weights, write_weights
+from netsim.weights.layout import Weights
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
 _LARGEST_RECORD = 10_000_000
@@ -121,7 +122,7 @@ class RunFolder:
         return dict(record)
 
     def weights(self, network: Network) -> Weights:
-        """The weights kept of the best epoch so far (see `netsim.weights.arrays.kept_weights`).
+        """The weights kept of the best epoch so far (see `netsim.weights.binary.kept_weights`).
 
         Raises
         ------

@@ -11,7 +11,9 @@ from netsim.models.presets import preset_file, preset_names, trained_weights_fil
 from netsim.runs.folder import RunFolder, open_run
 from netsim.specification import Network
 from netsim.specification.toml import read_network
-from netsim.weights.arrays import Weights, forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 from netsim.weights.packing import read_packed
 
 

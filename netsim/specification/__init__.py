@@ -10,23 +10,19 @@ with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold`
 ``(d_k, c_k)`` are the breakpoints of the postsynaptic potential (`PSP`).
 """
 
-from netsim.specification.layers import (
-    Convolution,
-    Dense,
-    Encoder,
-    InitialWeights,
-    Layer,
-    Pooling,
-    Shape,
-    WeightedLayer,
-)
+from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
+from netsim.specification.layers import Encoder
 from netsim.specification.network import Network
-from netsim.specification.neurons import PSP, REGIMES, Neurons, Regime
+from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
+from netsim.specification.regimes import Regime
 from netsim.specification.settings import Learning, Training, Weighting
 
 __all__ = [
     "PSP",
-    "REGIMES",
+    "STIMULUS",
+    "Connections",
+    "Connectivity",
     "Convolution",
     "Dense",
     "Encoder",
@@ -36,9 +32,11 @@ __all__ = [
     "Network",
     "Neurons",
     "Pooling",
+    "Population",
+    "Projection",
     "Regime",
     "Shape",
     "Training",
-    "WeightedLayer",
     "Weighting",
+    "Window",
 ]

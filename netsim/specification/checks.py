@@ -6,7 +6,7 @@ import sys
 
 from netsim.errors import SpecificationError
 
-_TAKEN = ("stimulus", "all")  # words that commands and tables have where a layer's name can stand
+_TAKEN = ("stimulus", "all")  # words that commands and tables have where a population's name can stand
 
 
 def require(condition: bool, where: str, message: str) -> None:
@@ -20,11 +20,11 @@ def finite(value: float) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
-def check_name(name: str) -> None:
-    """Refuse anything but a layer's name."""
+def check_name(name: str, where: str) -> None:
+    """Refuse anything but the name of a population or a projection."""
     require(
         isinstance(name, str) and name.isascii() and name.isidentifier() and name not in _TAKEN,
-        "layers.name",
+        where,
         f"must be a word of ASCII letters, digits and underscores (and not {' or '.join(_TAKEN)}), not {name!r}",
     )
 

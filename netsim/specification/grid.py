@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsim.errors import SpecificationError
-from netsim.specification import Network, WeightedLayer
+from netsim.specification import Network, Population, Projection
 from netsim.specification.network import MOST_STEPS
 
 # How far below threshold a potential counts as having reached it (in units of the threshold), and how far
@@ -44,46 +44,15 @@ def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class LayerSteps:
-    """The times of a layer counted in steps.
+class PopulationTimes:
+    """When the neurons of a population may fire, and until when synaptic current counts, in ms or in steps.
 
     Attributes
     ----------
-    onset, end : int
-        The neurons may fire in steps ``onset <= n < end``.
-    gate : int
-        The synaptic current counts in steps ``n < gate``.
-    delays : tuple of int
-        Delays of the breakpoints of the PSP.
-    """
-
-    onset: int
-    end: int
-    gate: int
-    delays: tuple[int, ...]
-
-
-def layer_steps(network: Network, layer: WeightedLayer, dt: float) -> LayerSteps:
-    """The times of a layer on a grid of `dt` ms."""
-    end = step_at_or_after(network.window_end(layer), dt)
-    gate = layer.neurons.gate_time
-    return LayerSteps(
-        onset=step_at_or_after(layer.neurons.onset, dt),
-        end=end,
-        gate=end if gate == math.inf else step_at_or_after(gate, dt),
-        # a breakpoint after the end has no effect, and the queue of a long delay would take memory
-        delays=tuple(nearest_step(min(delay, network.duration + 2 * dt), dt) for delay, _ in layer.psp.kernel),
-    )
-
-
-@dataclass(frozen=True)
-class LayerTimes:
-    """When the neurons of a layer may fire, and until when synaptic current counts (ms).
-
-    Attributes
-    ----------
-    onset, end, gate : float
-        Of the specification, moved onto the grid if there is one; the gate is at most the end.
+    onset, end : float
+        The neurons may fire from the onset on and before the end.
+    gate : float
+        Synaptic current counts before the gate; it is at most the end.
     """
 
     onset: float
@@ -91,13 +60,28 @@ class LayerTimes:
     gate: float
 
 
-def layer_times(network: Network, layer: WeightedLayer, dt: float) -> LayerTimes:
-    """The times of a layer as an engine with a grid of `dt` ms keeps them; 0 is no grid."""
+def population_steps(network: Network, population: Population, dt: float) -> PopulationTimes:
+    """The times of a population on a grid of `dt` ms, counted in steps."""
+    end = step_at_or_after(network.window_end(population), dt)
+    neurons = population.dynamics
+    gate = min(step_at_or_after(neurons.gate, dt), end) if neurons.gated else end
+    return PopulationTimes(onset=step_at_or_after(neurons.onset, dt), end=end, gate=gate)
+
+
+def population_times(network: Network, population: Population, dt: float) -> PopulationTimes:
+    """The times of a population (ms) as an engine with a grid of `dt` ms keeps them; 0 is no grid."""
     if not dt:
-        end = network.window_end(layer)
-        return LayerTimes(layer.neurons.onset, end, min(layer.neurons.gate_time, end))
-    steps = layer_steps(network, layer, dt)
-    return LayerTimes(steps.onset * dt, steps.end * dt, min(steps.gate, steps.end) * dt)
+        end = network.window_end(population)
+        return PopulationTimes(population.dynamics.onset, end, min(population.dynamics.gate, end))
+    steps = population_steps(network, population, dt)
+    return PopulationTimes(steps.onset * dt, steps.end * dt, steps.gate * dt)
+
+
+def breakpoint_steps(network: Network, projection: Projection, dt: float) -> tuple[int, ...]:
+    """Delays of the breakpoints of a projection's PSP on a grid of `dt` ms, counted in steps."""
+    # a breakpoint after the end has no effect, and the queue of a long delay would take memory
+    latest = network.duration + 2 * dt
+    return tuple(nearest_step(min(delay, latest), dt) for delay, _ in projection.psp.kernel)
 
 
 def check_dt(network: Network, dt: float) -> None:

@@ -1,21 +1,24 @@
-"""A whole network: encoder, layers and settings, checked against each other."""
+"""A whole network: encoder, populations, projections and settings, checked against each other."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from itertools import pairwise
+from typing import Any
 
 from netsim.errors import SpecificationError
 from netsim.specification.checks import finite, require
-from netsim.specification.layers import Convolution, Dense, Encoder, Layer, Pooling, Shape, WeightedLayer
+from netsim.specification.connectivity import Connections, Window
+from netsim.specification.layers import Encoder
+from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
 from netsim.specification.settings import Learning, Training, Weighting
 
 LARGEST = 2**31
-"""Neurons or weights of a layer; more do not fit into any memory, and their number may be a slip."""
+"""Neurons of a population or weights of a projection; more do not fit into any memory, and may be a slip."""
 MOST_STEPS = 10**9
 """Of a presentation."""
 
@@ -24,13 +27,17 @@ MOST_STEPS = 10**9
 class Network:
     """A network and how it learns.
 
+    Populations are in the order in which spikes pass: a projection comes from the stimulus or from an earlier
+    population. What is connected to what is asked here and nowhere else.
+
     Parameters
     ----------
     name : str
         At most 100 letters, digits, ``_``, ``-`` and ``.``; folders are called by it.
     encoder : Encoder
-    layers : sequence of Convolution, Pooling, Dense
-        The last one is the output: a dense layer whose first spike is the decision.
+    populations : sequence of Population
+        The last one is the output, whose first spike is the decision.
+    projections : sequence of Projection
     duration : float
         Length of a presentation (ms).
     weighting, learning, training
@@ -42,16 +49,92 @@ class Network:
     ------
     SpecificationError
         If a part cannot be built; the message names the field.
+
+    Examples
+    --------
+    >>> from netsim.specification import Dense, Encoder, Network, Population, Projection
+    >>> network = Network(
+    ...     "skip",
+    ...     Encoder((8, 8, 1), t_max=16.0),
+    ...     (Population("hidden", (20,)), Population("output", (10,))),
+    ...     (
+    ...         Projection("stimulus", "hidden", Dense()),
+    ...         Projection("hidden", "output", Dense()),
+    ...         Projection("stimulus", "output", Dense()),
+    ...     ),
+    ...     duration=64.0,
+    ... )
+    >>> [projection.name for projection in network.incoming("output")]
+    ['output', 'stimulus_to_output']
     """
 
     name: str
     encoder: Encoder
-    layers: tuple[Layer, ...]
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
     duration: float
     weighting: Weighting = field(default_factory=Weighting)
     learning: Learning = field(default_factory=Learning)
     training: Training = field(default_factory=Training)
     description: str = ""
+
+    @classmethod
+    def chain(cls, name: str, encoder: Encoder, layers: Sequence[Layer], duration: float, **settings: Any) -> Network:
+        """A network whose layers each receive from the one before, the first one from the stimulus.
+
+        Parameters
+        ----------
+        name, encoder, duration
+            As of a network.
+        layers : sequence of Layer
+        **settings
+            What else a network has.
+
+        Raises
+        ------
+        SpecificationError
+            If a part cannot be built; the message names the field.
+
+        Examples
+        --------
+        >>> from netsim.specification import Dense, Encoder, Layer, Network
+        >>> network = Network.chain(
+        ...     "mine", Encoder((8, 8, 1), t_max=16.0), [Layer("hidden", Dense(50)), Layer("output", Dense(10))], 64.0
+        ... )
+        >>> network.shapes
+        {'stimulus': (8, 8, 1), 'hidden': (50,), 'output': (10,)}
+        """
+        populations, projections = expand_layers(layers, encoder.shape)
+        return cls(name, encoder, populations, projections, duration, **settings)
+
+    def with_layers(self, layers: Sequence[Layer]) -> Network:
+        """The same network, but for these layers as a chain."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("populations", "projections")}
+        return Network.chain(layers=layers, **given)
+
+    def layers(self) -> tuple[Layer, ...] | None:
+        """The layers that `chain` makes this network from; None if it is no chain."""
+        if len(self.populations) != len(self.projections):
+            return None
+        layers, source = [], STIMULUS
+        for population, projection in zip(self.populations, self.projections, strict=True):
+            name = population.name
+            simple = projection == replace(projection, source=source, target=name, name=name, delay=0.0, sign="any")
+            if not simple or projection.connectivity.target_shape(self.shapes[source]) != population.shape:
+                return None
+            layers.append(
+                Layer(
+                    name,
+                    projection.connectivity,
+                    None if population.neurons == Neurons() else population.neurons,
+                    projection.psp,
+                    projection.initial,
+                    population.dropout,
+                    projection.plastic,
+                )
+            )
+            source = name
+        return tuple(layers)
 
     def __post_init__(self) -> None:
         require(
@@ -65,28 +148,155 @@ class Network:
             "duration",
             f"must be a time in ms of at least encoder.t_max ({self.encoder.t_max} ms), not {self.duration}",
         )
-        require(len(self.layers) > 0, "layers", "needs at least one layer")
-        require(isinstance(self.layers[-1], Dense), "layers", "the last layer is the output and must be dense")
-        names = [layer.name for layer in self.layers]
-        for name, count in Counter(names).items():
-            require(count == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
-        require(self.layers[-1].dropout == 0, f"layers.{names[-1]}.dropout", "must be 0: every output spike counts")
-        for layer, following in pairwise(self.layers):
+        require(len(self.populations) > 0, "layers", "needs at least one layer")
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
+        self._check_names()
+        object.__setattr__(self, "projections", tuple(self._connected()))
+        self._check_output()
+        for population in self.populations:
+            self._check_inputs(population)
+            self._check_times(population)
+        self._check_training()
+
+    def _check_names(self) -> None:
+        names = [population.name for population in self.populations]
+        for name in names:
+            require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
+
+    def _connected(self) -> Iterator[Projection]:
+        """The projections in the order of their targets, with names and the parameters that populations tell."""
+        shapes, seen = self.shapes, {STIMULUS}
+        names: set[str] = set()
+        for projection in self.projections:
+            for end, name in (("source", projection.source), ("target", projection.target)):
+                known = f"; known are {', '.join(shapes)}"
+                require(name in shapes, f"projections.{end}", f"{name!r} is no population{known}")
+            require(projection.target != STIMULUS, "projections.target", "the stimulus receives nothing")
+        for population in self.populations:
+            own = [projection for projection in self.projections if projection.target == population.name]
+            where = f"populations.{population.name}"
+            require(bool(own), where, "receives from nobody; add a projection onto it")
+            for number, projection in enumerate(own):
+                name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
+                require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
+                names.add(name)
+                require(
+                    projection.source in seen,
+                    f"projections.{name}.source",
+                    f"{projection.source} does not come before {population.name}; loops are not possible here",
+                )
+                ends = shapes[projection.source], population.shape
+                # what is refused before anything is laid out takes no memory
+                require(
+                    max(math.prod(population.shape), math.prod(ends[0])) <= LARGEST,
+                    self._where(population.name),
+                    f"has {math.prod(population.shape):,} neurons; at most {LARGEST:,} are possible",
+                )
+                try:
+                    connectivity = projection.connectivity.fitted(*ends)
+                    connectivity.check(*ends)
+                    weights = math.prod(connectivity.weight_shape(*ends) or (0,))
+                except SpecificationError as error:
+                    inner = f".{error.field}" if error.field else ""
+                    raise SpecificationError(f"projections.{name}.connectivity{inner}", error.message) from error
+                last = connectivity.weight_shape(*ends)[-1:]
+                require(
+                    last in ((), (population.maps,), (population.size,)),
+                    f"projections.{name}.connectivity",
+                    f"has weights whose last axis is {last}; it must run over maps or neurons of {population.name}",
+                )
+                require(
+                    weights <= LARGEST,
+                    self._where(population.name),
+                    f"has {math.prod(population.shape):,} neurons and {weights:,} weights; at most {LARGEST:,} of each"
+                    " are possible",
+                )
+                yield replace(projection, name=name, connectivity=connectivity)
+            seen.add(population.name)
+
+    def _where(self, name: str) -> str:
+        """What a population is called where mistakes are."""
+        chain = [projection.target for projection in self.projections] == [p.name for p in self.populations]
+        return f"layers.{name}" if chain else f"populations.{name}"
+
+    def _check_output(self) -> None:
+        output = self.populations[-1]
+        require(
+            output.integrates and len(output.shape) == 1,
+            "layers",
+            "the last layer is the output and must be dense",
+        )
+        require(output.dropout == 0, f"{self._where(output.name)}.dropout", "must be 0: every output spike counts")
+        for population in self.populations[:-1]:
             require(
-                not (isinstance(layer, Convolution) and layer.dropout and isinstance(following, Pooling)),
-                f"layers.{layer.name}.dropout",
-                f"has no meaning before pooling, where another spike takes the place; put it on {following.name}",
+                bool(self.outgoing(population.name)),
+                f"populations.{population.name}",
+                f"sends to nobody; only the last population, {output.name}, is read out",
             )
-        for layer in self.weighted_layers:
+
+    def _check_inputs(self, population: Population) -> None:
+        where, incoming = self._where(population.name), self.incoming(population.name)
+        for projection in incoming:
             require(
-                layer.neurons.onset < self.duration,
-                f"layers.{layer.name}.neurons.onset",
-                f"{layer.neurons.onset} ms is after the end of the presentation ({self.duration} ms)",
+                population.integrates == bool(self.weight_shape(projection)),
+                f"{where}.neurons",
+                "are relays, whose connectivity has no weights"
+                if not population.integrates
+                else f"integrate, but the projection {projection.name} has no weights",
             )
+            defaults = (PSP(), InitialWeights(), True, "any")
             require(
-                layer.neurons.end == math.inf or layer.neurons.end <= self.duration,
-                f"layers.{layer.name}.neurons.end",
-                f"{layer.neurons.end} ms is after the end of the presentation ({self.duration} ms)",
+                population.integrates
+                or (projection.psp, projection.initial, projection.plastic, projection.sign) == defaults,
+                where,
+                "has no weights, so that psp, initial, plastic and sign have no meaning there; remove them",
+            )
+        require(
+            population.integrates or len(incoming) == 1,
+            where,
+            f"are relays, which receive by one projection, not by {len(incoming)}",
+        )
+        require(
+            not (population.integrates and population.dropout)
+            or all(self.population(projection.target).integrates for projection in self.outgoing(population.name)),
+            f"{where}.dropout",
+            "has no meaning before pooling, where another spike takes the place; put it on"
+            f" {', '.join(projection.target for projection in self.outgoing(population.name))}",
+        )
+        require(
+            population.has_bias or all(projection.initial.bias == 0 for projection in incoming),
+            f"{where}.initial.bias",
+            "has a meaning for neurons with a bias only, bias = true",
+        )
+
+    def _check_times(self, population: Population) -> None:
+        if population.neurons is None:
+            return
+        where, neurons = self._where(population.name), population.neurons
+        require(
+            neurons.onset < self.duration,
+            f"{where}.neurons.onset",
+            f"{neurons.onset} ms is after the end of the presentation ({self.duration} ms)",
+        )
+        require(
+            neurons.end == math.inf or neurons.end <= self.duration,
+            f"{where}.neurons.end",
+            f"{neurons.end} ms is after the end of the presentation ({self.duration} ms)",
+        )
+        for projection in self.incoming(population.name):
+            require(
+                projection.delay < self.duration,
+                f"projections.{projection.name}.delay",
+                f"{projection.delay} ms is longer than the presentation ({self.duration} ms)",
+            )
+
+    def _check_training(self) -> None:
+        for projection in self.projections:
+            require(
+                projection.sign == "any" or self.weighting.kind == "real",
+                f"projections.{projection.name}.sign",
+                "has no meaning for binary weights, which are nothing but signs",
             )
         require(
             self.training.dt <= self.encoder.t_max,
@@ -99,47 +309,163 @@ class Network:
             "training.dt",
             f"{self.training.dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step",
         )
-        require(math.prod(self.shapes[0]) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
-        for layer, source, shape in zip(self.layers, self.shapes, self.shapes[1:], strict=False):
-            weights = 0 if isinstance(layer, Pooling) else math.prod(layer.kernel_shape(source))
-            require(
-                max(weights, math.prod(shape)) <= LARGEST,
-                f"layers.{layer.name}",
-                f"has {math.prod(shape):,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible",
-            )
+        require(math.prod(self.encoder.shape) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
 
     @cached_property
-    def shapes(self) -> tuple[Shape, ...]:
-        """Shapes of the stimulus and of every layer, in order; one more than there are layers."""
-        shapes: list[Shape] = [self.encoder.shape]
-        for layer in self.layers:
-            shapes.append(layer.output_shape(shapes[-1]))
-        return tuple(shapes)
+    def shapes(self) -> dict[str, Shape]:
+        """Shapes by name of the stimulus and of all populations, in the order of the latencies."""
+        return {STIMULUS: self.encoder.shape} | {population.name: population.shape for population in self.populations}
 
-    @property
-    def weighted_layers(self) -> tuple[WeightedLayer, ...]:
-        """The layers that have synaptic weights."""
-        return tuple(layer for layer in self.layers if not isinstance(layer, Pooling))
+    def position(self, name: str) -> int:
+        """Where the latencies of the stimulus or of a population stand in a list of latencies.
 
-    @property
-    def outputs(self) -> int:
-        """Number of output neurons."""
-        return self.shapes[-1][0]
+        Raises
+        ------
+        SpecificationError
+            If there is no population of that name; the message lists the names.
+        """
+        return 0 if name == STIMULUS else 1 + self.populations.index(self.population(name))
 
-    def window_end(self, layer: WeightedLayer) -> float:
-        """When the neurons of a layer may no longer fire (ms)."""
-        return min(layer.neurons.end, self.duration)
-
-    def layer(self, name: str) -> Layer:
-        """The layer of that name.
+    def population(self, name: str) -> Population:
+        """The population of that name.
 
         Raises
         ------
         SpecificationError
             If there is none; the message lists the names.
         """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        known = ", ".join(layer.name for layer in self.layers)
+        for population in self.populations:
+            if population.name == name:
+                return population
+        known = ", ".join(population.name for population in self.populations)
         raise SpecificationError(f"layer {name!r}", f"does not exist in {self.name}; it has {known}")
+
+    def projection(self, name: str) -> Projection:
+        """The projection of that name.
+
+        Raises
+        ------
+        SpecificationError
+            If there is none; the message lists the names.
+        """
+        for projection in self.projections:
+            if projection.name == name:
+                return projection
+        known = ", ".join(projection.name for projection in self.projections)
+        raise SpecificationError(f"projection {name!r}", f"does not exist in {self.name}; it has {known}")
+
+    def incoming(self, name: str) -> tuple[Projection, ...]:
+        """The projections onto a population."""
+        return tuple(projection for projection in self.projections if projection.target == name)
+
+    def outgoing(self, name: str) -> tuple[Projection, ...]:
+        """The projections from a population or the stimulus."""
+        return tuple(projection for projection in self.projections if projection.source == name)
+
+    @cached_property
+    def weighted(self) -> tuple[Projection, ...]:
+        """The projections that have weights, in order."""
+        return tuple(projection for projection in self.projections if self.weight_shape(projection))
+
+    @cached_property
+    def integrating(self) -> tuple[Population, ...]:
+        """The populations whose neurons have a potential, in order."""
+        return tuple(population for population in self.populations if population.integrates)
+
+    @property
+    def output(self) -> Population:
+        """The population that decides."""
+        return self.populations[-1]
+
+    @property
+    def outputs(self) -> int:
+        """Number of output neurons."""
+        return self.output.size
+
+    def neurons(self, name: str) -> Neurons:
+        """How a population integrates and fires.
+
+        Raises
+        ------
+        SpecificationError
+            If there is no such population, or its neurons are relays.
+        """
+        neurons = self.population(name).neurons
+        if neurons is None:
+            raise SpecificationError(f"layer {name!r}", "is a pooling layer, which has neither weights nor potentials")
+        return neurons
+
+    def ends(self, projection: Projection) -> tuple[Shape, Shape]:
+        """Shapes of the source and of the target of a projection."""
+        return self.shapes[projection.source], self.shapes[projection.target]
+
+    def weight_shape(self, projection: Projection) -> Shape:
+        """Shape of the weights of a projection; ``()`` if it has none."""
+        return projection.connectivity.weight_shape(*self.ends(projection))
+
+    def window(self, projection: Projection) -> Window | None:
+        """The window of a projection, if its connectivity is one."""
+        return projection.connectivity.window(*self.ends(projection))
+
+    def connections(self, projection: Projection) -> Connections:
+        """Index arrays of the synapses of a projection."""
+        return projection.connectivity.connections(*self.ends(projection))
+
+    def synapse_count(self, projection: Projection) -> int:
+        """Number of synapses of a projection."""
+        return projection.connectivity.synapse_count(*self.ends(projection))
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses that have a weight; padding has none."""
+        return sum(self.synapse_count(projection) for projection in self.weighted)
+
+    def fan_in(self, projection: Projection) -> int:
+        """Number of synapses of a projection onto a neuron."""
+        return projection.connectivity.fan_in(*self.ends(projection))
+
+    def initial_bias(self, population: Population) -> float:
+        """The constant current that a population's neurons begin with."""
+        return sum(projection.initial.bias for projection in self.incoming(population.name))
+
+    def window_end(self, population: Population) -> float:
+        """When the neurons of a population may no longer fire (ms)."""
+        return min(population.dynamics.end, self.duration)
+
+
+def expand_layers(
+    layers: Sequence[Layer], source_shape: Shape, source: str = STIMULUS
+) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
+    """The populations and projections of a chain.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    source_shape : tuple of int
+        Shape of what the first layer receives from.
+    source : str
+        Its name.
+
+    Raises
+    ------
+    SpecificationError
+        If a layer cannot follow the one before.
+    """
+    populations, projections = [], []
+    for layer in layers:
+        where = f"layers.{layer.name}"
+        try:
+            shape = layer.connectivity.target_shape(source_shape)
+            weighted = bool(layer.connectivity.weight_shape(source_shape, shape))
+        except SpecificationError as error:
+            raise SpecificationError(where + (f".{error.field}" if error.field else ""), error.message) from error
+        require(weighted or layer.neurons is None, f"{where}.neurons", "has no meaning for relays; remove it")
+        neurons = layer.neurons or (Neurons() if weighted else None)
+        populations.append(Population(layer.name, shape, neurons, layer.dropout))
+        projections.append(
+            Projection(
+                source, layer.name, layer.connectivity, layer.psp, layer.initial, plastic=layer.plastic, name=layer.name
+            )
+        )
+        source, source_shape = layer.name, shape
+    return tuple(populations), tuple(projections)

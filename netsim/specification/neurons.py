@@ -10,10 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from netsim.seams import regimes
 from netsim.specification.checks import finite, require
-
-Regime = Literal["free", "staggered", "phased"]
-REGIMES: tuple[str, ...] = ("free", "staggered", "phased")
 
 
 @dataclass(frozen=True)
@@ -107,14 +105,14 @@ class PSP:
 
 @dataclass(frozen=True)
 class Neurons:
-    """How the neurons of a layer integrate and fire.
+    """How the neurons of a population integrate and fire.
 
     Parameters
     ----------
-    regime : {"free", "staggered", "phased"}
-        ``free``: all layers run at once. ``staggered``: a layer may fire from its onset on, helped by a
-        constant drive. ``phased``: integrate until the onset (the gate closes there), then the drive
-        carries the potential to threshold.
+    regime : str
+        ``free``: all populations run at once. ``staggered``: a population may fire from its onset on, helped by a
+        constant drive. ``phased``: integrate until the onset (the gate closes there), then the drive carries the
+        potential to threshold. Others are registered in `netsim.seams.regimes`.
     threshold : float
         Firing threshold.
     tau : float
@@ -123,28 +121,30 @@ class Neurons:
         The window ``[onset, end)`` in which the neurons may fire (ms); `end` is cut to the presentation.
     drive : float
         Constant current from `onset` on.
-    gate : float, optional
-        When the synaptic current stops counting (ms); by default the onset if `phased`, else never.
     bias : bool
-        Whether each map (or dense neuron) has a learned constant current.
+        Whether each map (or neuron of a population without maps) has a learned constant current.
     crossing_slope : float, optional
         Slope of the potential at threshold (1/ms) that the linear derivative assumes; by default
         ``drive/tau`` if there is a drive, else ``1/tau``.
+
+    Examples
+    --------
+    >>> Neurons("phased", onset=16.0, drive=1.0).gate
+    16.0
     """
 
-    regime: Regime = "free"
+    regime: str = "free"
     threshold: float = 1.0
     tau: float = 64.0
     onset: float = 0.0
     end: float = math.inf
     drive: float = 0.0
-    gate: float | None = None
     bias: bool = False
     crossing_slope: float | None = None
 
     def __post_init__(self) -> None:
         where = "neurons"
-        require(self.regime in REGIMES, f"{where}.regime", f"must be one of {', '.join(REGIMES)}, not {self.regime!r}")
+        require(self.regime in regimes, f"{where}.regime", f"must be one of {', '.join(regimes)}, not {self.regime!r}")
         for name in ("threshold", "tau"):
             value = getattr(self, name)
             require(finite(value) and value > 0, f"{where}.{name}", f"must be positive, not {value}")
@@ -160,30 +160,17 @@ class Neurons:
             f"{where}.crossing_slope",
             f"must be positive, not {self.crossing_slope}",
         )
-        if self.gate is None:
-            object.__setattr__(self, "gate", self.onset if self.regime == "phased" else math.inf)
-        assert self.gate is not None
-        require(not math.isnan(self.gate) and self.gate >= 0, f"{where}.gate", f"must be >= 0 ms, not {self.gate}")
-        if self.regime == "free":
-            require(self.onset == 0, f"{where}.onset", "is 0 in the regime free; use staggered for a later one")
-            require(self.drive == 0, f"{where}.drive", "is 0 in the regime free; use staggered for a drive")
-            require(self.gate == math.inf, f"{where}.gate", "is inf in the regime free; use phased for a gate")
-        elif self.regime == "staggered":
-            require(self.drive > 0, f"{where}.drive", "must be positive in the regime staggered")
-            require(self.gate == math.inf, f"{where}.gate", "is inf in the regime staggered; use phased for a gate")
-        else:
-            require(self.drive > 0, f"{where}.drive", "must be positive in the regime phased")
-            require(
-                self.gate == self.onset,
-                f"{where}.gate",
-                f"equals the onset ({self.onset} ms) in the regime phased; leave it out",
-            )
+        regimes[self.regime].check(self.onset, self.drive)
 
     @property
-    def gate_time(self) -> float:
-        """The gate (ms), never None."""
-        assert self.gate is not None
-        return self.gate
+    def gated(self) -> bool:
+        """Whether synaptic current stops counting at the onset: then the latency has a closed form."""
+        return bool(regimes[self.regime].gated)
+
+    @property
+    def gate(self) -> float:
+        """Until when synaptic current counts (ms): the onset if gated, else ``inf``."""
+        return self.onset if self.gated else math.inf
 
     @property
     def assumed_slope(self) -> float:

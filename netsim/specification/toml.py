@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import tomllib
 import types
@@ -14,9 +15,12 @@ import tomli_w
 
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.files import read_text, write_text
-from netsim.specification import Convolution, Dense, Network, Pooling
+from netsim.registry import Registry
+from netsim.seams import connectivities
+from netsim.specification import Layer, Network, Neurons, Population, Projection
+from netsim.specification.network import expand_layers
 
-LAYER_KINDS: dict[str, type] = {"convolution": Convolution, "pooling": Pooling, "dense": Dense}
+_RELAYS = "relays"
 _LARGEST_FILE = 250_000
 _MOST_DOTS = 100
 _DEEPEST = 20
@@ -31,23 +35,67 @@ def network_from_dict(table: dict[str, Any]) -> Network:
         If a key is unknown, missing or of the wrong type, or the network cannot be built.
     """
     table = dict(table)
-    layers = table.pop("layers", None)
-    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+    layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
+    populations = tuple(_population(part) for part in _tables(table, "populations"))
+    projections = tuple(_projection(part) for part in _tables(table, "projections"))
+    if not layers and not populations:
         raise SpecificationError("layers", "needs at least one [[layers]] table")
-    table["layers"] = tuple(_layer_from_dict(layer, position) for position, layer in enumerate(layers))
-    return _build(Network, table, "")
+    if layers and populations:
+        raise SpecificationError("populations", "have no meaning beside [[layers]], which are populations; give either")
+    given = _values(Network, table | {"populations": populations, "projections": projections}, "", ["layers"])
+    if layers:
+        expanded = expand_layers(layers, given["encoder"].shape)
+        given |= {"populations": expanded[0], "projections": expanded[1] + projections}
+    return Network(**given)
 
 
 def network_to_dict(network: Network) -> dict[str, Any]:
-    """The nested dictionary that `network_from_dict` reads, without values that are the default."""
+    """The nested dictionary that `network_from_dict` reads, without values that are the default.
+
+    A chain is written as layers, another network as populations and projections.
+    """
     table = _to_dict(network)
-    kinds = {kind: name for name, kind in LAYER_KINDS.items()}
-    table["layers"] = [
-        {"name": layer.name, "kind": kinds[type(layer)]}
-        | {key: value for key, value in _to_dict(layer).items() if key != "name"}
-        for layer in network.layers
+    del table["populations"], table["projections"]
+    layers = network.layers()
+    if layers is not None:
+        table["layers"] = [_layer_table(layer) for layer in layers]
+        return table
+    table["populations"] = [_population_table(population) for population in network.populations]
+    table["projections"] = [
+        {"name": projection.name, "source": projection.source, "target": projection.target}
+        | {"connectivity": _chosen_table("rule", projection.connectivity)}
+        | {
+            key: value
+            for key, value in _to_dict(projection).items()
+            if key not in ("name", "source", "target", "connectivity")
+        }
+        for projection in network.projections
     ]
     return table
+
+
+def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Take an array of tables out of a table; none if it has no such key."""
+    tables = table.pop(key, [])
+    if not isinstance(tables, list) or not all(isinstance(part, dict) for part in tables):
+        raise SpecificationError(key, f"needs at least one [[{key}]] table")
+    return tables
+
+
+def _layer_table(layer: Layer) -> dict[str, Any]:
+    rest = {key: value for key, value in _to_dict(layer).items() if key not in ("name", "connectivity")}
+    return {"name": layer.name} | _chosen_table("kind", layer.connectivity) | rest
+
+
+def _population_table(population: Population) -> dict[str, Any]:
+    table = _to_dict(population)
+    return table if population.integrates else table | {"neurons": _RELAYS}
+
+
+def _chosen_table(key: str, entry: Any) -> dict[str, Any]:
+    """The table of an entry of a registry: its name under a key, and its parameters."""
+    names = (name for name, known in connectivities.items() if known is type(entry))
+    return {key: next(names)} | _to_dict(entry)
 
 
 def read_network(path: str | Path) -> Network:
@@ -138,33 +186,82 @@ def dumps_network(network: Network) -> str:
     return tomli_w.dumps(network_to_dict(network))
 
 
-def _layer_from_dict(table: dict[str, Any], position: int) -> Any:
+def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str) -> Any:
+    """Take the entry of a registry out of a table that names it under a key, and the parameters that are its own."""
+    name = table.pop(key, None)
+    if not isinstance(name, str) or name not in registry:
+        raise SpecificationError(f"{where}.{key}", f"must be one of {', '.join(registry)}, not {name!r}")
+    kind = registry[name]
+    own = {field.name: table.pop(field.name) for field in dataclasses.fields(kind) if field.name in table}
+    return functools.partial(_build, kind, own, where)
+
+
+def _layer(table: dict[str, Any], position: int) -> Layer:
     table = dict(table)
-    name = table.get("name", f"[{position}]")
-    where = f"layers.{name}"
-    kind = table.pop("kind", None)
-    if not isinstance(kind, str) or kind not in LAYER_KINDS:
-        raise SpecificationError(f"{where}.kind", f"must be one of {', '.join(LAYER_KINDS)}, not {kind!r}")
-    return _build(LAYER_KINDS[kind], table, where)
+    where = f"layers.{table.get('name', f'[{position}]')}"
+    make = _chosen(connectivities, table, "kind", where)
+    # what no layer has is named before what a connectivity lacks
+    _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
+    layer: Layer = _build(Layer, table | {"connectivity": make()}, where)
+    return layer
+
+
+def _population(table: dict[str, Any]) -> Population:
+    relays = table.get("neurons") == _RELAYS
+    where = f"populations.{table.get('name', '')}".rstrip(".")
+    population: Population = _build(Population, {k: v for k, v in table.items() if k != "neurons" or not relays}, where)
+    return dataclasses.replace(population, neurons=None) if relays else population
+
+
+def _projection(table: dict[str, Any]) -> Projection:
+    name = table.get("name") or f"{table.get('source')}_to_{table.get('target')}"
+    where = f"projections.{name}"
+    rule = table.get("connectivity")
+    if not isinstance(rule, dict):
+        raise SpecificationError(f"{where}.connectivity", 'must be a table such as { rule = "dense" }')
+    rule, inner = dict(rule), f"{where}.connectivity"
+    make = _chosen(connectivities, rule, "rule", inner)
+    _check_keys(make.args[0], rule, inner)
+    projection: Projection = _build(Projection, table | {"connectivity": make()}, where)
+    return projection
+
+
+def _check_keys(kind: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
+    """Refuse keys that a dataclass does not have."""
+    known = [*others, *(field.name for field in dataclasses.fields(kind))]
+    for key in table:
+        if key not in known:
+            raise SpecificationError(f"{where}.{key}" if where else key, f"is not a key here{nearest(key, known)}")
+
+
+def _values(kind: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
+    """The arguments of a dataclass from a table, those that are dataclasses made from tables in it."""
+    prefix = f"{where}." if where else ""
+    _check_keys(kind, table, where, others)
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        if field.name in table:
+            values[field.name] = _convert(table[field.name], hints[field.name], f"{prefix}{field.name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            if types.NoneType not in typing.get_args(hints[field.name]):
+                raise SpecificationError(f"{prefix}{field.name}", "is missing")
+            values[field.name] = None
+    return values
 
 
 def _build(kind: type, table: dict[str, Any], where: str) -> Any:
     """Make a dataclass from a table, descending into those it holds."""
     prefix = f"{where}." if where else ""
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    hints = typing.get_type_hints(kind)
-    for key in table:
-        if key not in fields:
-            raise SpecificationError(f"{prefix}{key}", f"is not a key here{nearest(key, fields)}")
-    values = {}
-    for key, field in fields.items():
-        if key not in table:
-            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-                raise SpecificationError(f"{prefix}{key}", "is missing")
-            continue
-        values[key] = _convert(table[key], hints[key], f"{prefix}{key}")
+    table = dict(table)
+    # until 0.1 the gate, which follows from the regime, was written down as well
+    gate = table.pop("gate", None) if kind is Neurons else None
+    values = _values(kind, table, where)
     try:
-        return kind(**values)
+        made = kind(**values)
+        if gate is not None and gate != made.gate:
+            raise SpecificationError("neurons.gate", f"is {made.gate} in the regime {made.regime}; leave it out")
+        return made
     except SpecificationError as error:
         if not where or error.field.startswith(where):
             raise
@@ -175,14 +272,16 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     """Check a TOML value against a type hint; lists become tuples, integers become floats where due."""
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise SpecificationError(where, f"must be a table, not {value!r}")
-        return _build(typing.cast(type, hint), value, where)
+    if dataclasses.is_dataclass(value):
+        return value
     origin = typing.get_origin(hint)
     if origin is types.UnionType or origin is typing.Union:
         hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
         origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise SpecificationError(where, f"must be a table, not {value!r}")
+        return _build(typing.cast(type, hint), value, where)
     if origin is typing.Literal:
         return value
     if origin is tuple:

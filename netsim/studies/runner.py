@@ -17,7 +17,7 @@ from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.plans import Plan
 from netsim.studies.stimuli import STIMULUS_PERTURBATIONS, transformed
 from netsim.studies.synapses import weight_bits, weight_noise
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 Perturbation = Callable[[Network, Batch, Sequence[str], float, np.random.Generator], Batch]
 Batches = Callable[[np.ndarray, int], Batch]

@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.engines import Batch
 from netsim.specification import Network
-from netsim.weights.arrays import Weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, kernel_name, layer_shapes
 
 _STEPS = 25
 

@@ -23,7 +23,8 @@ from netsim.learning import Optimizer
 from netsim.runs.folder import RunFolder
 from netsim.specification import Network
 from netsim.specification.checks import finite
-from netsim.weights.arrays import Weights, check_weights, write_weights
+from netsim.weights.files import write_weights
+from netsim.weights.layout import Weights, check_weights
 
 _FIGURES = frozenset(
     {
@@ -75,7 +76,7 @@ class TrainingState:
     best : (float, float)
         Strict validation accuracy and negative validation loss of the best epoch.
     best_weights : dict of ndarray or None
-        The weights kept of that epoch (see `netsim.weights.arrays.kept_weights`); None until the first epoch is
+        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until the first epoch is
         finished.
     """
 
@@ -234,7 +235,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> Trai
         raise DataError(f"{origin}: was made with another optimizer")
     optimizer.state = moments
     fired = _part(arrays, "fired", np.dtype(np.int64))
-    sizes = {layer.name: shape[-1:] for layer, shape in zip(network.layers, network.shapes[1:], strict=True)}
+    sizes = {population.name: (population.maps,) for population in network.populations}
     if any(sizes.get(name) != counts.shape for name, counts in fired.items()):
         raise DataError(f"{origin}: counts spikes of other layers")
     return TrainingState(
@@ -261,7 +262,7 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
     """Refuse with a ValueError what no training writes."""
     epoch, batch, history = position["epoch"], position["batch"], position["history"]
     counts = (epoch, batch, position["presentations"], position["correct"])
-    layers = {layer.name for layer in network.layers}
+    names = network.shapes.keys()
     if not (
         all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
         and epoch <= network.training.epochs
@@ -270,7 +271,7 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
         and all(row.keys() == history[0].keys() >= _FIGURES and all(map(finite, row.values())) for row in history)
         and len(position["best"]) == 2
         and all(map(finite, [*position["best"], position["loss"], position["seconds"], *position["silent"].values()]))
-        and layers.issuperset(position["silent"])
+        and names >= position["silent"].keys()
     ):
         raise ValueError("no position of a training")
 

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,24 +18,18 @@ from netsim.errors import TrainingError
 from netsim.learning import Learner, Optimizer, learning_rate, move_mean
 from netsim.measuring.metrics import decide, silent_fractions
 from netsim.runs.folder import RunFolder
-from netsim.specification import Network, Pooling, WeightedLayer
+from netsim.specification import Network, Projection
 from netsim.training.checkpoint import EpochTotals, TrainingState, go_on, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
-from netsim.weights.arrays import (
+from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
+from netsim.weights.initial import draw, initial_weights
+from netsim.weights.layout import (
     Weights,
     all_finite,
     bias_name,
-    draw,
-    forward_weights,
-    initial_weights,
-    kept_weights,
     kernel_name,
-    layer_shapes,
-    layers_with_learned_scales,
-    log_scale_gradients,
     log_scale_name,
-    log_scales,
-    with_log_scales,
+    projections_with_learned_scales,
 )
 
 CHECKPOINT_SECONDS = 60.0
@@ -164,7 +157,7 @@ def train(
         kept = kept_weights(network, state.current)
         figures = yield from _validate(network, kept, validation)
         if not math.isfinite(figures["validation_loss"]):
-            raise session.diverged("the validation loss is not finite", network.layers[-1].name)
+            raise session.diverged("the validation loss is not finite", network.output.name)
         state.history.append(_epoch_metrics(state, session.rate(), figures))
         if validation_score(figures) > state.best:
             state.best = validation_score(figures)
@@ -235,7 +228,7 @@ class _Session:
         labels = self.stimuli.labels[chosen]
         lesson = self.learner.learn(latencies, labels, presented)
         self._check_finite("a weight step is not finite", lesson.gradients.items())
-        self._check_finite("the loss is not finite", [(network.layers[-1].name, lesson.loss)])
+        self._check_finite("the loss is not finite", [(network.output.name, lesson.loss)])
         gradients = {name: _times(array, factors.get(name, 1.0)) for name, array in lesson.gradients.items()}
         self._step(gradients | log_scale_gradients(network, forward, gradients))
         state.batch += 1
@@ -245,7 +238,7 @@ class _Session:
         """Move the weights, and their mean."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            learned = [log_scale_name(layer) for layer in layers_with_learned_scales(network)]
+            learned = [log_scale_name(projection) for projection in projections_with_learned_scales(network)]
             rates = dict.fromkeys(learned, network.weighting.scale_rate)
             state.optimizer.step(state.weights, gradients, self.rate(), rates)
             if network.learning.balanced:
@@ -282,28 +275,29 @@ class _Session:
 def dropout_factors(network: Network) -> dict[str, float]:
     """Factors on kernels whose source withholds spikes in training, so that the mean current is kept."""
     factors = {}
-    for source, layer in pairwise(network.layers):
-        if source.dropout and not isinstance(layer, Pooling):
-            factors[kernel_name(layer)] = 1.0 / (1.0 - source.dropout)
+    for population in network.populations:
+        for projection in network.outgoing(population.name) if population.dropout else ():
+            if network.population(projection.target).integrates:
+                factors[kernel_name(projection)] = 1.0 / (1.0 - population.dropout)
     return factors
 
 
 def withhold_spikes(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw which neurons cannot fire in each presentation, by layer, as each layer's dropout says."""
-    withheld = {}
-    for layer, shape in zip(network.layers, network.shapes[1:], strict=True):
-        if layer.dropout:
-            withheld[layer.name] = generator.random((presentations, *shape), dtype=np.float32) < layer.dropout
-    return withheld
+    """Draw which neurons cannot fire in each presentation, by population, as its dropout says."""
+    return {
+        population.name: generator.random((presentations, *population.shape), dtype=np.float32) < population.dropout
+        for population in network.populations
+        if population.dropout
+    }
 
 
 def _times(array: np.ndarray, factor: float) -> np.ndarray:
     return array if factor == 1.0 else array * array.dtype.type(factor)
 
 
-def _plastic_kernels(network: Network, weights: Weights) -> Iterator[tuple[WeightedLayer, np.ndarray]]:
-    """The layers whose weights are not static, each with these."""
-    return ((layer, weights[kernel_name(layer)]) for layer in network.weighted_layers if layer.plastic)
+def _plastic_kernels(network: Network, weights: Weights) -> Iterator[tuple[Projection, np.ndarray]]:
+    """The projections whose weights are not static, each with these."""
+    return ((projection, weights[kernel_name(projection)]) for projection in network.weighted if projection.plastic)
 
 
 def _balance(network: Network, weights: Weights) -> None:
@@ -314,8 +308,8 @@ def _balance(network: Network, weights: Weights) -> None:
 
 def _keep_in_reach(network: Network, weights: Weights) -> None:
     """Bound the real-valued set of a binary network, so that every sign can still change."""
-    for layer, kernel in _plastic_kernels(network, weights):
-        bound = network.learning.clip * layer.initial.spread / math.sqrt(math.prod(kernel.shape[:-1]))
+    for projection, kernel in _plastic_kernels(network, weights):
+        bound = network.learning.clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
         np.clip(kernel, -bound, bound, out=kernel)
 
 
@@ -328,9 +322,9 @@ def _count(network: Network, totals: EpochTotals, latencies: Latencies, labels: 
     for name, fraction in silent_fractions(network, latencies).items():
         totals.silent[name] = totals.silent.get(name, 0.0) + fraction * count
     if network.learning.revive_below:
-        for layer, times in zip(network.layers, latencies[1:], strict=True):
+        for population, times in zip(network.populations, latencies[1:], strict=True):
             fired = np.isfinite(times.reshape(count, -1, times.shape[-1])).any(axis=1).sum(axis=0)
-            totals.fired[layer.name] = totals.fired.get(layer.name, np.zeros_like(fired)) + fired
+            totals.fired[population.name] = totals.fired.get(population.name, np.zeros_like(fired)) + fired
 
 
 def _progress(state: TrainingState, expected: int) -> Progress:
@@ -387,20 +381,23 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
     """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch; biases begin again."""
     threshold = network.learning.revive_below * state.totals.presentations
     generator = np.random.default_rng([seed, _REVIVAL, state.epoch])
-    for layer, source, _ in layer_shapes(network)[:-1]:
-        if layer.name not in state.totals.fired or not layer.plastic:
+    for population in network.integrating[:-1]:
+        name = population.name
+        incoming = network.incoming(name)
+        if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
             continue
-        silent = np.flatnonzero(state.totals.fired[layer.name] < threshold)
-        kernel = state.weights[kernel_name(layer)]
-        shape = layer.kernel_shape(source)
-        kernel[..., silent] = draw(layer, (*shape[:-1], len(silent)), generator)
-        redrawn = [kernel_name(layer)]
-        if layer.neurons.bias:
-            state.weights[bias_name(layer)][silent] = layer.initial.bias
-            redrawn.append(bias_name(layer))
-        if log_scale_name(layer) in state.weights and network.weighting.scale == "channel":
-            state.weights[log_scale_name(layer)][silent] = log_scales(network, kernel)[silent]
-            redrawn.append(log_scale_name(layer))
+        silent = np.flatnonzero(state.totals.fired[name] < threshold)
+        redrawn = []
+        for projection in incoming:
+            kernel = state.weights[kernel_name(projection)]
+            kernel[..., silent] = draw(network, projection, (*kernel.shape[:-1], len(silent)), generator)
+            redrawn.append(kernel_name(projection))
+            if log_scale_name(projection) in state.weights and network.weighting.scale == "channel":
+                state.weights[log_scale_name(projection)][silent] = log_scales(network, kernel)[silent]
+                redrawn.append(log_scale_name(projection))
+        if population.has_bias:
+            state.weights[bias_name(population)][silent] = network.initial_bias(population)
+            redrawn.append(bias_name(population))
         if state.mean is not None:
-            for name in redrawn:
-                state.mean[name][..., silent] = state.weights[name][..., silent]
+            for array in redrawn:
+                state.mean[array][..., silent] = state.weights[array][..., silent]

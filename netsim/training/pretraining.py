@@ -12,7 +12,7 @@ from netsim.models.presets import preset_names
 from netsim.runs.subject import load_subject
 from netsim.specification import Network
 from netsim.specification.checks import require
-from netsim.weights.arrays import Weights, weight_shapes
+from netsim.weights.layout import Weights, weight_shapes
 
 
 def load_pretrained(network: Network) -> Weights | None:

@@ -14,7 +14,8 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network
-from netsim.weights.arrays import Weights, check_weights, forward_weights, kernel_name, layer_shapes
+from netsim.weights.binary import forward_weights
+from netsim.weights.layout import Weights, check_weights, kernel_name
 
 
 def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
@@ -32,11 +33,11 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     packed: dict[str, np.ndarray] = {
         name: array.astype(np.float32) for name, array in forward.items() if name.endswith(".bias")
     }
-    for layer, _, _ in layer_shapes(network):
-        kernel = forward[kernel_name(layer)]
-        packed[f"{layer.name}.signs"] = np.packbits(kernel.ravel() > 0)
+    for projection in network.weighted:
+        kernel = forward[kernel_name(projection)]
+        packed[f"{projection.name}.signs"] = np.packbits(kernel.ravel() > 0)
         scale = np.abs(kernel.reshape(-1, kernel.shape[-1])[0])
-        packed[f"{layer.name}.scale"] = (scale if network.weighting.scale == "channel" else scale[:1]).astype(
+        packed[f"{projection.name}.scale"] = (scale if network.weighting.scale == "channel" else scale[:1]).astype(
             np.float32
         )
     return packed
@@ -52,16 +53,16 @@ def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weig
     """
     arrays = dict(packed)
     if network.weighting.kind == "binary":
-        for layer, source, _ in layer_shapes(network):
-            shape = layer.kernel_shape(source)
-            signs, scale = arrays.pop(f"{layer.name}.signs", None), arrays.pop(f"{layer.name}.scale", None)
+        for projection in network.weighted:
+            name, shape = projection.name, network.weight_shape(projection)
+            signs, scale = arrays.pop(f"{name}.signs", None), arrays.pop(f"{name}.scale", None)
             count = math.prod(shape)
             if signs is None or scale is None or signs.dtype != np.uint8 or signs.shape != (-(-count // 8),):
-                raise DataError(f"{origin}: does not hold the signs and scales of {layer.name} of {network.name}")
+                raise DataError(f"{origin}: does not hold the signs and scales of {name} of {network.name}")
             if scale.shape not in ((1,), shape[-1:]):
-                raise DataError(f"{origin}: {layer.name}.scale has shape {scale.shape}, not (1,) or {shape[-1:]}")
+                raise DataError(f"{origin}: {name}.scale has shape {scale.shape}, not (1,) or {shape[-1:]}")
             bits = np.unpackbits(signs, count=count).astype(np.float64)
-            arrays[kernel_name(layer)] = (2 * bits - 1).reshape(shape) * scale.astype(np.float64)
+            arrays[kernel_name(projection)] = (2 * bits - 1).reshape(shape) * scale.astype(np.float64)
     checked = check_weights(network, arrays, origin)
     return {name: array.astype(np.float64) for name, array in checked.items()}
 

@@ -13,7 +13,9 @@ from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner, Optimizer
 from netsim.runs.subject import load_subject
 from netsim.specification import Network
-from netsim.weights.arrays import Weights, forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"

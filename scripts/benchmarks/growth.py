@@ -16,10 +16,10 @@ from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
 from benchmarks.torch_rows import ann_forward
 from netsim.engines import Batch
 from netsim.models.presets import load_preset
-from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Layer, Network, Neurons, Pooling
 from netsim.specification.connectivity import synapse_count
 from netsim.specification.summary import summarise
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 CURVES = {
     "spikes": "input spikes",
@@ -159,20 +159,20 @@ def _initial(regime: str) -> InitialWeights:
 def _one_convolution(regime: str, maps: int) -> Network:
     """Neurons with 25 inputs each; hardly anything else."""
     layers = (
-        Convolution("maps", maps, 5, padding=2, neurons=_neurons_of(regime, 0), initial=_initial(regime)),
-        Pooling("whole", 28),
-        Dense("output", 10, neurons=_neurons_of(regime, 1), initial=_initial(regime)),
+        Layer("maps", Convolution(maps, 5, padding=2), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
+        Layer("whole", Pooling(28)),
+        Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
     )
-    return Network("convolution", Encoder(SHAPE, 64.0), layers, duration=256.0)
+    return Network.chain("convolution", Encoder(SHAPE, 64.0), layers, duration=256.0)
 
 
 def _one_dense(regime: str, side: int) -> Network:
     """As many neurons always, with more inputs for a larger image."""
     layers = (
-        Dense("hidden", 1000, neurons=_neurons_of(regime, 0), initial=_initial(regime)),
-        Dense("output", 10, neurons=_neurons_of(regime, 1), initial=_initial(regime)),
+        Layer("hidden", Dense(1000), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
+        Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
     )
-    return Network("dense", Encoder((side, side, 1), 64.0), layers, duration=256.0)
+    return Network.chain("dense", Encoder((side, side, 1), 64.0), layers, duration=256.0)
 
 
 def _present(network: Network, active: int, setting: Setting) -> Prepared:

@@ -17,9 +17,8 @@ from netsim.engines.event.engine import EventEngine
 from netsim.measuring.metrics import synaptic_operations
 from netsim.models.presets import load_preset
 from netsim.numerics.threads import over_presentations
-from netsim.specification import Convolution, Network
+from netsim.specification import Network
 from netsim.specification.summary import summarise
-from netsim.weights.arrays import layer_shapes
 
 _SINGLE = 4
 """Bytes of a number in single precision."""
@@ -66,14 +65,15 @@ def layer_work(network: Network) -> list[dict[str, Any]]:
     Bytes are those of the latencies read and written, and of receptive fields, written once and read once.
     """
     work = []
-    for layer, source, shape in layer_shapes(network):
-        inputs = math.prod(layer.kernel_shape(source)[:-1])
-        positions = math.prod(shape[:-1])
-        fields = positions * inputs if isinstance(layer, Convolution) else 0
-        moved = math.prod(source) + math.prod(shape) + 2 * fields
-        work.append(
-            {"layer": layer.name, "multiply_adds": positions * inputs * shape[-1], "bytes": moved * _SINGLE}
-        )  # fmt: skip
+    for projection in network.weighted:
+        window = network.window(projection)
+        assert window is not None, "the benchmark's networks are chains of windows"
+        inputs = window.size**2 * window.source[-1]
+        positions = math.prod(window.shape[:-1])
+        fields = positions * inputs if positions > 1 else 0
+        moved = math.prod(window.source) + math.prod(window.shape) + 2 * fields
+        operations = positions * inputs * window.shape[-1]
+        work.append({"layer": projection.name, "multiply_adds": operations, "bytes": moved * _SINGLE})
     return work
 
 

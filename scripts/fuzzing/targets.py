@@ -27,13 +27,16 @@ from netsim.measuring.simulation import Simulation
 from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.runs.folder import RunFolder, create_run
 from netsim.runs.subject import load_subject
-from netsim.specification import Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification import Convolution, Dense, Encoder, Layer, Learning, Network, Neurons, Pooling, Weighting
 from netsim.specification.toml import dumps_network, read_network
 from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
 from netsim.training.loop import start_training
 from netsim.training.opening import training_figures
-from netsim.weights.arrays import forward_weights, initial_weights, read_weights, weight_shapes
+from netsim.weights.binary import forward_weights
+from netsim.weights.files import read_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import weight_shapes
 from netsim.weights.packing import pack, read_packed
 
 
@@ -83,14 +86,14 @@ class FolderTarget(Target):
 @cache
 def small_network() -> Network:
     """A network with every kind of layer."""
-    return Network(
+    return Network.chain(
         name="small",
         encoder=Encoder((4, 5, 2), 16.0),
         layers=(
-            Convolution("conv", 3, 3, neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0, bias=True)),
-            Pooling("pool", 2),
-            Dense("hidden", 5, Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
-            Dense("output", 3, Neurons("phased", onset=40.0, drive=1.0, bias=True)),
+            Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0, bias=True)),
+            Layer("pool", Pooling(2)),
+            Layer("hidden", Dense(5), Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
+            Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0, bias=True)),
         ),
         duration=64.0,
         learning=Learning(averaging=0.9, revive_below=0.01),
@@ -144,12 +147,12 @@ def _simulate(path: Path) -> object:
     """Present a stimulus to whatever network a specification describes, if it is small."""
     network = read_network(path)
     weights = sum(math.prod(shape) for shape in weight_shapes(network).values())
-    if weights + sum(math.prod(shape) for shape in network.shapes) > 10**5:
+    if weights + sum(math.prod(shape) for shape in network.shapes.values()) > 10**5:
         return None
     engine = make_engine("event", network, network.training.dt)
-    stimulus = np.linspace(0, network.encoder.t_max, math.prod(network.shapes[0]), endpoint=False)
+    stimulus = np.linspace(0, network.encoder.t_max, math.prod(network.encoder.shape), endpoint=False)
     latencies = engine.present(
-        Batch(stimulus.reshape(1, *network.shapes[0]), forward_weights(network, initial_weights(network, 0)))
+        Batch(stimulus.reshape(1, *network.encoder.shape), forward_weights(network, initial_weights(network, 0)))
     )
     assert not any(np.isnan(layer).any() for layer in latencies)
     return latencies
@@ -356,7 +359,7 @@ def _simulation() -> Simulation:
     network, generator = small_network(), np.random.default_rng(4)
     latencies = [
         np.where(generator.random((3, *shape)) < 0.5, generator.uniform(0, 64, (3, *shape)), np.inf)
-        for shape in network.shapes
+        for shape in network.shapes.values()
     ]
     return Simulation(network, 0.0, [7, 3, 0], np.array([1, 0, 2]), latencies, [])
 

@@ -24,12 +24,11 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
-    Regime,
     Training,
     Weighting,
 )
 from netsim.training.opening import open_training
-from netsim.weights.arrays import forward_weights
+from netsim.weights.binary import forward_weights
 from reproducing.records import training_record
 
 IMAGES = 10_000
@@ -39,7 +38,7 @@ SEED = 0
 Change = Callable[[Network], Network]
 
 
-def base(regime: Regime) -> Network:
+def base(regime: str) -> Network:
     """16C5-P2-32C5-P2-200-10 for Fashion-MNIST, with the neurons of the presets of a regime."""
     phases = ((64.0, 192.0), (192.0, 320.0), (320.0, 448.0), (448.0, 768.0))
     onsets = (48.0, 96.0, 144.0, 192.0)
@@ -58,16 +57,16 @@ def base(regime: Regime) -> Network:
             return InitialWeights(spread=0.35, bias=1.0)
         return InitialWeights(spread=1.0) if depth == 3 else InitialWeights()
 
-    return Network(
+    return Network.chain(
         f"ablation-{regime}",
         Encoder((28, 28, 1), 64.0),
         (
-            Convolution("conv1", 16, 5, padding=2, neurons=neurons(0), initial=initial(0)),
-            Pooling("pool1", 2),
-            Convolution("conv2", 32, 5, neurons=neurons(1), initial=initial(1)),
-            Pooling("pool2", 2, dropout=0.1),
-            Dense("hidden", 200, neurons(2), initial=initial(2), dropout=0.2),
-            Dense("output", 10, neurons(3), initial=initial(3)),
+            Layer("conv1", Convolution(16, 5, padding=2), neurons=neurons(0), initial=initial(0)),
+            Layer("pool1", Pooling(2)),
+            Layer("conv2", Convolution(32, 5), neurons=neurons(1), initial=initial(1)),
+            Layer("pool2", Pooling(2), dropout=0.1),
+            Layer("hidden", Dense(200), neurons(2), initial=initial(2), dropout=0.2),
+            Layer("output", Dense(10), neurons(3), initial=initial(3)),
         ),
         duration={"phased": 768.0, "staggered": 384.0, "free": 256.0}[regime],
         learning=Learning(
@@ -92,25 +91,28 @@ def _weighting(**settings: Any) -> Change:
 
 
 def _layers(change: Callable[[Layer], Layer]) -> Change:
-    return lambda network: replace(network, layers=tuple(change(layer) for layer in network.layers))
+    """Change the layers of a chain that have weights."""
+
+    def changed(network: Network) -> Network:
+        layers = network.layers()
+        assert layers is not None, "the ablations' networks are chains"
+        return network.with_layers([change(layer) if layer.neurons is not None else layer for layer in layers])
+
+    return changed
 
 
 def _psp(*shape: Any) -> Change:
-    return _layers(lambda layer: layer if isinstance(layer, Pooling) else replace(layer, psp=PSP(*shape)))
+    return _layers(lambda layer: replace(layer, psp=PSP(*shape)))
 
 
 def _strong_synapses(network: Network) -> Network:
-    return _layers(
-        lambda layer: layer if isinstance(layer, Pooling) else replace(layer, initial=InitialWeights(bias=1.0))
-    )(network)
+    return _layers(lambda layer: replace(layer, initial=InitialWeights(bias=1.0)))(network)
 
 
 def _by_synapses_alone(network: Network) -> Network:
     """Free neurons that nothing but presynaptic spikes brings to threshold."""
 
     def alone(layer: Layer) -> Layer:
-        if isinstance(layer, Pooling):
-            return layer
         return replace(layer, neurons=Neurons("free", 1.0, 16.0), initial=InitialWeights(mean=1.0, spread=1.0))
 
     network = _learning(rate=0.001, sharpness=8.0, revive_below=0.001)(network)
@@ -121,7 +123,7 @@ def _as_is(network: Network) -> Network:
     return network
 
 
-ABLATIONS: dict[str, tuple[str, Regime, Change]] = {
+ABLATIONS: dict[str, tuple[str, str, Change]] = {
     "phased": ("regime", "phased", _as_is),
     "staggered": ("regime", "staggered", _as_is),
     "free": ("regime", "free", _as_is),

@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 
 from netsim.engines import Latencies
-from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 
 
 @pytest.fixture
 def network() -> Network:
-    return Network(
+    return Network.chain(
         name="small",
         encoder=Encoder((6, 5, 1), 16.0),
         layers=(
-            Convolution("conv", 3, 3, neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
-            Pooling("pool", 2),
-            Dense("hidden", 7, Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
-            Dense("output", 4, Neurons("phased", onset=40.0, drive=1.0)),
+            Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
+            Layer("pool", Pooling(2)),
+            Layer("hidden", Dense(7), Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
+            Layer("output", Dense(4), Neurons("phased", onset=40.0, drive=1.0)),
         ),
         duration=64.0,
     )

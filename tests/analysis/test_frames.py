@@ -40,7 +40,8 @@ from netsim.errors import DataError
 from netsim.models.presets import load_preset
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
-from netsim.weights.arrays import forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
 
 Drawing = Callable[[Any], Any]
 

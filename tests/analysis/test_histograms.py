@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch
 from netsim.analysis import latency_histograms, spike_table
 from netsim.engines import Latencies
 from netsim.errors import DataError
-from netsim.specification import Dense, Network
+from netsim.specification import Dense, Layer, Network
 
 
 @pytest.fixture
@@ -61,6 +61,6 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
         latency_histograms(frame.drop(columns="latency_ms"), network)
     with pytest.raises(DataError, match="bin_ms: must be a positive time"):
         latency_histograms(frame, network, bin_ms=-1.0)
-    other = Network("other", network.encoder, (Dense("output", 4),), 64.0)
+    other = Network.chain("other", network.encoder, (Layer("output", Dense(4)),), 64.0)
     with pytest.raises(DataError, match="holds the layer conv, hidden, pool, which other does not have"):
         latency_histograms(frame, other)

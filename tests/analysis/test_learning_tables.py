@@ -11,8 +11,8 @@ import pytest
 from netsim.analysis import displacement_table, metrics_table, weight_table, write_table
 from netsim.errors import DataError
 from netsim.learning import Learner
-from netsim.specification import Convolution, Dense, Encoder, Network, Neurons
-from netsim.weights.arrays import initial_weights
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons
+from netsim.weights.initial import initial_weights
 
 
 def test_displacements_are_the_learners(network: Network) -> None:
@@ -47,13 +47,13 @@ def test_labels_without_an_output_neuron_are_refused(network: Network) -> None:
 
 @pytest.fixture
 def learned() -> Network:
-    return Network(
+    return Network.chain(
         "learned",
         Encoder((4, 5, 2), 16.0),
         (
-            Convolution("conv", 3, 2, neurons=Neurons(bias=True)),
-            Dense("hidden", 6),
-            Dense("output", 2, neurons=Neurons(bias=True)),
+            Layer("conv", Convolution(3, 2), neurons=Neurons(bias=True)),
+            Layer("hidden", Dense(6)),
+            Layer("output", Dense(2), neurons=Neurons(bias=True)),
         ),
         32.0,
     )

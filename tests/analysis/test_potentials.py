@@ -12,7 +12,7 @@ from netsim.analysis import potential_figure, potential_table, spike_table
 from netsim.engines import Batch, Potential, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.specification import Network
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from netsim.analysis import raster, save_figure, spike_table
 from netsim.analysis.figures._layers import firing_window
 from netsim.engines import Latencies
 from netsim.errors import DataError
-from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
 
 
 @pytest.fixture
@@ -78,7 +78,12 @@ def test_layers_and_sizes_are_named(network: Network, frame: pd.DataFrame) -> No
 def test_windows_are_those_in_which_neurons_fire(network: Network, frame: pd.DataFrame) -> None:
     windows = [firing_window(network, position) for position in range(5)]
     assert windows == [(0, 16), (16, 32), (16, 32), (24, 40), (40, 64)]
-    free = Network("free", Encoder((4, 4, 1), 8.0), (Pooling("pool"), Convolution("c", 1, 1), Dense("out", 2)), 20.0)
+    free = Network.chain(
+        "free",
+        Encoder((4, 4, 1), 8.0),
+        (Layer("pool", Pooling()), Layer("c", Convolution(1, 1)), Layer("out", Dense(2))),
+        20.0,
+    )
     assert [firing_window(free, position) for position in range(4)] == [(0, 8), (0, 8), (0, 20), (0, 20)]
 
 
@@ -137,13 +142,13 @@ def test_a_table_from_a_file_is_drawn(network: Network, frame: pd.DataFrame, tmp
 def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="lacks the column latency_ms, neuron"):
         raster(frame.drop(columns=["neuron", "latency_ms"]), network, 10)
-    other = Network("other", network.encoder, (Dense("output", 4),), duration=64.0)
+    other = Network.chain("other", network.encoder, (Layer("output", Dense(4)),), duration=64.0)
     with pytest.raises(DataError, match="holds the layer conv, hidden, pool, which other does not have"):
         raster(frame, other, 10)
 
 
 def test_forty_thousand_spikes_stay_small_in_svg(tmp_path: Path) -> None:
-    network = Network("big", Encoder((100, 100, 4), 16.0), (Dense("output", 10),), duration=32.0)
+    network = Network.chain("big", Encoder((100, 100, 4), 16.0), (Layer("output", Dense(10)),), duration=32.0)
     generator = np.random.default_rng(0)
     latencies = [generator.uniform(0, 16, (1, 100, 100, 4)), np.full((1, 10), 20.0)]
     axes = raster(spike_table(network, latencies), network)

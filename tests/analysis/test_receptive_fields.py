@@ -7,14 +7,20 @@ import pytest
 
 from netsim.analysis import kernels, weight_table
 from netsim.errors import DataError
-from netsim.specification import Convolution, Dense, Encoder, Network
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 
 @pytest.fixture
 def learned() -> Network:
-    layers = (Convolution("conv", 5, 3), Convolution("deep", 2, 2), Dense("hidden", 7), Dense("output", 2))
-    return Network("learned", Encoder((6, 8, 2), 16.0), layers, 32.0)
+    layers = (
+        Layer("conv", Convolution(5, 3)),
+        Layer("deep", Convolution(2, 2)),
+        Layer("hidden", Dense(7)),
+        Layer("output", Dense(2)),
+    )
+    return Network.chain("learned", Encoder((6, 8, 2), 16.0), layers, 32.0)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netsim.analysis import layer_names, potential_table, spike_table, write_table
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError, RunError
-from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
 
 COLUMNS = ["presentation", "label", "layer", "channel", "y", "x", "neuron", "latency_ms"]
 
@@ -55,8 +55,11 @@ def test_the_table_gives_the_latencies_back(network: Network, latencies: Latenci
 @settings(deadline=None, max_examples=25)
 def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -> None:
     sides = data.draw(st.tuples(st.integers(2, 5), st.integers(2, 5), st.integers(1, 3)))
-    network = Network(
-        "drawn", Encoder(sides, 8.0), (Convolution("conv", 2, 1), Pooling("pool", 2), Dense("out", 3)), 16.0
+    network = Network.chain(
+        "drawn",
+        Encoder(sides, 8.0),
+        (Layer("conv", Convolution(2, 1)), Layer("pool", Pooling(2)), Layer("out", Dense(3))),
+        16.0,
     )
     generator = np.random.default_rng(data.draw(st.integers(0, 2**16)))
     count = data.draw(st.integers(0, 4))

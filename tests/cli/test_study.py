@@ -78,7 +78,7 @@ def test_the_record_says_what_was_simulated(netsim: Netsim, run: Path) -> None:
     assert record["weights"] == "run"
     assert record["command"][:3] == ["netsim", "study", "delay-jitter"]
     network = network_from_dict(record["network"])
-    assert network.layers == read_network(run / "network.toml").layers
+    assert network.populations == read_network(run / "network.toml").populations
     assert len(rows) == 1 + 2 * (2 + 1)
     frame = pd.read_csv("here/delay-jitter.csv")
     assert frame["latency_difference_ms"].tolist() == [row["latency_difference_ms"] for row in rows]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from netsim.data import SOURCES, Dataset, check_dataset, load_dataset, read_idx, split_validation, write_idx
 from netsim.errors import DataError
-from netsim.specification import Dense, Encoder, Network
+from netsim.specification import Dense, Encoder, Layer, Network
 
 MakeFolder = Callable[..., Path]
 REAL_DATA = os.environ.get("NETSIM_DATA")  # before the tests' own places take over
@@ -174,7 +174,7 @@ def test_arrays_that_do_not_fit_together_are_refused(changes: dict, message: str
 
 def test_data_sets_must_fit_the_network() -> None:
     def network(shape: tuple[int, ...], outputs: int) -> Network:
-        return Network("net", Encoder(shape, 16.0), (Dense("output", outputs),), duration=16.0)
+        return Network.chain("net", Encoder(shape, 16.0), (Layer("output", Dense(outputs)),), duration=16.0)
 
     data = _dataset()
     check_dataset(data, network((2, 2, 1), 2))

@@ -20,7 +20,7 @@ from netsim.data.events import EVENT_TYPE, SILENT, first_events
 from netsim.data.stimuli import load_splits
 from netsim.data.tonic_data import tonic_names
 from netsim.errors import DataError, RunError
-from netsim.specification import Dense, Encoder, Network
+from netsim.specification import Dense, Encoder, Layer, Network
 
 ENCODER = Encoder((35, 35, 2), 10.0, "events")
 
@@ -102,13 +102,13 @@ def test_a_cache_in_the_way(poker: Path, tmp_path: Path) -> None:
 
 
 def test_splits_of_a_network(poker: Path) -> None:
-    network = Network("net", ENCODER, (Dense("output", 4),), 20.0)
+    network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match="5000 of 24 training images cannot be set aside"):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network("net", Encoder((35, 35, 2), 10.0), (Dense("output", 4),), 20.0)
+    network = Network.chain("net", Encoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network("net", Encoder((8, 8, 1), 10.0, "events"), (Dense("output", 10),), 20.0)
+    network = Network.chain("net", Encoder((8, 8, 1), 10.0, "events"), (Layer("output", Dense(10)),), 20.0)
     with pytest.raises(DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" for them'):
         load_splits(network, "digits")
 

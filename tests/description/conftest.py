@@ -14,6 +14,7 @@ from netsim.specification import (
     Dense,
     Encoder,
     InitialWeights,
+    Layer,
     Learning,
     Network,
     Neurons,
@@ -27,14 +28,22 @@ _PHASED = Neurons("phased", 3.0, 8.0, 60.0, 100.0, 1.0, bias=True)
 _OWN = PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.5), (7.0, -0.75), (9.25, 0.25)))
 
 _NETWORKS = {
-    "mixed": Network(
+    "mixed": Network.chain(
         "mixed",
         Encoder((12, 10, 2), 20.0),
         (
-            Convolution("conv_1", 4, 3, 1, 1, _STAGGERED, PSP("triangle", 8.0, 12.0), InitialWeights("uniform", 1.0)),
-            Pooling("pool", 2, 1, dropout=0.25),
-            Dense("hidden", 30, Neurons("free", 1.0, 12.0, crossing_slope=0.2), _OWN, dropout=0.1, plastic=False),
-            Dense("output", 10, _PHASED, PSP("plateau", 5.0)),
+            Layer(
+                "conv_1",
+                Convolution(4, 3, 1, 1),
+                _STAGGERED,
+                PSP("triangle", 8.0, 12.0),
+                InitialWeights("uniform", 1.0),
+            ),
+            Layer("pool", Pooling(2, 1), dropout=0.25),
+            Layer(
+                "hidden", Dense(30), Neurons("free", 1.0, 12.0, crossing_slope=0.2), _OWN, dropout=0.1, plastic=False
+            ),
+            Layer("output", Dense(10), _PHASED, PSP("plateau", 5.0)),
         ),
         100.0,
         Weighting("binary", "layer"),
@@ -53,24 +62,24 @@ _NETWORKS = {
         Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
         "every regime",
     ),
-    "recordings": Network(
+    "recordings": Network.chain(
         "recordings",
         Encoder((6, 6, 2), 30.0, "events", 2, "separate", "first-event"),
         (
-            Convolution("conv", 3, 3, 2, 0, Neurons("free", bias=True)),
-            Dense("output", 4, Neurons("free", tau=20.0)),
+            Layer("conv", Convolution(3, 3, 2, 0), Neurons("free", bias=True)),
+            Layer("output", Dense(4), Neurons("free", tau=20.0)),
         ),
         90.0,
         Weighting("binary", scale_rate=2.0),
         Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
         training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
-    "phased": Network(
+    "phased": Network.chain(
         "phased",
         Encoder((4, 4, 1), 16.0),
         (
-            Dense("hidden", 5, Neurons("phased", onset=16.0, end=40.0, drive=1.0)),
-            Dense("output", 3, Neurons("phased", onset=40.0, drive=1.0)),
+            Layer("hidden", Dense(5), Neurons("phased", onset=16.0, end=40.0, drive=1.0)),
+            Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0)),
         ),
         80.0,
     ),

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
-from netsim.weights.arrays import weight_shapes
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.weights.layout import weight_shapes
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +38,9 @@ def psp(request: pytest.FixtureRequest) -> PSP:
 
 
 @pytest.fixture(params=["free", "staggered", "phased"])
-def regime(request: pytest.FixtureRequest) -> Regime:
+def regime(request: pytest.FixtureRequest) -> str:
     """Every regime."""
-    chosen: Regime = request.param
+    chosen: str = request.param
     return chosen
 
 
@@ -48,21 +48,21 @@ def regime(request: pytest.FixtureRequest) -> Regime:
 def layered() -> Callable[..., Network]:
     """A function that makes a network of convolutions with padding and stride, pooling, and a dense layer."""
 
-    def make(regime: Regime, psp: PSP, bias: bool = True) -> Network:
+    def make(regime: str, psp: PSP, bias: bool = True) -> Network:
         def neurons(onset: float, threshold: float) -> Neurons:
             if regime == "free":
                 return Neurons(threshold=threshold, tau=10.0, end=60.0, bias=bias)
             return Neurons(regime, threshold, tau=10.0, onset=onset, end=onset + 16.0, drive=0.3, bias=bias)
 
-        return Network(
+        return Network.chain(
             "layered",
             Encoder((7, 6, 2), 20.0),
             (
-                Convolution("padded", 5, 3, padding=1, neurons=neurons(15.3, 0.4), psp=psp),
-                Pooling("pool", 2),
-                Convolution("strided", 4, 3, stride=2, padding=2, neurons=neurons(30.0, 0.5), psp=psp),
-                Pooling("overlapping", 2, stride=1),
-                Dense("output", 6, neurons=neurons(50.0, 0.5), psp=psp),
+                Layer("padded", Convolution(5, 3, padding=1), neurons=neurons(15.3, 0.4), psp=psp),
+                Layer("pool", Pooling(2)),
+                Layer("strided", Convolution(4, 3, stride=2, padding=2), neurons=neurons(30.0, 0.5), psp=psp),
+                Layer("overlapping", Pooling(2, stride=1)),
+                Layer("output", Dense(6), neurons=neurons(50.0, 0.5), psp=psp),
             ),
             duration=90.0,
         )

@@ -10,7 +10,7 @@ import pytest
 from netsim.engines import Batch, Latencies
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import PSP, Network, Regime
+from netsim.specification import PSP, Network
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -26,7 +26,7 @@ def identical_and_largest(one: Latencies, other: Latencies) -> tuple[float, floa
 
 @pytest.mark.parametrize("dt", [1.0, 0.3])
 def test_engines_agree_on_a_grid(
-    layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+    layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
 ) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 40, seed=11)
@@ -42,7 +42,7 @@ def test_engines_agree_on_a_grid(
 
 
 def test_clock_driven_times_converge_to_the_exact_ones(
-    layered: MakeNetwork, random_batch: MakeBatch, regime: Regime
+    layered: MakeNetwork, random_batch: MakeBatch, regime: str
 ) -> None:
     network = layered(regime, PSP("plateau", rise=7.3))
     batch = random_batch(network, 10, seed=12)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
-from netsim.specification.connectivity import connections
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 PSPS = {
     "ramp": PSP(),
@@ -31,7 +31,7 @@ PSPS = {
 }
 
 
-def neurons(regime: Regime, layer: int) -> Neurons:
+def neurons(regime: str, layer: int) -> Neurons:
     """Neurons of the given layer (0, 1, …) that fire at some stimuli and at others not."""
     if regime == "free":
         return Neurons(threshold=0.4 + 0.3 * layer, tau=8.0, bias=True)
@@ -39,17 +39,17 @@ def neurons(regime: Regime, layer: int) -> Neurons:
     return Neurons(regime, threshold=0.6 + 0.3 * layer, tau=8.0, onset=onset, end=end, drive=0.5, bias=True)
 
 
-def convolutional(regime: Regime = "free", psp: PSP = PSPS["ramp"]) -> Network:
+def convolutional(regime: str = "free", psp: PSP = PSPS["ramp"]) -> Network:
     """Convolution, two pooling layers in a row, two dense layers."""
-    return Network(
+    return Network.chain(
         "convolutional",
         Encoder((6, 6, 2), 10.0),
         (
-            Convolution("conv", 3, 3, padding=1, neurons=neurons(regime, 0), psp=psp),
-            Pooling("pool", 2),
-            Pooling("overlapping", 2, stride=1),
-            Dense("hidden", 7, neurons=neurons(regime, 1), psp=psp),
-            Dense("output", 4, neurons=neurons(regime, 2), psp=psp),
+            Layer("conv", Convolution(3, 3, padding=1), neurons=neurons(regime, 0), psp=psp),
+            Layer("pool", Pooling(2)),
+            Layer("overlapping", Pooling(2, stride=1)),
+            Layer("hidden", Dense(7), neurons=neurons(regime, 1), psp=psp),
+            Layer("output", Dense(4), neurons=neurons(regime, 2), psp=psp),
         ),
         duration=50.0,
     )
@@ -86,19 +86,20 @@ def step_by_step(
     potentials : dict
         For each layer with weights, the potentials at every step.
     """
-    onto = [connections(layer, source) for layer, source in zip(network.layers, network.shapes, strict=False)]
+    onto = [network.connections(projection) for projection in network.projections]
+    shapes = list(network.shapes.values())
     steps = [np.floor(stimulus.ravel() / dt + 0.5)]
-    steps += [np.full(math.prod(shape), math.inf) for shape in network.shapes[1:]]
-    v = [np.zeros(math.prod(shape)) for shape in network.shapes[1:]]
-    current = [np.zeros(math.prod(shape)) for shape in network.shapes[1:]]
-    potentials: dict[str, list[np.ndarray]] = {layer.name: [] for layer in network.weighted_layers}
+    steps += [np.full(math.prod(shape), math.inf) for shape in shapes[1:]]
+    v = [np.zeros(math.prod(shape)) for shape in shapes[1:]]
+    current = [np.zeros(math.prod(shape)) for shape in shapes[1:]]
+    potentials: dict[str, list[np.ndarray]] = {population.name: [] for population in network.integrating}
     total = math.ceil(network.duration / dt - 1e-9)
     for step in range(total):
-        for k, layer in enumerate(network.layers):
+        for k, (layer, projection) in enumerate(zip(network.populations, network.projections, strict=True)):
             pre, post, index = onto[k]
             able = ~np.asarray((silenced or {}).get(layer.name, np.zeros(v[k].size, bool))).ravel()
             able &= steps[k + 1] == math.inf
-            if isinstance(layer, Pooling):
+            if layer.neurons is None:
                 reached = np.zeros(v[k].size, bool)
                 reached[post[steps[k][pre] <= step]] = True
                 steps[k + 1][reached & able] = step
@@ -106,14 +107,14 @@ def step_by_step(
             its = layer.neurons
             end = math.ceil(min(its.end, network.duration) / dt - 1e-9)
             onset = math.ceil(its.onset / dt - 1e-9)
-            gate = total if its.gate_time == math.inf else math.ceil(its.gate_time / dt - 1e-9)
+            gate = total if its.gate == math.inf else math.ceil(its.gate / dt - 1e-9)
             potentials[layer.name].append(v[k].copy())
             if onset <= step < end:
                 steps[k + 1][able & (v[k] >= its.threshold * (1 - 1e-9))] = step
-            for delay, change in layer.psp.kernel:
+            for delay, change in projection.psp.kernel:
                 arrived = steps[k][pre] + math.floor(delay / dt + 0.5) == step
                 np.add.at(current[k], post[arrived], change * weights[f"{layer.name}.kernel"].ravel()[index[arrived]])
-            bias = np.broadcast_to(weights[f"{layer.name}.bias"], network.shapes[k + 1]).ravel() if its.bias else 0.0
+            bias = np.broadcast_to(weights[f"{layer.name}.bias"], shapes[k + 1]).ravel() if its.bias else 0.0
             v[k] += dt / its.tau * ((bias + current[k]) * (step < gate) + its.drive * (step >= onset))
     return steps, potentials
 
@@ -128,7 +129,7 @@ def expected(
     ]
     return [
         np.stack([steps[layer].reshape(shape) for steps in presentations]) * dt
-        for layer, shape in enumerate(network.shapes)
+        for layer, shape in enumerate(network.shapes.values())
     ]
 
 
@@ -143,13 +144,13 @@ def small() -> Network:
     """A dense network without biases, so that without input nothing fires."""
     hidden = Neurons(threshold=0.5, tau=8.0)
     psp = PSPS["triangle"]
-    layers = (Dense("hidden", 6, neurons=hidden, psp=psp), Dense("output", 3, neurons=hidden, psp=psp))
-    return Network("small", Encoder((3, 3, 1), 10.0), layers, duration=40.0)
+    layers = (Layer("hidden", Dense(6), neurons=hidden, psp=psp), Layer("output", Dense(3), neurons=hidden, psp=psp))
+    return Network.chain("small", Encoder((3, 3, 1), 10.0), layers, duration=40.0)
 
 
 @pytest.mark.parametrize("psp", PSPS)
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
-def test_latencies_are_those_of_the_equation(regime: Regime, psp: str) -> None:
+def test_latencies_are_those_of_the_equation(regime: str, psp: str) -> None:
     network = convolutional(regime, PSPS[psp])
     weights = excitable_weights(network, 1)
     stimuli = random_stimuli(network, 4, 2)
@@ -207,7 +208,9 @@ def test_any_weights_and_stimuli(small: Network, seed: int, scale: float) -> Non
 
 def test_times_converge_to_the_exact_ones() -> None:
     """Two spikes of weight 1/2 at 0 and 2.3 ms reach threshold 1 (tau 8 ms) at t = (8 + 1.15) ms."""
-    network = Network("two", Encoder((1, 2, 1), 4.0), (Dense("output", 1, neurons=Neurons(tau=8.0)),), duration=20.0)
+    network = Network.chain(
+        "two", Encoder((1, 2, 1), 4.0), (Layer("output", Dense(1), neurons=Neurons(tau=8.0)),), duration=20.0
+    )
     batch = Batch(np.array([0.0, 2.3]).reshape(1, 1, 2, 1), {"output.kernel": np.full((2, 1), 0.5)})
     errors = []
     for dt in (1.0, 0.25, 0.05, 0.01):
@@ -220,8 +223,8 @@ def test_times_converge_to_the_exact_ones() -> None:
 @pytest.mark.parametrize("psp", PSPS)
 def test_nothing_leaks_into_the_next_presentation(psp: str) -> None:
     """With every delayed breakpoint still on its way at the end: the input is late, the presentation short."""
-    layers = (Dense("output", 3, neurons=Neurons(threshold=0.3, tau=8.0), psp=PSPS[psp]),)
-    network = Network("short", Encoder((2, 2, 1), 10.0), layers, duration=12.0)
+    layers = (Layer("output", Dense(3), neurons=Neurons(threshold=0.3, tau=8.0), psp=PSPS[psp]),)
+    network = Network.chain("short", Encoder((2, 2, 1), 10.0), layers, duration=12.0)
     weights = {"output.kernel": np.full((4, 3), 1.0)}
     full = np.array([1.0, 2.0, 9.0, 10.0]).reshape(2, 2, 1)
     stimuli = np.stack([full, np.full_like(full, math.inf), full, full])
@@ -359,24 +362,23 @@ PAPER_SCALE = """
 import numpy as np
 from netsim.engines import Batch
 from netsim.engines.brian2.engine import Brian2Engine
-from netsim.specification.connectivity import synapse_count
-from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.weights.arrays import initial_weights
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.weights.initial import initial_weights
 
 neurons = Neurons(threshold=0.1)
 layers = (
-    Convolution("conv", 40, 5, neurons=neurons),
-    Pooling("pool"),
-    Dense("hidden", 1000, neurons=neurons),
-    Dense("output", 10, neurons=neurons),
+    Layer("conv", Convolution(40, 5), neurons),
+    Layer("pool", Pooling()),
+    Layer("hidden", Dense(1000), neurons),
+    Layer("output", Dense(10), neurons),
 )
-network = Network("paper", Encoder((28, 28, 1)), layers, duration=100.0)
+network = Network.chain("paper", Encoder((28, 28, 1)), layers, duration=100.0)
 stimuli = np.random.default_rng(0).uniform(0.0, 64.0, (2, 28, 28, 1))
 latencies = Brian2Engine(network, 1.0, target="numpy").present(Batch(stimuli, initial_weights(network, 0)))
 assert np.isfinite(latencies[3]).mean() > 0.1
 # getrusage would count the process that started this one, too
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(synapse_count(network), peak.split()[1])
+print(network.synapses, peak.split()[1])
 """
 
 

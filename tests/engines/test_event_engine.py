@@ -18,7 +18,7 @@ from netsim.engines.event.arrangement import arrange
 from netsim.engines.event.engine import EventEngine, closed_form, swept
 from netsim.errors import DataError, SpecificationError
 from netsim.numerics import threads as parallel
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling, Regime
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -27,8 +27,8 @@ DOUBLE = np.dtype(np.float64)
 
 def dense_network(neurons: Neurons | None = None, inputs: int = 12, size: int = 5, psp: PSP | None = None) -> Network:
     """One dense layer."""
-    layer = Dense("output", size, neurons or Neurons(threshold=1.0, tau=10.0), psp or PSP())
-    return Network("dense", Encoder((1, 1, inputs), 20.0), (layer,), duration=100.0)
+    layer = Layer("output", Dense(size), neurons or Neurons(threshold=1.0, tau=10.0), psp or PSP())
+    return Network.chain("dense", Encoder((1, 1, inputs), 20.0), (layer,), duration=100.0)
 
 
 def same_times(latencies: Latencies, expected: Latencies, tolerance: float = 1e-6) -> None:
@@ -47,7 +47,7 @@ def some_of_each(latencies: Latencies) -> None:
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_exact_times_are_the_oracles(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, bias: bool
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, bias: bool
 ) -> None:
     network = layered(regime, psp, bias)
     batch = random_batch(network, 6, seed=1)
@@ -58,7 +58,7 @@ def test_exact_times_are_the_oracles(
 
 @pytest.mark.parametrize("dt", [1.0, 0.25, 0.7])
 def test_grid_steps_are_the_oracles(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
 ) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 4, seed=2)
@@ -71,16 +71,41 @@ def test_grid_steps_are_the_oracles(
         np.testing.assert_allclose(steps, np.rint(steps), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("dt", [0.0, 0.7])
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_sparse_kernels_give_the_times_of_those_for_windows(
+    layered: MakeNetwork,
+    without_windows: Callable[[Network], Network],
+    random_batch: MakeBatch,
+    regime: str,
+    psp: PSP,
+    dt: float,
+    precision: str,
+) -> None:
+    network = layered(regime, psp)
+    batch = random_batch(network, 6, seed=12)
+    thresholds = {"strided": np.random.default_rng(1).uniform(0.3, 0.8, network.shapes["strided"])}
+    batch = dataclasses.replace(batch, thresholds=thresholds)
+    expected = EventEngine(network, dt=dt).present(batch)
+    some_of_each(expected)
+    latencies = EventEngine(without_windows(network), dt=dt, precision=precision).present(batch)
+    if precision == "double" or dt:
+        same_times(latencies, expected)
+    else:
+        same = [np.isclose(a, b, rtol=0, atol=1e-3) for a, b in zip(latencies, expected, strict=True)]
+        assert np.concatenate([part.ravel() for part in same]).mean() > 0.995
+
+
 @pytest.mark.parametrize("per_presentation", [False, True])
 def test_silenced_neurons_never_fire(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, per_presentation: bool
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, per_presentation: bool
 ) -> None:
     network = layered(regime, PSP())
     batch = random_batch(network, 5, seed=3)
     generator = np.random.default_rng(4)
     silenced = {
         name: generator.uniform(size=(5, *shape) if per_presentation else shape) < 0.4
-        for name, shape in zip(("padded", "pool", "strided"), network.shapes[1:], strict=False)
+        for name, shape in list(network.shapes.items())[1:4]
     }
     expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, silenced=silenced)
     latencies = EventEngine(network).present(dataclasses.replace(batch, silenced=silenced))
@@ -92,12 +117,12 @@ def test_silenced_neurons_never_fire(
 @pytest.mark.parametrize("maps", [16, 17, 33])
 @pytest.mark.parametrize("dt", [0.0, 0.5])
 def test_any_number_of_maps_is_swept(
-    oracle: ModuleType, random_batch: MakeBatch, psp: PSP, regime: Regime, maps: int, dt: float
+    oracle: ModuleType, random_batch: MakeBatch, psp: PSP, regime: str, maps: int, dt: float
 ) -> None:
     """Sweeps take maps in blocks of 16: one that is full, and ones with a rest."""
     neurons = Neurons(threshold=0.4, tau=10.0) if regime == "free" else Neurons(regime, 0.4, 10.0, 8.3, 40.0, 0.3)
-    layers = (Convolution("conv", maps, 2, neurons=neurons, psp=psp), Dense("output", 35, neurons, psp))
-    network = Network("wide", Encoder((3, 3, 1), 20.0), layers, duration=60.0)
+    layers = (Layer("conv", Convolution(maps, 2), neurons=neurons, psp=psp), Layer("output", Dense(35), neurons, psp))
+    network = Network.chain("wide", Encoder((3, 3, 1), 20.0), layers, duration=60.0)
     batch = random_batch(network, 2, seed=8)
     expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, *([dt] if dt else []))
     same_times(EventEngine(network, dt=dt).present(batch), expected)
@@ -105,7 +130,7 @@ def test_any_number_of_maps_is_swept(
 
 @pytest.mark.parametrize("window", [(20.2, 20.8), (89.5, math.inf)])
 @pytest.mark.parametrize("regime", ["staggered", "phased"])
-def test_nobody_fires_in_a_window_without_a_step(window: tuple[float, float], regime: Regime) -> None:
+def test_nobody_fires_in_a_window_without_a_step(window: tuple[float, float], regime: str) -> None:
     onset, end = window
     network = dense_network(Neurons(regime, 0.4, 10.0, onset, end, 1.0), inputs=200)
     network = dataclasses.replace(network, duration=90.0)
@@ -146,10 +171,11 @@ def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBat
     network = layered("phased", psp)
     batch = random_batch(network, 20, seed=5)
     latencies = EventEngine(network, dt=dt).present(batch)
-    for layer, below, spikes in zip(network.layers, latencies, latencies[1:], strict=False):
-        if isinstance(layer, Pooling):
-            continue
-        arranged = arrange(network, layer, batch.weights, dt, DOUBLE)
+    for projection in network.weighted:
+        below, spikes = (latencies[network.position(name)] for name in (projection.source, projection.target))
+        window = network.window(projection)
+        assert window is not None
+        arranged = arrange(network, projection, window, batch.weights, dt, DOUBLE)
         results = []
         for first_spikes in (closed_form, swept):
             result = np.empty_like(spikes)
@@ -159,7 +185,7 @@ def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBat
         np.testing.assert_allclose(results[0], spikes, rtol=0, atol=1e-9)
 
 
-def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP) -> None:
+def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 20, seed=6)
     single = EventEngine(network, precision="single").present(batch)
@@ -172,14 +198,14 @@ def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch
         assert np.median(np.abs(low[both] - high[both])) < 1e-4
 
 
-def test_grid_is_in_double_precision(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+def test_grid_is_in_double_precision(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP())
     batch = random_batch(network, 3, seed=7)
     single = EventEngine(network, dt=0.1, precision="single").present(batch)
     same_times(single, EventEngine(network, dt=0.1).present(batch), tolerance=0.0)
 
 
-def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP())
     batch = random_batch(network, 130, seed=8)
     engine = EventEngine(network)
@@ -187,14 +213,14 @@ def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatc
     same_times(engine.present(batch), [np.concatenate(layer) for layer in zip(*alone, strict=True)], tolerance=1e-9)
 
 
-def test_empty_batch(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+def test_empty_batch(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP())
     latencies = EventEngine(network).present(random_batch(network, 0, seed=0))
-    assert [layer.shape for layer in latencies] == [(0, *shape) for shape in network.shapes]
+    assert [layer.shape for layer in latencies] == [(0, *shape) for shape in network.shapes.values()]
 
 
 @pytest.mark.parametrize("dt", [0.0, 1.0])
-def test_empty_stimulus(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, dt: float) -> None:
+def test_empty_stimulus(layered: MakeNetwork, random_batch: MakeBatch, regime: str, dt: float) -> None:
     """Without spikes and bias, free neurons rest and the drive alone brings the others to threshold."""
     network = layered(regime, PSP(), bias=False)
     batch = random_batch(network, 1, seed=9)
@@ -236,8 +262,11 @@ def test_threshold_reached_exactly_on_a_step() -> None:
 
 
 def test_stimulus_that_the_grid_moves_past_the_end() -> None:
-    network = Network(
-        "late", Encoder((1, 1, 1), 10.0), (Pooling("pool", 1), Dense("output", 1, Neurons())), duration=10.0
+    network = Network.chain(
+        "late",
+        Encoder((1, 1, 1), 10.0),
+        (Layer("pool", Pooling(1)), Layer("output", Dense(1), Neurons())),
+        duration=10.0,
     )
     batch = Batch(np.full((1, 1, 1, 1), 9.8), {"output.kernel": np.ones((1, 1))})
     assert EventEngine(network).present(batch)[1].item() == 9.8
@@ -260,7 +289,7 @@ def test_free_spikes_move_with_the_stimulus(shift: float, seed: int) -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), chosen=st.sampled_from(["free", "staggered", "phased"]))
-def test_order_of_neurons_and_presentations_does_not_matter(seed: int, chosen: Regime) -> None:
+def test_order_of_neurons_and_presentations_does_not_matter(seed: int, chosen: str) -> None:
     neurons = Neurons() if chosen == "free" else Neurons(chosen, onset=12.0, drive=1.0, tau=20.0)
     network = dense_network(neurons)
     generator = np.random.default_rng(seed)
@@ -279,7 +308,7 @@ def test_order_of_neurons_and_presentations_does_not_matter(seed: int, chosen: R
     chosen=st.sampled_from(["free", "staggered", "phased"]),
     dt=st.sampled_from([0.0, 1.0]),
 )
-def test_higher_threshold_never_fires_earlier(seed: int, factor: float, chosen: Regime, dt: float) -> None:
+def test_higher_threshold_never_fires_earlier(seed: int, factor: float, chosen: str, dt: float) -> None:
     low = Neurons(threshold=0.6, tau=10.0)
     if chosen != "free":
         low = Neurons(chosen, threshold=0.6, tau=10.0, onset=12.0, drive=0.5)
@@ -302,21 +331,21 @@ def test_any_convolution_is_the_oracles(oracle: ModuleType, data: st.DataObject)
     stride = data.draw(st.integers(1, 3), "stride")
     psp = data.draw(st.sampled_from([PSP(), PSP("triangle", rise=3.0, fall=4.0)]), "psp")
     dt = data.draw(st.sampled_from([0.0, 1.0]), "dt")
-    chosen: Regime = data.draw(st.sampled_from(["free", "staggered", "phased"]), "regime")
+    chosen: str = data.draw(st.sampled_from(["free", "staggered", "phased"]), "regime")
     neurons = Neurons(threshold=0.3, tau=5.0)
     if chosen != "free":
         neurons = Neurons(chosen, threshold=0.3, tau=5.0, onset=6.0, drive=0.23)
-    network = Network(
+    network = Network.chain(
         "convolution",
         Encoder(shape, 10.0),
-        (Convolution("conv", 3, kernel, stride, padding, neurons, psp), Dense("output", 2, neurons, psp)),
+        (Layer("conv", Convolution(3, kernel, stride, padding), neurons, psp), Layer("output", Dense(2), neurons, psp)),
         duration=40.0,
     )
     generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
     stimuli = np.where(generator.uniform(size=(3, *shape)) < 0.7, generator.uniform(0, 10, (3, *shape)), np.inf)
     weights = {
         "conv.kernel": generator.normal(0.1, 0.5, (kernel, kernel, shape[2], 3)),
-        "output.kernel": generator.normal(0.1, 0.5, (math.prod(network.shapes[1]), 2)),
+        "output.kernel": generator.normal(0.1, 0.5, (network.populations[0].size, 2)),
     }
     expected = oracle.oracle_latencies(network, weights, stimuli, dt)
     same_times(EventEngine(network, dt=dt).present(Batch(stimuli, weights)), expected)
@@ -324,7 +353,7 @@ def test_any_convolution_is_the_oracles(oracle: ModuleType, data: st.DataObject)
 
 @pytest.mark.parametrize("dt", [0.0, 1.0])
 def test_recorded_potentials_solve_the_equation(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
 ) -> None:
     network = layered(regime, psp)
     batch = random_batch(network, 3, seed=10)
@@ -335,25 +364,25 @@ def test_recorded_potentials_solve_the_equation(
         (presentation, *recorded) for presentation in range(3) for recorded in record
     ]
     for trace in engine.potentials:
-        layer = network.layer(trace.layer)
-        assert not isinstance(layer, Pooling)
-        position = network.layers.index(layer)
-        spike = latencies[position + 1][trace.presentation].ravel()[trace.neuron]
+        layer, (projection,) = network.population(trace.layer), network.incoming(trace.layer)
+        neurons = layer.dynamics
+        spike = latencies[network.position(layer.name)][trace.presentation].ravel()[trace.neuron]
         assert trace.time[0] == 0
         assert trace.time[-1] == network.duration
         assert (np.diff(trace.time) > 0).all()
-        in_window = (trace.time >= layer.neurons.onset) & (trace.time < min(spike, network.window_end(layer)))
-        assert (trace.potential[in_window] < layer.neurons.threshold).all()
+        in_window = (trace.time >= neurons.onset) & (trace.time < min(spike, network.window_end(layer)))
+        assert (trace.potential[in_window] < neurons.threshold).all()
         if np.isfinite(spike):
             at_spike = trace.potential[trace.time == spike].item()
-            assert at_spike >= layer.neurons.threshold * (1 - 1e-8)
+            assert at_spike >= neurons.threshold * (1 - 1e-8)
         if dt == 0:
-            place = np.unravel_index(trace.neuron, network.shapes[position + 1])
-            times, incoming, bias = oracle.inputs_of(
-                layer, batch.weights, latencies[position][trace.presentation], place
-            )
+            place = tuple(int(k) for k in np.unravel_index(trace.neuron, layer.shape))
+            source = latencies[network.position(projection.source)][trace.presentation]
+            synapses = oracle.synapses_of(network, projection, source, place)
+            arrivals = oracle.arrivals_of([projection], [synapses], batch.weights)
+            bias = batch.weights[f"{layer.name}.bias"][place[-1]]
             between = np.linspace(0, network.duration, 500)
-            expected = oracle.potential(layer.neurons, layer.psp.kernel, times, incoming, bias, between)
+            expected = oracle.potential(neurons, arrivals, bias, between)
             np.testing.assert_allclose(np.interp(between, trace.time, trace.potential), expected, atol=1e-9)
 
 

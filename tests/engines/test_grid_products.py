@@ -14,7 +14,7 @@ from netsim.engines.event import grid_products
 from netsim.engines.event.arrangement import arrange
 from netsim.engines.event.engine import EventEngine
 from netsim.numerics.receptive_fields import gather_patches
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons
 from netsim.specification.grid import TOLERANCE
 
 
@@ -22,12 +22,12 @@ def _network(psp: PSP, drive: float = 1.0) -> Network:
     def neurons(onset: float) -> Neurons:
         return Neurons("phased", 1.0, tau=10.0, onset=onset, end=onset + 40.0, drive=drive, bias=True)
 
-    return Network(
+    return Network.chain(
         "phased",
         Encoder((6, 6, 8), 20.0),
         (
-            Convolution("conv", 7, 4, padding=2, neurons=neurons(20.0), psp=psp),
-            Dense("output", 9, neurons=neurons(60.0), psp=psp),
+            Layer("conv", Convolution(7, 4, padding=2), neurons=neurons(20.0), psp=psp),
+            Layer("output", Dense(9), neurons=neurons(60.0), psp=psp),
         ),
         duration=100.0,
     )
@@ -109,9 +109,10 @@ def test_the_bound_holds() -> None:
 def test_roundings_of_a_field_are_counted() -> None:
     generator = np.random.default_rng(0)
     network = _network(PSP())
-    layer = arrange(
-        network, network.weighted_layers[0], _batch(network, 0.3, 0).weights, 1.0, np.dtype(float)
-    ).constants
+    (conv, *_), weights = network.weighted, _batch(network, 0.3, 0).weights
+    window = network.window(conv)
+    assert window is not None
+    layer = arrange(network, conv, window, weights, 1.0, np.dtype(float)).constants
     integrals = generator.uniform(0, 60, (2, 6, 6, 8)).astype(np.float32) * (generator.random((2, 6, 6, 8)) < 0.5)
     fields = gather_patches(integrals.astype(np.float32), layer.size, layer.stride, layer.padding)
     reaches = np.empty((2, 7, 7), np.float32)
@@ -124,7 +125,7 @@ def test_roundings_of_a_field_are_counted() -> None:
 def test_a_time_just_beyond_a_step_is_not_rounded_down(dt: float, steps: int, beyond: float) -> None:
     """Nothing is added up here: the roundings are those of what is missing, and of the time."""
     network = _network(PSP())
-    conv = network.weighted_layers[0].neurons
+    conv = network.integrating[0].dynamics
     missing = steps + beyond  # after the onset, in steps
     weights = {name: np.zeros_like(array) for name, array in _batch(network, 0.3, 0).weights.items()}
     threshold = conv.threshold * conv.tau * (1 - TOLERANCE) / dt
@@ -157,8 +158,8 @@ def test_numbers_below_the_range_of_single_precision(change: float, weight: floa
     scale = change * weight
     neurons = Neurons("phased", 12 * scale, tau=10.0, onset=20.0, end=90.0, drive=3.3 * scale)
     psp = PSP("breakpoints", breakpoints=((0.0, change),))
-    layers = (Convolution("conv", 16, 4, neurons=neurons, psp=psp), Dense("output", 2))
-    network = Network("tiny", Encoder((20, 20, 8), 20.0), layers, duration=100.0)
+    layers = (Layer("conv", Convolution(16, 4), neurons=neurons, psp=psp), Layer("output", Dense(2)))
+    network = Network.chain("tiny", Encoder((20, 20, 8), 20.0), layers, duration=100.0)
     generator = np.random.default_rng(0)
     kernel = generator.normal(0, weight, (4, 4, 8, 16))
     batch = Batch(

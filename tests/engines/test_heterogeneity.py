@@ -14,7 +14,7 @@ from netsim.engines import Batch, Latencies, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Dense, Encoder, Network, Neurons, Regime
+from netsim.specification import PSP, Dense, Encoder, Layer, Network, Neurons
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -24,11 +24,11 @@ def heterogeneous(network: Network, batch: Batch, seed: int = 20) -> Batch:
     """The batch with a threshold for each neuron and a delay for each axon; no delay is a whole number of steps."""
     generator = np.random.default_rng(seed)
     thresholds, delays = {}, {}
-    for layer, source, shape in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
-        if layer in network.weighted_layers:
-            assert not hasattr(layer, "step")
-            thresholds[layer.name] = layer.neurons.threshold * generator.lognormal(0, 0.4, shape)
-            delays[layer.name] = generator.exponential(4.0, source)
+    for projection in network.weighted:
+        source, shape = network.ends(projection)
+        threshold = network.neurons(projection.target).threshold
+        thresholds[projection.target] = threshold * generator.lognormal(0, 0.4, shape)
+        delays[projection.name] = generator.exponential(4.0, source)
     return dataclasses.replace(batch, thresholds=thresholds, delays=delays)
 
 
@@ -39,7 +39,7 @@ def same_times(latencies: Latencies, expected: Latencies) -> None:
 
 @pytest.mark.parametrize("dt", [0.0, 0.7])
 def test_the_event_engine_gives_the_times_of_the_oracle(
-    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, psp: PSP, dt: float
+    oracle: ModuleType, layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
 ) -> None:
     network = layered(regime, psp)
     plain = random_batch(network, 4, seed=21)
@@ -56,7 +56,7 @@ def test_the_event_engine_gives_the_times_of_the_oracle(
 
 
 @pytest.mark.parametrize("part", ["thresholds", "delays", "both"])
-def test_both_engines_agree(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime, part: str) -> None:
+def test_both_engines_agree(layered: MakeNetwork, random_batch: MakeBatch, regime: str, part: str) -> None:
     network = layered(regime, PSP("triangle", rise=5.2, fall=9.1))
     batch = heterogeneous(network, random_batch(network, 12, seed=22))
     batch = dataclasses.replace(batch, **{"thresholds": {"delays": {}}, "delays": {"thresholds": {}}}.get(part, {}))
@@ -71,23 +71,16 @@ def engines(network: Network) -> list[EventEngine | Brian2Engine]:
     return [EventEngine(network), EventEngine(network, dt=1.0), Brian2Engine(network, 1.0, target="numpy", copies=3)]
 
 
-def test_those_of_the_specification_change_nothing(
-    layered: MakeNetwork, random_batch: MakeBatch, regime: Regime
-) -> None:
+def test_those_of_the_specification_change_nothing(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP("plateau", rise=7.3))
     batch = random_batch(network, 5, seed=23)
     unchanged = dataclasses.replace(
         batch,
         thresholds={
-            layer.name: np.full(layer.output_shape(source), layer.neurons.threshold)
-            for layer, source in zip(network.layers, network.shapes, strict=False)
-            if layer in network.weighted_layers
+            population.name: np.full(population.shape, population.dynamics.threshold)
+            for population in network.integrating
         },
-        delays={
-            layer.name: np.zeros(source)
-            for layer, source in zip(network.layers, network.shapes, strict=False)
-            if layer in network.weighted_layers
-        },
+        delays={projection.name: np.zeros(network.shapes[projection.source]) for projection in network.weighted},
     )
     for engine in engines(network):
         for a, b in zip(engine.present(batch), engine.present(unchanged), strict=True):
@@ -118,8 +111,8 @@ def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batc
 
 def test_a_spike_arrives_when_it_is_due() -> None:
     """v = (t - latency - delay)/10 from an input of weight 1; a lower threshold is reached sooner."""
-    network = Network(
-        "two", Encoder((1, 1, 2), 20.0), (Dense("output", 3, Neurons(threshold=1.0, tau=10.0)),), duration=60.0
+    network = Network.chain(
+        "two", Encoder((1, 1, 2), 20.0), (Layer("output", Dense(3), Neurons(threshold=1.0, tau=10.0)),), duration=60.0
     )
     weights = {"output.kernel": np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])}
     batch = Batch(
@@ -132,7 +125,7 @@ def test_a_spike_arrives_when_it_is_due() -> None:
         np.testing.assert_allclose(engine.present(batch)[1], [[16.0, 11.0, math.inf]])
 
 
-def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch: MakeBatch, regime: Regime) -> None:
+def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
     network = layered(regime, PSP("plateau", rise=7.3))
     batch = heterogeneous(network, random_batch(network, 2, seed=25))
     record = [Recorded("strided", 1), Recorded("output", 4)]

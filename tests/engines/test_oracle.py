@@ -8,11 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 
 
 def one_synapse(neurons: Neurons, psp: PSP) -> Network:
-    return Network("one-synapse", Encoder((1, 1, 1), 20.0), (Dense("output", 1, neurons, psp),), duration=100.0)
+    return Network.chain(
+        "one-synapse", Encoder((1, 1, 1), 20.0), (Layer("output", Dense(1), neurons, psp),), duration=100.0
+    )
 
 
 def latency(oracle: ModuleType, neurons: Neurons, psp: PSP, weight: float, dt: float = 0.0, bias: float = 0.0) -> float:
@@ -66,13 +68,13 @@ def test_threshold_reached_exactly_on_a_step(oracle: ModuleType) -> None:
 
 
 def test_padding_never_fires_and_pooling_passes_the_earliest(oracle: ModuleType) -> None:
-    network = Network(
+    network = Network.chain(
         "one-kernel",
         Encoder((2, 2, 1), 20.0),
         (
-            Convolution("conv", 1, 3, padding=1, neurons=Neurons(threshold=1.0, tau=10.0)),
-            Pooling("pool", 2),
-            Dense("output", 1, Neurons(threshold=1.0, tau=10.0)),
+            Layer("conv", Convolution(1, 3, padding=1), neurons=Neurons(threshold=1.0, tau=10.0)),
+            Layer("pool", Pooling(2)),
+            Layer("output", Dense(1), Neurons(threshold=1.0, tau=10.0)),
         ),
         duration=100.0,
     )

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from netsim.measuring.simulation import Simulation
-from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 
 
 @pytest.fixture(scope="session")
 def simulation() -> Simulation:
     """Four presentations; the layer `hidden` and the whole third presentation but for its stimulus are silent."""
-    network = Network(
+    network = Network.chain(
         name="small",
         encoder=Encoder((4, 5, 2), 16.0),
         layers=(
-            Convolution("conv", 3, 3, neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
-            Pooling("pool", 2),
-            Dense("hidden", 5, Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
-            Dense("output", 3, Neurons("phased", onset=40.0, drive=1.0)),
+            Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
+            Layer("pool", Pooling(2)),
+            Layer("hidden", Dense(5), Neurons("staggered", threshold=2.0, onset=24.0, end=40.0, drive=1.0)),
+            Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0)),
         ),
         duration=64.3,
     )

@@ -18,8 +18,8 @@ from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError
 from netsim.exchange import export_network, hdf5, import_network
 from netsim.models.presets import load_preset
-from netsim.specification import PSP, Convolution, Dense, Neurons, Pooling
-from netsim.weights.arrays import initial_weights
+from netsim.specification import PSP, Convolution, Dense, Layer, Neurons, Pooling
+from netsim.weights.initial import initial_weights
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -59,9 +59,9 @@ def test_a_chain_of_layers_becomes_a_network() -> None:
     assert network.encoder.shape == (6, 5, 2)
     jump = PSP("plateau", rise=1.0)
     assert network.layers == (
-        Convolution("layer_1_Conv2d", 3, 3, padding=1, neurons=Neurons(threshold=2.5, tau=1.0), psp=jump),
-        Pooling("layer_3_SumPool2d", 2),
-        Dense("layer_5_Affine", 4, Neurons(tau=1.0, bias=True), jump),
+        Layer("layer_1_Conv2d", Convolution(3, 3, padding=1), neurons=Neurons(threshold=2.5, tau=1.0), psp=jump),
+        Layer("layer_3_SumPool2d", Pooling(2)),
+        Layer("layer_5_Affine", Dense(4), Neurons(tau=1.0, bias=True), jump),
     )
     graph = nir.read("made-elsewhere.nir")
     kernel = graph.nodes["1.Conv2d"].weight

@@ -23,7 +23,8 @@ from netsim.runs.folder import create_run, describe_run
 from netsim.runs.subject import load_subject
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Weighting
 from netsim.specification.connectivity import connections
-from netsim.weights.arrays import Weights, forward_weights, weight_shapes
+from netsim.weights.binary import forward_weights
+from netsim.weights.layout import Weights, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -53,15 +54,15 @@ def _networks(draw: st.DrawFn) -> Network:
     if draw(st.booleans()):
         kernel = draw(st.integers(1, 3))
         stride, padding = draw(st.integers(1, 2)), draw(st.integers(0, kernel - 1))
-        layers.append(Convolution("conv", draw(st.integers(1, 4)), kernel, stride, padding, **options()))
+        layers.append(Layer("conv", Convolution(draw(st.integers(1, 4)), kernel, stride, padding), **options()))
     side = min((layers[0].output_shape(shape) if layers else shape)[:2])
     if draw(st.booleans()):
-        layers.append(Pooling("pool", draw(st.integers(1, side)), draw(st.one_of(st.none(), st.integers(1, 3)))))
+        layers.append(Layer("pool", Pooling(draw(st.integers(1, side)), draw(st.one_of(st.none(), st.integers(1, 3))))))
     if draw(st.booleans()):
-        layers.append(Dense("conv_neurons", draw(st.integers(1, 6)), **options()))
-    layers.append(Dense("output", draw(st.integers(1, 5)), **options()))
+        layers.append(Layer("conv_neurons", Dense(draw(st.integers(1, 6))), **options()))
+    layers.append(Layer("output", Dense(draw(st.integers(1, 5))), **options()))
     weighting = Weighting(draw(st.sampled_from(["real", "binary"])), draw(st.sampled_from(["channel", "layer"])))
-    return Network("small", Encoder(shape, 20.0), tuple(layers), duration=70.0, weighting=weighting)
+    return Network.chain("small", Encoder(shape, 20.0), tuple(layers), duration=70.0, weighting=weighting)
 
 
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
@@ -117,15 +118,15 @@ def test_presets_come_back_as_runs_with_the_same_spikes(name: str) -> None:
 def network() -> Network:
     """Layers of all kinds; height, width and channels differ everywhere."""
     phased = Neurons("phased", 2.0, 16.0, onset=20.0, end=40.0, drive=0.5, bias=True)
-    return Network(
+    return Network.chain(
         "small",
         Encoder((7, 6, 2), 20.0),
         (
-            Convolution("conv", 5, 3, stride=2, padding=1, neurons=phased, psp=PSPS[2]),
-            Pooling("pool", 2, stride=1),
-            Convolution("narrow", 4, 2),
-            Dense("hidden", 8, phased),
-            Dense("output", 3, Neurons(threshold=0.5)),
+            Layer("conv", Convolution(5, 3, stride=2, padding=1), neurons=phased, psp=PSPS[2]),
+            Layer("pool", Pooling(2, stride=1)),
+            Layer("narrow", Convolution(4, 2)),
+            Layer("hidden", Dense(8), phased),
+            Layer("output", Dense(3), Neurons(threshold=0.5)),
         ),
         duration=90.0,
     )
@@ -201,7 +202,7 @@ def test_what_nir_lacks_is_named(network: Network) -> None:
         "the latency code",
         "learning",
     ]
-    plain = Network("plain", Encoder((2, 2, 1)), (Dense("output", 2, Neurons(end=80.0)),), 90.0)
+    plain = Network.chain("plain", Encoder((2, 2, 1)), (Layer("output", Dense(2), Neurons(end=80.0)),), 90.0)
     assert without_primitive(plain)[1:3] == ["postsynaptic potentials (ramp)", "windows"]
 
 

@@ -22,10 +22,10 @@ from netsim.errors import DataError, NetsimError, RunError, SpecificationError, 
 from netsim.models.presets import load_preset, preset_names
 from netsim.runs.folder import create_run
 from netsim.runs.subject import load_subject
-from netsim.specification import PSP, Dense
+from netsim.specification import PSP
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, read_toml
 from netsim.sweeps.plan import plan_from_dict, read_plan
-from netsim.weights.arrays import initial_weights
+from netsim.weights.initial import initial_weights
 
 ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TABLES = [network_to_dict(load_preset(name)) for name in preset_names()]
@@ -188,10 +188,9 @@ def test_steps_and_delays_out_of_all_measure() -> None:
     for engine in ("event", "brian2"):
         with pytest.raises(SpecificationError, match="dt: 1e-300 ms cuts a presentation into more than"):
             make_engine(engine, network, 1e-300)
-    hidden = network.layers[0]
-    assert isinstance(hidden, Dense)
+    hidden, output = network.projections
     late = PSP("breakpoints", breakpoints=((0.0, 1.0), (1e6, -1.0), (1e300, 2.0)))
-    changed = dataclasses.replace(network, layers=(dataclasses.replace(hidden, psp=late), *network.layers[1:]))
+    changed = dataclasses.replace(network, projections=(dataclasses.replace(hidden, psp=late), output))
     batch = Batch(np.arange(64.0).reshape(1, 8, 8, 1) / 4, initial_weights(network, 0))
     expected = make_engine("event", network, 1.0).present(batch)
     for engine in ("event", "brian2"):

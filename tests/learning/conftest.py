@@ -14,6 +14,7 @@ from netsim.specification import (
     Dense,
     Encoder,
     InitialWeights,
+    Layer,
     Learning,
     Network,
     Neurons,
@@ -40,22 +41,22 @@ def small_network() -> Callable[..., Network]:
         parts: list[Convolution | Pooling | Dense] = []
         if convolutional:
             parts += [
-                Convolution("conv", 3, 3, padding=1, neurons=_neurons(regime, 1), psp=psp, initial=initial),
-                Pooling("pool", 2),
+                Layer("conv", Convolution(3, 3, padding=1), neurons=_neurons(regime, 1), psp=psp, initial=initial),
+                Layer("pool", Pooling(2)),
             ]
         depth = len(parts) // 2 + 1
         parts += [
-            Dense("hidden", 6, neurons=_neurons(regime, depth), psp=psp, initial=initial),
+            Layer("hidden", Dense(6), neurons=_neurons(regime, depth), psp=psp, initial=initial),
             # every output fires within its window, for the step of another is a convention, no derivative
-            Dense(
+            Layer(
                 "output",
-                4,
+                Dense(4),
                 neurons=_neurons(regime, depth + 1, threshold=5.0),
                 psp=psp,
                 initial=InitialWeights(mean=3.0, spread=0.4),
             ),
         ]
-        network = Network("small", Encoder((8, 8, 2), T_MAX), tuple(parts), duration=100.0)
+        network = Network.chain("small", Encoder((8, 8, 2), T_MAX), tuple(parts), duration=100.0)
         return dataclasses.replace(network, learning=Learning(**learning))  # type: ignore[arg-type]
 
     return make

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from netsim.learning.fields import fields_of, is_sparse, spread_onto_source, weigh_fields
 from netsim.numerics.receptive_fields import gather_patches
 from netsim.numerics.vectors import lanes_of
-from netsim.specification import Convolution
+from netsim.specification import PSP, Convolution, Window
 
 layers = st.builds(
-    lambda maps, kernel, stride, padding: Convolution("conv", maps, kernel, stride, min(padding, kernel - 1)),
+    lambda maps, kernel, stride, padding: Convolution(maps, kernel, stride, min(padding, kernel - 1)),
     maps=st.integers(1, 40),
     kernel=st.integers(1, 4),
     stride=st.integers(1, 2),
@@ -24,12 +24,17 @@ layers = st.builds(
 def _inputs(layer: Convolution, channels: int, share: float, kind: type, seed: int) -> tuple[np.ndarray, ...]:
     """Presynaptic values, signals, and a kernel."""
     generator = np.random.default_rng(seed)
-    shape = layer.output_shape((6, 5, channels))
+    shape = layer.target_shape((6, 5, channels))
     inputs = generator.normal(size=(3, 6, 5, channels)).astype(kind)
     signal = generator.normal(size=(3, *shape)).astype(kind)
     signal[generator.random(signal.shape) >= share] = 0
     kernel = generator.normal(size=(layer.kernel**2 * channels, layer.maps)).astype(kind)
     return inputs, signal, kernel
+
+
+def _window(layer: Convolution, inputs: np.ndarray) -> Window:
+    source = inputs.shape[1:]
+    return layer.window(source, layer.target_shape(source))
 
 
 @pytest.mark.parametrize("visited", [True, False])
@@ -47,7 +52,7 @@ def test_both_ways_are_the_sums_of_the_definition(
     inputs, signal, kernel = _inputs(layer, channels, share, kind, seed)
     seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
     signals = signal.reshape(-1, layer.maps).astype(float)
-    seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
+    seen_by, lanes = fields_of(_window(layer, inputs), PSP(), inputs), lanes_of(inputs.itemsize)
     gathered, handed = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
     weigh_fields(inputs, signal, seen_by, visited, lanes, gathered)
     spread_onto_source(signal, kernel, seen_by, visited, lanes, handed)
@@ -60,9 +65,9 @@ def test_both_ways_are_the_sums_of_the_definition(
 
 
 def test_few_signals_are_visited() -> None:
-    layer = Convolution("conv", 16, 3)
+    layer = Convolution(16, 3)
     inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
-    seen_by, lanes = fields_of(layer, inputs), lanes_of(inputs.itemsize)
+    seen_by, lanes = fields_of(_window(layer, inputs), PSP(), inputs), lanes_of(inputs.itemsize)
     assert is_sparse(signal, seen_by, lanes)
     assert not is_sparse(np.ones_like(signal), seen_by, lanes)
     assert not is_sparse(signal[:, :1, :1].copy(), seen_by, lanes)  # a dense layer is one product

@@ -11,7 +11,7 @@ import pytest
 from netsim.learning.gated import build_up, multiply_by_slope, step_gated, sum_over_positions
 from netsim.learning.gradients import Factors
 from netsim.numerics.receptive_fields import gather_patches, scatter_patches
-from netsim.specification import PSP, Convolution, Dense, Neurons
+from netsim.specification import PSP, Convolution, Dense, Neurons, Projection
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
 
@@ -44,23 +44,26 @@ def test_sums_are_those_of_the_columns() -> None:
 def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: bool) -> None:
     generator = np.random.default_rng(5)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=True)
-    layer = Dense("output", 3, neurons=neurons, psp=psp)
+    projection, window = Projection("stimulus", "output", Dense(3), psp=psp), Dense(3).window((7,), (3,))
     source, kernel, signal = (
         generator.uniform(0, 30, (4, 7)),
         generator.normal(size=(7, 3)),
         generator.normal(size=(4, 3)),
     )
     source[0, :2] = np.inf, 20.0
-    step = step_gated(layer, source, 20.0, signal, kernel, causal)
+    step = step_gated(projection, neurons, window, source, 20.0, signal, kernel, causal)
     assert isinstance(step.kernel_gradient, Factors)
     np.testing.assert_allclose(step.kernel_gradient.inputs, psp.potential(20.0 - source) / 2)
     np.testing.assert_array_equal(step.kernel_gradient.signal, signal)
     np.testing.assert_allclose(step.bias_gradient, signal.sum(axis=0) * 20.0 / 2)
     slope = (source < 20.0) if causal else psp.slope(20.0 - source)
     np.testing.assert_allclose(step.displacement, signal @ kernel.T * slope / 2)
-    other_order = step_gated(layer, np.asfortranarray(source), 20.0, np.asfortranarray(signal), kernel, causal)
+    other_order = step_gated(
+        projection, neurons, window, np.asfortranarray(source), 20.0, np.asfortranarray(signal), kernel, causal
+    )
     np.testing.assert_array_equal(other_order.displacement, step.displacement)
-    static = step_gated(dataclasses.replace(layer, plastic=False), source, 20.0, signal, kernel, causal)
+    fixed = dataclasses.replace(projection, plastic=False)
+    static = step_gated(fixed, neurons, window, source, 20.0, signal, kernel, causal)
     assert static.kernel_gradient is None
     np.testing.assert_array_equal(static.displacement, step.displacement)
 
@@ -69,10 +72,12 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
 def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, bias: bool) -> None:
     generator = np.random.default_rng(6)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=bias)
-    layer = Convolution("conv", 4, 3, padding=1, neurons=neurons, plastic=plastic)
+    rule = Convolution(4, 3, padding=1)
+    projection = Projection("stimulus", "conv", rule, plastic=plastic)
+    window = rule.window((5, 5, 3), (5, 5, 4))
     source, signal = generator.uniform(0, 30, (2, 5, 5, 3)), generator.normal(size=(2, 5, 5, 4))
     kernel = generator.normal(size=(3, 3, 3, 4))
-    step = step_gated(layer, source, 20.0, signal, kernel, False, downward)
+    step = step_gated(projection, neurons, window, source, 20.0, signal, kernel, False, downward)
     fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 3, 1, 1)
     if plastic:
         assert isinstance(step.kernel_gradient, np.ndarray)

@@ -12,7 +12,8 @@ from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner, Optimizer, move_mean
 from netsim.numerics import threads as parallel
 from netsim.specification import Network
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 REGIMES = ["free", "staggered", "phased"]
 

@@ -11,8 +11,9 @@ import pytest
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.learning import Learner
-from netsim.specification import PSP, Network, Pooling, Training
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.specification import PSP, Network, Training
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 LABELS = np.array([0, 1, 2, 3, 0])
 PSPS = {
@@ -26,7 +27,7 @@ PSPS = {
 def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     loss = Learner(network).output_displacement(latencies[-1], LABELS).loss.mean()
-    onsets = [0.0, *(0.0 if isinstance(layer, Pooling) else layer.neurons.onset for layer in network.layers)]
+    onsets = [0.0, *(population.neurons.onset if population.neurons else 0.0 for population in network.populations)]
     return float(loss), [np.isfinite(t) & (t > onset) for t, onset in zip(latencies, onsets, strict=True)]
 
 
@@ -79,27 +80,26 @@ def test_linear_derivative_is_exact_in_the_phased_regime(
 
 @pytest.mark.parametrize("propagation", ["slope", "causal"])
 @pytest.mark.parametrize("shape", PSPS)
-def test_phased_products_equal_the_pairwise_step(
-    small_network: Callable[..., Network], stimuli: np.ndarray, shape: str, propagation: str
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+@pytest.mark.parametrize("derivative", ["linear", "exact"])
+def test_kernels_for_windows_take_the_step_of_the_sparse_ones(
+    small_network: Callable[..., Network],
+    without_windows: Callable[[Network], Network],
+    stimuli: np.ndarray,
+    shape: str,
+    propagation: str,
+    regime: str,
+    derivative: str,
 ) -> None:
-    """A gate just after the onset takes the pairwise way; where the drive is strong nothing else changes."""
-    network = small_network("phased", PSPS[shape], propagation=propagation)
+    """Products over receptive fields, pairs of spikes, and one synapse after another: the same sums."""
+    network = small_network(regime, PSPS[shape], propagation=propagation, derivative=derivative)
     weights = initial_weights(network, seed=1)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    layers = []
-    for layer in network.layers:
-        if hasattr(layer, "neurons"):
-            neurons = dataclasses.replace(layer.neurons)
-            object.__setattr__(neurons, "gate", layer.neurons.onset + 1e-9)
-            layer = dataclasses.replace(layer, neurons=layer.neurons)
-            object.__setattr__(layer, "neurons", neurons)
-        layers.append(layer)
-    pairwise = dataclasses.replace(network)
-    object.__setattr__(pairwise, "layers", tuple(layers))
+    pairwise = without_windows(network)
     products = Learner(network).learn(latencies, LABELS, weights)
     pairs = Learner(pairwise).learn(latencies, LABELS, weights)
     for name in weights:
-        np.testing.assert_allclose(pairs.gradients[name], products.gradients[name], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(pairs.gradients[name], products.gradients[name], rtol=1e-9, atol=1e-12)
     for ours, theirs in zip(pairs.displacements, products.displacements, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 

@@ -11,21 +11,20 @@ import pytest
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.measuring.evaluation import evaluate
-from netsim.specification import Dense, Encoder, Network, Neurons, Pooling
-from netsim.specification.connectivity import connections
-from netsim.weights.arrays import initial_weights
+from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.weights.initial import initial_weights
 
 MakeStimuli = Callable[..., Stimuli]
 
 
 def _network(threshold: float = 3.0) -> Network:
-    return Network(
+    return Network.chain(
         "small",
         Encoder((6, 6, 1), 16.0),
         (
-            Pooling("pool", 2),
-            Dense("hidden", 12, Neurons("phased", 2.0, 16.0, 16.0, 80.0, 1.0)),
-            Dense("output", 4, Neurons("phased", threshold, 16.0, 80.0, 160.0, 1.0)),
+            Layer("pool", Pooling(2)),
+            Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 80.0, 1.0)),
+            Layer("output", Dense(4), Neurons("phased", threshold, 16.0, 80.0, 160.0, 1.0)),
         ),
         160.0,
     )
@@ -51,7 +50,7 @@ class _Fixed:
 
     def present(self, batch: Batch) -> Latencies:
         count = len(batch.stimuli)
-        silent = [np.full((count, *shape), np.inf) for shape in self.network.shapes[1:-1]]
+        silent = [np.full((count, *shape), np.inf) for shape in list(self.network.shapes.values())[1:-1]]
         outputs = self.outputs[self.presented : self.presented + count]
         self.presented += count
         return [batch.stimuli, *silent, outputs]
@@ -102,10 +101,9 @@ def test_figures_of_batches_are_those_of_single_presentations(count: int, random
         times = engine.present(Batch(stimuli.latencies(np.array([k])), weights))
         for name, fired in zip(spikes, times, strict=True):
             spikes[name] += int(np.isfinite(fired).sum())
-        for position, layer in enumerate(network.layers):
-            if layer.name in operations:
-                fired = np.isfinite(times[position]).ravel()
-                operations[layer.name] += int(fired[connections(layer, network.shapes[position]).pre].sum())
+        for projection in network.weighted:
+            fired = np.isfinite(times[network.position(projection.source)]).ravel()
+            operations[projection.name] += int(fired[network.connections(projection).pre].sum())
         row = times[-1][0]
         if np.isfinite(row).any():
             correct += int(row.argmin() == stimuli.labels[k])

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from netsim.measuring.metrics import decide, silent_fractions, spike_counts, synaptic_operations
-from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
-from netsim.specification.connectivity import connections
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
 
 SILENT = np.inf
 
@@ -55,15 +54,15 @@ def test_decisions_are_those_of_each_presentation_alone(outputs: np.ndarray) -> 
         assert decisions.tied[k] == (first < SILENT and row.count(first) > 1)
 
 
-NETWORK = Network(
+NETWORK = Network.chain(
     "counted",
     Encoder((7, 6, 2), 16.0),
     (
-        Convolution("conv", 3, 3, stride=2, padding=1),
-        Pooling("pool", 2, stride=1),
-        Convolution("conv2", 2, 2),
-        Dense("hidden", 5),
-        Dense("output", 4),
+        Layer("conv", Convolution(3, 3, stride=2, padding=1)),
+        Layer("pool", Pooling(2, stride=1)),
+        Layer("conv2", Convolution(2, 2)),
+        Layer("hidden", Dense(5)),
+        Layer("output", Dense(4)),
     ),
     32.0,
 )
@@ -73,7 +72,7 @@ def _latencies(presentations: int, seed: int = 0) -> list[np.ndarray]:
     generator = np.random.default_rng(seed)
     return [
         np.where(generator.random((presentations, *shape)) < 0.4, SILENT, generator.random((presentations, *shape)))
-        for shape in NETWORK.shapes
+        for shape in NETWORK.shapes.values()
     ]
 
 
@@ -81,16 +80,14 @@ def _latencies(presentations: int, seed: int = 0) -> list[np.ndarray]:
 def test_synaptic_operations_are_spikes_counted_synapse_by_synapse(presentations: int) -> None:
     latencies = _latencies(presentations)
     expected = {}
-    for position, layer in enumerate(NETWORK.layers):
-        if isinstance(layer, Pooling):
-            continue
-        synapses = connections(layer, NETWORK.shapes[position])
+    for projection in NETWORK.weighted:
+        position, synapses = NETWORK.position(projection.source), NETWORK.connections(projection)
         total = 0
         for presentation in range(presentations):
             fired = np.isfinite(latencies[position][presentation]).ravel()
             for pre in synapses.pre:
                 total += bool(fired[pre])
-        expected[layer.name] = total
+        expected[projection.name] = total
     assert synaptic_operations(NETWORK, latencies) == expected
     assert all(count > 0 for count in expected.values())
 
@@ -109,7 +106,7 @@ def test_spikes_and_silence_are_counted_by_layer() -> None:
 
 
 def test_a_silent_network_does_nothing() -> None:
-    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes]
+    silent = [np.full((2, *shape), SILENT) for shape in NETWORK.shapes.values()]
     assert set(spike_counts(NETWORK, silent).values()) == {0}
     assert set(synaptic_operations(NETWORK, silent).values()) == {0}
     assert set(silent_fractions(NETWORK, silent).values()) == {1.0}

@@ -14,9 +14,9 @@ from brian2 import NetworkOperation, SpikeGeneratorGroup, SpikeMonitor, StateMon
 
 from netsim.errors import DataError, SpecificationError
 from netsim.models import NetworkModel, build_network
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.specification.connectivity import connections, synapse_counts
-from netsim.weights.arrays import Weights, initial_weights
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +32,12 @@ def no_compiling() -> Iterator[None]:
 def specification() -> Network:
     neurons = Neurons(threshold=0.3, tau=8.0)
     layers = (
-        Convolution("conv", 3, 3, padding=1, neurons=neurons, psp=PSP("plateau", rise=6.0)),
-        Pooling("pool", 2),
-        Pooling("pool_again", 2, stride=1),
-        Dense("output", 4, neurons=Neurons(threshold=0.3, tau=8.0, bias=True)),
+        Layer("conv", Convolution(3, 3, padding=1), neurons=neurons, psp=PSP("plateau", rise=6.0)),
+        Layer("pool", Pooling(2)),
+        Layer("pool_again", Pooling(2, stride=1)),
+        Layer("output", Dense(4), neurons=Neurons(threshold=0.3, tau=8.0, bias=True)),
     )
-    return Network("alone", Encoder((6, 6, 2), 10.0), layers, duration=30.0)
+    return Network.chain("alone", Encoder((6, 6, 2), 10.0), layers, duration=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_latencies_have_the_shapes_of_the_layers(model: NetworkModel, stimulus: 
     model.begin(stimulus)
     run(model)
     latencies = model.latencies()
-    assert [layer.shape for layer in latencies] == [(1, *shape) for shape in model.specification.shapes]
+    assert [layer.shape for layer in latencies] == [(1, *shape) for shape in model.specification.shapes.values()]
     np.testing.assert_array_equal(latencies[0][0], np.floor(stimulus / 0.5 + 0.5) * 0.5)
     for layer, group in zip(latencies, model.neurons.values(), strict=True):
         np.testing.assert_allclose(layer.ravel(), group.latency[:] / ms)
@@ -101,13 +101,13 @@ def test_every_synapse_answers_for_both_its_neurons(model: NetworkModel, stimulu
 
 def test_synapses_have_the_weights_of_their_index(model: NetworkModel, weights: Weights) -> None:
     specification = model.specification
-    for layer, source in zip(specification.layers, specification.shapes, strict=False):
-        synapses, expected = model.synapses[layer.name], connections(layer, source)
+    for projection in specification.projections:
+        synapses, expected = model.synapses[projection.name], specification.connections(projection)
         np.testing.assert_array_equal(synapses.i[:], expected.pre)
         np.testing.assert_array_equal(synapses.j[:], expected.post)
-        if not isinstance(layer, Pooling):
-            assert len(synapses) == synapse_counts(specification)[layer.name]
-            np.testing.assert_array_equal(synapses.w[:], weights[f"{layer.name}.kernel"].ravel()[expected.weight])
+        if projection in specification.weighted:
+            assert len(synapses) == specification.synapse_count(projection)
+            np.testing.assert_array_equal(synapses.w[:], weights[f"{projection.name}.kernel"].ravel()[expected.weight])
 
 
 def test_the_positions_of_a_convolution_share_its_kernel(model: NetworkModel) -> None:

@@ -15,7 +15,8 @@ import netsim.runs.folder
 from netsim.errors import RunError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run, is_run, open_run
-from netsim.weights.arrays import initial_weights, write_weights
+from netsim.weights.files import write_weights
+from netsim.weights.initial import initial_weights
 
 DIGITS = load_preset("digits")
 

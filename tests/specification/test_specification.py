@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import PSP, Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.specification.connectivity import connections, fan_out, synapse_counts
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 from netsim.specification.summary import architecture, summarise
 
-OUTPUT = Dense("output", 10)
+OUTPUT = Layer("output", Dense(10))
 
 
 def test_presets_are_those_promised() -> None:
@@ -29,15 +28,23 @@ def test_presets_are_those_promised() -> None:
         assert network.outputs == 10
         binary = name.startswith("b")
         assert network.weighting.kind == ("binary" if binary else "real")
-        regimes = {layer.neurons.regime for layer in network.weighted_layers}
+        regimes = {population.dynamics.regime for population in network.integrating}
         assert regimes == ({"free"} if name.endswith("-free") else {"phased"})
 
 
 def test_shapes_of_the_convolutional_preset() -> None:
     network = load_preset("rcsnn-fashion")
-    assert network.shapes == ((28, 28, 1), (28, 28, 32), (14, 14, 32), (10, 10, 64), (5, 5, 64), (1000,), (10,))
+    assert tuple(network.shapes.values()) == (
+        (28, 28, 1),
+        (28, 28, 32),
+        (14, 14, 32),
+        (10, 10, 64),
+        (5, 5, 64),
+        (1000,),
+        (10,),
+    )
     assert architecture(network) == "28x28-32C5-P2-64C5-P2-1000-10"
-    assert summarise(network)["synapses"] == sum(synapse_counts(network).values())
+    assert summarise(network)["synapses"] == sum(map(network.synapse_count, network.weighted))
 
 
 @settings(deadline=None, max_examples=60)
@@ -54,10 +61,10 @@ def test_connections_are_those_of_the_definition(
 ) -> None:
     if padding >= kernel or kernel > side + 2 * padding:
         return
-    layer = Convolution("conv", maps, kernel, stride, padding)
+    layer = Convolution(maps, kernel, stride, padding)
     source = (side, side + 1, channels)
-    found = connections(layer, source)
-    height, width, _ = layer.output_shape(source)
+    shape = height, width, _ = layer.target_shape(source)
+    found = layer.connections(source, shape)
     expected = set()
     for y in range(height):
         for x in range(width):
@@ -74,7 +81,10 @@ def test_connections_are_those_of_the_definition(
     assert set(zip(*(part.tolist() for part in found), strict=True)) == expected
     assert len(found.pre) == len(expected)
     assert (np.diff(found.pre) >= 0).all()
-    np.testing.assert_array_equal(np.bincount(found.pre, minlength=math.prod(source)), fan_out(layer, source).ravel())
+    np.testing.assert_array_equal(
+        np.bincount(found.pre, minlength=math.prod(source)), layer.fan_out(source, shape).ravel()
+    )
+    assert layer.synapse_count(source, shape) == len(expected)
 
 
 @settings(deadline=None, max_examples=60)
@@ -95,14 +105,14 @@ def test_named_psps() -> None:
 
 
 def test_the_gate_follows_from_the_regime() -> None:
-    assert Neurons("phased", onset=5.0, drive=1.0).gate_time == 5.0
-    assert Neurons("free").gate_time == math.inf
+    assert Neurons("phased", onset=5.0, drive=1.0).gate == 5.0
+    assert Neurons("free").gate == math.inf
     assert Neurons("staggered", onset=5.0, drive=2.0, tau=4.0).assumed_slope == 0.5
 
 
 def _network(*layers: object, **changes: object) -> Network:
     settings = {"name": "n", "encoder": Encoder((8, 8, 1), 10.0), "layers": (*layers, OUTPUT), "duration": 50.0}
-    return Network(**(settings | changes))  # type: ignore[arg-type]
+    return Network.chain(**(settings | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -134,29 +144,31 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: Neurons(tau=math.inf), "neurons.tau"),
         (lambda: Neurons(onset=1.0), "neurons.onset"),
         (lambda: Neurons("phased"), "neurons.drive"),
-        (lambda: Neurons("phased", drive=1.0, gate=3.0), "neurons.gate"),
         (lambda: Neurons("staggered", drive=1.0, onset=-1.0), "neurons.onset"),
         (lambda: Neurons("staggered", drive=1.0, onset=5.0, end=5.0), "neurons.end"),
-        (lambda: Convolution("conv", 2, 9).output_shape((8, 8, 1)), "layers.conv.kernel"),
-        (lambda: Convolution("conv", 2, 3, padding=3), "layers.conv.padding"),
-        (lambda: Convolution("c d", 2, 3), "layers.name"),
-        (lambda: Dense("stimulus", 2), "layers.name"),
-        (lambda: Dense("all", 2), "layers.name"),
-        (lambda: Convolution("conv", 0, 3), "layers.conv.maps"),
-        (lambda: Convolution("conv", 2, 3, dropout=1.0), "layers.conv.dropout"),
-        (lambda: Pooling("pool", 9).output_shape((8, 8, 1)), "layers.pool.size"),
-        (lambda: _network(Dense("d", 3), Convolution("conv", 2, 3)), "layers.conv"),
-        (lambda: _network(Dense("output", 3)), "layers.name"),
+        (lambda: _network(Layer("conv", Convolution(2, 9))), "layers.conv.kernel"),
+        (lambda: Convolution(2, 3, padding=3), "padding"),
+        (lambda: Layer("c d", Convolution(2, 3)), "layers.name"),
+        (lambda: Layer("stimulus", Dense(2)), "layers.name"),
+        (lambda: Layer("all", Dense(2)), "layers.name"),
+        (lambda: Convolution(0, 3), "maps"),
+        (lambda: Layer("conv", Convolution(2, 3), dropout=1.0), "layers.conv.dropout"),
+        (lambda: _network(Layer("pool", Pooling(9))), "layers.pool.size"),
+        (lambda: _network(Layer("d", Dense(3)), Layer("conv", Convolution(2, 3))), "layers.conv"),
+        (lambda: _network(Layer("output", Dense(3))), "layers.name"),
         (lambda: _network(duration=5.0), "duration"),
         (lambda: _network(name="../elsewhere"), "name"),
         (lambda: _network(name=""), "name"),
         (lambda: _network(name="-rf"), "name"),
         (lambda: _network(name="n" * 101), "name"),
         (lambda: _network(layers=()), "layers"),
-        (lambda: _network(layers=(Pooling("pool", 2),)), "layers"),
-        (lambda: _network(Convolution("conv", 2, 3, dropout=0.5), Pooling("pool", 2)), "layers.conv.dropout"),
-        (lambda: _network(Dense("d", 3, Neurons("staggered", drive=1.0, onset=60.0))), "layers.d.neurons.onset"),
-        (lambda: _network(Dense("d", 3, Neurons(end=60.0))), "layers.d.neurons.end"),
+        (lambda: _network(layers=(Layer("pool", Pooling(2)),)), "layers"),
+        (
+            lambda: _network(Layer("conv", Convolution(2, 3), dropout=0.5), Layer("pool", Pooling(2))),
+            "layers.conv.dropout",
+        ),
+        (lambda: _network(Layer("d", Dense(3), Neurons("staggered", drive=1.0, onset=60.0))), "layers.d.neurons.onset"),
+        (lambda: _network(Layer("d", Dense(3), Neurons(end=60.0))), "layers.d.neurons.end"),
     ],
 )
 def test_impossible_specifications_name_the_field(make: object, field: str) -> None:
@@ -168,11 +180,11 @@ def test_impossible_specifications_name_the_field(make: object, field: str) -> N
 
 def test_an_unknown_layer_lists_the_known() -> None:
     with pytest.raises(SpecificationError, match="it has hidden, output"):
-        load_preset("digits").layer("hiden")
+        load_preset("digits").population("hiden")
 
 
 def test_specifications_are_values() -> None:
     network = load_preset("digits")
     assert network == load_preset("digits")
     assert dataclasses.replace(network, duration=200.0) != network
-    assert "Dense(name='hidden'" in repr(network)
+    assert "Population(name='hidden'" in repr(network)

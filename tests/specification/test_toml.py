@@ -10,7 +10,7 @@ import pytest
 import netsim.models
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import PSP, Convolution, Dense, Encoder, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Learning, Network, Neurons, Pooling, Weighting
 from netsim.specification.toml import dumps_network, network_from_dict, read_network, write_network
 
 
@@ -22,21 +22,18 @@ def test_presets_survive_writing_and_reading(name: str, tmp_path: Path) -> None:
 
 
 def test_every_kind_of_part_survives() -> None:
-    network = Network(
+    network = Network.chain(
         "all",
         Encoder((9, 9, 2), 7.5, "events", windows=2, polarity="merged", origin="first-event"),
         (
-            Convolution(
+            Layer(
                 "conv",
-                2,
-                3,
-                stride=2,
-                padding=1,
+                Convolution(2, 3, stride=2, padding=1),
                 psp=PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.25))),
                 neurons=Neurons("staggered", onset=2.0, drive=0.5, end=30.0, crossing_slope=0.3),
             ),
-            Pooling("pool", 2, stride=1, dropout=0.25),
-            Dense("output", 3, psp=PSP("triangle", rise=2.0, fall=3.0)),
+            Layer("pool", Pooling(2, stride=1), dropout=0.25),
+            Layer("output", Dense(3), psp=PSP("triangle", rise=2.0, fall=3.0)),
         ),
         40.0,
         weighting=Weighting("binary", "layer"),
@@ -55,7 +52,7 @@ def test_every_kind_of_part_survives() -> None:
         (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
         (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
         (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
-        (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of convolution, pooling, dense"),
+        (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of convolution, dense, pooling"),
         (("threshold = 2.0", "treshold = 2.0"), "layers.hidden.neurons.treshold: is not a key here; did you mean"),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
         (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),

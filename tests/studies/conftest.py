@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from netsim.data.stimuli import Stimuli
-from netsim.specification import Convolution, Dense, Encoder, Network, Neurons, Pooling
-from netsim.weights.arrays import Weights, weight_shapes
+from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.weights.layout import Weights, weight_shapes
 
 
 @pytest.fixture(scope="session")
 def network() -> Network:
     """Phased, staggered and free neurons, so that every way to a spike is disturbed."""
-    return Network(
+    return Network.chain(
         "small",
         Encoder((7, 7, 1), 16.0),
         (
-            Convolution("conv", 4, 3, neurons=Neurons("phased", 1.0, 16.0, onset=16.0, drive=1.0, bias=True)),
-            Pooling("pool", 2),
-            Dense("hidden", 12, Neurons("staggered", 1.5, 16.0, onset=30.0, drive=0.5)),
-            Dense("output", 3, Neurons(threshold=1.2, tau=16.0)),
+            Layer("conv", Convolution(4, 3), neurons=Neurons("phased", 1.0, 16.0, onset=16.0, drive=1.0, bias=True)),
+            Layer("pool", Pooling(2)),
+            Layer("hidden", Dense(12), Neurons("staggered", 1.5, 16.0, onset=30.0, drive=0.5)),
+            Layer("output", Dense(3), Neurons(threshold=1.2, tau=16.0)),
         ),
         duration=90.0,
     )

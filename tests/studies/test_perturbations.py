@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import Dense, Encoder, Network, Neurons
+from netsim.specification import Dense, Encoder, Layer, Network, Neurons
 from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
 from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
 from netsim.studies.synapses import quantised, weight_bits, weight_noise
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 
 @pytest.fixture
@@ -102,7 +102,9 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
 
 
 def test_thresholds_have_the_mean_of_the_layer() -> None:
-    network = Network("wide", Encoder((1, 1, 1), 10.0), (Dense("output", 50_000, Neurons(threshold=3.0)),), 20.0)
+    network = Network.chain(
+        "wide", Encoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
+    )
     plain = Batch(np.zeros((1, 1, 1, 1)), {})
     thresholds = heterogeneous_thresholds(network, plain, ["output"], 0.4, rng()).thresholds["output"]
     assert thresholds.min() > 0
@@ -111,7 +113,7 @@ def test_thresholds_have_the_mean_of_the_layer() -> None:
 
 
 def test_delays_are_half_normal_and_their_control_has_the_same_mean() -> None:
-    network = Network("wide", Encoder((200, 200, 1), 10.0), (Dense("output", 2, Neurons()),), 20.0)
+    network = Network.chain("wide", Encoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     plain = Batch(np.zeros((1, 200, 200, 1)), {})
     jittered = jittered_delays(network, plain, ["output"], 5.0, rng()).delays["output"]
     equal = equal_delays(network, plain, ["output"], 5.0, rng()).delays["output"]

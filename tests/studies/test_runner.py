@@ -18,7 +18,7 @@ from netsim.specification import Network
 from netsim.studies.kinds import STUDY_KINDS
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
-from netsim.weights.arrays import Weights
+from netsim.weights.layout import Weights
 
 DETERMINISTIC = [kind for kind, described in STUDY_KINDS.items() if not described.random]
 RANDOM = [kind for kind, described in STUDY_KINDS.items() if described.random]

@@ -13,7 +13,8 @@ from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.sweeps.execution import finished_runs, place_runs
 from netsim.sweeps.plan import Plan, PlannedRun, plan_from_dict
 from netsim.training.opening import training_figures
-from netsim.weights.arrays import initial_weights, write_weights
+from netsim.weights.files import write_weights
+from netsim.weights.initial import initial_weights
 
 
 def _plan(rates: list[float], seeds: list[int]) -> Plan:

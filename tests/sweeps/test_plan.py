@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
-from netsim.specification import Convolution, Dense, Pooling
+from netsim.specification import Convolution, Pooling
 from netsim.specification.toml import write_network
 from netsim.sweeps.plan import Plan, described, plan_from_dict, read_plan
 
@@ -41,9 +41,9 @@ def test_a_grid_is_every_combination_with_every_seed() -> None:
     assert [(*run.settings.values(), run.seed) for run in plan.runs] == combinations
     for (rate, threshold, _), run in zip(combinations, plan.runs, strict=True):
         assert run.network.learning.rate == rate
-        hidden, output = run.network.weighted_layers
-        assert hidden.neurons.threshold == threshold
-        assert output == load_preset("digits").layers[-1]
+        hidden, output = run.network.populations
+        assert hidden.dynamics.threshold == threshold
+        assert output == load_preset("digits").output
         assert run.network.training.epochs == 2
 
 
@@ -66,8 +66,9 @@ def test_what_the_base_leaves_out_follows_from_what_is_swept() -> None:
         'base = "digits"\n[overrides]\nlayers.output.neurons.onset = 60.0\n'
         "[grid]\nlayers.hidden.neurons.onset = [20.0]\nlayers.hidden.neurons.end = [60.0]"
     )
-    assert onsets.runs[0].network.weighted_layers[0].neurons.gate == 20.0
-    sizes = _plan('base = "rcsnn-mnist"\n[grid]\nlayers.pool2.size = [3]').runs[0].network.layer("pool2")
+    assert onsets.runs[0].network.neurons("hidden").gate == 20.0
+    larger = _plan('base = "rcsnn-mnist"\n[grid]\nlayers.pool2.size = [3]').runs[0].network
+    sizes = larger.projection("pool2").connectivity
     assert isinstance(sizes, Pooling)
     assert sizes.step == 3
 
@@ -79,15 +80,13 @@ def test_a_value_may_be_a_list_or_a_table() -> None:
     )
     shapes = []
     for run in plan.runs:
-        hidden = run.network.layer("hidden")
-        assert isinstance(hidden, Dense)
-        shapes.append(hidden.psp.shape)
+        shapes.append(run.network.projection("hidden").psp.shape)
     assert shapes == ["plateau", "ramp"]
 
 
 def test_the_same_run_is_trained_once() -> None:
     plan = _plan('base = "digits"\nseeds = [0, 0, 1]\n[grid]\nlayers.hidden.neurons.threshold = [1, 1.0, 2]')
-    assert [(run.network.weighted_layers[0].neurons.threshold, run.seed) for run in plan.runs] == [
+    assert [(run.network.neurons("hidden").threshold, run.seed) for run in plan.runs] == [
         (1, 0),
         (1, 1),
         (2, 0),
@@ -134,8 +133,8 @@ def test_a_base_file_lies_beside_the_plan(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     write_network(load_preset("rcsnn-mnist"), tmp_path / "deep" / "own.toml")
     (tmp_path / "deep" / "plan.toml").write_text('base = "own.toml"\ngrid.layers.conv1.kernel = [3, 5]')
-    layers = [run.network.layers[0] for run in read_plan(tmp_path / "deep" / "plan.toml").runs]
-    assert [layer.kernel for layer in layers if isinstance(layer, Convolution)] == [3, 5]
+    rules = [run.network.projections[0].connectivity for run in read_plan(tmp_path / "deep" / "plan.toml").runs]
+    assert [rule.kernel for rule in rules if isinstance(rule, Convolution)] == [3, 5]
 
 
 @pytest.mark.parametrize(

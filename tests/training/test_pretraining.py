@@ -14,20 +14,21 @@ from netsim.models.presets import load_preset
 from netsim.report.tables import record_facts
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.subject import load_subject, weights_before_learning
-from netsim.specification import Dense, Encoder, Network, Neurons, Training, Weighting
+from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Training, Weighting
 from netsim.training.loop import start_training
 from netsim.training.opening import open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
-from netsim.weights.arrays import forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
 
 
 def _network(name: str = "after", **changes: Any) -> Network:
-    network = Network(
+    network = Network.chain(
         name,
         Encoder((6, 6, 1), 16.0),
         (
-            Dense("hidden", 20, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
-            Dense("output", 4, Neurons("phased", 3.0, 16.0, 48.0, 160.0, 1.0, bias=True)),
+            Layer("hidden", Dense(20), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 160.0, 1.0, bias=True)),
         ),
         160.0,
         training=Training(validation=10, pretrained="before"),
@@ -64,7 +65,7 @@ def test_without_a_name_weights_are_drawn() -> None:
     [
         ({"encoder": Encoder((6, 5, 1), 16.0)}, r"hidden.kernel of shape \(30, 20\), .* hidden.kernel of shape \(36"),
         (
-            {"layers": (Dense("output", 4, Neurons("phased", 3.0, 16.0, 16.0, 160.0, 1.0)),)},
+            {"layers": (Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 16.0, 160.0, 1.0)),)},
             r"no hidden\.kernel, after needs hidden\.kernel of shape \(36, 20\)",
         ),
         ({"training": Training(validation=9)}, "is validated with; set training.validation to 9 or less"),

@@ -23,6 +23,7 @@ from netsim.specification import (
     Dense,
     Encoder,
     InitialWeights,
+    Layer,
     Learning,
     Network,
     Neurons,
@@ -40,20 +41,20 @@ from netsim.training.loop import (
     train,
     withhold_spikes,
 )
-from netsim.weights.arrays import forward_weights
+from netsim.weights.binary import forward_weights
 
 MakeStimuli = Callable[..., Stimuli]
 
 
 def _network(**changes: object) -> Network:
-    network = Network(
+    network = Network.chain(
         "small",
         Encoder((8, 8, 1), 16.0),
         (
-            Convolution("conv", 4, 3, neurons=Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
-            Pooling("pool", 2, dropout=0.1),
-            Dense("hidden", 20, Neurons("phased", 2.0, 16.0, 48.0, 80.0, 1.0, bias=True), dropout=0.2),
-            Dense("output", 4, Neurons("phased", 3.0, 16.0, 80.0, 160.0, 1.0, bias=True)),
+            Layer("conv", Convolution(4, 3), neurons=Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Layer("pool", Pooling(2), dropout=0.1),
+            Layer("hidden", Dense(20), Neurons("phased", 2.0, 16.0, 48.0, 80.0, 1.0, bias=True), dropout=0.2),
+            Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 80.0, 160.0, 1.0, bias=True)),
         ),
         160.0,
         training=Training(epochs=3, batch=10, precision="double"),
@@ -116,6 +117,13 @@ def test_balanced_weights_stay_in_reach(random_stimuli: MakeStimuli) -> None:
     assert np.abs(state.weights["output.kernel"]).max() == pytest.approx(bound)
 
 
+def _changed(network: Network, change: Callable[[Layer], Layer]) -> Network:
+    """The network with its layers changed that have weights."""
+    layers = network.layers()
+    assert layers is not None
+    return network.with_layers([layer if layer.neurons is None else change(layer) for layer in layers])
+
+
 @pytest.mark.parametrize("static", ["conv", "hidden"])
 @pytest.mark.parametrize("weighting", [Weighting(), Weighting("binary"), Weighting("binary", scale_rate=2.0)])
 @pytest.mark.parametrize("regime", ["phased", "free"])
@@ -127,13 +135,9 @@ def test_static_weights_stay_and_their_biases_learn(
         learning=Learning(rate=0.01, balanced=True, clip=0.5, weight_decay=0.1, averaging=0.9),
     )
     neurons = Neurons("free", 1.0, 16.0, bias=True)
-    layers = [
-        dataclasses.replace(layer, plastic=layer.name != static, **({} if regime == "phased" else {"neurons": neurons}))
-        if not isinstance(layer, Pooling)
-        else layer
-        for layer in network.layers
-    ]
-    network = dataclasses.replace(network, layers=tuple(layers))
+    network = _changed(network, lambda layer: dataclasses.replace(layer, plastic=layer.name != static))
+    if regime == "free":
+        network = _changed(network, lambda layer: dataclasses.replace(layer, neurons=neurons))
     before = start_training(network, 0).weights
     state = _train(network, random_stimuli)
     assert state.mean is not None
@@ -152,8 +156,8 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
         learning=Learning(rate=0.01, optimizer="sgd", momentum=0.0, schedule="constant"),
         training=Training(epochs=1, batch=120, precision=precision),  # type: ignore[arg-type]
     )
-    layers = tuple(dataclasses.replace(layer, dropout=0.0) for layer in network.layers)
-    network = dataclasses.replace(network, layers=layers)
+    populations = tuple(dataclasses.replace(population, dropout=0.0) for population in network.populations)
+    network = dataclasses.replace(network, populations=populations)
     before = start_training(network, 0).weights
     assert before["hidden.log_scale"].shape == ((1,) if scale == "layer" else (20,))
     stimuli = random_stimuli(network.encoder, 120, network.outputs)
@@ -189,8 +193,7 @@ def test_what_is_kept_of_learned_scales_is_what_was_validated(random_stimuli: Ma
 
 def test_a_static_layer_keeps_its_scale(random_stimuli: MakeStimuli) -> None:
     network = _network(weighting=Weighting("binary", scale_rate=5.0))
-    layers = (*network.layers[:-1], dataclasses.replace(network.layers[-1], plastic=False))
-    network = dataclasses.replace(network, layers=layers)
+    network = _changed(network, lambda layer: dataclasses.replace(layer, plastic=layer.name != "output"))
     before, after = start_training(network, 0).weights, _train(network, random_stimuli).weights
     assert "output.log_scale" not in after
     first, last = (forward_weights(network, weights)["output.kernel"] for weights in (before, after))
@@ -333,15 +336,15 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
     random_stimuli: MakeStimuli,
     tmp_path: Path,
 ) -> None:
-    network = Network(
+    network = Network.chain(
         "small",
         Encoder((4, 4, 1), 16.0),
         (
-            Dense("hidden", 12, Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
-            Dense("output", 3, Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+            Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
         ),
         128.0,
-        weighting,
+        weighting=weighting,
         training=Training(engine=engine, dt=float(engine == "brian2"), epochs=1, batch=60, precision=precision),
         learning=Learning(rate=rate, optimizer=optimizer, schedule="constant"),
     )
@@ -412,10 +415,7 @@ def test_redrawn_binary_weights_begin_with_their_own_scale(random_stimuli: MakeS
 
 def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
     network = _network(learning=Learning(rate=0.001, revive_below=0.01))
-    layers = [
-        dataclasses.replace(layer, plastic=False) if isinstance(layer, Dense) else layer for layer in network.layers
-    ]
-    network = dataclasses.replace(network, layers=tuple(layers))
+    network = _changed(network, lambda layer: dataclasses.replace(layer, plastic=layer.name == "conv"))
     state = start_training(network, 0)
     state.weights["hidden.kernel"][:, :5] = -10.0
     state.weights["hidden.bias"][:5] = -100.0

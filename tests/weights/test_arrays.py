@@ -13,33 +13,28 @@ from netsim.specification import (
     Dense,
     Encoder,
     InitialWeights,
+    Layer,
     Network,
     Neurons,
     Pooling,
     Weighting,
 )
-from netsim.weights.arrays import (
-    Weights,
-    all_finite,
-    check_weights,
-    forward_weights,
-    initial_weights,
-    read_weights,
-    weight_shapes,
-    write_weights,
-)
+from netsim.weights.binary import forward_weights
+from netsim.weights.files import read_weights, write_weights
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights, all_finite, check_weights, weight_shapes
 
 
 def _network(weighting: Weighting | None = None, initial: InitialWeights | None = None) -> Network:
     initial = initial or InitialWeights()
-    return Network(
+    return Network.chain(
         "small",
         Encoder((8, 8, 2), 16.0),
         (
-            Convolution("conv", 4, 3, neurons=Neurons(bias=True), initial=initial),
-            Pooling("pool", 2),
-            Dense("hidden", 50, initial=initial),
-            Dense("output", 10, Neurons(bias=True), initial=initial),
+            Layer("conv", Convolution(4, 3), neurons=Neurons(bias=True), initial=initial),
+            Layer("pool", Pooling(2)),
+            Layer("hidden", Dense(50), initial=initial),
+            Layer("output", Dense(10), Neurons(bias=True), initial=initial),
         ),
         32.0,
         weighting=weighting or Weighting(),
@@ -59,12 +54,12 @@ def test_names_and_shapes() -> None:
 
 
 def test_biases_begin_at_a_current() -> None:
-    network = Network(
+    network = Network.chain(
         "biased",
         Encoder((2, 2, 1), 16.0),
         (
-            Dense("hidden", 3, Neurons(bias=True), initial=InitialWeights(bias=1.5)),
-            Dense("output", 2, Neurons(bias=True)),
+            Layer("hidden", Dense(3), Neurons(bias=True), initial=InitialWeights(bias=1.5)),
+            Layer("output", Dense(2), Neurons(bias=True)),
         ),
         32.0,
     )

@@ -12,7 +12,8 @@ import pytest
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
 from netsim.specification import Weighting
-from netsim.weights.arrays import forward_weights, initial_weights
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
 from netsim.weights.packing import pack, read_packed, unpack, write_packed
 
 

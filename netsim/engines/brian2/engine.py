@@ -27,7 +27,6 @@ from netsim.errors import SpecificationError
 from netsim.models.network import NetworkModel, build_network
 from netsim.models.targets import Target, code_object_class
 from netsim.specification import Network
-from netsim.specification.connectivity import synapse_count
 from netsim.specification.grid import check_dt, step_at_or_after
 
 Result = TypeVar("Result")
@@ -80,7 +79,7 @@ class Brian2Engine:
         check_dt(network, dt)
         check_record(network, record)
         if copies is None:
-            copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // synapse_count(network)))
+            copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // network.synapses))
         if copies < 1:
             raise SpecificationError("copies", f"must be at least 1, not {copies}")
         with _quiet_brian2():
@@ -91,6 +90,7 @@ class Brian2Engine:
         self.potentials: list[Potential] = []
         self.copies = copies
         self._target = target
+        self._with_axons = False
         self._model: NetworkModel | None = None
 
     def __repr__(self) -> str:
@@ -100,17 +100,17 @@ class Brian2Engine:
     def model(self) -> NetworkModel:
         """The Brian2 network, built when it is first needed."""
         if self._model is None:
-            self._model = self._build(with_axons=False)
+            self._model = build_network(
+                self.network, dt=self.dt, target=self._target, copies=self.copies, with_axons=self._with_axons
+            )
         return self._model
 
     def model_for(self, batch: Batch) -> NetworkModel:
         """The Brian2 network, built anew if a batch delays spikes for the first time."""
-        if batch.delays and not (self._model and self._model.axons):
-            self._model = self._build(with_axons=True)
+        if batch.delays and not self._with_axons:
+            self._with_axons = True
+            self._model = None
         return self.model
-
-    def _build(self, with_axons: bool) -> NetworkModel:
-        return build_network(self.network, dt=self.dt, target=self._target, copies=self.copies, with_axons=with_axons)
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch.
@@ -234,7 +234,7 @@ class _Conversation(Generic[Result]):
         model.set_delays(delays)
         engine.potentials = []
         presentations = len(batch.stimuli)
-        latencies = [np.empty((presentations, *shape)) for shape in engine.network.shapes]
+        latencies = [np.empty((presentations, *shape)) for shape in engine.network.shapes.values()]
         for first in range(0, presentations, model.copies):
             chunk = slice(first, min(first + model.copies, presentations))
             self._traces = [self._trace(recorded) for recorded in engine.record]

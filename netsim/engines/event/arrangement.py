@@ -13,9 +13,9 @@ from netsim.engines.event import grid_products
 from netsim.engines.event.kernels import Constants
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import lanes_of
-from netsim.specification import Convolution, Network, Shape, WeightedLayer
-from netsim.specification.grid import TOLERANCE, layer_steps
-from netsim.weights.arrays import Weights, bias_name, kernel_name
+from netsim.specification import Network, Neurons, Population, Projection, Shape, Window
+from netsim.specification.grid import TOLERANCE, breakpoint_steps, population_steps
+from netsim.weights.layout import Weights, bias_name, kernel_name
 
 
 class Blocks(NamedTuple):
@@ -74,53 +74,79 @@ class Arranged:
 
 def arrange(
     network: Network,
-    layer: WeightedLayer,
+    projection: Projection,
+    window: Window,
     weights: Weights,
     dt: float,
     dtype: np.dtype,
     thresholds: np.ndarray | None = None,
 ) -> Arranged:
-    """Prepare a layer for the kernels, with times in ms if `dt` is 0 and else in steps."""
-    neurons = layer.neurons
-    threshold = neurons.threshold * neurons.tau
-    onset, gate, end = neurons.onset, neurons.gate_time, network.window_end(layer)
-    delays: Sequence[float] = [delay for delay, _ in layer.psp.kernel]
+    """Prepare a population with one projection onto it, with times in ms if `dt` is 0 and else in steps."""
+    population = network.population(projection.target)
+    neurons = population.dynamics
+    times = clock_times(network, population, dt)
+    delays: Sequence[float] = [delay for delay, _ in projection.psp.kernel]
     if dt:
-        steps = layer_steps(network, layer, dt)
-        threshold *= (1 - TOLERANCE) / dt
-        onset, gate, end, delays = steps.onset, steps.gate, steps.end, steps.delays
+        delays = breakpoint_steps(network, projection, dt)
     real = dtype.type
     constants = Constants(
-        threshold=real(threshold),
+        threshold=real(times.threshold),
         drive=real(neurons.drive),
-        onset=real(onset),
-        gate=real(gate),
-        end=real(end),
+        onset=real(times.onset),
+        gate=real(times.gate),
+        end=real(times.end),
         whole_steps=bool(dt),
         delays=np.array(delays, dtype=dtype),
-        changes=np.array([change for _, change in layer.psp.kernel], dtype=dtype),
-        size=layer.kernel if isinstance(layer, Convolution) else 1,
-        stride=layer.stride if isinstance(layer, Convolution) else 1,
-        padding=layer.padding if isinstance(layer, Convolution) else 0,
+        changes=np.array([change for _, change in projection.psp.kernel], dtype=dtype),
+        size=window.size,
+        stride=window.stride,
+        padding=window.padding,
     )
-    kernel = np.ascontiguousarray(weights[kernel_name(layer)], dtype=dtype)
+    kernel = np.ascontiguousarray(weights[kernel_name(projection)], dtype=dtype)
     kernel = kernel.reshape(-1, kernel.shape[-1])
-    bias = np.ascontiguousarray(weights[bias_name(layer)] if neurons.bias else np.zeros(kernel.shape[-1]), dtype=dtype)
-    if isinstance(layer, Convolution):
-        source = network.shapes[network.layers.index(layer)]
-        shape = layer.output_shape(source)
-    else:
-        source, shape = (1, 1, len(kernel)), (1, 1, layer.size)
+    bias = biases(population, weights, dtype, kernel.shape[-1])
     start = None
     if thresholds is not None:
-        start = ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype).reshape(shape)
-    phased = neurons.regime == "phased"
-    worthwhile = shape[0] * shape[1] >= grid_products.LEAST_POSITIONS and end <= grid_products.MOST_STEPS
-    rounded = grid_products.rounded(kernel) if phased and dt and worthwhile else None
-    arranged = Arranged(constants, source, shape, kernel, bias, start, rounded)
-    if not phased:
+        start = head_start(neurons, times.threshold, thresholds, dtype).reshape(window.shape)
+    rows, columns, _ = window.shape
+    worthwhile = rows * columns >= grid_products.LEAST_POSITIONS and times.end <= grid_products.MOST_STEPS
+    rounded = grid_products.rounded(kernel) if neurons.gated and dt and worthwhile else None
+    arranged = Arranged(constants, window.source, window.shape, kernel, bias, start, rounded)
+    if not neurons.gated:
         _ = arranged.blocks  # now, by all threads; later they would wait for one of them
     return arranged
+
+
+class ClockTimes(NamedTuple):
+    """Threshold, in units of ``tau·v``, and times of a population on the kernels' clock: in ms, or in steps."""
+
+    threshold: float
+    onset: float
+    gate: float
+    end: float
+
+
+def clock_times(network: Network, population: Population, dt: float) -> ClockTimes:
+    """What the kernels take a population's threshold and times for, in ms if `dt` is 0 and else in steps."""
+    neurons = population.dynamics
+    threshold = neurons.threshold * neurons.tau
+    if not dt:
+        return ClockTimes(threshold, neurons.onset, neurons.gate, network.window_end(population))
+    steps = population_steps(network, population, dt)
+    return ClockTimes(threshold * (1 - TOLERANCE) / dt, steps.onset, steps.gate, steps.end)
+
+
+def biases(population: Population, weights: Weights, dtype: np.dtype, count: int) -> np.ndarray:
+    """Constant currents of so many maps or neurons."""
+    if not population.has_bias:
+        return np.zeros(count, dtype)
+    own = weights[bias_name(population)]
+    return np.ascontiguousarray(np.tile(own, count // own.size) if count != own.size else own, dtype=dtype)
+
+
+def head_start(neurons: Neurons, threshold: float, thresholds: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Potentials to begin with that stand for neurons' own thresholds, as nothing leaks."""
+    return ((neurons.threshold - thresholds) * (threshold / neurons.threshold)).astype(dtype)
 
 
 def _in_blocks(kernel: np.ndarray, bias: np.ndarray, shape: Shape, start: np.ndarray | None) -> Blocks:

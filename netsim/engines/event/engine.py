@@ -8,11 +8,12 @@ the same computation counts in whole steps and rounds spike times up, as a clock
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from netsim.engines.event import grid_products
+from netsim.engines.event import grid_products, sparse
 from netsim.engines.event.arrangement import Arranged, arrange
 from netsim.engines.event.kernels import (
     Queue,
@@ -37,10 +38,10 @@ from netsim.engines.protocol import (
 )
 from netsim.numerics.receptive_fields import earliest
 from netsim.numerics.threads import over_presentations
-from netsim.specification import Network, Pooling
+from netsim.specification import STIMULUS, Network, Population, Window
 from netsim.specification.checks import check_choice
 from netsim.specification.grid import check_dt, nearest_steps, step_at_or_after
-from netsim.weights.arrays import check_weights
+from netsim.weights.layout import Weights, check_weights
 
 # So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
 _QUEUED = 100_000
@@ -83,6 +84,7 @@ class EventEngine:
         self.precision = precision
         self.record = tuple(record)
         self.potentials: list[Potential] = []
+        self._layouts: dict[str, sparse.Synapses] = {}
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
@@ -99,7 +101,7 @@ class EventEngine:
                 return result
 
     def present(self, batch: Batch) -> Latencies:
-        """First-spike latencies (ms) of the stimulus and of every layer.
+        """First-spike latencies (ms) of the stimulus and of every population.
 
         Parameters
         ----------
@@ -114,34 +116,65 @@ class EventEngine:
         check_weights(self.network, batch.weights, "weights")
         thresholds, delays = neuron_thresholds(self.network, batch), axonal_delays(self.network, batch)
         dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
-        arranged = {
-            layer.name: arrange(self.network, layer, batch.weights, self.dt, dtype, thresholds.get(layer.name))
-            for layer in self.network.weighted_layers
+        network = self.network
+        stages = {
+            population.name: self._stage(population, batch.weights, dtype, thresholds.get(population.name))
+            for population in network.populations
         }
-        late = {name: self._on_clock(delay) for name, delay in delays.items()}
-        silenced = silenced_neurons(self.network, batch)
-        latencies = [np.empty((len(batch.stimuli), *shape), dtype) for shape in self.network.shapes]
+        late = {
+            projection.name: self._on_clock(np.asarray(projection.delay + delays.get(projection.name, 0.0)))
+            for projection in network.projections
+            if projection.delay or projection.name in delays
+        }
+        silenced = silenced_neurons(network, batch)
+        latencies = [np.empty((len(batch.stimuli), *shape), dtype) for shape in network.shapes.values()]
         latencies[0][...] = self._on_grid(batch.stimuli)
 
         def present_part(part: slice) -> None:
-            below = self._on_clock(latencies[0][part])
-            for layer, own in zip(self.network.layers, (layer[part] for layer in latencies[1:]), strict=True):
-                spikes = np.empty(own.shape, below.dtype) if self.dt else own
-                if isinstance(layer, Pooling):
-                    earliest(below, layer.size, layer.step, spikes)
-                else:
-                    arriving = below + late[layer.name] if layer.name in late else below
-                    first_spikes = closed_form if layer.neurons.regime == "phased" else swept
-                    first_spikes(arranged[layer.name], arriving, spikes)
-                if layer.name in silenced:
-                    spikes[silenced[layer.name][part]] = np.inf
+            clocked = {STIMULUS: self._on_clock(latencies[0][part])}
+            for population, latency in zip(network.populations, latencies[1:], strict=True):
+                own = latency[part]
+                spikes = np.empty(own.shape, clocked[STIMULUS].dtype) if self.dt else own
+                arriving = [
+                    clocked[projection.source] + late[projection.name]
+                    if projection.name in late
+                    else clocked[projection.source]
+                    for projection in network.incoming(population.name)
+                ]
+                stages[population.name](arriving, spikes)
+                if population.name in silenced:
+                    spikes[silenced[population.name][part]] = np.inf
                 if self.dt:
                     multiply(spikes.reshape(-1), self.dt, own.reshape(-1))
-                below = spikes
+                clocked[population.name] = spikes
 
         over_presentations(len(batch.stimuli), present_part)
         self.potentials = potential_traces(self.network, batch.weights, latencies, self.record, self.dt, delays)
         return latencies
+
+    def _stage(
+        self, population: Population, weights: Weights, dtype: np.dtype, thresholds: np.ndarray | None
+    ) -> Callable[[Sequence[np.ndarray], np.ndarray], None]:
+        """What makes the first spikes of a population out of the spikes that arrive by each projection onto it."""
+        network = self.network
+        projection, *others = network.incoming(population.name)
+        window = None if others else network.window(projection)
+        if not population.integrates:
+            if window is not None:
+                return partial(_relay_window, window)
+            return partial(_relay, self._synapses(population, dtype))
+        if window is None:
+            layout = self._synapses(population, dtype)
+            return sparse.prepare(network, population, layout, weights, self.dt, thresholds).first_spikes
+        arranged = arrange(network, projection, window, weights, self.dt, dtype, thresholds)
+        first_spikes = closed_form if population.dynamics.gated else swept
+        return lambda arriving, spikes: first_spikes(arranged, arriving[0], spikes)
+
+    def _synapses(self, population: Population, dtype: np.dtype) -> sparse.Synapses:
+        """The synapses onto a population, laid out when they are first needed."""
+        if population.name not in self._layouts:
+            self._layouts[population.name] = sparse.lay_out_synapses(self.network, population, self.dt, dtype)
+        return self._layouts[population.name]
 
     def _on_grid(self, stimuli: np.ndarray) -> np.ndarray:
         """Stimuli on the grid, if there is one (ms)."""
@@ -158,6 +191,19 @@ class EventEngine:
         # whole numbers, and half the bytes to move
         exact = step_at_or_after(self.network.duration, self.dt) <= 2**24
         return nearest_steps(times, self.dt).astype(np.float32 if exact else np.float64)
+
+
+def _relay_window(window: Window, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+    """The earliest spike of each field of a map."""
+    earliest(arriving[0], window.size, window.stride, spikes)
+
+
+def _relay(synapses: sparse.Synapses, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+    """The earliest spike that reaches each relay, by any connectivity."""
+    arrivals = sparse.arriving_together(arriving, spikes.dtype)
+    found = np.empty((len(spikes), spikes[0].size), spikes.dtype)
+    sparse.earliest_arrivals(arrivals, synapses.first, synapses.post, found)
+    spikes[...] = found.reshape(spikes.shape)
 
 
 def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:

@@ -1,16 +1,16 @@
-"""Membrane potentials of chosen neurons, computed afterwards from the spikes of the layer below."""
+"""Membrane potentials of chosen neurons, computed afterwards from the spikes that reach them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from netsim.engines.protocol import Latencies, Potential, Recorded
-from netsim.specification import Convolution, Network, Pooling, Shape, WeightedLayer
-from netsim.specification.grid import layer_steps, on_grid, step_at_or_after
-from netsim.weights.arrays import Weights, bias_name, kernel_name
+from netsim.specification import Network, Population, Projection
+from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, step_at_or_after
+from netsim.weights.layout import Weights, bias_name, kernel_name
 
 
 def potential_traces(
@@ -33,93 +33,129 @@ def potential_traces(
     weights : dict of ndarray
         The weights that feed forward.
     latencies : list of ndarray
-        Of the stimulus and of every layer (ms).
+        Of the stimulus and of every population (ms).
     record : sequence of Recorded
     dt : float
         Time grid (ms) on which onsets, gates and delays fall; 0 for exact times.
     delays : dict of ndarray of float, optional
-        Conduction delays (ms) by the name of the layer that receives the spikes, as in `Batch`.
+        Conduction delays (ms) by projection, as in `Batch`.
 
     Returns
     -------
     list of Potential
         Presentation by presentation, in the order of `record`.
     """
-    neurons = []
-    for name, neuron in record:
-        position = network.layers.index(network.layer(name))
-        layer = network.layers[position]
-        assert not isinstance(layer, Pooling), "check_record refuses them"
-        inputs, incoming = afferents(layer, network.shapes[position], weights[kernel_name(layer)], neuron)
-        bias = float(weights[bias_name(layer)][neuron % incoming_maps(layer)]) if layer.neurons.bias else 0.0
-        late = on_grid(delays[name], dt).ravel()[inputs] if delays and name in delays else 0.0
-        neurons.append((position, layer, neuron, inputs, late, incoming, bias))
+    afferents = [_afferents(network, weights, recorded, dt, delays or {}) for recorded in record]
     traces = []
     for presentation in range(len(latencies[0])):
-        for position, layer, neuron, inputs, late, incoming, bias in neurons:
-            arriving = latencies[position][presentation].ravel()[inputs].astype(np.float64) + late
-            spike = float(latencies[position + 1][presentation].ravel()[neuron])
-            time, potential = _trace(network, layer, arriving, incoming, bias, spike, dt)
-            traces.append(Potential(presentation, layer.name, neuron, time, potential))
+        for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
+            breakpoints, jumps = [], []
+            for source, pre, late, weight, psp_delays, changes in inputs:
+                arriving = latencies[source][presentation].ravel()[pre].astype(np.float64) + late
+                breakpoints.append((arriving[:, None] + psp_delays).ravel())
+                jumps.append((weight[:, None] * changes).ravel())
+            spike = float(latencies[network.position(name)][presentation].ravel()[neuron])
+            time, potential = _trace(
+                network, network.population(name), np.concatenate(breakpoints), np.concatenate(jumps), bias, spike, dt
+            )
+            traces.append(Potential(presentation, name, neuron, time, potential))
     return traces
 
 
-def incoming_maps(layer: WeightedLayer) -> int:
-    """Number of neurons that have their own weights: maps, or dense neurons."""
-    return layer.maps if isinstance(layer, Convolution) else layer.size
+class _Inputs(NamedTuple):
+    """What one projection brings to a neuron.
+
+    Attributes
+    ----------
+    source : int
+        Position of the source in the latencies.
+    pre : ndarray of int, shape (synapses,)
+    late : float or ndarray, shape (synapses,)
+        Conduction delays (ms).
+    weight : ndarray, shape (synapses,)
+    delays, changes : ndarray, shape (breakpoints,)
+        Of the PSP.
+    """
+
+    source: int
+    pre: np.ndarray
+    late: float | np.ndarray
+    weight: np.ndarray
+    delays: np.ndarray
+    changes: np.ndarray
 
 
-def afferents(layer: WeightedLayer, source: Shape, kernel: np.ndarray, neuron: int) -> tuple[np.ndarray, np.ndarray]:
+def _afferents(
+    network: Network, weights: Weights, recorded: Recorded, dt: float, delays: Mapping[str, np.ndarray]
+) -> tuple[float, list[_Inputs]]:
+    """Constant current of a neuron, and what each projection brings to it."""
+    population = network.population(recorded.layer)
+    inputs = []
+    for projection in network.incoming(population.name):
+        pre, weight = afferents(network, projection, weights[kernel_name(projection)], recorded.neuron)
+        late = np.asarray(projection.delay + delays.get(projection.name, np.zeros(1)))
+        late = np.broadcast_to(on_grid(late, dt), network.shapes[projection.source]).ravel()[pre]
+        kernel = projection.psp.kernel
+        steps = breakpoint_steps(network, projection, dt) if dt else ()
+        psp_delays = np.array(steps) * dt if dt else np.array([delay for delay, _ in kernel])
+        changes = np.array([change for _, change in kernel])
+        inputs.append(_Inputs(network.position(projection.source), pre, late, weight, psp_delays, changes))
+    bias = weights[bias_name(population)][recorded.neuron % population.maps] if population.has_bias else 0.0
+    return float(bias), inputs
+
+
+def afferents(
+    network: Network, projection: Projection, kernel: np.ndarray, neuron: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Presynaptic neurons of one neuron and their weights; padding is left out.
 
     Parameters
     ----------
-    layer : Convolution or Dense
-    source : tuple of int
-        Shape of the layer below.
+    network : Network
+    projection : Projection
     kernel : ndarray
-        Weights of the layer.
+        Weights of the projection.
     neuron : int
+        Of the target.
 
     Returns
     -------
     inputs : ndarray of int, shape (synapses,)
     weights : ndarray, shape (synapses,)
     """
-    if not isinstance(layer, Convolution):
-        return np.arange(math.prod(source)), kernel[:, neuron]
-    height, width, channels = source
-    row, column, feature = np.unravel_index(neuron, layer.output_shape(source))
-    y = np.arange(layer.kernel) + row * layer.stride - layer.padding
-    x = np.arange(layer.kernel) + column * layer.stride - layer.padding
+    window = network.window(projection)
+    if window is None:
+        pre, post, weight = network.connections(projection)
+        chosen = np.flatnonzero(post == neuron)
+        return pre[chosen], kernel.ravel()[weight[chosen]]
+    height, width, channels = window.source
+    row, column, feature = np.unravel_index(neuron, window.shape)
+    y = np.arange(window.size) + row * window.stride - window.padding
+    x = np.arange(window.size) + column * window.stride - window.padding
     dy, dx = np.flatnonzero((y >= 0) & (y < height)), np.flatnonzero((x >= 0) & (x < width))
     inputs = (y[dy][:, None, None] * width + x[dx][None, :, None]) * channels + np.arange(channels)
-    return inputs.ravel(), kernel[np.ix_(dy, dx)][..., feature].ravel()
+    shared = kernel.reshape(window.size, window.size, channels, -1)
+    return inputs.ravel(), shared[np.ix_(dy, dx)][..., feature].ravel()
 
 
 def _trace(
     network: Network,
-    layer: WeightedLayer,
-    arriving: np.ndarray,
-    incoming: np.ndarray,
+    population: Population,
+    breakpoints: np.ndarray,
+    jumps: np.ndarray,
     bias: float,
     spike: float,
     dt: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample times (ms) and potentials of one neuron."""
-    neurons = layer.neurons
-    onset, gate, duration = neurons.onset, neurons.gate_time, network.duration
-    delays = np.array([delay for delay, _ in layer.psp.kernel])
-    changes = np.array([change for _, change in layer.psp.kernel])
+    neurons = population.dynamics
+    onset, gate, duration = neurons.onset, neurons.gate, network.duration
     if dt:
-        steps = layer_steps(network, layer, dt)
+        steps = population_steps(network, population, dt)
         onset = steps.onset * dt
-        gate = gate if gate == math.inf else steps.gate * dt
-        delays = np.array(steps.delays) * dt
+        gate = steps.gate * dt if neurons.gated else gate
         duration = step_at_or_after(duration, dt) * dt
     gate = min(gate, duration)
-    breakpoints = (arriving[:, None] + delays).ravel()
-    jumps = (incoming[:, None] * changes).ravel()
     counted = breakpoints < gate
     breakpoints, jumps = breakpoints[counted], jumps[counted]
 

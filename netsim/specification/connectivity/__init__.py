@@ -1,0 +1,11 @@
+"""Who is connected to whom: the protocol of a connectivity, and one module for each rule.
+
+Neurons of a map are numbered row by row, channels last, as in an array of shape (height, width, channels).
+"""
+
+from netsim.specification.connectivity._protocol import Connections, Connectivity, Window
+from netsim.specification.connectivity.convolution import Convolution
+from netsim.specification.connectivity.dense import Dense
+from netsim.specification.connectivity.pooling import Pooling
+
+__all__ = ["Connections", "Connectivity", "Convolution", "Dense", "Pooling", "Window"]

@@ -1,0 +1,134 @@
+"""What a connectivity has to say of itself: its shapes and its connections; all else has a default."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from netsim.specification.checks import require
+
+Shape = tuple[int, ...]
+
+
+class Connections(NamedTuple):
+    """Index arrays, one entry per synapse, sorted by presynaptic neuron.
+
+    Attributes
+    ----------
+    pre, post : ndarray of int32, shape (synapses,)
+        Presynaptic and postsynaptic neuron.
+    weight : ndarray of int32, shape (synapses,)
+        Index into the flattened array of weights; -1 where there are no weights.
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray
+
+
+class Window(NamedTuple):
+    """The geometry of a kernel that slides over its source; kernels of the engines and the learner are made for it.
+
+    All to all is a window of size 1 over one position whose channels are all inputs.
+
+    Attributes
+    ----------
+    source : (height, width, channels)
+        The source as the window sees it.
+    shape : (rows, columns, maps)
+        The target as the window sees it: one position per row and column.
+    size, stride, padding : int
+        Height and width of the window, its step, and the border of silent neurons.
+    """
+
+    source: Shape
+    shape: Shape
+    size: int
+    stride: int
+    padding: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Connectivity(ABC):
+    """A rule by which the neurons of a target receive from those of a source.
+
+    A subclass is a frozen dataclass of its parameters, registered in `netsim.seams.connectivities`. `target_shape`,
+    `weight_shape` and `connections` are all that it has to give.
+
+    Attributes
+    ----------
+    phrase : str
+        What the rule is, in a few words.
+    """
+
+    phrase: ClassVar[str] = "own rule"
+
+    @abstractmethod
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape of the population that the rule makes of a source, for a layer of a chain.
+
+        Raises
+        ------
+        SpecificationError
+            If the rule does not fit a source of this shape.
+        """
+
+    @abstractmethod
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        """Shape of the array of weights; ``()`` if there are none.
+
+        The last axis runs over the maps, or over all neurons, of the target: neuron ``j`` has the weights ``[..., j %
+        n]`` with ``n`` the length of that axis.
+        """
+
+    @abstractmethod
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        """All synapses from a source onto a target, as index arrays."""
+
+    def fitted(self, source: Shape, target: Shape) -> Self:
+        """The same rule with the parameters filled in that the target tells."""
+        return self
+
+    def check(self, source: Shape, target: Shape) -> None:
+        """Refuse populations that the rule cannot connect.
+
+        Raises
+        ------
+        SpecificationError
+            If the rule makes another shape of the source.
+        """
+        made = self.target_shape(source)
+        require(made == target, "", f"makes a population of shape {made} from {source}, not {target}")
+
+    def window(self, source: Shape, target: Shape) -> Window | None:
+        """The window that slides over the source, if the rule is one; else the sparse kernels are taken."""
+        return None
+
+    def synapse_count(self, source: Shape, target: Shape) -> int:
+        """Number of synapses."""
+        return len(self.connections(source, target).pre)
+
+    def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
+        """Number of synapses that leave each presynaptic neuron, in the shape of the source."""
+        return np.bincount(self.connections(source, target).pre, minlength=math.prod(source)).reshape(source)
+
+    def fan_in(self, source: Shape, target: Shape) -> int:
+        """Number of synapses onto a neuron, rounded up from the mean; padding counts."""
+        return max(1, math.ceil(self.synapse_count(source, target) / math.prod(target)))
+
+    def pattern(self) -> str:
+        """The rule with its parameters, as the table of connectivity says it."""
+        parameters = (f"{field.name} {getattr(self, field.name)}" for field in dataclasses.fields(self))
+        return ", ".join([self.phrase[:1].upper() + self.phrase[1:], *parameters])
+
+    def note(self) -> str:
+        """The definition of the rule in sentences, for the foot of the table; empty if the pattern says all."""
+        return ""
+
+    def notation(self, target: Shape) -> str:
+        """The layer in the field's shorthand, such as ``32C5``."""
+        return "x".join(map(str, target))

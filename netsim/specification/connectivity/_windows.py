@@ -1,0 +1,60 @@
+"""What windows that slide over maps have in common: positions, and the index arrays of their synapses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.specification.connectivity._protocol import Connections, Window
+
+
+def positions(side: int, size: int, stride: int, padding: int) -> int:
+    """Number of rows (or columns) of a target from those of its source."""
+    return (side + 2 * padding - size) // stride + 1
+
+
+def covered(window: Window, axis: int) -> np.ndarray:
+    """How many rows (or columns) of the source each position sees."""
+    first = np.arange(window.shape[axis]) * window.stride - window.padding
+    return np.minimum(first + window.size, window.source[axis]) - np.maximum(first, 0)
+
+
+def visits(window: Window) -> np.ndarray:
+    """By how many positions each place of the source is seen, shape (height, width)."""
+    counts = []
+    for axis in (0, 1):
+        count = np.zeros(window.source[axis], dtype=np.int64)
+        for position in range(window.shape[axis]):
+            first = position * window.stride - window.padding
+            count[max(first, 0) : first + window.size] += 1
+        counts.append(count)
+    return np.outer(*counts)
+
+
+def window_connections(window: Window, within_maps: bool) -> Connections:
+    """Index arrays of the synapses of a window; the weight is that of a kernel (size, size, channels, maps).
+
+    Parameters
+    ----------
+    window : Window
+    within_maps : bool
+        Whether a map sees the channel of its own number only, without weights.
+    """
+    (height, width, channels), (rows, columns, maps) = window.source, window.shape
+    row, column = (axis.ravel() for axis in np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"))
+    if within_maps:
+        channel = feature = np.arange(channels)
+    else:
+        channel, feature = (axis.ravel() for axis in np.meshgrid(np.arange(channels), np.arange(maps), indexing="ij"))
+    parts = []
+    for dy in range(window.size):
+        for dx in range(window.size):
+            y = row * window.stride + dy - window.padding
+            x = column * window.stride + dx - window.padding
+            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+            pre = ((y * width + x)[inside][:, None] * channels + channel).ravel()
+            post = ((row * columns + column)[inside][:, None] * maps + feature).ravel()
+            weight = ((dy * window.size + dx) * channels + channel) * maps + feature
+            parts.append((pre, post, np.tile(np.full_like(weight, -1) if within_maps else weight, inside.sum())))
+    pre, post, weight = (np.concatenate([part[k] for part in parts]).astype(np.int32) for k in range(3))
+    order = np.lexsort((post, pre))
+    return Connections(pre[order], post[order], weight[order])

@@ -1,0 +1,118 @@
+"""Maps of neurons that share a kernel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from netsim.seams import connectivities
+from netsim.specification.checks import check_size, require
+from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
+from netsim.specification.connectivity._windows import covered, positions, visits, window_connections
+
+
+@connectivities.register("convolution")
+@dataclass(frozen=True)
+class Convolution(Connectivity):
+    """Each neuron receives from a square of every map of the source, by a kernel that its map shares.
+
+    The weights have the shape (kernel, kernel, channels, maps).
+
+    Parameters
+    ----------
+    maps : int or None
+        Number of feature maps; None is as many as the target has.
+    kernel : int
+        Height and width of the receptive field.
+    stride, padding : int
+        Padding is made of neurons that never fire.
+
+    Examples
+    --------
+    >>> Convolution(32, 5, padding=2).target_shape((28, 28, 1))
+    (28, 28, 32)
+    """
+
+    phrase: ClassVar[str] = "convolution with shared weights"
+    maps: int | None
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        if self.maps is not None:
+            check_size(self.maps, "maps")
+        check_size(self.kernel, "kernel")
+        check_size(self.stride, "stride")
+        check_size(self.padding, "padding", least=0)
+        require(
+            self.padding < self.kernel,
+            "padding",
+            f"must be smaller than the kernel ({self.kernel}), not {self.padding}",
+        )
+
+    def fitted(self, source: Shape, target: Shape) -> Self:
+        """The same with the maps of the target."""
+        return replace(self, maps=target[-1]) if self.maps is None else self
+
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape (height, width, maps) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, "", "a convolution cannot follow a dense layer")
+        require(self.maps is not None, "maps", "is missing")
+        assert self.maps is not None
+        for side in source[:2]:
+            reach = side + 2 * self.padding
+            require(
+                self.kernel <= reach,
+                "kernel",
+                f"{self.kernel} is larger than its input of {source[0]}x{source[1]}"
+                f" (padding {self.padding}); use a kernel of at most {reach}",
+            )
+        rows, columns = (positions(side, self.kernel, self.stride, self.padding) for side in source[:2])
+        return (rows, columns, self.maps)
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        """Shape (kernel, kernel, channels, maps) of the shared weights."""
+        return (self.kernel, self.kernel, source[2], target[2])
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        """Those of the window; the padding has none."""
+        return window_connections(self.window(source, target), within_maps=False)
+
+    def window(self, source: Shape, target: Shape) -> Window:
+        """The kernel."""
+        return Window(source, target, self.kernel, self.stride, self.padding)
+
+    def synapse_count(self, source: Shape, target: Shape) -> int:
+        """Number of synapses; padding has none."""
+        window = self.window(source, target)
+        return int(covered(window, 0).sum() * covered(window, 1).sum()) * source[2] * target[2]
+
+    def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
+        """As many as there are positions that see a neuron, times the maps."""
+        return np.broadcast_to(visits(self.window(source, target))[:, :, None] * target[2], source)
+
+    def fan_in(self, source: Shape, target: Shape) -> int:
+        """Size of the kernel."""
+        return math.prod(self.weight_shape(source, target)[:-1])
+
+    def pattern(self) -> str:
+        """What stands in the table of connectivity."""
+        kernel = rf"${self.kernel} \times {self.kernel}$"
+        return f"Convolution, kernel {kernel} over all maps, stride {self.stride}, padding {self.padding}"
+
+    def note(self) -> str:
+        """The definition."""
+        return (
+            "Convolution: counted from 0, the neuron in row $y$ and column $x$ of a map receives from the rows"
+            " $sy - p$ to $sy - p + f - 1$ and the columns $sx - p$ to $sx - p + f - 1$ of every map below, with kernel"
+            " $f$, stride $s$ and padding $p$. The neurons of a map share their weights. There are no neurons in the"
+            " padding."
+        )
+
+    def notation(self, target: Shape) -> str:
+        """Maps and kernel, such as ``32C5``."""
+        return f"{target[2]}C{self.kernel}"

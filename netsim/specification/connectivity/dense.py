@@ -1,0 +1,90 @@
+"""All to all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from netsim.seams import connectivities
+from netsim.specification.checks import check_size, require
+from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
+
+
+@connectivities.register("dense")
+@dataclass(frozen=True)
+class Dense(Connectivity):
+    """Each neuron receives from all neurons of the source.
+
+    The weights have the shape (inputs, neurons); inputs from maps are numbered row by row, channels last.
+
+    Parameters
+    ----------
+    size : int, optional
+        Number of neurons; by default as many as the target has.
+
+    Examples
+    --------
+    >>> Dense(10).weight_shape((8, 8, 1), (10,))
+    (64, 10)
+    """
+
+    phrase: ClassVar[str] = "all to all"
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            check_size(self.size, "size")
+
+    def fitted(self, source: Shape, target: Shape) -> Self:
+        """The same with the size of the target."""
+        return replace(self, size=math.prod(target)) if self.size is None else self
+
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape (neurons,) for any source."""
+        require(self.size is not None, "size", "is missing")
+        assert self.size is not None
+        return (self.size,)
+
+    def check(self, source: Shape, target: Shape) -> None:
+        """Refuse a target of another number of neurons, of whatever shape."""
+        neurons = math.prod(target)
+        require(self.size == neurons, "size", f"is {self.size}, but the target has {neurons} neurons")
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        """Shape (inputs, neurons)."""
+        return (math.prod(source), math.prod(target))
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        """All pairs."""
+        inputs, neurons = self.weight_shape(source, target)
+        pre = np.repeat(np.arange(inputs, dtype=np.int32), neurons)
+        post = np.tile(np.arange(neurons, dtype=np.int32), inputs)
+        return Connections(pre, post, np.arange(inputs * neurons, dtype=np.int32))
+
+    def window(self, source: Shape, target: Shape) -> Window:
+        """One position whose channels are all inputs."""
+        inputs, neurons = self.weight_shape(source, target)
+        return Window((1, 1, inputs), (1, 1, neurons), 1, 1, 0)
+
+    def synapse_count(self, source: Shape, target: Shape) -> int:
+        """Number of pairs."""
+        return math.prod(self.weight_shape(source, target))
+
+    def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
+        """As many as there are neurons."""
+        return np.full(source, math.prod(target))
+
+    def fan_in(self, source: Shape, target: Shape) -> int:
+        """As many as there are inputs."""
+        return math.prod(source)
+
+    def pattern(self) -> str:
+        """What stands in the table of connectivity."""
+        return "All to all"
+
+    def notation(self, target: Shape) -> str:
+        """Number of neurons."""
+        return str(math.prod(target))

@@ -1,0 +1,94 @@
+"""Fields of which the earliest spike is passed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsim.seams import connectivities
+from netsim.specification.checks import check_size, require
+from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
+from netsim.specification.connectivity._windows import covered, positions, visits, window_connections
+
+
+@connectivities.register("pooling")
+@dataclass(frozen=True)
+class Pooling(Connectivity):
+    """Each relay passes on the earliest spike of a square of the map of its own number, at once; there are no weights.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the field.
+    stride : int, optional
+        By default `size`. Rows and columns that do not fill a field are left out.
+
+    Examples
+    --------
+    >>> Pooling(2).target_shape((28, 28, 32))
+    (14, 14, 32)
+    """
+
+    phrase: ClassVar[str] = "earliest spike of a field"
+    size: int = 2
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        check_size(self.size, "size")
+        if self.stride is None:
+            object.__setattr__(self, "stride", self.size)
+        assert self.stride is not None
+        check_size(self.stride, "stride")
+
+    @property
+    def step(self) -> int:
+        """The stride, never None."""
+        assert self.stride is not None
+        return self.stride
+
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape (height, width, channels) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, "", "a pooling layer cannot follow a dense layer")
+        for side in source[:2]:
+            require(self.size <= side, "size", f"{self.size} is larger than its input of {source[0]}x{source[1]}")
+        rows, columns = (positions(side, self.size, self.step, 0) for side in source[:2])
+        return (rows, columns, source[2])
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        """No weights."""
+        return ()
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        """Those of the fields."""
+        return window_connections(self.window(source, target), within_maps=True)
+
+    def window(self, source: Shape, target: Shape) -> Window:
+        """The field."""
+        return Window(source, target, self.size, self.step, 0)
+
+    def synapse_count(self, source: Shape, target: Shape) -> int:
+        """Number of connections, none of which has a weight."""
+        window = self.window(source, target)
+        return int(covered(window, 0).sum() * covered(window, 1).sum()) * source[2]
+
+    def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
+        """As many as there are fields that a neuron lies in."""
+        return np.broadcast_to(visits(self.window(source, target))[:, :, None], source)
+
+    def pattern(self) -> str:
+        """What stands in the table of connectivity."""
+        return rf"Fields of ${self.size} \times {self.size}$ in each map, stride {self.step}"
+
+    def note(self) -> str:
+        """The definition."""
+        return (
+            "Fields: the pooling neuron in row $y$ and column $x$ of a map receives from the rows $sy$ to $sy + f - 1$"
+            " and the columns $sx$ to $sx + f - 1$ of the same map below, with side $f$ and stride $s$. Rows and"
+            " columns that do not fill a field are left out."
+        )
+
+    def notation(self, target: Shape) -> str:
+        """``P`` and the size."""
+        return f"P{self.size}"

@@ -1,0 +1,189 @@
+"""Populations and projections, and the layer: the short form of both in a chain."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from netsim.errors import SpecificationError
+from netsim.specification.checks import check_choice, check_dropout, check_name, finite, require
+from netsim.specification.connectivity import Connectivity
+from netsim.specification.neurons import PSP, Neurons
+
+Shape = tuple[int, ...]
+
+STIMULUS = "stimulus"
+"""The name of the population that presents what the encoder makes."""
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """The distribution that initial weights are drawn from.
+
+    Parameters
+    ----------
+    distribution : {"normal", "uniform"}
+    mean : float
+        In units of ``1/number of inputs``.
+    spread : float
+        Standard deviation in units of ``1/sqrt(number of inputs)``.
+    bias : float
+        Constant current of every neuron that has a bias; it is not drawn.
+    """
+
+    distribution: Literal["normal", "uniform"] = "normal"
+    mean: float = 0.0
+    spread: float = 1.4142135623730951
+    bias: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_choice(self.distribution, ("normal", "uniform"), "initial.distribution")
+        require(finite(self.mean), "initial.mean", f"must be finite, not {self.mean}")
+        require(finite(self.spread) and self.spread >= 0, "initial.spread", f"must be >= 0, not {self.spread}")
+        require(finite(self.bias), "initial.bias", f"must be finite, not {self.bias}")
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one sort.
+
+    Parameters
+    ----------
+    name : str
+    shape : tuple of int
+        (height, width, maps), or (neurons,).
+    neurons : Neurons, optional
+        None are relays: they pass on the earliest spike that reaches them, at once, and have neither potential nor
+        weights.
+    dropout : float
+        Fraction of spikes that are withheld during training.
+    """
+
+    name: str
+    shape: Shape
+    neurons: Neurons | None = field(default_factory=Neurons)
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "populations.name")
+        where = f"populations.{self.name}"
+        require(
+            len(self.shape) in (1, 3) and all(isinstance(n, int) and n > 0 for n in self.shape),
+            f"{where}.shape",
+            f"needs (neurons) or (height, width, maps), positive integers, not {list(self.shape)}",
+        )
+        check_dropout(self.dropout, f"{where}.dropout")
+
+    @property
+    def integrates(self) -> bool:
+        """Whether the neurons have a potential; relays have none."""
+        return self.neurons is not None
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the neurons have a learned constant current."""
+        return self.neurons is not None and self.neurons.bias
+
+    @property
+    def dynamics(self) -> Neurons:
+        """How the neurons integrate and fire, of a population that is known to integrate."""
+        assert self.neurons is not None
+        return self.neurons
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.shape)
+
+    @property
+    def maps(self) -> int:
+        """Number of maps; of a population without maps, of neurons."""
+        return self.shape[-1]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from one population, or the stimulus, onto another.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of populations; the source may be ``stimulus``.
+    connectivity : Connectivity
+        For example `Dense`, `Convolution` or `Pooling`.
+    psp : PSP
+    initial : InitialWeights
+        What weights are drawn from; its bias is that of the target.
+    delay : float
+        Conduction delay of all its axons (ms).
+    sign : {"any", "excitatory", "inhibitory"}
+        Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step.
+    plastic : bool
+        Whether training changes the weights; biases always learn.
+    name : str
+        By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
+    """
+
+    source: str
+    target: str
+    connectivity: Connectivity
+    psp: PSP = field(default_factory=PSP)
+    initial: InitialWeights = field(default_factory=InitialWeights)
+    delay: float = 0.0
+    sign: Literal["any", "excitatory", "inhibitory"] = "any"
+    plastic: bool = True
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name:
+            check_name(self.name, "projections.name")
+        where = f"projections.{self.name or f'{self.source}_to_{self.target}'}"
+        if not isinstance(self.connectivity, Connectivity):
+            raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
+        require(finite(self.delay) and self.delay >= 0, f"{where}.delay", f"must be a time >= 0 ms, not {self.delay}")
+        check_choice(self.sign, ("any", "excitatory", "inhibitory"), f"{where}.sign")
+
+    def signed(self, weights: np.ndarray) -> np.ndarray:
+        """Weights with the sign of the projection in place of their own."""
+        if self.sign == "any":
+            return weights
+        return np.abs(weights) if self.sign == "excitatory" else -np.abs(weights)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A population and the projection onto it from the one before, in a chain.
+
+    Parameters
+    ----------
+    name : str
+    connectivity : Connectivity
+        Says the shape, too.
+    neurons : Neurons, optional
+        By default ``Neurons()``, or relays where the connectivity has no weights.
+    psp, initial, plastic
+        See `Projection`.
+    dropout : float
+        See `Population`.
+
+    Examples
+    --------
+    >>> from netsim.specification import Convolution
+    >>> Layer("conv1", Convolution(32, 5)).connectivity.kernel
+    5
+    """
+
+    name: str
+    connectivity: Connectivity
+    neurons: Neurons | None = None
+    psp: PSP = field(default_factory=PSP)
+    initial: InitialWeights = field(default_factory=InitialWeights)
+    dropout: float = 0.0
+    plastic: bool = True
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "layers.name")
+        check_dropout(self.dropout, f"layers.{self.name}.dropout")

@@ -1,0 +1,8 @@
+"""When the neurons of a population integrate, and when they may fire: the protocol, and one module for each regime.
+
+All regimes are choices of onset, gate and drive in one equation (`netsim.specification`).
+"""
+
+from netsim.specification.regimes._protocol import Regime
+
+__all__ = ["Regime"]

@@ -1,0 +1,103 @@
+"""Binary weights: the signs and scales that feed forward, and the latent, real-valued weights behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.specification import Network
+from netsim.weights.layout import Weights, kernel_name, log_scale_name, projections_with_learned_scales, weight_shapes
+
+
+def forward_weights(network: Network, weights: Weights) -> Weights:
+    """The weights that feed forward: the real ones, or signs times a scale if the network is binary.
+
+    Biases stay as they are: they are currents, not synapses. Weights that feed forward already stay, to the bit.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        A real-valued set; where it holds no scales, they are mean absolute values.
+    """
+    if network.weighting.kind == "real":
+        return weights
+    forward = {name: weights[name] for name in weight_shapes(network)}
+    for projection in network.weighted:
+        real = weights[kernel_name(projection)]
+        logarithms = weights.get(log_scale_name(projection))
+        scale = _mean_sizes(network, real) if logarithms is None else np.exp(logarithms)
+        signs = 2 * (real >= 0).astype(real.dtype) - 1  # a choice by each sign takes ten times as long
+        forward[kernel_name(projection)] = (signs * scale).astype(real.dtype, copy=False)
+    return forward
+
+
+def with_log_scales(network: Network, weights: Weights) -> Weights:
+    """The real-valued set that a training begins with: scales that are learned begin as mean absolute values.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        Without scales.
+    """
+    return weights | {
+        log_scale_name(projection): log_scales(network, weights[kernel_name(projection)])
+        for projection in projections_with_learned_scales(network)
+    }
+
+
+def log_scales(network: Network, kernel: np.ndarray) -> np.ndarray:
+    """Logarithms of the mean absolute values of the weights that share a scale.
+
+    Parameters
+    ----------
+    network : Network
+    kernel : ndarray, shape (..., maps)
+
+    Returns
+    -------
+    ndarray, shape (maps,), or (1,) where a layer shares a scale
+    """
+    smallest = np.finfo(kernel.dtype).tiny  # weights may all be zero
+    return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, kernel)), smallest)).astype(kernel.dtype)
+
+
+def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) -> Weights:
+    """Gradients of the logarithms of learned scales, from those of the weights that feed forward.
+
+    Parameters
+    ----------
+    network : Network
+    forward, gradients : dict of ndarray
+        The weights that feed forward, and their gradients.
+    """
+    shared, found = network.weighting.scale == "layer", {}
+    for projection in projections_with_learned_scales(network):
+        name = kernel_name(projection)
+        sums = np.einsum(
+            "im,im->m", *(array.reshape(-1, array.shape[-1]) for array in (forward[name], gradients[name]))
+        )
+        found[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
+    return found
+
+
+def kept_weights(network: Network, weights: Weights) -> Weights:
+    """What a run keeps of a real-valued set: itself, or, where it holds scales, the weights that feed forward.
+
+    Scales and real-valued weights are apart then, and the latter tell nothing but their signs.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        The real-valued set.
+    """
+    return forward_weights(network, weights) if projections_with_learned_scales(network) else weights
+
+
+def _mean_sizes(network: Network, real: np.ndarray) -> np.ndarray:
+    """Mean absolute value of the weights that share a scale."""
+    axes = None if network.weighting.scale == "layer" else tuple(range(real.ndim - 1))
+    sizes = np.abs(real)
+    # a mean of equal values can be another one by rounding
+    return np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))

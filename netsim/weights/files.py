@@ -1,0 +1,28 @@
+"""Weights in ``.npz`` files, in double precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from netsim.files import read_arrays, write_arrays
+from netsim.specification import Network
+from netsim.weights.layout import Weights, check_weights
+
+
+def read_weights(network: Network, path: str | Path) -> Weights:
+    """Read and check the weights of a network from an ``.npz`` file, in double precision.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or belongs to another network.
+    """
+    weights = check_weights(network, read_arrays(Path(path)), str(path))
+    return {name: array.astype(np.float64) for name, array in weights.items()}
+
+
+def write_weights(weights: Weights, path: str | Path) -> None:
+    """Write weights as an ``.npz`` file; it appears whole or not at all."""
+    write_arrays(Path(path), weights)

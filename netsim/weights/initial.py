@@ -1,0 +1,50 @@
+"""Initial weights, drawn from a seed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from netsim.specification import Network, Projection, Shape
+from netsim.weights.layout import Weights, bias_name, kernel_name
+
+
+def initial_weights(network: Network, seed: int) -> Weights:
+    """Draw weights from each projection's distribution; biases are the same for all neurons of a population.
+
+    Parameters
+    ----------
+    network : Network
+    seed : int
+        The same seed gives the same weights, to the bit.
+    """
+    generator = np.random.default_rng([seed, 0])
+    weights: Weights = {}
+    for population in network.integrating:
+        for projection in network.incoming(population.name):
+            shape = network.weight_shape(projection)
+            weights[kernel_name(projection)] = draw(network, projection, shape, generator)
+        if population.has_bias:
+            weights[bias_name(population)] = np.full(population.maps, float(network.initial_bias(population)))
+    return weights
+
+
+def draw(network: Network, projection: Projection, shape: Shape, generator: np.random.Generator) -> np.ndarray:
+    """Draw weights of a projection.
+
+    Parameters
+    ----------
+    network : Network
+    projection : Projection
+    shape : tuple of int
+        That of all its weights, or with a shorter last axis: some of its maps or neurons.
+    generator : numpy.random.Generator
+    """
+    inputs, initial = network.fan_in(projection), projection.initial
+    deviation = initial.spread / math.sqrt(inputs)
+    if initial.distribution == "normal":
+        centred = generator.normal(0.0, deviation, shape)
+    else:
+        centred = generator.uniform(-math.sqrt(3) * deviation, math.sqrt(3) * deviation, shape)
+    return projection.signed(initial.mean / inputs + centred)

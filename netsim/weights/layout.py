@@ -1,0 +1,135 @@
+"""Synaptic weights as plain arrays by name: their names and shapes, and checks of them.
+
+A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
+(kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
+the neurons have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales
+are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.numerics.compilation import compiled
+from netsim.specification import Network, Population, Projection, Shape
+
+Weights = dict[str, np.ndarray]
+
+
+def kernel_name(projection: Projection) -> str:
+    """Name of a projection's weights."""
+    return f"{projection.name}.kernel"
+
+
+def bias_name(population: Population) -> str:
+    """Name of a population's constant currents."""
+    return f"{population.name}.bias"
+
+
+def log_scale_name(projection: Projection) -> str:
+    """Name of the logarithms of the scales of a projection's binary weights, where these are learned."""
+    return f"{projection.name}.log_scale"
+
+
+def weight_shapes(network: Network) -> dict[str, Shape]:
+    """Names and shapes of all weights of a network, in the order of its populations."""
+    shapes: dict[str, Shape] = {}
+    for population in network.integrating:
+        for projection in network.incoming(population.name):
+            shapes[kernel_name(projection)] = network.weight_shape(projection)
+        if population.has_bias:
+            shapes[bias_name(population)] = (population.maps,)
+    return shapes
+
+
+def real_shapes(network: Network) -> dict[str, Shape]:
+    """Names and shapes of the real-valued set that a training updates: the weights, and scales that are learned.
+
+    Parameters
+    ----------
+    network : Network
+    """
+    shapes = weight_shapes(network)
+    shared = network.weighting.scale == "layer"
+    for projection in projections_with_learned_scales(network):
+        shapes[log_scale_name(projection)] = (1,) if shared else shapes[kernel_name(projection)][-1:]
+    return shapes
+
+
+def projections_with_learned_scales(network: Network) -> list[Projection]:
+    """The projections whose binary weights have scales that are learned.
+
+    Parameters
+    ----------
+    network : Network
+    """
+    learned = network.weighting.kind == "binary" and network.weighting.scale_rate > 0
+    return [projection for projection in network.weighted if projection.plastic] if learned else []
+
+
+def check_shapes(network: Network, weights: Weights, origin: str, real: bool = False) -> None:
+    """Refuse weights whose names or shapes are not the network's.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+    origin : str
+        Where they come from, for the message.
+    real : bool
+        Ask for the real-valued set of a training instead, which may hold scales.
+
+    Raises
+    ------
+    DataError
+        If a name is missing or unknown, or a shape differs; `origin` is named.
+    """
+    expected = _expected_shapes(network, real)
+    if set(weights) != set(expected):
+        wrong = ", ".join(sorted(set(weights) ^ set(expected)))
+        raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
+    for name, shape in expected.items():
+        if weights[name].shape != shape:
+            raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
+
+
+def check_weights(network: Network, weights: Weights, origin: str, real: bool = False) -> Weights:
+    """Refuse weights that do not belong to the network; parameters are those of `check_shapes`.
+
+    Raises
+    ------
+    DataError
+        If a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the projection's;
+        `origin` is named.
+    """
+    check_shapes(network, weights, origin, real)
+    for name, array in weights.items():
+        if array.dtype.kind != "f" or not all_finite(array):
+            raise DataError(f"{origin}: {name} holds values that are not finite numbers")
+    for projection in network.weighted:
+        kernel = weights[kernel_name(projection)]
+        if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
+            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
+    return {name: weights[name] for name in _expected_shapes(network, real)}
+
+
+def _expected_shapes(network: Network, real: bool) -> dict[str, Shape]:
+    return real_shapes(network) if real else weight_shapes(network)
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether every value is a finite number."""
+    values = array.reshape(-1)
+    if values.dtype in (np.float32, np.float64):
+        return bool(_finite(values))
+    return bool(np.isfinite(values).all())  # half precision is stored, and not known to compiled code
+
+
+@compiled
+def _finite(values: np.ndarray) -> bool:
+    # counted, for a loop that could end early would not be vectorised
+    count = 0
+    for k in range(len(values)):
+        count += abs(values[k]) < np.inf
+    return count == len(values)

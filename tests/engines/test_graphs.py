@@ -1,0 +1,255 @@
+"""Networks that are no chains: several projections onto a population, skips, delays, rules that list their synapses."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import ModuleType
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.engines import Batch, Recorded
+from netsim.engines.brian2.engine import Brian2Engine
+from netsim.engines.event.engine import EventEngine
+from netsim.errors import DataError, SpecificationError
+from netsim.learning import Learner
+from netsim.specification import (
+    PSP,
+    Connections,
+    Connectivity,
+    Convolution,
+    Dense,
+    Encoder,
+    InitialWeights,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    Projection,
+    Shape,
+    Weighting,
+)
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import weight_shapes
+
+
+@dataclasses.dataclass(frozen=True)
+class EveryOther(Connectivity):
+    """Each neuron receives from every other neuron of the source, those with odd numbers from the odd ones."""
+
+    phrase: ClassVar[str] = "every other neuron"
+
+    def target_shape(self, source: Shape) -> Shape:
+        return (4,)
+
+    def check(self, source: Shape, target: Shape) -> None:
+        pass
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        return (-(-int(np.prod(source)) // 2), int(np.prod(target)))
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        inputs, neurons = int(np.prod(source)), int(np.prod(target))
+        pre, post = np.meshgrid(np.arange(inputs, dtype=np.int32), np.arange(neurons, dtype=np.int32), indexing="ij")
+        kept = (pre - post) % 2 == 0
+        pre, post = pre[kept], post[kept]
+        return Connections(pre, post, (pre // 2 * neurons + post).astype(np.int32))
+
+
+PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
+RULES = [Dense(), EveryOther()]
+
+
+def _neurons(regime: str, depth: int) -> Neurons:
+    if regime == "free":
+        return Neurons(threshold=0.5, tau=10.0, end=70.0, bias=depth != 2)
+    return Neurons(regime, 0.5, tau=10.0, onset=15.3 * depth, end=15.3 * depth + 18.0, drive=0.3, bias=depth != 2)
+
+
+def graph(seed: int) -> Network:
+    """A random network of relays and of three integrating populations, each of which receives from all before it."""
+    generator = np.random.default_rng(seed)
+
+    def draw(items: list) -> object:  # type: ignore[type-arg]
+        return items[generator.integers(len(items))]
+
+    populations = [
+        Population("maps", (4, 5, 3), _neurons(str(draw(["free", "staggered", "phased"])), 1)),
+        Population("pool", (2, 2, 3), None),
+        Population("hidden", (6,), _neurons(str(draw(["free", "staggered", "phased"])), 2)),
+        Population("output", (4,), _neurons(str(draw(["free", "staggered", "phased"])), 3)),
+    ]
+    projections = [
+        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS)),  # type: ignore[arg-type]
+        Projection("maps", "pool", Pooling(2), delay=float(draw([0.0, 2.6]))),  # type: ignore[arg-type]
+    ]
+    if generator.random() < 0.5:
+        projections.append(Projection("stimulus", "maps", draw(RULES), delay=1.3))  # type: ignore[arg-type]
+    for target in ("hidden", "output"):
+        sources = ["pool", "stimulus", "maps"] + ["hidden"] * (target == "output")
+        for source in sources:
+            if source in ("pool", "hidden") or generator.random() < 0.6:
+                delay = float(draw([0.0, 0.0, 3.4, 11.0]))  # type: ignore[arg-type]
+                sign = str(draw(["any", "excitatory", "inhibitory"]))
+                psp, rule = draw(PSPS), draw(RULES)
+                projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))  # type: ignore[arg-type]
+    return Network("graph", Encoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
+
+
+def batch_of(network: Network, presentations: int, seed: int) -> Batch:
+    generator = np.random.default_rng(seed)
+    weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    for projection in network.weighted:
+        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+    stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
+    stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
+    return Batch(stimuli, weights)
+
+
+@given(seed=st.integers(0, 2**32 - 1), dt=st.sampled_from([0.0, 0.0, 0.7]))
+@settings(deadline=None, max_examples=60)
+def test_latencies_are_those_of_the_oracle(oracle: ModuleType, seed: int, dt: float) -> None:
+    network = graph(seed)
+    batch = batch_of(network, 2, seed)
+    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt)
+    for got, wanted in zip(EventEngine(network, dt=dt).present(batch), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_both_engines_give_the_same_steps(seed: int) -> None:
+    network = graph(seed)
+    batch = batch_of(network, 8, seed)
+    event = EventEngine(network, dt=0.5).present(batch)
+    brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=1 if seed % 2 else 4).present(batch)
+    fired = np.isfinite(np.concatenate([layer.ravel() for layer in event[1:]]))
+    assert 0.1 < fired.mean() < 1
+    for ours, theirs in zip(event, brian2, strict=True):
+        np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+
+
+def test_potentials_come_from_all_projections() -> None:
+    free = (found for found in map(graph, range(200)) if found.neurons("output").regime == "free")
+    network = next(found for found in free if len(found.incoming("output")) == 4)
+    batch = batch_of(network, 12, 1)
+    engine = EventEngine(network, record=[Recorded("output", neuron) for neuron in range(4)])
+    latencies = engine.present(batch)[-1]
+    neurons, crossed = network.neurons("output"), 0
+    for trace in engine.potentials:
+        spike = latencies[trace.presentation, trace.neuron]
+        if np.isfinite(spike) and spike > neurons.onset:
+            at_spike = trace.potential[trace.time == spike].item()
+            assert at_spike == pytest.approx(neurons.threshold, rel=1e-9)
+            crossed += 1
+    assert crossed > 2
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
+    """Through skips, delays, relays by any rule and two projections onto maps."""
+
+    def neurons(depth: int, threshold: float) -> Neurons:
+        if regime == "free":
+            return Neurons(threshold=threshold, tau=10.0, bias=True)
+        return Neurons(regime, threshold, 10.0, 12.0 * depth, drive=1.0, bias=True)
+
+    initial = InitialWeights(mean=2.0 if regime == "free" else 0.5, spread=1.5)
+    many = InitialWeights(mean=3.0, spread=0.4)
+    network = Network(
+        "graph",
+        Encoder((4, 4, 2), 10.0),
+        (
+            Population("maps", (4, 4, 3), neurons(1, 0.7)),
+            Population("pool", (2, 2, 3), None),
+            Population("hidden", (6,), neurons(2, 1.0)),
+            # every output fires within its window, for the step of another is a convention, no derivative
+            Population("output", (4,), neurons(3, 25.0 if regime == "staggered" else 12.0)),
+        ),
+        (
+            Projection("stimulus", "maps", Convolution(3, 3, padding=1), initial=initial),
+            Projection("stimulus", "maps", Dense(), initial=initial, delay=1.5),
+            Projection("maps", "pool", Pooling(2), delay=0.7),
+            Projection("pool", "hidden", EveryOther(), PSP("triangle", rise=9.0, fall=80.0), initial, delay=2.3),
+            Projection("maps", "hidden", Dense(), initial=initial),
+            Projection("hidden", "output", Dense(), initial=many, delay=1.1),
+            Projection("pool", "output", EveryOther(), initial=many),
+        ),
+        120.0,
+        learning=Learning(derivative="exact", sharpness=2.0),
+    )
+    generator = np.random.default_rng(0)
+    labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 2))
+    weights = initial_weights(network, 3)
+    learner, engine = Learner(network), EventEngine(network)
+    gradients = learner.learn(engine.present(Batch(stimuli, weights)), labels, weights).gradients
+
+    def loss(name: str, where: tuple[np.intp, ...], change: float) -> tuple[float, np.ndarray]:
+        changed = {key: value.copy() for key, value in weights.items()}
+        changed[name][where] += change
+        latencies = engine.present(Batch(stimuli, changed))
+        onsets = [population.dynamics.onset if population.integrates else 0.0 for population in network.populations]
+        moves = [(np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)]
+        return float(learner.output_displacement(latencies[-1], labels).loss.mean()), np.concatenate(moves)
+
+    latencies = engine.present(Batch(stimuli, weights))[-1]
+    assert ((latencies > network.neurons("output").onset) & np.isfinite(latencies)).all()
+    compared = 0
+    for name, array in weights.items():
+        for position in generator.permutation(array.size)[:12]:
+            where = np.unravel_index(position, array.shape)
+            (more, same), (less, others) = (loss(name, where, step) for step in (1e-6, -1e-6))
+            if (same != others).any():
+                continue  # a spike appears or vanishes: no derivative here
+            numeric = (more - less) / 2e-6
+            assert 2.0 * gradients[name][where] == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
+            compared += abs(numeric) > 1e-6
+    assert compared > 30
+
+
+def _two(*projections: Projection) -> Network:
+    populations = (Population("hidden", (4,)), Population("output", (3,)))
+    return Network("two", Encoder((2, 2, 1), 10.0), populations, projections, 40.0)
+
+
+IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "output", Dense())
+
+
+@pytest.mark.parametrize(
+    ("projections", "message"),
+    [
+        ((IN, Projection("hiden", "output", Dense())), "projections.source: 'hiden' is no population; known are"),
+        ((IN, OUT, Projection("output", "hidden", Dense())), "output does not come before hidden; loops"),
+        ((IN, OUT, Projection("hidden", "hidden", Dense())), "hidden does not come before hidden; loops"),
+        ((IN,), "populations.output: receives from nobody"),
+        ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: sends to nobody"),
+        ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),
+        ((IN, dataclasses.replace(OUT, delay=50.0)), "projections.output.delay: 50.0 ms is longer than the"),
+        ((IN, dataclasses.replace(OUT, connectivity=Dense(7))), "projections.output.connectivity.size: is 7, but"),
+        ((IN, dataclasses.replace(OUT, connectivity=Convolution(None, 2))), "a convolution cannot follow"),
+        ((IN, dataclasses.replace(OUT, connectivity=Pooling(2))), "a pooling layer cannot follow a dense layer"),
+    ],
+)
+def test_graphs_that_cannot_be_are_refused_in_one_line(projections: tuple[Projection, ...], message: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        _two(*projections)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_signs_and_delays_are_checked() -> None:
+    with pytest.raises(SpecificationError, match=r"projections.hidden_to_output.sign: must be any, excitatory or"):
+        dataclasses.replace(OUT, sign="both")
+    with pytest.raises(SpecificationError, match=r"projections.hidden_to_output.delay: must be a time >= 0 ms"):
+        dataclasses.replace(OUT, delay=-1.0)
+    network = _two(IN, dataclasses.replace(OUT, sign="inhibitory"))
+    weights = initial_weights(network, 0)
+    assert (weights["output.kernel"] <= 0).all()
+    with pytest.raises(SpecificationError, match=r"projections.output.sign: has no meaning for binary weights"):
+        dataclasses.replace(network, weighting=Weighting("binary"))
+    weights["output.kernel"][0, 1] = 0.1
+    with pytest.raises(DataError, match=r"weights: output.kernel holds weights that are not inhibitory"):
+        EventEngine(network).present(Batch(np.zeros((1, 2, 2, 1)), weights))
