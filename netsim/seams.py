@@ -30,7 +30,7 @@ optimizers: Registry[Any] = Registry("optimizer", "netsim.learning.optimizers")
 constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints")
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
 studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("order"))
-"""`netsim.studies.Study`: what is disturbed, at which levels."""
+"""`netsim.studies.study.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
 """`netsim.analysis.Plot`: what is drawn, from which table."""
 spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes")

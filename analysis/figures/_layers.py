@@ -12,27 +12,24 @@ if TYPE_CHECKING:
 Colour = tuple[float, float, float]
 
 
-def firing_window(network: Network, position: int) -> tuple[float, float]:
-    """When the neurons of a layer can fire (ms); `position` 0 is the stimulus, whose window is the encoding's."""
-    from netsim.specification import Pooling
-
-    while position > 0 and isinstance(network.layers[position - 1], Pooling):
-        position -= 1
-    if position == 0:
-        return 0.0, network.encoder.t_max
-    layer = network.layers[position - 1]
-    assert not isinstance(layer, Pooling)
-    return layer.neurons.onset, network.window_end(layer)
+def firing_window(network: Network, name: str) -> tuple[float, float]:
+    """When neurons can fire (ms): those of the stimulus while it is encoded, relays with those that they read."""
+    for projection in network.incoming(name):
+        population = network.population(name)
+        if population.integrates:
+            return population.dynamics.onset, network.window_end(population)
+        return firing_window(network, projection.source)
+    return 0.0, network.encoder.t_max
 
 
-def layer_colours(network: Network) -> list[Colour]:
-    """Grey for the stimulus, one colour for each weighted layer; pooling has that of the layer it reads."""
+def layer_colours(network: Network) -> dict[str, Colour]:
+    """Grey for the stimulus, one colour for each population that integrates; relays have that of what they read."""
     from matplotlib.colors import to_rgb
 
-    from netsim.specification import Pooling
-
-    fresh = iter(colours(len(network.weighted_layers)))
-    hues: list[Colour] = [to_rgb(INK)]
-    for layer in network.layers:
-        hues.append(hues[-1] if isinstance(layer, Pooling) else next(fresh))
+    hues: dict[str, Colour] = {name: to_rgb(INK) for name in network.shapes}
+    for population, colour in zip(network.integrating, colours(len(network.integrating)), strict=True):
+        hues[population.name] = colour
+    for population in network.populations:
+        if not population.integrates:
+            hues[population.name] = hues[network.incoming(population.name)[0].source]
     return hues

@@ -128,7 +128,7 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
     require(spikes, ("presentation", "layer", "channel", "y", "x", "latency_ms"), "spike")
     import numpy as np
 
-    from netsim.analysis.tables import STIMULUS
+    from netsim.specification import STIMULUS
 
     pictures = []
     for presentation in presentations:
@@ -166,7 +166,7 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     count = choice.count or 12
     table = confident_errors(decisions, count)
     chosen = table["presentation"].to_numpy()
-    silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes[1:]]
+    silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
     stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
     columns = 4 if choice.width < 5 else 6
     rows = max(1, -(-len(table) // columns))

@@ -62,12 +62,10 @@ def group_raster(
     """
     import numpy as np
 
-    from netsim.analysis.tables import layer_names
-
     require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
-    name = layer or network.layers[-1].name
-    if name not in layer_names(network):
-        raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(layer_names(network))}")
+    name = layer or network.output.name
+    if name not in network.shapes:
+        raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(network.shapes)}")
     if frame["label"].isna().any():
         raise DataError("table: lacks labels; give them to spike_table")
     presentations = frame[["presentation", "label"]].drop_duplicates().sort_values(["label", "presentation"])
@@ -75,12 +73,12 @@ def group_raster(
     spikes = frame[frame["layer"] == name].merge(presentations[["presentation", "row"]], on="presentation")
     if neurons:
         spikes = spikes[spikes["neuron"].isin(list(neurons))]
-    start, end = firing_window(network, layer_names(network).index(name))
+    start, end = firing_window(network, name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
     with theme():
         axes = new_axes(ax, COLUMN_WIDTH, 3.4)
-        groups = _output_groups(spikes) if name == network.layers[-1].name and not neurons else _by_neuron(spikes, name)
+        groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
             axes.vlines(
                 group["latency_ms"],
@@ -165,12 +163,12 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    from netsim.analysis.tables import STIMULUS
+    from netsim.specification import STIMULUS
 
     named = list(dict.fromkeys(layer for layer, _ in choice.neurons))
     if len(named) > 1 or (named and choice.layer not in (None, named[0])):
         raise DataError("neurons: must be of one layer, the one that is drawn")
-    layer = choice.layer or (named[0] if named else source.network.layers[-1].name)
+    layer = choice.layer or (named[0] if named else source.network.output.name)
     _check_neurons(source.network, layer, choice.neurons)
     # the stimulus names the presentations in which the layer stays silent
     spikes = source.spikes(choice.limit, [STIMULUS, layer])
@@ -183,10 +181,8 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
 def _check_neurons(network: Network, layer: str, neurons: Sequence[Recorded]) -> None:
     """Refuse a layer or neurons that the network does not have, before anything is presented."""
-    from netsim.analysis.tables import STIMULUS
-
-    position = 0 if layer == STIMULUS else network.layers.index(network.layer(layer)) + 1
-    size = math.prod(network.shapes[position])
+    network.position(layer)
+    size = math.prod(network.shapes[layer])
     for _, neuron in neurons:
         if neuron >= size:
             raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")

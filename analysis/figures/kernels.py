@@ -33,7 +33,7 @@ def kernels(
     frame : pandas.DataFrame
         As from `weight_table`.
     layer : str, optional
-        A convolution, or a dense layer whose source has rows and columns; by default the table's first layer.
+        By default the first one of the table; its source must have rows and columns.
     channel : int
         Which channel of the source.
     count : int
@@ -69,7 +69,7 @@ def kernels(
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
     mosaic, places = _mosaic(pictures, max(1, columns))
-    limit = float(np.abs(pictures).max()) or 1.0
+    limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
     with theme():
         axes = new_axes(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1])
         image = axes.imshow(mosaic, cmap=_COLOURS, vmin=-limit, vmax=limit, interpolation="nearest")
@@ -123,13 +123,12 @@ def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.learning_tables import weight_table
-    from netsim.analysis.tables import layer_names
 
-    layer = choice.layer or source.network.weighted_layers[0].name
+    layer = choice.layer or source.network.weighted[0].name
     table = weight_table(source.network, source.weights, [layer])
     count = choice.count or 64
     columns = 8 if choice.width < 5 else 16
-    shown = min(count, source.network.shapes[layer_names(source.network).index(layer)][-1])
+    shown = min(count, int(table["map"].fillna(table["neuron"]).max()) + 1)
     rows = -(-shown // columns)
     figure, (axes,) = choice.new_figure(0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2)))
     kernels(table, layer, choice.channel, count=count, columns=columns, ax=axes)

@@ -53,10 +53,8 @@ def latency_histograms(
     """
     import numpy as np
 
-    from netsim.analysis.tables import layer_names
-
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
-    names = layer_names(network)
+    names = list(network.shapes)
     unknown = set(frame["layer"].unique()) - set(names)
     if unknown:
         raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
@@ -68,20 +66,20 @@ def latency_histograms(
     with theme():
         axes = new_axes(ax, FULL_WIDTH, 0.7 + 0.55 * len(names))
         hues = layer_colours(network)
-        for position, name in enumerate(names):
-            neurons = math.prod(network.shapes[position])
+        for position, (name, shape) in enumerate(network.shapes.items()):
+            neurons = math.prod(shape)
             latencies = frame.loc[frame["layer"] == name, "latency_ms"].to_numpy()
             counts = np.histogram(latencies, edges)[0]
             rate = counts / (presentations * neurons * width / 1000)
             bottom = position * (1 + _GAP)
-            start, end = firing_window(network, position)
-            axes.fill_between([start, end], bottom, bottom + 1, color=hues[position], alpha=0.1, linewidth=0, zorder=1)
+            start, end = firing_window(network, name)
+            axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.1, linewidth=0, zorder=1)
             axes.stairs(
                 bottom + rate / max(rate.max(), 1e-300),
                 edges,
                 baseline=bottom,
                 fill=True,
-                color=hues[position],
+                color=hues[name],
                 linewidth=0,
                 zorder=2,
             )

@@ -145,7 +145,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
     traces = frame[frame["presentation"] == presentation]
     if traces.empty:
         raise DataError(f"presentation {presentation}: has no potentials in the table")
-    known = {layer.name for layer in network.weighted_layers}
+    known = {population.name for population in network.integrating}
     unknown = sorted(set(traces["layer"]) - known)
     if unknown:
         raise DataError(f"table: holds potentials of {', '.join(unknown)}, which {network.name} does not have")
@@ -154,12 +154,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
 
 def _window(network: Network, name: str) -> tuple[float, float, float]:
     """Onset, end (ms) and threshold of a layer."""
-    from netsim.analysis.tables import layer_names
-    from netsim.specification import Pooling
-
-    layer = network.layer(name)
-    assert not isinstance(layer, Pooling)
-    return *firing_window(network, layer_names(network).index(name)), layer.neurons.threshold
+    return *firing_window(network, name), network.neurons(name).threshold
 
 
 def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
@@ -219,7 +214,7 @@ def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
     from netsim.engines import Recorded
 
     spikes, _ = source.presentation(index)
-    name = source.network.layers[-1].name
+    name = source.network.output.name
     output = spikes[spikes["layer"] == name]
     label = int(source.stimuli.labels[index])
     return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(_EARLIEST), label])]

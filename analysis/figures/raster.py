@@ -58,19 +58,17 @@ def raster(
         If the table is no spike table, holds layers that the network does not have, or several presentations
         and none is chosen.
     """
-    from netsim.analysis.tables import layer_names
-
     spikes, presentation = _choose(frame, network, presentation)
-    names = layer_names(network)
+    names, shapes = list(network.shapes), network.shapes.values()
     with theme():
         axes = new_axes(ax, 7.0, 0.9 + 0.62 * len(names))
         hues = layer_colours(network)
-        for position, (name, shape) in enumerate(zip(names, network.shapes, strict=True)):
+        for position, (name, shape) in enumerate(network.shapes.items()):
             bottom = position * (1 + _GAP)
             layer = spikes[spikes["layer"] == name]
-            start, end = firing_window(network, position)
-            axes.fill_between([start, end], bottom, bottom + 1, color=hues[position], alpha=0.12, linewidth=0, zorder=1)
-            _draw_spikes(axes, layer, shape, bottom, hues[position])
+            start, end = firing_window(network, name)
+            axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.12, linewidth=0, zorder=1)
+            _draw_spikes(axes, layer, shape, bottom, hues[name])
             axes.text(
                 1.01,
                 bottom + 0.5,
@@ -80,7 +78,7 @@ def raster(
                 color=FAINT,
                 verticalalignment="center",
             )
-        sizes = ["×".join(f"{side:,}" for side in shape) for shape in network.shapes]
+        sizes = ["×".join(f"{side:,}" for side in shape) for shape in shapes]
         axes.set_yticks(
             [position * (1 + _GAP) + 0.5 for position in range(len(names))],
             [f"{name}\n{size}" for name, size in zip(names, sizes, strict=True)],
@@ -99,8 +97,6 @@ def raster(
 
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> tuple[pd.DataFrame, int]:
     """The spikes of one presentation, and which one it is."""
-    from netsim.analysis.tables import layer_names
-
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     present = frame["presentation"].unique()
     if presentation is None:
@@ -108,7 +104,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
             raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
         presentation = int(present[0])
     spikes = frame[frame["presentation"] == presentation]
-    unknown = set(spikes["layer"].unique()) - set(layer_names(network))
+    unknown = set(spikes["layer"].unique()) - set(network.shapes)
     if unknown:
         raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
     return spikes, presentation
@@ -144,8 +140,8 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
     import numpy as np
     import pandas as pd
 
-    bottom = len(network.layers) * (1 + _GAP)
-    output = spikes[spikes["layer"] == network.layers[-1].name]
+    bottom = len(network.populations) * (1 + _GAP)
+    output = spikes[spikes["layer"] == network.output.name]
     if output.empty:
         axes.plot([], [], " ", label="no decision")
     else:

@@ -14,7 +14,7 @@ from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.reporting import report
 from netsim.cli.simulating import simulate
-from netsim.cli.studying import STUDY_HELP, study
+from netsim.cli.studying import StudyCommand, study
 from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
@@ -31,7 +31,7 @@ app = typer.Typer(
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(cls=PlotCommand)(plot)
-app.command(help=STUDY_HELP)(study)
+app.command(cls=StudyCommand)(study)
 app.command(help=EXPORT_HELP)(export)
 app.command("import")(import_network)
 app.command()(report)

@@ -13,10 +13,9 @@ import numpy as np
 
 from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.learning_tables import best_epoch, metrics_table
-from netsim.analysis.tables import STIMULUS, layer_names
 from netsim.errors import DataError
 from netsim.measuring.evaluation import Evaluation
-from netsim.specification import Network
+from netsim.specification import STIMULUS, Network
 from netsim.specification.summary import summarise
 from netsim.weights.layout import layers_with_learned_scales
 
@@ -75,7 +74,7 @@ def results(network: Network, evaluation: Evaluation) -> list[Result]:
 def activity_table(network: Network, evaluation: Evaluation) -> Table:
     """Spikes and synaptic operations by layer."""
     rows = []
-    for name, shape in zip(layer_names(network), network.shapes, strict=True):
+    for name, shape in network.shapes.items():
         spikes, neurons = evaluation.spikes_per_presentation[name], math.prod(shape)
         operations = evaluation.synaptic_operations_per_presentation.get(name)
         rows.append(

@@ -13,21 +13,21 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from netsim.seams import studies
 from netsim.specification.toml import network_from_dict, read_network
-from netsim.studies.kinds import STUDY_KINDS
 
 Netsim = Callable[..., Any]
 
 
-def test_every_kind_is_told(netsim: Netsim) -> None:
+def test_every_study_is_told(netsim: Netsim) -> None:
     shown = netsim("study", "--help").out
-    for kind in STUDY_KINDS:
+    for kind in studies:
         assert f"{kind}:" in shown
 
 
 @pytest.mark.parametrize("kind", ["spatial-jitter", "threshold-heterogeneity", "time-step", "early-readout"])
 def test_studies_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
-    seeds = ["--seeds", 2] if STUDY_KINDS[kind].random else []
+    seeds = ["--seeds", 2] if studies[kind].random else []
     done = netsim("study", kind, run, "--limit", 40, *seeds)
     assert (done.code, done.err) == (0, "")
     files = [str(run / "studies" / f"{kind}.{suffix}") for suffix in ("csv", "png", "svg", "json")]
@@ -36,7 +36,7 @@ def test_studies_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
     assert set(frame["kind"]) == {kind}
     assert set(frame["presentations"]) == {40}
     if kind != "early-readout":
-        assert frame["level"].nunique() == len(STUDY_KINDS[kind].levels)
+        assert frame["level"].nunique() == len(studies[kind].levels)
     assert (plt.imread(files[1])[..., :3].min(axis=2) < 0.9).sum() > 300
     assert "</svg>" in Path(files[2]).read_text()
     assert not plt.get_fignums()

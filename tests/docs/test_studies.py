@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from netsim.cli import app
-from netsim.studies.kinds import STUDY_KINDS
+from netsim.seams import studies
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "studies.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ netsim (study .*)$", 
 
 
 def test_every_kind_is_told() -> None:
-    assert re.findall(r"^\| `([a-z-]+)` \| .* \| .* \|$", TEXT, re.MULTILINE)[: len(STUDY_KINDS)] == list(STUDY_KINDS)
+    assert re.findall(r"^\| `([a-z-]+)` \| .* \| .* \|$", TEXT, re.MULTILINE)[: len(studies)] == list(studies)
 
 
 def test_every_picture_is_shown() -> None:

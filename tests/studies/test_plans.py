@@ -8,33 +8,33 @@ import pytest
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
+from netsim.seams import studies
 from netsim.specification import Dense, Encoder, Layer, Network, Neurons
-from netsim.studies.kinds import STUDY_KINDS
 from netsim.studies.plans import make_plan
-from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
-from netsim.studies.stimuli import STIMULUS_PERTURBATIONS
+from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope
 
 
-def test_every_kind_is_run_and_told() -> None:
-    special = {"time-step", "early-readout"}
-    assert {*NETWORK_PERTURBATIONS, *STIMULUS_PERTURBATIONS} == set(STUDY_KINDS) - special
-    assert set(CONTROLS) == {kind for kind, described in STUDY_KINDS.items() if described.control}
+def test_controls_are_run_where_they_are_told() -> None:
+    for study in studies.values():
+        does_control = study.does_control if isinstance(study, NetworkStudy) else None
+        assert bool(study.control) == (does_control is not None)
 
 
-@pytest.mark.parametrize("kind", STUDY_KINDS)
+@pytest.mark.parametrize("kind", studies)
 def test_plans_of_every_kind(kind: str, network: Network) -> None:
     plan = make_plan(network, kind, seeds=(3, 4))
-    described = STUDY_KINDS[kind]
+    described = studies[kind]
     assert len(plan.levels) == len(described.levels)
     assert list(plan.levels) == sorted(plan.levels)
     assert plan.seeds == ((3, 4) if described.random else ())
-    expected = {
-        "none": {"": ()},
-        "weighted": {"all": ("conv", "hidden", "output")},
-        "hidden": {"all": ("conv", "hidden")},
-        "maps": {"all": ("conv",)},
+    expected: dict[Scope | None, dict[str, tuple[str, ...]]] = {
+        None: {"": ()},
+        PROJECTIONS: {"all": ("conv", "hidden", "output")},
+        POPULATIONS: {"all": ("conv", "hidden", "output")},
+        HIDDEN: {"all": ("conv", "hidden")},
+        MAPS: {"all": ("conv",)},
     }
-    assert plan.curves == expected[described.layers]
+    assert plan.curves == expected[described.scope]
 
 
 def test_times_suit_the_encoding_window() -> None:

@@ -14,14 +14,14 @@ from netsim.engines import Engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.measuring.evaluation import evaluate
+from netsim.seams import studies
 from netsim.specification import Network
-from netsim.studies.kinds import STUDY_KINDS
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.weights.layout import Weights
 
-DETERMINISTIC = [kind for kind, described in STUDY_KINDS.items() if not described.random]
-RANDOM = [kind for kind, described in STUDY_KINDS.items() if described.random]
+DETERMINISTIC = [kind for kind, described in studies.items() if not described.random]
+RANDOM = [kind for kind, described in studies.items() if described.random]
 LEVELS = {"weight-bits": [1, 3], "early-readout": [40.0, 60.0], "time-step": [0.5, 2.0]}
 
 
@@ -70,7 +70,7 @@ def test_no_disturbance_is_the_undisturbed_network(kind: str, run: Callable[...,
 
 @pytest.mark.parametrize("kind", RANDOM)
 def test_the_largest_level_is_simulated(kind: str, run: Callable[..., Any]) -> None:
-    for row in run(kind, levels=[STUDY_KINDS[kind].most]):
+    for row in run(kind, levels=[studies[kind].most]):
         assert 0 <= row["accuracy"] <= 1
 
 
@@ -93,7 +93,7 @@ def brian2(network: Network) -> Callable[[float], Engine]:
     return functools.cache(lambda dt: Brian2Engine(network, dt or 1.0, target="numpy", copies=20))
 
 
-@pytest.mark.parametrize("kind", STUDY_KINDS)
+@pytest.mark.parametrize("kind", studies)
 def test_both_engines_agree(
     kind: str, run: Callable[..., Any], network: Network, brian2: Callable[[float], Engine]
 ) -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netsim.seams import studies
 from netsim.specification import Dense, Encoder, Layer, Network, Neurons
-from netsim.studies.stimuli import STIMULUS_PERTURBATIONS, transformed
+from netsim.studies.stimuli import transformed
+from netsim.studies.study import StimulusStudy
 
-KINDS = sorted(STIMULUS_PERTURBATIONS)
+KINDS = [name for name, study in studies.items() if isinstance(study, StimulusStudy)]
 MICROSECOND = 1e-3
 
 
@@ -28,7 +30,7 @@ def draw(network: Network, count: int = 5, silent: float = 0.4) -> np.ndarray:
 
 
 def disturb(kind: str, level: float, network: Network, latencies: np.ndarray, seed: int = 0) -> np.ndarray:
-    transform = STIMULUS_PERTURBATIONS[kind](level, network.encoder)
+    transform = studies[kind].does(level, network.encoder)
     return transformed(network, latencies, transform, np.random.default_rng(seed))
 
 

@@ -1,0 +1,28 @@
+"""Jitter of input spike times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netsim.studies.study import StimulusStudy
+
+if TYPE_CHECKING:
+    from netsim.specification import Encoder
+    from netsim.studies.stimuli import Transform
+
+
+@StimulusStudy(
+    "spike-jitter",
+    "normal jitter of input spike times; none comes before 0 ms (level: SD in ms)",
+    "jitter of input spikes, SD (ms)",
+    (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2),
+    in_windows=True,
+    order=10,
+)
+def time_jitter(level: float, encoder: Encoder) -> Transform:
+    """Normal jitter of spike times with an SD of `level` ms."""
+    from tonic.transforms import TimeJitter
+
+    from netsim.data.events import MICROSECONDS
+
+    return TimeJitter(std=level * MICROSECONDS, clip_negative=False)
