@@ -48,6 +48,22 @@ def require(frame: pd.DataFrame, columns: Iterable[str], kind: str, rows: bool =
             raise DataError(f"table: the column {name} holds infinite values; finite or missing ones are needed")
 
 
+def one_presentation(frame: pd.DataFrame, presentation: int | None) -> tuple[pd.DataFrame, int]:
+    """The rows of one presentation, by default of the only one, and which one it is.
+
+    Raises
+    ------
+    DataError
+        If the table holds several and none is chosen.
+    """
+    present = frame["presentation"].unique()
+    if presentation is None:
+        if len(present) != 1:
+            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
+        presentation = int(present[0])
+    return frame[frame["presentation"] == presentation], presentation
+
+
 def class_name(label: int, classes: Sequence[str]) -> str:
     """What a label stands for; the label itself if nobody says."""
     return classes[label] if 0 <= label < len(classes) else str(label)

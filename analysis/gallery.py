@@ -5,7 +5,8 @@ Nothing heavy is imported before a figure is drawn, so that a list of figures is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from netsim.weights.layout import Weights
 
 _BATCH = 200
+
+Make = Callable[["Latencies", "np.ndarray", "np.ndarray"], "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -68,63 +71,54 @@ class Source:
         """Decision tables by the number of stimuli: several figures show the same one."""
         return {}
 
-    def presented(
-        self, limit: int | None = None, weights: Weights | None = None
-    ) -> Iterator[tuple[np.ndarray, Latencies]]:
-        """Present the first stimuli in batches.
+    def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
+        """One table of the first stimuli, presented in batches.
 
         Parameters
         ----------
+        make : callable
+            Makes the table of a batch from its latencies (ms), labels and indices.
         limit : int, optional
-            How many; by default all.
+            How many stimuli; by default all.
         weights : dict of ndarray, optional
             Other weights than those of the source.
-
-        Yields
-        ------
-        indices : ndarray of int, shape (presentations,)
-        latencies : list of ndarray
-            As from `netsim.engines.Engine.present` (ms).
         """
         import numpy as np
+        import pandas as pd
 
-        from netsim.engines import Batch
-
-        engine = self.make_engine(())
+        engine, tables = self.make_engine(()), []
         count = min(limit or len(self.stimuli), len(self.stimuli))
         for start in range(0, count, _BATCH):
             chosen = np.arange(start, min(start + _BATCH, count))
-            yield chosen, engine.present(Batch(self.stimuli.latencies(chosen), weights or self.weights))
+            latencies = self._present(engine, chosen, weights)
+            tables.append(make(latencies, self.stimuli.labels[chosen], chosen))
             self.progress(int(chosen[-1]) + 1, count)
+        return pd.concat(tables, ignore_index=True)
 
-    def spikes(self, limit: int | None = None, layers: Sequence[str] | None = None) -> pd.DataFrame:
-        """The spike table of the first stimuli, of some layers only; see `netsim.analysis.spike_table`."""
-        import numpy as np
-        import pandas as pd
+    def _present(self, engine: Engine, chosen: np.ndarray, weights: Weights | None = None) -> Latencies:
+        from netsim.engines import Batch
 
-        from netsim.analysis.tables import layer_names, spike_table
+        return engine.present(Batch(self.stimuli.latencies(chosen), weights or self.weights))
 
-        parts = []
-        for chosen, latencies in self.presented(limit):
-            kept = [
-                times if layers is None or name in layers else np.full_like(times, np.inf)
-                for name, times in zip(layer_names(self.network), latencies, strict=True)
-            ]
-            parts.append(spike_table(self.network, kept, self.stimuli.labels[chosen], chosen))
-        return pd.concat(parts, ignore_index=True)
+    def spikes(self, limit: int | None = None, layers: Sequence[str] = ()) -> pd.DataFrame:
+        """The spike table of the first stimuli, of some layers or of all; see `netsim.analysis.spike_table`."""
+        from netsim.analysis.tables import spike_table
+
+        def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+            named = zip(self.network.shapes, latencies, strict=True)
+            kept = [times if not layers or name in layers else times + math.inf for name, times in named]
+            return spike_table(self.network, kept, labels, chosen)
+
+        return self.table(make, limit)
 
     def decisions(self, limit: int | None = None) -> pd.DataFrame:
         """The decision table of the first stimuli; see `netsim.analysis.decision_table`."""
-        import pandas as pd
-
         from netsim.analysis.decision_tables import decision_table
 
         if limit not in self._decided:
-            tables = [
-                decision_table(self.network, latencies[-1], self.stimuli.labels[chosen], chosen)
-                for chosen, latencies in self.presented(limit)
-            ]
-            self._decided[limit] = pd.concat(tables, ignore_index=True)
+            self._decided[limit] = self.table(
+                lambda latencies, labels, chosen: decision_table(self.network, latencies[-1], labels, chosen), limit
+            )
         return self._decided[limit]
 
     def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> tuple[pd.DataFrame, Engine]:
@@ -138,13 +132,11 @@ class Source:
         import numpy as np
 
         from netsim.analysis.tables import spike_table
-        from netsim.engines import Batch
 
         if not 0 <= index < len(self.stimuli):
             raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(self.stimuli) - 1}")
-        chosen = np.array([index])
-        engine = self.make_engine(neurons)
-        latencies = engine.present(Batch(self.stimuli.latencies(chosen), self.weights))
+        chosen, engine = np.array([index]), self.make_engine(neurons)
+        latencies = self._present(engine, chosen)
         return spike_table(self.network, latencies, self.stimuli.labels[chosen], chosen), engine
 
 

@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.analysis.style import INK, colours
+from netsim.errors import DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from netsim.specification import Network
 
 Colour = tuple[float, float, float]
+
+
+def check_layers(frame: pd.DataFrame, network: Network) -> None:
+    """Refuse a spike table with layers that the network does not have.
+
+    Raises
+    ------
+    DataError
+    """
+    unknown = set(frame["layer"].unique()) - set(network.shapes)
+    if unknown:
+        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
 
 
 def firing_window(network: Network, name: str) -> tuple[float, float]:

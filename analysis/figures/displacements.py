@@ -10,8 +10,11 @@ from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, new_axes, t
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from netsim.engines import Latencies
 
 _RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
 
@@ -133,11 +136,11 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.learning_tables import displacement_table
 
     stages = {"initial": source.initial, "trained": source.weights} if source.initial else {"": source.weights}
-    tables = [
-        displacement_table(source.network, latencies[-1], source.stimuli.labels[chosen], chosen).assign(weights=name)
-        for name, weights in stages.items()
-        for chosen, latencies in source.presented(choice.limit, weights)
-    ]
+
+    def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+        return displacement_table(source.network, latencies[-1], labels, chosen)
+
+    tables = [source.table(make, choice.limit, weights).assign(weights=name) for name, weights in stages.items()]
     table = pd.concat(tables, ignore_index=True)
     if not source.initial:
         table = table.drop(columns="weights")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from netsim.analysis.figures._layers import firing_window, layer_colours
+from netsim.analysis.figures._layers import check_layers, firing_window, layer_colours
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, theme
@@ -55,9 +55,7 @@ def latency_histograms(
 
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
     names = list(network.shapes)
-    unknown = set(frame["layer"].unique()) - set(names)
-    if unknown:
-        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
+    check_layers(frame, network)
     width = bin_ms or _default_width(network)
     if not width > 0:
         raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from netsim.analysis.figures._layers import firing_window
-from netsim.analysis.frames import require
+from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, new_axes, theme
 from netsim.errors import DataError
@@ -137,12 +137,7 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> pd.DataFrame:
     """The traces of one presentation."""
     require(frame, ("presentation", "layer", "neuron", "time_ms", "potential"), "potential", rows=False)
-    present = frame["presentation"].unique()
-    if presentation is None:
-        if len(present) != 1:
-            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
-        presentation = int(present[0])
-    traces = frame[frame["presentation"] == presentation]
+    traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
         raise DataError(f"presentation {presentation}: has no potentials in the table")
     known = {population.name for population in network.integrating}

@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netsim.analysis.figures._layers import Colour, firing_window, layer_colours
-from netsim.analysis.frames import require
+from netsim.analysis.figures._layers import Colour, check_layers, firing_window, layer_colours
+from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, is_narrow, new_axes, theme
-from netsim.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +57,9 @@ def raster(
         If the table is no spike table, holds layers that the network does not have, or several presentations
         and none is chosen.
     """
-    spikes, presentation = _choose(frame, network, presentation)
+    require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
+    spikes, presentation = one_presentation(frame, presentation)
+    check_layers(spikes, network)
     names, shapes = list(network.shapes), network.shapes.values()
     with theme():
         axes = new_axes(ax, 7.0, 0.9 + 0.62 * len(names))
@@ -93,21 +94,6 @@ def raster(
         )
         _mark_decision(axes, spikes, network, classes)
     return axes
-
-
-def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> tuple[pd.DataFrame, int]:
-    """The spikes of one presentation, and which one it is."""
-    require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
-    present = frame["presentation"].unique()
-    if presentation is None:
-        if len(present) != 1:
-            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
-        presentation = int(present[0])
-    spikes = frame[frame["presentation"] == presentation]
-    unknown = set(spikes["layer"].unique()) - set(network.shapes)
-    if unknown:
-        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
-    return spikes, presentation
 
 
 def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:

@@ -93,14 +93,11 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     caption="Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    import pandas as pd
-
     from netsim.analysis.decision_tables import spike_count_table
 
-    tables = [
-        spike_count_table(source.network, latencies, chosen) for chosen, latencies in source.presented(choice.limit)
-    ]
-    table = pd.concat(tables, ignore_index=True)
+    table = source.table(
+        lambda latencies, _, chosen: spike_count_table(source.network, latencies, chosen), choice.limit
+    )
     figure, (axes,) = choice.new_figure(0.8 + 0.26 * len(source.network.shapes))
     spikes_per_layer(table, ax=axes)
     return Drawn(figure, table)

@@ -117,7 +117,16 @@ def _curves(network: Network, study: Study, layers: Sequence[str] | None) -> dic
                 f"layer {layers[0]!r}", f"cannot be chosen: {study.name} is not about single layers"
             )
         return {"": ()}
-    return {
-        name: scope.together(network, study.name) if name == ALL else scope.choose(network, study.name, name)
-        for name in layers or [ALL]
-    }
+    suits = {part.name: scope.suits(network, part) for part in scope.parts(network)}
+    spared = network.output.name if scope.spares_output else ""
+    together = tuple(name for name, does_suit in suits.items() if does_suit and name != spared)
+    for name in layers or [ALL]:
+        if name == ALL:
+            if not together:
+                raise SpecificationError(f"study {study.name!r}", f"{network.name} has no {scope.needed}")
+        elif name not in suits:
+            known = ", ".join(suits)
+            raise SpecificationError(f"layer {name!r}", f"does not exist in {network.name}; it has {known}")
+        elif not suits[name]:
+            raise SpecificationError(f"layer {name!r}", f"{scope.fault}, which {study.name} cannot disturb")
+    return {name: together if name == ALL else (name,) for name in layers or [ALL]}

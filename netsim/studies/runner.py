@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from netsim.measuring.metrics import decide, decision_figures
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.plans import Plan
+from netsim.studies.study import Condition, Study
 from netsim.weights.layout import Weights
 
+EngineAt = Callable[[float], Engine]
 Row = dict[str, Any]
 
 _BATCH = 200
@@ -49,7 +51,7 @@ class StudyRunner:
         self._progress = progress
         self._done = 0
 
-    def run(self, engine_at: Callable[[float], Engine]) -> list[Row]:
+    def run(self, engine_at: EngineAt) -> list[Row]:
         """Run the study.
 
         Parameters
@@ -65,20 +67,8 @@ class StudyRunner:
         rows: list[Row] = studies[self.plan.study].run(self, engine_at)
         return rows
 
-    def over_levels(
-        self, batches: Callable[[StudyRunner, float, Sequence[str], int, bool], Callable[[np.ndarray, int], Batch]]
-    ) -> Experiment[list[Row]]:
-        """Present all stimuli undisturbed, and at each level for each curve, seed and control.
-
-        Parameters
-        ----------
-        batches : callable
-            As `netsim.studies.study.Study.batches`.
-
-        Returns
-        -------
-        list of dict
-        """
+    def over_levels(self, study: Study) -> Experiment[list[Row]]:
+        """Present all stimuli undisturbed, and at each level for each curve, seed and control."""
         undisturbed = yield from self.present()
         rows = [self.row(undisturbed, undisturbed)]
         for curve, layers in self.plan.curves.items():
@@ -87,17 +77,17 @@ class StudyRunner:
                 for condition, seed in conditions + [("control", None)] * self.plan.controls:
                     outputs = undisturbed
                     if level > 0:
-                        made = batches(self, level, layers, seed or 0, condition == "control")
-                        outputs = yield from self.present(made)
+                        drawn = Condition(self.network, self.weights, layers, level, seed or 0)
+                        outputs = yield from self.present(study.batch(drawn, condition == "control"))
                     rows.append(self.row(outputs, undisturbed, condition, level, curve, seed))
         return rows
 
-    def present(self, batches: Callable[[np.ndarray, int], Batch] | None = None) -> Experiment[np.ndarray]:
+    def present(self, batch: Callable[[np.ndarray, int], Batch] | None = None) -> Experiment[np.ndarray]:
         """Present all stimuli.
 
         Parameters
         ----------
-        batches : callable, optional
+        batch : callable, optional
             Makes a batch of stimuli (ms) and the index of the first of them; by default it is undisturbed.
 
         Returns
@@ -109,7 +99,7 @@ class StudyRunner:
         for start in range(0, len(self.stimuli), _BATCH):
             chosen = np.arange(start, min(start + _BATCH, len(self.stimuli)))
             stimuli = self.stimuli.latencies(chosen)
-            latencies = yield batches(stimuli, start) if batches else Batch(stimuli, self.weights)
+            latencies = yield batch(stimuli, start) if batch else Batch(stimuli, self.weights)
             outputs.append(latencies[-1])
             self._done += len(chosen)
             self._progress(self._done)

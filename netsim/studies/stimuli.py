@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from netsim.data.events import events_to_latencies, latencies_to_events
 from netsim.specification import Network
-
-Transform = Callable[[np.ndarray], np.ndarray]
+from netsim.studies.study import Transform
 
 # Places as fractions, too: tonic would cut off those that it moves
 _EVENT_TYPE = np.dtype([(name, np.float64) for name in "xytp"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,36 @@ def test_every_study_is_told(netsim: Netsim) -> None:
     shown = netsim("study", "--help").out
     for kind in studies:
         assert f"{kind}:" in shown
+
+
+OWN = """
+from netsim.studies.study import PROJECTIONS, NetworkStudy
+
+@NetworkStudy("weight-decay", "weights shrink (level: fraction)", "lost", (0, 0.5), random=False, scope=PROJECTIONS)
+def decay(condition):
+    return condition.change_kernels(lambda kernel: (1 - condition.level) * kernel)
+"""
+
+
+def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
+    install(studies, "weight-decay", OWN)
+    shown = " ".join(netsim("study", "--help").out.split())
+    assert "* weight-decay: weights shrink (level: fraction) Files are" in shown
+    done = netsim("study", "weight-decay", run, "--limit", 20, "--layer", "output", "--out", "here", "--json").json()
+    assert [row["level"] for row in done["rows"]] == [None, 0.0, 0.5]
+    assert done["rows"][2]["latency_difference_ms"] > 0
+    assert done["disturbance"] == "weights shrink (level: fraction)"
+    assert Path("here/weight-decay.svg").exists()
+    netsim("study", "weight-decays", run).refused("did you mean 'weight-decay'?")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from netsim.cli import app; app(['study', '--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "early-readout" in done.stdout
+    assert not {"numpy", "pandas", "matplotlib", "tonic"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("kind", ["spatial-jitter", "threshold-heterogeneity", "time-step", "early-readout"])

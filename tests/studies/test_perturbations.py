@@ -40,10 +40,10 @@ def disturbed(
     batch: Batch,
     layers: Sequence[str],
     level: float,
-    generator: np.random.Generator,
+    seed: int = 0,
 ) -> Batch:
     """The batch with what a study of the network changes."""
-    return dataclasses.replace(batch, **does(Condition(network, batch.weights, tuple(layers), level, generator)))
+    return dataclasses.replace(batch, **does(Condition(network, batch.weights, tuple(layers), level, seed)))
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_without_strength_every_spike_stays(
     engine = EventEngine(network, dt=dt)
     expected = engine.present(batch)
     assert 0.2 < np.isfinite(np.concatenate([layer.ravel() for layer in expected[1:]])).mean() < 1
-    for a, b in zip(expected, engine.present(disturbed(does, network, batch, layers, 0.0, rng())), strict=True):
+    for a, b in zip(expected, engine.present(disturbed(does, network, batch, layers, 0.0)), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_noise_is_as_wide_as_it_says_and_only_in_its_layer(network: Network, batch: Batch) -> None:
-    noisy = disturbed(weight_noise, network, batch, ["hidden"], 0.5, rng())
+    noisy = disturbed(weight_noise, network, batch, ["hidden"], 0.5)
     for name, before in batch.weights.items():
         after = noisy.weights[name]
         if name == "hidden.kernel":
@@ -81,7 +81,7 @@ def test_noise_is_as_wide_as_it_says_and_only_in_its_layer(network: Network, bat
 
 def test_a_stronger_noise_of_the_same_seed_is_the_same_noise(network: Network, batch: Batch) -> None:
     once, twice = (
-        disturbed(weight_noise, network, batch, ["conv"], level, rng(4)).weights["conv.kernel"] for level in (1, 2)
+        disturbed(weight_noise, network, batch, ["conv"], level, 4).weights["conv.kernel"] for level in (1, 2)
     )
     before = batch.weights["conv.kernel"]
     np.testing.assert_allclose(twice - before, 2 * (once - before))
@@ -108,7 +108,7 @@ def test_weights_that_are_all_zero_stay_so() -> None:
 def test_biases_are_no_synapses(network: Network, batch: Batch) -> None:
     layers = [projection.name for projection in network.weighted]
     for change in (weight_noise, weight_bits):
-        changed = disturbed(change, network, batch, layers, 2.0, rng())
+        changed = disturbed(change, network, batch, layers, 2.0)
         np.testing.assert_array_equal(changed.weights["conv.bias"], batch.weights["conv.bias"])
         assert (changed.weights["conv.kernel"] != batch.weights["conv.kernel"]).any()
 
@@ -117,7 +117,7 @@ def test_biases_are_no_synapses(network: Network, batch: Batch) -> None:
 def test_a_lesion_of_all_silences_the_layer(
     lesion: Callable[[Condition], dict[str, Any]], network: Network, batch: Batch
 ) -> None:
-    latencies = EventEngine(network).present(disturbed(lesion, network, batch, ["conv"], 1.0, rng()))
+    latencies = EventEngine(network).present(disturbed(lesion, network, batch, ["conv"], 1.0))
     assert np.isinf(latencies[1]).all()
     assert np.isinf(latencies[2]).all()
     assert np.isfinite(latencies[0]).any()
@@ -128,7 +128,7 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
     previous = {lesion: np.zeros((5, 5, 4), bool) for lesion in (lesion_neurons, lesion_maps)}
     for level in (0.25, 0.5, 0.75):
         for lesion, smaller in previous.items():
-            silenced = disturbed(lesion, network, batch, ["conv", "hidden"], level, rng(2)).silenced
+            silenced = disturbed(lesion, network, batch, ["conv", "hidden"], level, 2).silenced
             assert silenced["conv"].mean() == silenced["hidden"].mean() == level
             assert (silenced["conv"] | ~smaller).all()
             previous[lesion] = silenced["conv"]
@@ -140,7 +140,7 @@ def test_thresholds_have_the_mean_of_the_layer() -> None:
         "wide", Encoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
     )
     plain = Batch(np.zeros((1, 1, 1, 1)), {})
-    thresholds = disturbed(heterogeneous_thresholds, network, plain, ["output"], 0.4, rng()).thresholds["output"]
+    thresholds = disturbed(heterogeneous_thresholds, network, plain, ["output"], 0.4).thresholds["output"]
     assert thresholds.min() > 0
     assert thresholds.mean() == pytest.approx(3.0, rel=0.01)
     assert thresholds.std() / thresholds.mean() == pytest.approx(0.4, rel=0.03)
@@ -149,8 +149,8 @@ def test_thresholds_have_the_mean_of_the_layer() -> None:
 def test_delays_are_half_normal_and_their_control_has_the_same_mean() -> None:
     network = Network.chain("wide", Encoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     plain = Batch(np.zeros((1, 200, 200, 1)), {})
-    jittered = disturbed(jittered_delays, network, plain, ["output"], 5.0, rng()).delays["output"]
-    equal = disturbed(equal_delays, network, plain, ["output"], 5.0, rng()).delays["output"]
+    jittered = disturbed(jittered_delays, network, plain, ["output"], 5.0).delays["output"]
+    equal = disturbed(equal_delays, network, plain, ["output"], 5.0).delays["output"]
     assert jittered.shape == equal.shape == (200, 200, 1)
     assert jittered.min() >= 0
     assert np.sqrt(np.square(jittered).mean()) == pytest.approx(5.0, rel=0.02)

@@ -9,7 +9,7 @@ import pytest
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import studies
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.studies.plans import make_plan
 from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope
 
@@ -47,6 +47,19 @@ def test_layers_are_curves_of_their_own(network: Network) -> None:
     assert plan.curves == {"all": ("conv", "hidden", "output"), "conv": ("conv",)}
     assert plan.levels == (0.0, 0.5)
     assert plan.passes == 1 + 2 * 3
+
+
+def test_projections_and_populations_are_chosen_by_name() -> None:
+    populations = (Population("hidden", (3,)), Population("output", (2,)))
+    ends = (("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output"))
+    projections = tuple(Projection(source, target, Dense()) for source, target in ends)
+    skip = Network("skip", Encoder((2, 2, 1), 8.0), populations, projections, 32.0)
+    everything = ("hidden", "output", "stimulus_to_output")
+    assert make_plan(skip, "delay-jitter").curves == {"all": everything}
+    assert make_plan(skip, "weight-noise", layers=everything).curves == {name: (name,) for name in everything}
+    assert make_plan(skip, "lesion-neurons").curves == {"all": ("hidden",)}
+    with pytest.raises(SpecificationError, match="'stimulus_to_output': does not exist in skip; it has hidden, output"):
+        make_plan(skip, "threshold-heterogeneity", layers=["stimulus_to_output"])
 
 
 @pytest.mark.parametrize(

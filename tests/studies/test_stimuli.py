@@ -30,7 +30,9 @@ def draw(network: Network, count: int = 5, silent: float = 0.4) -> np.ndarray:
 
 
 def disturb(kind: str, level: float, network: Network, latencies: np.ndarray, seed: int = 0) -> np.ndarray:
-    transform = studies[kind].does(level, network.encoder)
+    height, width, channels = network.encoder.shape
+    sensor = (width, height, channels)
+    transform = studies[kind].does(level, sensor)
     return transformed(network, latencies, transform, np.random.default_rng(seed))
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from netsim.studies.study import PROJECTIONS, Condition, NetworkStudy
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 
 
-def equal_delays(condition: Condition) -> dict[str, Any]:
+def equal_delays(condition: Condition) -> Changes:
     """The mean of `jittered_delays` for each axon: what is left of them without the jitter."""
     import numpy as np
 
     mean = condition.level * math.sqrt(2 / math.pi)
-    network = condition.network
-    return {"delays": {name: np.full(network.ends(network.projection(name))[0], mean) for name in condition.layers}}
+    return {"delays": {name: np.full(shape, mean) for name, shape in _sources(condition).items()}}
 
 
 @NetworkStudy(
@@ -28,8 +26,12 @@ def equal_delays(condition: Condition) -> dict[str, Any]:
     does_control=equal_delays,
     order=100,
 )
-def jittered_delays(condition: Condition) -> dict[str, Any]:
+def jittered_delays(condition: Condition) -> Changes:
     """Half-normal delays of all axons of each projection: the absolute value of a normal draw of `level` ms."""
-    network, draw = condition.network, condition.generator.standard_normal
-    sources = {name: network.ends(network.projection(name))[0] for name in condition.layers}
-    return {"delays": {name: condition.level * abs(draw(shape)) for name, shape in sources.items()}}
+    draw = condition.generator.standard_normal
+    return {"delays": {name: condition.level * abs(draw(shape)) for name, shape in _sources(condition).items()}}
+
+
+def _sources(condition: Condition) -> dict[str, tuple[int, ...]]:
+    network = condition.network
+    return {name: network.shapes[network.projection(name).source] for name in condition.layers}

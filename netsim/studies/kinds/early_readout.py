@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netsim.studies.study import SimulationStudy
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from netsim.engines import Engine
-    from netsim.studies.runner import Row, StudyRunner
+    from netsim.studies.runner import EngineAt, Row, StudyRunner
 
 _TIMES = 30  # of read-out, by default
 
@@ -36,7 +35,7 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     finish=_finish,
     order=120,
 )
-def early_readout(runner: StudyRunner, engine_at: Callable[[float], Engine]) -> list[Row]:
+def early_readout(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
     """The levels are times, by default from the first to the last decision."""
     import numpy as np
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from netsim.studies.study import MAPS, Condition, NetworkStudy
+from netsim.studies.study import MAPS, Changes, Condition, NetworkStudy
 
 
 @NetworkStudy(
@@ -17,7 +15,7 @@ from netsim.studies.study import MAPS, Condition, NetworkStudy
     is_fraction=True,
     order=80,
 )
-def lesion_maps(condition: Condition) -> dict[str, Any]:
+def lesion_maps(condition: Condition) -> Changes:
     """The fraction `level` of the maps of each population, chosen at random, is silent."""
     import numpy as np
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from netsim.studies.study import HIDDEN, Condition, NetworkStudy
+from netsim.studies.study import HIDDEN, Changes, Condition, NetworkStudy
 
 
 @NetworkStudy(
@@ -17,7 +15,7 @@ from netsim.studies.study import HIDDEN, Condition, NetworkStudy
     is_fraction=True,
     order=70,
 )
-def lesion_neurons(condition: Condition) -> dict[str, Any]:
+def lesion_neurons(condition: Condition) -> Changes:
     """The fraction `level` of the neurons of each population, chosen at random, is silent."""
     populations = [condition.network.population(name) for name in condition.layers]
     return {"silenced": {one.name: condition.some(one.size).reshape(one.shape) for one in populations}}

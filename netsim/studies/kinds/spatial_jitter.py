@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from netsim.studies.study import StimulusStudy
-
-if TYPE_CHECKING:
-    from netsim.specification import Encoder
-    from netsim.studies.stimuli import Transform
+from netsim.studies.study import StimulusStudy, Transform
 
 
 @StimulusStudy(
@@ -18,9 +12,8 @@ if TYPE_CHECKING:
     (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3),
     order=40,
 )
-def spatial_jitter(level: float, encoder: Encoder) -> Transform:
+def spatial_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:
     """Normal jitter of places with an SD of `level` pixels; spikes that leave the image are lost."""
     from tonic.transforms import SpatialJitter
 
-    height, width, channels = encoder.shape
-    return SpatialJitter((width, height, channels), var_x=level**2, var_y=level**2, clip_outliers=True)
+    return SpatialJitter(sensor, var_x=level**2, var_y=level**2, clip_outliers=True)

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from netsim.studies.study import StimulusStudy
-
-if TYPE_CHECKING:
-    from netsim.specification import Encoder
-    from netsim.studies.stimuli import Transform
+from netsim.studies.study import StimulusStudy, Transform
 
 
 @StimulusStudy(
@@ -20,7 +14,7 @@ if TYPE_CHECKING:
     is_fraction=True,
     order=20,
 )
-def deletion(level: float, encoder: Encoder) -> Transform:
+def deletion(level: float, sensor: tuple[int, int, int]) -> Transform:
     """The fraction `level` of spikes is deleted."""
     from tonic.transforms import DropEvent
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from netsim.studies.study import StimulusStudy
-
-if TYPE_CHECKING:
-    from netsim.specification import Encoder
-    from netsim.studies.stimuli import Transform
+from netsim.studies.study import StimulusStudy, Transform
 
 
 @StimulusStudy(
@@ -19,7 +13,7 @@ if TYPE_CHECKING:
     in_windows=True,
     order=10,
 )
-def time_jitter(level: float, encoder: Encoder) -> Transform:
+def time_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:
     """Normal jitter of spike times with an SD of `level` ms."""
     from tonic.transforms import TimeJitter
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
-from netsim.studies.study import StimulusStudy
-
-if TYPE_CHECKING:
-    from netsim.specification import Encoder
-    from netsim.studies.stimuli import Transform
+from netsim.studies.study import StimulusStudy, Transform
 
 
 @StimulusStudy(
@@ -19,9 +15,8 @@ if TYPE_CHECKING:
     most=100.0,
     order=30,
 )
-def spurious_spikes(level: float, encoder: Encoder) -> Transform:
+def spurious_spikes(level: float, sensor: tuple[int, int, int]) -> Transform:
     """`level` spikes per input neuron are added, uniformly from the first to the last spike of the stimulus."""
     from tonic.transforms import UniformNoise
 
-    height, width, channels = encoder.shape
-    return UniformNoise((width, height, channels), n=round(level * (width * height * channels)))
+    return UniformNoise(sensor, n=round(level * math.prod(sensor)))

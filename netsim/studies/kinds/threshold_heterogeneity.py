@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from netsim.studies.study import POPULATIONS, Condition, NetworkStudy
+from netsim.studies.study import POPULATIONS, Changes, Condition, NetworkStudy
 
 
 @NetworkStudy(
@@ -15,7 +13,7 @@ from netsim.studies.study import POPULATIONS, Condition, NetworkStudy
     scope=POPULATIONS,
     order=90,
 )
-def heterogeneous_thresholds(condition: Condition) -> dict[str, Any]:
+def heterogeneous_thresholds(condition: Condition) -> Changes:
     """Log-normal thresholds with the population's as their mean and `level` as their coefficient of variation."""
     import numpy as np
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netsim.studies.study import SimulationStudy
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from netsim.engines import Engine
-    from netsim.studies.runner import Row, StudyRunner
+    from netsim.studies.runner import EngineAt, Row, StudyRunner
 
 
 def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
@@ -37,7 +35,7 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     finish=_finish,
     order=110,
 )
-def time_steps(runner: StudyRunner, engine_at: Callable[[float], Engine]) -> list[Row]:
+def time_steps(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
     """The levels are steps of the engine's grid; exact times are those of the event engine."""
     from netsim.engines import make_engine
 

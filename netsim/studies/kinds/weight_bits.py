@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from netsim.studies.study import PROJECTIONS, Condition, NetworkStudy
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ _STEPS = 25
     rises=True,
     order=60,
 )
-def weight_bits(condition: Condition) -> dict[str, Any]:
+def weight_bits(condition: Condition) -> Changes:
     """Weights with `level` bits each, see `quantised`."""
     return condition.change_kernels(lambda kernel: quantised(kernel, int(condition.level)))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from netsim.studies.study import PROJECTIONS, Condition, NetworkStudy
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 
 
 @NetworkStudy(
@@ -15,7 +13,7 @@ from netsim.studies.study import PROJECTIONS, Condition, NetworkStudy
     scope=PROJECTIONS,
     order=50,
 )
-def weight_noise(condition: Condition) -> dict[str, Any]:
+def weight_noise(condition: Condition) -> Changes:
     """Normal noise on the weights of each projection, `level` times as wide as these themselves."""
     draw = condition.generator.standard_normal
     return condition.change_kernels(lambda kernel: kernel + condition.level * kernel.std() * draw(kernel.shape))
