@@ -29,7 +29,6 @@ from .style import theme as theme
 from .sweep_tables import read_sweep_table as read_sweep_table
 from .sweep_tables import sweep_summary as sweep_summary
 from .sweep_tables import sweep_table as sweep_table
-from .tables import layer_names as layer_names
 from .tables import potential_table as potential_table
 from .tables import spike_table as spike_table
 from .tables import write_table as write_table

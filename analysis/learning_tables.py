@@ -11,7 +11,7 @@ import pandas as pd
 
 from netsim.analysis.tables import check_latencies, per_presentation
 from netsim.errors import DataError
-from netsim.learning import Learner
+from netsim.seams import targets
 from netsim.specification import Network, Projection
 from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 
@@ -60,7 +60,8 @@ def displacement_table(
     if count and not (tags.min() >= 0 and tags.max() < network.outputs):
         raise DataError(f"labels: must be 0 to {network.outputs - 1}, one of the output neurons of {network.name}")
     latencies = outputs.astype(np.float64)
-    displacement = Learner(network).output_displacement(latencies, tags).displacement
+    wanted = targets[network.learning.targets].from_network(network)
+    displacement = wanted.displacement(latencies, tags).displacement
     end = network.window_end(network.output)
     return pd.DataFrame(
         {

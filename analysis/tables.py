@@ -18,11 +18,6 @@ from netsim.files import write_atomically
 from netsim.specification import Network
 
 
-def layer_names(network: Network) -> list[str]:
-    """Names of the stimulus and of all layers, from first to last."""
-    return list(network.shapes)
-
-
 def spike_table(
     network: Network,
     latencies: Latencies,

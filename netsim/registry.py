@@ -68,6 +68,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         By what entries are sorted where they are listed, for which all are loaded; by default by name.
     folders : bool
         Whether each entry of the package is a folder, and the modules beside them are none.
+    first : str, optional
+        Name of the usual entry, which lists begin with.
 
     Examples
     --------
@@ -83,12 +85,18 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     """
 
     def __init__(
-        self, seam: str, package: str, order: Callable[[Entry], Any] | None = None, folders: bool = False
+        self,
+        seam: str,
+        package: str,
+        order: Callable[[Entry], Any] | None = None,
+        folders: bool = False,
+        first: str | None = None,
     ) -> None:
         self.seam = seam
         self.package = package
         self._order = order
         self._folders = folders
+        self._first = first
         self._entries: dict[str, Entry] = {}
         self._modules: dict[str, str] = {}
 
@@ -165,9 +173,22 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
                 raise SpecificationError(where, f"{name!r} {hint}") from None
             raise SpecificationError(f"{self.seam} {name!r}", hint) from None
 
+    def name_of(self, entry: Entry) -> str:
+        """The name that an entry is registered under.
+
+        Raises
+        ------
+        KeyError
+            If it is not registered.
+        """
+        for name, known in self._entries.items():
+            if known is entry:
+                return name
+        raise KeyError(entry)
+
     def __iter__(self) -> Iterator[str]:
         if self._order is None:
-            return iter(sorted(self._names))
+            return iter(sorted(self._names, key=lambda name: (name != self._first, name)))
         order = self._order
         return iter(sorted(self._names, key=lambda name: (order(self[name]), name)))
 
@@ -175,7 +196,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return isinstance(name, str) and name in self._names
 
     def origin(self, name: str) -> Origin:
         """Where the entry of a name comes from.
@@ -186,14 +207,15 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             If there is none.
         """
         self[name]
-        module = self._modules[name]
-        distribution = self._distribution(name, module)
-        version = None if distribution is None else importlib.metadata.version(distribution)
-        return Origin(self.seam, name, module, distribution, version)
+        return self._origin(name, self._modules[name])
+
+    def origin_of(self, made: object) -> Origin:
+        """Where an object comes from that stands in place of an entry; its name is that of its class."""
+        return self._origin(type(made).__qualname__, type(made).__module__)
 
     def is_own(self, name: str) -> bool:
-        """Whether an entry comes with netsim."""
-        return self.origin(name).module.partition(".")[0] == __name__.partition(".")[0]
+        """Whether an entry comes with netsim; one that does is not imported for it."""
+        return name in self._own
 
     @property
     def _names(self) -> set[str]:
@@ -218,15 +240,21 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if name in self._own:
             importlib.import_module(self._own[name])
         elif name in self._points:
-            loaded = self._points[name].load()
+            try:
+                loaded = self._points[name].load()
+            except Exception as error:
+                reason = f"cannot be loaded ({type(error).__name__}: {error}); mend or uninstall its package"
+                raise SpecificationError(f"{self.seam} {name!r}", reason) from error
             if name not in self._entries:
                 self.add(name, loaded, self._points[name].module)
         if name not in self._entries and name in {**self._own, **self._points}:
             raise SpecificationError(f"{self.seam} {name!r}", "is announced, but its module does not register it")
 
-    def _distribution(self, name: str, module: str) -> str | None:
+    def _origin(self, name: str, module: str) -> Origin:
         point = self._points.get(name)
-        if point is not None and point.dist is not None:
-            return point.dist.name
         packages = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
-        return packages[0] if packages else None
+        if point is not None and point.dist is not None:
+            packages = [point.dist.name]
+        distribution = packages[0] if packages else None
+        version = None if distribution is None else importlib.metadata.version(distribution)
+        return Origin(self.seam, name, module, distribution, version)

@@ -17,25 +17,27 @@ regimes: Registry[Any] = Registry("regime", "netsim.specification.regimes")
 """`netsim.specification.Regime`: when neurons integrate, and when they may fire."""
 encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders")
 """`netsim.specification.Encoder`: from what is presented to latencies."""
-engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True)
+engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True, first="event")
 """`netsim.engines.Engine`: from a batch to the latencies of all populations."""
 datasets: Registry[Any] = Registry("data set", "netsim.data.datasets")
 """`netsim.data.Source`: stimuli with labels, and where they lie."""
 learners: Registry[Any] = Registry("learner", "netsim.learning.learners")
 """`netsim.learning.Learner`: from latencies and labels to gradients."""
-targets: Registry[Any] = Registry("target", "netsim.learning.targets")
-"""`netsim.learning.Target`: from output latencies and labels to displacements."""
+targets: Registry[Any] = Registry("target", "netsim.learning.targets", first="softmax")
+"""`netsim.learning.Targets`: from output latencies and labels to displacements."""
 optimizers: Registry[Any] = Registry("optimizer", "netsim.learning.optimizers")
 """`netsim.learning.Optimizer`: from gradients to weights."""
 constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints")
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
+schedules: Registry[Any] = Registry("schedule", "netsim.learning.schedules")
+"""A function, see `netsim.learning.schedules`: the learning rate over a training."""
 studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("order"))
 """`netsim.studies.study.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
 """`netsim.analysis.Plot`: what is drawn, from which table."""
-spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes")
+spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes", attrgetter("order"))
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
-network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks")
+network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks", attrgetter("order"))
 """`netsim.exchange.NetworkFormat`: files of networks, out and in."""
 
 SEAMS: tuple[Registry[Any], ...] = (
@@ -48,6 +50,7 @@ SEAMS: tuple[Registry[Any], ...] = (
     targets,
     optimizers,
     constraints,
+    schedules,
     studies,
     figures,
     spike_formats,

@@ -13,21 +13,11 @@ import matplotlib
 import numpy as np
 import pytest
 
-import netsim
 from netsim.data.stimuli import Stimuli
 from netsim.registry import Registry
 from netsim.specification import Connections, Connectivity, Encoder, Network, Shape
 
 matplotlib.use("agg")
-
-
-def pytest_sessionstart() -> None:
-    """Forget compiled code that is older than the sources: it does not notice changes of other files that it calls."""
-    package = Path(netsim.__file__).parent
-    newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
-    for compiled in package.rglob("*.nbc"):
-        if compiled.stat().st_mtime < newest:
-            compiled.unlink(missing_ok=True)
 
 
 _DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA") else None
@@ -93,6 +83,17 @@ def random_stimuli() -> Callable[..., Stimuli]:
         return Stimuli(images, labels, 255, encoder)
 
     return make
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that registers an entry as another package would, for one test."""
+
+    def add(registry: Registry[Any], name: str, entry: Any) -> None:
+        monkeypatch.setitem(registry._entries, name, entry)
+        monkeypatch.setitem(registry._modules, name, entry.__module__)
+
+    return add
 
 
 @pytest.fixture

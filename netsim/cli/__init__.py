@@ -7,8 +7,8 @@ import sys
 import typer
 
 from netsim.cli.describing import describe
-from netsim.cli.exporting import EXPORT_HELP, export
-from netsim.cli.importing import import_network
+from netsim.cli.exporting import ExportCommand, export
+from netsim.cli.importing import ImportCommand, import_network
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
 from netsim.cli.plotting import PlotCommand, plot
@@ -32,8 +32,8 @@ for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(cls=PlotCommand)(plot)
 app.command(cls=StudyCommand)(study)
-app.command(help=EXPORT_HELP)(export)
-app.command("import")(import_network)
+app.command(cls=ExportCommand)(export)
+app.command("import", cls=ImportCommand)(import_network)
 app.command()(report)
 app.command()(describe)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netsim.cli.options import SubjectArgument, make_folder
+from netsim.cli.options import ModelArgument, make_folder
 from netsim.cli.terminal import say
 from netsim.errors import SpecificationError
 
@@ -15,7 +15,7 @@ _FORMATS = ("markdown", "latex")
 
 
 def describe(
-    subject: SubjectArgument,
+    subject: ModelArgument,
     form: Annotated[
         str | None,
         typer.Option(
@@ -35,7 +35,7 @@ def describe(
     from netsim.description import describe as describe_network
     from netsim.description import to_latex, to_markdown
     from netsim.files import write_text
-    from netsim.runs.subject import find_run, load_network
+    from netsim.runs.model import find_run, load_network
 
     if form not in (None, *_FORMATS):
         raise SpecificationError(f"--format {form}", f"must be {' or '.join(_FORMATS)}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netsim.cli.listing import ListingCommand
 from netsim.cli.options import (
     DataDir,
     DatasetOption,
@@ -16,33 +17,41 @@ from netsim.cli.options import (
     InitialSeed,
     Json,
     Limit,
+    ModelArgument,
     Split,
-    SubjectArgument,
     build,
     chosen_indices,
     make_folder,
+    model_of,
     note_initial_weights,
     split_of,
-    subject_of,
 )
 from netsim.cli.simulating import simulation_record
 from netsim.cli.terminal import counting, note, print_json, say
 from netsim.errors import SpecificationError
-from netsim.exchange import KINDS, NETWORK_KINDS
+from netsim.seams import network_formats, spike_formats
 
 if TYPE_CHECKING:
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
     from netsim.specification import Network
 
-EXPORT_HELP = "Write spikes of presented stimuli, or the network, for other tools.\n\nKIND is one of:\n\n" + "\n".join(
-    f"* {name}: {kind.summary} ({', '.join(kind.suffixes)})" for name, kind in (KINDS | NETWORK_KINDS).items()
-)
+
+class ExportCommand(ListingCommand):
+    """Lists the formats of spikes, then those of networks."""
+
+    registry = spike_formats
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help with the formats in it."""
+        networks = "\n".join(f"* {name}: {known.summary}" for name, known in network_formats.items())
+        self.help = (self.help or "").replace("{networks}", networks)
+        super().format_help(ctx, formatter)
 
 
 def export(
-    subject: SubjectArgument,
+    subject: ModelArgument,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
-    to: Annotated[str, typer.Option("--to", metavar="KIND", help="The format, see above.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format, see above.")],
     index: Index = None,
     limit: Limit = None,
     layer: Annotated[
@@ -57,25 +66,32 @@ def export(
     seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Present stimuli and write the spikes; the help text is put together from the kinds."""
+    """Write spikes of presented stimuli, or the network, for other tools.
+
+    FORMAT is one of:
+
+    {entries}
+    {networks}
+    """
     import numpy as np
     from rich.console import Console
 
-    from netsim.exchange import check_export
     from netsim.exchange import export as write
-    from netsim.exchange.trains import check_layers, chosen_layers
+    from netsim.exchange.formats import format_to_write
+    from netsim.exchange.trains import chosen_layers
     from netsim.measuring.simulation import simulate
 
-    check_export(to, path)
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    if to in NETWORK_KINDS:
+    format_to_write(to, path, spike_formats, network_formats)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    if to in network_formats:
         presenting = {"--index": index, "--limit": limit, "--layer": layer, "--data-dir": data_dir}
         for option, value in (presenting | {"--split": split != "test"}).items():
             if value:
                 raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
         _export_network(subject, chosen, network, to, path, seed, as_json)
         return
-    check_layers(network, layer)
+    for name in layer or ():
+        network.position(name)
     stimuli = split_of(chosen, network, split, data_dir)
     indices = chosen_indices(index, limit, len(stimuli), f"the {split} split")
     simulator = build(network.training.engine, network, network.training.dt)
@@ -108,10 +124,9 @@ def export(
 
 
 def _export_network(
-    subject: str, chosen: Subject, network: Network, to: str, path: Path, seed: int, as_json: bool
+    subject: str, chosen: Model, network: Network, to: str, path: Path, seed: int, as_json: bool
 ) -> None:
     from netsim.exchange import export_network
-    from netsim.exchange.nir_graphs import without_primitive
     from netsim.runs.folder import describe_run
     from netsim.specification.summary import architecture
 
@@ -121,11 +136,15 @@ def _export_network(
     note_initial_weights(subject, chosen, seed)
     export_network(to, network, chosen.weights, path, record)
     parameters = sum(array.size for array in chosen.weights.values())
-    missing = without_primitive(network)
-    note(
-        f"{path}: NIR has no primitives for {', '.join(missing[:-1])} and {missing[-1]}; they are metadata, which other"
-        " simulators will not see"
-    )
+    known = network_formats[to]
+    missing = list(known.without_primitive(network))
+    if missing:
+        *first, last = missing
+        listed = f"{', '.join(first)} and {last}" if first else last
+        note(
+            f"{path}: {known.title} has no primitives for {listed}; they are metadata, which other simulators will not"
+            " see"
+        )
     if as_json:
         print_json(
             {

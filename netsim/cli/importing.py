@@ -7,20 +7,32 @@ from typing import Annotated
 
 import typer
 
+from netsim.cli.listing import ListingCommand
 from netsim.cli.options import Json
 from netsim.cli.terminal import note, print_json, say
+from netsim.seams import network_formats
+
+
+class ImportCommand(ListingCommand):
+    """Lists the formats of networks."""
+
+    registry = network_formats
 
 
 def import_network(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A NIR file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A network file of another tool, such as NIR.")],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="New run folder; by default runs/NETWORK-imported.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a run folder of a NIR file: specification and weights, for every command that takes a RUN.
+    """Make a run folder of a network file: specification and weights, for every command that takes a RUN.
 
     A network that netsim exported fires the same spikes. What files of other tools do not say is assumed, and said.
+
+    The format of FILE is one of:
+
+    {entries}
     """
     from netsim.exchange import import_network as read
     from netsim.runs.folder import create_run, describe_run

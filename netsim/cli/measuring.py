@@ -14,15 +14,15 @@ from netsim.cli.options import (
     InitialSeed,
     Json,
     Limit,
+    ModelArgument,
     Scheduler,
     Split,
-    SpreadWorkers,
-    SubjectArgument,
+    Workers,
     build,
+    distributed_over,
+    model_of,
     note_initial_weights,
     split_of,
-    spread_over,
-    subject_of,
 )
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table, say
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    subject: SubjectArgument,
+    model: ModelArgument,
     split: Split = "test",
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
@@ -39,7 +39,7 @@ def evaluate(
     dt: Dt = None,
     limit: Limit = None,
     seed: InitialSeed = 0,
-    workers: SpreadWorkers = None,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
@@ -49,15 +49,15 @@ def evaluate(
     """
     from netsim.measuring.evaluation import evaluate as evaluate_network
 
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     whole = split_of(chosen, network, split, data_dir)
     stimuli = whole.first(limit)
     simulator = build(network.training.engine, network, network.training.dt)
-    note_initial_weights(subject, chosen, seed)
-    with spread_over(scheduler, workers) as spread, counting("evaluating", len(stimuli)) as advance:
-        result = evaluate_network(simulator, chosen.weights, stimuli, advance, spread)
+    note_initial_weights(model, chosen, seed)
+    with distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
+        result = evaluate_network(simulator, chosen.weights, stimuli, advance, distribution)
     figures = {
-        "subject": subject,
+        "subject": model,
         "weights": chosen.origin,
         "dataset": network.training.dataset,
         "split": split,
@@ -68,7 +68,7 @@ def evaluate(
     if as_json:
         print_json(figures)
     else:
-        print_evaluation(subject, figures, result)
+        print_evaluation(model, figures, result)
     if chosen.run is None:
         return
     if network == chosen.network and len(stimuli) == len(whole):
@@ -77,11 +77,11 @@ def evaluate(
         note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
 
 
-def print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation) -> None:
+def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) -> None:
     """Show an evaluation as tables."""
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     say(
-        f"{subject}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
+        f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
         f" engine {figures['engine']}, {grid}, {result.seconds:.1f} s"
     )
     table = new_table("figure", "value>")
@@ -99,7 +99,7 @@ def print_evaluation(subject: str, figures: dict[str, Any], result: Evaluation) 
 
 
 def compare(
-    subject: SubjectArgument,
+    model: ModelArgument,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
@@ -117,15 +117,15 @@ def compare(
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
 
-    chosen, network = subject_of(subject, seed, dataset=dataset)
+    chosen, network = model_of(model, seed, dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0
     stimuli = split_of(chosen, network, "test", data_dir).first(limit)
     event, brian2 = build("event", network, step), build("brian2", network, step)
-    note_initial_weights(subject, chosen, seed)
+    note_initial_weights(model, chosen, seed)
     with counting("comparing", len(stimuli)) as advance:
         result = compare_engines(event, brian2, chosen.weights, stimuli, advance)
     if as_json:
-        print_json({"subject": subject, "weights": chosen.origin, **result.to_dict()})
+        print_json({"subject": model, "weights": chosen.origin, **result.to_dict()})
     else:
         table = new_table("layer", "same step>")
         for name, share in result.by_layer.items():

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
-    from netsim.measuring.distribution import Spread
-    from netsim.runs.subject import Subject
+    from netsim.measuring.distribution import Distribution
+    from netsim.runs.model import Model
     from netsim.specification import Network
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
@@ -48,7 +48,7 @@ Dt = Annotated[
         "--dt", metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."
     ),
 ]
-SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
 Split = Annotated[
     str, typer.Option("--split", metavar="test|validation", help="Test stimuli, or those set aside from training.")
 ]
@@ -70,7 +70,7 @@ Scheduler = Annotated[
         "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786."
     ),
 ]
-SpreadWorkers = Annotated[
+Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, metavar="N", help="Spread the stimuli over N processes; by default this one."),
 ]
@@ -101,21 +101,21 @@ def with_options(
         raise SpecificationError(f"--{option}", error.message) from error
 
 
-def subject_of(name: str, seed: int, **options: Any) -> tuple[Subject, Network]:
+def model_of(name: str, seed: int, **options: Any) -> tuple[Model, Network]:
     """What a command works on, and its network with the options applied."""
-    from netsim.runs.subject import load_subject
+    from netsim.runs.model import load_model
 
-    chosen = load_subject(name, seed)
+    chosen = load_model(name, seed)
     return chosen, with_options(chosen.network, **options)
 
 
-def note_initial_weights(name: str, chosen: Subject, seed: int) -> None:
+def note_initial_weights(name: str, chosen: Model, seed: int) -> None:
     """Say so if what is presented was never trained."""
     if chosen.origin == "initial":
         note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
 
 
-def split_of(chosen: Subject, network: Network, split: str, data_dir: str | None) -> Stimuli:
+def split_of(chosen: Model, network: Network, split: str, data_dir: str | None) -> Stimuli:
     """The test or validation stimuli that the options ask for."""
     from netsim.data.stimuli import load_splits
 
@@ -177,13 +177,13 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
 
 
 @contextmanager
-def spread_over(scheduler: str | None, workers: int | None) -> Iterator[Spread]:
+def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Distribution]:
     """The way to have stimuli presented that the options ask for."""
-    from netsim.measuring.distribution import in_turn
+    from netsim.measuring.distribution import serial
 
     check_workers(scheduler, workers)
     if scheduler is None and workers is None:
-        yield in_turn
+        yield serial
         return
     with dask_client(scheduler, workers or 1) as client:
         from netsim.measuring.cluster import over_workers

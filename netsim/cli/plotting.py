@@ -18,19 +18,19 @@ from netsim.cli.options import (
     EngineOption,
     InitialSeed,
     Json,
+    ModelArgument,
     Split,
-    SubjectArgument,
     make_folder,
+    model_of,
     note_initial_weights,
     recorded_neuron,
     split_of,
-    subject_of,
 )
 from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
 
 
 class PlotCommand(ListingCommand):
@@ -55,7 +55,7 @@ def plot(
     figure: Annotated[
         str, typer.Argument(metavar="KIND", help="What to draw, see above.", autocompletion=lambda: list(figures))
     ],
-    subject: SubjectArgument,
+    subject: ModelArgument,
     index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of {all}.")] = 0,
     limit: Annotated[
         int | None,
@@ -101,7 +101,7 @@ def plot(
     import matplotlib
 
     from netsim.engines import make_engine
-    from netsim.runs.subject import weights_before_learning
+    from netsim.runs.model import weights_before_learning
 
     entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
@@ -120,7 +120,7 @@ def plot(
         check_suffix(path)
     if table is not None:
         check_table_suffix(table)
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     settings = network.training
     choice = Choice(
         index,
@@ -161,6 +161,6 @@ def plot(
         say(str(path))
 
 
-def _default_files(figure: str, chosen: Subject) -> list[Path]:
+def _default_files(figure: str, chosen: Model) -> list[Path]:
     folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
     return [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]

@@ -14,20 +14,20 @@ from netsim.cli.options import (
     InitialSeed,
     Json,
     Limit,
+    ModelArgument,
     Split,
-    SubjectArgument,
     check_index,
     make_folder,
+    model_of,
     note_initial_weights,
     split_of,
-    subject_of,
 )
 from netsim.cli.terminal import note, print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 
 def report(
-    subject: SubjectArgument,
+    subject: ModelArgument,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html."),
@@ -53,7 +53,7 @@ def report(
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.runs.folder import describe_run
-    from netsim.runs.subject import weights_before_learning
+    from netsim.runs.model import weights_before_learning
 
     matplotlib.use("agg")
     from netsim.analysis.gallery import Source
@@ -61,7 +61,7 @@ def report(
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
-    chosen, network = subject_of(subject, seed, engine="event", dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
     stimuli = split_of(chosen, network, split, data_dir)
     check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))

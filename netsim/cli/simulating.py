@@ -15,18 +15,18 @@ from netsim.cli.options import (
     Index,
     InitialSeed,
     Json,
+    ModelArgument,
     Scheduler,
     Split,
-    SpreadWorkers,
-    SubjectArgument,
+    Workers,
     build,
     chosen_indices,
+    distributed_over,
     make_folder,
+    model_of,
     note_initial_weights,
     recorded_neuron,
     split_of,
-    spread_over,
-    subject_of,
 )
 from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
@@ -34,14 +34,14 @@ from netsim.errors import SpecificationError
 if TYPE_CHECKING:
     from netsim.data.stimuli import Stimuli
     from netsim.measuring.simulation import Simulation
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
     from netsim.specification import Network
 
 _ROWS_SHOWN = 20
 
 
 def simulate(
-    subject: SubjectArgument,
+    model: ModelArgument,
     index: Index = None,
     limit: Annotated[
         int | None,
@@ -49,7 +49,7 @@ def simulate(
     ] = None,
     stimuli_file: Annotated[
         Path | None,
-        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file: NWB, SONATA, CSV or Parquet."),
+        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
     ] = None,
     split: Split = "test",
     dataset: DatasetOption = None,
@@ -65,14 +65,14 @@ def simulate(
         typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET."),
     ] = None,
     seed: InitialSeed = 0,
-    workers: SpreadWorkers = None,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
     from netsim.measuring.simulation import simulate as simulate_network
 
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     if stimuli_file is None:
         source = {"dataset": network.training.dataset, "split": split}
         stimuli = split_of(chosen, network, split, data_dir)
@@ -87,10 +87,10 @@ def simulate(
     simulator = build(network.training.engine, network, network.training.dt, record=recorded)
     folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
     make_folder(folder)
-    note_initial_weights(subject, chosen, seed)
-    with spread_over(scheduler, workers) as spread, counting("simulating", len(indices)) as advance:
-        simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, spread)
-    result = simulation_record(subject, chosen, network, source, seed, simulation)
+    note_initial_weights(model, chosen, seed)
+    with distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
+        simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
+    result = simulation_record(model, chosen, network, source, seed, simulation)
     files = write_simulation(simulation, folder, result, drawn=[] if limit else indices)
     if as_json:
         print_json(result | {"files": files})
@@ -120,7 +120,7 @@ def spikes_of(path: Path, network: Network) -> Stimuli:
 
 
 def simulation_record(
-    subject: str, chosen: Subject, network: Network, source: dict[str, str], seed: int, simulation: Simulation
+    model: str, chosen: Model, network: Network, source: dict[str, str], seed: int, simulation: Simulation
 ) -> dict[str, Any]:
     """What was simulated, to the letter; `source` says where the stimuli came from."""
     from netsim.runs.folder import describe_run
@@ -128,7 +128,7 @@ def simulation_record(
 
     return describe_run(
         seed,
-        subject=subject,
+        subject=model,
         weights=chosen.origin,
         **source,
         engine=network.training.engine,

@@ -15,12 +15,12 @@ from netsim.cli.options import (
     Dt,
     EngineOption,
     Json,
+    ModelArgument,
     Split,
-    SubjectArgument,
     make_folder,
+    model_of,
     note_initial_weights,
     split_of,
-    subject_of,
 )
 from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
@@ -29,7 +29,7 @@ from netsim.seams import studies
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.runs.subject import Subject
+    from netsim.runs.model import Model
     from netsim.specification import Network
     from netsim.studies.plans import Plan
 
@@ -46,7 +46,7 @@ def study(
     name: Annotated[
         str, typer.Argument(metavar="KIND", help="What to disturb, see above.", autocompletion=lambda: list(studies))
     ],
-    subject: SubjectArgument,
+    subject: ModelArgument,
     level: Annotated[
         list[float] | None,
         typer.Option(
@@ -96,7 +96,7 @@ KIND.json, which says what was simulated.
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
 
-    chosen, network = subject_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     plan = make_plan(network, name, level, range(seed, seed + (seeds or _SEEDS)), layer)
     if seeds is not None and not plan.seeds:
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
@@ -123,7 +123,7 @@ KIND.json, which says what was simulated.
 
 
 def study_record(
-    subject: str, chosen: Subject, network: Network, split: str, seed: int, plan: Plan, presentations: int
+    subject: str, chosen: Model, network: Network, split: str, seed: int, plan: Plan, presentations: int
 ) -> dict[str, Any]:
     """What is simulated, to the letter."""
     from netsim.runs.folder import describe_run

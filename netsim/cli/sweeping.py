@@ -26,7 +26,7 @@ from netsim.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.sweeps.execution import Outcome, SweepWatcher
+    from netsim.sweeps.execution import Outcome, SweepCallbacks
     from netsim.sweeps.plan import Plan, PlannedRun
 
 _PLAN, _TABLE = "sweep.toml", "results.csv"
@@ -116,9 +116,9 @@ def train_plan(
             return table
         command = ["netsim", *sys.argv[1:]]
         try:
-            with interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as watcher:
+            with interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as callbacks:
                 place = data_dir and str(Path(data_dir).resolve())
-                train_runs(client, waiting, folder, plan.limit, place, command, watcher, interrupted)
+                train_runs(client, waiting, folder, plan.limit, place, command, callbacks, interrupted)
         except KeyboardInterrupt:
             ended = f"{len(outcomes)} of {len(runs)} runs have ended"
             fail(f"{folder}: interrupted; {ended}. Go on with: {resuming(command)}", INTERRUPTED)
@@ -180,13 +180,13 @@ def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
 @contextmanager
 def sweep_progress(
     runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
-) -> Iterator[SweepWatcher]:
+) -> Iterator[SweepCallbacks]:
     """Show a sweep as it goes, with a line for each run that has ended."""
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    from netsim.sweeps.execution import SweepWatcher
+    from netsim.sweeps.execution import SweepCallbacks
     from netsim.sweeps.plan import described
 
     epochs = {name: run.network.training.epochs for name, run in runs.items()}
@@ -224,4 +224,4 @@ def sweep_progress(
         return Group(progress, Text(stopping if interrupted() else counts))
 
     with Live(console=progress.console, transient=True, get_renderable=shown_now):
-        yield SweepWatcher(on_epoch, on_outcome, print_line)
+        yield SweepCallbacks(on_epoch, on_outcome, print_line)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from netsim.specification import Network
-    from netsim.training.loop import Progress, Watcher
+    from netsim.training.loop import Callbacks, Progress
 
 INTERRUPTED = 130
 """Exit code that shells give to a command stopped by Ctrl-C."""
@@ -148,13 +148,13 @@ def interrupt_noted() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Watcher]:
+def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show a training as it goes, and a line for each finished epoch."""
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    from netsim.training.loop import Watcher
+    from netsim.training.loop import Callbacks
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
@@ -190,4 +190,4 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
         return Group(progress, stopping if interrupted() else figures)
 
     with Live(console=progress.console, transient=True, get_renderable=shown):
-        yield Watcher(on_batch, on_epoch, on_warning)
+        yield Callbacks(on_batch, on_epoch, on_warning)

@@ -44,7 +44,7 @@ def train(
 
     Ctrl-C stops it after the batch under way, and a second one at once; --resume goes on.
     """
-    from netsim.runs.subject import load_network
+    from netsim.runs.model import load_network
     from netsim.training.opening import open_training, resuming, training_figures
 
     network = with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
@@ -52,8 +52,8 @@ def train(
     with converting() as tell:
         run = open_training(path, network, seed, limit, data_dir, resume, tell)
     try:
-        with interrupt_noted() as interrupted, training_progress(network, interrupted) as watcher:
-            history = run.train(watcher, interrupted, checkpoint_every)
+        with interrupt_noted() as interrupted, training_progress(network, interrupted) as callbacks:
+            history = run.train(callbacks, interrupted, checkpoint_every)
     except KeyboardInterrupt:
         when = "; the last checkpoint is kept" if run.folder.checkpoint.exists() else " before the first checkpoint"
         fail(f"{path}: interrupted{when}. Go on with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)

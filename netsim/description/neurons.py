@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from netsim.description.document import Column, Table
-from netsim.description.phrases import END, GAP, GATE, ONSET, grouped, has, in_ms, number, of_layers
 from netsim.specification import PSP, Network, Pooling
 from netsim.specification.grid import TOLERANCE, nearest_step
+from netsim.specification.phrases import END, GAP, GATE, ONSET, grouped, has, in_ms, number, of_layers
 
 # The sum that moves the potential, by regime.
 _CURRENTS = {

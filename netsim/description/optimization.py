@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 from itertools import pairwise
 
 from netsim.data import VALIDATION_SEED
 from netsim.description.document import Table
-from netsim.description.phrases import GAP, counted, grouped, has_bias, names, number
-from netsim.learning.optimizers import ADAM_EPSILON, ADAM_SECOND, FIRST_RATE, WARM_UP
+from netsim.learning.constraints import constraints_of
+from netsim.seams import optimizers, schedules
 from netsim.specification import Network, Pooling
+from netsim.specification.phrases import GAP, counted, grouped, has_bias, names, number
 from netsim.weights.layout import layers_with_learned_scales
 
 
 def optimization_table(network: Network) -> Table:
     """How the gradients of `rule_table` change the weights, and for how long."""
     settings = network.learning
-    optimizer = {"adam": _adam, "sgd": _gradient_descent}[settings.optimizer]
-    schedule = {"constant": _constant, "cosine": _cosine, "one-cycle": _one_cycle}[settings.schedule]
+    optimizer = optimizers[settings.optimizer].describe(network)
+    schedule = " ".join(inspect.getdoc(schedules[settings.schedule]).split()).replace("{peak}", number(settings.rate))
     rows = []
     if network.weighting.kind == "binary":
         rows.append(("Binary weights", _binary_weights(network)))
     if static := [layer.name for layer in network.weighted_layers if not layer.plastic]:
         rows.append(("Static weights", _static(static, network)))
-    rows.append(("Optimizer", f"{optimizer(network)}. $x$: {_learned(network)}; $g$: its gradient"))
-    rows.append(("Learning rate", schedule(number(settings.rate))))
-    if settings.balanced:
-        rows.append(("Balance", _balance(network)))
+    rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
+    rows.append(("Learning rate", schedule))
+    rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
     if settings.averaging:
         rows.append((
             "Averaging",
@@ -93,62 +94,6 @@ def _static(layers: list[str], network: Network) -> str:
     kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
     weights = "real-valued weights" if network.weighting.kind == "binary" else "weights"
     return f"The {weights} onto {names(layers)} stay those {kept}; what changes weights changes the others."
-
-
-def _balance(network: Network) -> str:
-    weight, bounded = _changed(network), network.weighting.kind == "binary"
-    return (
-        f"After each update{', before the bound,' if bounded else ''} the mean of the ${weight}$ over the incoming"
-        " weights of each map or dense neuron is subtracted from them"
-    )
-
-
-def _shrinkage(network: Network) -> tuple[str, str]:
-    """The term of decoupled weight decay in an update, and its value."""
-    decay = network.learning.weight_decay
-    if not decay:
-        return "", ""
-    others = [
-        *(["biases"] if has_bias(network) else []),
-        *([r"$\ln \alpha$"] if layers_with_learned_scales(network) else []),
-    ]
-    exempt = f" for weights, 0 for {' and '.join(others)}" if others else ""
-    return r" - \eta \lambda x", rf"; weight decay $\lambda = {number(decay)}${exempt}"
-
-
-def _adam(network: Network) -> str:
-    term, decay = _shrinkage(network)
-    return (
-        r"Adam: $m \leftarrow \mu m + (1 - \mu) g$, $s \leftarrow \nu s + (1 - \nu) g^2$ and"
-        rf" $\displaystyle x \leftarrow x - \eta \frac{{m / (1 - \mu^r)}}{{\sqrt{{s / (1 - \nu^r)}} + \epsilon}}{term}$"
-        rf" in update $r$ (from 1), $m = s = 0$ before; $\mu = {number(network.learning.momentum)}$,"
-        rf" $\nu = {number(ADAM_SECOND)}$, $\epsilon = {number(ADAM_EPSILON)}${decay}"
-    )
-
-
-def _gradient_descent(network: Network) -> str:
-    term, decay = _shrinkage(network)
-    return (
-        r"Stochastic gradient descent with momentum: $m \leftarrow \mu m + g$ and"
-        rf" $x \leftarrow x - \eta m{term}$, $m = 0$ before; $\mu = {number(network.learning.momentum)}${decay}"
-    )
-
-
-def _constant(peak: str) -> str:
-    return rf"Constant, $\eta = {peak}$"
-
-
-def _cosine(peak: str) -> str:
-    return rf"Cosine: $\eta = {peak} \times \frac{{1}}{{2}} (1 + \cos \pi z)$; $z$: share of all updates that are done"
-
-
-def _one_cycle(peak: str) -> str:
-    first, rise = number(FIRST_RATE), number(1 - FIRST_RATE)
-    return (
-        rf"One cycle: $\eta = {peak} \times ({first} + {rise}{GAP}z / {number(WARM_UP)})$ while"
-        rf" $z < {number(WARM_UP)}$, then $\eta = {peak} \times \frac{{1}}{{2}} (1 + \cos (\pi{GAP}(z -"
-        rf" {number(WARM_UP)}) / {number(1 - WARM_UP)}))$; $z$: share of all updates that are done"
-    )
 
 
 def _dropout(network: Network) -> str:

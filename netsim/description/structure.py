@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 
 from netsim.description.document import Column, Table
-from netsim.description.phrases import dimensions, distinct, has, number, root
 from netsim.specification import Convolution, Dense, Layer, Network, Pooling
 from netsim.specification.connectivity import synapse_counts
+from netsim.specification.phrases import dimensions, distinct, has, number, root
 
 
 def populations_table(network: Network) -> Table:

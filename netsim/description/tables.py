@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
-from netsim.description.learning import rule_in_short, rule_table
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
 from netsim.description.optimization import optimization_table
-from netsim.description.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
+from netsim.learning import Learner
 from netsim.runs.folder import RunFolder
+from netsim.seams import learners
 from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
+from netsim.specification.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
 from netsim.specification.summary import summarise
 
 _INTRODUCTION = (
@@ -43,15 +44,16 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
     RunError
         If the record of the run is missing or damaged.
     """
+    learner = learners[network.learning.learner]
     tables = [
-        _summary(network),
+        _summary(network, learner),
         populations_table(network),
         connectivity_table(network),
         neurons_table(network),
         parameters_table(network),
         _input(network),
         _measurements(network),
-        rule_table(network),
+        Table("G1", "Plasticity: learning rule", tuple(learner.rule(network))),
         optimization_table(network),
     ]
     if run is not None:
@@ -60,7 +62,7 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
     return Description(f"Model description: `{network.name}`", introduction, tuple(tables))
 
 
-def _summary(network: Network) -> Table:
+def _summary(network: Network, learner: type[Learner]) -> Table:
     weighted = network.weighted_layers
     sizes = summarise(network)
     shapes = distinct(psp_name(layer.psp) for layer in weighted)
@@ -90,7 +92,11 @@ def _summary(network: Network) -> Table:
             f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights, no"
             " conduction delays",
         ),
-        ("Plasticity", rule_in_short(network)),
+        (
+            "Plasticity",
+            f"Supervised, between batches of presentations: {learner.summary(network)};"
+            f" optimizer `{network.learning.optimizer}`",
+        ),
         ("Input", f"Latency-coded stimuli of {plain(network.training.dataset)}, at most one spike per stimulus neuron"),
         ("Measurements", "First-spike latencies of all neurons; the first output spike decides"),
         ("Simulation", _simulation(network)),

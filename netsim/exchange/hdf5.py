@@ -17,7 +17,7 @@ from netsim.numerics.memory import limit_memory
 
 _SECONDS, _BYTES_A_SECOND = 30, 5e6
 _REFUSED = 3
-"""How long reading a file may take, and the exit code of the process that looks a file over."""
+"""How long reading a file may take, and the exit code of the process that scans a file."""
 
 
 def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
@@ -64,7 +64,7 @@ def check_hdf5(path: Path) -> None:
         raise DataError(f"{path}: is damaged: HDF5 crashes over it")
 
 
-def look_over(path: Path) -> None:
+def scan(path: Path) -> None:
     """Read all that a file holds; what HDF5 refuses is passed over, for whoever reads it next will say it.
 
     Raises
@@ -73,7 +73,7 @@ def look_over(path: Path) -> None:
         If it reaches outside itself, or holds much more than its size allows.
     """
     try:
-        _look_over(path)
+        _scan(path)
     except DataError:
         raise
     except MemoryError as error:
@@ -82,7 +82,7 @@ def look_over(path: Path) -> None:
         return
 
 
-def _look_over(path: Path) -> None:
+def _scan(path: Path) -> None:
     size = path.stat().st_size
     content, seen = 0, set()
     with h5py.File(path, "r") as file:
@@ -122,7 +122,7 @@ def _main() -> None:
     path = Path(sys.argv[1])
     limit_memory(2 * most_expanded(path.stat().st_size))
     try:
-        look_over(path)
+        scan(path)
     except DataError as error:
         print(error, file=sys.stderr)
         sys.exit(_REFUSED)

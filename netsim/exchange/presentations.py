@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.data.stimuli import UNLABELLED, SpikeStimuli, Stimuli
 from netsim.errors import DataError, NetsimError
-from netsim.specification import Encoder, Shape
+from netsim.specification import STIMULUS, Encoder, Shape
 
-STIMULUS = "stimulus"
+if TYPE_CHECKING:
+    from netsim.data.stimuli import Stimuli
+
 PICOSECOND = 9  # decimals of a ms
 _MOST_TIMES = 2**29  # 4 GiB
 _LARGEST = 2.0**53  # a float holds all integers below
@@ -40,6 +42,8 @@ class Presentations:
 
     def stimuli(self, encoder: Encoder) -> Stimuli:
         """The presentations as stimuli; their shape must be the encoder's."""
+        from netsim.data.stimuli import UNLABELLED, SpikeStimuli
+
         labels = np.full(len(self.latencies), UNLABELLED) if self.labels is None else self.labels
         return SpikeStimuli(self.latencies, labels, None, encoder)
 

@@ -5,29 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.tables import layer_names
-from netsim.exchange.presentations import STIMULUS
-from netsim.measuring.simulation import Simulation
-from netsim.specification import Network, Shape
+from netsim.specification import Shape
 
-NOWHERE = -1
-"""Row and column of a neuron in a layer without maps."""
-
-
-def check_layers(network: Network, layers: Sequence[str] | None) -> None:
-    """Refuse layers that the network does not have.
-
-    Raises
-    ------
-    SpecificationError
-    """
-    for name in layers or ():
-        if name != STIMULUS:
-            network.layer(name)
+if TYPE_CHECKING:
+    from netsim.measuring.simulation import Simulation
 
 
 def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -38,8 +23,9 @@ def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[
     SpecificationError
         If the network has no such layer.
     """
-    check_layers(simulation.network, layers)
-    named = zip(layer_names(simulation.network), simulation.latencies, strict=True)
+    for name in layers or ():
+        simulation.network.position(name)
+    named = zip(simulation.network.shapes, simulation.latencies, strict=True)
     return {name: latencies for name, latencies in named if layers is None or name in layers}
 
 
@@ -54,28 +40,16 @@ def places(shape: Shape) -> dict[str, np.ndarray]:
     -------
     dict of ndarray of int32, shape (neurons,)
         ``map``, ``y`` and ``x``, and ``neuron``, its number row by row with maps last. In a layer without maps
-        the map is the neuron, and y and x are `NOWHERE`.
+        the map is the neuron, and y and x are -1.
     """
     neuron = np.arange(math.prod(shape), dtype=np.int32)
-    nowhere = np.full_like(neuron, NOWHERE)
+    nowhere = np.full_like(neuron, -1)
     y, x, channel = np.unravel_index(neuron, shape) if len(shape) == 3 else (nowhere, nowhere, neuron)
     return {"map": channel.astype(np.int32), "y": y.astype(np.int32), "x": x.astype(np.int32), "neuron": neuron}
 
 
 def session(simulation: Simulation, per_ms: float) -> np.ndarray:
-    """When presentations start and stop, if one follows the other.
-
-    Parameters
-    ----------
-    simulation : Simulation
-    per_ms : float
-        How many units of time a ms has.
-
-    Returns
-    -------
-    ndarray of float64, shape (presentations + 1,)
-        The starts, and the last stop.
-    """
+    """When presentations start, and the last one stops, if one follows the other; a ms has `per_ms` units of time."""
     return np.arange(len(simulation.indices) + 1) * (simulation.network.duration * per_ms)
 
 

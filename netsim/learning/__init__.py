@@ -1,6 +1,12 @@
-"""STiDi-BP: spike times in, weight steps out. Nothing here knows an engine."""
+"""Learning from first-spike latencies: learners, targets, optimizers, constraints. Nothing here knows an engine."""
 
-from netsim.learning.learner import Learner, Lesson
-from netsim.learning.optimizers import Optimizer, learning_rate, move_mean
+from netsim.learning.protocol import (
+    BatchGradients,
+    Constraint,
+    Learner,
+    Optimizer,
+    OutputDisplacement,
+    Targets,
+)
 
-__all__ = ["Learner", "Lesson", "Optimizer", "learning_rate", "move_mean"]
+__all__ = ["BatchGradients", "Constraint", "Learner", "Optimizer", "OutputDisplacement", "Targets"]

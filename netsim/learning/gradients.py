@@ -48,7 +48,7 @@ def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -
     Parameters
     ----------
     shares : sequence of ndarray or Factors
-        One for each part, all of one kind; arrays are written over.
+        One for each part, all of one type; arrays are written over.
     scale : number of the arrays' type
 
     Returns

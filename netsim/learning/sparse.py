@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.learning.fields import breakpoints
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
+from netsim.numerics.psp import Breakpoints
 from netsim.specification import Network, Projection
 
 
@@ -18,21 +20,19 @@ class SparseSynapses(NamedTuple):
     ----------
     pre, post, weight : ndarray of int32, shape (synapses,)
         As in `netsim.specification.Connections`.
-    delays, changes : ndarray, shape (breakpoints,)
-        When the slope of the PSP changes (ms after the spike), and by how much.
+    psp : Breakpoints
     """
 
     pre: np.ndarray
     post: np.ndarray
     weight: np.ndarray
-    delays: np.ndarray
-    changes: np.ndarray
+    psp: Breakpoints
 
 
 def sparse_synapses(network: Network, projection: Projection) -> SparseSynapses:
     """The synapses of a projection, as the step takes them."""
-    delays, changes = (np.array(values) for values in zip(*projection.psp.kernel, strict=True))
-    return SparseSynapses(*network.connections(projection), delays, changes)
+    pre, post, weight = network.connections(projection)
+    return SparseSynapses(pre, post, weight, breakpoints(projection.psp, np.dtype(float)))
 
 
 def step_sparse(
@@ -158,10 +158,10 @@ def _step(
             if signal == 0 or since <= 0:
                 continue
             potential, slope = times.dtype.type(0), times.dtype.type(0)
-            for k in range(synapses.delays.size):
-                if since > synapses.delays[k]:
-                    potential += synapses.changes[k] * (since - synapses.delays[k])
-                    slope += synapses.changes[k]
+            for k in range(synapses.psp.delays.size):
+                if since > synapses.psp.delays[k]:
+                    potential += synapses.psp.changes[k] * (since - synapses.psp.delays[k])
+                    slope += synapses.psp.changes[k]
             if gradient.size:
                 gradient[synapses.weight[s]] += signal * potential
             if displacement.size:
@@ -175,6 +175,6 @@ def _current(
     for b in range(len(times)):
         for s in range(synapses.pre.size):
             since = limits[b, synapses.post[s]] - times[b, synapses.pre[s]]
-            for k in range(synapses.delays.size):
-                if since > synapses.delays[k]:
-                    current[b, synapses.post[s]] += synapses.changes[k] * weights[synapses.weight[s]]
+            for k in range(synapses.psp.delays.size):
+                if since > synapses.psp.delays[k]:
+                    current[b, synapses.post[s]] += synapses.psp.changes[k] * weights[synapses.weight[s]]

@@ -9,15 +9,14 @@ products over receptive fields (`netsim.learning.gated`) and needs none of this.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from netsim.learning.fields import Fields, by_position, fields_of
+from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, lay_out_by_map
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
-from netsim.numerics.receptive_fields import look
-from netsim.numerics.vectors import check_lanes, lanes_of, load, spread, store, where_at_least
+from netsim.numerics.psp import Breakpoints
+from netsim.numerics.receptive_fields import gather_field
+from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
 from netsim.specification import Projection, Window
 
 
@@ -52,13 +51,16 @@ def step_pairwise(
     downward : bool
         Whether the displacement of the source is asked for.
     """
-    fields = fields_of(window, projection.psp, source)
-    weights = by_map(kernel, source.dtype)
-    gradient, displacement = np.zeros_like(weights), np.zeros_like(fields.times)
-    limits, signals = (by_position(values, window, source.dtype) for values in (limit, signal))
-    _visit(fields, limits, signals, weights, causal, downward, lanes_of(source.itemsize), gradient, displacement)
+    dtype = source.dtype
+    psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
+    weights = _by_map(kernel, dtype)
+    slopes, displacement = np.zeros_like(weights), np.zeros_like(times)
+    limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
+    _visit(times, window, psp, limits, signals, weights, causal, downward, slopes, displacement)
+    gradient = np.empty(kernel.shape, dtype)
+    collect_from_maps(slopes[:, None], gradient.reshape(-1, kernel.shape[-1]))
     return LayerStep(
-        by_synapse(gradient, kernel.shape) if projection.plastic else None,
+        gradient if projection.plastic else None,
         np.einsum("bijm,bijm->m", signals, limits),
         displacement.reshape(source.shape) if downward else None,
     )
@@ -87,34 +89,16 @@ def slope_at(
     ndarray, shape of `times`
         Zero where no neuron was visited.
     """
-    fields, positions = fields_of(window, projection.psp, source), by_position(times, window, source.dtype)
-    current = np.zeros(positions.shape, source.dtype)
-    visited = by_position(wanted, window, np.dtype(bool))
-    _slope_at(fields, positions, visited, by_map(kernel, source.dtype), lanes_of(source.itemsize), current)
+    dtype = source.dtype
+    spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
+    current, visited = np.zeros_like(limits), contiguous(wanted, window.shape, np.dtype(bool))
+    _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, _by_map(kernel, dtype), current)
     return current.reshape(times.shape)
 
 
-def by_map(kernel: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """The weights of each map in a row, filled up with zeros to whole vectors.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
-    kind : dtype
-
-    Returns
-    -------
-    ndarray, shape (maps, inputs of a field rounded up)
-    """
-    rows = kernel.reshape(-1, kernel.shape[-1]).T
-    filled = np.zeros((len(rows), rows.shape[1] + -rows.shape[1] % lanes_of(kind.itemsize)), kind)
-    filled[:, : rows.shape[1]] = rows
-    return filled
-
-
-def by_synapse(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The way back from `by_map`, to a kernel of some shape."""
-    return np.ascontiguousarray(rows[:, : math.prod(shape[:-1])].T).reshape(shape)
+def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The weights of each map side by side, filled up with zeros to whole vectors."""
+    return lay_out_by_map(np.ascontiguousarray(kernel, dtype).reshape(-1, kernel.shape[-1]), 1)[:, 0]
 
 
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
@@ -130,22 +114,22 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: 
 
 @compiled
 def _visit(
-    fields: Fields,
+    times: np.ndarray,
+    window: Window,
+    psp: Breakpoints,
     limit: np.ndarray,
     signal: np.ndarray,
     kernels: np.ndarray,
     causal: bool,
     downward: bool,
-    lanes: int,
     gathered: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
     """The step, by visiting the receptive field of each neuron that carries a signal."""
     presentations, rows, columns, maps = signal.shape
-    check_lanes(lanes, kernels.itemsize)
-    inputs = kernels.shape[1]
+    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
     seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
-    nothing = spread(kernels.dtype.type(0))
+    nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
     for first in range(0, maps, at_once):
         last = min(first + at_once, maps)
@@ -159,13 +143,13 @@ def _visit(
                         if value == 0:
                             continue
                         if not visited:
-                            look(fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen)
+                            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
                             onto[:] = 0
                             visited = True
                         weights, slopes = kernels[m], gathered[m]
-                        for k in range(fields.delays.size):
-                            latest = spread(limits[m] - fields.delays[k])
-                            change = spread(fields.changes[k] * value)
+                        for k in range(psp.delays.size):
+                            latest = broadcast(limits[m] - psp.delays[k])
+                            change = broadcast(psp.changes[k] * value)
                             for i in range(0, inputs, lanes):
                                 since = latest - load(seen, i)
                                 positive = where_at_least(nothing, since, nothing, since)
@@ -175,22 +159,27 @@ def _visit(
                                     store(onto, i, load(onto, i) + step)
                         if downward and causal:
                             for i in range(0, inputs, lanes):
-                                since = spread(limits[m]) - load(seen, i)
-                                step = where_at_least(nothing, since, nothing, spread(value) * load(weights, i))
+                                since = broadcast(limits[m]) - load(seen, i)
+                                step = where_at_least(nothing, since, nothing, broadcast(value) * load(weights, i))
                                 store(onto, i, load(onto, i) + step)
                     if visited and downward:
-                        _hand_down(fields, b, row, column, onto, displacement)
+                        _scatter_field(window, b, row, column, onto, displacement)
 
 
 @compiled
 def _slope_at(
-    fields: Fields, times: np.ndarray, wanted: np.ndarray, kernels: np.ndarray, lanes: int, current: np.ndarray
+    times: np.ndarray,
+    window: Window,
+    psp: Breakpoints,
+    limit: np.ndarray,
+    wanted: np.ndarray,
+    kernels: np.ndarray,
+    current: np.ndarray,
 ) -> None:
-    presentations, rows, columns, maps = times.shape
-    check_lanes(lanes, kernels.itemsize)
-    inputs = kernels.shape[1]
+    presentations, rows, columns, maps = limit.shape
+    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
     seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
-    nothing = spread(kernels.dtype.type(0))
+    nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (inputs * kernels.itemsize))
     for first in range(0, maps, at_once):
         last = min(first + at_once, maps)
@@ -202,12 +191,12 @@ def _slope_at(
                         if not wanted[b, row, column, m]:
                             continue
                         if not visited:
-                            look(fields.times, b, row, column, fields.size, fields.stride, fields.padding, np.inf, seen)
+                            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
                             visited = True
                         weights, total = kernels[m], nothing
-                        for k in range(fields.delays.size):
-                            latest = spread(times[b, row, column, m] - fields.delays[k])
-                            change = spread(fields.changes[k])
+                        for k in range(psp.delays.size):
+                            latest = broadcast(limit[b, row, column, m] - psp.delays[k])
+                            change = broadcast(psp.changes[k])
                             for i in range(0, inputs, lanes):
                                 since = latest - load(seen, i)
                                 total = total + where_at_least(nothing, since, nothing, change * load(weights, i))
@@ -216,13 +205,13 @@ def _slope_at(
 
 
 @compiled
-def _hand_down(fields: Fields, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
-    """Add what a position hands to each neuron that it sees."""
-    _, height, width, channels = fields.times.shape
-    top, left = row * fields.stride - fields.padding, column * fields.stride - fields.padding
+def _scatter_field(window: Window, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
+    """Add what a position propagates to each neuron that it sees."""
+    _, height, width, channels = displacement.shape
+    top, left = row * window.stride - window.padding, column * window.stride - window.padding
     place = 0
-    for y in range(top, top + fields.size):
-        for x in range(left, left + fields.size):
+    for y in range(top, top + window.size):
+        for x in range(left, left + window.size):
             if 0 <= y < height and 0 <= x < width:
                 part = displacement[b, y, x]
                 for channel in range(channels):

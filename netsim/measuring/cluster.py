@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
-from netsim.measuring.distribution import Part, PartExperiment, Spread
+from netsim.measuring.distribution import Distribution, Part, PartExperiment
 from netsim.numerics.threads import threads
 from netsim.weights.layout import Weights
 
@@ -111,7 +111,7 @@ def lost(error: BaseException) -> str | None:
     return "the scheduler or its workers were lost" if isinstance(error, CancelledError) else None
 
 
-def over_workers(client: Client) -> Spread:
+def over_workers(client: Client) -> Distribution:
     """Have the parts of some stimuli presented by Dask workers.
 
     The engine must not have presented anything yet: each worker goes on with a copy of it.
@@ -122,7 +122,7 @@ def over_workers(client: Client) -> Spread:
         By what is returned, if the workers are lost; whatever the presentations raise is raised too.
     """
 
-    def spread(
+    def distribute(
         engine: Engine,
         experiment: PartExperiment[Part],
         weights: Weights,
@@ -150,7 +150,7 @@ def over_workers(client: Client) -> Spread:
                 raise
             raise RunError(f"presenting on workers: {lost(error)}; start again, perhaps with fewer workers") from error
 
-    return spread
+    return distribute
 
 
 _engines: dict[str, Engine] = {}

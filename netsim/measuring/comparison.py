@@ -78,7 +78,7 @@ def compare(
         The weights that feed forward.
     stimuli : Stimuli
     progress : callable
-        Is told how many presentations both engines have done.
+        Called with the number of presentations that both engines have done.
     """
     return second.run(_comparison(first, second, weights, stimuli, progress))
 

@@ -1,4 +1,4 @@
-"""Stimuli cut into parts that are presented one after another, here or wherever a `Spread` has them presented."""
+"""Stimuli cut into parts that are presented one after another, here or wherever a `Distribution` has them presented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PartExperiment = Callable[[Engine, Weights, Stimuli], Experiment[Part]]
 """What is done with a part of the stimuli: presents it on the engine that runs it, and returns what came of it."""
 
 
-class Spread(Protocol):
+class Distribution(Protocol):
     """A way to have the parts of some stimuli presented; what comes of a part is the same in every way, to the bit."""
 
     def __call__(
@@ -37,7 +37,7 @@ class Spread(Protocol):
             The weights that feed forward.
         parts : sequence of Stimuli
         progress : callable
-            Is told how many presentations are done.
+            Called with the number of presentations done so far.
 
         Returns
         -------
@@ -47,14 +47,14 @@ class Spread(Protocol):
         ...
 
 
-def in_turn(
+def serial(
     engine: Engine,
     experiment: PartExperiment[Part],
     weights: Weights,
     parts: Sequence[Stimuli],
     progress: Callable[[int], None],
 ) -> list[Part]:
-    """Present one part after another on an engine of this process; see `Spread`."""
+    """Present one part after another on an engine of this process; see `Distribution`."""
 
     def all_parts() -> Experiment[list[Part]]:
         results = []

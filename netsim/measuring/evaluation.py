@@ -12,7 +12,7 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
-from netsim.measuring.distribution import Spread, in_parts, in_turn
+from netsim.measuring.distribution import Distribution, in_parts, serial
 from netsim.measuring.metrics import Decisions, decide, decision_figures, spike_counts, synaptic_operations
 from netsim.weights.layout import Weights
 
@@ -73,7 +73,7 @@ def evaluate(
     weights: Weights,
     stimuli: Stimuli,
     progress: Callable[[int], None] = lambda done: None,
-    spread: Spread = in_turn,
+    distribution: Distribution = serial,
 ) -> Evaluation:
     """Present every stimulus once and read the decisions.
 
@@ -84,12 +84,12 @@ def evaluate(
         The weights that feed forward.
     stimuli : Stimuli
     progress : callable
-        Is told how many presentations are done.
-    spread : Spread
+        Called with the number of presentations done so far.
+    distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
     """
     started = time.perf_counter()
-    tallies = spread(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
+    tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
     made = Decisions(*(np.concatenate(parts) for parts in zip(*(tally.decisions for tally in tallies), strict=True)))
     outputs = engine.network.outputs
     confusion = np.zeros((outputs, outputs + 1), dtype=int)

@@ -11,7 +11,7 @@ from netsim.specification import Network
 
 
 class Decisions(NamedTuple):
-    """What the output layer decided, one entry a presentation.
+    """What the output layer decided, one entry per presentation.
 
     Attributes
     ----------

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
-from netsim.measuring.distribution import Spread, in_parts, in_turn
+from netsim.measuring.distribution import Distribution, in_parts, serial
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
 from netsim.weights.layout import Weights
@@ -40,9 +40,9 @@ class Simulation:
     network: Network
     dt: float
     indices: list[int]
-    labels: np.ndarray | None
-    latencies: Latencies
-    potentials: list[Potential]
+    labels: np.ndarray | None = field(repr=False)
+    latencies: Latencies = field(repr=False)
+    potentials: list[Potential] = field(repr=False)
     classes: tuple[str, ...] = ()
 
     def to_dict(self) -> list[dict[str, object]]:
@@ -69,7 +69,7 @@ def simulate(
     stimuli: Stimuli,
     indices: Sequence[int],
     progress: Callable[[int], None] = lambda done: None,
-    spread: Spread = in_turn,
+    distribution: Distribution = serial,
 ) -> Simulation:
     """Present chosen stimuli.
 
@@ -82,12 +82,12 @@ def simulate(
     stimuli : Stimuli
     indices : sequence of int
     progress : callable
-        Is told how many presentations are done.
-    spread : Spread
+        Called with the number of presentations done so far.
+    distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
     """
     chosen = stimuli.pick(np.asarray(indices))
-    parts = spread(engine, _present, weights, in_parts(chosen, _PART), progress)
+    parts = distribution(engine, _present, weights, in_parts(chosen, _PART), progress)
     return Simulation(
         engine.network,
         engine.dt,

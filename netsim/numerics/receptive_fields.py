@@ -14,16 +14,14 @@ _PATCH_BYTES = 1_000_000
 
 
 @compiled
-def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
     """Lay out the receptive field of each position as a row.
 
     Parameters
     ----------
     maps : ndarray, shape (presentations, height, width, channels)
     kernel, stride, padding : int
-        As in `netsim.specification.Convolution`.
-    fill : float
-        Value of the padding.
+        As in `netsim.specification.Convolution`; the padding is zero.
 
     Returns
     -------
@@ -34,12 +32,12 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     patches = np.empty((presentations, rows, columns, kernel, kernel * channels), maps.dtype)
-    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, fill, patches)
+    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, patches)
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
 
 
 @compiled
-def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0, fill: float = 0.0) -> np.ndarray:
+def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
     """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`.
 
     Parameters are those of `gather_patches`.
@@ -51,7 +49,7 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
-    _gather_by_column(maps, stride, padding, fill, by_column)
+    _gather_by_column(maps, stride, padding, by_column)
     return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
 
 
@@ -67,7 +65,7 @@ def few_channels(maps: np.ndarray) -> bool:
 
 
 @compiled
-def sees_one_place(kernel: int, stride: int, padding: int) -> bool:
+def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
     """Whether fields and maps are the same numbers in the same order, as in a dense layer: nothing is to be laid out.
 
     Parameters
@@ -95,7 +93,7 @@ def multiply_fields(
         The result is written here.
     """
     presentations, rows, columns, outputs = products.shape
-    if sees_one_place(kernel, stride, padding):
+    if is_pointwise(kernel, stride, padding):
         np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
         return
     at_once = presentations_at_once(weights, rows * columns)
@@ -121,34 +119,33 @@ def presentations_at_once(weights: np.ndarray, positions: int) -> int:
 
 
 @compiled
-def look(
-    maps: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, fill: float,
-    seen: np.ndarray,
-) -> None:  # fmt: skip
-    """Lay out the receptive field of one position; one row of `gather_patches`.
+def gather_field(
+    times: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, field: np.ndarray
+) -> None:
+    """Spike times in the receptive field of one position; neurons of the padding are silent.
 
     Parameters
     ----------
-    maps : ndarray, shape (presentations, height, width, channels)
+    times : ndarray, shape (presentations, height, width, channels)
     b, row, column : int
         Presentation and position.
-    kernel, stride, padding, fill
+    kernel, stride, padding
         As in `gather_patches`.
-    seen : ndarray, shape (kernel · kernel · channels or more,)
-        The result; filled up with `fill`.
+    field : ndarray, shape (kernel · kernel · channels or more,)
+        The result; filled up with ``inf``.
     """
-    _, height, width, channels = maps.shape
+    _, height, width, channels = times.shape
     top, left = row * stride - padding, column * stride - padding
     place = 0
     for y in range(top, top + kernel):
         for x in range(left, left + kernel):
-            part = seen[place : place + channels]
+            part = field[place : place + channels]
             if 0 <= y < height and 0 <= x < width:
-                part[:] = maps[b, y, x]
+                part[:] = times[b, y, x]
             else:
-                part[:] = fill
+                part[:] = np.inf
             place += channels
-    seen[place:] = fill
+    field[place:] = np.inf
 
 
 @compiled
@@ -201,7 +198,9 @@ def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | No
     return pooled
 
 
-def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int) -> np.ndarray:
+def scatter_to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
+) -> np.ndarray:
     """Hand a value of each pooling neuron to the neuron whose spike it passed on.
 
     Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
@@ -215,13 +214,13 @@ def to_earliest(values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, s
     -------
     ndarray, shape of `latencies`
     """
-    handed = np.empty(latencies.shape, dtype=values.dtype)
-    _to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, handed)
-    return handed
+    scattered = np.empty(latencies.shape, dtype=values.dtype)
+    _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, scattered)
+    return scattered
 
 
 @compiled
-def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: np.ndarray) -> None:
+def _gather(maps: np.ndarray, stride: int, padding: int, patches: np.ndarray) -> None:
     presentations, rows, columns, kernel, segment = patches.shape
     height = maps.shape[1]
     channels = segment // kernel
@@ -237,10 +236,10 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
                     target = patches[b, row, column, dy]
                     y = row * stride - padding + dy
                     if y < 0 or y >= height:
-                        target[:] = fill
+                        target[:] = 0
                         continue
-                    target[:first] = fill
-                    target[last:] = fill
+                    target[:first] = 0
+                    target[last:] = 0
                     # slices of one length let the compiler vectorise: no index could be negative
                     seen = target[first:last]
                     source = maps[b, y, offset + first : offset + last]
@@ -249,7 +248,7 @@ def _gather(maps: np.ndarray, stride: int, padding: int, fill: float, patches: n
 
 
 @compiled
-def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, by_column: np.ndarray) -> None:
+def _gather_by_column(maps: np.ndarray, stride: int, padding: int, by_column: np.ndarray) -> None:
     kernel, _, channels, presentations, rows, columns = by_column.shape
     height, width = maps.shape[1:3]
     for dy in range(kernel):
@@ -263,10 +262,10 @@ def _gather_by_column(maps: np.ndarray, stride: int, padding: int, fill: float, 
                         target = by_column[dy, dx, channel, b, row]
                         y = row * stride - padding + dy
                         if y < 0 or y >= height:
-                            target[:] = fill
+                            target[:] = 0
                             continue
-                        target[:first] = fill
-                        target[last:] = fill
+                        target[:first] = 0
+                        target[last:] = 0
                         left = dx - padding
                         if stride == 1:
                             # slices of one length let the compiler vectorise: no index could be negative
@@ -318,13 +317,13 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
 
 
 @compiled
-def _to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, handed: np.ndarray
+def _scatter_to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
 ) -> None:
     presentations, rows, columns, channels = pooled.shape
     waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):
-        handed[b] = 0
+        scattered[b] = 0
         for row in range(rows):
             for column in range(columns):
                 first = pooled[b, row, column]
@@ -333,7 +332,7 @@ def _to_earliest(
                 for dy in range(size):
                     for dx in range(size):
                         source = latencies[b, row * stride + dy, column * stride + dx]
-                        target = handed[b, row * stride + dy, column * stride + dx]
+                        target = scattered[b, row * stride + dy, column * stride + dx]
                         for channel in range(channels):
                             taken = waiting[channel] if source[channel] == first[channel] else 0
                             target[channel] += taken

@@ -1,4 +1,4 @@
-"""Work in parallel: a thread a part, with compiled code and matrix products that let go of Python.
+"""Work in parallel: one thread per part, with compiled code and matrix products, which release the GIL.
 
 Batches and long arrays are cut into the same parts whatever the number of threads, and each part is computed
 by one thread from beginning to end, so results are the same to the bit on any machine size, and threads never

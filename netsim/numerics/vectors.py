@@ -3,8 +3,6 @@
 A compiler vectorises a loop over an array, but reads and writes the array each time that the loop is met again. Where
 the same few numbers are changed by one event after the other, that takes longer than the arithmetic. Here they are one
 value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
-
-Compiled code that is kept on disk does not notice a change of this file: see `netsim.numerics.compilation`.
 """
 
 from __future__ import annotations
@@ -29,19 +27,6 @@ _BYTES = 128
 def lanes_of(itemsize: int) -> int:
     """How many numbers of so many bytes a vector holds."""
     return _BYTES // itemsize
-
-
-@register_jitable
-def check_lanes(lanes: int, itemsize: int) -> None:
-    """Refuse arrays that were laid out for vectors of another length than this compiled code has.
-
-    Raises
-    ------
-    RuntimeError
-        If compiled code of another version was found on disk.
-    """
-    if lanes != lanes_of(itemsize):
-        raise RuntimeError("compiled code of another version; delete the files *.nbc of netsim")
 
 
 class Lanes(types.Type):
@@ -127,7 +112,7 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
 
 
 @intrinsic
-def spread(typing: Any, number: Any) -> Any:
+def broadcast(typing: Any, number: Any) -> Any:
     """The vector that holds a number everywhere."""
     if number not in (types.float32, types.float64):
         return None

@@ -29,7 +29,7 @@ from netsim.report.tables import (
     results,
     training_facts,
 )
-from netsim.runs.subject import Subject
+from netsim.runs.model import Model
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
 
@@ -42,7 +42,7 @@ class Report:
     ----------
     name : str
         The run or preset, as the user calls it.
-    subject : Subject
+    subject : Model
         The network as it was specified or trained, with its weights.
     network : Network
         The same as it was measured: with another data set or time grid, perhaps.
@@ -61,7 +61,7 @@ class Report:
     """
 
     name: str
-    subject: Subject
+    subject: Model
     network: Network
     dataset: Dataset
     split: str

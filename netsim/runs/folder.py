@@ -1,7 +1,7 @@
-"""Run folders: everything needed to say what was done, to go on with it, and to use what it learned.
+"""Run folders: everything needed to say what was done, to resume it, and to use what it learned.
 
 A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
-versions, revision, command, machine), ``metrics.csv`` (a line an epoch), ``best.npz`` (weights of the best
+versions, revision, command, machine), ``metrics.csv`` (one line per epoch), ``best.npz`` (weights of the best
 epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint, and the best
 weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged).
 """
@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from netsim import __version__
 from netsim.errors import DataError, RunError
 from netsim.files import read_text, write_json, write_text
+from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import read_network, write_network
 from netsim.weights.files import read_weights, write_weights
@@ -67,7 +68,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """A line an epoch."""
+        """One line per epoch."""
         return self.path / "metrics.csv"
 
     @property
@@ -96,7 +97,20 @@ class RunFolder:
         return lock_folder(self.path)
 
     def network(self) -> Network:
-        """The specification that was trained."""
+        """The specification that was trained.
+
+        Raises
+        ------
+        RunError
+            If a plug-in that the record names cannot be loaded.
+        SpecificationError
+            If the file is damaged.
+        """
+        try:
+            plugins = self.record().get("plugins", [])
+        except RunError:  # is refused where the record itself is asked for
+            plugins = []
+        check_plugins(plugins, str(self.path))
         return read_network(self.network_file)
 
     def record(self) -> dict[str, Any]:
@@ -161,6 +175,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "seed": is_count(record.get("seed")),
         "limit": limit is None or is_count(limit),
         "data_dir": isinstance(record.get("data_dir"), str | None),
+        "plugins": are_plugins(record.get("plugins", [])),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }
     return [name for name, is_right in fits.items() if not is_right]
@@ -217,7 +232,7 @@ def create_run(
     path : str or Path
     network : Network
     record : mapping
-        As from `describe_run`.
+        As from `describe_run`; what is a plug-in of the network is added.
     weights : dict of ndarray, optional
         Real-valued weights, of a network that is not to be trained here.
 
@@ -238,7 +253,7 @@ def create_run(
     with run.lock():
         check_free(path)  # of two that come at once, one gets through
         try:
-            run.write_json(run.record_file.name, record)
+            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **record})
             if weights is not None:
                 write_weights(weights, run.best)
             write_network(network, run.network_file)

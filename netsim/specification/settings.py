@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from netsim.seams import learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_size, finite, require
 
 
@@ -15,12 +16,12 @@ class Weighting:
     Parameters
     ----------
     kind : {"real", "binary"}
-        ``binary``: the signs of the real-valued weights times a scale; the real-valued set is updated.
+        ``binary``: the signs of latent, real-valued weights times a scale; the latent weights are updated.
     scale : {"channel", "layer"}
         Whether a scale is shared by an output channel or a layer.
     scale_rate : float
         Binary weights: learning rate of the logarithms of the scales, over ``learning.rate``. With 0 they are not
-        learned: a scale is the mean absolute real-valued weight.
+        learned: a scale is the mean absolute latent weight.
     """
 
     kind: Literal["real", "binary"] = "real"
@@ -36,16 +37,18 @@ class Weighting:
 
 @dataclass(frozen=True)
 class Learning:
-    """Settings of the STiDi-BP learner.
+    """How gradients are found, and what becomes of them.
+
+    Learner, targets, optimizer and schedule are names in the registries of `netsim.seams`.
 
     Parameters
     ----------
-    targets : {"softmax", "relative"}
+    targets : {"softmax", "relative"}, or another name
         Where the displacement of the output neurons comes from.
     sharpness : float
         Softmax targets: factor on the negative latency, counted in encoding windows.
     label_smoothing : float
-        Softmax targets: share of the target that is spread over all labels.
+        Softmax targets: share of the target that all labels share.
     margin : float
         Relative targets: how much later than the winner the other neurons should fire (ms).
     derivative : {"linear", "exact"}
@@ -55,52 +58,56 @@ class Learning:
         only whether the presynaptic spike came first.
     normalised : bool
         Scale the displacements of each layer and presentation to unit length (times the encoding window).
-    optimizer : {"adam", "sgd"}
+    optimizer : {"adam", "sgd"}, or another name
     rate : float
         Peak learning rate.
     momentum : float
         Momentum (sgd) or decay of the first moment (adam).
-    schedule : {"constant", "cosine", "one-cycle"}
+    schedule : {"constant", "cosine", "one-cycle"}, or another name
         Learning rate over the training.
     weight_decay : float
         Decoupled decay of weights (not biases) per unit of learning rate.
     clip : float
-        Binary weights: bound on the real-valued set, in standard deviations of the initial draw.
+        Binary weights: bound on the latent weights, in standard deviations of the initial draw.
     balanced : bool
-        After each step, shift the (real-valued) incoming weights of each map or dense neuron to a mean of zero, so
+        After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero, so
         that excitation and inhibition balance; fewer neurons fall silent for good.
     averaging : float
-        How much of the running mean of the weights is kept at each step, at most; the mean is what is
+        How much of the exponential moving average (EMA) of the weights is kept at each step, at most; it is what is
         validated and kept. 0 keeps the weights of the last step themselves.
     revive_below : float
         Maps and dense neurons, with plastic weights, that fire in less than this fraction of an epoch's
         presentations are redrawn; 0 switches it off.
+    learner : {"stidi-bp"}, or another name
+        From latencies and labels to gradients.
     """
 
-    targets: Literal["softmax", "relative"] = "softmax"
+    targets: str = "softmax"
     sharpness: float = 8.0
     label_smoothing: float = 0.0
     margin: float = 8.0
     derivative: Literal["linear", "exact"] = "linear"
     propagation: Literal["slope", "causal"] = "slope"
     normalised: bool = False
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: str = "adam"
     rate: float = 0.001
     momentum: float = 0.9
-    schedule: Literal["constant", "cosine", "one-cycle"] = "one-cycle"
+    schedule: str = "one-cycle"
     weight_decay: float = 0.0
     clip: float = 3.0
     balanced: bool = False
     averaging: float = 0.0
     revive_below: float = 0.0
+    learner: str = "stidi-bp"
 
     def __post_init__(self) -> None:
         choices = {
-            "targets": ("softmax", "relative"),
+            "targets": tuple(targets),
             "derivative": ("linear", "exact"),
             "propagation": ("slope", "causal"),
-            "optimizer": ("adam", "sgd"),
-            "schedule": ("constant", "cosine", "one-cycle"),
+            "optimizer": tuple(optimizers),
+            "schedule": tuple(schedules),
+            "learner": tuple(learners),
         }
         for name, allowed in choices.items():
             value = getattr(self, name)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from netsim.specification import Network, Population
-from netsim.weights.layout import kernel_name, real_shapes
+from netsim.weights.layout import kernel_name, latent_shapes
 
 
 def architecture(network: Network) -> str:
@@ -40,5 +40,5 @@ def summarise(network: Network) -> dict[str, Any]:
         "duration_ms": network.duration,
         "neurons": sum(population.size for population in network.populations),
         "synapses": network.synapses,
-        "parameters": sum(math.prod(shape) for name, shape in real_shapes(network).items() if name not in static),
+        "parameters": sum(math.prod(shape) for name, shape in latent_shapes(network).items() if name not in static),
     }

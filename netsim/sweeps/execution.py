@@ -13,7 +13,7 @@ from netsim.errors import NetsimError, RunError
 from netsim.measuring.cluster import check_worker, lost
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.sweeps.plan import Plan, PlannedRun
-from netsim.training.loop import Watcher
+from netsim.training.loop import Callbacks
 from netsim.training.opening import open_training, training_figures
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class SweepWatcher:
+class SweepCallbacks:
     """Who is told how a sweep goes.
 
     Parameters
@@ -128,7 +128,7 @@ def train_runs(
     limit: int | None,
     data_dir: str | None,
     command: Sequence[str],
-    watcher: SweepWatcher,
+    callbacks: SweepCallbacks,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train runs on the workers of a client.
@@ -147,7 +147,7 @@ def train_runs(
         As for `netsim.training.opening.open_training`.
     command : sequence of str
         What to go on with the sweep by, for the runs' records.
-    watcher : SweepWatcher
+    callbacks : SweepCallbacks
     interrupted : callable
         Is asked again and again whether to stop; the trainings under way then write a checkpoint and end.
 
@@ -186,16 +186,16 @@ def train_runs(
         except queue.Empty:
             continue
         if isinstance(message, str):
-            watcher.on_warning(message)
+            callbacks.on_warning(message)
         elif isinstance(message, dict):
             name, epoch = message["run"], message["epoch"]
             if epoch is None:
                 under_way.discard(name)
             else:
                 under_way.add(name)
-                watcher.on_epoch(name, epoch)
+                callbacks.on_epoch(name, epoch)
         elif message in waiting:
-            watcher.on_outcome(waiting.pop(message), _outcome(message))
+            callbacks.on_outcome(waiting.pop(message), _outcome(message))
     if stopping:
         raise KeyboardInterrupt
 
@@ -231,10 +231,10 @@ def _train_run(
         if not path.parent.is_dir():
             raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
-        watcher = Watcher(
+        callbacks = Callbacks(
             on_epoch=lambda metrics: tell(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
         )
-        history = training.train(watcher, unwanted)
+        history = training.train(callbacks, unwanted)
         return Outcome(training_figures(history))
     except KeyboardInterrupt:
         return Outcome(error="interrupted")

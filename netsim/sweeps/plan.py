@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import SpecificationError, nearest
-from netsim.runs.subject import network_file
+from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
 from netsim.specification.toml import network_from_dict, read_toml

@@ -1,4 +1,4 @@
-"""The state of a training: all that is needed to go on to the bit, and how it is kept in a file.
+"""The state of a training: all that is needed to resume to the bit, and how it is kept in a file.
 
 Nothing random is stored: every draw comes from a generator seeded by (seed, purpose, epoch, batch), so a
 position says what comes next.
@@ -21,6 +21,7 @@ from netsim.errors import DataError, RunError
 from netsim.files import read_arrays, remove_half_written, write_arrays
 from netsim.learning import Optimizer
 from netsim.runs.folder import RunFolder
+from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.checks import finite
 from netsim.weights.files import write_weights
@@ -52,7 +53,7 @@ class EpochTotals:
     correct: int = 0
     seconds: float = 0.0
     silent: dict[str, float] = field(default_factory=dict)
-    fired: dict[str, np.ndarray] = field(default_factory=dict)
+    fired: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     """Presentations in which each map or dense neuron fired, by layer."""
 
 
@@ -63,10 +64,10 @@ class TrainingState:
     Attributes
     ----------
     weights : dict of ndarray
-        The real-valued set that is updated.
+        The latent weights, which are updated: those that feed forward, or the real-valued ones behind binary ones.
     optimizer : Optimizer
     mean : dict of ndarray or None
-        Running mean of the weights, if the network's learning keeps one.
+        Exponential moving average (EMA) of the weights, if the network's learning keeps one.
     epoch, batch : int
         The next batch to present, both counted from 0.
     totals : EpochTotals
@@ -80,19 +81,19 @@ class TrainingState:
         finished.
     """
 
-    weights: Weights
+    weights: Weights = field(repr=False)
     optimizer: Optimizer
-    mean: Weights | None = None
+    mean: Weights | None = field(default=None, repr=False)
     epoch: int = 0
     batch: int = 0
     totals: EpochTotals = field(default_factory=EpochTotals)
     history: list[dict[str, Any]] = field(default_factory=list)
     best: tuple[float, float] = (-1.0, 0.0)
-    best_weights: Weights | None = None
+    best_weights: Weights | None = field(default=None, repr=False)
 
     @property
     def current(self) -> Weights:
-        """The real-valued set that is validated."""
+        """The latent weights that are validated."""
         return self.weights if self.mean is None else self.mean
 
 
@@ -129,7 +130,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
 
 
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
-    """Write what a run folder tells of the finished epochs: their metrics, and the best weights.
+    """Write what a run folder holds of the finished epochs: their metrics, and the best weights.
 
     Raises
     ------
@@ -141,8 +142,13 @@ def write_epochs(state: TrainingState, run: RunFolder) -> None:
         run.write_metrics(state.history)
 
 
-def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = warnings.warn) -> TrainingState | None:
-    """The state to go on from, and a run folder that tells of nothing later.
+def resume_state(
+    network: Network,
+    run: RunFolder,
+    warn: Callable[[str], None] = warnings.warn,
+    optimizer: Optimizer | None = None,
+) -> TrainingState | None:
+    """The state to resume from, and a run folder that holds nothing later.
 
     Parameters
     ----------
@@ -150,7 +156,9 @@ def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = warnin
     run : RunFolder
         Locked by this process.
     warn : callable
-        Is told of a damaged checkpoint, in one line; by default it becomes a warning of Python's.
+        Gets one line about a damaged checkpoint; by default it becomes a warning of Python's.
+    optimizer : Optimizer, optional
+        Gets the state of the run's; by default the one that the network's settings name.
 
     Returns
     -------
@@ -162,7 +170,7 @@ def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = warnin
     RunError
         If none of the checkpoints can be read, or epochs are finished and there is none.
     """
-    state = _last_whole(network, run, warn)
+    state = _last_whole(network, run, warn, optimizer)
     for path in (run.checkpoint, run.best, run.metrics):
         remove_half_written(path)
     if state is None:
@@ -176,14 +184,16 @@ def go_on(network: Network, run: RunFolder, warn: Callable[[str], None] = warnin
     return state
 
 
-def _last_whole(network: Network, run: RunFolder, warn: Callable[[str], None]) -> TrainingState | None:
+def _last_whole(
+    network: Network, run: RunFolder, warn: Callable[[str], None], optimizer: Optimizer | None
+) -> TrainingState | None:
     """The state of the last checkpoint that is whole; from then on that is the last one."""
     damaged: list[RunError] = []
     for path in (run.checkpoint, run.previous_checkpoint):
         if not path.exists():  # a process killed while it renamed leaves the previous one alone
             continue
         try:
-            state = read_checkpoint(network, path)
+            state = read_checkpoint(network, path, optimizer)
         except RunError as error:
             damaged.append(error)
             continue
@@ -197,8 +207,8 @@ def _last_whole(network: Network, run: RunFolder, warn: Callable[[str], None]) -
     return None
 
 
-def read_checkpoint(network: Network, path: Path) -> TrainingState:
-    """Read a state.
+def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = None) -> TrainingState:
+    """Read a state; `optimizer` is that of `resume_state`.
 
     Raises
     ------
@@ -210,24 +220,25 @@ def read_checkpoint(network: Network, path: Path) -> TrainingState:
         checksum = arrays.pop("checksum", None)
         if checksum is None or checksum.dtype != np.uint32 or checksum.shape or checksum != _checksum(arrays):
             raise RunError(f"{path}: is damaged (its checksum differs)")
-        return _state(network, arrays, str(path))
+        return _state(network, arrays, str(path), optimizer)
     except DataError as error:
         raise RunError(str(error)) from error
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path}: is no checkpoint of {network.name}") from error
 
 
-def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> TrainingState:
+def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimizer: Optimizer | None) -> TrainingState:
     """The state that arrays stand for; what does not fit raises whatever it leads to."""
     position = json.loads(str(arrays["position"]))
     _check_position(network, position)
-    kind = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
+    dtype = np.dtype(np.float32 if network.training.precision == "single" else np.float64)
 
-    def weights(part: str, real: bool) -> Weights:
-        return check_weights(network, _part(arrays, part, kind), f"{origin}: {part}", real)
+    def weights(part: str, latent: bool) -> Weights:
+        return check_weights(network, _part(arrays, part, dtype), f"{origin}: {part}", latent)
 
-    updated = weights("weights", real=True)
-    optimizer = Optimizer(network.learning, updated)
+    updated = weights("weights", latent=True)
+    optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
+    optimizer.begin(updated)
     moments = _part(arrays, "optimizer")
     if {k: (v.shape, v.dtype) for k, v in moments.items()} != {
         k: (v.shape, v.dtype) for k, v in optimizer.state.items()
@@ -241,7 +252,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> Trai
     return TrainingState(
         updated,
         optimizer,
-        weights("mean", real=True) if network.learning.averaging else None,
+        weights("mean", latent=True) if network.learning.averaging else None,
         epoch=position["epoch"],
         batch=position["batch"],
         totals=EpochTotals(
@@ -254,7 +265,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str) -> Trai
         ),
         history=position["history"],
         best=tuple(position["best"]),
-        best_weights=weights("best", real=False) if position["history"] else None,
+        best_weights=weights("best", latent=False) if position["history"] else None,
     )
 
 
@@ -280,15 +291,15 @@ def _named(part: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {f"{part}.{name}": array for name, array in arrays.items()}
 
 
-def _part(arrays: dict[str, np.ndarray], part: str, kind: np.dtype | None = None) -> dict[str, np.ndarray]:
+def _part(arrays: dict[str, np.ndarray], part: str, dtype: np.dtype | None = None) -> dict[str, np.ndarray]:
     """The arrays of one part, rows contiguous as the optimizer needs them; raises TypeError if of another type."""
     chosen = {
         name.removeprefix(f"{part}."): np.require(array, requirements=["C", "W"])
         for name, array in arrays.items()
         if name.startswith(f"{part}.")
     }
-    if kind is not None and any(array.dtype != kind for array in chosen.values()):
-        raise TypeError(f"{part} must be of type {kind}")
+    if dtype is not None and any(array.dtype != dtype for array in chosen.values()):
+        raise TypeError(f"{part} must be of type {dtype}")
     return chosen
 
 

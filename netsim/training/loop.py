@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,14 @@ from netsim.data.encoding import augment
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError
-from netsim.learning import Learner, Optimizer, learning_rate, move_mean
+from netsim.learning import Constraint, Learner, Optimizer
+from netsim.learning.constraints import constraints_of
+from netsim.learning.elementwise import update_ema
 from netsim.measuring.metrics import decide, silent_fractions
 from netsim.runs.folder import RunFolder
-from netsim.specification import Network, Projection
-from netsim.training.checkpoint import EpochTotals, TrainingState, go_on, write_checkpoint, write_epochs
+from netsim.seams import learners, optimizers, schedules
+from netsim.specification import Network
+from netsim.training.checkpoint import EpochTotals, TrainingState, resume_state, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.initial import draw, initial_weights
@@ -64,8 +67,8 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Watcher:
-    """Who is told how a training goes; by default nobody, but for warnings.
+class Callbacks:
+    """What is called as a training goes on; by default nothing, but for warnings.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ class Watcher:
     on_epoch : callable
         Gets the metrics of a finished epoch.
     on_warning : callable
-        Gets a line about what was found wrong and mended; by default it becomes a warning of Python's.
+        Gets one line about what was found wrong and mended; by default it becomes a warning of Python's.
     """
 
     on_batch: Callable[[Progress], None] = lambda progress: None
@@ -82,7 +85,7 @@ class Watcher:
     on_warning: Callable[[str], None] = warnings.warn
 
 
-def start_training(network: Network, seed: int) -> TrainingState:
+def start_training(network: Network, seed: int, optimizer: Optimizer | None = None) -> TrainingState:
     """The state before the first batch.
 
     Parameters
@@ -90,6 +93,8 @@ def start_training(network: Network, seed: int) -> TrainingState:
     network : Network
     seed : int
         The same seed gives the same training, to the bit.
+    optimizer : Optimizer, optional
+        By default the one that the network's settings name.
 
     Raises
     ------
@@ -97,23 +102,31 @@ def start_training(network: Network, seed: int) -> TrainingState:
         If the weights to begin with cannot be had (see `netsim.training.pretraining.load_pretrained`).
     """
     first = load_pretrained(network) or initial_weights(network, seed)
-    kind = np.float32 if network.training.precision == "single" else np.float64
-    weights = with_log_scales(network, {name: np.array(array, kind) for name, array in first.items()})
+    dtype = np.float32 if network.training.precision == "single" else np.float64
+    weights = with_log_scales(network, {name: np.array(array, dtype) for name, array in first.items()})
     mean = {name: array.copy() for name, array in weights.items()} if network.learning.averaging else None
-    return TrainingState(weights, Optimizer(network.learning, weights), mean)
+    optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
+    optimizer.begin(weights)
+    return TrainingState(weights, optimizer, mean)
 
 
 def resume_training(
-    network: Network, run: RunFolder, seed: int, warn: Callable[[str], None] = warnings.warn
+    network: Network,
+    run: RunFolder,
+    seed: int,
+    warn: Callable[[str], None] = warnings.warn,
+    optimizer: Optimizer | None = None,
 ) -> TrainingState:
-    """The state to go on from in a run, or a new one if there is no checkpoint yet.
+    """The state that a run resumes from, or a new one if there is no checkpoint yet.
+
+    Parameters are those of `netsim.training.checkpoint.resume_state` and `start_training`.
 
     Raises
     ------
     RunError
         If the checkpoints are damaged.
     """
-    return go_on(network, run, warn) or start_training(network, seed)
+    return resume_state(network, run, warn, optimizer) or start_training(network, seed, optimizer)
 
 
 def train(
@@ -123,8 +136,10 @@ def train(
     state: TrainingState,
     seed: int,
     run: RunFolder | None = None,
-    watcher: Watcher | None = None,
+    callbacks: Callbacks | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    learner: Learner | None = None,
+    constraints: Sequence[Constraint] | None = None,
 ) -> Experiment[TrainingState]:
     """The experiment that trains a network; hand it to an engine's ``run``.
 
@@ -133,13 +148,18 @@ def train(
     network : Network
     training, validation : Stimuli
     state : TrainingState
-        Where to go on; is changed.
+        Where to resume, and the optimizer; is changed.
     seed : int
     run : RunFolder, optional
         Where checkpoints, metrics and the best weights are written.
-    watcher : Watcher, optional
+    callbacks : Callbacks, optional
     checkpoint_seconds : float
         Within an epoch a checkpoint is written after this time (s); 0 writes one after every batch.
+    learner : Learner, optional
+        By default the one that the network's settings name.
+    constraints : sequence of Constraint, optional
+        What holds for the weights after every step, enforced in this order; by default
+        `netsim.learning.constraints.constraints_of` the network.
 
     Returns
     -------
@@ -150,12 +170,23 @@ def train(
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     """
-    watcher = watcher or Watcher()
-    session = _Session(network, Learner(network), training, state, seed, run, watcher, checkpoint_seconds)
+    callbacks = callbacks or Callbacks()
+    learner = learner or learners[network.learning.learner].from_network(network)
+    session = _Session(
+        network,
+        learner,
+        constraints_of(network) if constraints is None else constraints,
+        training,
+        state,
+        seed,
+        run,
+        callbacks,
+        checkpoint_seconds,
+    )
     while state.epoch < network.training.epochs:
         yield from session.learn()
         kept = kept_weights(network, state.current)
-        figures = yield from _validate(network, kept, validation)
+        figures = yield from _validate(network, learner, kept, validation)
         if not math.isfinite(figures["validation_loss"]):
             raise session.diverged("the validation loss is not finite", network.output.name)
         state.history.append(_epoch_metrics(state, session.rate(), figures))
@@ -167,7 +198,7 @@ def train(
         if run is not None:
             write_checkpoint(state, run)
             write_epochs(state, run)
-        watcher.on_epoch(state.history[-1])
+        callbacks.on_epoch(state.history[-1])
     return state
 
 
@@ -188,19 +219,24 @@ class _Session:
 
     network: Network
     learner: Learner
+    constraints: Sequence[Constraint]
     stimuli: Stimuli
     state: TrainingState
     seed: int
     run: RunFolder | None
-    watcher: Watcher
+    callbacks: Callbacks
     checkpoint_seconds: float
+
+    def steps(self, epochs: int) -> int:
+        """Number of steps in so many epochs."""
+        return epochs * math.ceil(len(self.stimuli) / self.network.training.batch)
 
     def rate(self) -> float:
         """Learning rate of the next step."""
-        training = self.network.training
-        batches = math.ceil(len(self.stimuli) / training.batch)
-        done = self.state.epoch * batches + self.state.batch
-        return learning_rate(self.network.learning, done / (training.epochs * batches))
+        settings = self.network.learning
+        done = self.steps(self.state.epoch) + self.state.batch
+        share = schedules[settings.schedule](done / self.steps(self.network.training.epochs))
+        return settings.rate * float(share)
 
     def learn(self) -> Experiment[None]:
         """Present what is left of the epoch and learn from it."""
@@ -211,7 +247,7 @@ class _Session:
             began = time.perf_counter()
             yield from self._learn_batch(order[state.batch * size : (state.batch + 1) * size])
             state.totals.seconds += time.perf_counter() - began
-            self.watcher.on_batch(_progress(state, len(order)))
+            self.callbacks.on_batch(_progress(state, len(order)))
             if self.run is not None and time.monotonic() - saved >= self.checkpoint_seconds:
                 write_checkpoint(state, self.run)
                 saved = time.monotonic()
@@ -220,36 +256,34 @@ class _Session:
         network, state, settings = self.network, self.state, self.network.training
         generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
-        withheld = withhold_spikes(network, len(chosen), generator)
+        masks = dropout_masks(network, len(chosen), generator)
         factors = dropout_factors(network)
         forward = forward_weights(network, state.weights)
-        presented = {name: _times(array, factors.get(name, 1.0)) for name, array in forward.items()}
-        latencies = yield Batch(stimuli, presented, withheld)
+        presented = {name: _scaled(array, factors.get(name, 1.0)) for name, array in forward.items()}
+        latencies = yield Batch(stimuli, presented, masks)
         labels = self.stimuli.labels[chosen]
-        lesson = self.learner.learn(latencies, labels, presented)
-        self._check_finite("a weight step is not finite", lesson.gradients.items())
-        self._check_finite("the loss is not finite", [(network.output.name, lesson.loss)])
-        gradients = {name: _times(array, factors.get(name, 1.0)) for name, array in lesson.gradients.items()}
+        learned = self.learner.learn(latencies, labels, presented)
+        self._check_finite("a weight step is not finite", learned.gradients.items())
+        self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
+        gradients = {name: _scaled(array, factors.get(name, 1.0)) for name, array in learned.gradients.items()}
         self._step(gradients | log_scale_gradients(network, forward, gradients))
         state.batch += 1
-        _count(network, state.totals, latencies, labels, lesson.loss)
+        _accumulate(network, state.totals, latencies, labels, learned.loss)
 
     def _step(self, gradients: Weights) -> None:
         """Move the weights, and their mean."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            learned = [log_scale_name(projection) for projection in projections_with_learned_scales(network)]
-            rates = dict.fromkeys(learned, network.weighting.scale_rate)
+            scale_names = [log_scale_name(projection) for projection in projections_with_learned_scales(network)]
+            rates = dict.fromkeys(scale_names, network.weighting.scale_rate)
             state.optimizer.step(state.weights, gradients, self.rate(), rates)
-            if network.learning.balanced:
-                _balance(network, state.weights)
-            if network.weighting.kind == "binary":
-                _keep_in_reach(network, state.weights)
+            for constraint in self.constraints:
+                constraint.enforce(state.weights)
             if state.mean is not None:
                 # a short memory at first, for the mean is to forget where the training began
-                steps = int(state.optimizer.state["steps"])
-                move_mean(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
-            scales = [(name, np.exp(state.weights[name])) for name in learned]
+                steps = self.steps(state.epoch) + state.batch + 1
+                update_ema(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+            scales = [(name, np.exp(state.weights[name])) for name in scale_names]
         self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)
         self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
@@ -282,7 +316,7 @@ def dropout_factors(network: Network) -> dict[str, float]:
     return factors
 
 
-def withhold_spikes(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+def dropout_masks(network: Network, presentations: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw which neurons cannot fire in each presentation, by population, as its dropout says."""
     return {
         population.name: generator.random((presentations, *population.shape), dtype=np.float32) < population.dropout
@@ -291,29 +325,13 @@ def withhold_spikes(network: Network, presentations: int, generator: np.random.G
     }
 
 
-def _times(array: np.ndarray, factor: float) -> np.ndarray:
+def _scaled(array: np.ndarray, factor: float) -> np.ndarray:
     return array if factor == 1.0 else array * array.dtype.type(factor)
 
 
-def _plastic_kernels(network: Network, weights: Weights) -> Iterator[tuple[Projection, np.ndarray]]:
-    """The projections whose weights are not static, each with these."""
-    return ((projection, weights[kernel_name(projection)]) for projection in network.weighted if projection.plastic)
-
-
-def _balance(network: Network, weights: Weights) -> None:
-    """Shift the incoming weights of each map or dense neuron to a mean of zero."""
-    for _, kernel in _plastic_kernels(network, weights):
-        kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
-
-
-def _keep_in_reach(network: Network, weights: Weights) -> None:
-    """Bound the real-valued set of a binary network, so that every sign can still change."""
-    for projection, kernel in _plastic_kernels(network, weights):
-        bound = network.learning.clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
-        np.clip(kernel, -bound, bound, out=kernel)
-
-
-def _count(network: Network, totals: EpochTotals, latencies: Latencies, labels: np.ndarray, loss: np.ndarray) -> None:
+def _accumulate(
+    network: Network, totals: EpochTotals, latencies: Latencies, labels: np.ndarray, loss: np.ndarray
+) -> None:
     """Add a batch to the sums of the epoch."""
     count = len(labels)
     totals.presentations += count
@@ -339,9 +357,8 @@ def _progress(state: TrainingState, expected: int) -> Progress:
     )
 
 
-def _validate(network: Network, weights: Weights, stimuli: Stimuli) -> Experiment[dict[str, float]]:
+def _validate(network: Network, learner: Learner, weights: Weights, stimuli: Stimuli) -> Experiment[dict[str, float]]:
     """Figures of the validation stimuli, presented with the weights as they are."""
-    learner = Learner(network)
     forward = forward_weights(network, weights)
     began = time.perf_counter()
     loss, correct, strict, tied = 0.0, 0, 0, 0
@@ -350,7 +367,7 @@ def _validate(network: Network, weights: Weights, stimuli: Stimuli) -> Experimen
         latencies = yield Batch(stimuli.latencies(chosen), forward)
         labels = stimuli.labels[chosen]
         decisions = decide(latencies[-1])
-        loss += float(learner.output_displacement(latencies[-1], labels).loss.sum())
+        loss += float(learner.loss(latencies[-1], labels).sum())
         correct += int(decisions.correct(labels).sum())
         strict += int(decisions.strictly_correct(labels).sum())
         tied += int(decisions.tied.sum())

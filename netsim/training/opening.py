@@ -1,4 +1,4 @@
-"""Trainings as run folders: begun or gone on with, and summed up in figures of the validation stimuli."""
+"""Trainings as run folders: begun or resumed, and summed up in figures of the validation stimuli."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from netsim.data import Tell, tell_nobody
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
 from netsim.errors import RunError
+from netsim.learning import Constraint, Learner, Optimizer
 from netsim.runs.folder import RunFolder, check_free, create_run, describe_run, open_run
+from netsim.runs.plugins import names_of, plugins_of
 from netsim.specification import Network
 from netsim.training.checkpoint import write_checkpoint
-from netsim.training.loop import CHECKPOINT_SECONDS, Progress, Watcher, resume_training, train, validation_score
+from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train, validation_score
 from netsim.training.pretraining import load_pretrained, weights_sha256
 
 
@@ -31,6 +33,8 @@ class TrainingRun:
     seed : int
     training, validation : Stimuli
     engine : Engine
+    learner, optimizer, constraints
+        As of `open_training`; by default those of the network's settings.
     """
 
     folder: RunFolder
@@ -39,10 +43,13 @@ class TrainingRun:
     training: Stimuli
     validation: Stimuli
     engine: Engine
+    learner: Learner | None = None
+    optimizer: Optimizer | None = None
+    constraints: Sequence[Constraint] | None = None
 
     def train(
         self,
-        watcher: Watcher | None = None,
+        callbacks: Callbacks | None = None,
         interrupted: Callable[[], bool] = lambda: False,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> list[dict[str, Any]]:
@@ -50,7 +57,7 @@ class TrainingRun:
 
         Parameters
         ----------
-        watcher : Watcher, optional
+        callbacks : Callbacks, optional
         interrupted : callable
             Is asked after each batch whether to stop there.
         checkpoint_seconds : float
@@ -70,17 +77,17 @@ class TrainingRun:
         TrainingError
             If the training diverges.
         """
-        watcher = watcher or Watcher()
+        callbacks = callbacks or Callbacks()
         with self.folder.lock():
-            state = resume_training(self.network, self.folder, self.seed, watcher.on_warning)
+            state = resume_training(self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer)
 
             def on_batch(report: Progress) -> None:
-                watcher.on_batch(report)
+                callbacks.on_batch(report)
                 if interrupted():
                     write_checkpoint(state, self.folder)
                     raise KeyboardInterrupt
 
-            stoppable = dataclasses.replace(watcher, on_batch=on_batch)
+            stoppable = dataclasses.replace(callbacks, on_batch=on_batch)
             experiment = train(
                 self.network,
                 self.training,
@@ -90,6 +97,8 @@ class TrainingRun:
                 self.folder,
                 stoppable,
                 checkpoint_seconds,
+                self.learner,
+                self.constraints,
             )
             return self.engine.run(experiment).history
 
@@ -102,9 +111,12 @@ def open_training(
     data_dir: str | None = None,
     resume: bool = False,
     tell: Tell = tell_nobody,
+    learner: Learner | None = None,
+    optimizer: Optimizer | None = None,
+    constraints: Sequence[Constraint] | None = None,
     **record: Any,
 ) -> TrainingRun:
-    """A new run folder, or one to go on with, its stimuli and its engine.
+    """A new run folder, or one to resume, its stimuli and its engine.
 
     Parameters
     ----------
@@ -114,24 +126,29 @@ def open_training(
     limit : int, optional
         Train on the first so many stimuli, and validate on up to a fifth of that.
     data_dir : str, optional
-        Where the data set lies; by default where the run to go on with found it.
+        Where the data set lies; by default where the run to resume found it.
     resume : bool
-        Whether to go on with the run at `path`.
+        Whether to resume the run at `path`.
     tell : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
+    learner, optimizer : Learner, Optimizer, optional
+        In place of those that the network's settings name.
+    constraints : sequence of Constraint, optional
+        In place of those that apply to the network.
     **record
         What else a new run's record is to hold.
 
     Raises
     ------
     RunError
-        If the run to go on with was imported or started with other options or pretrained weights, or the new one
-        exists already.
+        If the run to resume was imported or started with other options or pretrained weights, or the new
+        one exists already.
     SpecificationError, DataError
         If the engine, the data or the pretrained weights do not fit the network.
     """
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
+    plugins = plugins_of(network, learner, optimizer, constraints or ())
     if resume:
         folder = open_run(path)
         known = folder.record()
@@ -139,6 +156,8 @@ def open_training(
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
+        if (former := names_of(known.get("plugins", []))) != names_of(plugins):
+            raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if {key: known.get(key) for key in begun_with} != begun_with:
             raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
         data_dir = data_dir or known.get("data_dir")
@@ -154,6 +173,7 @@ def open_training(
             network,
             describe_run(
                 seed,
+                plugins=plugins,
                 limit=limit,
                 data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
                 training=len(training),
@@ -162,11 +182,11 @@ def open_training(
                 **record,
             ),
         )
-    return TrainingRun(folder, network, seed, training, validation, engine)
+    return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
 
 
 def resuming(command: Sequence[str]) -> str:
-    """The command that goes on with what `command` has started."""
+    """The command that resumes what `command` has started."""
     return shlex.join([*command, *(["--resume"] if "--resume" not in command else [])])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_names
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 from netsim.specification import Network
 from netsim.specification.checks import require
 from netsim.weights.layout import Weights, weight_shapes
@@ -39,9 +39,9 @@ def load_pretrained(network: Network) -> Weights | None:
         where,
         f"{name} is neither a preset nor a run folder{nearest(name, presets)}",
     )
-    subject = load_subject(name)
-    trained = subject.network
-    require(subject.origin != "initial", where, f"{name} has not learned anything; train it first")
+    model = load_model(name)
+    trained = model.network
+    require(model.origin != "initial", where, f"{name} has not learned anything; train it first")
     shapes = weight_shapes(trained)
     for weight, shape in weight_shapes(network).items():
         if shapes.get(weight) != shape:
@@ -57,7 +57,7 @@ def load_pretrained(network: Network) -> Weights | None:
         f"{name} has learned from stimuli that {network.name} is validated with; set training.validation to"
         f" {trained.training.validation} or less",
     )
-    return {weight: subject.weights[weight] for weight in weight_shapes(network)}
+    return {weight: model.weights[weight] for weight in weight_shapes(network)}
 
 
 def weights_sha256(weights: Weights) -> str:

@@ -17,22 +17,22 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     ----------
     network : Network
     weights : dict of ndarray
-        A real-valued set; where it holds no scales, they are mean absolute values.
+        Latent weights; where they come without scales, they are mean absolute values.
     """
     if network.weighting.kind == "real":
         return weights
     forward = {name: weights[name] for name in weight_shapes(network)}
     for projection in network.weighted:
-        real = weights[kernel_name(projection)]
+        latent = weights[kernel_name(projection)]
         logarithms = weights.get(log_scale_name(projection))
-        scale = _mean_sizes(network, real) if logarithms is None else np.exp(logarithms)
-        signs = 2 * (real >= 0).astype(real.dtype) - 1  # a choice by each sign takes ten times as long
-        forward[kernel_name(projection)] = (signs * scale).astype(real.dtype, copy=False)
+        scale = _mean_sizes(network, latent) if logarithms is None else np.exp(logarithms)
+        signs = 2 * (latent >= 0).astype(latent.dtype) - 1  # a choice by each sign takes ten times as long
+        forward[kernel_name(projection)] = (signs * scale).astype(latent.dtype, copy=False)
     return forward
 
 
 def with_log_scales(network: Network, weights: Weights) -> Weights:
-    """The real-valued set that a training begins with: scales that are learned begin as mean absolute values.
+    """The latent weights that a training begins with: scales that are learned begin as mean absolute values.
 
     Parameters
     ----------
@@ -82,22 +82,22 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
 
 
 def kept_weights(network: Network, weights: Weights) -> Weights:
-    """What a run keeps of a real-valued set: itself, or, where it holds scales, the weights that feed forward.
+    """What a run keeps of latent weights: themselves, or, where scales are learned, the weights that feed forward.
 
-    Scales and real-valued weights are apart then, and the latter tell nothing but their signs.
+    Scales are apart then, and of the latent weights nothing but the signs counts.
 
     Parameters
     ----------
     network : Network
     weights : dict of ndarray
-        The real-valued set.
+        Latent weights.
     """
     return forward_weights(network, weights) if projections_with_learned_scales(network) else weights
 
 
-def _mean_sizes(network: Network, real: np.ndarray) -> np.ndarray:
+def _mean_sizes(network: Network, latent: np.ndarray) -> np.ndarray:
     """Mean absolute value of the weights that share a scale."""
-    axes = None if network.weighting.scale == "layer" else tuple(range(real.ndim - 1))
-    sizes = np.abs(real)
+    axes = None if network.weighting.scale == "layer" else tuple(range(latent.ndim - 1))
+    sizes = np.abs(latent)
     # a mean of equal values can be another one by rounding
     return np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))

@@ -43,8 +43,8 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
     return shapes
 
 
-def real_shapes(network: Network) -> dict[str, Shape]:
-    """Names and shapes of the real-valued set that a training updates: the weights, and scales that are learned.
+def latent_shapes(network: Network) -> dict[str, Shape]:
+    """Names and shapes of the latent weights, which a training updates, and of scales that are learned.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def projections_with_learned_scales(network: Network) -> list[Projection]:
     return [projection for projection in network.weighted if projection.plastic] if learned else []
 
 
-def check_shapes(network: Network, weights: Weights, origin: str, real: bool = False) -> None:
+def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> None:
     """Refuse weights whose names or shapes are not the network's.
 
     Parameters
@@ -77,15 +77,15 @@ def check_shapes(network: Network, weights: Weights, origin: str, real: bool = F
     weights : dict of ndarray
     origin : str
         Where they come from, for the message.
-    real : bool
-        Ask for the real-valued set of a training instead, which may hold scales.
+    latent : bool
+        Ask for the latent weights of a training instead, which may come with scales.
 
     Raises
     ------
     DataError
         If a name is missing or unknown, or a shape differs; `origin` is named.
     """
-    expected = _expected_shapes(network, real)
+    expected = _expected_shapes(network, latent)
     if set(weights) != set(expected):
         wrong = ", ".join(sorted(set(weights) ^ set(expected)))
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
@@ -94,7 +94,7 @@ def check_shapes(network: Network, weights: Weights, origin: str, real: bool = F
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
 
 
-def check_weights(network: Network, weights: Weights, origin: str, real: bool = False) -> Weights:
+def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
     """Refuse weights that do not belong to the network; parameters are those of `check_shapes`.
 
     Raises
@@ -103,7 +103,7 @@ def check_weights(network: Network, weights: Weights, origin: str, real: bool = 
         If a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the projection's;
         `origin` is named.
     """
-    check_shapes(network, weights, origin, real)
+    check_shapes(network, weights, origin, latent)
     for name, array in weights.items():
         if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
@@ -111,11 +111,11 @@ def check_weights(network: Network, weights: Weights, origin: str, real: bool = 
         kernel = weights[kernel_name(projection)]
         if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
             raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
-    return {name: weights[name] for name in _expected_shapes(network, real)}
+    return {name: weights[name] for name in _expected_shapes(network, latent)}
 
 
-def _expected_shapes(network: Network, real: bool) -> dict[str, Shape]:
-    return real_shapes(network) if real else weight_shapes(network)
+def _expected_shapes(network: Network, latent: bool) -> dict[str, Shape]:
+    return latent_shapes(network) if latent else weight_shapes(network)
 
 
 def all_finite(array: np.ndarray) -> bool:

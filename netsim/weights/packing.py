@@ -1,7 +1,7 @@
-"""Trained weights in the form in which they are shipped: half precision, or one bit a synapse if binary.
+"""Trained weights in the form in which they are shipped: half precision, or one bit per synapse if binary.
 
-A packed file of a binary network holds ``<layer>.signs`` (the signs of the flattened kernel, eight a byte)
-and ``<layer>.scale`` (one a layer or output channel) in place of ``<layer>.kernel``.
+A packed file of a binary network holds ``<layer>.signs`` (the signs of the flattened kernel, eight per byte)
+and ``<layer>.scale`` (one per projection or output channel) in place of ``<layer>.kernel``.
 """
 
 from __future__ import annotations

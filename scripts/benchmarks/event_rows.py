@@ -10,8 +10,9 @@ from benchmarks.rows import ANN_TRAINING, Prepared, Row, Setting
 from benchmarks.stimuli import latencies
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.learning import Learner, Optimizer
-from netsim.runs.subject import load_subject
+from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.learning.optimizers.adam import Adam
+from netsim.runs.model import load_model
 from netsim.specification import Network
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
@@ -30,8 +31,8 @@ def weights_of(preset: str, trained: bool, seed: int, dtype: type = np.float64) 
 
     Without trained weights in the package they are the initial ones.
     """
-    subject = load_subject(preset, seed)
-    network, weights = subject.network, subject.weights
+    model = load_model(preset, seed)
+    network, weights = model.network, model.weights
     if not trained:
         weights = forward_weights(network, initial_weights(network, seed))
     return network, {name: np.ascontiguousarray(array, dtype) for name, array in weights.items()}
@@ -54,12 +55,13 @@ def training(preset: str, trained: bool, setting: Setting) -> Prepared:
     """Present the images to a preset, learn from them, and move the weights."""
     network, weights = weights_of(preset, trained, setting.seed, np.float32)
     engine = EventEngine(network, precision="single")
-    learner, optimizer = Learner(network), Optimizer(network.learning, weights)
+    learner, optimizer = STiDiBP(network), Adam.from_network(network)
+    optimizer.begin(weights)
     batch = Batch(latencies(setting.images, network.encoder), weights)
 
     def step() -> None:
-        lesson = learner.learn(engine.present(batch), setting.labels, weights)
-        optimizer.step(weights, lesson.gradients, RATE)
+        learned = learner.learn(engine.present(batch), setting.labels, weights)
+        optimizer.step(weights, learned.gradients, RATE)
 
     return Prepared(step, len(setting.images))
 

@@ -16,18 +16,17 @@ from unittest import mock
 import netsim
 from benchmarks.event_rows import FREE, PHASED, forward, training
 from benchmarks.rows import Prepared, Setting, set_threads
-from netsim.engines.event import engine as event
-from netsim.engines.event import kernels as event_kernels
+from netsim.engines.event import closed_form
 from netsim.learning import gated
 
 _SMALLEST = 0.01
 # Functions that are compiled as a whole, where they are called from.
 _WHOLES = (
-    (event, "phased_spikes"),
-    (event_kernels, "multiply_fields"),
+    (closed_form, "phased_spikes"),
+    (closed_form, "multiply_fields"),
     (gated, "_step"),
-    (gated, "weigh_fields"),
-    (gated, "spread_onto_source"),
+    (gated, "kernel_gradient"),
+    (gated, "propagate"),
 )
 _PACKAGE = Path(netsim.__file__).parent
 

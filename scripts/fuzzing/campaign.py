@@ -121,7 +121,7 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, state: 
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     signal.signal(signal.SIGALRM, _too_long)
-    _look_over_here()
+    _scan_here()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
         folder = Path(name)
         for case in range(first, min(first + 3, last)):  # what is imported late is no leak
@@ -140,14 +140,13 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, state: 
     pipe.close()
 
 
-def _look_over_here() -> None:
-    """Let this process look over HDF5 files, as it is one of its own already; another one a file takes long."""
+def _scan_here() -> None:
+    """Let this process scan HDF5 files, as it is one of its own already; another one a file takes long."""
     if importlib.util.find_spec("h5py") is None:
         return
-    from netsim.exchange import hdf5, nir_graphs, nwb, sonata
+    from netsim.exchange import hdf5
 
-    for module in (hdf5, nir_graphs, nwb, sonata):
-        module.check_hdf5 = hdf5.look_over
+    hdf5.check_hdf5 = hdf5.scan
 
 
 def _as_users_do(target: str, seed: int, case: int) -> str:

@@ -26,11 +26,11 @@ from netsim.files import read_arrays
 from netsim.measuring.simulation import Simulation
 from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.runs.folder import RunFolder, create_run
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 from netsim.specification import Convolution, Dense, Encoder, Layer, Learning, Network, Neurons, Pooling, Weighting
 from netsim.specification.toml import dumps_network, read_network
 from netsim.sweeps.plan import read_plan
-from netsim.training.checkpoint import go_on, read_checkpoint, write_checkpoint, write_epochs
+from netsim.training.checkpoint import read_checkpoint, resume_state, write_checkpoint, write_epochs
 from netsim.training.loop import start_training
 from netsim.training.opening import training_figures
 from netsim.weights.binary import forward_weights
@@ -272,14 +272,14 @@ def _read_run(path: Path) -> object:
     from netsim.analysis import metrics_table
     from netsim.report.tables import record_facts, training_facts
 
-    subject = load_subject(str(path))
-    assert subject.run is not None
-    record = subject.run.record()
+    model = load_model(str(path))
+    assert model.run is not None
+    record = model.run.record()
     record_facts(record)
-    training_facts(subject.run.metrics)
-    if subject.network.training.epochs < 10**6:
-        go_on(subject.network, RunFolder(path))
-    return metrics_table(subject.run.metrics)
+    training_facts(model.run.metrics)
+    if model.network.training.epochs < 10**6:
+        resume_state(model.network, RunFolder(path))
+    return metrics_table(model.run.metrics)
 
 
 def _table_seeds() -> list[Parts]:
@@ -364,11 +364,11 @@ def _simulation() -> Simulation:
     return Simulation(network, 0.0, [7, 3, 0], np.array([1, 0, 2]), latencies, [])
 
 
-def _exchange(kind: str, suffix: str) -> Target:
+def _exchange(to: str, suffix: str) -> Target:
     def seeds() -> list[Parts]:
         from netsim.exchange import export
 
-        whole = content_of(lambda path: export(kind, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
+        whole = content_of(lambda path: export(to, _simulation(), path, layers=["stimulus"], record={"a": 1}), suffix)
         return [{f"spikes{suffix.removesuffix('.gz')}": gzip.decompress(whole) if suffix.endswith(".gz") else whole}]
 
     def read(path: Path) -> object:

@@ -10,7 +10,7 @@ import pytest
 
 from netsim.analysis import displacement_table, metrics_table, weight_table, write_table
 from netsim.errors import DataError
-from netsim.learning import Learner
+from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.weights.initial import initial_weights
 
@@ -28,7 +28,7 @@ def test_displacements_are_the_learners(network: Network) -> None:
     ]
     assert frame["presentation"].tolist() == [8] * 4 + [2] * 4
     assert frame["neuron"].tolist() == [0, 1, 2, 3] * 2
-    expected = Learner(network).output_displacement(outputs, np.array([0, 3])).displacement
+    expected = STiDiBP(network).targets.displacement(outputs, np.array([0, 3])).displacement
     np.testing.assert_array_equal(frame["displacement_ms"], expected.ravel())
     own = frame["label"] == frame["neuron"]
     assert (frame.loc[own, "displacement_ms"] <= 0).all()

@@ -12,40 +12,40 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from netsim.exchange import KINDS
+from netsim.seams import spike_formats
 
 Netsim = Callable[..., Any]
-FILES = [(kind, f"spikes{known.suffixes[0]}") for kind, known in KINDS.items()]
+FILES = [(to, f"spikes{known.suffixes[0]}") for to, known in spike_formats.items()]
 
 
-def _need(kind: str) -> None:
-    for package in KINDS[kind].packages:
-        pytest.importorskip(package, reason=f"the format {kind} needs {package}, of the extra 'exchange'")
+def _need(to: str) -> None:
+    for package in spike_formats[to].packages:
+        pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
 
 
 def _spikes(folder: str) -> pd.DataFrame:
     return pd.read_csv(f"{folder}/spikes.csv")
 
 
-def test_help_lists_the_kinds(netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_lists_the_formats(netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     text = netsim("export", "--help").out
-    for kind, known in KINDS.items():
-        assert f"{kind}: {known.summary} ({', '.join(known.suffixes)})" in text
+    for to, known in spike_formats.items():
+        assert f"{to}: {known.contents} ({', '.join(known.suffixes)})" in text
     assert "--stimuli" in netsim("simulate", "--help").out
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in FILES if KINDS[kind].is_read])
+@pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if spike_formats[to].read])
 def test_exported_stimuli_give_the_same_spikes(
-    kind: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None]
+    to: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None]
 ) -> None:
-    _need(kind)
+    _need(to)
     chosen = ("--index", 3, "--index", 7)
-    done = netsim("export", run, "--to", kind, *chosen, "deep/" + name, "--json")
+    done = netsim("export", run, "--to", to, *chosen, "deep/" + name, "--json")
     assert done.code == 0, done.err
     result = done.json()
     assert result["files"] == ["deep/" + name]
-    assert (result["kind"], result["presentations"], result["neurons"]) == (kind, 2, 64 + 200 + 10)
+    assert (result["kind"], result["presentations"], result["neurons"]) == (to, 2, 64 + 200 + 10)
     no_leftovers(Path("deep"))
 
     assert netsim("simulate", run, *chosen, "--out", "ours").code == 0
@@ -115,16 +115,16 @@ def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: 
     assert sorted(os.listdir()) == ["own.csv", "run"]
 
 
-@pytest.mark.parametrize(("kind", "name"), FILES)
+@pytest.mark.parametrize(("to", "name"), FILES)
 def test_a_full_disk_leaves_no_half_file(
-    kind: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None], tmp_path: Path
+    to: str, name: str, netsim: Netsim, run: Path, no_leftovers: Callable[[Path], None], tmp_path: Path
 ) -> None:
     """A limit on the size of files stands for the disk."""
-    _need(kind)
+    _need(to)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        done = netsim("export", run, "--to", kind, "--layer", "hidden", name)
+        done = netsim("export", run, "--to", to, "--layer", "hidden", name)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     done.refused(name, "cannot be written (File too large)", "free some space")

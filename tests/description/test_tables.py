@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from netsim.description import Description, describe, to_markdown
 from netsim.errors import SpecificationError
-from netsim.learning import learning_rate
-from netsim.learning.learner import SMALLEST_SLOPE
+from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
 from netsim.models.presets import load_preset, preset_names
+from netsim.seams import schedules
 from netsim.specification import (
     PSP,
     Dense,
@@ -164,7 +164,8 @@ def test_breakpoints_are_those_of_the_psp(rise: float, fall: float) -> None:
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
 def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -> None:
     settings = Learning(rate=0.003, schedule=schedule)
-    told = _cells(describe(dataclasses.replace(mixed, learning=settings)), "G2")["Learning rate"]
+    network = dataclasses.replace(mixed, learning=settings)
+    told = _cells(describe(network), "G2")["Learning rate"]
     formulas = re.findall(r"\\eta = ([^$]*)\$", told)
     for old, new in {
         r"\times": "*", r"\thinspace": "*", r"\frac{1}{2}": "0.5 *", r"\cos \pi z": r"\cos (\pi * z)",
@@ -173,7 +174,7 @@ def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -
         formulas = [formula.replace(old, new) for formula in formulas]
     for z in (0.0, 0.1, 0.2, 0.3, 0.7, 1.0):
         formula = formulas[0] if z < 0.25 else formulas[-1]
-        assert eval(formula, {"math": math, "z": z}) == pytest.approx(learning_rate(settings, z))
+        assert eval(formula, {"math": math, "z": z}) == pytest.approx(0.003 * schedules[schedule](z))
 
 
 def test_bounds_are_those_of_the_learner(mixed: Network) -> None:

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from netsim.cli import main
-from netsim.exchange import KINDS, NETWORK_KINDS
+from netsim.seams import network_formats, spike_formats
 
 TEXT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(console|python)\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_every_kind_has_a_row_and_a_command() -> None:
-    for kind, known in KINDS.items():
-        assert f"| `{kind}` | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} |" in TEXT
-    for kind in KINDS | NETWORK_KINDS:
-        assert f"--to {kind} " in TEXT
+def test_every_format_has_a_row_and_a_command() -> None:
+    for to, known in spike_formats.items():
+        assert f"| `{to}` | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} |" in TEXT
+    for to in [*spike_formats, *network_formats]:
+        assert f"--to {to} " in TEXT
 
 
 def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from netsim.analysis import (
 )
 from netsim.cli import app
 from netsim.engines import Batch, Recorded, make_engine
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 from netsim.seams import figures
 from netsim.training.opening import open_training
 
@@ -44,8 +44,8 @@ def test_every_picture_is_shown() -> None:
 
 
 def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
-    subject = load_subject("digits")
-    network, weights = subject.network, subject.weights
+    model = load_model("digits")
+    network, weights = model.network, model.weights
     stimuli = np.full((2, 8, 8, 1), 3.0)
     engine = make_engine("event", network, record=[Recorded("hidden", 3)])
     latencies = engine.present(Batch(stimuli[:1], weights))

@@ -14,15 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.engines import Batch, Latencies, Recorded, make_engine
-from netsim.engines.event.arrangement import arrange
-from netsim.engines.event.engine import EventEngine, closed_form, swept
+from netsim.engines.event.clock import Clock
+from netsim.engines.event.closed_form import ClosedForm
+from netsim.engines.event.engine import EventEngine
+from netsim.engines.event.sweep import Sweep
 from netsim.errors import DataError, SpecificationError
 from netsim.numerics import threads as parallel
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
-DOUBLE = np.dtype(np.float64)
 
 
 def dense_network(neurons: Neurons | None = None, inputs: int = 12, size: int = 5, psp: PSP | None = None) -> Network:
@@ -171,15 +172,16 @@ def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBat
     network = layered("phased", psp)
     batch = random_batch(network, 20, seed=5)
     latencies = EventEngine(network, dt=dt).present(batch)
+    clock = Clock(network, dt, "double")
     for projection in network.weighted:
         below, spikes = (latencies[network.position(name)] for name in (projection.source, projection.target))
         window = network.window(projection)
         assert window is not None
-        arranged = arrange(network, projection, window, batch.weights, dt, DOUBLE)
         results = []
-        for first_spikes in (closed_form, swept):
-            result = np.empty_like(spikes)
-            first_spikes(arranged, below / (dt or 1.0), result)
+        for way in (ClosedForm, Sweep):
+            result = np.empty(spikes.shape, clock.times)
+            stage = way(clock, network.population(projection.target), projection, window)
+            stage.prepare(batch.weights)([clock.count(below)], result)
             results.append(result * (dt or 1.0))
         np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-6)
         np.testing.assert_allclose(results[0], spikes, rtol=0, atol=1e-9)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from netsim.engines import Batch
 from netsim.engines.event import grid_products
-from netsim.engines.event.arrangement import arrange
 from netsim.engines.event.engine import EventEngine
 from netsim.numerics.receptive_fields import gather_patches
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons
@@ -52,10 +51,12 @@ def _batch(network: Network, scale: float, seed: int) -> Batch:
 
 def _with_errors(network: Network, batch: Batch, dt: float, error: float) -> list[np.ndarray]:
     """Present with a bound on the error that is not the one of the synapses; with inf all is in double precision."""
-    certain = grid_products.rounded
+    certain = grid_products.single_precision
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            grid_products, "rounded", lambda kernel: certain(kernel)._replace(errors=np.full(kernel.shape[1], error))
+            grid_products,
+            "single_precision",
+            lambda kernel: certain(kernel)._replace(errors=np.full(kernel.shape[1], error)),
         )
         return EventEngine(network, dt=dt).present(batch)
 
@@ -98,7 +99,7 @@ def test_the_bound_holds() -> None:
     generator = np.random.default_rng(0)
     kernel = generator.normal(size=(500, 20))
     fields = generator.uniform(0, 60, (50, 500)) * (generator.random((50, 500)) < 0.5)
-    rounded = grid_products.rounded(kernel)
+    rounded = grid_products.single_precision(kernel)
     error = np.abs(fields.astype(np.float32) @ rounded.kernel - fields @ kernel)
     roundings = (fields != 0).sum(axis=1) + 4
     bound = rounded.errors * (roundings * np.linalg.norm(fields, axis=1))[:, None]
@@ -109,14 +110,12 @@ def test_the_bound_holds() -> None:
 def test_roundings_of_a_field_are_counted() -> None:
     generator = np.random.default_rng(0)
     network = _network(PSP())
-    (conv, *_), weights = network.weighted, _batch(network, 0.3, 0).weights
-    window = network.window(conv)
+    window = network.window(network.weighted[0])
     assert window is not None
-    layer = arrange(network, conv, window, weights, 1.0, np.dtype(float)).constants
     integrals = generator.uniform(0, 60, (2, 6, 6, 8)).astype(np.float32) * (generator.random((2, 6, 6, 8)) < 0.5)
-    fields = gather_patches(integrals.astype(np.float32), layer.size, layer.stride, layer.padding)
+    fields = gather_patches(integrals.astype(np.float32), window.size, window.stride, window.padding)
     reaches = np.empty((2, 7, 7), np.float32)
-    grid_products._reach(integrals.astype(np.float32), layer, reaches)
+    grid_products._reach(integrals.astype(np.float32), window, reaches)
     expected = ((fields != 0).sum(axis=1) + 4) * np.linalg.norm(fields.astype(float), axis=1)
     np.testing.assert_allclose(reaches.ravel(), expected, rtol=1e-6)
 
@@ -138,7 +137,7 @@ def test_a_time_just_beyond_a_step_is_not_rounded_down(dt: float, steps: int, be
 def test_the_bound_is_not_much_too_large() -> None:
     """One synapse, and factors that are rounded by nearly half of their last bit: a third of the bound is an error."""
     half = 1 + 0.49 * float(np.finfo(np.float32).eps)
-    rounded = grid_products.rounded(np.array([[half]]))
+    rounded = grid_products.single_precision(np.array([[half]]))
     error = abs(float(np.float32(half) * rounded.kernel[0, 0]) - half * half)
     bound = rounded.errors[0] * 5 * half
     assert bound / 3 < error < bound

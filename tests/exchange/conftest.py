@@ -26,7 +26,7 @@ def simulation() -> Simulation:
     generator = np.random.default_rng(4)
     latencies = [
         np.where(generator.random((4, *shape)) < 0.5, generator.uniform(0, 64, (4, *shape)), np.inf)
-        for shape in network.shapes
+        for shape in network.shapes.values()
     ]
     latencies[0][0, 0, 0, 0] = 0.0
     latencies[3][:] = np.inf

@@ -1,4 +1,4 @@
-"""Files that are cut short, changed, of another kind or missing are refused in one line, whatever the library says."""
+"""Files that are cut short, changed, of another format or missing are refused in one line, whatever a library says."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 
 from netsim.errors import DataError
-from netsim.exchange import KINDS, export, read_stimuli
+from netsim.exchange import export, read_stimuli
 from netsim.measuring.simulation import Simulation
+from netsim.seams import spike_formats
 
 SHAPE = (4, 5, 2)
-FILES = [(kind, f"spikes{suffix}") for kind, known in KINDS.items() if known.is_read for suffix in known.suffixes]
-CHECKED = [(kind, name) for kind, name in FILES if not name.endswith(".csv")]  # half a CSV file is one, too
+FILES = [(to, f"spikes{suffix}") for to, known in spike_formats.items() if known.read for suffix in known.suffixes]
+CHECKED = [(to, name) for to, name in FILES if not name.endswith(".csv")]  # half a CSV file is one, too
 
 
-def _need(kind: str) -> None:
-    for package in KINDS[kind].packages:
-        pytest.importorskip(package, reason=f"the format {kind} needs {package}, of the extra 'exchange'")
+def _need(to: str) -> None:
+    for package in spike_formats[to].packages:
+        pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
 
 
 def _refused(name: str) -> None:
@@ -30,19 +31,19 @@ def _refused(name: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("kind", "name"), CHECKED)
-def test_cut_short(kind: str, name: str, simulation: Simulation) -> None:
-    _need(kind)
-    export(kind, simulation, name, layers=["stimulus"])
+@pytest.mark.parametrize(("to", "name"), CHECKED)
+def test_cut_short(to: str, name: str, simulation: Simulation) -> None:
+    _need(to)
+    export(to, simulation, name, layers=["stimulus"])
     whole = Path(name).read_bytes()
     for part in (0, 1, 100, len(whole) // 2, len(whole) - 30):
         Path(name).write_bytes(whole[:part])
         _refused(name)
 
 
-@pytest.mark.parametrize(("kind", "name"), FILES)
-def test_missing_or_no_such_file(kind: str, name: str) -> None:
-    _need(kind)
+@pytest.mark.parametrize(("to", "name"), FILES)
+def test_missing_or_no_such_file(to: str, name: str) -> None:
+    _need(to)
     with pytest.raises(DataError, match=f"{name}: no such file"):
         read_stimuli(name, SHAPE)
     Path(name).write_text("some text\nof two lines\n")
@@ -52,10 +53,10 @@ def test_missing_or_no_such_file(kind: str, name: str) -> None:
     _refused(name)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in FILES if kind != "nwb"])
-def test_changed_bytes_are_read_or_refused(kind: str, name: str, simulation: Simulation) -> None:
-    _need(kind)
-    export(kind, simulation, name, layers=["stimulus"])
+@pytest.mark.parametrize(("to", "name"), [(to, name) for to, name in FILES if to != "nwb"])
+def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Simulation) -> None:
+    _need(to)
+    export(to, simulation, name, layers=["stimulus"])
     whole = Path(name).read_bytes()
     generator = np.random.default_rng(0)
     for _ in range(12):
@@ -69,14 +70,15 @@ def test_changed_bytes_are_read_or_refused(kind: str, name: str, simulation: Sim
             assert (latencies >= 0).all()
 
 
-@pytest.mark.parametrize(("kind", "name"), FILES)
-def test_a_missing_package_is_named(
-    kind: str, name: str, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lacking = dataclasses.replace(KINDS[kind], packages=("no_such_package",))
-    monkeypatch.setitem(KINDS, kind, lacking)
-    message = rf"{name}: the format {kind} needs no_such_package; pip install 'netsim\[exchange\]'"
-    with pytest.raises(DataError, match=message):
-        export(kind, simulation, name)
-    with pytest.raises(DataError, match=message):
-        read_stimuli(name, SHAPE)
+@pytest.mark.parametrize(("to", "name"), FILES)
+def test_a_missing_package_is_named(to: str, name: str, simulation: Simulation) -> None:
+    known, module = spike_formats[to], spike_formats.origin(to).module
+    spike_formats.add(to, dataclasses.replace(known, packages=("no_such_package",)), module)
+    message = rf"{name}: the format {to} needs no_such_package; pip install 'netsim\[exchange\]'"
+    try:
+        with pytest.raises(DataError, match=message):
+            export(to, simulation, name)
+        with pytest.raises(DataError, match=message):
+            read_stimuli(name, SHAPE)
+    finally:
+        spike_formats.add(to, known, module)

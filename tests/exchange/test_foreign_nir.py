@@ -23,7 +23,7 @@ from netsim.weights.initial import initial_weights
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
-from netsim.exchange.nir_graphs import from_graph  # noqa: E402
+from netsim.exchange.networks._graph import from_graph  # noqa: E402
 
 
 def _neurons(*shape: int, threshold: float = 1.0, r: float = 1000.0) -> Any:
@@ -58,7 +58,7 @@ def test_a_chain_of_layers_becomes_a_network() -> None:
     assert network.name == "made-elsewhere"
     assert network.encoder.shape == (6, 5, 2)
     jump = PSP("plateau", rise=1.0)
-    assert network.layers == (
+    assert network.layers() == (
         Layer("layer_1_Conv2d", Convolution(3, 3, padding=1), neurons=Neurons(threshold=2.5, tau=1.0), psp=jump),
         Layer("layer_3_SumPool2d", Pooling(2)),
         Layer("layer_5_Affine", Dense(4), Neurons(tau=1.0, bias=True), jump),
@@ -230,7 +230,7 @@ def test_no_file_or_another_one(whole: bytes) -> None:
 
 
 def test_changed_bytes_are_read_or_refused(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.exchange.nir_graphs.check_hdf5", lambda path: None)  # it is slow, and tested below
+    monkeypatch.setattr("netsim.exchange.hdf5.check_hdf5", lambda path: None)  # it is slow, and tested below
     generator = np.random.default_rng(0)
     strings = whole.index(b"GCOL"), whole.rindex(b"GCOL") + 4096
     for _ in range(20):

@@ -21,7 +21,7 @@ LAYERS = ["stimulus", "conv", "pool", "hidden", "output"]
 
 @pytest.fixture
 def to_block() -> Callable[..., Any]:
-    from netsim.exchange.neo_blocks import to_block
+    from netsim.exchange.spikes.neo import to_block
 
     return to_block
 
@@ -41,7 +41,7 @@ def test_neo_reads_segments_and_trains(simulation: Simulation) -> None:
         for train in segment.spiketrains:
             assert (train.t_start, train.t_stop) == (0 * pq.ms, 64.3 * pq.ms)
         conv = [train.annotations for train in segment.spiketrains if train.annotations["layer"] == "conv"]
-        assert [(one["y"], one["x"], one["map"]) for one in conv] == list(np.ndindex(simulation.network.shapes[1]))
+        assert [(one["y"], one["x"], one["map"]) for one in conv] == list(np.ndindex(simulation.network.shapes["conv"]))
 
 
 def test_elephant_counts_and_rates(simulation: Simulation, to_block: Callable[..., Any]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,31 @@ from netsim.errors import DataError, NetsimError, RunError
 from netsim.exchange import export, export_network, import_network
 from netsim.measuring.simulation import Simulation
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.subject import load_subject
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Weighting
-from netsim.specification.connectivity import connections
+from netsim.runs.model import load_model
+from netsim.seams import connectivities
+from netsim.specification import (
+    PSP,
+    Connections,
+    Connectivity,
+    Convolution,
+    Dense,
+    Encoder,
+    Layer,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    Projection,
+    Shape,
+    Weighting,
+)
 from netsim.weights.binary import forward_weights
 from netsim.weights.layout import Weights, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
-from netsim.exchange.nir_graphs import from_graph, to_graph, without_primitive  # noqa: E402
+from netsim.exchange.networks._graph import from_graph, to_graph  # noqa: E402
+from netsim.exchange.networks.nir import without_primitive  # noqa: E402
 
 PSPS = [
     PSP(),
@@ -55,7 +73,7 @@ def _networks(draw: st.DrawFn) -> Network:
         kernel = draw(st.integers(1, 3))
         stride, padding = draw(st.integers(1, 2)), draw(st.integers(0, kernel - 1))
         layers.append(Layer("conv", Convolution(draw(st.integers(1, 4)), kernel, stride, padding), **options()))
-    side = min((layers[0].output_shape(shape) if layers else shape)[:2])
+    side = min((layers[0].connectivity.target_shape(shape) if layers else shape)[:2])
     if draw(st.booleans()):
         layers.append(Layer("pool", Pooling(draw(st.integers(1, side)), draw(st.one_of(st.none(), st.integers(1, 3))))))
     if draw(st.booleans()):
@@ -67,9 +85,10 @@ def _networks(draw: st.DrawFn) -> Network:
 
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     generator = np.random.default_rng(seed)
-    return forward_weights(
-        network, {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
-    )
+    weights = {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    for projection in network.weighted:
+        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+    return forward_weights(network, weights)
 
 
 def _latencies(network: Network, weights: Weights, seed: int = 0, dt: float = 0.0) -> list[np.ndarray]:
@@ -101,11 +120,11 @@ def test_networks_come_back_with_the_same_spikes(network: Network, seed: int) ->
 
 @pytest.mark.parametrize("name", ["digits", "rcsnn-mnist", "bcsnn-mnist"])
 def test_presets_come_back_as_runs_with_the_same_spikes(name: str) -> None:
-    before = load_subject(name)
+    before = load_model(name)
     export_network("nir", before.network, before.weights, "network.nir")
     imported = import_network("network.nir")
     create_run("run", imported.network, describe_run(0, imported="network.nir"), imported.weights)
-    after = load_subject("run")
+    after = load_model("run")
     assert after.network == before.network
     assert after.origin == "imported"
     spikes = _latencies(before.network, before.weights)
@@ -137,23 +156,172 @@ def test_weights_lie_as_nir_says(network: Network) -> None:
     weights = _drawn_weights(network)
     graph = to_graph(network, weights)
     generator = np.random.default_rng(1)
-    for layer, source in zip(network.layers, network.shapes, strict=False):
-        if isinstance(layer, Pooling):
-            continue
+    for projection in network.weighted:
+        source, target = network.ends(projection)
         activity = generator.random(source)
-        wired = connections(layer, source)
-        expected = np.zeros(layer.output_shape(source))
-        kernel = weights[f"{layer.name}.kernel"].ravel()[wired.weight]
+        wired = network.connections(projection)
+        expected = np.zeros(target)
+        kernel = weights[f"{projection.name}.kernel"].ravel()[wired.weight]
         np.add.at(expected.reshape(-1), wired.post, kernel * activity.ravel()[wired.pre])
 
-        node = graph.nodes[f"{layer.name}_synapses"]
-        if isinstance(layer, Convolution):
-            padded = np.pad(np.moveaxis(activity, -1, 0), [(0, 0), *[(layer.padding, layer.padding)] * 2])
+        node = graph.nodes[f"{projection.name}_synapses"]
+        if isinstance(node, nir.Conv2d):
+            window = network.window(projection)
+            assert window is not None
+            padded = np.pad(np.moveaxis(activity, -1, 0), [(0, 0), *[(window.padding, window.padding)] * 2])
             summed = np.stack([correlate(padded, kernel, mode="valid")[0] for kernel in node.weight])
-            result = np.moveaxis(summed[:, :: layer.stride, :: layer.stride], 0, -1)
+            result = np.moveaxis(summed[:, :: window.stride, :: window.stride], 0, -1)
         else:
             result = node.weight @ (np.moveaxis(activity, -1, 0) if len(source) == 3 else activity).ravel()
         np.testing.assert_allclose(result, expected)
+
+
+@connectivities.register("drawn-pairs")
+@dataclass(frozen=True)
+class DrawnPairs(Connectivity):
+    """Two synapses per neuron, some of which join the same neurons, and a row of weights that no synapse has."""
+
+    def target_shape(self, source: Shape) -> Shape:
+        return source
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        return (3, math.prod(target))
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        neurons = math.prod(target)
+        pre = np.random.default_rng(0).integers(0, math.prod(source), 2 * neurons)
+        pre[neurons:][:2] = pre[:2]
+        order = np.argsort(pre, kind="stable")
+        weight = np.arange(2 * neurons, dtype=np.int32)[order]
+        return Connections(pre[order].astype(np.int32), weight % np.int32(neurons), weight)
+
+
+@connectivities.register("backwards")
+@dataclass(frozen=True)
+class Backwards(Connectivity):
+    """The first neuron to the last one, without weights."""
+
+    def target_shape(self, source: Shape) -> Shape:
+        return source
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        return ()
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        pre = np.arange(math.prod(source), dtype=np.int32)
+        return Connections(pre, pre[::-1], np.full_like(pre, -1))
+
+
+@pytest.fixture
+def graph_network() -> Network:
+    """Populations with several projections onto them, and connectivity that NIR does not know."""
+    biased = Neurons("staggered", onset=10.0, drive=0.5, bias=True)
+    return Network(
+        "branched",
+        Encoder((4, 5, 3), 20.0),
+        (
+            Population("conv", (2, 3, 3)),
+            Population("local", (4, 5, 3), biased),
+            Population("pool", (1, 2, 3), None),
+            Population("late", (3, 4, 2), biased),
+            Population("turned", (3, 4, 2), None),
+            Population("output", (6,), biased),
+        ),
+        (
+            Projection("stimulus", "conv", Convolution(3, 3)),
+            Projection("stimulus", "local", DrawnPairs(), delay=1.5),
+            Projection("conv", "local", Dense(), PSPS[2]),
+            Projection("conv", "pool", Pooling(2, 1)),
+            Projection("local", "late", Convolution(2, 2)),
+            Projection("late", "turned", Backwards()),
+            Projection("turned", "output", Dense()),
+            Projection("pool", "output", Dense(), sign="inhibitory"),
+        ),
+        duration=70.0,
+    )
+
+
+def test_any_network_comes_back(graph_network: Network) -> None:
+    weights = _drawn_weights(graph_network)
+    buffer = io.BytesIO()
+    nir.write(buffer, to_graph(graph_network, weights))
+    graph = nir.read(buffer, type_check=True)
+    assert {name: type(node).__name__ for name, node in graph.nodes.items()} == {
+        "input": "Input",
+        "conv_synapses": "Conv2d",
+        "conv_neurons": "IF",
+        "local_delay": "Delay",
+        "local_flatten": "Flatten",
+        "local_synapses": "Affine",
+        "conv_to_local_flatten": "Flatten",
+        "conv_to_local_synapses": "Linear",
+        "local_neurons": "IF",
+        "pool_pooling": "SumPool2d",
+        "late_synapses": "Affine",
+        "late_neurons": "IF",
+        "turned_pooling": "Linear",
+        "output_synapses": "Affine",
+        "pool_to_output_flatten": "Flatten",
+        "pool_to_output_synapses": "Linear",
+        "output_neurons": "IF",
+        "output": "Output",
+    }
+    assert {source for source, target in graph.edges if target == "local_neurons"} == {
+        "local_synapses",
+        "conv_to_local_synapses",
+    }
+    assert (graph.nodes["local_delay"].delay == 0.0015).all()
+    assert graph.nodes["local_synapses"].metadata["connectivity"] == "Own rule"
+    back = from_graph(graph, "file")
+    assert back.network == graph_network
+    assert _same_bits(back.weights, weights)
+    assert "sparse connectivity (matrices with zeros stand for it)" in without_primitive(graph_network)
+
+
+def test_matrices_are_what_the_connections_say(graph_network: Network) -> None:
+    weights = _drawn_weights(graph_network)
+    graph = to_graph(graph_network, weights)
+    generator = np.random.default_rng(1)
+    for name in ("local", "conv_to_local", "late", "output", "pool_to_output"):
+        projection = graph_network.projection(name)
+        source, target = graph_network.ends(projection)
+        pre, post, number = graph_network.connections(projection)
+        activity, expected = generator.random(source), np.zeros(target)
+        np.add.at(expected.reshape(-1), post, weights[f"{name}.kernel"].ravel()[number] * activity.ravel()[pre])
+        node = graph.nodes[f"{name}_synapses"]
+        result = node.weight @ np.moveaxis(activity, -1, 0).ravel()
+        if name in ("local", "late", "output"):
+            expected += weights[f"{name}.bias"]
+            result += node.bias
+        np.testing.assert_allclose(result, np.moveaxis(expected, -1, 0).ravel())
+    turned = graph.nodes["turned_pooling"].weight @ np.arange(24)
+    order = np.arange(24).reshape(2, 3, 4)  # maps, rows, columns
+    assert turned.tolist() == order[::-1, ::-1, ::-1].ravel().tolist()
+
+
+def test_matrices_that_another_tool_changed_come_back_changed(graph_network: Network) -> None:
+    weights = _drawn_weights(graph_network)
+    changed = weights | {"late.kernel": weights["late.kernel"].copy()}
+    changed["late.kernel"][0, 1, 2, 1] *= 2
+    graph = to_graph(graph_network, weights)
+    node = graph.nodes["late_synapses"]
+    node.weight = to_graph(graph_network, changed).nodes["late_synapses"].weight
+    assert _same_bits(from_graph(graph, "file").weights, changed)
+    del node.metadata["kernel"]
+    assert _same_bits(from_graph(graph, "file").weights, changed)
+    node.weight[0, 0] += 1  # no longer shared
+    with pytest.raises(DataError, match="file: late_synapses has another weight than the specification"):
+        from_graph(graph, "file")
+    node.metadata["kernel"] = np.ones(3)
+    with pytest.raises(DataError, match="file: has metadata that netsim does not write"):
+        from_graph(graph, "file")
+
+
+def test_matrices_that_are_too_large_are_refused(graph_network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.exchange.networks._layout.LARGEST", 1000)
+    message = r"layer 'local': in NIR the projection local is a matrix of 3,600 weights; at most 1,000 are written"
+    with pytest.raises(DataError, match=message):
+        to_graph(graph_network, _drawn_weights(graph_network))
 
 
 def test_nir_reads_types_parameters_and_metadata(network: Network) -> None:
@@ -304,7 +472,7 @@ def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> No
 
 
 def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("netsim.exchange.formats.find_spec", lambda name: None)
     message = r"n.nir: the format nir needs nir; pip install 'netsim\[exchange\]'"
     with pytest.raises(DataError, match=message):
         export_network("nir", network, _drawn_weights(network), "n.nir")

@@ -11,81 +11,81 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from netsim.analysis.tables import layer_names
 from netsim.errors import DataError, RunError, SpecificationError
-from netsim.exchange import KINDS, export, read_layer, read_stimuli
+from netsim.exchange import export, read_layer, read_stimuli
 from netsim.exchange.presentations import first_spikes, spikes_in_trials
 from netsim.exchange.trains import session_times
 from netsim.measuring.simulation import Simulation
+from netsim.seams import spike_formats
 
-FILES = [(kind, f"spikes{suffix}") for kind, known in KINDS.items() if known.is_read for suffix in known.suffixes]
-WRITTEN = [(kind, f"spikes{known.suffixes[-1]}") for kind, known in KINDS.items()]
+FILES = [(to, f"spikes{suffix}") for to, known in spike_formats.items() if known.read for suffix in known.suffixes]
+WRITTEN = [(to, f"spikes{known.suffixes[-1]}") for to, known in spike_formats.items()]
 PICOSECOND = 1e-9  # in ms
 TABLES = ("csv", "parquet")
 
 
-def _need(kind: str) -> None:
-    for package in KINDS[kind].packages:
-        pytest.importorskip(package, reason=f"the format {kind} needs {package}, of the extra 'exchange'")
+def _need(to: str) -> None:
+    for package in spike_formats[to].packages:
+        pytest.importorskip(package, reason=f"the format {to} needs {package}, of the extra 'exchange'")
 
 
-def _in_order(kind: str, simulation: Simulation) -> np.ndarray:
+def _in_order(to: str, simulation: Simulation) -> np.ndarray:
     """Presentations as the file has them."""
-    return np.argsort(simulation.indices) if kind in TABLES else np.arange(len(simulation.indices))
+    return np.argsort(simulation.indices) if to in TABLES else np.arange(len(simulation.indices))
 
 
-@pytest.mark.parametrize(("kind", "name"), FILES)
-def test_everything_comes_back(kind: str, name: str, simulation: Simulation) -> None:
-    _need(kind)
-    export(kind, simulation, name)
-    order = _in_order(kind, simulation)
+@pytest.mark.parametrize(("to", "name"), FILES)
+def test_everything_comes_back(to: str, name: str, simulation: Simulation) -> None:
+    _need(to)
+    export(to, simulation, name)
+    order = _in_order(to, simulation)
     assert simulation.labels is not None
-    for layer, latencies in zip(layer_names(simulation.network), simulation.latencies, strict=True):
-        if kind == "csv" and layer == "hidden":
+    for layer, latencies in zip(simulation.network.shapes, simulation.latencies, strict=True):
+        if to == "csv" and layer == "hidden":
             continue  # rows of spikes do not tell of a layer that never fired
         back = read_layer(name, layer, latencies.shape[1:])
-        np.testing.assert_allclose(back.latencies, latencies[order], rtol=0, atol=0 if kind in TABLES else PICOSECOND)
+        np.testing.assert_allclose(back.latencies, latencies[order], rtol=0, atol=0 if to in TABLES else PICOSECOND)
         assert back.labels is not None
         assert back.labels.tolist() == simulation.labels[order].tolist()
         assert back.indices.tolist() == np.array(simulation.indices)[order].tolist()
     assert [path.name for path in Path().iterdir()] == [name]
 
 
-@pytest.mark.parametrize(("kind", "name"), FILES)
-def test_chosen_layers_without_labels_are_stimuli(kind: str, name: str, simulation: Simulation) -> None:
-    _need(kind)
-    export(kind, dataclasses.replace(simulation, labels=None), name, layers=["output", "stimulus"])
+@pytest.mark.parametrize(("to", "name"), FILES)
+def test_chosen_layers_without_labels_are_stimuli(to: str, name: str, simulation: Simulation) -> None:
+    _need(to)
+    export(to, dataclasses.replace(simulation, labels=None), name, layers=["output", "stimulus"])
     encoder = simulation.network.encoder
     back = read_stimuli(name, encoder.shape)
     assert back.labels is None
     stimuli = back.stimuli(encoder)
     assert len(stimuli) == 4
     chosen = np.array([2, 0])
-    expected = simulation.latencies[0][_in_order(kind, simulation)[chosen]]
+    expected = simulation.latencies[0][_in_order(to, simulation)[chosen]]
     np.testing.assert_allclose(stimuli.latencies(chosen), expected, rtol=0, atol=PICOSECOND)
     np.testing.assert_array_equal(stimuli.pick(chosen).latencies(np.array([1])), stimuli.latencies(chosen[1:]))
     with pytest.raises(DataError, match=r"no layer or population called 'conv'; there are: output, stimulus"):
         read_layer(name, "conv", (2, 3, 3))
 
 
-@pytest.mark.parametrize(("kind", "name"), FILES)
+@pytest.mark.parametrize(("to", "name"), FILES)
 @pytest.mark.parametrize("shape", [(5, 4, 2), (4, 5, 1), (2, 10, 2), (40,)])
-def test_another_shape_is_refused(kind: str, name: str, shape: tuple[int, ...], simulation: Simulation) -> None:
-    _need(kind)
-    export(kind, simulation, name, layers=["stimulus"])
+def test_another_shape_is_refused(to: str, name: str, shape: tuple[int, ...], simulation: Simulation) -> None:
+    _need(to)
+    export(to, simulation, name, layers=["stimulus"])
     with pytest.raises(DataError, match=name):
         read_layer(name, "stimulus", shape)
 
 
-@pytest.mark.parametrize(("kind", "name"), WRITTEN)
-def test_what_cannot_be_exported(kind: str, name: str, simulation: Simulation) -> None:
-    _need(kind)
+@pytest.mark.parametrize(("to", "name"), WRITTEN)
+def test_what_cannot_be_exported(to: str, name: str, simulation: Simulation) -> None:
+    _need(to)
     with pytest.raises(SpecificationError, match=r"'hiden'.*hidden"):
-        export(kind, simulation, name, layers=["hiden"])
+        export(to, simulation, name, layers=["hiden"])
     with pytest.raises(RunError, match=r"nosuch/.*cannot be written"):
-        export(kind, simulation, Path("nosuch") / name)
-    with pytest.raises(DataError, match=f"the format {kind} is called"):
-        export(kind, simulation, "spikes.txt")
+        export(to, simulation, Path("nosuch") / name)
+    with pytest.raises(DataError, match=f"the format {to} is called"):
+        export(to, simulation, "spikes.txt")
     with pytest.raises(DataError, match=r"format 'pdf': is not known; choose one of nwb"):
         export("pdf", simulation, name)
     with pytest.raises(DataError, match=r"spikes.txt: cannot be read as spikes; .*\.nwb"):

@@ -21,7 +21,7 @@ from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError, RunError, SpecificationError, one_line
 from netsim.models.presets import load_preset, preset_names
 from netsim.runs.folder import create_run
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 from netsim.specification import PSP
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict, read_network, read_toml
 from netsim.sweeps.plan import plan_from_dict, read_plan
@@ -150,7 +150,7 @@ def test_folders_that_no_data_lies_in(name: str) -> None:
         with pytest.raises(DataError):
             load_dataset(name_or_path, folder)
     with pytest.raises(NetsimError):
-        load_subject(name)
+        load_model(name)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning.fields import fields_of, is_sparse, spread_onto_source, weigh_fields
+from netsim.learning.fields import is_sparse, kernel_gradient, propagate
 from netsim.numerics.receptive_fields import gather_patches
-from netsim.numerics.vectors import lanes_of
-from netsim.specification import PSP, Convolution, Window
+from netsim.specification import Convolution, Window
 
 layers = st.builds(
     lambda maps, kernel, stride, padding: Convolution(maps, kernel, stride, min(padding, kernel - 1)),
@@ -21,14 +20,14 @@ layers = st.builds(
 )
 
 
-def _inputs(layer: Convolution, channels: int, share: float, kind: type, seed: int) -> tuple[np.ndarray, ...]:
+def _inputs(layer: Convolution, channels: int, share: float, dtype: type, seed: int) -> tuple[np.ndarray, ...]:
     """Presynaptic values, signals, and a kernel."""
     generator = np.random.default_rng(seed)
     shape = layer.target_shape((6, 5, channels))
-    inputs = generator.normal(size=(3, 6, 5, channels)).astype(kind)
-    signal = generator.normal(size=(3, *shape)).astype(kind)
+    inputs = generator.normal(size=(3, 6, 5, channels)).astype(dtype)
+    signal = generator.normal(size=(3, *shape)).astype(dtype)
     signal[generator.random(signal.shape) >= share] = 0
-    kernel = generator.normal(size=(layer.kernel**2 * channels, layer.maps)).astype(kind)
+    kernel = generator.normal(size=(layer.kernel**2 * channels, layer.maps)).astype(dtype)
     return inputs, signal, kernel
 
 
@@ -42,24 +41,24 @@ def _window(layer: Convolution, inputs: np.ndarray) -> Window:
     layer=layers,
     channels=st.integers(1, 70),
     share=st.sampled_from([0.0, 0.1, 1.0]),
-    kind=st.sampled_from([np.float32, np.float64]),
+    dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=80)
 def test_both_ways_are_the_sums_of_the_definition(
-    visited: bool, layer: Convolution, channels: int, share: float, kind: type, seed: int
+    visited: bool, layer: Convolution, channels: int, share: float, dtype: type, seed: int
 ) -> None:
-    inputs, signal, kernel = _inputs(layer, channels, share, kind, seed)
+    inputs, signal, kernel = _inputs(layer, channels, share, dtype, seed)
     seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
     signals = signal.reshape(-1, layer.maps).astype(float)
-    seen_by, lanes = fields_of(_window(layer, inputs), PSP(), inputs), lanes_of(inputs.itemsize)
-    gathered, handed = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
-    weigh_fields(inputs, signal, seen_by, visited, lanes, gathered)
-    spread_onto_source(signal, kernel, seen_by, visited, lanes, handed)
-    tolerance = {"rtol": 0, "atol": 1e-10 if kind is np.float64 else 1e-3}
-    np.testing.assert_allclose(gathered, seen.T @ signals, **tolerance)
-    # what a field is handed, weighed by what it sees, is what the neuron receives
-    assert np.vdot(handed.astype(float), inputs) == pytest.approx(
+    window = _window(layer, inputs)
+    gradient, propagated = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
+    kernel_gradient(inputs, signal, window, visited, gradient)
+    propagate(signal, kernel, window, visited, propagated)
+    tolerance = {"rtol": 0, "atol": 1e-10 if dtype is np.float64 else 1e-3}
+    np.testing.assert_allclose(gradient, seen.T @ signals, **tolerance)
+    # what is propagated to a field, weighed by what it holds, is what the neuron receives
+    assert np.vdot(propagated.astype(float), inputs) == pytest.approx(
         np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance["atol"] * 100
     )
 
@@ -67,7 +66,7 @@ def test_both_ways_are_the_sums_of_the_definition(
 def test_few_signals_are_visited() -> None:
     layer = Convolution(16, 3)
     inputs, signal, _ = _inputs(layer, 8, 0.01, np.float64, 1)
-    seen_by, lanes = fields_of(_window(layer, inputs), PSP(), inputs), lanes_of(inputs.itemsize)
-    assert is_sparse(signal, seen_by, lanes)
-    assert not is_sparse(np.ones_like(signal), seen_by, lanes)
-    assert not is_sparse(signal[:, :1, :1].copy(), seen_by, lanes)  # a dense layer is one product
+    window = _window(layer, inputs)
+    assert is_sparse(signal, window)
+    assert not is_sparse(np.ones_like(signal), window)
+    assert not is_sparse(signal[:, :1, :1].copy(), window)  # a dense layer is one product

@@ -8,28 +8,12 @@ import itertools
 import numpy as np
 import pytest
 
-from netsim.learning.gated import build_up, multiply_by_slope, step_gated, sum_over_positions
+from netsim.learning.gated import step_gated, sum_over_positions
 from netsim.learning.gradients import Factors
 from netsim.numerics.receptive_fields import gather_patches, scatter_patches
 from netsim.specification import PSP, Convolution, Dense, Neurons, Projection
 
 PSPS = [PSP(), PSP("plateau", rise=4.0), PSP("triangle", rise=4.0, fall=8.0)]
-
-
-@pytest.mark.parametrize("psp", PSPS, ids=["ramp", "plateau", "triangle"])
-@pytest.mark.parametrize("count", [7, 3000])
-def test_potentials_and_slopes_are_those_of_the_psp(psp: PSP, count: int) -> None:
-    source = np.random.default_rng(3).uniform(0, 30, count)
-    source[::5] = np.inf
-    source[1:3] = 20.0, 16.0  # breakpoints at the gate itself are not counted
-    delays, changes = np.array(psp.kernel).T.copy()
-    potential = np.full_like(source, np.nan)
-    build_up(source, 20.0, delays, changes, potential)
-    np.testing.assert_allclose(potential, psp.potential(20.0 - source), atol=1e-12)
-    values = np.random.default_rng(4).normal(size=count)
-    sloped = values.copy()
-    multiply_by_slope(sloped, source, 20.0, delays, changes)
-    np.testing.assert_allclose(sloped, values * psp.slope(20.0 - source), atol=1e-12)
 
 
 def test_sums_are_those_of_the_columns() -> None:
@@ -97,3 +81,16 @@ def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, b
         np.testing.assert_allclose(step.displacement, handed * (source < 20.0) / 2, atol=1e-12)
     else:
         assert step.displacement is None
+
+
+def test_a_convolution_with_one_position_is_learned_in_the_shape_that_it_has() -> None:
+    generator = np.random.default_rng(7)
+    neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0)
+    rule = Convolution(4, 5, padding=1)
+    window = rule.window((3, 3, 2), (1, 1, 4))
+    source, signal = generator.uniform(0, 30, (2, 3, 3, 2)), generator.normal(size=(2, 1, 1, 4))
+    kernel = generator.normal(size=(5, 5, 2, 4))
+    step = step_gated(Projection("stimulus", "conv", rule), neurons, window, source, 20.0, signal, kernel, False)
+    assert isinstance(step.kernel_gradient, np.ndarray)
+    fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 5, 1, 1)
+    np.testing.assert_allclose(step.kernel_gradient, (fields.T @ signal[:, 0, 0]).reshape(kernel.shape), atol=1e-12)

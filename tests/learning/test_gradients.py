@@ -9,7 +9,9 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.learning import Learner, Optimizer, move_mean
+from netsim.learning.elementwise import update_ema
+from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.learning.optimizers.adam import Adam
 from netsim.numerics import threads as parallel
 from netsim.specification import Network
 from netsim.weights.initial import initial_weights
@@ -29,7 +31,7 @@ def _present(network: Network, count: int) -> tuple[Weights, list[np.ndarray], n
 def test_the_gradient_is_the_mean_over_all_presentations(small_network: Callable[..., Network], regime: str) -> None:
     network = small_network(regime)
     weights, latencies, labels = _present(network, 101)
-    learner = Learner(network)
+    learner = STiDiBP(network)
     together = learner.learn(latencies, labels, weights)
     total = {name: np.zeros_like(array) for name, array in weights.items()}
     for one in range(101):
@@ -52,10 +54,11 @@ def test_pieces_of_arrays_are_all_worked_on(
         monkeypatch.setattr(parallel, "_LARGEST_RUN", longest)
         weights, latencies, labels = _present(network, 60)
         mean = {name: np.zeros_like(array) for name, array in weights.items()}
-        optimizer = Optimizer(network.learning, weights)
+        optimizer = Adam.from_network(network)
+        optimizer.begin(weights)
         for _ in range(2):
-            optimizer.step(weights, Learner(network).learn(latencies, labels, weights).gradients, 0.01)
-            move_mean(mean, weights, 0.5)
+            optimizer.step(weights, STiDiBP(network).learn(latencies, labels, weights).gradients, 0.01)
+            update_ema(mean, weights, 0.5)
         results.append((latencies, list(weights.values()), list(mean.values())))
     for whole, cut in zip(*results, strict=True):
         for ours, theirs in zip(cut, whole, strict=True):

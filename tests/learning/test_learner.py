@@ -10,7 +10,7 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.learning import Learner
+from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import PSP, Network, Training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -26,7 +26,7 @@ PSPS = {
 
 def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    loss = Learner(network).output_displacement(latencies[-1], LABELS).loss.mean()
+    loss = STiDiBP(network).loss(latencies[-1], LABELS).mean()
     onsets = [0.0, *(population.neurons.onset if population.neurons else 0.0 for population in network.populations)]
     return float(loss), [np.isfinite(t) & (t > onset) for t, onset in zip(latencies, onsets, strict=True)]
 
@@ -35,7 +35,7 @@ def _check_against_finite_differences(network: Network, stimuli: np.ndarray, sam
     """Compare sampled derivatives; returns how many were compared."""
     weights = initial_weights(network, seed=3)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    lesson = Learner(network).learn(latencies, LABELS, weights)
+    learned = STiDiBP(network).learn(latencies, LABELS, weights)
     generator = np.random.default_rng(0)
     step, compared = 1e-6, 0
     for name, array in weights.items():
@@ -49,7 +49,7 @@ def _check_against_finite_differences(network: Network, stimuli: np.ndarray, sam
             if any((a != b).any() for a, b in zip(shifted[0][1], shifted[1][1], strict=True)):
                 continue  # a spike appears or vanishes: no derivative here
             numeric = (shifted[0][0] - shifted[1][0]) / (2 * step)
-            analytic = network.learning.sharpness * lesson.gradients[name][where]
+            analytic = network.learning.sharpness * learned.gradients[name][where]
             assert analytic == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
             compared += abs(numeric) > 1e-6
     return compared
@@ -72,8 +72,8 @@ def test_linear_derivative_is_exact_in_the_phased_regime(
     exact = small_network("phased", derivative="exact")
     weights = initial_weights(linear, seed=1)
     latencies = EventEngine(linear).present(Batch(stimuli, weights))
-    a = Learner(linear).learn(latencies, LABELS, weights)
-    b = Learner(exact).learn(latencies, LABELS, weights)
+    a = STiDiBP(linear).learn(latencies, LABELS, weights)
+    b = STiDiBP(exact).learn(latencies, LABELS, weights)
     for name in weights:
         np.testing.assert_array_equal(a.gradients[name], b.gradients[name])
 
@@ -96,8 +96,8 @@ def test_kernels_for_windows_take_the_step_of_the_sparse_ones(
     weights = initial_weights(network, seed=1)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     pairwise = without_windows(network)
-    products = Learner(network).learn(latencies, LABELS, weights)
-    pairs = Learner(pairwise).learn(latencies, LABELS, weights)
+    products = STiDiBP(network).learn(latencies, LABELS, weights)
+    pairs = STiDiBP(pairwise).learn(latencies, LABELS, weights)
     for name in weights:
         np.testing.assert_allclose(pairs.gradients[name], products.gradients[name], rtol=1e-9, atol=1e-12)
     for ours, theirs in zip(pairs.displacements, products.displacements, strict=True):
@@ -110,9 +110,9 @@ def test_displacements_have_the_shapes_of_the_layers(
     network = small_network()
     weights = initial_weights(network, seed=3)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    lesson = Learner(network).learn(latencies, LABELS, weights)
-    assert [d.shape for d in lesson.displacements] == [t.shape for t in latencies[1:]]
-    for displacement, times in zip(lesson.displacements[:-1], latencies[1:-1], strict=True):
+    learned = STiDiBP(network).learn(latencies, LABELS, weights)
+    assert [d.shape for d in learned.displacements] == [t.shape for t in latencies[1:]]
+    for displacement, times in zip(learned.displacements[:-1], latencies[1:-1], strict=True):
         assert (displacement[np.isinf(times)] == 0).all()
 
 
@@ -120,9 +120,9 @@ def test_normalised_displacements_have_unit_length(small_network: Callable[..., 
     network = small_network(normalised=True)
     weights = initial_weights(network, seed=3)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    lesson = Learner(network).learn(latencies, LABELS, weights)
+    learned = STiDiBP(network).learn(latencies, LABELS, weights)
     for index in (0, 2, 3):  # layers with weights
-        length = np.sqrt(np.square(lesson.displacements[index].reshape(5, -1)).sum(axis=1))
+        length = np.sqrt(np.square(learned.displacements[index].reshape(5, -1)).sum(axis=1))
         assert np.isclose(length, network.encoder.t_max).any()
         assert (np.isclose(length, network.encoder.t_max) | (length == 0)).all()
 
@@ -135,14 +135,14 @@ def test_results_do_not_depend_on_the_number_of_threads(
     weights = initial_weights(network, seed=3)
     stimuli = np.random.default_rng(2).uniform(0, 10, (130, 8, 8, 2))
     labels = np.arange(130) % 4
-    lessons = []
+    results = []
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("NETSIM_THREADS", threads)
         latencies = EventEngine(network).present(Batch(stimuli, weights))
-        lessons.append(Learner(network).learn(latencies, labels, weights))
+        results.append(STiDiBP(network).learn(latencies, labels, weights))
     for name in weights:
-        for lesson in lessons[1:]:
-            np.testing.assert_array_equal(lesson.gradients[name], lessons[0].gradients[name])
+        for learned in results[1:]:
+            np.testing.assert_array_equal(learned.gradients[name], results[0].gradients[name])
 
 
 def test_a_step_moves_the_outputs_towards_their_targets(
@@ -152,8 +152,8 @@ def test_a_step_moves_the_outputs_towards_their_targets(
     weights = initial_weights(network, seed=3)
     before, _ = _loss_and_fired(network, stimuli, weights)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
-    lesson = Learner(network).learn(latencies, LABELS, weights)
-    moved = {name: weights[name] - 1e-3 * lesson.gradients[name] for name in weights}
+    learned = STiDiBP(network).learn(latencies, LABELS, weights)
+    moved = {name: weights[name] - 1e-3 * learned.gradients[name] for name in weights}
     after, _ = _loss_and_fired(network, stimuli, moved)
     assert after < before
 
@@ -169,7 +169,7 @@ def test_neurons_over_threshold_at_the_onset_of_a_grid_do_not_learn(
     weights = {name: array.astype(precision) for name, array in initial_weights(network, seed=1).items()}
     weights["hidden.bias"][:3] += 5.0
     latencies = EventEngine(network, dt=dt).present(Batch(stimuli, weights))
-    lesson = Learner(network).learn(latencies, LABELS, weights)
+    learned = STiDiBP(network).learn(latencies, LABELS, weights)
     assert np.isfinite(latencies[1][:, :3]).all()
     assert len(np.unique(latencies[1][:, :3])) == 1
-    assert (lesson.displacements[0][:, :3] == 0).all()
+    assert (learned.displacements[0][:, :3] == 0).all()

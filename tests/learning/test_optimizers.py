@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netsim.learning import Optimizer, learning_rate
-from netsim.specification import Learning
+from netsim.learning.optimizers.adam import Adam
+from netsim.learning.optimizers.sgd import SGD
+from netsim.seams import schedules
 
 
 def test_adam_follows_its_equations() -> None:
@@ -16,7 +17,8 @@ def test_adam_follows_its_equations() -> None:
     expected = {name: array.copy() for name, array in weights.items()}
     first = {name: np.zeros_like(array) for name, array in weights.items()}
     second = {name: np.zeros_like(array) for name, array in weights.items()}
-    optimizer = Optimizer(Learning(weight_decay=0.1), weights)
+    optimizer = Adam(weight_decay=0.1)
+    optimizer.begin(weights)
     for step in range(1, 6):
         gradients = {name: generator.normal(size=array.shape) for name, array in weights.items()}
         optimizer.step(weights, gradients, rate=0.01)
@@ -32,16 +34,16 @@ def test_adam_follows_its_equations() -> None:
 
 def test_sgd_with_momentum() -> None:
     weights = {"a.kernel": np.array([1.0, 2.0])}
-    optimizer = Optimizer(Learning(optimizer="sgd", momentum=0.5), weights)
+    optimizer = SGD(momentum=0.5)
+    optimizer.begin(weights)
     for _ in range(2):
         optimizer.step(weights, {"a.kernel": np.array([1.0, -1.0])}, rate=0.1)
     np.testing.assert_allclose(weights["a.kernel"], [1.0 - 0.1 - 0.15, 2.0 + 0.1 + 0.15])
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
-def test_schedules_stay_within_the_rate_and_end_as_they_say(schedule: str) -> None:
-    settings = Learning(schedule=schedule, rate=0.5)  # type: ignore[arg-type]
-    rates = [learning_rate(settings, progress) for progress in np.linspace(0, 1, 101)]
-    assert max(rates) == pytest.approx(0.5)
+def test_schedules_stay_within_the_peak_and_end_as_they_say(schedule: str) -> None:
+    rates = [schedules[schedule](progress) for progress in np.linspace(0, 1, 101)]
+    assert max(rates) == pytest.approx(1.0)
     assert min(rates) >= 0
-    assert rates[-1] == pytest.approx(0.5 if schedule == "constant" else 0.0)
+    assert rates[-1] == pytest.approx(1.0 if schedule == "constant" else 0.0)

@@ -8,19 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from netsim.learning.targets import relative_displacement, softmax_displacement
+from netsim.learning.targets.relative import Relative
+from netsim.learning.targets.softmax import Softmax
 
 
 def test_softmax_displacement_is_the_negative_gradient_of_its_loss() -> None:
     latencies = np.array([[3.0, 5.0, 9.0], [8.0, 2.0, 2.5]])
     labels = np.array([1, 0])
-    found = softmax_displacement(latencies, labels, t_max=10.0, sharpness=4.0, label_smoothing=0.1)
+    targets = Softmax(t_max=10.0, sharpness=4.0, label_smoothing=0.1)
+    found = targets.displacement(latencies, labels)
     step = 1e-6
     for row in range(2):
         for neuron in range(3):
             later = latencies.copy()
             later[row, neuron] += step
-            change = softmax_displacement(later, labels, 10.0, 4.0, 0.1).loss[row] - found.loss[row]
+            change = targets.displacement(later, labels).loss[row] - found.loss[row]
             expected = -change / step * 10.0**2 / 4.0
             assert found.displacement[row, neuron] == pytest.approx(expected, rel=1e-4)
 
@@ -29,15 +31,15 @@ def test_softmax_displacement_is_the_negative_gradient_of_its_loss() -> None:
 @given(arrays(np.float64, (4, 5), elements=st.floats(0, 100)), st.floats(-50, 50))
 def test_softmax_displacement_ignores_a_common_shift(latencies: np.ndarray, shift: float) -> None:
     labels = np.array([0, 1, 2, 3])
-    a = softmax_displacement(latencies, labels, 10.0, 4.0)
-    b = softmax_displacement(latencies + shift, labels, 10.0, 4.0)
+    targets = Softmax(t_max=10.0, sharpness=4.0)
+    a, b = targets.displacement(latencies, labels), targets.displacement(latencies + shift, labels)
     np.testing.assert_allclose(a.displacement, b.displacement, atol=1e-6)
     np.testing.assert_allclose(a.displacement.sum(axis=1), 0, atol=1e-9)
 
 
 def test_relative_targets() -> None:
     latencies = np.array([[5.0, 3.0, 4.0, 20.0], [5.0, 3.0, 4.0, 20.0], [30.0, 30.0, 30.0, 30.0]])
-    found = relative_displacement(latencies, np.array([0, 1, 2]), t_max=10.0, margin=4.0, end=30.0)
+    found = Relative(t_max=10.0, margin=4.0, end=30.0).displacement(latencies, np.array([0, 1, 2]))
     np.testing.assert_allclose(found.displacement[0], [-2.0, 4.0, 3.0, 0.0])  # late label, early others
     np.testing.assert_allclose(found.displacement[1], [2.0, 0.0, 3.0, 0.0])  # the label is first already
     np.testing.assert_allclose(found.displacement[2], [0.0, 0.0, -4.0, 0.0])  # nobody fired

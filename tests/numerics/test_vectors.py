@@ -13,13 +13,13 @@ from hypothesis.extra import numpy as hnp
 from numba import njit
 
 from netsim.numerics.vectors import (
+    broadcast,
     count_at_least,
     lanes_of,
     least,
     load,
     maybe_positive,
     rounded_up,
-    spread,
     store,
     where_at_least,
 )
@@ -27,7 +27,7 @@ from netsim.numerics.vectors import (
 
 @njit(error_model="numpy")
 def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.ndarray) -> None:
-    a, b, c = load(one, 0), load(other, 0), spread(number)
+    a, b, c = load(one, 0), load(other, 0), broadcast(number)
     store(results[0], 0, a + b)
     store(results[1], 0, a - b)
     store(results[2], 0, a * b)
@@ -49,32 +49,32 @@ def _load_from(numbers: np.ndarray, first: int, result: np.ndarray) -> None:
     store(result, first, load(numbers, first))
 
 
-def _pair(kind: type) -> Any:
-    lanes = lanes_of(kind().itemsize)
-    numbers = st.floats(-1e6, 1e6, width=8 * kind().itemsize) | st.sampled_from([0.0, 1.0, math.inf, -math.inf])
-    return st.tuples(hnp.arrays(kind, lanes, elements=numbers), hnp.arrays(kind, lanes, elements=numbers))
+def _pair(dtype: type) -> Any:
+    lanes = lanes_of(dtype().itemsize)
+    numbers = st.floats(-1e6, 1e6, width=8 * dtype().itemsize) | st.sampled_from([0.0, 1.0, math.inf, -math.inf])
+    return st.tuples(hnp.arrays(dtype, lanes, elements=numbers), hnp.arrays(dtype, lanes, elements=numbers))
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(data=st.data())
 @settings(deadline=None, max_examples=50)
-def test_arithmetic_and_choices(kind: type, data: st.DataObject) -> None:
-    one, other = data.draw(_pair(kind))
-    results = np.empty((9, one.size), kind)
-    _calculate(one, other, kind(2.5), results)
+def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
+    one, other = data.draw(_pair(dtype))
+    results = np.empty((9, one.size), dtype)
+    _calculate(one, other, dtype(2.5), results)
     with np.errstate(all="ignore"):
         expected = [
             one + other, one - other, one * other, one / other, -one, np.full_like(one, 2.5), np.ceil(one),
-            np.minimum(one, other), np.where(one >= other, kind(2.5), one),
+            np.minimum(one, other), np.where(one >= other, dtype(2.5), one),
         ]  # fmt: skip
     np.testing.assert_array_equal(results, np.array(expected))
     assert _ask(one, other)[0] == (one >= other).sum()
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(kind: type) -> None:
-    lanes = lanes_of(kind().itemsize)
-    negative = np.full(lanes, -np.inf, kind)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(dtype: type) -> None:
+    lanes = lanes_of(dtype().itemsize)
+    negative = np.full(lanes, -np.inf, dtype)
     assert not _ask(negative, negative)[1]
     for lane in range(lanes):
         for number in (0.0, 1e-30, np.inf):
@@ -83,10 +83,10 @@ def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(kind: type) 
             assert _ask(one, negative)[1]
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_vectors_may_begin_anywhere(kind: type) -> None:
-    lanes = lanes_of(kind().itemsize)
-    numbers, result = np.arange(3 * lanes, dtype=kind), np.zeros(3 * lanes, kind)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_vectors_may_begin_anywhere(dtype: type) -> None:
+    lanes = lanes_of(dtype().itemsize)
+    numbers, result = np.arange(3 * lanes, dtype=dtype), np.zeros(3 * lanes, dtype)
     _load_from(numbers, 5, result)
     np.testing.assert_array_equal(result[5 : 5 + lanes], numbers[5 : 5 + lanes])
     assert result[:5].sum() == 0

@@ -20,7 +20,7 @@ from netsim.engines import make_engine
 from netsim.measuring.evaluation import evaluate
 from netsim.report import Report
 from netsim.runs.folder import open_run
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 from netsim.specification.toml import write_network
 
 HOSTILE = "</style></pre></title>\"'><script>alert(1)</script><img src=x onerror=alert(1)>&lt;{{ 7 * 7 }}"
@@ -137,7 +137,7 @@ def _command(*arguments: str) -> None:
 @pytest.fixture(scope="session")
 def report() -> Report:
     """A report of untrained weights on 20 digits, without pictures."""
-    subject = load_subject("digits", seed=5)
+    subject = load_model("digits", seed=5)
     stimuli = load_splits(subject.network).test
     return Report(
         name="digits",

@@ -228,7 +228,7 @@ def test_a_profile_names_functions_and_adds_up() -> None:
     busy = {
         "phased, forward": "numerics.receptive_fields.multiply_fields",
         "phased, training step": "numerics.receptive_fields.multiply_fields",
-        "free, forward": "engines.event.kernels.sweep",
+        "free, forward": "engines.event.sweep.sweep",
     }
     profiles = measure_shares(setting, seconds=0.1)
     assert set(profiles) == set(busy)

@@ -13,7 +13,7 @@ from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.report.tables import record_facts
 from netsim.runs.folder import create_run, describe_run
-from netsim.runs.subject import load_subject, weights_before_learning
+from netsim.runs.model import load_model, weights_before_learning
 from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Training, Weighting
 from netsim.training.loop import start_training
 from netsim.training.opening import open_training
@@ -101,7 +101,7 @@ def test_a_run_knows_what_it_began_with_and_goes_on_with_nothing_else(tmp_path: 
     assert whole.folder.record()["pretrained_sha256"] == checksum
     told = [(fact.name, fact.value) for fact in record_facts(whole.folder.record())]
     assert ("checksum of the weights it began with", checksum) in told
-    assert weights_before_learning(load_subject(str(whole.folder.path)), 0) is None
+    assert weights_before_learning(load_model(str(whole.folder.path)), 0) is None
 
     batches = iter(range(100))
     with pytest.raises(KeyboardInterrupt):

@@ -15,7 +15,8 @@ import pytest
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Batch, make_engine
 from netsim.errors import TrainingError
-from netsim.learning import Learner, Lesson
+from netsim.learning import BatchGradients
+from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.specification import (
@@ -33,13 +34,13 @@ from netsim.specification import (
 )
 from netsim.training.checkpoint import TrainingState, read_checkpoint
 from netsim.training.loop import (
+    Callbacks,
     Progress,
-    Watcher,
     dropout_factors,
+    dropout_masks,
     resume_training,
     start_training,
     train,
-    withhold_spikes,
 )
 from netsim.weights.binary import forward_weights
 
@@ -69,7 +70,7 @@ def _train(
     seed: int = 0,
     run: RunFolder | None = None,
     state: TrainingState | None = None,
-    watcher: Watcher | None = None,
+    callbacks: Callbacks | None = None,
     checkpoint_seconds: float = 60.0,
 ) -> TrainingState:
     training = make(network.encoder, 120, network.outputs)
@@ -77,7 +78,7 @@ def _train(
     state = state or start_training(network, seed)
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, settings.precision)
-    return engine.run(train(network, training, validation, state, seed, run, watcher, checkpoint_seconds))
+    return engine.run(train(network, training, validation, state, seed, run, callbacks, checkpoint_seconds))
 
 
 def test_a_network_learns_patterns(random_stimuli: MakeStimuli) -> None:
@@ -161,13 +162,13 @@ def test_learned_scales_move_against_their_gradient(scale: str, precision: str, 
     before = start_training(network, 0).weights
     assert before["hidden.log_scale"].shape == ((1,) if scale == "layer" else (20,))
     stimuli = random_stimuli(network.encoder, 120, network.outputs)
-    engine, learner = make_engine("event", network), Learner(network)
+    engine, learner = make_engine("event", network), STiDiBP(network)
 
     def loss(name: str, place: int, change: float) -> float:
         changed = {key: array.astype(np.float64) for key, array in before.items()}
         changed[name][place] += change
         latencies = engine.present(Batch(stimuli.latencies(np.arange(120)), forward_weights(network, changed)))
-        return float(learner.output_displacement(latencies[-1], stimuli.labels).loss.mean())
+        return float(learner.loss(latencies[-1], stimuli.labels).mean())
 
     after = _train(network, random_stimuli).weights
     sharpness = network.learning.sharpness  # the gradient is that of the loss over it
@@ -245,7 +246,7 @@ def test_a_resumed_training_ends_with_the_same_weights_to_the_bit(
             raise _Stop
 
     with pytest.raises(_Stop):
-        _train(network, random_stimuli, run=run, watcher=Watcher(on_batch=stop), checkpoint_seconds=0)
+        _train(network, random_stimuli, run=run, callbacks=Callbacks(on_batch=stop), checkpoint_seconds=0)
     state = resume_training(network, run, 0)
     assert (state.epoch, state.batch) == divmod(batches - 1, 12)
     resumed = _train(network, random_stimuli, run=run, state=state)
@@ -301,7 +302,7 @@ def test_the_running_mean_of_the_weights_is_kept(random_stimuli: MakeStimuli, tm
             mean += (1 - keep) * (state.weights[name] - mean)
 
     run = create_run(tmp_path / "run", network, describe_run(0))
-    _train(network, random_stimuli, run=run, state=state, watcher=Watcher(on_batch=average))
+    _train(network, random_stimuli, run=run, state=state, callbacks=Callbacks(on_batch=average))
     kept = run.weights(network)
     for name, mean in expected.items():
         np.testing.assert_allclose(kept[name], mean, rtol=1e-5, atol=1e-7)
@@ -311,14 +312,14 @@ def test_the_running_mean_of_the_weights_is_kept(random_stimuli: MakeStimuli, tm
 def test_a_diverging_training_stops_and_says_where(
     random_stimuli: MakeStimuli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn = Learner.learn
+    learn = STiDiBP.learn
 
-    def diverge(*arguments: Any) -> Lesson:
-        lesson = learn(*arguments)
-        lesson.gradients["hidden.kernel"][0, 0] = np.inf
-        return lesson
+    def diverge(*arguments: Any) -> BatchGradients:
+        learned = learn(*arguments)
+        learned.gradients["hidden.kernel"][0, 0] = np.inf
+        return learned
 
-    monkeypatch.setattr(Learner, "learn", diverge)
+    monkeypatch.setattr(STiDiBP, "learn", diverge)
     with pytest.raises(TrainingError, match=r"in hidden at epoch 1, batch 1: .*lower learning.rate"):
         _train(_network(), random_stimuli)
 
@@ -425,10 +426,10 @@ def test_static_weights_are_not_redrawn(random_stimuli: MakeStimuli) -> None:
 
 def test_dropout_withholds_spikes_and_keeps_the_mean_current() -> None:
     network = _network()
-    withheld = withhold_spikes(network, 500, np.random.default_rng(0))
-    assert set(withheld) == {"pool", "hidden"}
-    assert withheld["pool"].shape == (500, 3, 3, 4)
-    assert withheld["hidden"].mean() == pytest.approx(0.2, abs=0.02)
+    masks = dropout_masks(network, 500, np.random.default_rng(0))
+    assert set(masks) == {"pool", "hidden"}
+    assert masks["pool"].shape == (500, 3, 3, 4)
+    assert masks["hidden"].mean() == pytest.approx(0.2, abs=0.02)
     assert dropout_factors(network) == pytest.approx({"hidden.kernel": 1 / 0.9, "output.kernel": 1 / 0.8})
 
 

@@ -8,21 +8,19 @@ the same computation counts in whole steps and rounds spike times up, as a clock
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
-from netsim.engines.event import grid_products, sparse
-from netsim.engines.event.arrangement import Arranged, arrange
-from netsim.engines.event.kernels import (
-    Queue,
-    multiply,
-    phased_spikes,
-    queue_breakpoints,
-    sweep,
-)
+from netsim.engines.event.clock import Clock, multiply
+from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.potentials import potential_traces
+from netsim.engines.event.relays import RelayStage
+from netsim.engines.event.sparse import SparseStage
+from netsim.engines.event.sweep import Sweep
+from netsim.engines.event.windows import FirstSpikes
 from netsim.engines.protocol import (
     Batch,
     Experiment,
@@ -36,15 +34,24 @@ from netsim.engines.protocol import (
     neuron_thresholds,
     silenced_neurons,
 )
-from netsim.numerics.receptive_fields import earliest
 from netsim.numerics.threads import over_presentations
-from netsim.specification import STIMULUS, Network, Population, Window
+from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
-from netsim.specification.grid import check_dt, nearest_steps, step_at_or_after
+from netsim.specification.grid import check_dt
 from netsim.weights.layout import Weights, check_weights
 
-# So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
-_QUEUED = 100_000
+
+class Stage(Protocol):
+    """How the first spikes of a population are found; what is the same for all batches is laid out once."""
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """A function that finds the first spikes of some presentations of a batch.
+
+        Parameters
+        ----------
+        weights : dict of ndarray
+        thresholds : ndarray, shape of the population, optional
+        """
 
 
 class EventEngine:
@@ -84,7 +91,7 @@ class EventEngine:
         self.precision = precision
         self.record = tuple(record)
         self.potentials: list[Potential] = []
-        self._layouts: dict[str, sparse.Synapses] = {}
+        self._clock = Clock(network, self.dt, precision)
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
@@ -114,143 +121,52 @@ class EventEngine:
         """
         check_batch(self.network, batch)
         check_weights(self.network, batch.weights, "weights")
-        thresholds, delays = neuron_thresholds(self.network, batch), axonal_delays(self.network, batch)
-        dtype = np.dtype(np.float32 if self.precision == "single" and not self.dt else np.float64)
-        network = self.network
-        stages = {
-            population.name: self._stage(population, batch.weights, dtype, thresholds.get(population.name))
-            for population in network.populations
+        network, clock = self.network, self._clock
+        thresholds, delays = neuron_thresholds(network, batch), axonal_delays(network, batch)
+        first_spikes = {
+            name: stage.prepare(batch.weights, thresholds.get(name)) for name, stage in self._stages.items()
         }
         late = {
-            projection.name: self._on_clock(np.asarray(projection.delay + delays.get(projection.name, 0.0)))
+            projection.name: clock.count(np.asarray(projection.delay + delays.get(projection.name, 0.0)))
             for projection in network.projections
             if projection.delay or projection.name in delays
         }
         silenced = silenced_neurons(network, batch)
-        latencies = [np.empty((len(batch.stimuli), *shape), dtype) for shape in network.shapes.values()]
-        latencies[0][...] = self._on_grid(batch.stimuli)
+        latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
+        latencies[0][...] = clock.on_grid(batch.stimuli)
 
         def present_part(part: slice) -> None:
-            clocked = {STIMULUS: self._on_clock(latencies[0][part])}
+            counted = {STIMULUS: clock.count(latencies[0][part])}
             for population, latency in zip(network.populations, latencies[1:], strict=True):
                 own = latency[part]
-                spikes = np.empty(own.shape, clocked[STIMULUS].dtype) if self.dt else own
+                spikes = np.empty(own.shape, clock.times) if self.dt else own
                 arriving = [
-                    clocked[projection.source] + late[projection.name]
+                    counted[projection.source] + late[projection.name]
                     if projection.name in late
-                    else clocked[projection.source]
+                    else counted[projection.source]
                     for projection in network.incoming(population.name)
                 ]
-                stages[population.name](arriving, spikes)
+                first_spikes[population.name](arriving, spikes)
                 if population.name in silenced:
                     spikes[silenced[population.name][part]] = np.inf
                 if self.dt:
                     multiply(spikes.reshape(-1), self.dt, own.reshape(-1))
-                clocked[population.name] = spikes
+                counted[population.name] = spikes
 
         over_presentations(len(batch.stimuli), present_part)
         self.potentials = potential_traces(self.network, batch.weights, latencies, self.record, self.dt, delays)
         return latencies
 
-    def _stage(
-        self, population: Population, weights: Weights, dtype: np.dtype, thresholds: np.ndarray | None
-    ) -> Callable[[Sequence[np.ndarray], np.ndarray], None]:
-        """What makes the first spikes of a population out of the spikes that arrive by each projection onto it."""
-        network = self.network
-        projection, *others = network.incoming(population.name)
-        window = None if others else network.window(projection)
+    @cached_property
+    def _stages(self) -> dict[str, Stage]:
+        return {population.name: self._stage(population) for population in self.network.populations}
+
+    def _stage(self, population: Population) -> Stage:
+        projection, *others = self.network.incoming(population.name)
+        window = None if others else self.network.window(projection)
         if not population.integrates:
-            if window is not None:
-                return partial(_relay_window, window)
-            return partial(_relay, self._synapses(population, dtype))
+            return RelayStage(self._clock, population)
         if window is None:
-            layout = self._synapses(population, dtype)
-            return sparse.prepare(network, population, layout, weights, self.dt, thresholds).first_spikes
-        arranged = arrange(network, projection, window, weights, self.dt, dtype, thresholds)
-        first_spikes = closed_form if population.dynamics.gated else swept
-        return lambda arriving, spikes: first_spikes(arranged, arriving[0], spikes)
-
-    def _synapses(self, population: Population, dtype: np.dtype) -> sparse.Synapses:
-        """The synapses onto a population, laid out when they are first needed."""
-        if population.name not in self._layouts:
-            self._layouts[population.name] = sparse.lay_out_synapses(self.network, population, self.dt, dtype)
-        return self._layouts[population.name]
-
-    def _on_grid(self, stimuli: np.ndarray) -> np.ndarray:
-        """Stimuli on the grid, if there is one (ms)."""
-        if not self.dt:
-            return stimuli
-        steps = nearest_steps(stimuli.astype(np.float64), self.dt)
-        # a spike that the grid moves to the end of the presentation does not take place
-        return np.where(steps < step_at_or_after(self.network.duration, self.dt), steps, np.inf) * self.dt
-
-    def _on_clock(self, times: np.ndarray) -> np.ndarray:
-        """Times (ms) as the kernels take them: counted in steps if there is a grid, halves go up."""
-        if not self.dt:
-            return times.astype(np.float32 if self.precision == "single" else np.float64, copy=False)
-        # whole numbers, and half the bytes to move
-        exact = step_at_or_after(self.network.duration, self.dt) <= 2**24
-        return nearest_steps(times, self.dt).astype(np.float32 if exact else np.float64)
-
-
-def _relay_window(window: Window, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-    """The earliest spike of each field of a map."""
-    earliest(arriving[0], window.size, window.stride, spikes)
-
-
-def _relay(synapses: sparse.Synapses, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-    """The earliest spike that reaches each relay, by any connectivity."""
-    arrivals = sparse.arriving_together(arriving, spikes.dtype)
-    found = np.empty((len(spikes), spikes[0].size), spikes.dtype)
-    sparse.earliest_arrivals(arrivals, synapses.first, synapses.post, found)
-    spikes[...] = found.reshape(spikes.shape)
-
-
-def closed_form(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
-    """First spikes of a phased layer: from the onset on, the drive alone moves the potential.
-
-    Parameters
-    ----------
-    layer : Arranged
-    below : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
-        Spike times of the layer below.
-    spikes : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-        The result is written here.
-    """
-    constants = layer.constants
-    below = np.ascontiguousarray(below).reshape(-1, *layer.source)
-    found = spikes.reshape(-1, *layer.shape)
-    if layer.rounded is not None:
-        clock = grid_products.clock(layer.missing, constants, found.dtype)
-        grid_products.first_spikes(below, layer.rounded, layer.missing, clock, constants, found)
-        return
-    potentials = found if found.dtype == layer.kernel.dtype else np.empty(found.shape, layer.kernel.dtype)
-    phased_spikes(below, layer.kernel, layer.bias, layer.start, constants, potentials)
-    if potentials is not found:
-        found[...] = potentials
-
-
-def swept(layer: Arranged, below: np.ndarray, spikes: np.ndarray) -> None:
-    """First spikes of a layer of any regime, by sweeping over the breakpoints in order of time.
-
-    The time it takes grows with the presynaptic spikes that come before the neurons fire. Parameters are
-    those of `closed_form`.
-    """
-    below = below.reshape(-1, *layer.source).astype(layer.kernel.dtype, copy=False)
-    spikes = spikes.reshape(-1, *layer.shape)
-    constants, rows, columns = layer.constants, *layer.shape[:2]
-    breakpoints = len(layer.kernel) * constants.delays.size
-    at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-    queue = Queue(
-        times=np.empty((at_once, rows, columns, breakpoints), below.dtype),
-        synapses=np.empty((at_once, rows, columns, breakpoints), np.int32),
-        counts=np.empty((at_once, rows, columns), np.int64),
-    )
-    for first in range(0, len(below), at_once):
-        maps, own = below[first : first + at_once], spikes[first : first + at_once]
-        bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
-        queue_breakpoints(maps, bits, constants, queue)
-        found = own if own.dtype == maps.dtype else np.empty(own.shape, maps.dtype)
-        sweep(queue, layer.blocks.kernel, layer.blocks.bias, constants, layer.blocks.start, found)
-        if found is not own:
-            own[...] = found
+            return SparseStage(self._clock, population)
+        by_window = ClosedForm if population.dynamics.gated else Sweep
+        return by_window(self._clock, population, projection, window)

@@ -1,8 +1,8 @@
-"""Phased layers on a grid: the spikes of double precision, mostly by products in single precision.
+"""Gated populations on a grid: the spikes of double precision, mostly by products in single precision.
 
 Spikes fall on whole steps, so a small error of a potential moves few of them. The product in single precision comes
 with a bound on its error; where the spike is the same at both ends of the bound, it is certain. The other neurons are
-looked at again in double precision. Sums of double precision depend on their order, too, by some parts in 1e16; that is
+computed again in double precision. Sums of double precision depend on their order, too, by some parts in 1e16; that is
 what the tolerance of the grid is for.
 """
 
@@ -12,19 +12,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.engines.event.kernels import Constants, integrate
+from netsim.engines.event.clock import Dynamics
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.receptive_fields import look, multiply_fields, presentations_at_once
+from netsim.numerics.psp import Breakpoints, integrate_fused
+from netsim.numerics.receptive_fields import gather_field, multiply_fields, presentations_at_once
+from netsim.specification import Window
 
 # With fewer positions rounding the synapses takes as long as it saves.
-LEAST_POSITIONS = 16
+_LEAST_POSITIONS = 16
 # With more steps most spikes are doubtful.
-MOST_STEPS = 2**16
+_MOST_STEPS = 2**16
 # Shorter vectors hold numbers that single precision rounds more coarsely.
 _TINY = 1e-30
 
 
-class Rounded(NamedTuple):
+class SinglePrecision(NamedTuple):
     """The synapses of a layer in single precision, and how far off their sums can be.
 
     Attributes
@@ -41,8 +43,8 @@ class Rounded(NamedTuple):
     errors: np.ndarray
 
 
-def rounded(kernel: np.ndarray) -> Rounded:
-    """Prepare the synapses of a layer.
+def single_precision(kernel: np.ndarray) -> SinglePrecision:
+    """Prepare the synapses of a window.
 
     Parameters
     ----------
@@ -60,15 +62,18 @@ def rounded(kernel: np.ndarray) -> Rounded:
     with np.errstate(over="ignore"):  # what is infinite then is certain of nothing
         lengths = np.linalg.norm(exact, axis=1)
         errors = np.where((lengths > 0) & (lengths < _TINY), np.inf, 1.05 * unit * lengths)
-        return Rounded(kernel.astype(np.float32), exact, errors.astype(np.float32))
+        return SinglePrecision(kernel.astype(np.float32), exact, errors.astype(np.float32))
 
 
-class Clock(NamedTuple):
-    """What is to be known of a layer to count its steps, in one type of number throughout.
+class Steps(NamedTuple):
+    """What is to be known of a population to count its steps, all but one in one type of number.
 
     Attributes
     ----------
-    missing : ndarray, shape (rows, columns, maps) or (1, 1, maps)
+    exact : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
+        What neurons miss to their threshold at the onset without any presynaptic spike.
+    missing : ndarray, shape of `exact`
+        The same in the type of the spikes, as all others.
     onset, end, per_drive : number
     unit : number
         A rounding; a little more, for roundings of roundings.
@@ -76,6 +81,7 @@ class Clock(NamedTuple):
         1, 4, infinity and NaN.
     """
 
+    exact: np.ndarray
     missing: np.ndarray
     onset: float
     end: float
@@ -87,103 +93,117 @@ class Clock(NamedTuple):
     unknown: float
 
 
-def clock(missing: np.ndarray, layer: Constants, dtype: np.dtype) -> Clock:
-    """Prepare the counting of steps.
+def is_worthwhile(window: Window, neurons: Dynamics) -> bool:
+    """Whether products in single precision save time: synapses are shared, and steps are few."""
+    rows, columns, _ = window.shape
+    return rows * columns >= _LEAST_POSITIONS and bool(neurons.end <= _MOST_STEPS)
+
+
+def prepare(
+    kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, neurons: Dynamics, dtype: np.dtype
+) -> tuple[SinglePrecision, Steps]:
+    """Prepare a population for `first_spikes`.
 
     Parameters
     ----------
-    missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
-        What neurons miss to their threshold at the gate without any presynaptic spike.
-    layer : Constants
+    kernel : ndarray of float64, shape (inputs of a field, maps)
+    bias : ndarray of float64, shape (maps,)
+    start : ndarray of float64, shape (rows, columns, maps), or None
+        Potentials to begin with.
+    neurons : Dynamics
     dtype : dtype
         Of the spikes.
     """
-    kind = dtype.type
-    numbers = (layer.onset, layer.end, 1 / layer.drive, 0.55 * np.finfo(dtype).eps, 1.0, 4.0, np.inf, np.nan)
-    return Clock(missing.astype(dtype), *(kind(number) for number in numbers))
+    exact = (neurons.threshold - bias * neurons.onset).reshape(1, 1, -1)
+    if start is not None:
+        exact = exact - start
+    numbers = (neurons.onset, neurons.end, 1 / neurons.drive, 0.55 * np.finfo(dtype).eps, 1.0, 4.0, np.inf, np.nan)
+    return single_precision(kernel), Steps(exact, exact.astype(dtype), *(dtype.type(number) for number in numbers))
 
 
 @compiled
 def first_spikes(
-    below: np.ndarray,
-    synapses: Rounded,
-    missing: np.ndarray,
-    counted: Clock,
-    layer: Constants,
+    times: np.ndarray,
+    synapses: SinglePrecision,
+    steps: Steps,
+    neurons: Dynamics,
+    psp: Breakpoints,
+    window: Window,
     spikes: np.ndarray,
 ) -> None:
     """First spikes of some presentations.
 
     Parameters
     ----------
-    below : ndarray, shape (presentations, height, width, channels)
-        Spike times of the layer below, in steps.
-    synapses : Rounded
-    missing : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
-        As `counted` was made from.
-    counted : Clock
-    layer : Constants
+    times : ndarray, shape (presentations, height, width, channels)
+        Presynaptic spike times, in steps.
+    synapses : SinglePrecision
+    steps : Steps
+    neurons : Dynamics
+    psp : Breakpoints
+    window : Window
     spikes : ndarray, shape (presentations, rows, columns, maps)
         The result is written here, in steps.
     """
     presentations, rows, columns, maps = spikes.shape
-    integrals = np.empty(below.shape, np.float32)
-    integrate(below.reshape(-1), layer, integrals.reshape(-1))
+    integrals = np.empty(times.shape, np.float32)
+    integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
     reaches = np.empty((presentations, rows, columns), np.float32)
-    _reach(integrals, layer, reaches)
+    _reach(integrals, window, reaches)
     at_once = presentations_at_once(synapses.kernel, rows * columns)
     potentials = np.empty((min(at_once, presentations), rows, columns, maps), np.float32)
     for first in range(0, presentations, at_once):
         part = slice(first, first + at_once)
-        found = potentials[: len(below[part])]
-        multiply_fields(integrals[part], synapses.kernel, layer.size, layer.stride, layer.padding, found)
-        _decide(below[part], found, reaches[part], synapses, missing, counted, layer, spikes[part])
+        found = potentials[: len(times[part])]
+        multiply_fields(integrals[part], synapses.kernel, window.size, window.stride, window.padding, found)
+        _decide(times[part], found, reaches[part], synapses, steps, neurons, psp, window, spikes[part])
 
 
 @compiled
 def _decide(
-    below: np.ndarray,
+    times: np.ndarray,
     potentials: np.ndarray,
     reaches: np.ndarray,
-    synapses: Rounded,
-    missing: np.ndarray,
-    clock: Clock,
-    layer: Constants,
+    synapses: SinglePrecision,
+    steps: Steps,
+    neurons: Dynamics,
+    psp: Breakpoints,
+    window: Window,
     spikes: np.ndarray,
 ) -> None:
     presentations, rows, columns, maps = spikes.shape
-    tall, wide = len(missing) > 1, missing.shape[1] > 1
+    tall, wide = len(steps.exact) > 1, steps.exact.shape[1] > 1
     field, one = np.empty(synapses.exact.shape[1]), np.empty(synapses.exact.shape[1])
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
-                without = clock.missing[row * tall, column * wide]
+                without = steps.missing[row * tall, column * wide]
                 added, found = potentials[b, row, column], spikes[b, row, column]
                 reach = reaches[b, row, column]
                 for m in range(maps):
-                    time = clock.onset + (without[m] - added[m]) * clock.per_drive
-                    certain = _is_certain(time, synapses.errors[m] * reach, without[m], clock)
-                    found[m] = _in_window(np.ceil(time), clock) if certain else clock.unknown
+                    time = steps.onset + (without[m] - added[m]) * steps.per_drive
+                    certain = _is_certain(time, synapses.errors[m] * reach, without[m], steps)
+                    found[m] = _in_window(np.ceil(time), steps) if certain else steps.unknown
                 doubts = 0
                 for m in range(maps):
                     doubts += found[m] != found[m]
                 if doubts == 0:
                     continue
-                look(below, b, row, column, layer.size, layer.stride, layer.padding, np.inf, field)
-                integrate(field, layer, one)
+                gather_field(times, b, row, column, window.size, window.stride, window.padding, field)
+                integrate_fused(field, neurons.onset, psp, one)
                 for m in range(maps):
                     if found[m] != found[m]:
-                        rest = missing[row * tall, column * wide, m] - _product(one, synapses.exact[m])
-                        step = max(np.ceil(layer.onset + rest / layer.drive), layer.onset)
-                        found[m] = step if step < layer.end else np.inf
+                        rest = steps.exact[row * tall, column * wide, m] - _product(one, synapses.exact[m])
+                        step = max(np.ceil(neurons.onset + rest / neurons.drive), neurons.onset)
+                        found[m] = step if step < neurons.end else np.inf
 
 
 @compiled_with(fastmath={"contract", "reassoc"})
-def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None:
+def _reach(integrals: np.ndarray, window: Window, reaches: np.ndarray) -> None:
     """Euclidean length of each receptive field, times how often a sum over it is rounded at most."""
     presentations, height, width, channels = integrals.shape
     rows, columns = reaches.shape[1:]
-    border = layer.padding
+    border = window.padding
     # of single places, then of columns of a field, with the padding
     squares = np.zeros((height + 2 * border, width + 2 * border))
     counts = np.zeros(squares.shape)
@@ -200,13 +220,13 @@ def _reach(integrals: np.ndarray, layer: Constants, reaches: np.ndarray) -> None
                 squares[border + y, border + x], counts[border + y, border + x] = total, active
         for row in range(rows):
             square[:], count[:] = 0.0, 0.0
-            for y in range(row * layer.stride, row * layer.stride + layer.size):
+            for y in range(row * window.stride, row * window.stride + window.size):
                 for x in range(square.size):
                     square[x] += squares[y, x]
                     count[x] += counts[y, x]
             for column in range(columns):
                 total, roundings = 0.0, 4.0  # of both factors, and some to spare
-                for x in range(column * layer.stride, column * layer.stride + layer.size):
+                for x in range(column * window.stride, column * window.stride + window.size):
                     total += square[x]
                     roundings += count[x]
                 length = np.sqrt(total)
@@ -222,23 +242,23 @@ def _product(field: np.ndarray, weights: np.ndarray) -> float:
 
 
 @compiled_with(forceinline=True)
-def _is_certain(time: float, error: float, without: float, clock: Clock) -> bool:
+def _is_certain(time: float, error: float, without: float, steps: Steps) -> bool:
     """Whether a time makes the same spike wherever it truly is; what overflows is certain of nothing.
 
     The error is that of the product; to it come the roundings on the way from there to the time.
     """
-    error = error * clock.per_drive + clock.unit * (
-        abs(without) * clock.per_drive + clock.few * (abs(time) + clock.onset)
+    error = error * steps.per_drive + steps.unit * (
+        abs(without) * steps.per_drive + steps.few * (abs(time) + steps.onset)
     )
     step = np.ceil(time)
-    same = (step - time >= error) & (time - (step - clock.one) > error)
-    never, at_onset = time - error > clock.end - clock.one, time + error <= clock.onset
+    same = (step - time >= error) & (time - (step - steps.one) > error)
+    never, at_onset = time - error > steps.end - steps.one, time + error <= steps.onset
     # without a branch, so that the compiler finds vectors
-    return (abs(time) < clock.never) & (same | never | at_onset)
+    return (abs(time) < steps.never) & (same | never | at_onset)
 
 
 @compiled_with(forceinline=True)
-def _in_window(step: float, clock: Clock) -> float:
+def _in_window(step: float, steps: Steps) -> float:
     """The spike of a neuron that the drive alone carries to threshold by a step; ``inf`` after the window's end."""
-    step = max(step, clock.onset)
-    return step if step < clock.end else clock.never
+    step = max(step, steps.onset)
+    return step if step < steps.end else steps.never

@@ -8,15 +8,14 @@ they apply, and give the same spikes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from netsim.engines.event.arrangement import biases, clock_times, head_start
+from netsim.engines.event.clock import Clock, Dynamics
+from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
-from netsim.specification import Network, Population
-from netsim.specification.grid import breakpoint_steps
+from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
 
@@ -44,79 +43,57 @@ class Synapses(NamedTuple):
     changes: np.ndarray
 
 
-class Dynamics(NamedTuple):
-    """What the kernel knows of the neurons besides their synapses; times are on its clock, potentials are ``tau·v``.
+class SparseStage:
+    """A population of integrating neurons that receives by any projections.
 
-    Attributes
+    Parameters
     ----------
-    excess : ndarray, shape (neurons,)
-        Potentials at the start, counted from the threshold.
-    bias : ndarray, shape (neurons,)
-    drive, onset, end : float
-    gated : bool
-        Whether synaptic current and bias stop counting at the onset.
-    whole_steps : bool
-        Round spike times up to whole steps.
+    clock : Clock
+    population : Population
     """
 
-    excess: np.ndarray
-    bias: np.ndarray
-    drive: float
-    onset: float
-    end: float
-    gated: bool
-    whole_steps: bool
+    def __init__(self, clock: Clock, population: Population) -> None:
+        self.clock = clock
+        self.population = population
+        self.dynamics = clock.dynamics(population)
+        self.layout = lay_out_synapses(clock, population)
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """See `netsim.engines.event.engine.Stage`."""
+        dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
+        values = np.concatenate([weights[kernel_name(projection)].ravel() for projection in incoming])
+        synapses = self.layout._replace(weights=values.astype(dtype)[self.layout.weights])
+        start = np.full(self.population.size, -self.dynamics.threshold, dtype)
+        if thresholds is not None:
+            start += self.clock.head_start(self.population, thresholds).ravel()
+        bias = biases(self.population, weights, dtype, start.size)
+
+        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+            found = np.empty((len(spikes), start.size), dtype)
+            _first_spikes(side_by_side(arriving, dtype), synapses, start, bias, self.dynamics, found)
+            spikes[...] = found.reshape(spikes.shape)
+
+        return first_spikes
 
 
-@dataclass(frozen=True)
-class SparsePopulation:
-    """A population as the kernel sees it.
-
-    Attributes
-    ----------
-    synapses : Synapses
-    dynamics : Dynamics
-    """
-
-    synapses: Synapses
-    dynamics: Dynamics
-
-    def first_spikes(self, sources: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-        """First spikes of some presentations.
-
-        Parameters
-        ----------
-        sources : sequence of ndarray, shape (presentations, *source)
-            When the spikes of each projection's source arrive.
-        spikes : ndarray, shape (presentations, *population)
-            The result is written here.
-        """
-        arrivals = arriving_together(sources, self.dynamics.bias.dtype)
-        found = np.empty((len(spikes), self.dynamics.bias.size), arrivals.dtype)
-        _first_spikes(arrivals, self.synapses, self.dynamics, found)
-        spikes[...] = found.reshape(spikes.shape)
-
-
-def arriving_together(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
+def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
     """Spike times of several sources side by side, shape (presentations, presynaptic neurons of all)."""
     flat = [np.asarray(source, dtype).reshape(len(source), -1) for source in sources]
     return np.ascontiguousarray(np.concatenate(flat, axis=1))
 
 
-def lay_out_synapses(network: Network, population: Population, dt: float, dtype: np.dtype) -> Synapses:
+def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
     """The synapses onto a population, with indices into the arrays of weights, one after another, in place of weights.
 
     Parameters
     ----------
-    network : Network
+    clock : Clock
     population : Population
-    dt : float
-        Time grid (ms) that delays are counted on; 0 is none.
-    dtype : dtype
     """
+    network = clock.network
     projections = network.incoming(population.name)
     most = max(len(projection.psp.kernel) for projection in projections)
-    delays, changes = np.zeros((len(projections), most), dtype), np.zeros((len(projections), most), dtype)
+    delays, changes = np.zeros((2, len(projections), most), clock.dtype)
     counts, posts, weights, psps = [], [], [], []
     offset = 0
     for number, projection in enumerate(projections):
@@ -126,62 +103,30 @@ def lay_out_synapses(network: Network, population: Population, dt: float, dtype:
         weights.append(weight.astype(np.int64) + offset)
         psps.append(np.full(counts[-1].size, number, np.int32))
         offset += int(np.prod(network.weight_shape(projection) or (0,)))
-        kernel = projection.psp.kernel
-        steps = breakpoint_steps(network, projection, dt) if dt else [delay for delay, _ in kernel]
-        delays[number, : len(kernel)], changes[number, : len(kernel)] = steps, [change for _, change in kernel]
+        psp = clock.breakpoints(projection)
+        delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
     first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
     return Synapses(first, np.concatenate(posts), np.concatenate(weights), np.concatenate(psps), delays, changes)
 
 
-def prepare(
-    network: Network,
-    population: Population,
-    layout: Synapses,
-    weights: Weights,
-    dt: float,
-    thresholds: np.ndarray | None = None,
-) -> SparsePopulation:
-    """Prepare a population for the kernel.
-
-    Parameters
-    ----------
-    network : Network
-    population : Population
-    layout : Synapses
-        As `lay_out_synapses` gives them.
-    weights : dict of ndarray
-    dt : float
-        Time grid (ms); 0 is none.
-    thresholds : ndarray, shape of the population, optional
-    """
-    dtype, times, neurons = layout.delays.dtype, clock_times(network, population, dt), population.dynamics
-    values = [weights[kernel_name(projection)].ravel() for projection in network.incoming(population.name)]
-    excess = np.full(population.size, -times.threshold, dtype)
-    if thresholds is not None:
-        excess += head_start(neurons, times.threshold, thresholds, dtype).ravel()
-    real = dtype.type
-    return SparsePopulation(
-        layout._replace(weights=np.concatenate(values).astype(dtype)[layout.weights]),
-        Dynamics(
-            excess=excess,
-            bias=biases(population, weights, dtype, population.size),
-            drive=real(neurons.drive),
-            onset=real(times.onset),
-            end=real(times.end),
-            gated=neurons.gated,
-            whole_steps=bool(dt),
-        ),
-    )
-
-
 @compiled
-def _first_spikes(arrivals: np.ndarray, synapses: Synapses, neurons: Dynamics, spikes: np.ndarray) -> None:
-    """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent."""
+def _first_spikes(
+    arrivals: np.ndarray,
+    synapses: Synapses,
+    start: np.ndarray,
+    bias: np.ndarray,
+    neurons: Dynamics,
+    spikes: np.ndarray,
+) -> None:
+    """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
+
+    Potentials at the `start` are counted from the threshold.
+    """
     presentations, count = spikes.shape
     breakpoints = synapses.delays.shape[1]
-    kind = neurons.bias.dtype.type
-    zero, silent = kind(0), kind(np.inf)
-    times = np.empty(arrivals.shape[1] * breakpoints, neurons.bias.dtype)
+    real = bias.dtype.type
+    zero, silent = real(0), real(np.inf)
+    times = np.empty(arrivals.shape[1] * breakpoints, bias.dtype)
     codes = np.empty(times.size, np.int64)
     excess, slope, reached = np.empty(count, times.dtype), np.empty(count, times.dtype), np.empty(count, times.dtype)
     for b in range(presentations):
@@ -193,7 +138,7 @@ def _first_spikes(arrivals: np.ndarray, synapses: Synapses, neurons: Dynamics, s
                     times[events], codes[events] = now, pre * breakpoints + k
                     events += 1
         order = np.argsort(times[:events], kind="mergesort")
-        excess[:], slope[:], reached[:] = neurons.excess, neurons.bias, zero
+        excess[:], slope[:], reached[:] = start, bias, zero
         fired = spikes[b]
         fired[:] = silent
         for event in order:

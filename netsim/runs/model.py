@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netsim.errors import SpecificationError, nearest
@@ -18,7 +18,7 @@ from netsim.weights.packing import read_packed
 
 
 @dataclass(frozen=True)
-class Subject:
+class Model:
     """A network with weights.
 
     Attributes
@@ -35,7 +35,7 @@ class Subject:
     """
 
     network: Network
-    weights: Weights
+    weights: Weights = field(repr=False)
     origin: str
     run: RunFolder | None = None
     data_dir: str | None = None
@@ -81,7 +81,7 @@ def find_run(name: str) -> RunFolder | None:
     return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 
 
-def load_subject(name: str, seed: int = 0) -> Subject:
+def load_model(name: str, seed: int = 0) -> Model:
     """A run folder, a preset or a TOML file, with weights; a folder called like a preset is written ``./name``.
 
     Parameters
@@ -100,22 +100,22 @@ def load_subject(name: str, seed: int = 0) -> Subject:
         network = run.network()
         weights, record = forward_weights(network, run.weights(network)), run.record()
         origin = "imported" if "imported" in record else "run"
-        return Subject(network, weights, origin, run, record.get("data_dir"))
+        return Model(network, weights, origin, run, record.get("data_dir"))
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
-        return Subject(network, read_packed(network, trained), "trained")
-    return Subject(network, forward_weights(network, initial_weights(network, seed)), "initial")
+        return Model(network, read_packed(network, trained), "trained")
+    return Model(network, forward_weights(network, initial_weights(network, seed)), "initial")
 
 
-def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
+def weights_before_learning(model: Model, seed: int) -> Weights | None:
     """The initial weights of what was trained, as they fed forward.
 
     None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
 
     Parameters
     ----------
-    subject : Subject
+    model : Model
     seed : int
         Of a preset that comes with trained weights; a run has its own.
 
@@ -124,7 +124,7 @@ def weights_before_learning(subject: Subject, seed: int) -> Weights | None:
     RunError
         If the record of a run is damaged.
     """
-    if subject.origin in ("initial", "imported") or subject.network.training.pretrained:
+    if model.origin in ("initial", "imported") or model.network.training.pretrained:
         return None
-    first = subject.run.record()["seed"] if subject.run else seed
-    return forward_weights(subject.network, initial_weights(subject.network, first))
+    first = model.run.record()["seed"] if model.run else seed
+    return forward_weights(model.network, initial_weights(model.network, first))

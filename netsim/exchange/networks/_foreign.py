@@ -16,9 +16,9 @@ import nir
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.exchange.channels_first import from_nir_order, nir_shape
+from netsim.exchange.networks._layout import Layout
 from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Training
-from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name, layer_shapes
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
 ASSUMED = (
@@ -67,14 +67,16 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
     weights = {}
-    for layer, source, _ in layer_shapes(network):
-        weight, needed = nodes[layer.name].weight, nir_shape(layer, source)
+    layout = Layout(network)
+    for population in network.integrating:
+        (projection,), name = network.incoming(population.name), population.name
+        weight, needed = nodes[name].weight, layout.weight_shape(projection)
         if weight.shape != needed:
-            raise DataError(f"{origin}: {layer.name} has weights of shape {weight.shape}, not {needed}")
-        weights[kernel_name(layer)] = from_nir_order(weight.astype(np.float64), layer, source)
-        if layer.neurons.bias:
-            weights[bias_name(layer)] = nodes[layer.name].bias.astype(np.float64)
-    pooled = any(isinstance(layer, Pooling) for layer in layers)
+            raise DataError(f"{origin}: {name} has weights of shape {weight.shape}, not {needed}")
+        weights[kernel_name(projection)] = layout.from_nir(projection, weight.astype(np.float64))
+        if population.has_bias:
+            weights[bias_name(population)] = nodes[name].bias.astype(np.float64)
+    pooled = len(network.integrating) < len(network.populations)
     return network, check_weights(network, weights, origin), ASSUMED + ("pooling of the earliest spike",) * pooled
 
 
@@ -84,17 +86,18 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
     weighted: dict[str, Any] = {}
     waiting: tuple[str, Any] | None = None  # weights whose neurons are yet to come
     for name, node in chain:
-        kind = type(node).__name__
-        if kind in ("Affine", "Linear", "Conv2d") and waiting is None:
+        node_type = type(node)
+        if node_type in (nir.Affine, nir.Linear, nir.Conv2d) and waiting is None:
             waiting = (name, node)
-        elif kind == "IF" and waiting is not None:
+        elif node_type is nir.IF and waiting is not None:
             layers.append(_layer(*waiting, name, node, origin))
             weighted[layers[-1].name] = waiting[1]
             waiting = None
-        elif kind == "SumPool2d" and waiting is None:
+        elif node_type is nir.SumPool2d and waiting is None:
             layers.append(_pooling(name, node, origin))
-        elif kind != "Flatten" or waiting is not None or len(node.output_type["output"]) != 1:
-            _refuse(origin, name, f"{kind} has no place here; layers are (Conv2d, Affine or Linear), IF, or SumPool2d")
+        elif node_type is not nir.Flatten or waiting is not None or len(node.output_type["output"]) != 1:
+            why = "has no place here; layers are (Conv2d, Affine or Linear), IF, or SumPool2d"
+            _refuse(origin, name, f"{node_type.__name__} {why}")
     if waiting is not None:
         _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes")
     if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF)}) > 1:
@@ -138,7 +141,7 @@ def _layer_name(name: str) -> str:
     return word if word.isidentifier() and word != "stimulus" else f"layer_{word}"
 
 
-def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF, origin: str) -> Convolution | Dense:
+def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF, origin: str) -> Layer:
     thresholds = np.unique(neurons.v_threshold)
     if thresholds.size != 1 or np.unique(neurons.r).size != 1:
         _refuse(origin, neurons_name, "has another threshold or resistance for each neuron; one for all is needed")
@@ -148,28 +151,24 @@ def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF, origin:
         "psp": PSP("plateau", rise=1.0),
     }
     if not isinstance(synapses, nir.Conv2d):
-        return Dense(_layer_name(name), len(synapses.weight), **settings)
+        return Layer(_layer_name(name), Dense(len(synapses.weight)), **settings)
     if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):
         _refuse(origin, name, "has groups or a dilation, which convolutions here have not")
     padding = 0 if np.array_equal(synapses.padding, "valid") else synapses.padding
-    return Convolution(
-        _layer_name(name),
+    convolution = Convolution(
         len(synapses.weight),
         _one("kernel", synapses.weight.shape[2:], name, origin),
         _one("stride", synapses.stride, name, origin),
         _one("padding", padding, name, origin),
-        **settings,
     )
+    return Layer(_layer_name(name), convolution, **settings)
 
 
-def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Pooling:
+def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Layer:
     if np.any(np.asarray(node.padding) != 0):
         _refuse(origin, name, "has padding, which pooling here has not")
-    return Pooling(
-        _layer_name(name),
-        _one("kernel_size", node.kernel_size, name, origin),
-        _one("stride", node.stride, name, origin),
-    )
+    sides = _one("kernel_size", node.kernel_size, name, origin), _one("stride", node.stride, name, origin)
+    return Layer(_layer_name(name), Pooling(*sides))
 
 
 def _one(what: str, sides: Any, name: str, origin: str) -> int:

@@ -1,18 +1,14 @@
-"""The tidy spike table as a file, and latencies from one: a row a spike."""
+"""The tidy spike table as a file, and latencies from one: one row per spike."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 
-from netsim.analysis.tables import spike_table, write_table
 from netsim.errors import DataError
 from netsim.exchange.presentations import (
     Presentations,
@@ -23,11 +19,14 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers
-from netsim.files import check_expansion, most_expanded, open_regular
-from netsim.measuring.simulation import Simulation
-from netsim.specification import Shape
+from netsim.files import open_regular
 
-_BYTES_OF_A_VALUE = 8
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netsim.measuring.simulation import Simulation
+    from netsim.specification import Shape
+
 _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 
 
@@ -35,21 +34,28 @@ def write(
     simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
 ) -> None:
     """Write `netsim.analysis.spike_table`; see `netsim.exchange.export`. The record has no place in a table."""
+    from netsim.analysis.tables import spike_table, write_table
+
     table = spike_table(simulation.network, simulation.latencies, simulation.labels, simulation.indices)
     table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(simulation, layers)))
     write_table(table[table["layer"].notna()], path)
 
 
-def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
+def read(
+    path: Path, layer: str | None, shape: Shape, load: Callable[[Path, BinaryIO, int], pd.DataFrame]
+) -> Presentations:
     """Read the spikes of a layer; see `netsim.exchange.read_layer`.
 
     Needed are the columns ``presentation``, ``latency_ms`` and ``neuron``, or ``y``, ``x`` and ``channel`` in its
     place (which may lack if there is one channel); ``layer`` and ``label`` may be there. A latency of ``inf`` is no
     spike; such a row can stand for a presentation in which all neurons are silent. Presentations are sorted by
     their numbers.
+
+    `load` makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
     """
     with reading(path, "a table of spikes"):
-        table = _table(path)
+        with open_regular(path) as file:
+            table = load(path, file, os.fstat(file.fileno()).st_size)
         missing = [name for name in ("presentation", "latency_ms") if name not in table.columns]
         if missing:
             raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
@@ -71,26 +77,10 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
         )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """The table of a file, if it does not unpack to much more than its size."""
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if path.suffix == ".parquet":
-            import pyarrow.parquet
-
-            packed = pyarrow.parquet.ParquetFile(file).metadata
-            check_expansion(path, _BYTES_OF_A_VALUE * packed.num_rows * packed.num_columns, size)
-            return pd.read_parquet(file)
-        if path.suffix != ".gz":
-            return pd.read_csv(file, float_precision="round_trip")
-        with gzip.open(file) as stream:
-            content = stream.read(most_expanded(size) + 1)
-        check_expansion(path, len(content), size)
-        return pd.read_csv(io.BytesIO(content), float_precision="round_trip")
-
-
 def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
     """A column of numbers, none of them missing."""
+    import pandas as pd
+
     numbers = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     wrong = np.flatnonzero(np.isnan(numbers))
     if len(wrong):
@@ -104,7 +94,7 @@ def _integers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def _labels(path: Path, table: pd.DataFrame, presentations: np.ndarray, count: int) -> np.ndarray | None:
-    """One label a presentation, if there are any."""
+    """One label per presentation, if there are any."""
     if "label" not in table.columns or table["label"].isna().all():
         return None
     tags = whole_numbers(path, "label", _numbers(path, table, "label"))

@@ -9,27 +9,27 @@ import pytest
 from netsim.cli.options import with_options
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
-from netsim.runs.subject import load_subject
+from netsim.runs.model import load_model
 
 
 def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
     for name in ("digits", "mnist"):
         (tmp_path / name).mkdir()
-    assert load_subject("digits").network == load_preset("digits")
+    assert load_model("digits").network == load_preset("digits")
     assert with_options(load_preset("digits"), dataset="mnist").training.dataset == "mnist"
     assert with_options(load_preset("digits"), dataset="./mnist").training.dataset == str(tmp_path / "mnist")
     with pytest.raises(RunError, match="is no run folder"):
-        load_subject("./digits")
+        load_model("./digits")
 
 
 def test_a_trained_preset_brings_its_weights() -> None:
-    assert load_subject("mlp-mnist").origin == "trained"
-    assert load_subject("digits").origin == "initial"
+    assert load_model("mlp-mnist").origin == "trained"
+    assert load_model("digits").origin == "initial"
 
 
 def test_what_is_nothing_names_the_nearest_preset() -> None:
     for name in ("digitz", "DIGITS"):
         with pytest.raises(SpecificationError, match="did you mean 'digits'"):
-            load_subject(name)
+            load_model(name)
     with pytest.raises(SpecificationError, match=r"^'': is neither a preset nor a TOML file; known are"):
-        load_subject("")
+        load_model("")

@@ -1,7 +1,7 @@
-"""Neo: a block with a segment a presentation, and in it a spike train a neuron, from 0 ms to the duration.
+"""Neo: a block with one segment per presentation, in it one spike train per neuron, from 0 ms to the duration.
 
 Neo writes the file in MATLAB's format. Every spike train is an object of its own there, of some 0.6 ms and 1.5 kB;
-in NIX it would be 20 ms and 30 kB.
+in NIX it would be 20 ms and 30 kB. It is not read: SciPy, which reads such files for Neo, can crash on a damaged one.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import neo
-import numpy as np
-
+from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.trains import chosen_layers, places, to_json
 from netsim.files import write_by_name
-from netsim.measuring.simulation import Simulation
+from netsim.seams import spike_formats
+
+if TYPE_CHECKING:
+    import neo
+    import numpy as np
+
+    from netsim.measuring.simulation import Simulation
 
 
 def to_block(
@@ -35,7 +39,7 @@ def to_block(
     Returns
     -------
     neo.Block
-        With a segment a presentation, annotated with ``presentation`` (number of the stimulus in its data set)
+        With one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set)
         and ``label``. Its spike trains, of silent neurons too, are annotated with ``layer``, ``map``, ``y``, ``x``
         and ``neuron``; y and x are -1 in layers without maps.
 
@@ -44,6 +48,8 @@ def to_block(
     SpecificationError
         If the network has no such layer.
     """
+    import neo
+
     chosen = chosen_layers(simulation, layers)
     block = neo.Block(name=simulation.network.name, description=simulation.network.description)
     block.annotate(simulation=to_json(record))
@@ -58,6 +64,8 @@ def to_block(
 
 
 def _trains(layer: str, latencies: np.ndarray, duration: float) -> list[neo.SpikeTrain]:
+    import neo
+
     where = places(latencies.shape)
     rows = zip(latencies.ravel(), *(column.tolist() for column in where.values()), strict=True)
     return [
@@ -77,5 +85,11 @@ def write(
     simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
 ) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
+    import neo
+
     block = to_block(simulation, layers, record)
     write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
+
+
+_SUMMARY = "a Neo block in MATLAB's format, one segment per presentation"
+spike_formats.add("neo", SpikeFormat(_SUMMARY, (".mat",), write, packages=("neo",), order=2), __name__)

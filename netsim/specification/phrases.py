@@ -1,12 +1,13 @@
-"""Numbers, names and symbols as the tables write them."""
+"""Numbers, names and symbols as model descriptions write them, for every entry that describes itself."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
-from netsim.specification import Network, Shape, WeightedLayer
+from netsim.specification import Network, Population, Projection, Shape
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -17,6 +18,7 @@ T_MAX = r"t_{\mathrm{max}}"
 ONSET = r"t_{\mathrm{on}}"
 END = r"t_{\mathrm{end}}"
 GATE = r"t_{\mathrm{gate}}"
+DELAY = "e_{ij}"
 
 
 def number(value: float) -> str:
@@ -44,7 +46,7 @@ def root(value: float) -> str:
 
 
 def dimensions(shape: Shape) -> str:
-    """The shape of a layer or a field."""
+    """The shape of a population."""
     return "$" + r" \times ".join(map(str, shape)) + "$"
 
 
@@ -59,21 +61,41 @@ def names(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def of_layers(chosen: Sequence[WeightedLayer], network: Network) -> str:
-    """Names of layers in brackets, or nothing if these are all that have weights."""
-    if len(chosen) == len(network.weighted_layers):
-        return ""
-    return f" ({names(layer.name for layer in chosen)})"
+def unless_all(chosen: Sequence[Population | Projection], everything: Sequence[Population | Projection]) -> str:
+    """Names of populations or projections in brackets, or nothing if these are all of them."""
+    return "" if len(chosen) == len(everything) else f" ({names(part.name for part in chosen)})"
 
 
-def has(network: Network, kind: type) -> bool:
-    """Whether a network has layers of a kind."""
-    return any(isinstance(layer, kind) for layer in network.layers)
+def onto(projections: Iterable[Projection]) -> str:
+    """Which projections: by their targets, or by names of their own if they have any."""
+    chosen = list(projections)
+    word = "onto" if all(projection.name == projection.target for projection in chosen) else "of"
+    return f"{word} {names(projection.name for projection in chosen)}"
+
+
+def is_chain(network: Network) -> bool:
+    """Whether each population receives from the one before alone."""
+    return [(projection.source, projection.target) for projection in network.projections] == [*pairwise(network.shapes)]
+
+
+def has_relays(network: Network) -> bool:
+    """Whether populations of a network pass spikes on without integrating them."""
+    return len(network.integrating) < len(network.populations)
 
 
 def has_bias(network: Network) -> bool:
     """Whether neurons of a network have biases."""
-    return any(layer.neurons.bias for layer in network.weighted_layers)
+    return any(population.has_bias for population in network.populations)
+
+
+def shares_weights(network: Network, projection: Projection) -> bool:
+    """Whether neurons of the target have weights in common: there are more of them than the last axis holds."""
+    return math.prod(network.shapes[projection.target]) > network.weight_shape(projection)[-1]
+
+
+def has_delays(network: Network) -> bool:
+    """Whether conduction takes time in a network."""
+    return any(projection.delay for projection in network.projections)
 
 
 def distinct(items: Iterable[Key]) -> list[Key]:

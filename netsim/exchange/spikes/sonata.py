@@ -1,4 +1,4 @@
-"""SONATA spikes: a population a layer, presentations one after the other, times in ms.
+"""SONATA spikes: one population per layer, presentations one after the other, times in ms.
 
 SONATA knows no presentations. Theirs is the group ``/presentations`` beside ``/spikes``, with the data sets
 ``start_time``, ``stop_time`` (ms), ``presentation`` (number of the stimulus in its data set) and ``label``, which
@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.exchange.hdf5 import check_hdf5, write_hdf5
+from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import (
     Presentations,
     choose_layer,
@@ -27,19 +26,26 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, session, session_times, to_json, trials
-from netsim.measuring.simulation import Simulation
-from netsim.specification import Shape
+from netsim.seams import spike_formats
+
+if TYPE_CHECKING:
+    import h5py
+
+    from netsim.measuring.simulation import Simulation
+    from netsim.specification import Shape
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
 _MAGIC, _VERSION = 0x0A7A, (0, 1)
 _COLUMNS = ("start_time", "stop_time", "presentation", "label")
-_SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="i1")
+_SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
 def write(
     simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
 ) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
+    from netsim.exchange.hdf5 import write_hdf5
+
     chosen = chosen_layers(simulation, layers)
     bounds = session(simulation, per_ms=1.0)
 
@@ -59,13 +65,15 @@ def write(
 
 
 def _write_population(group: h5py.Group, latencies: np.ndarray, bounds: np.ndarray) -> None:
+    import h5py
+
     times = session_times(latencies, bounds, per_ms=1.0)
     nodes = np.broadcast_to(np.arange(times.shape[1], dtype=np.uint64), times.shape)
     fired = np.isfinite(times)
     times, nodes = times[fired], nodes[fired]
     order = np.argsort(times, kind="stable")
     group.attrs["shape"] = latencies.shape[1:]
-    group.attrs.create("sorting", 2, dtype=_SORTING)
+    group.attrs.create("sorting", _SORTING["by_time"], dtype=h5py.enum_dtype(_SORTING, basetype="i1"))
     # not compressed: libsonata is built without HDF5's filters
     group["node_ids"] = nodes[order]
     group["timestamps"] = times[order]
@@ -77,6 +85,10 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
 
     Without the group ``/presentations`` all spikes belong to one, which starts at 0 ms.
     """
+    import h5py
+
+    from netsim.exchange.hdf5 import check_hdf5
+
     with reading(path, "SONATA"):
         check_hdf5(path)
         with h5py.File(path, "r") as file:
@@ -99,3 +111,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
         neurons = neuron_numbers(path, {"neuron": whole_numbers(path, "node_ids", nodes)}, shape)
         return cut_into_presentations(path, times, neurons, presented, shape, per_ms=1.0)
+
+
+_SUMMARY = "SONATA spikes: one population per layer"
+spike_formats.add("sonata", SpikeFormat(_SUMMARY, (".h5", ".hdf5"), write, read, ("h5py",), order=1), __name__)

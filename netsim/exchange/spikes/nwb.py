@@ -1,4 +1,4 @@
-"""Neurodata Without Borders: a unit a neuron, a trial a presentation, times in seconds of the session."""
+"""Neurodata Without Borders: one unit per neuron, one trial per presentation, times in seconds of the session."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hdmf.backends.hdf5 import H5DataIO
-from pynwb import NWBHDF5IO, NWBFile
-from pynwb.core import VectorData, VectorIndex
-from pynwb.epoch import TimeIntervals
-from pynwb.file import Subject
-from pynwb.misc import Units
 
 from netsim import __version__
 from netsim.errors import DataError
-from netsim.exchange.hdf5 import check_hdf5, write_hdf5
+from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import (
     Presentations,
     choose_layer,
@@ -29,8 +23,13 @@ from netsim.exchange.presentations import (
     whole_numbers,
 )
 from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json, trials
-from netsim.measuring.simulation import Simulation
-from netsim.specification import Shape
+from netsim.seams import spike_formats
+
+if TYPE_CHECKING:
+    import pynwb
+
+    from netsim.measuring.simulation import Simulation
+    from netsim.specification import Shape
 
 SECONDS = 1e-3  # in a ms
 _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
@@ -56,16 +55,20 @@ def write(
 
     A silent neuron is a unit with an empty spike train.
     """
+    import pynwb
+
+    from netsim.exchange.hdf5 import write_hdf5
+
     network = simulation.network
     description = network.description or f"the single-spike network {network.name}"
-    file = NWBFile(
+    file = pynwb.NWBFile(
         session_description=f"simulated first spikes of {network.name}, presentations one after the other",
         identifier=str(uuid.uuid4()),
         session_start_time=datetime.now(UTC),
         experiment_description=description,
         keywords=["simulation", "spiking neural network", "first-spike latency"],
         was_generated_by=[["netsim", __version__]],
-        subject=Subject(
+        subject=pynwb.file.Subject(
             subject_id=network.name,
             description="a simulated network; age, sex and species are there because archives ask for them",
             age="P0D",
@@ -77,21 +80,25 @@ def write(
     file.trials = _trials(simulation, bounds)
     file.units = _units(simulation, layers, bounds)
     file.add_scratch(to_json(record), name="simulation", description="what was simulated, as JSON")
-    write_hdf5(path, lambda stream: NWBHDF5IO(mode="w", file=stream).write(file))
+    write_hdf5(path, lambda stream: pynwb.NWBHDF5IO(mode="w", file=stream).write(file))
 
 
-def _trials(simulation: Simulation, bounds: np.ndarray) -> TimeIntervals:
-    return TimeIntervals(
+def _trials(simulation: Simulation, bounds: np.ndarray) -> pynwb.epoch.TimeIntervals:
+    import pynwb
+
+    return pynwb.epoch.TimeIntervals(
         name="trials",
         description="presentations; a spike's latency is its time from the start",
         columns=[
-            VectorData(name=name, description=_TRIAL_COLUMNS[name], data=data)
+            pynwb.core.VectorData(name=name, description=_TRIAL_COLUMNS[name], data=data)
             for name, data in trials(simulation, bounds).items()
         ],
     )
 
 
-def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndarray) -> Units:
+def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndarray) -> pynwb.misc.Units:
+    import pynwb
+
     chosen = chosen_layers(simulation, layers)
     times, counts = [], []
     for latencies in chosen.values():
@@ -102,24 +109,26 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     where = [places(latencies.shape[1:]) for latencies in chosen.values()]
     data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
-    spike_times = VectorData(
+    spike_times = pynwb.core.VectorData(
         name="spike_times", description="times of spikes (s)", data=_compressed(np.concatenate(times))
     )
     ends = _compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
-    return Units(
+    return pynwb.misc.Units(
         name="units",
         description="neurons of the network; each fires at most once in a presentation",
         resolution=simulation.dt * SECONDS or 1e-12,  # exact times are read to 1 ps
         columns=[
             spike_times,
-            VectorIndex(name="spike_times_index", data=ends, target=spike_times),
-            *(VectorData(name=name, description=text, data=data[name]) for name, text in _COLUMNS.items()),
+            pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
+            *(pynwb.core.VectorData(name=name, description=text, data=data[name]) for name, text in _COLUMNS.items()),
         ],
     )
 
 
-def _compressed(array: np.ndarray) -> H5DataIO:
-    return H5DataIO(array, compression="gzip", shuffle=True)
+def _compressed(array: np.ndarray) -> pynwb.H5DataIO:
+    import pynwb
+
+    return pynwb.H5DataIO(array, compression="gzip", shuffle=True)
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
@@ -128,9 +137,13 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     Without the column ``layer`` all units are read. They are placed by the columns ``y``, ``x`` and ``map``, or
     ``neuron``; if there are none, there must be as many units as the layer has neurons.
     """
+    import pynwb
+
+    from netsim.exchange.hdf5 import check_hdf5
+
     with reading(path, "NWB"):
         check_hdf5(path)
-        with NWBHDF5IO(path, mode="r") as stream:
+        with pynwb.NWBHDF5IO(path, mode="r") as stream:
             file = stream.read()
             if file.units is None or "spike_times" not in file.units.colnames:
                 raise DataError(f"{path}: holds no units with spike times")
@@ -168,3 +181,7 @@ def _unit_of_spike(path: Path, ends: np.ndarray, spikes: int) -> np.ndarray:
     if (counts < 0).any() or counts.sum() != spikes:
         raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
     return np.repeat(np.arange(len(ends)), counts)
+
+
+_SUMMARY = "Neurodata Without Borders: one unit per neuron, one trial per presentation"
+spike_formats.add("nwb", SpikeFormat(_SUMMARY, (".nwb",), write, read, ("pynwb",), order=0), __name__)

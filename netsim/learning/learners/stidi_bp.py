@@ -8,59 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+from netsim import seams
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
+from netsim.learning.learners import _stidi_bp_rule as description
+from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import SparseSynapses, current_before, earliest_sparse, sparse_synapses, step_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
-from netsim.learning.targets import OutputDisplacement, relative_displacement, softmax_displacement
-from netsim.numerics.receptive_fields import to_earliest
+from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
+from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
-# The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
-# derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
-SMALLEST_SLOPE = 1e-3
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a batch teaches.
-
-    Attributes
-    ----------
-    gradients : dict of ndarray
-        Mean over presentations of the gradient with respect to the plastic weights that fed forward, times in
-        units of the encoding window; with softmax targets the gradient of the loss over ``sharpness``.
-    parts : list of list of ndarray
-        The displacements of successive presentations.
-    loss : ndarray, shape (presentations,)
-    """
-
-    gradients: Weights
-    parts: list[list[np.ndarray]]
-    loss: np.ndarray
-
-    @property
-    def displacements(self) -> list[np.ndarray]:
-        """Wanted changes of latency (ms) of every population, in the shapes of the latencies without the stimulus.
-
-        Below a pooling neuron the displacement belongs to the earliest neuron alone; what cannot move has none.
-        """
-        return [np.concatenate(population) for population in zip(*self.parts, strict=True)]
-
-
-class Learner:
+@learners.register("stidi-bp")
+class STiDiBP(Learner):
     """The STiDi-BP learner of a network.
 
     Parameters
     ----------
     network : Network
-        Its ``learning`` settings choose targets, derivative and propagation.
+        Its ``learning`` settings choose derivative and propagation.
+    targets : Targets, optional
+        What the output neurons should have done; by default as the settings say.
 
     References
     ----------
@@ -69,8 +45,9 @@ class Learner:
     doi:10.1007/s00521-023-08567-0. Where its text leaves a choice, the choice is ours.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, targets: Targets | None = None) -> None:
         self.network = network
+        self.targets = targets or seams.targets[network.learning.targets].from_network(network)
         self._times = {
             population.name: population_times(network, population, network.training.dt)
             for population in network.integrating
@@ -78,40 +55,50 @@ class Learner:
         self._sparse: dict[str, SparseSynapses] = {}
 
     def __repr__(self) -> str:
-        return f"Learner({self.network.name!r}, {self.network.learning})"
+        return f"STiDiBP({self.network.name!r}, {self.network.learning})"
 
-    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> Lesson:
-        """Displacements and gradients of a batch.
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """See `Learner`."""
+        return cls(network)
 
-        Parameters
-        ----------
-        latencies : sequence of ndarray
-            Latencies (ms) of the stimulus and of every population, as an engine returns them.
-        labels : ndarray of int, shape (presentations,)
-        weights : dict of ndarray
-            The weights that fed forward.
-        """
-        kind = weights[kernel_name(self.network.weighted[0])].dtype
+    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
+        """See `Learner`."""
+        dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
-            target = self.output_displacement(latencies[-1].astype(kind, copy=False), labels)
-        wanted = target.displacement.astype(kind, copy=False)
+            wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
+        wanted = wanted.astype(dtype, copy=False)
 
         def learn_part(part: slice) -> _Part:
-            times = [np.ascontiguousarray(latency[part], dtype=kind) for latency in latencies]
+            times = [np.ascontiguousarray(latency[part], dtype=dtype) for latency in latencies]
             return self._learn_part(times, wanted[part], weights)
 
         parts = over_presentations(len(labels), learn_part)
         # time in units of the encoding window, mean over presentations
-        scale = kind.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
-        return Lesson(
+        scale = dtype.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
+        return BatchGradients(
             {
                 name: total_gradient([part.gradients[name] for part in parts], scale)
                 for name in weights
                 if name in parts[0].gradients
             },
+            loss,
             [part.displacements for part in parts],
-            target.loss,
         )
+
+    def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """See `Learner`."""
+        return self.targets.displacement(outputs, labels).loss
+
+    @classmethod
+    def summary(cls, network: Network) -> str:
+        """See `Learner`."""
+        return description.summary(network)
+
+    @classmethod
+    def rule(cls, network: Network) -> list[Row]:
+        """See `Learner`."""
+        return description.rule(network)
 
     def _learn_part(self, times: Sequence[np.ndarray], displacement: np.ndarray, weights: Weights) -> _Part:
         """Learn from some presentations of a batch and the displacements of their output neurons."""
@@ -150,21 +137,6 @@ class Learner:
             return source
         return source + source.dtype.type(on_grid(np.asarray(projection.delay), self.network.training.dt))
 
-    def output_displacement(self, latencies: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
-        """Displacements of the output neurons, silent ones counted as firing at the end of their window.
-
-        Parameters
-        ----------
-        latencies : ndarray, shape (presentations, neurons)
-        labels : ndarray of int, shape (presentations,)
-        """
-        settings, t_max = self.network.learning, self.network.encoder.t_max
-        end = self._times[self.network.output.name].end
-        fired = np.minimum(latencies, latencies.dtype.type(end))
-        if settings.targets == "softmax":
-            return softmax_displacement(fired, labels, t_max, settings.sharpness, settings.label_smoothing)
-        return relative_displacement(fired, labels, t_max, settings.margin, end)
-
     def _onset(self, population: Population) -> float:
         """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
         if population.integrates:
@@ -188,7 +160,7 @@ class Learner:
         population, window = network.population(projection.target), network.window(projection)
         if not population.integrates:
             if window is not None:
-                return LayerStep(None, None, to_earliest(displacement, source, own, window.size, window.stride))
+                return LayerStep(None, None, scatter_to_earliest(displacement, source, own, window.size, window.stride))
             return LayerStep(None, None, earliest_sparse(self._synapses(projection), displacement, source, own))
         neurons, gate = population.dynamics, self._times[population.name].gate
         causal = network.learning.propagation == "causal"
@@ -236,7 +208,7 @@ class Learner:
         if population.has_bias:
             current += weights[bias_name(population)]
         slope = np.where(times < neurons.gate, current, 0) + neurons.drive
-        slope = np.maximum(slope, SMALLEST_SLOPE * assumed)
+        slope = np.maximum(slope, description.SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return displacement / np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
 

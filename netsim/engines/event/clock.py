@@ -1,0 +1,116 @@
+"""How the event engine counts: in ms, or in whole steps where spikes fall on a grid.
+
+Potentials are counted as ``u = tau·v``, so that their slope is the sum of currents.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.numerics.compilation import compiled
+from netsim.numerics.psp import Breakpoints
+from netsim.specification import Network, Population, Projection
+from netsim.specification.grid import (
+    TOLERANCE,
+    breakpoint_steps,
+    nearest_steps,
+    population_steps,
+    step_at_or_after,
+)
+
+
+class Dynamics(NamedTuple):
+    """What compiled loops need to know of the neurons of a population.
+
+    Attributes
+    ----------
+    threshold : float
+        In units of ``u``.
+    drive, onset, end : float
+    gated : bool
+        Whether synaptic current and bias stop counting at the onset.
+    whole_steps : bool
+        Round spike times up to whole steps.
+    """
+
+    threshold: float
+    drive: float
+    onset: float
+    end: float
+    gated: bool
+    whole_steps: bool
+
+
+class Clock:
+    """What the engine counts time in, and with what precision.
+
+    Parameters
+    ----------
+    network : Network
+    dt : float
+        Time grid (ms); 0 is none.
+    precision : {"double", "single"}
+        Of the arithmetic without a grid.
+
+    Attributes
+    ----------
+    dtype : dtype
+        Of the arithmetic.
+    times : dtype
+        Of spike times while they are counted.
+    """
+
+    def __init__(self, network: Network, dt: float, precision: str) -> None:
+        self.network = network
+        self.dt = dt
+        self.dtype = np.dtype(np.float32 if precision == "single" and not dt else np.float64)
+        self._steps = step_at_or_after(network.duration, dt) if dt else 0
+        # whole numbers, and half the bytes to move
+        self.times = np.dtype(np.float32) if dt and self._steps <= 2**24 else self.dtype
+
+    def dynamics(self, population: Population) -> Dynamics:
+        """The neurons of a population."""
+        neurons, real = population.dynamics, self.dtype.type
+        onset, end = neurons.onset, self.network.window_end(population)
+        if self.dt:
+            steps = population_steps(self.network, population, self.dt)
+            onset, end = steps.onset, steps.end
+        threshold, drive = self._threshold(population), neurons.drive
+        return Dynamics(real(threshold), real(drive), real(onset), real(end), neurons.gated, bool(self.dt))
+
+    def breakpoints(self, projection: Projection) -> Breakpoints:
+        """The PSP of a projection."""
+        delays, changes = zip(*projection.psp.kernel, strict=True)
+        if self.dt:
+            delays = breakpoint_steps(self.network, projection, self.dt)
+        return Breakpoints(np.array(delays, self.dtype), np.array(changes, self.dtype))
+
+    def head_start(self, population: Population, thresholds: np.ndarray) -> np.ndarray:
+        """Potentials to begin with that stand for neurons' own thresholds, as nothing leaks."""
+        common = population.dynamics.threshold
+        return ((common - thresholds) * (self._threshold(population) / common)).astype(self.dtype)
+
+    def _threshold(self, population: Population) -> float:
+        threshold = population.dynamics.threshold * population.dynamics.tau
+        return threshold * ((1 - TOLERANCE) / self.dt) if self.dt else threshold
+
+    def count(self, times: np.ndarray) -> np.ndarray:
+        """Count times (ms); on a grid, halves go up to the next step."""
+        return (nearest_steps(times, self.dt) if self.dt else times).astype(self.times, copy=False)
+
+    def on_grid(self, stimuli: np.ndarray) -> np.ndarray:
+        """Stimuli on the grid, if there is one (ms)."""
+        if not self.dt:
+            return stimuli
+        steps = nearest_steps(stimuli.astype(np.float64), self.dt)
+        # a spike that the grid moves to the end of the presentation does not take place
+        return np.where(steps < self._steps, steps, np.inf) * self.dt
+
+
+@compiled
+def multiply(values: np.ndarray, factor: float, products: np.ndarray) -> None:
+    """Multiply, and widen what is in single precision."""
+    for i in range(values.size):
+        products[i] = factor * values[i]

@@ -1,0 +1,341 @@
+"""Populations swept by events: position by position, breakpoint by breakpoint in order of time.
+
+The time it takes grows with the presynaptic spikes that come before the neurons fire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from netsim.engines.event.clock import Dynamics
+from netsim.engines.event.windows import FirstSpikes, WindowStage
+from netsim.numerics.compilation import compiled_with
+from netsim.numerics.psp import Breakpoints
+from netsim.numerics.threads import over_elements
+from netsim.numerics.vectors import (
+    Lanes,
+    broadcast,
+    count_at_least,
+    lanes_of,
+    least,
+    load,
+    maybe_positive,
+    rounded_up,
+    store,
+    where_at_least,
+)
+from netsim.specification import Window
+from netsim.weights.layout import Weights
+
+# "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
+_njit = compiled_with(fastmath={"contract"})
+# called once a breakpoint: a call would take as long as the work
+_inlined = compiled_with(fastmath={"contract"}, forceinline=True)
+# So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
+_QUEUED = 100_000
+
+
+class Sweep(WindowStage):
+    """A population of any regime that receives by one window."""
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """See `netsim.engines.event.engine.Stage`."""
+        blocks = _in_blocks(*self.arrays(weights, thresholds), self.window)
+
+        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+            self._sweep(
+                arriving[0].reshape(-1, *self.window.source).astype(self.clock.dtype, copy=False), blocks, spikes
+            )
+
+        return first_spikes
+
+    def _sweep(self, times: np.ndarray, blocks: Blocks, spikes: np.ndarray) -> None:
+        rows, columns, _ = self.window.shape
+        breakpoints = blocks.kernel.shape[1] * self.psp.delays.size
+        at_once = max(1, _QUEUED // (rows * columns * breakpoints))
+        queue = Queue(
+            times=np.empty((at_once, rows, columns, breakpoints), times.dtype),
+            synapses=np.empty((at_once, rows, columns, breakpoints), np.int32),
+            counts=np.empty((at_once, rows, columns), np.int64),
+        )
+        spikes = spikes.reshape(-1, *self.window.shape)
+        for first in range(0, len(times), at_once):
+            maps, own = times[first : first + at_once], spikes[first : first + at_once]
+            bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
+            queue_breakpoints(maps, bits, self.dynamics.end, self.psp, self.window, queue)
+            found = own if own.dtype == maps.dtype else np.empty(own.shape, maps.dtype)
+            sweep(queue, blocks, self.dynamics, self.psp, found)
+            if found is not own:
+                own[...] = found
+
+
+class Blocks(NamedTuple):
+    """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (blocks, inputs of a field, lanes)
+    bias : ndarray, shape (blocks, lanes)
+    start : ndarray, shape (rows, columns, blocks, lanes)
+        Potentials at the start of the presentation; ``-inf`` where there is no map.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    start: np.ndarray
+
+
+class Queue(NamedTuple):
+    """The breakpoints that reach each position, in order of time.
+
+    Attributes
+    ----------
+    times : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
+        When they come.
+    synapses : ndarray of int, shape of `times`
+        Through which synapse, a row of the kernel; multiplied by the number of breakpoints of the PSP, plus the
+        breakpoint's own number.
+    counts : ndarray of int, shape (presentations, rows, columns)
+        How many there are.
+    """
+
+    times: np.ndarray
+    synapses: np.ndarray
+    counts: np.ndarray
+
+
+@_njit
+def queue_breakpoints(
+    maps: np.ndarray, bits: np.ndarray, end: float, psp: Breakpoints, window: Window, queue: Queue
+) -> None:
+    """Fill a queue with all breakpoints before the end of the time in which neurons may fire.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (presentations, height, width, channels)
+        Presynaptic spike times; ``inf`` is silent.
+    bits : ndarray of unsigned int, shape of `maps`
+        The same, bit by bit, without a negative zero.
+    end : float
+    psp : Breakpoints
+    window : Window
+    queue : Queue
+        The result, from its first presentation on.
+    """
+    _, rows, columns, most = queue.times.shape
+    height, width, channels = maps.shape[1:]
+    size, stride, padding = window.size, window.stride, window.padding
+    breakpoints = psp.delays.size
+    below, beyond = _seen_from(height, rows, size, stride, padding)
+    lefts, rights = _seen_from(width, columns, size, stride, padding)
+    # numbers that cannot be negative are places without a test
+    one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
+    for b in range(len(maps)):
+        spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
+        order = _merged(_in_order_of_time(spikes, bits[b].reshape(-1), end), spikes, end, psp.delays)
+        for p in range(places.size):
+            places[p] = np.uint64(p * most)
+        for breakpoint in order:
+            neuron, k = _divided(breakpoint, breakpoints)
+            now = spikes[neuron] + psp.delays[k]
+            pixel, channel = divmod(neuron, np.uint32(channels))
+            y, x = divmod(pixel, np.uint32(width))
+            for row in range(below[y], beyond[y]):
+                down, right = y + padding - row * stride, x + padding - lefts[x] * stride
+                synapse = ((down * size + right) * channels + channel) * breakpoints + k
+                for column in range(lefts[x], rights[x]):
+                    position = np.uint64(row * columns + column)
+                    place = places[position]
+                    times[place] = now
+                    synapses[place] = synapse
+                    places[position] = place + one
+                    synapse -= stride * channels * breakpoints
+        for p in range(places.size):
+            queue.counts[b, p // columns, p % columns] = places[p] - np.uint64(p * most)
+
+
+@_njit
+def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, latencies: np.ndarray) -> None:
+    """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
+
+    Some maps of a position, a block, are swept together. A neuron that has fired gets the potential ``-inf``, which no
+    slope raises again.
+
+    Parameters
+    ----------
+    queue : Queue
+    blocks : Blocks
+    neurons : Dynamics
+    psp : Breakpoints
+    latencies : ndarray, shape (presentations, rows, columns, maps)
+        The result is written here.
+    """
+    presentations, rows, columns, maps = latencies.shape
+    lanes, breakpoints = blocks.bias.shape[1], psp.delays.size
+    real = latencies.dtype.type
+    nothing, silent, first_spikes = broadcast(real(0)), broadcast(real(np.inf)), np.empty(lanes, dtype=latencies.dtype)
+    threshold, onset, end, drive = (
+        broadcast(neurons.threshold),
+        broadcast(neurons.onset),
+        broadcast(neurons.end),
+        broadcast(neurons.drive),
+    )
+    at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
+    one = np.uint64(1)  # numbers that cannot be negative are places without a test
+    for block in range(len(blocks.bias)):
+        weights = blocks.kernel[block].reshape(-1)
+        current = load(blocks.bias[block], 0)
+        count_of_maps = min(lanes, maps - block * lanes)
+        for b in range(presentations):
+            for row in range(rows):
+                for column in range(columns):
+                    count = np.uint64(queue.counts[b, row, column])
+                    times, synapses = queue.times[b, row, column], queue.synapses[b, row, column]
+                    # potentials are counted from the threshold
+                    excess, slope = load(blocks.start[row, column, block], 0) - threshold, nothing
+                    # before the onset nobody fires, so that only what is built up by then counts
+                    place = np.uint64(0)
+                    while place < count and times[place] <= neurons.onset:
+                        synapse, k = _divided(synapses[place], breakpoints)
+                        arriving = load(weights, synapse * lanes) * broadcast(psp.changes[k])
+                        excess = excess + arriving * broadcast(neurons.onset - times[place])
+                        slope = slope + arriving
+                        place += one
+                    excess = excess + current * onset
+                    if neurons.gated:
+                        slope, count = drive, place
+                    else:
+                        slope = slope + current + drive
+                    fired = where_at_least(excess, nothing, at_onset, silent)
+                    waiting = count_of_maps - count_at_least(excess, nothing)
+                    excess = where_at_least(excess, nothing, -silent, excess)
+                    reached = neurons.onset
+                    while place < count and waiting > 0:
+                        now = times[place]
+                        excess = excess + slope * broadcast(now - reached)
+                        if maybe_positive(excess):
+                            # no earlier than the last breakpoint, whatever the rounding
+                            late = least(broadcast(now - reached), excess / slope)
+                            latency = _on_the_grid(broadcast(now) - late, neurons.whole_steps)
+                            fired = where_at_least(excess, nothing, latency, fired)
+                            waiting -= count_at_least(excess, nothing)
+                            excess = where_at_least(excess, nothing, -silent, excess)
+                        synapse, k = _divided(synapses[place], breakpoints)
+                        slope = slope + load(weights, synapse * lanes) * broadcast(psp.changes[k])
+                        reached = now
+                        place += one
+                    if waiting > 0:
+                        latency = _on_the_grid(broadcast(reached) - excess / slope, neurons.whole_steps)
+                        latency = where_at_least(latency, end, silent, latency)
+                        fired = least(fired, where_at_least(nothing, slope, silent, latency))
+                    store(first_spikes, 0, fired)
+                    latencies[b, row, column, block * lanes : block * lanes + count_of_maps] = first_spikes[
+                        :count_of_maps
+                    ]
+
+
+@_inlined
+def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
+    """The number of a synapse or neuron, and that of a breakpoint of the PSP."""
+    return (np.uint32(code), np.uint32(0)) if breakpoints == 1 else divmod(np.uint32(code), np.uint32(breakpoints))
+
+
+@register_jitable
+def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
+    return rounded_up(latency) if whole_steps else latency
+
+
+_DIGIT = 11
+"""Bits by which times are sorted at a time; as many counters fit into the nearest cache."""
+
+
+@_njit
+def _in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
+    """The neurons that fire before `end`, in order of time and, at the same time, of number.
+
+    The bits of floats that are not negative are in the order of the floats: they are sorted digit by digit, from the
+    last one on, in a time that is proportional to their number.
+    """
+    order = np.empty(times.size, dtype=np.int32)
+    count = 0
+    for i in range(times.size):
+        if times[i] < end:
+            order[count] = i
+            count += 1
+    order, sorted_order = order[:count], np.empty(count, dtype=np.int32)
+    starts = np.empty(2**_DIGIT, dtype=np.int64)
+    for shift in range(0, 8 * times.itemsize, _DIGIT):
+        starts[:] = 0
+        for neuron in order:
+            starts[(bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] += 1
+        if count and starts[(bits[order[0]] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] == count:
+            continue  # all have this digit
+        total = 0
+        for digit in range(starts.size):
+            starts[digit], total = total, total + starts[digit]
+        for neuron in order:
+            digit = (bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)
+            sorted_order[starts[digit]] = neuron
+            starts[digit] += 1
+        order, sorted_order = sorted_order, order
+    return order
+
+
+@_njit
+def _seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each row (or column) of the source, the first row of the target that sees it, and one past the last."""
+    first, beyond = np.empty(side, dtype=np.int64), np.empty(side, dtype=np.int64)
+    for place in range(side):
+        padded = place + padding
+        first[place] = max(padded - size + stride, 0) // stride
+        beyond[place] = min(padded // stride + 1, count)
+    return first, beyond
+
+
+@_njit
+def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray) -> np.ndarray:
+    """The breakpoints before the end in order of time, from the presynaptic neurons in order of time.
+
+    Each is the number of the neuron, multiplied by the number of breakpoints of the PSP, plus its own number in the
+    PSP. Each breakpoint of the PSP follows the spikes in the same order, so that it is enough to merge lists.
+    """
+    breakpoints = delays.size
+    merged = np.empty(order.size * breakpoints, dtype=np.uint32)
+    heads = np.zeros(breakpoints, dtype=np.int64)
+    for count in range(merged.size):
+        now, found = end, -1
+        for k in range(breakpoints):
+            if heads[k] < order.size:
+                time = times[order[heads[k]]] + delays[k]
+                if time < now:
+                    now, found = time, k
+        if found < 0:
+            return merged[:count]
+        merged[count] = order[heads[found]] * breakpoints + found
+        heads[found] += 1
+    return merged
+
+
+def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, window: Window) -> Blocks:
+    """What a sweep adds up, in the layout of its vectors."""
+    lanes = lanes_of(kernel.itemsize)
+    rows, columns, maps = window.shape
+    count = -(-maps // lanes)
+    kernels = np.empty((count, len(kernel), lanes), kernel.dtype)
+
+    def fill(blocks: slice) -> None:
+        for block in range(blocks.start, blocks.stop):
+            part = kernel[:, block * lanes : (block + 1) * lanes]
+            kernels[block, :, : part.shape[1]] = part
+            kernels[block, :, part.shape[1] :] = 0
+
+    over_elements(count, fill, len(kernel) * lanes)
+    biases = np.zeros(count * lanes, bias.dtype)
+    biases[:maps] = bias
+    starts = np.full((rows, columns, count * lanes), -np.inf, bias.dtype)
+    starts[..., :maps] = 0.0 if start is None else start
+    return Blocks(kernels, biases.reshape(-1, lanes), starts.reshape(rows, columns, -1, lanes))

@@ -1,0 +1,56 @@
+"""What populations that receive by one window have in common: constants of an engine, and arrays of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from netsim.engines.event.clock import Clock
+from netsim.specification import Population, Projection, Window
+from netsim.weights.layout import Weights, bias_name, kernel_name
+
+FirstSpikes = Callable[[Sequence[np.ndarray], np.ndarray], None]
+"""Finds the first spikes of a population for some presentations.
+
+It takes when the spikes of each projection's source arrive, and where the result is written, all counted by the clock
+and of shape (presentations, \\*population)."""
+
+
+class WindowStage:
+    """A population that receives by one window; all to all is a window on one position whose channels are all inputs.
+
+    Parameters
+    ----------
+    clock : Clock
+    population : Population
+    projection : Projection
+    window : Window
+    """
+
+    def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:
+        self.clock = clock
+        self.population = population
+        self.projection = projection
+        self.window = window
+        self.dynamics = clock.dynamics(population)
+        self.psp = clock.breakpoints(projection)
+
+    def arrays(
+        self, weights: Weights, thresholds: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Kernel (inputs of a field, maps), bias (maps,), and potentials to begin with (rows, columns, maps) if any."""
+        kernel = np.ascontiguousarray(weights[kernel_name(self.projection)], self.clock.dtype)
+        kernel = kernel.reshape(-1, kernel.shape[-1])
+        bias = biases(self.population, weights, self.clock.dtype, kernel.shape[1])
+        if thresholds is None:
+            return kernel, bias, None
+        return kernel, bias, self.clock.head_start(self.population, thresholds).reshape(self.window.shape)
+
+
+def biases(population: Population, weights: Weights, dtype: np.dtype, count: int) -> np.ndarray:
+    """Constant currents of so many maps or neurons."""
+    if not population.has_bias:
+        return np.zeros(count, dtype)
+    own = weights[bias_name(population)]
+    return np.ascontiguousarray(np.tile(own, count // own.size) if count != own.size else own, dtype=dtype)

@@ -1,0 +1,148 @@
+"""What a file format is: entries of the seams `netsim.seams.spike_formats` and `netsim.seams.network_formats`.
+
+Their modules import what they need when it is first used, for that takes seconds: help lists them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsim.errors import DataError
+from netsim.registry import Registry
+
+if TYPE_CHECKING:
+    from netsim.specification import Network
+    from netsim.weights.layout import Weights
+
+
+@dataclass(frozen=True)
+class Format:
+    """What formats of spikes and of networks have in common.
+
+    Parameters
+    ----------
+    contents : str
+        What such a file holds.
+    suffixes : tuple of str
+        How its name may end.
+    write : callable
+        Writes a file whose name and packages have been checked.
+    read : callable, optional
+        Reads one; not all formats are read.
+    packages : tuple of str
+        What must be installed for it.
+    order : int
+        Where help texts list it; of two formats with one suffix the first is read.
+    """
+
+    contents: str
+    suffixes: tuple[str, ...]
+    write: Callable[..., None]
+    read: Callable[..., Any] | None = None
+    packages: tuple[str, ...] = ()
+    order: int = 100
+
+    @property
+    def summary(self) -> str:
+        """What help says of it."""
+        return f"{self.contents} ({', '.join(self.suffixes)})"
+
+
+class SpikeFormat(Format):
+    """A format of spikes.
+
+    It has ``write(simulation, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
+    as `netsim.exchange.read_layer`, where no layer is that of the stimuli.
+    """
+
+
+@dataclass(frozen=True)
+class NetworkFormat(Format):
+    """A format of networks with their weights.
+
+    It has ``write(network, weights, path, record)``, as `netsim.exchange.export_network`, and ``read(path)``, as
+    `netsim.exchange.import_network`.
+
+    Parameters
+    ----------
+    title : str
+        What messages call it.
+    without_primitive : callable
+        What of a network other tools will not see in the file, in words.
+    """
+
+    title: str = "the format"
+    without_primitive: Callable[[Network], Sequence[str]] = lambda network: ()
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A network from a file.
+
+    Attributes
+    ----------
+    network : Network
+    weights : dict of ndarray of float64
+        The weights that feed forward.
+    record : dict
+        What `export` was told of them; empty if another tool made the file.
+    assumed : tuple of str
+        What the file does not say.
+    """
+
+    network: Network
+    weights: Weights
+    record: dict[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+
+
+def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
+    """The format of a name, if a file may be called so and all that it needs is installed.
+
+    Raises
+    ------
+    DataError
+    """
+    seam = next((seam for seam in seams if name in seam), None)
+    if seam is None:
+        known = ", ".join(known for seam in seams for known in seam)
+        raise DataError(f"format {name!r}: is not known; choose one of {known}")
+    chosen = seam[name]
+    if not path.name.endswith(chosen.suffixes):
+        ends = " or ".join(f"*{suffix}" for suffix in chosen.suffixes)
+        raise DataError(f"{path}: a file of the format {name} is called {ends}")
+    _check_packages(seam, name, path)
+    return chosen
+
+
+def reader(path: Path, seam: Registry[Any], any_name: bool = False) -> Any:
+    """The function that reads a file, by the suffix of its name; None if no format has it.
+
+    Parameters
+    ----------
+    path : Path
+    seam : Registry
+    any_name : bool
+        Whether the first format will do.
+
+    Raises
+    ------
+    DataError
+        If the format needs a package that is not installed.
+    """
+    for name, known in seam.items():
+        if known.read is not None and (any_name or path.name.endswith(known.suffixes)):
+            _check_packages(seam, name, path)
+            return known.read
+    return None
+
+
+def _check_packages(seam: Registry[Any], name: str, path: Path) -> None:
+    missing = [package for package in seam[name].packages if find_spec(package) is None]
+    if missing:
+        install = "'netsim[exchange]'" if seam.is_own(name) else " ".join(missing)
+        raise DataError(f"{path}: the format {name} needs {' and '.join(missing)}; pip install {install}")

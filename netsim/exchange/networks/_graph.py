@@ -1,0 +1,219 @@
+"""A network with its weights as a NIR graph, and back; `netsim.exchange.networks.nir` says how it is laid out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import nir
+import numpy as np
+
+from netsim.errors import DataError, SpecificationError
+from netsim.exchange.formats import Imported
+from netsim.exchange.networks._foreign import from_foreign_graph
+from netsim.exchange.networks._layout import Layout
+from netsim.exchange.trains import to_json
+from netsim.specification import STIMULUS, Network, Population, Projection, Shape
+from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
+
+_SYNAPSES, _NEURONS, _POOLING, _FLATTEN, _DELAY = "_synapses", "_neurons", "_pooling", "_flatten", "_delay"
+_LONGEST = 250_000  # characters of a text in the metadata
+
+
+def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | None = None) -> nir.NIRGraph:
+    """A network as a NIR graph, its types checked by NIR.
+
+    Parameters
+    ----------
+    network : Network
+    weights : dict of ndarray
+        The weights that feed forward.
+    record : mapping, optional
+        Where they come from, ready for JSON.
+
+    Raises
+    ------
+    DataError
+        If the weights are not those of the network, or a matrix of them would be too large.
+    """
+    weights = check_weights(network, weights, "weights")
+    layout = Layout(network)
+    code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
+    nodes = {"input": nir.Input(layout.shape(STIMULUS), metadata=code)}
+    edges: list[tuple[str, str]] = []
+    sender = {STIMULUS: "input"}  # the nodes that the spikes of populations come from
+    for population in network.populations:
+        neurons = _neurons_node(network, population, layout) if population.integrates else {}
+        bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
+        for projection in network.incoming(population.name):
+            path = _between(layout, projection)
+            if population.integrates:
+                path |= _synapses_node(network, projection, layout, weights[kernel_name(projection)], bias)
+            else:
+                path |= _relays_node(network, projection, layout)
+            nodes |= path
+            edges += pairwise([sender[projection.source], *path, *neurons])
+            sender[population.name] = next(reversed(path | neurons))
+            bias = None  # currents of several nodes add up in IF
+        nodes |= neurons
+    nodes["output"] = nir.Output(layout.shape(network.output.name))
+    edges.append((sender[network.output.name], "output"))
+    own = {"specification": dumps_network(network), "exported": to_json(record)}
+    return nir.NIRGraph(nodes, edges, metadata={"netsim": own})
+
+
+def _between(layout: Layout, projection: Projection) -> dict[str, nir.NIRNode]:
+    """What spikes pass before they reach the synapses."""
+    nodes: dict[str, nir.NIRNode] = {}
+    shape = layout.shape(projection.source)
+    if projection.delay:
+        nodes[projection.name + _DELAY] = nir.Delay(np.full(shape, projection.delay / 1000))
+    if len(shape) > len(layout.shape(projection.target)):
+        nodes[projection.name + _FLATTEN] = nir.Flatten(shape, start_dim=0, end_dim=-1)
+    return nodes
+
+
+def _relays_node(network: Network, projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
+    """The sums that stand for relays."""
+    window = network.window(projection) if projection.target in layout.with_maps else None
+    metadata = {"layer": projection.target, "passes_on": "earliest spike"}
+    if window is None:
+        matrix = layout.to_nir(projection, np.ones(1))
+        node: nir.NIRNode = nir.Linear(matrix, metadata=metadata | _rule(projection))
+    else:
+        sides = (np.full(2, side) for side in (window.size, window.stride, window.padding))
+        node = nir.SumPool2d(*sides, metadata=metadata)
+    return {projection.target + _POOLING: node}
+
+
+def _synapses_node(
+    network: Network, projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
+) -> dict[str, nir.NIRNode]:
+    window = network.window(projection) if projection.target in layout.with_maps else None
+    metadata = {
+        "layer": projection.target,
+        "psp": projection.psp.shape,
+        "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
+    }
+    if layout.is_sparse(projection):
+        metadata |= _rule(projection) | {"kernel": kernel}
+    weight = layout.to_nir(projection, kernel)
+    if window is not None:
+        node: nir.NIRNode = nir.Conv2d(
+            input_shape=window.source[:2],
+            weight=weight,
+            stride=window.stride,
+            padding=window.padding,
+            dilation=1,
+            groups=1,
+            bias=np.zeros(len(weight)) if bias is None else bias,
+            metadata=metadata,
+        )
+    elif bias is None:
+        node = nir.Linear(weight, metadata=metadata)
+    else:
+        node = nir.Affine(weight, bias, metadata=metadata)
+    return {projection.name + _SYNAPSES: node}
+
+
+def _rule(projection: Projection) -> dict[str, str]:
+    """What stands for the rule of a matrix with zeros."""
+    return {"connectivity": projection.connectivity.pattern()}
+
+
+def _neurons_node(network: Network, population: Population, layout: Layout) -> dict[str, nir.NIRNode]:
+    neurons, shape = population.dynamics, layout.shape(population.name)
+    node = nir.IF(
+        r=np.full(shape, 1000 / neurons.tau),
+        v_threshold=np.full(shape, neurons.threshold),
+        v_reset=np.zeros(shape),
+        metadata={
+            "layer": population.name,
+            "spikes_per_presentation": 1,
+            "regime": neurons.regime,
+            "tau_ms": neurons.tau,
+            "onset_ms": neurons.onset,
+            "end_ms": network.window_end(population),
+            "gate_ms": neurons.gate,
+            "drive": neurons.drive,
+        },
+    )
+    return {population.name + _NEURONS: node}
+
+
+def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
+    """The network and the weights of a graph that `to_graph` made, or another tool.
+
+    Parameters
+    ----------
+    graph : nir.NIRGraph
+    origin : str
+        What the graph is called in messages.
+
+    Raises
+    ------
+    SpecificationError
+        If the specification in it cannot be read, or a network cannot be built.
+    DataError
+        If the graph is not that of its specification, or holds what no network here can have.
+    """
+    own = graph.metadata.get("netsim")
+    if own is None:
+        network, weights, assumed = from_foreign_graph(graph, origin)
+        return Imported(network, weights, {}, assumed)
+    record = json.loads(own["exported"])
+    if not isinstance(record, dict) or max(map(len, own.values())) > _LONGEST:
+        raise DataError(f"{origin}: has metadata that netsim does not write")
+    table = loads_toml(own["specification"], origin)
+    try:
+        network = network_from_dict(table)
+    except SpecificationError as error:
+        raise SpecificationError(origin, str(error)) from error
+    weights = {}
+    layout = Layout(network)
+    for population in network.integrating:
+        _node(graph, population.name + _NEURONS, "r", layout.shape(population.name), origin)
+        nodes = []
+        for projection in network.incoming(population.name):
+            shape = layout.weight_shape(projection)
+            nodes.append(_node(graph, projection.name + _SYNAPSES, "weight", shape, origin))
+            kernel = nodes[-1].metadata.get("kernel")
+            if kernel is not None and kernel.shape != network.weight_shape(projection):
+                raise DataError(f"{origin}: has metadata that netsim does not write")
+            weights[kernel_name(projection)] = layout.from_nir(projection, nodes[-1].weight, kernel)
+        if population.has_bias:
+            weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
+    weights = check_weights(network, weights, origin)
+    _check_same(graph, to_graph(network, weights), origin)
+    return Imported(network, {name: array.astype(np.float64) for name, array in weights.items()}, record)
+
+
+def _node(graph: nir.NIRGraph, name: str, array: str, shape: Shape, origin: str) -> nir.NIRNode:
+    """A node, which must have an array of this shape."""
+    node = graph.nodes.get(name)
+    found = getattr(node, array, None)
+    if found is None or found.shape != shape:
+        raise DataError(f"{origin}: has no node {name} whose {array} has the shape {shape}")
+    return node
+
+
+def _check_same(graph: nir.NIRGraph, expected: nir.NIRGraph, origin: str) -> None:
+    """Refuse a graph that was changed, so that its specification is another network's."""
+    if graph.nodes.keys() != expected.nodes.keys() or sorted(graph.edges) != sorted(expected.edges):
+        raise DataError(f"{origin}: has other nodes or edges than the specification in its metadata")
+    for name, node in expected.nodes.items():
+        found = graph.nodes[name].to_dict()
+        for key, value in node.to_dict().items():
+            if key != "metadata" and not _close(found.get(key), value):
+                raise DataError(f"{origin}: {name} has another {key} than the specification in its metadata")
+
+
+def _close(found: Any, value: Any) -> bool:
+    """Whether values are equal, to single precision if they are numbers."""
+    one, other = np.asarray(found), np.asarray(value)
+    if one.shape != other.shape or "f" not in (one.dtype.kind, other.dtype.kind):
+        return np.array_equal(one, other)
+    return np.allclose(one, other, rtol=1e-6, atol=0)

@@ -1,0 +1,1 @@
+"""Formats of spikes, a module each."""

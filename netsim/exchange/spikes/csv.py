@@ -1,0 +1,32 @@
+"""The spike table as CSV, compressed with gzip if its name ends so."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from netsim.exchange.formats import SpikeFormat
+from netsim.exchange.spikes._table import read, write
+from netsim.files import check_expansion, most_expanded
+from netsim.seams import spike_formats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
+    import pandas as pd
+
+    if path.suffix == ".gz":
+        with gzip.open(file) as stream:
+            content = stream.read(most_expanded(size) + 1)
+        check_expansion(path, len(content), size)
+        file = io.BytesIO(content)
+    return pd.read_csv(file, float_precision="round_trip")
+
+
+_FORMAT = SpikeFormat("the spike table", (".csv", ".csv.gz"), write, partial(read, load=_load), order=3)
+spike_formats.add("csv", _FORMAT, __name__)

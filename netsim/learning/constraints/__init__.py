@@ -1,0 +1,18 @@
+"""The constraints that come with netsim, one in each module."""
+
+from __future__ import annotations
+
+from netsim.learning.protocol import Constraint
+from netsim.seams import constraints
+from netsim.specification import Network
+
+
+def constraints_of(network: Network) -> list[Constraint]:
+    """What holds for the weights of a network after every step, in the order in which it is enforced: by name.
+
+    Parameters
+    ----------
+    network : Network
+    """
+    found = (entry.from_network(network) for entry in constraints.values())
+    return [constraint for constraint in found if constraint is not None]

@@ -1,0 +1,46 @@
+"""Excitation and inhibition in balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from netsim.learning.protocol import Constraint, Row
+from netsim.seams import constraints
+from netsim.specification import Network
+from netsim.weights.layout import Weights, kernel_name
+
+
+@constraints.register("balance")
+class Balance(Constraint):
+    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs.
+
+    Parameters
+    ----------
+    kernels : sequence of str
+        Names of the weights.
+    """
+
+    def __init__(self, kernels: Sequence[str]) -> None:
+        self.kernels = kernels
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self | None:
+        """See `Constraint`."""
+        free = (projection for projection in network.weighted if projection.plastic and projection.sign == "any")
+        return cls([kernel_name(projection) for projection in free]) if network.learning.balanced else None
+
+    def enforce(self, weights: Weights) -> None:
+        """See `Constraint`."""
+        for kernel in map(weights.__getitem__, self.kernels):
+            kernel -= kernel.mean(axis=tuple(range(kernel.ndim - 1)))
+
+    def describe(self, network: Network) -> Row:
+        """See `Constraint`."""
+        binary = network.weighting.kind == "binary"
+        return (
+            "Balance",
+            f"After each update{', before the bound,' if binary else ''} the mean of the"
+            f" ${'u_{ij}' if binary else 'w_{ij}'}$ over the incoming weights of each map or dense neuron is subtracted"
+            " from them",
+        )

@@ -1,0 +1,47 @@
+"""Compiled loops over flat arrays of one length, and the exponential moving average (EMA) of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from netsim.numerics.compilation import compiled
+from netsim.numerics.threads import over_elements
+from netsim.weights.layout import Weights
+
+
+def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], constants: Sequence[float]) -> None:
+    """Let a compiled loop go over arrays of one size, on several threads.
+
+    Parameters
+    ----------
+    kernel : callable
+        Gets a piece of each array, flat, and the constants in their type.
+    arrays : sequence of ndarray
+        C-contiguous, of one type.
+    constants : sequence of float
+    """
+    dtype = arrays[0].dtype.type
+    flat = [array.reshape(-1) for array in arrays]
+    typed = [dtype(constant) for constant in constants]
+    over_elements(arrays[0].size, lambda part: kernel(*(array[part] for array in flat), *typed))
+
+
+def update_ema(mean: Weights, weights: Weights, keep: float) -> None:
+    """Move an exponential moving average of weights towards the weights, in place.
+
+    Parameters
+    ----------
+    mean, weights : dict of ndarray
+    keep : float
+        Share of the mean that stays, 0 to 1.
+    """
+    for name, array in weights.items():
+        elementwise(_move, (mean[name], array), (1.0 - keep,))
+
+
+@compiled
+def _move(mean: np.ndarray, array: np.ndarray, share: float) -> None:
+    for k in range(len(mean)):
+        mean[k] += share * (array[k] - mean[k])

@@ -1,0 +1,1 @@
+"""The optimizers that come with netsim, one in each module."""

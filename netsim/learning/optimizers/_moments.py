@@ -1,0 +1,78 @@
+"""What optimizers with moments of the gradient and decoupled weight decay share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
+
+import numpy as np
+
+from netsim.learning.protocol import Optimizer
+from netsim.specification import Network
+from netsim.specification.phrases import has_bias, number
+from netsim.weights.layout import Weights, projections_with_learned_scales
+
+
+class MomentOptimizer(Optimizer):
+    """An optimizer that keeps moments of the gradient of each weight.
+
+    Parameters
+    ----------
+    momentum : float
+    weight_decay : float
+        Decay of kernels per unit of learning rate.
+    """
+
+    moments: ClassVar[tuple[str, ...]]
+    """What is kept of each weight."""
+
+    def __init__(self, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.state: dict[str, np.ndarray] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(momentum={self.momentum}, weight_decay={self.weight_decay})"
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """See `Optimizer`."""
+        return cls(network.learning.momentum, network.learning.weight_decay)
+
+    def begin(self, weights: Weights) -> None:
+        """See `Optimizer`."""
+        kept = ((moment, name) for moment in self.moments for name in weights)
+        self.state = {f"{moment}.{name}": np.zeros_like(weights[name]) for moment, name in kept}
+        self.state["steps"] = np.zeros((), dtype=np.int64)
+
+    def step(
+        self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
+    ) -> None:
+        """See `Optimizer`."""
+        self.state["steps"] += 1
+        for name, slope in gradients.items():
+            weight = weights[name]
+            own_rate = rate * (factors or {}).get(name, 1.0)
+            decay = own_rate * self.weight_decay if name.endswith(".kernel") else 0.0
+            gradient = np.ascontiguousarray(slope, dtype=weight.dtype)
+            self.move(weight, gradient, [self.state[f"{moment}.{name}"] for moment in self.moments], own_rate, decay)
+
+    @abstractmethod
+    def move(
+        self, weight: np.ndarray, gradient: np.ndarray, moments: Sequence[np.ndarray], rate: float, decay: float
+    ) -> None:
+        """Move one array of weights, and its moments, in place."""
+
+
+def shrinkage(network: Network) -> tuple[str, str]:
+    """The term of decoupled weight decay in an update, and its value."""
+    decay = network.learning.weight_decay
+    if not decay:
+        return "", ""
+    others = [
+        *(["biases"] if has_bias(network) else []),
+        *([r"$\ln \alpha$"] if projections_with_learned_scales(network) else []),
+    ]
+    exempt = f" for weights, 0 for {' and '.join(others)}" if others else ""
+    return r" - \eta \lambda x", rf"; weight decay $\lambda = {number(decay)}${exempt}"

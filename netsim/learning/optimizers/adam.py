@@ -1,0 +1,70 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from netsim.learning.elementwise import elementwise
+from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
+from netsim.numerics.compilation import compiled
+from netsim.seams import optimizers
+from netsim.specification import Network
+from netsim.specification.phrases import number
+
+SECOND = 0.999
+"""Decay of the second moment."""
+EPSILON = 1e-8
+
+
+@optimizers.register("adam")
+class Adam(MomentOptimizer):
+    """Adam (Kingma and Ba 2015) with decoupled weight decay; parameters are those of `MomentOptimizer`."""
+
+    moments = ("first", "second")
+
+    def move(
+        self, weight: np.ndarray, gradient: np.ndarray, moments: Sequence[np.ndarray], rate: float, decay: float
+    ) -> None:
+        """See `MomentOptimizer`."""
+        steps = int(self.state["steps"])
+        corrected = rate / (1 - self.momentum**steps)
+        elementwise(
+            _adam, (weight, gradient, *moments), (corrected, 1 / math.sqrt(1 - SECOND**steps), self.momentum, decay)
+        )
+
+    @classmethod
+    def describe(cls, network: Network) -> str:
+        """See `Optimizer`."""
+        term, decay = shrinkage(network)
+        return (
+            r"Adam: $m \leftarrow \mu m + (1 - \mu) g$, $s \leftarrow \nu s + (1 - \nu) g^2$ and"
+            r" $\displaystyle x \leftarrow x - \eta \frac{m / (1 - \mu^r)}{\sqrt{s / (1 - \nu^r)} + \epsilon}"
+            rf"{term}$ in update $r$ (from 1), $m = s = 0$ before; $\mu = {number(network.learning.momentum)}$,"
+            rf" $\nu = {number(SECOND)}$, $\epsilon = {number(EPSILON)}${decay}"
+        )
+
+
+@compiled
+def _adam(
+    weight: np.ndarray,
+    gradient: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    rate: float,
+    correction: float,
+    momentum: float,
+    decay: float,
+) -> None:
+    dtype = weight.dtype.type
+    keep = dtype(SECOND)
+    epsilon = dtype(EPSILON)
+    one = dtype(1)
+    for k in range(len(weight)):
+        slope = gradient[k]
+        first[k] = momentum * first[k] + (one - momentum) * slope
+        second[k] = keep * second[k] + (one - keep) * slope * slope
+        step = rate * first[k] / (np.sqrt(second[k]) * correction + epsilon)
+        weight[k] -= step + decay * weight[k]

@@ -1,0 +1,181 @@
+"""What the entries of the learning seams are: learners, targets, optimizers and constraints.
+
+Each is a class that subclasses its protocol and registers itself (`netsim.seams`). Its ``from_network`` makes what the
+settings of a network ask for; an object that is made in another way can be handed to a training in its place.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+
+from netsim.specification import Network
+from netsim.weights.layout import Weights
+
+Row = tuple[str, str]
+"""Heading and text of a row in a table of the model description (see `netsim.specification.phrases`)."""
+
+
+class OutputDisplacement(NamedTuple):
+    """Displacements of the output neurons.
+
+    Attributes
+    ----------
+    displacement : ndarray, shape (presentations, neurons)
+        Wanted change of latency (ms): negative where a neuron should fire earlier.
+    loss : ndarray, shape (presentations,)
+        What descends as the displacements are followed; dimensionless.
+    """
+
+    displacement: np.ndarray
+    loss: np.ndarray
+
+
+@dataclass(frozen=True)
+class BatchGradients:
+    """What a learner makes of a batch.
+
+    Attributes
+    ----------
+    gradients : dict of ndarray
+        By weight name, of the plastic weights that fed forward: mean over presentations, times in units of the
+        encoding window; with softmax targets the gradient of the loss over ``sharpness``.
+    loss : ndarray, shape (presentations,)
+    parts : sequence of sequence of ndarray
+        The displacements of successive presentations; empty from a learner that knows none.
+    """
+
+    gradients: Weights = field(repr=False)
+    loss: np.ndarray = field(repr=False)
+    parts: Sequence[Sequence[np.ndarray]] = field(default=(), repr=False)
+
+    @property
+    def displacements(self) -> list[np.ndarray]:
+        """Wanted changes of latency (ms) of every population, in the shapes of the latencies without the stimulus.
+
+        Below a pooling neuron the displacement belongs to the earliest neuron alone; what cannot move has none.
+        """
+        return [np.concatenate(population) for population in zip(*self.parts, strict=True)]
+
+
+class _Described(Protocol):
+    """What tells the model description about itself, by default in the words of its docstring."""
+
+    @classmethod
+    def describe(cls, network: Network) -> str:
+        """Equations and values, without a full stop, in the mathematics of LaTeX."""
+        return inspect.getdoc(cls) or cls.__name__
+
+
+class Learner(_Described, Protocol):
+    """From the latencies and labels of a batch to gradients. It knows no engine."""
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """The learner that the settings of a network ask for."""
+        ...
+
+    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
+        """Gradients of a batch.
+
+        Parameters
+        ----------
+        latencies : sequence of ndarray
+            Of the stimulus and of every population, as an engine returns them (ms); ``inf`` is silent.
+        labels : ndarray of int, shape (presentations,)
+        weights : dict of ndarray
+            The weights that fed forward.
+        """
+        ...
+
+    def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The loss of each presentation, from output latencies (ms) alone, for validation."""
+        ...
+
+    @classmethod
+    def summary(cls, network: Network) -> str:
+        """The rule and its settings in a few words, for the summary of the model description."""
+        return cls.__name__
+
+    @classmethod
+    def rule(cls, network: Network) -> Sequence[Row]:
+        """The table of the learning rule in the model description."""
+        return [("Rule", cls.describe(network))]
+
+
+class Targets(_Described, Protocol):
+    """What the output neurons should have done; a silent one counts as firing at the end of its window."""
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """The targets that the settings of a network ask for."""
+        ...
+
+    def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
+        """Displacements and losses.
+
+        Parameters
+        ----------
+        outputs : ndarray, shape (presentations, neurons)
+            Latencies (ms); ``inf`` is silent.
+        labels : ndarray of int, shape (presentations,)
+        """
+        ...
+
+
+class Optimizer(_Described, Protocol):
+    """From gradients to weights, which it changes in place.
+
+    Attributes
+    ----------
+    state : dict of ndarray
+        All that a resumed training needs, by ``"<what>"`` or ``"<what>.<name of a weight>"``; steps change neither
+        shapes nor types.
+    """
+
+    state: dict[str, np.ndarray]
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """The optimizer that the settings of a network ask for."""
+        ...
+
+    def begin(self, weights: Weights) -> None:
+        """Make the state anew, as it is before the first step on such weights."""
+        ...
+
+    def step(
+        self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
+    ) -> None:
+        """Move the weights against the gradients, which are of those that are to move.
+
+        Parameters
+        ----------
+        weights, gradients : dict of ndarray
+        rate : float
+            Learning rate of this step.
+        factors : mapping, optional
+            By name, on the rate of some weights.
+        """
+        ...
+
+
+class Constraint(Protocol):
+    """What holds for the weights after every step of the optimizer."""
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self | None:
+        """The constraint as a network asks for it; None if it does not apply there."""
+        ...
+
+    def enforce(self, weights: Weights) -> None:
+        """Change latent weights in place so that they fulfil it."""
+        ...
+
+    def describe(self, network: Network) -> Row | None:
+        """A row of the table of optimization in the model description; None if other rows say it."""
+        ...

@@ -1,0 +1,64 @@
+"""Targets relative to the earliest output spike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from netsim.learning.protocol import OutputDisplacement, Targets
+from netsim.learning.targets import output_end
+from netsim.seams import targets
+from netsim.specification import Network
+from netsim.specification.phrases import END, GAP, T_MAX, in_ms
+
+
+@targets.register("relative")
+@dataclass(frozen=True)
+class Relative(Targets):
+    """Displacements towards targets that are relative to the earliest output spike (S4NN).
+
+    The labelled neuron should fire when the earliest does, every other at least `margin` later; if none
+    fired, the labelled one should fire `margin` before the end.
+
+    Parameters
+    ----------
+    t_max, margin, end : float
+        Encoding window, margin and end of the output window (ms).
+
+    References
+    ----------
+    Kheradpisheh and Masquelier (2020), Temporal backpropagation for spiking neural networks with one
+    spike per neuron, International Journal of Neural Systems.
+    """
+
+    t_max: float
+    margin: float
+    end: float
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """See `Targets`."""
+        return cls(network.encoder.t_max, network.learning.margin, output_end(network))
+
+    def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
+        """See `Targets`."""
+        latencies = np.minimum(outputs, outputs.dtype.type(self.end))
+        first = latencies.min(axis=1, keepdims=True)
+        silent = first[:, 0] >= self.end
+        target = np.maximum(latencies, np.minimum(first + self.margin, self.end))
+        target[np.arange(len(labels)), labels] = np.where(silent, self.end - self.margin, first[:, 0])
+        displacement = target - latencies
+        return OutputDisplacement(displacement, 0.5 * np.square(displacement / self.t_max).sum(axis=1))
+
+    @classmethod
+    def describe(cls, network: Network) -> str:
+        """See `Targets`."""
+        first = r"t_{\mathrm{first}}"
+        return (
+            rf"$\Delta_k = T_k - t_k$, with $T_y = {first} = \min_l t_l$, and"
+            rf" $T_k = \max(t_k,{GAP}\min({first} + \gamma,{GAP}{END}))$ for $k \neq y$;"
+            rf" $T_y = {END} - \gamma$ if all are silent; $\gamma = {in_ms(network.learning.margin)}$"
+            f"\nThis descends $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$"
+        )

@@ -1,0 +1,70 @@
+"""Targets of a softmax over negative latencies."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from netsim.learning.protocol import OutputDisplacement, Targets
+from netsim.learning.targets import output_end
+from netsim.seams import targets
+from netsim.specification import Network
+from netsim.specification.phrases import GAP, T_MAX, number
+
+
+@targets.register("softmax")
+@dataclass(frozen=True)
+class Softmax(Targets):
+    """Displacements that follow the cross-entropy of a softmax over negative latencies.
+
+    With ``p = softmax(-sharpness·latency/t_max)`` and the target distribution ``q``, the displacement is
+    ``t_max·(p - q)``: the negative gradient of the cross-entropy, up to a constant factor.
+
+    Parameters
+    ----------
+    t_max : float
+        Encoding window (ms).
+    sharpness, label_smoothing : float
+        See `netsim.specification.Learning`.
+    end : float
+        End of the window of the output neurons (ms).
+    """
+
+    t_max: float
+    sharpness: float
+    label_smoothing: float = 0.0
+    end: float = math.inf
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        """See `Targets`."""
+        settings = network.learning
+        return cls(network.encoder.t_max, settings.sharpness, settings.label_smoothing, output_end(network))
+
+    def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
+        """See `Targets`."""
+        evidence = np.minimum(outputs, outputs.dtype.type(self.end)) * (-self.sharpness / self.t_max)
+        evidence = evidence - evidence.max(axis=1, keepdims=True)
+        logarithm = evidence - np.log(np.exp(evidence).sum(axis=1, keepdims=True))
+        target = np.full_like(evidence, self.label_smoothing / evidence.shape[1])
+        target[np.arange(len(labels)), labels] += 1.0 - self.label_smoothing
+        loss = -(target * logarithm).sum(axis=1)
+        return OutputDisplacement(self.t_max * (np.exp(logarithm) - target), loss)
+
+    @classmethod
+    def describe(cls, network: Network) -> str:
+        """See `Targets`."""
+        settings = network.learning
+        target, smoothing = "[k = y]", ""
+        if settings.label_smoothing:
+            target = rf"(1 - \zeta){GAP}[k = y] + \zeta / {network.outputs}"
+            smoothing = rf", $\zeta = {number(settings.label_smoothing)}$"
+        return (
+            rf"$\displaystyle \Delta_k = {T_MAX}{GAP}(p_k - q_k)$, $\displaystyle p_k ="
+            rf" \frac{{\exp(-\beta t_k / {T_MAX})}}{{\sum_l \exp(-\beta t_l / {T_MAX})}}$, $q_k = {target}$,"
+            rf" $\beta = {number(settings.sharpness)}${smoothing}"
+            "\nThis descends the cross-entropy $-\\sum_k q_k \\ln p_k$"
+        )

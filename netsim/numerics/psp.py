@@ -1,0 +1,87 @@
+"""Postsynaptic potentials, summed over their breakpoints in compiled loops."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from netsim.numerics.compilation import compiled, compiled_with
+
+# So many values are worked on at a time: they stay in the nearest cache.
+_AT_ONCE = 1024
+
+
+class Breakpoints(NamedTuple):
+    """A postsynaptic potential.
+
+    Attributes
+    ----------
+    delays, changes : ndarray, shape (breakpoints,)
+        When its slope changes (after the spike), and by how much.
+    """
+
+    delays: np.ndarray
+    changes: np.ndarray
+
+
+@compiled
+def integrate(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
+    """Write the potential that each presynaptic spike has built up by the gate, before weight and ``1/tau``.
+
+    Parameters
+    ----------
+    times : ndarray, shape (neurons,)
+        Presynaptic spike times; ``inf`` is silent.
+    gate : float
+    psp : Breakpoints
+    integrals : ndarray, shape (neurons,)
+        The result, rounded once if it is of less precision than the breakpoints.
+    """
+    _integrate(times, gate, psp, False, integrals)
+
+
+@compiled_with(fastmath={"contract"})
+def integrate_fused(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
+    """The same in the roundings of latencies: delays are taken from the gate, and products fused with sums."""
+    _integrate(times, gate, psp, True, integrals)
+
+
+@register_jitable(inline="always")  # so that the options of the caller hold
+def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, integrals: np.ndarray) -> None:
+    zero = psp.changes.dtype.type(0)
+    sums = np.empty(_AT_ONCE, psp.changes.dtype)
+    for first in range(0, times.size, _AT_ONCE):
+        part, target = times[first : first + _AT_ONCE], integrals[first : first + _AT_ONCE]
+        sums[:] = zero
+        for k in range(psp.delays.size):
+            latest, late = (gate - psp.delays[k], zero) if shifted else (gate, psp.delays[k])
+            change = psp.changes[k]
+            for i in range(part.size):
+                sums[i] += change * max(latest - part[i] - late, zero)
+        for i in range(part.size):
+            target[i] = sums[i]
+
+
+@compiled
+def multiply_by_slope(values: np.ndarray, times: np.ndarray, gate: float, psp: Breakpoints) -> None:
+    """Multiply values of presynaptic neurons in place by the slope of their PSP just before the gate.
+
+    Parameters
+    ----------
+    values : ndarray, shape (neurons,)
+    times, gate, psp
+        As in `integrate`.
+    """
+    zero = times.dtype.type(0)
+    slopes = np.empty(_AT_ONCE, times.dtype)
+    for first in range(0, times.size, _AT_ONCE):
+        spikes, own = times[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
+        slopes[:] = zero
+        for k in range(psp.delays.size):
+            delay, change = psp.delays[k], psp.changes[k]
+            for i in range(spikes.size):
+                slopes[i] += change if gate - spikes[i] > delay else zero
+        for i in range(spikes.size):
+            own[i] *= slopes[i]

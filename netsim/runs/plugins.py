@@ -1,0 +1,100 @@
+"""Plug-ins: what of a run does not come with netsim itself, and has to be there again where the run is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from netsim import seams
+from netsim.errors import RunError, SpecificationError
+from netsim.learning import Constraint, Learner, Optimizer
+from netsim.registry import Registry
+from netsim.specification import Network
+
+Plugin = dict[str, Any]
+"""A `netsim.registry.Origin` as a dictionary, with ``handed_in`` for an object from Python."""
+
+
+def plugins_of(
+    network: Network,
+    learner: Learner | None = None,
+    optimizer: Optimizer | None = None,
+    constraints: Sequence[Constraint] = (),
+) -> list[Plugin]:
+    """What a network needs that does not come with netsim, and the objects that its training was handed.
+
+    Parameters
+    ----------
+    network : Network
+    learner, optimizer, constraints
+        Objects from Python in place of those that the network's settings name, where there are any.
+    """
+    found: list[Plugin] = [
+        registry.origin(name).to_dict() for registry, name in _entries(network) if not registry.is_own(name)
+    ]
+    handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
+    handed += [(seams.constraints, constraint) for constraint in constraints]
+    for registry, made in handed:
+        if made is not None:
+            found.append({**registry.origin_of(made).to_dict(), "handed_in": True})
+    return [plugin for number, plugin in enumerate(found) if plugin not in found[:number]]
+
+
+def names_of(plugins: Iterable[Mapping[str, Any]]) -> str:
+    """Plug-ins in a line, whatever their versions; empty if there are none."""
+    return ", ".join(f"the {plugin['seam']} {plugin['name']!r} of {plugin['module']}" for plugin in plugins)
+
+
+def are_plugins(content: Any) -> bool:
+    """Whether what a file holds is a list as `plugins_of` makes it."""
+    return isinstance(content, list) and all(
+        isinstance(plugin, dict) and all(isinstance(plugin.get(key), str) for key in ("seam", "name", "module"))
+        for plugin in content
+    )
+
+
+def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
+    """Refuse a run whose plug-ins are not there.
+
+    Parameters
+    ----------
+    plugins : iterable of mapping
+        As from `plugins_of`; objects that were handed in are not asked for.
+    where : str
+        The run, for the message.
+
+    Raises
+    ------
+    RunError
+        If one cannot be loaded; the message names it and its package.
+    """
+    registries = {registry.seam: registry for registry in seams.SEAMS}
+    for plugin in plugins:
+        if plugin.get("handed_in"):
+            continue
+        try:
+            registries[plugin["seam"]][plugin["name"]]
+        except (KeyError, SpecificationError) as error:
+            reason = f" ({error})" if isinstance(error, SpecificationError) else ""
+            package = " ".join(str(plugin[key]) for key in ("distribution", "version") if plugin.get(key))
+            remedy = f"install {package}" if package else f"import {plugin['module']} first"
+            raise RunError(f"{where}: needs {names_of([plugin])}, which cannot be loaded{reason}; {remedy}") from error
+
+
+def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
+    """The entries of seams that a network uses."""
+    learning, training = network.learning, network.training
+    for projection in network.projections:
+        yield seams.connectivities, seams.connectivities.name_of(type(projection.connectivity))
+    for population in network.integrating:
+        yield seams.regimes, population.dynamics.regime
+    yield seams.engines, training.engine
+    if training.dataset in seams.datasets:
+        yield seams.datasets, training.dataset
+    yield seams.learners, learning.learner
+    yield seams.targets, learning.targets
+    yield seams.optimizers, learning.optimizer
+    yield seams.schedules, learning.schedule
+    for name, constraint in seams.constraints.items():
+        if constraint.from_network(network) is not None:
+            yield seams.constraints, name

@@ -1,0 +1,138 @@
+"""Formats of another package: offered by help, written, and read, by their entry points alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SPIKES = '''
+"""Spikes as JSON."""
+
+import json
+
+import numpy as np
+
+from netsim.exchange import SpikeFormat
+from netsim.exchange.presentations import Presentations, choose_layer
+from netsim.exchange.trains import chosen_layers
+
+
+def write(simulation, path, layers, record):
+    path.write_text(json.dumps({name: times.tolist() for name, times in chosen_layers(simulation, layers).items()}))
+
+
+def read(path, layer, shape):
+    content = json.loads(path.read_text())
+    latencies = np.array(content[choose_layer(path, layer, list(content))])
+    return Presentations(latencies, None, np.arange(len(latencies)))
+
+
+spikes = SpikeFormat("latencies as JSON", (".json",), write, read)
+'''
+NETWORKS = '''
+"""Networks as TOML, and their weights beside them."""
+
+import numpy as np
+
+from netsim.exchange import Imported, NetworkFormat
+from netsim.seams import network_formats
+from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
+
+
+def write(network, weights, path, record):
+    path.write_text(dumps_network(network))
+    np.savez(path.with_suffix(".npz"), **weights)
+
+
+def read(path):
+    with np.load(path.with_suffix(".npz")) as weights:
+        return Imported(network_from_dict(loads_toml(path.read_text(), path.name)), dict(weights), assumed=("all",))
+
+
+network_formats.add(
+    "plain",
+    NetworkFormat(
+        "a table",
+        (".plain",),
+        write,
+        read,
+        packages=("numpy",),
+        title="PLAIN",
+        without_primitive=lambda network: ["spikes"],
+    ),
+    __name__,
+)
+'''
+POINTS = """
+[netsim.spike_format]
+json = other_spikes:spikes
+heavy = other_heavy:spikes
+
+[netsim.network_format]
+plain = other_networks
+"""
+HEAVY = SPIKES.replace('(".json",), write, read', '(".heavy",), write, read, ("no_such_package",)')
+
+
+@pytest.fixture
+def netsim(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A function that runs a command where another package is installed."""
+    folder = tmp_path / "site"
+    (folder / "other-1.0.dist-info").mkdir(parents=True)
+    (folder / "other-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (folder / "other-1.0.dist-info" / "entry_points.txt").write_text(POINTS)
+    for name, text in {"spikes": SPIKES, "networks": NETWORKS, "heavy": HEAVY}.items():
+        (folder / f"other_{name}.py").write_text(text)
+    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "netsim", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    return run
+
+
+def test_spikes(netsim: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    assert "* json: latencies as JSON (.json)" in netsim("export", "--help").stdout
+    done = netsim("export", "digits", "--to", "json", "--limit", 2, "--layer", "stimulus", "spikes.json", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kind"] == "json"
+    done = netsim("simulate", "digits", "--stimuli", "spikes.json", "--limit", 2, "--out", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    times = json.loads(Path("spikes.json").read_text())["stimulus"]
+    fired = sum(time < float("inf") for row in times for line in row for (time,) in line)
+    written = Path("out/spikes.csv").read_text().splitlines()
+    assert sum(",stimulus," in line for line in written) == fired > 0
+
+
+def test_networks(netsim: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    assert "* plain: a table (.plain)" in netsim("import", "--help").stdout
+    done = netsim("export", "digits", "--to", "plain", "network.plain")
+    assert done.returncode == 0, done.stderr
+    assert "network.plain: PLAIN has no primitives for spikes; they are metadata" in done.stderr
+    done = netsim("import", "network.plain", "--out", "back", "--json")
+    assert done.returncode == 0, done.stderr
+    assert (json.loads(done.stdout)["network"], json.loads(done.stdout)["assumed"]) == ("digits", ["all"])
+
+
+def test_what_they_need_is_named(netsim: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = netsim("export", "digits", "--to", "heavy", "spikes.heavy")
+    assert done.stderr == "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
+    done = netsim("export", "digits", "--to", "pdf", "spikes.pdf")
+    assert "choose one of nwb, sonata, neo, csv, parquet, heavy, json, nir, plain" in done.stderr
+
+
+def test_formats_are_light() -> None:
+    """Help lists them: what takes long to import waits for the first file."""
+    command = (
+        "import sys; from netsim.seams import network_formats, spike_formats;"
+        "assert len([*spike_formats.values(), *network_formats.values()]) >= 6;"
+        "assert not {'pynwb', 'h5py', 'neo', 'nir', 'pandas', 'pyarrow', 'numba'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", command], check=True)

@@ -1,0 +1,185 @@
+"""Machine code on disk: never older than a source, and no command needs it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netsim
+from netsim.numerics.compilation import compiled_sources
+
+PACKAGE = Path(netsim.__file__).parent
+CALLEE = """
+from netsim.numerics.compilation import compiled
+
+@compiled
+def factor():
+    return 2
+"""
+CALLER = """
+from netsim.numerics.callee import factor
+from netsim.numerics.compilation import compiled
+
+@compiled
+def times_factor(number):
+    return number * factor()
+"""
+PROGRAM = """
+from netsim.numerics.caller import times_factor
+print(times_factor(21), sum(times_factor.stats.cache_hits.values()), times_factor.stats.cache_path)
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the parts of the package that compile, with two modules of which one calls into the other."""
+    copy = tmp_path / "site" / "netsim"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE / "numerics", copy / "numerics", ignore=ignored)
+    shutil.copy(PACKAGE / "__init__.py", copy)
+    (copy / "numerics" / "callee.py").write_text(CALLEE, encoding="utf-8")
+    (copy / "numerics" / "caller.py").write_text(CALLER, encoding="utf-8")
+    return copy
+
+
+def _run(package: Path, program: str = PROGRAM, **environment: str) -> list[str]:
+    """What a program says that has a process of its own: by default a result, hits on disk, and the folder there."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA", "XDG"))}
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**inherited, "HOME": str(package), "PYTHONPATH": str(package.parent), **environment},
+    )
+    assert not found.stderr
+    return found.stdout.split()
+
+
+def _kept(package: Path) -> list[Path]:
+    return sorted((package / "__pycache__").glob("netsim-kernels-*"))
+
+
+def test_a_change_of_a_callee_is_noticed(package: Path) -> None:
+    assert _run(package)[:2] == ["42", "0"]
+    assert _run(package)[:2] == ["42", "1"]
+    callee = package / "numerics" / "callee.py"
+    callee.write_text(CALLEE.replace("2", "3"), encoding="utf-8")
+    assert _run(package)[:2] == ["63", "0"]
+    callee.write_text(CALLEE, encoding="utf-8")
+    assert _run(package)[:2] == ["42", "1"]  # what it was made from is there again
+
+
+def test_a_change_of_other_sources_compiles_nothing(package: Path) -> None:
+    _run(package)
+    (package / "other.py").write_text("", encoding="utf-8")
+    assert _run(package)[1] == "1"
+
+
+def test_what_is_changed_while_it_runs_is_not_kept(package: Path) -> None:
+    """The machine code could be of either source."""
+    callee = package / "numerics" / "callee.py"
+    change = f"open({str(callee)!r}, 'a', encoding='utf-8').write('#')"
+    assert _run(package, f"import netsim.numerics.compilation\n{change}\n{PROGRAM}")[:2] == ["42", "0"]
+    callee.write_text(CALLEE, encoding="utf-8")
+    assert _run(package)[1] == "0"
+
+
+def test_few_folders_stay(package: Path) -> None:
+    for number in range(2, 8):
+        (package / "numerics" / "callee.py").write_text(CALLEE.replace("2", str(number)), encoding="utf-8")
+        assert _run(package)[0] == str(21 * number)
+    assert len(_kept(package)) == 4
+    assert _run(package)[1] == "1"
+
+
+def test_other_compiled_code_stays_where_it_is(package: Path, tmp_path: Path) -> None:
+    other = "import numba\nown = numba.njit(cache=True)(times_factor.py_func)\nprint(own.stats.cache_path)"
+    *_, ours, theirs = _run(package, PROGRAM + other)
+    assert Path(ours).parent == _kept(package)[0]
+    assert theirs == str(package / "numerics" / "__pycache__")
+    chosen = tmp_path / "chosen"
+    *_, ours, theirs = _run(package, PROGRAM + other, NUMBA_CACHE_DIR=str(chosen))
+    assert Path(ours).parent.parent == Path(theirs).parent == chosen
+    *_, ours, theirs = _run(package, PROGRAM + other, NUMBA_CACHE_LOCATOR_CLASSES="UserWideCacheLocator")
+    assert Path(ours).parent == _kept(package)[0]
+    assert Path(theirs).parent == package / ".cache" / "numba"
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80", None], ids=["empty", "garbled", "half"])
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_a_damaged_file_is_made_anew(package: Path, suffix: str, content: bytes | None) -> None:
+    _run(package)
+    for path in _kept(package)[0].rglob(f"*{suffix}"):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    assert _run(package)[:2] == ["42", "0"]
+    assert _run(package)[:2] == ["42", "1"]
+
+
+def _blocked(package: Path) -> None:
+    """Let nobody, not even the root user, write beside the sources."""
+    (package / "__pycache__").write_text("no folder", encoding="utf-8")
+
+
+def test_beside_sources_that_cannot_be_written_it_is_kept_with_the_user(package: Path, tmp_path: Path) -> None:
+    _blocked(package)
+    cache = tmp_path / "cache"
+    assert _run(package, XDG_CACHE_HOME=str(cache))[:2] == ["42", "0"]
+    result, hits, folder = _run(package, XDG_CACHE_HOME=str(cache))
+    assert (result, hits) == ("42", "1")
+    assert Path(folder).is_relative_to(cache / "netsim")
+
+
+def test_without_any_place_nothing_is_kept(package: Path) -> None:
+    _blocked(package)
+    assert _run(package, HOME=os.devnull) == ["42", "0", "None"]
+    unknown = "import os, pwd\ndel os.environ['HOME']\npwd.getpwuid = {}.__getitem__\n"
+    assert _run(package, unknown + PROGRAM) == ["42", "0", "None"]
+    assert not Path("~").exists()
+
+
+def test_a_full_disk_is_no_error(package: Path) -> None:
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    assert _run(package, full + PROGRAM)[:2] == ["42", "0"]
+    assert _run(package)[:2] == ["42", "0"]
+    assert _run(package)[:2] == ["42", "1"]
+
+
+def test_netsim_itself_imports_no_compiler(package: Path) -> None:
+    assert _run(package, "import sys, netsim; print('numba' in sys.modules)") == ["False"]
+
+
+def _module(path: Path) -> str:
+    return ".".join(("netsim", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def test_constants_of_compiled_functions_are_of_sources_that_the_digest_reads() -> None:
+    """They are frozen into machine code, like the functions that it calls."""
+    sources = {_module(path): ast.parse(path.read_text(encoding="utf-8")) for path in compiled_sources()}
+    assert "netsim.numerics.vectors" in sources
+    for module, tree in sources.items():
+        decorators, foreign = {"compiled"}, set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("netsim"):
+                foreign |= {name.asname or name.name for name in node.names if node.module not in sources}
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.module
+                and node.module.startswith(("numba", "netsim.numerics"))
+            ):
+                decorators |= {name.asname or name.name for name in node.names}
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _names(node.value) & decorators:
+                decorators |= _names(*(node.targets if isinstance(node, ast.Assign) else [node.target]))
+            if isinstance(node, ast.FunctionDef) and _names(*node.decorator_list) & decorators:
+                assert not _names(*node.body) & foreign, f"{module}.{node.name}"
+
+
+def _names(*nodes: ast.AST) -> set[str]:
+    return {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}

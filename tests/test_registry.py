@@ -1,0 +1,60 @@
+"""Entries of a seam: those of netsim by their modules, those of others by entry points or by registering."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any
+
+import pytest
+
+from netsim.errors import SpecificationError
+from netsim.registry import Registry
+
+
+def _registry(points: dict[str, str] | None = None, **settings: Any) -> Registry[Any]:
+    registry: Registry[Any] = Registry("schedule", "netsim.learning.schedules", **settings)
+    group = {
+        name: importlib.metadata.EntryPoint(name, value, "netsim.schedule") for name, value in (points or {}).items()
+    }
+    registry.__dict__["_points"] = group
+    return registry
+
+
+def test_names_are_known_and_entries_come_with_netsim_before_they_are_imported() -> None:
+    registry = _registry()
+    assert list(registry) == ["constant", "cosine", "one-cycle"]
+    assert registry.is_own("one-cycle")
+    assert "linear" not in registry
+    assert ["unhashable"] not in registry
+
+
+def test_the_usual_entry_is_listed_first() -> None:
+    assert list(_registry(first="one-cycle")) == ["one-cycle", "constant", "cosine"]
+
+
+def test_an_entry_point_is_an_entry() -> None:
+    registry = _registry({"square-root": "math:sqrt"})
+    assert list(registry) == ["constant", "cosine", "one-cycle", "square-root"]
+    assert not registry.is_own("square-root")
+    assert registry["square-root"](4.0) == 2.0
+    assert registry.origin("square-root").module == "math"
+    assert registry.name_of(registry["square-root"]) == "square-root"
+
+
+@pytest.mark.parametrize("value", ["nobody_has_this_module:entry", "math:no_such_function"])
+def test_an_entry_point_that_cannot_be_loaded_is_named(value: str) -> None:
+    registry = _registry({"broken": value})
+    with pytest.raises(SpecificationError, match=r"^schedule 'broken': cannot be loaded \(\w+Error: .*; mend or "):
+        registry["broken"]
+
+
+def test_an_object_comes_from_the_module_of_its_class() -> None:
+    origin = _registry().origin_of(Registry("other", "netsim.learning"))
+    assert (origin.name, origin.module, origin.distribution) == ("Registry", "netsim.registry", "netsim")
+
+
+def test_two_modules_cannot_have_one_name() -> None:
+    registry = _registry()
+    registry.add("mine", 1, "one")
+    with pytest.raises(SpecificationError, match="is registered by one and by two; one of them needs another name"):
+        registry.add("mine", 2, "two")

@@ -1,0 +1,221 @@
+"""What comes from outside the package: registered by a name, or handed to a training as an object."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pytest
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import make_engine
+from netsim.errors import RunError, SpecificationError
+from netsim.learning import BatchGradients, Constraint, Learner
+from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.learning.optimizers.adam import Adam
+from netsim.learning.optimizers.sgd import SGD
+from netsim.models.presets import load_preset
+from netsim.runs.folder import RunFolder, create_run, describe_run
+from netsim.runs.model import load_model
+from netsim.seams import constraints, learners, targets
+from netsim.specification import Dense, Encoder, Layer, Learning, Network, Neurons, Training
+from netsim.specification.toml import network_from_dict, network_to_dict
+from netsim.training.loop import Callbacks, start_training, train
+from netsim.training.opening import open_training
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
+
+MakeStimuli = Callable[..., Stimuli]
+Registered = Callable[..., None]
+
+
+class Hebb(Learner):
+    """Output weights follow the spikes of the label's neuron."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.batches = 0
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self:
+        return cls(network)
+
+    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
+        self.batches += 1
+        early = np.isfinite(latencies[-2]).astype(float)
+        wanted = np.eye(self.network.outputs)[labels] - 1 / self.network.outputs
+        return BatchGradients({"output.kernel": -early.T @ wanted / len(labels)}, self.loss(latencies[-1], labels))
+
+    def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return (outputs.argmin(axis=1) != labels).astype(float)
+
+
+class Quantised(Constraint):
+    """Weights are multiples of a quarter."""
+
+    @classmethod
+    def from_network(cls, network: Network) -> Self | None:
+        return cls() if network.learning.balanced else None
+
+    def enforce(self, weights: Weights) -> None:
+        weights["output.kernel"][:] = np.round(4 * weights["output.kernel"]) / 4
+
+    def describe(self, network: Network) -> tuple[str, str]:
+        return "Quantisation", "Weights are rounded to multiples of $1/4$"
+
+
+def _network(**learning: Any) -> Network:
+    return Network.chain(
+        "small",
+        Encoder((6, 6, 1), 16.0),
+        (
+            Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
+            Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
+        ),
+        128.0,
+        training=Training(epochs=2, batch=20, precision="double"),
+        learning=Learning(**{"rate": 0.01, "schedule": "constant"} | learning),
+    )
+
+
+def _trained(network: Network, make: MakeStimuli, optimizer: Any = None, **parts: Any) -> Weights:
+    state = start_training(network, 0, optimizer)
+    stimuli = make(network.encoder, 60, 4)
+    make_engine("event", network).run(train(network, stimuli, stimuli, state, 0, **parts))
+    return state.weights
+
+
+def _same(one: Weights, other: Weights) -> bool:
+    return all((one[name] == other[name]).all() for name in one)
+
+
+def test_a_learner_of_another_module_is_chosen_by_its_name(random_stimuli: MakeStimuli, registered: Registered) -> None:
+    registered(learners, "hebb", Hebb)
+    network = _network(learner="hebb")
+    assert network_from_dict(network_to_dict(network)) == network
+    before = start_training(network, 0).weights
+    after = _trained(network, random_stimuli)
+    assert (after["output.kernel"] != before["output.kernel"]).any()
+    np.testing.assert_array_equal(after["hidden.kernel"], before["hidden.kernel"])
+
+
+def test_the_learner_that_is_usual_is_not_written_down() -> None:
+    assert "learner" not in network_to_dict(_network())["learning"]
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("learner", "learning.learner: must be one of stidi-bp, not 'hebb'"),
+        ("targets", "learning.targets: must be one of softmax, relative, not 'hebb'"),
+        ("optimizer", "learning.optimizer: must be one of adam, sgd, not 'hebb'"),
+        ("schedule", "learning.schedule: must be one of constant, cosine, one-cycle, not 'hebb'"),
+    ],
+)
+def test_a_name_that_nobody_registered_is_refused(field: str, message: str) -> None:
+    with pytest.raises(SpecificationError) as error:
+        Learning(**{field: "hebb"})
+    assert str(error.value) == message
+
+
+def test_objects_take_the_place_of_what_the_settings_name(random_stimuli: MakeStimuli) -> None:
+    network = _network(momentum=0.8, targets="relative")
+    other = dataclasses.replace(network, learning=dataclasses.replace(network.learning, targets="softmax"))
+    learner = STiDiBP(other, targets["relative"].from_network(other))
+    handed = _trained(other, random_stimuli, Adam(momentum=0.8), learner=learner)
+    assert _same(_trained(network, random_stimuli), handed)
+    assert not _same(_trained(network, random_stimuli, SGD(momentum=0.8)), handed)
+
+
+def test_constraints_hold_after_every_step(random_stimuli: MakeStimuli, registered: Registered) -> None:
+    registered(constraints, "quantised", Quantised)
+    for weights in (
+        _trained(_network(balanced=True), random_stimuli),
+        _trained(_network(), random_stimuli, constraints=[Quantised()]),
+    ):
+        assert (weights["output.kernel"] % 0.25 == 0).all()
+    assert (_trained(_network(balanced=True), random_stimuli, constraints=[])["output.kernel"] % 0.25 != 0).any()
+
+
+def _digits(**learning: Any) -> Network:
+    digits = load_preset("digits")
+    return dataclasses.replace(
+        digits,
+        learning=dataclasses.replace(digits.learning, **learning),
+        training=dataclasses.replace(digits.training, epochs=1, validation=20),
+    )
+
+
+def test_a_run_says_what_does_not_come_with_netsim(registered: Registered) -> None:
+    registered(learners, "hebb", Hebb)
+    registered(constraints, "quantised", Quantised)
+    digits = _digits(learner="hebb", balanced=True)
+    run = create_run("run", digits, describe_run(0))
+    plugins = run.record()["plugins"]
+    assert [(plugin["seam"], plugin["name"], plugin["module"]) for plugin in plugins] == [
+        ("learner", "hebb", __name__),
+        ("constraint", "quantised", __name__),
+    ]
+    assert create_run("plain", _digits(), describe_run(0)).record()["plugins"] == []
+
+
+def test_a_run_whose_plugin_is_missing_is_refused(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as here:
+        here.setitem(learners._entries, "hebb", Hebb)
+        here.setitem(learners._modules, "hebb", __name__)
+        digits = _digits(learner="hebb")
+        run = create_run("run", digits, describe_run(0), initial_weights(digits, 0))
+        assert load_model("run").network == digits
+    with pytest.raises(RunError, match=rf"^run: needs the learner 'hebb' of {__name__}, which cannot be loaded; "):
+        load_model("run")
+    record = run.record()
+    record["plugins"][0] |= {"distribution": "hebbian", "version": "1.2"}
+    run.write_json("run.json", record)
+    with pytest.raises(RunError, match=r"which cannot be loaded; install hebbian 1\.2$"):
+        run.network()
+
+
+@pytest.mark.parametrize(
+    "plugins", [3, [3], [{}], [{"seam": "learner", "name": 1, "module": "m"}], {"seam": "learner"}]
+)
+def test_a_record_with_other_plugins_is_refused(plugins: Any) -> None:
+    run = create_run("run", _digits(), describe_run(0))
+    run.write_json("run.json", run.record() | {"plugins": plugins})
+    with pytest.raises(RunError, match="holds no plugins that fits"):
+        run.record()
+
+
+def test_a_plugin_of_a_seam_that_is_unknown_is_refused() -> None:
+    run = create_run("run", _digits(), describe_run(0))
+    run.write_json("run.json", run.record() | {"plugins": [{"seam": "cortex", "name": "v1", "module": "brain"}]})
+    with pytest.raises(RunError, match=r"needs the cortex 'v1' of brain, which cannot be loaded; import brain first"):
+        run.network()
+
+
+def test_a_run_of_before_has_no_plugins() -> None:
+    run = create_run("run", _digits(), describe_run(0))
+    record = run.record()
+    del record["plugins"]
+    run.write_json("run.json", record)
+    assert run.network() == _digits()
+
+
+def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:
+    digits = _digits()
+    made: dict[str, Any] = {"limit": 60, "optimizer": Adam(momentum=0.5), "constraints": [Quantised()]}
+    open_training(Path("run"), digits, 0, **made)
+    (optimizer, constraint) = json.loads(Path("run/run.json").read_text())["plugins"]
+    assert optimizer["name"] == "Adam"
+    assert optimizer["module"] == "netsim.learning.optimizers.adam"
+    assert (constraint["name"], constraint["module"], constraint["handed_in"]) == ("Quantised", __name__, True)
+    with pytest.raises(RunError, match=r"^run: was started with the optimizer 'Adam' of .*; resume it"):
+        open_training(Path("run"), digits, 0, limit=60, resume=True)
+    resumed = open_training(Path("run"), digits, 0, resume=True, **made)
+    epochs: list[dict[str, Any]] = []
+    history = resumed.train(Callbacks(on_epoch=epochs.append))
+    assert epochs == history
+    assert RunFolder(Path("run")).network() == digits  # is there without the objects
