@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 _WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 
 
-def require(frame: pd.DataFrame, columns: Iterable[str], kind: str, rows: bool = True) -> None:
+def require(frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool = True) -> None:
     """Refuse a table without these columns, with anything but finite or missing numbers in them, or without a row.
 
     Parameters
     ----------
     frame : pandas.DataFrame
     columns : iterable of str
-    kind : str
+    what : str
         What the table should be, for the message, for example ``spike``.
     rows : bool
         Whether it needs a row.
@@ -34,16 +34,16 @@ def require(frame: pd.DataFrame, columns: Iterable[str], kind: str, rows: bool =
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"table: is a {type(frame).__name__}; a {kind} table of pandas is needed")
+        raise DataError(f"table: is a {type(frame).__name__}; a {what} table of pandas is needed")
     missing = sorted(set(columns) - set(frame.columns))
     if missing:
-        raise DataError(f"table: lacks the column {', '.join(missing)}; a {kind} table is needed")
+        raise DataError(f"table: lacks the column {', '.join(missing)}; a {what} table is needed")
     if rows and frame.empty:
-        raise DataError(f"table: holds no rows; a {kind} table with at least one is needed")
+        raise DataError(f"table: holds no rows; a {what} table with at least one is needed")
     for name in sorted(set(columns) - set(_WORDS)):
         values = frame[name]
         if len(frame) and not (is_numeric_dtype(values) or is_bool_dtype(values)):
-            raise DataError(f"table: the column {name} does not hold numbers; a {kind} table is needed")
+            raise DataError(f"table: the column {name} does not hold numbers; a {what} table is needed")
         if np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)).any():
             raise DataError(f"table: the column {name} holds infinite values; finite or missing ones are needed")
 

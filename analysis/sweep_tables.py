@@ -1,4 +1,4 @@
-"""Tidy tables of a sweep: one row a run, and means over seeds."""
+"""Tidy tables of a sweep: one row per run, and means over seeds."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def error_gallery(
     Raises
     ------
     DataError
-        If a table is of another kind, or the spikes lack the stimulus of an error.
+        If a table is another one, or the spikes lack the stimulus of an error.
     """
     errors = confident_errors(decisions, count)
     height, width, _ = network.encoder.shape

@@ -32,7 +32,7 @@ def group_raster(
     classes: Sequence[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the spikes of a group of neurons over presentations sorted by label, a row each.
+    """Draw the spikes of a group of neurons over presentations sorted by label, one row each.
 
     In the output layer the colours tell the label's neuron from the others, and show which other neuron
     fired before it or with it. Elsewhere each of up to eight neurons has a colour.
@@ -158,7 +158,7 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
     rank=70,
     title="Raster of the output layer",
     caption=(
-        "A row a presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
+        "One row per presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
         " orange lies in its row."
     ),
 )

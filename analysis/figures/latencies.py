@@ -26,7 +26,7 @@ def latency_histograms(
 ) -> Axes:
     """Draw the population rate of every layer over the presentation, the stimulus at the bottom.
 
-    Each band is scaled to its own peak, which is written beside it (spikes a second and neuron) with the median
+    Each band is scaled to its own peak, which is written beside it (spikes per second and neuron) with the median
     latency and the share of neurons that fired. The time in which a layer can fire is shaded; a vertical line
     is the median.
 
@@ -123,7 +123,7 @@ def _default_width(network: Network) -> float:
     rank=60,
     title="Latencies",
     caption=(
-        "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes a"
+        "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes per"
         " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations."
     ),
 )

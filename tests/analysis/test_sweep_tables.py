@@ -1,4 +1,4 @@
-"""Tables of sweeps: one row a run, means over seeds."""
+"""Tables of sweeps: one row per run, means over seeds."""
 
 from __future__ import annotations
 

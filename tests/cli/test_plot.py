@@ -23,6 +23,12 @@ from netsim.seams import figures
 Netsim = Callable[..., Any]
 
 
+def documented(page: str) -> str:
+    """The last Python example of a page."""
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
+
+
 def is_no_empty_picture(path: Path) -> bool:
     """Whether a PNG holds some hundred pixels that are not white."""
     pixels = plt.imread(path)[..., :3]
@@ -31,24 +37,12 @@ def is_no_empty_picture(path: Path) -> bool:
 
 def test_every_figure_is_told(netsim: Netsim) -> None:
     shown = netsim("plot", "--help").out
-    for kind in figures:
-        assert f"{kind}:" in shown
-
-
-OWN = """
-from netsim.analysis.gallery import Drawn, Plot
-
-@Plot("gaps", "times to the second spike", choices=("count",), section="Decisions", rank=25, title="Gaps")
-def draw(source, choice):
-    figure, (axes,) = choice.new_figure(2.0)
-    table = source.decisions(choice.limit)
-    axes.hist(table["gap_ms"], bins=choice.count or 10)
-    return Drawn(figure, table)
-"""
+    for name in figures:
+        assert f"{name}:" in shown
 
 
 def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
-    install(figures, "gaps", OWN)
+    install(figures, "gaps", documented("figures"))
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
     assert "stimuli * gaps: times to the second spike" in shown
     assert "Draw N kernels or errors or gaps at most." in shown
@@ -73,11 +67,11 @@ def test_shells_can_complete_figures() -> None:
     assert [item.value for item in found] == ["decision-time"]
 
 
-@pytest.mark.parametrize("kind", figures)
-def test_figures_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
-    done = netsim("plot", kind, run, "--limit", 60, "--table", "tables/table.csv")
+@pytest.mark.parametrize("name", figures)
+def test_figures_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
+    done = netsim("plot", name, run, "--limit", 60, "--table", "tables/table.csv")
     assert (done.code, done.err) == (0, "")
-    figures = [run / "figures" / f"{kind}.{suffix}" for suffix in ("png", "svg")]
+    figures = [run / "figures" / f"{name}.{suffix}" for suffix in ("png", "svg")]
     assert done.out.splitlines() == [*map(str, figures), "tables/table.csv"]
     assert is_no_empty_picture(figures[0])
     assert "</svg>" in figures[1].read_text()
@@ -86,11 +80,11 @@ def test_figures_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "millimetres"), [("column", 85), ("full", 180)])
-@pytest.mark.parametrize("kind", ["latencies", "confusion"])
+@pytest.mark.parametrize("name", ["latencies", "confusion"])
 def test_figures_have_the_width_of_a_page_or_column(
-    netsim: Netsim, run: Path, kind: str, width: str, millimetres: float
+    netsim: Netsim, run: Path, name: str, width: str, millimetres: float
 ) -> None:
-    netsim("plot", kind, run, "--limit", 20, "--width", width, "--out", "figure.svg")
+    netsim("plot", name, run, "--limit", 20, "--width", width, "--out", "figure.svg")
     found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text())
     assert found is not None
     assert float(found[1]) / 72 * 25.4 == pytest.approx(millimetres)
@@ -129,8 +123,8 @@ def test_untrained_presets_have_no_before_and_after(netsim: Netsim) -> None:
 
 def test_chosen_neurons(netsim: Netsim, run: Path) -> None:
     chosen = ("--neuron", "hidden:3", "--neuron", "hidden:5", "--out", "a.png", "--table", "a.csv")
-    for kind in ("potentials", "group-raster"):
-        assert netsim("plot", kind, run, *chosen).code == 0
+    for name in ("potentials", "group-raster"):
+        assert netsim("plot", name, run, *chosen).code == 0
         frame = pd.read_csv("a.csv")
         assert set(frame["layer"]) == {"hidden"}
         assert set(frame["neuron"]) <= {3, 5}

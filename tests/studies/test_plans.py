@@ -20,10 +20,10 @@ def test_controls_are_run_where_they_are_told() -> None:
         assert bool(study.control) == (does_control is not None)
 
 
-@pytest.mark.parametrize("kind", studies)
-def test_plans_of_every_kind(kind: str, network: Network) -> None:
-    plan = make_plan(network, kind, seeds=(3, 4))
-    described = studies[kind]
+@pytest.mark.parametrize("name", studies)
+def test_plans_of_every_one(name: str, network: Network) -> None:
+    plan = make_plan(network, name, seeds=(3, 4))
+    described = studies[name]
     assert len(plan.levels) == len(described.levels)
     assert list(plan.levels) == sorted(plan.levels)
     assert plan.seeds == ((3, 4) if described.random else ())
@@ -63,7 +63,7 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "words"),
+    ("name", "options", "words"),
     [
         ("spike-jiter", {}, ["spike-jiter", "did you mean 'spike-jitter'"]),
         ("spike-jitter", {"levels": [-1.0]}, ["level -1", "from 0 to"]),
@@ -82,15 +82,15 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
         ("time-step", {"levels": [0.0]}, ["dt", "positive"]),
     ],
 )
-def test_plans_that_cannot_be_made(kind: str, options: dict[str, Any], words: list[str], network: Network) -> None:
+def test_plans_that_cannot_be_made(name: str, options: dict[str, Any], words: list[str], network: Network) -> None:
     with pytest.raises(SpecificationError) as error:
-        make_plan(network, kind, **options)
+        make_plan(network, name, **options)
     for word in words:
         assert word in str(error.value)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("lesion-maps", "no convolutions"), ("lesion-neurons", "choose one")])
-def test_networks_without_such_layers(kind: str, words: str) -> None:
+@pytest.mark.parametrize(("name", "words"), [("lesion-maps", "no convolutions"), ("lesion-neurons", "choose one")])
+def test_networks_without_such_layers(name: str, words: str) -> None:
     alone = Network.chain("alone", Encoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     with pytest.raises(SpecificationError, match=f"alone has no .*{words.split()[-1]}"):
-        make_plan(alone, kind)
+        make_plan(alone, name)

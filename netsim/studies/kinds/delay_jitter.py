@@ -17,7 +17,7 @@ def equal_delays(condition: Condition) -> Changes:
 
 @NetworkStudy(
     "delay-jitter",
-    "half-normal conduction delays, one an axon; the control delays all by the mean, 0.8 σ (level: σ in ms)",
+    "half-normal conduction delays, one per axon; the control delays all by the mean, 0.8 σ (level: σ in ms)",
     "conduction delays, σ (ms)",
     (0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4),
     in_windows=True,

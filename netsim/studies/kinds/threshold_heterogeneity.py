@@ -7,7 +7,7 @@ from netsim.studies.study import POPULATIONS, Changes, Condition, NetworkStudy
 
 @NetworkStudy(
     "threshold-heterogeneity",
-    "log-normal thresholds, one a neuron, with the mean of the layer (level: coefficient of variation)",
+    "log-normal thresholds, one per neuron, with the mean of the layer (level: coefficient of variation)",
     "coefficient of variation of thresholds",
     (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
     scope=POPULATIONS,
