@@ -15,7 +15,7 @@ from scipy import stats
 
 from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, note_at, theme
 from netsim.errors import DataError
 from netsim.seams import studies
 from netsim.studies.study import Study
@@ -233,13 +233,5 @@ def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool
     side = 0 if rises else 1
     value = float(frame.loc[frame["condition"] == "undisturbed", measure].max())
     axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-    axes.annotate(
-        f"undisturbed {value:.2%}",
-        (side, value),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(2 - 2 * side, 1.5),
-        textcoords="offset points",
-        horizontalalignment=("left", "right")[side],
-        fontsize=6.5,
-        color=FAINT,
-    )
+    place = {"xycoords": axes.get_yaxis_transform(), "horizontalalignment": ("left", "right")[side]}
+    note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 1.5), fontsize=6.5, **place)

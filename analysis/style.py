@@ -87,6 +87,23 @@ def check_suffix(path: Path) -> str:
     return suffix
 
 
+def legend_above(axes: Axes, left: float, columns: int, **options: Any) -> None:
+    """A legend that stands on the Axes, from `left` (in their widths) on."""
+    axes.legend(loc="lower left", bbox_to_anchor=(left, 1.0), ncols=columns, borderpad=0.2, **options)
+
+
+def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:
+    """A small text to the right of the Axes."""
+    place = axes.get_yaxis_transform()
+    axes.text(x, y, text, transform=place, fontsize=7, color=FAINT, verticalalignment="center")
+
+
+def note_at(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
+    """A small text at some points of type from a point of the Axes."""
+    options = {"fontsize": 7, "color": FAINT} | options
+    axes.annotate(text, point, xytext=offset, textcoords="offset points", **options)
+
+
 def outline(left: float, top: float, width: float, height: float) -> Rectangle:
     """The thin frame of a picture."""
     from matplotlib.patches import Rectangle

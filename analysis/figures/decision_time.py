@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, note_at, theme
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,15 +58,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
         axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided, and rightly", zorder=3)
         axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-        axes.annotate(
-            f"{correct[-1]:.2%}",
-            (times[0], correct[-1]),
-            xytext=(2, -2),
-            textcoords="offset points",
-            verticalalignment="top",
-            fontsize=7,
-            color=FAINT,
-        )
+        note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
         axes.set_xlim(times[0], times[-1])
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))

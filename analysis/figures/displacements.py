@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, legend_above, new_axes, note_at, theme
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -90,30 +90,15 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
                     )
                 )
             mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
-            axes.annotate(
-                f"{text}mean |displacement| {mean:.2g} ms",
-                (0, 1),
-                xycoords="axes fraction",
-                xytext=(4, -2 - 9 * position),
-                textcoords="offset points",
-                verticalalignment="top",
-                fontsize=7,
-                color=INK,
-            )
+            mean_of = f"{text}mean |displacement| {mean:.2g} ms"
+            place = {"xycoords": "axes fraction", "verticalalignment": "top"}
+            note_at(axes, mean_of, (0, 1), (4, -2 - 9 * position), color=INK, **place)
         axes.set_xlim(limits)
         axes.set_ylim(limits)
         axes.set_aspect("equal")
         axes.set_xlabel("actual latency (ms)")
         axes.set_ylabel("target latency (ms)")
-        axes.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(-0.16, 1.0),
-            ncols=2,
-            borderpad=0.2,
-            handletextpad=0.1,
-            columnspacing=0.8,
-        )
+        legend_above(axes, -0.16, 2, handles=handles, handletextpad=0.1, columnspacing=0.8)
     return axes
 
 

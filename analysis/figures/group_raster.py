@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, legend_above, new_axes, theme
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,17 +98,9 @@ def group_raster(
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
             is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
-            axes.legend(
-                loc="lower left",
-                bbox_to_anchor=(-0.02, 1.0),
-                ncols=min(2 if is_tight else 4, len(groups)),
-                borderpad=0.2,
-                handlelength=0.8,
-                columnspacing=1.0,
-                handletextpad=0.4,
-                title=name,
-                alignment="left",
-            )
+            columns = min(2 if is_tight else 4, len(groups))
+            spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
+            legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
         else:
             axes.set_title(groups[0][0])
     return axes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import check_layers, firing_window, layer_colours
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, theme
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, note_beside, theme
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,15 +88,7 @@ def latency_histograms(
                 axes.plot([median, median], [bottom, bottom + 1.06], color=INK, linewidth=0.8, zorder=4)
                 share = len(latencies) / (presentations * neurons)
                 note = f"median {median:.4g} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
-            axes.text(
-                1.01,
-                bottom + 0.5,
-                note,
-                transform=axes.get_yaxis_transform(),
-                fontsize=7,
-                color=FAINT,
-                verticalalignment="center",
-            )
+            note_beside(axes, bottom + 0.5, note)
         axes.set_yticks([position * (1 + _GAP) + 0.5 for position in range(len(names))], names)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, colours, legend_above, new_axes, theme
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.set_ylim(0, 1)
         axes.set_ylabel("silent neurons")
         _epochs(axes, frame)
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
+        legend_above(axes, 0.0, 3, columnspacing=1.0)
     return axes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, new_axes, theme
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, new_axes, note_at, theme
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -120,16 +120,7 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
         shared.setdefault(_window(network, name), []).append(name)
     for (start, end, threshold), layers in shared.items():
         axes.plot([start, end], [threshold, threshold], color=INK, linewidth=0.9, linestyle="--", zorder=1)
-        axes.annotate(
-            ", ".join(layers),
-            (end, threshold),
-            xytext=(-2, 2),
-            textcoords="offset points",
-            horizontalalignment="right",
-            fontsize=7,
-            color=FAINT,
-            zorder=5,
-        )
+        note_at(axes, ", ".join(layers), (end, threshold), (-2, 2), horizontalalignment="right", zorder=5)
         if start > 0:
             axes.axvline(start, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import Colour, check_layers, firing_window, layer_colours
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, is_narrow, new_axes, theme
+from netsim.analysis.style import FULL_WIDTH, INK, is_narrow, legend_above, new_axes, note_beside, theme
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,15 +70,7 @@ def raster(
             start, end = firing_window(network, name)
             axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.12, linewidth=0, zorder=1)
             _draw_spikes(axes, layer, shape, bottom, hues[name])
-            axes.text(
-                1.01,
-                bottom + 0.5,
-                f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired",
-                transform=axes.get_yaxis_transform(),
-                fontsize=7,
-                color=FAINT,
-                verticalalignment="center",
-            )
+            note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
         sizes = ["×".join(f"{side:,}" for side in shape) for shape in shapes]
         axes.set_yticks(
             [position * (1 + _GAP) + 0.5 for position in range(len(names))],
@@ -158,14 +150,7 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
             zorder=4,
             label=f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)"),
         )
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=1 if is_narrow(axes) else 2,
-        borderaxespad=0,
-        borderpad=0.2,
-        handlelength=1,
-    )
+    legend_above(axes, 0.0, 1 if is_narrow(axes) else 2, borderaxespad=0, handlelength=1)
 
 
 def _named(label: int, classes: Sequence[str]) -> str:

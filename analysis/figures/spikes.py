@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, colours, legend_above, new_axes, note_beside, theme
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,15 +53,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
         axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)
         for row, one in enumerate(mean):
-            axes.text(
-                1.02,
-                row,
-                f"{one:,.1f}\N{NO-BREAK SPACE}({one / neurons[row]:.0%})",
-                fontsize=7,
-                color=FAINT,
-                transform=axes.get_yaxis_transform(),
-                verticalalignment="center",
-            )
+            note_beside(axes, row, f"{one:,.1f}\N{NO-BREAK SPACE}({one / neurons[row]:.0%})", x=1.02)
         axes.set_xscale("symlog", linthresh=1, linscale=0.4)
         decades = int(np.ceil(np.log10(max(neurons.max(), 10))))
         axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
@@ -70,15 +62,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.set_yticks(rows, names)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("spikes per presentation")
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(-0.2, 1.0),
-            ncols=3,
-            borderpad=0.2,
-            handlelength=1.0,
-            columnspacing=1.0,
-            handletextpad=0.5,
-        )
+        legend_above(axes, -0.2, 3, handlelength=1.0, columnspacing=1.0, handletextpad=0.5)
     return axes
 
 
