@@ -100,8 +100,8 @@ def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:
 
 def note_at(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
     """A small text at some points of type from a point of the Axes."""
-    options = {"fontsize": 7, "color": FAINT} | options
-    axes.annotate(text, point, xytext=offset, textcoords="offset points", **options)
+    looks: dict[str, Any] = {"fontsize": 7, "color": FAINT} | options
+    axes.annotate(text, point, xytext=offset, textcoords="offset points", **looks)
 
 
 def outline(left: float, top: float, width: float, height: float) -> Rectangle:

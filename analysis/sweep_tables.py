@@ -10,8 +10,6 @@ from typing import Any
 import pandas as pd
 
 from netsim.errors import DataError
-from netsim.sweeps.execution import Outcome
-from netsim.sweeps.plan import PlannedRun
 
 _FIRST = {"run": "str", "status": "str", "seed": "int64"}
 _FIGURES = {
@@ -24,17 +22,15 @@ _FIGURES = {
 }
 
 
-def sweep_table(keys: Sequence[str], runs: Mapping[str, PlannedRun], outcomes: Mapping[str, Outcome]) -> pd.DataFrame:
-    """The runs of a sweep that have ended, in the order of its plan.
+def sweep_table(keys: Sequence[str], ended: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The runs of a sweep that have ended, one row per run.
 
     Parameters
     ----------
     keys : sequence of str
         The swept keys.
-    runs : dict of PlannedRun
-        By the name of the run's folder.
-    outcomes : dict of Outcome
-        Of those that have ended.
+    ended : sequence of dict
+        As from `netsim.sweeps.execution.ended_runs`; figures may be missing.
 
     Returns
     -------
@@ -55,18 +51,7 @@ def sweep_table(keys: Sequence[str], runs: Mapping[str, PlannedRun], outcomes: M
         error                         str      why it failed
         ============================  =======  ======================================================
     """
-    rows = [
-        {
-            "run": name,
-            "status": outcomes[name].status,
-            "seed": run.seed,
-            **{key: _cell(run.settings[key]) for key in keys},
-            **{figure: outcomes[name].figures.get(figure) for figure in _FIGURES},
-            "error": outcomes[name].error,
-        }
-        for name, run in runs.items()
-        if name in outcomes
-    ]
+    rows = [{name: _cell(value) for name, value in run.items()} for run in ended]
     return pd.DataFrame(rows, columns=[*_FIRST, *keys, *_FIGURES, "error"]).astype(_FIRST | _FIGURES)
 
 

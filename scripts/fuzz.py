@@ -46,7 +46,7 @@ def main(
             print(*campaign.show(name, seed, show), sep="\n")
         return
     print("| reader | cases | read | refused | faults | seconds |\n|---|---|---|---|---|---|")
-    faults = {}
+    faults: dict[tuple[str, str], tuple[int, str]] = {}
     for name in names:
         with counting(name, cases) as advance:
             if guided:

@@ -29,11 +29,12 @@ import numpy as np
 import typer
 
 from netsim.cli.terminal import counting
-from netsim.data import load_dataset
-from netsim.data.events import EVENT_TYPE, MICROSECONDS
+from netsim.data.events import EVENT_TYPE
+from netsim.data.loading import load_dataset
 from netsim.errors import NetsimError, RunError
 from netsim.files import write_json
 from netsim.numerics.compilation import compiled
+from netsim.specification.encoders.events import MICROSECONDS
 
 SENSOR = 34
 START = (-1.0, 1.0)
@@ -45,7 +46,7 @@ UNLIT = 0.1
 THRESHOLD, THRESHOLD_SPREAD = 0.52, 0.05
 """Mean and standard deviation over pixels, in units of the natural logarithm."""
 NOISE_HZ = 0.1
-"""Random events of a pixel a second."""
+"""Random events of a pixel per second."""
 TONIC_NEEDS = 10_000
 """With fewer files in a part, tonic takes it for a download that was broken off."""
 SPLITS = {"train": "Train", "test": "Test"}
@@ -66,7 +67,7 @@ class Camera:
         self.thresholds = np.maximum(drawn, THRESHOLD / 4)
         self.corners = np.array(START) + _path()
 
-    def look(self, image: np.ndarray, number: int, test: bool = False) -> np.ndarray:
+    def record(self, image: np.ndarray, number: int, test: bool = False) -> np.ndarray:
         """What the camera sends while an image moves.
 
         Parameters
@@ -151,7 +152,7 @@ def encode_recording(events: np.ndarray) -> bytes:
 def write_recordings(
     folder: Path, images: np.ndarray, labels: np.ndarray, camera: Camera, test: bool, advance: Callable[[int], None]
 ) -> int:
-    """Write a part of the data set, a file a recording; returns the number of events.
+    """Write a part of the data set, one file per recording; returns the number of events.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def write_recordings(
         (folder / str(label)).mkdir(parents=True)
 
     def record(number: int) -> int:
-        events = camera.look(images[number] / 255, number, test)
+        events = camera.record(images[number] / 255, number, test)
         # N-MNIST calls recordings by their place in MNIST, counted from 1
         (folder / str(labels[number]) / f"{number + 1:05d}.bin").write_bytes(encode_recording(events))
         return len(events)

@@ -1,4 +1,4 @@
-"""Present for a long time, and look whether memory grows and whether the first stimulus still gives the same spikes.
+"""Present for a long time, and check whether memory grows and whether the first stimulus still gives the same spikes.
 
     python scripts/soak.py brian2       # 100,000 presentations of the digits, in one run of the Brian2 engine
     python scripts/soak.py event        # 5 epochs of Fashion-MNIST on the event engine; --data-dir or NETSIM_DATA

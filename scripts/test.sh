@@ -8,5 +8,5 @@ ruff check .
 # mypy reads an installed copy, for models/ and analysis/ are netsim.models and netsim.analysis only there
 rm -rf build
 python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typed .
-(cd build/typed && mypy --config-file ../../setup.cfg -p netsim)
+(cd build/typed && mypy --config-file ../../setup.cfg netsim ../../scripts ../../tests)
 pytest "$@"

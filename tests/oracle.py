@@ -62,7 +62,7 @@ def oracle_latencies(
             bias = float(weights[f"{population.name}.bias"][place[-1]]) if neurons.bias else 0.0
             end = min(neurons.end, network.duration)
             solve = first_spike_on_grid if dt else first_spike
-            if population.name in (thresholds or {}):
+            if thresholds is not None and population.name in thresholds:
                 neurons = dataclasses.replace(neurons, threshold=float(thresholds[population.name][place]))
             result[index] = solve(neurons, arrivals, bias, end, dt)
         latencies[population.name] = result
@@ -98,10 +98,10 @@ def synapses_of(
         height, width, channels = presentation.shape
         maps = network.shapes[projection.target][2]
         size = rule.kernel if isinstance(rule, Convolution) else rule.size
-        padding = rule.padding if isinstance(rule, Convolution) else 0
+        stride, padding = (rule.stride, rule.padding) if isinstance(rule, Convolution) else (rule.step, 0)
         for dy in range(size):
             for dx in range(size):
-                y, x = row * rule.stride + dy - padding, column * rule.stride + dx - padding
+                y, x = row * stride + dy - padding, column * stride + dx - padding
                 for channel in range(channels) if isinstance(rule, Convolution) else [feature]:
                     if 0 <= y < height and 0 <= x < width:
                         number = ((dy * size + dx) * channels + channel) * maps + feature

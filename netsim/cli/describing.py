@@ -11,8 +11,6 @@ from netsim.cli.options import ModelArgument, make_folder
 from netsim.cli.terminal import say
 from netsim.errors import SpecificationError
 
-_FORMATS = ("markdown", "latex")
-
 
 def describe(
     subject: ModelArgument,
@@ -37,12 +35,13 @@ def describe(
     from netsim.files import write_text
     from netsim.runs.model import find_run, load_network
 
-    if form not in (None, *_FORMATS):
-        raise SpecificationError(f"--format {form}", f"must be {' or '.join(_FORMATS)}")
+    writers = {"markdown": to_markdown, "latex": to_latex}
+    if form not in (None, *writers):
+        raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
     run = find_run(subject)
     description = describe_network(run.network() if run else load_network(subject), run)
-    is_latex = form == "latex" or (form is None and out is not None and out.suffix == ".tex")
-    text = to_latex(description) if is_latex else to_markdown(description)
+    default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
+    text = writers[form or default](description)
     if out is None:
         say(text.rstrip("\n"))
         return

@@ -89,7 +89,7 @@ def train_plan(
     from netsim.files import write_text
     from netsim.numerics.threads import threads
     from netsim.runs.folder import lock_folder
-    from netsim.sweeps.execution import finished_runs, place_runs, train_runs
+    from netsim.sweeps.execution import ended_runs, finished_runs, place_runs, train_runs
     from netsim.training.opening import resuming
 
     runs = place_runs(plan, folder)
@@ -101,7 +101,7 @@ def train_plan(
         write_results()
 
     def write_results() -> pd.DataFrame:
-        table = sweep_table(plan.keys, runs, outcomes)
+        table = sweep_table(plan.keys, ended_runs(runs, outcomes))
         write_table(table, folder / _TABLE)
         return table
 
@@ -122,7 +122,7 @@ def train_plan(
         except KeyboardInterrupt:
             ended = f"{len(outcomes)} of {len(runs)} runs have ended"
             fail(f"{folder}: interrupted; {ended}. Go on with: {resuming(command)}", INTERRUPTED)
-        return sweep_table(plan.keys, runs, outcomes)
+        return sweep_table(plan.keys, ended_runs(runs, outcomes))
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:

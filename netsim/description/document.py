@@ -45,7 +45,7 @@ class Table:
     letter : str
     title : str
     rows : sequence of sequence of str
-        A cell a column, in the markup of this module.
+        One cell per column, in the markup of this module.
     columns : sequence of Column
     notes : sequence of str
         Paragraphs below the table.
@@ -75,7 +75,7 @@ class Description:
 class Piece(NamedTuple):
     """A part of a text: words, mathematics or a name."""
 
-    kind: Literal["text", "math", "name"]
+    sort: Literal["text", "math", "name"]
     content: str
 
 

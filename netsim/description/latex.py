@@ -62,7 +62,7 @@ _SYMBOLS = r"""
 Π \Pi Σ \Sigma Φ \Phi Ψ \Psi Ω \Omega − - ≤ \leq ≥ \geq ≈ \approx → \to ∞ \infty
 """.split()  # noqa: SIM905
 _MATHEMATICAL = dict(zip(_SYMBOLS[::2], _SYMBOLS[1::2], strict=True))
-# Two of a kind would be joined into one sign.
+# Two of them in a row would be joined into one sign.
 _JOINED = re.compile(r"([-',])(?=\1)")
 # Longer ones may be broken, after a separator or else anywhere, so that nothing runs over the edge of its column.
 _LONGEST_WORD, _LONGEST_NAME = 40, 12
@@ -110,7 +110,7 @@ def _row(table: Table, cells: Iterable[str]) -> str:
 
 def _inline(markup: str) -> str:
     written = {"text": _text, "math": "${}$".format, "name": _name}
-    return "".join(written[kind](content) for kind, content in pieces(markup))
+    return "".join(written[sort](content) for sort, content in pieces(markup))
 
 
 def _name(name: str) -> str:

@@ -36,7 +36,7 @@ def _row(cells: Iterable[str], labelled: bool = False) -> str:
 
 def _inline(markup: str) -> str:
     written = {"text": _escaped, "math": "${}$".format, "name": "`{}`".format}
-    return "".join(written[kind](content) for kind, content in pieces(markup))
+    return "".join(written[sort](content) for sort, content in pieces(markup))
 
 
 def _escaped(text: str) -> str:

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from netsim.description.document import Column, Table
-from netsim.specification import PSP, Network, Pooling
+from netsim.seams import regimes
+from netsim.specification import PSP, Network
 from netsim.specification.grid import TOLERANCE, nearest_step
-from netsim.specification.phrases import END, GAP, GATE, ONSET, grouped, has, in_ms, number, of_layers
-
-# The sum that moves the potential, by regime.
-_CURRENTS = {
-    "free": "I_j(t)",
-    "staggered": rf"I_j(t) + D{GAP}[t \geq {ONSET}]",
-    "phased": rf"I_j(t){GAP}[t < {GATE}] + D{GAP}[t \geq {ONSET}]",
-}
-_REGIMES = {
-    "free": "all layers run at once; a neuron may fire whenever it is at threshold",
-    "staggered": f"a neuron integrates from the start but fires only from its onset ${ONSET}$ on, helped by the"
-    " constant drive $D$ from there",
-    "phased": f"a neuron integrates until its onset, where the gate closes, ${GATE} = {ONSET}$; from there the drive"
-    rf" $D$ alone moves its potential, so that $t_j = {ONSET} + \max(0,{GAP}\tau (\theta - v_j({ONSET})) / D)$ if that"
-    f" is before ${END}$",
-}
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, number
+from netsim.specification.traits import has_delays, has_relays, unless_all
 
 
 def psp_name(psp: PSP) -> str:
@@ -30,10 +17,10 @@ def psp_name(psp: PSP) -> str:
 
 def neurons_table(network: Network) -> Table:
     """The equations of neurons and synapses."""
-    regimes = grouped(network.weighted_layers, lambda layer: layer.neurons.regime)
+    by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
-        rf"$\tau v_j'(t) = {_CURRENTS[regime]}$, $v_j(0) = 0${of_layers(chosen, network)}"
-        for regime, chosen in regimes.items()
+        rf"$\tau v_j'(t) = {regimes[regime].current}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
+        for regime, chosen in by_regime.items()
     ]
     rows = [
         ("Membrane potential", "\n".join(potentials)),
@@ -44,13 +31,14 @@ def neurons_table(network: Network) -> Table:
             rf"$t_j$ is the first $t$ with ${ONSET} \leq t < {END}$ and $v_j(t) \geq \theta$. A neuron without such a"
             r" $t$ is silent, $t_j = \infty$; one that has fired does not fire again in the presentation.",
         ),
-        ("Regime", "\n".join(f"`{regime}`: {_REGIMES[regime]}" for regime in regimes)),
+        ("Regime", "\n".join(f"`{regime}`: {regimes[regime].summary}" for regime in by_regime)),
     ]
-    if has(network, Pooling):
+    if has_relays(network):
+        earliest = rf"(t_i + {DELAY})" if has_delays(network) else "t_i"
         rows.append((
             "Pooling neurons",
-            r"$t_j = \min_i t_i$ over the field of $j$: the earliest spike is passed on at once. No potential, no"
-            " weights.",
+            rf"$t_j = \min_i {earliest}$ over the field of $j$: the earliest spike is passed on at once. No potential,"
+            " no weights.",
         ))  # fmt: skip
     rows += [
         ("Presentation", f"$0 \\leq t < T$, $T = {in_ms(network.duration)}$; begins without potentials and spikes"),
@@ -60,22 +48,26 @@ def neurons_table(network: Network) -> Table:
 
 
 def _synaptic_current(network: Network) -> str:
-    biased = [layer for layer in network.weighted_layers if layer.neurons.bias]
-    bias = f"; $b_j$: learned current of a map or dense neuron{of_layers(biased, network)}" if biased else ""
+    biased = [population for population in network.integrating if population.has_bias]
+    bias, arrival, delay = "", "t_i", ""
+    if biased:
+        bias = f"; $b_j$: learned current of a map or dense neuron{unless_all(biased, network.integrating)}"
+    if has_delays(network):
+        arrival, delay = f"t_i + {DELAY}", f"; ${DELAY}$: conduction delay (table C)"
     return (
-        rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}\sum_i w_{{ij}} \sum_k c_k{GAP}[t \geq t_i + d_k]$"
-        f"\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}; $d_k$,"
-        " $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
+        rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}\sum_i w_{{ij}} \sum_k c_k{GAP}[t \geq {arrival} + d_k]$"
+        f"\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}{delay};"
+        " $d_k$, $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
     )
 
 
 def _postsynaptic_potential(network: Network) -> str:
     lines = [
         rf"$\displaystyle \varepsilon(t) = \sum_k c_k \max(t - d_k,{GAP}0)$, times $w_{{ij}} / \tau$, at a time $t$"
-        " after the presynaptic spike"
+        f" after the presynaptic spike{' has arrived' if has_delays(network) else ''}"
     ]
-    for psp, chosen in grouped(network.weighted_layers, lambda layer: layer.psp).items():
-        lines.append(f"{psp_name(psp)}{of_layers(chosen, network)}: $(d_k, c_k)$ = {_breakpoints(psp)}")
+    for psp, chosen in grouped(network.weighted, lambda projection: projection.psp).items():
+        lines.append(f"{psp_name(psp)}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {_breakpoints(psp)}")
     return "\n".join(lines)
 
 
@@ -94,19 +86,20 @@ def _time(network: Network) -> str:
             "No time step: potentials are piecewise linear, and a neuron fires where a line meets the threshold; events"
             " are visited in order of time."
         )
+    delays = f"$d_k$ and ${DELAY}$" if has_delays(network) else "$d_k$"
     text = (
         f"Steps of ${in_ms(dt)}$; slopes are constant within a step, so that integration is exact. ${ONSET}$,"
-        f" ${GATE}$, ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays $d_k$ to"
+        f" ${GATE}$, ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays {delays} to"
         " the nearest step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step"
         rf" with $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."
     )
-    delays = [delay for layer in network.weighted_layers for delay, _ in layer.psp.kernel]
-    kept = any(nearest_step(delay, dt) * dt != delay for delay in delays)
+    breakpoints = (delay for projection in network.weighted for delay, _ in projection.psp.kernel)
+    kept = any(nearest_step(delay, dt) * dt != delay for delay in breakpoints)
     return text + (" Learning takes the delays as given." if kept else "")
 
 
 def parameters_table(network: Network) -> Table:
-    """The parameters of the integrating neurons, a row a layer."""
+    """The parameters of the integrating neurons, one row per population."""
     columns = [
         Column("Layer", 0.16),
         Column("Regime", 0.14),
@@ -119,12 +112,12 @@ def parameters_table(network: Network) -> Table:
         Column("$b_j$", 0.09),
     ]
     rows = []
-    for layer in network.weighted_layers:
-        neurons = layer.neurons
-        values = (neurons.threshold, neurons.tau, neurons.onset, network.window_end(layer), neurons.gate_time,
+    for population in network.integrating:
+        neurons = population.dynamics
+        values = (neurons.threshold, neurons.tau, neurons.onset, network.window_end(population), neurons.gate,
                   neurons.drive)  # fmt: skip
         bias = "learned" if neurons.bias else "none"
-        rows.append((f"`{layer.name}`", f"`{neurons.regime}`", *(f"${number(value)}$" for value in values), bias))
+        rows.append((f"`{population.name}`", f"`{neurons.regime}`", *(f"${number(value)}$" for value in values), bias))
     note = (
         rf"$\theta$: threshold; $\tau$: membrane time constant; ${ONSET}$, ${END}$: window in which the neurons may"
         f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: constant current of a map or dense neuron."

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import inspect
-from itertools import pairwise
 
-from netsim.data import VALIDATION_SEED
+from netsim.data.dataset import VALIDATION_SEED
 from netsim.description.document import Table
 from netsim.learning.constraints import constraints_of
 from netsim.seams import optimizers, schedules
-from netsim.specification import Network, Pooling
-from netsim.specification.phrases import GAP, counted, grouped, has_bias, names, number
-from netsim.weights.layout import layers_with_learned_scales
+from netsim.specification import Network, Projection
+from netsim.specification.phrases import GAP, counted, grouped, names, number
+from netsim.specification.traits import has_bias, is_chain, onto
+from netsim.weights.layout import projections_with_learned_scales
 
 
 def optimization_table(network: Network) -> Table:
     """How the gradients of `rule_table` change the weights, and for how long."""
     settings = network.learning
     optimizer = optimizers[settings.optimizer].describe(network)
-    schedule = " ".join(inspect.getdoc(schedules[settings.schedule]).split()).replace("{peak}", number(settings.rate))
+    # a schedule is a function whose docstring describes it
+    schedule = " ".join((inspect.getdoc(schedules[settings.schedule]) or "").split())
+    schedule = schedule.replace("{peak}", number(settings.rate))
     rows = []
     if network.weighting.kind == "binary":
         rows.append(("Binary weights", _binary_weights(network)))
-    if static := [layer.name for layer in network.weighted_layers if not layer.plastic]:
+    if static := [projection for projection in network.weighted if not projection.plastic]:
         rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule))
@@ -34,9 +36,9 @@ def optimization_table(network: Network) -> Table:
             rf" $\rho = \min({number(settings.averaging)},{GAP}(1 + r) / (10 + r))$; $\bar{{x}} = x$ before and after a"
             r" revival. $\bar{x}$ is what is validated and kept.",
         ))  # fmt: skip
-    if any(layer.dropout for layer in network.layers):
+    if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
-    if settings.revive_below and len(network.weighted_layers) > 1:
+    if settings.revive_below and len(network.integrating) > 1:
         rows.append((
             "Revival",
             "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
@@ -48,13 +50,15 @@ def optimization_table(network: Network) -> Table:
 
 
 def _binary_weights(network: Network) -> str:
-    shared = {"channel": "map or dense neuron", "layer": "layer"}[network.weighting.scale]
+    shared = {"channel": "map or dense neuron", "layer": "layer" if is_chain(network) else "projection"}[
+        network.weighting.scale
+    ]
     mean = rf"the mean of $\lvert u_{{ij}} \rvert$ over the weights of a {shared}"
-    learned = layers_with_learned_scales(network)
+    learned = projections_with_learned_scales(network)
     if learned:
         factor = number(network.weighting.scale_rate)
         scale = (
-            rf"{mean} at the start; {'' if len(learned) == len(network.weighted_layers) else 'where weights change, '}"
+            rf"{mean} at the start; {'' if len(learned) == len(network.weighted) else 'where weights change, '}"
             r"$\ln \alpha$ is updated as well, with the gradient $\sum w_{ij} g_{ij}$ over those weights, $g_{ij}$"
             r" being that of $w_{ij}$" + ("" if factor == "1" else rf", and $\eta$ times {factor}")
         )
@@ -72,7 +76,7 @@ def _binary_weights(network: Network) -> str:
 
 
 def _new_scale(network: Network) -> str:
-    own = layers_with_learned_scales(network) and network.weighting.scale == "channel"
+    own = projections_with_learned_scales(network) and network.weighting.scale == "channel"
     return r", and $\alpha$ with them" if own else ""
 
 
@@ -80,7 +84,7 @@ def _learned(network: Network) -> str:
     found = [f"a weight ${_changed(network)}$"]
     if has_bias(network):
         found.append("a bias $b_j$")
-    if layers_with_learned_scales(network):
+    if projections_with_learned_scales(network):
         found.append(r"$\ln \alpha$")
     return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
 
@@ -90,22 +94,21 @@ def _changed(network: Network) -> str:
     return "u_{ij}" if network.weighting.kind == "binary" else "w_{ij}"
 
 
-def _static(layers: list[str], network: Network) -> str:
+def _static(static: list[Projection], network: Network) -> str:
     kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
     weights = "real-valued weights" if network.weighting.kind == "binary" else "weights"
-    return f"The {weights} onto {names(layers)} stay those {kept}; what changes weights changes the others."
+    return f"The {weights} {onto(static, network)} stay those {kept}; what changes weights changes the others."
 
 
 def _dropout(network: Network) -> str:
-    dropped = grouped((layer for layer in network.layers if layer.dropout), lambda layer: layer.dropout)
+    dropped = {one.name: one.dropout for one in network.populations if one.dropout}
     fractions = ", ".join(
-        f"$p = {number(fraction)}$ ({names(layer.name for layer in alike)})" for fraction, alike in dropped.items()
+        f"$p = {number(fraction)}$ ({names(alike)})"
+        for fraction, alike in grouped(dropped, dropped.__getitem__).items()
     )
-    scaled = [
-        layer.name for below, layer in pairwise(network.layers) if below.dropout and not isinstance(layer, Pooling)
-    ]
+    scaled = [projection for projection in network.weighted if projection.source in dropped]
     scaling = (
-        f" Meanwhile the weights onto {names(scaled)}, and their gradients, are multiplied by $1 / (1 - p)$."
+        f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
         if scaled
         else ""
     )

@@ -1,13 +1,27 @@
-"""The table of where a run comes from: its record in words."""
+"""Where a run comes from: its record in words, and the table of them."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
 from netsim.description.document import Table, plain
+from netsim.errors import DataError
 from netsim.runs.folder import RunFolder
 
 
+class Fact(NamedTuple):
+    """A name with its value; `is_code` if the value is to be read letter by letter."""
+
+    name: str
+    value: str
+    is_code: bool = False
+
+
 def provenance_table(run: RunFolder) -> Table:
-    """Seed, data, versions, revision, machine, command and course of a run.
+    """Seed, data, versions, revision, machine, command, plug-ins and course of a run.
 
     Parameters
     ----------
@@ -18,11 +32,87 @@ def provenance_table(run: RunFolder) -> Table:
     RunError
         If the record of the run is missing or damaged.
     """
-    # with the analysis of its metrics, which takes its time to import
-    from netsim.report.tables import Fact, record_facts, training_facts
-
     record = run.record()
     facts = [*record_facts(record), *training_facts(run.metrics)]
     data = {"data_dir": "data folder", "limit": "limit of stimuli"}
     facts += [Fact(name, str(record[key])) for key, name in data.items() if record.get(key) is not None]
     return Table("H", "Provenance", tuple((plain(fact.name.capitalize()), plain(fact.value)) for fact in facts))
+
+
+def training_facts(metrics: Path) -> list[Fact]:
+    """What the metrics of a run say of its training; if they cannot be read, why."""
+    # takes its time to import, and a preset has no metrics
+    from netsim.analysis.learning_tables import best_epoch, metrics_table
+
+    try:
+        table = metrics_table(metrics)
+    except DataError as error:
+        return [Fact("metrics", str(error))]
+    best = table.iloc[best_epoch(table)]
+    facts = [
+        Fact("epochs", f"{len(table):,}"),
+        Fact("best epoch", f"{best['epoch']:.0f}, chosen by the validation stimuli"),
+        Fact("its validation accuracy", f"{best['validation_strict_accuracy']:.2%} (a tie is an error)"),
+    ]
+    if {"training_seconds", "validation_seconds"} <= set(table.columns):
+        seconds = float(table["training_seconds"].sum() + table["validation_seconds"].sum())
+        facts.append(Fact("duration", f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"))
+    return facts
+
+
+def record_facts(record: Mapping[str, Any]) -> list[Fact]:
+    """Seed, versions, revision, command and machine, as `netsim.runs.folder.describe_run` records them.
+
+    The record may come from a file: whatever it holds becomes text.
+    """
+    command = record.get("command")
+    revision = _shown(record.get("git_revision"), "none, not run from a checkout")
+    changed = ", with changes on top" if revision.endswith("+") else ""
+    facts = [
+        Fact("command", shlex.join(map(str, command)) if isinstance(command, list) else _shown(command), True),
+        Fact("date", _shown(record.get("started"))),
+    ]
+    optional = {
+        "imported": "imported from",
+        "seed": "seed",
+        "training": "stimuli learned from",
+        "validation": "stimuli to choose the epoch by",
+        "pretrained_sha256": "checksum of the weights it began with",
+    }
+    facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
+    return [
+        *facts,
+        Fact("netsim", _shown(record.get("netsim"))),
+        Fact(f"git revision{changed}", revision.removesuffix("+"), True),
+        Fact("machine", _listed(record.get("machine"))),
+        Fact("libraries", _listed(record.get("versions"))),
+        *_plugin_facts(record.get("plugins")),
+    ]
+
+
+def _plugin_facts(plugins: Any) -> list[Fact]:
+    """What of the run came with other packages, if anything did."""
+    if not plugins:
+        return []
+    return [Fact("plug-ins", "; ".join(map(_plugin, plugins)) if isinstance(plugins, list) else _shown(plugins))]
+
+
+def _plugin(origin: Any) -> str:
+    """Where an entry of a seam comes from, of a `netsim.registry.Origin` in a record."""
+    if not isinstance(origin, Mapping):
+        return _shown(origin)
+    package = " ".join(str(origin[key]) for key in ("distribution", "version") if origin.get(key))
+    places = [package, _shown(origin.get("module"))] if package else [_shown(origin.get("module"))]
+    how = ", handed in from Python" if origin.get("handed_in") else ""
+    return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
+
+
+def _listed(content: Any) -> str:
+    """Keys and values of a mapping in one line."""
+    if not isinstance(content, Mapping):
+        return _shown(content)
+    return ", ".join(f"{key} {_shown(value, 'missing')}" for key, value in content.items())
+
+
+def _shown(value: Any, missing: str = "not recorded") -> str:
+    return missing if value is None else str(value)

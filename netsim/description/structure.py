@@ -3,97 +3,91 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from netsim.description.document import Column, Table
-from netsim.specification import Convolution, Dense, Layer, Network, Pooling
-from netsim.specification.connectivity import synapse_counts
-from netsim.specification.phrases import dimensions, distinct, has, number, root
+from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.specification.phrases import DELAY, dimensions, distinct, number, root
+from netsim.specification.traits import shares_weights
+
+_CONNECTIVITY = (
+    Column("Source", 0.13),
+    Column("Target", 0.13),
+    Column("Pattern", 0.25),
+    Column("Synapses", 0.11),
+    Column("Weights", 0.11),
+    Column("Inputs $n$", 0.09),
+    Column("Initial weights", 0.18),
+)
+_IF_ANY: tuple[tuple[Column, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
+    (Column("Name", 0.13), lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
+    (Column(f"Delay ${DELAY}$ (ms)", 0.08), lambda one: one.delay > 0, lambda one: f"${number(one.delay)}$"),
+    (Column("Sign", 0.1), lambda one: one.sign != "any", lambda one: one.sign),
+)
+"""Columns that are there where a projection needs them, which it says, with their cells."""
 
 
 def populations_table(network: Network) -> Table:
-    """The populations: stimulus and layers."""
-    elements = ["Stimulus neurons, which fire as table E says"]
-    elements += [
-        "Pooling neurons" if isinstance(layer, Pooling) else f"Integrating neurons, `{layer.neurons.regime}`"
-        for layer in network.layers
-    ]
-    rows = zip(_population_names(network), elements, network.shapes, strict=True)
+    """The populations, with the stimulus."""
+    elements = {STIMULUS: "Stimulus neurons, which fire as table E says"}
+    elements |= {population.name: _elements(population) for population in network.populations}
     return Table(
         "B",
         "Populations",
-        tuple((f"`{name}`", element, dimensions(shape), f"{math.prod(shape):,}") for name, element, shape in rows),
+        tuple(
+            (f"`{name}`", elements[name], dimensions(shape), f"{math.prod(shape):,}")
+            for name, shape in network.shapes.items()
+        ),
         (Column("Name", 0.2), Column("Elements", 0.4), Column("Shape", 0.24), Column("Neurons", 0.16)),
         ("Shapes are rows, columns and maps (channels, for the stimulus), or the number of neurons.",),
     )
 
 
+def _elements(population: Population) -> str:
+    return f"Integrating neurons, `{population.dynamics.regime}`" if population.integrates else "Pooling neurons"
+
+
 def connectivity_table(network: Network) -> Table:
     """The connectivity: patterns, numbers of synapses and weights, and initial weights."""
-    counts = synapse_counts(network)
-    rows = []
-    for layer, source, shape in zip(network.layers, _population_names(network), network.shapes, strict=False):
-        cells = [f"`{source}`", f"`{layer.name}`", _pattern(layer)]
-        if isinstance(layer, Pooling):
-            synapses = math.prod(layer.output_shape(shape)) * layer.size**2
-            rows.append((*cells, f"{synapses:,}", "none", "", ""))
-            continue
-        *inputs, _ = kernel = layer.kernel_shape(shape)
-        shared = ", shared" if isinstance(layer, Convolution) else ""
-        initial = layer.initial
-        rows.append((
-            *cells,
-            f"{counts[layer.name]:,}",
-            f"{math.prod(kernel):,}{shared}",
-            f"{math.prod(inputs):,}",
-            rf"{initial.distribution}, $a = {number(initial.mean)}$, $\sigma = {root(initial.spread)}$",
-        ))  # fmt: skip
-    columns = (
-        Column("Source", 0.13),
-        Column("Target", 0.13),
-        Column("Pattern", 0.25),
-        Column("Synapses", 0.11),
-        Column("Weights", 0.11),
-        Column("Inputs $n$", 0.09),
-        Column("Initial weights", 0.18),
+    further = [(column, cell) for column, needed, cell in _IF_ANY if any(map(needed, network.projections))]
+    columns = [*_CONNECTIVITY, *(column for column, _ in further)]
+    if further:
+        whole = sum(column.share for column in columns)
+        columns = [Column(column.heading, column.share / whole) for column in columns]
+    rows = (
+        (*_connection(network, projection), *(cell(projection) for _, cell in further))
+        for projection in network.projections
     )
-    return Table("C", "Connectivity", tuple(rows), columns, tuple(_notes(network)))
+    return Table("C", "Connectivity", tuple(rows), tuple(columns), tuple(_notes(network)))
 
 
-def _population_names(network: Network) -> list[str]:
-    return ["stimulus"] + [layer.name for layer in network.layers]
-
-
-def _pattern(layer: Layer) -> str:
-    if isinstance(layer, Dense):
-        return "All to all"
-    if isinstance(layer, Pooling):
-        return f"Fields of {dimensions((layer.size, layer.size))} in each map, stride {layer.step}"
-    kernel = dimensions((layer.kernel, layer.kernel))
-    return f"Convolution, kernel {kernel} over all maps, stride {layer.stride}, padding {layer.padding}"
+def _connection(network: Network, projection: Projection) -> tuple[str, ...]:
+    cells = (
+        f"`{projection.source}`",
+        f"`{projection.target}`",
+        projection.connectivity.pattern(),
+        f"{network.synapse_count(projection):,}",
+    )
+    shape, initial = network.weight_shape(projection), projection.initial
+    if not shape:
+        return (*cells, "none", "", "")
+    return (
+        *cells,
+        f"{math.prod(shape):,}{', shared' if shares_weights(network, projection) else ''}",
+        f"{network.fan_in(projection):,}",
+        rf"{initial.distribution}, $a = {number(initial.mean)}$, $\sigma = {root(initial.spread)}$",
+    )
 
 
 def _notes(network: Network) -> Iterator[str]:
-    if has(network, Convolution):
-        yield (
-            "Convolution: counted from 0, the neuron in row $y$ and column $x$ of a map receives from the rows"
-            " $sy - p$ to $sy - p + f - 1$ and the columns $sx - p$ to $sx - p + f - 1$ of every map below, with kernel"
-            " $f$, stride $s$ and padding $p$. The neurons of a map share their weights. There are no neurons in the"
-            " padding."
-        )
-    if has(network, Pooling):
-        yield (
-            "Fields: the pooling neuron in row $y$ and column $x$ of a map receives from the rows $sy$ to $sy + f - 1$"
-            " and the columns $sx$ to $sx + f - 1$ of the same map below, with side $f$ and stride $s$. Rows and"
-            " columns that do not fill a field are left out."
-        )
+    yield from sorted({projection.connectivity.note() for projection in network.projections} - {""})
     ways = {
         "normal": r"normally with mean $a / n$ and standard deviation $\sigma / \sqrt{n}$",
         "uniform": r"uniformly from $a / n - \sqrt{3} \sigma / \sqrt{n}$ to $a / n + \sqrt{3} \sigma / \sqrt{n}$",
     }
-    drawn = " or ".join(ways[way] for way in distinct(layer.initial.distribution for layer in network.weighted_layers))
+    drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
     yield (
-        f"Initial weights{_pretrained(network)} are drawn independently, {drawn}.{_biases(network)}"
+        f"Initial weights{_pretrained(network)} are drawn independently, {drawn}.{_signs(network)}{_biases(network)}"
         " No synapses within a layer, and none back."
     )
 
@@ -102,9 +96,16 @@ def _pretrained(network: Network) -> str:
     return " other than pretrained ones (table G2)" if network.training.pretrained else ""
 
 
+def _signs(network: Network) -> str:
+    """What the sign of a projection means: one sentence, or nothing if none has any."""
+    if all(projection.sign == "any" for projection in network.projections):
+        return ""
+    return " Those of an excitatory projection are then made positive, those of an inhibitory one negative."
+
+
 def _biases(network: Network) -> str:
     """Where biases begin: one sentence, or nothing if there are none."""
-    begin = {layer.name: number(layer.initial.bias) for layer in network.weighted_layers if layer.neurons.bias}
+    begin = {one.name: number(network.initial_bias(one)) for one in network.populations if one.has_bias}
     values = distinct(begin.values())
     if len(values) > 1:
         values = [f"{value} in `{name}`" for name, value in begin.items()]

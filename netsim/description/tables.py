@@ -14,9 +14,10 @@ from netsim.description.structure import connectivity_table, populations_table
 from netsim.learning import Learner
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners
-from netsim.specification import Convolution, Dense, Encoder, Network, Pooling
-from netsim.specification.phrases import GAP, T_MAX, counted, distinct, has, in_ms, names
+from netsim.specification import Network
+from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
+from netsim.specification.traits import has_delays, has_relays, is_chain
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
@@ -63,34 +64,35 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
 
 
 def _summary(network: Network, learner: type[Learner]) -> Table:
-    weighted = network.weighted_layers
     sizes = summarise(network)
-    shapes = distinct(psp_name(layer.psp) for layer in weighted)
-    pooling = "; pooling neurons pass on the earliest spike" if has(network, Pooling) else ""
+    shapes = distinct(psp_name(projection.psp) for projection in network.weighted)
+    pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
+    part, way = ("layer", ", from layer to layer") if is_chain(network) else ("population", "")
+    delays = "conduction delays as in table C" if has_delays(network) else "no conduction delays"
     rows = [("Description", plain(network.description))] if network.description else []
     rows += [
         (
             "Populations",
-            f"Stimulus, and {counted(len(network.layers), 'layer')} of {counted(sizes['neurons'], 'neuron')} in all:"
-            f" {names(layer.name for layer in network.layers)}",
+            f"Stimulus, and {counted(len(network.populations), part)} of {counted(sizes['neurons'], 'neuron')} in all:"
+            f" {names(population.name for population in network.populations)}",
         ),
         ("Topology", _topology(network)),
         (
             "Connectivity",
-            f"Feed-forward, from layer to layer: {_patterns(network)};"
+            f"Feed-forward{way}: {_patterns(network)};"
             f" {counted(sizes['synapses'], 'weighted synapse')},"
             f" {counted(sizes['parameters'], 'learned parameter')}",
         ),
         (
             "Neuron model",
             "Integrators without leak, with a fixed threshold, that fire at most once in a presentation, regime"
-            f" {names(distinct(layer.neurons.regime for layer in weighted))}{pooling}",
+            f" {names(distinct(population.dynamics.regime for population in network.integrating))}{pooling}",
         ),
         ("Channel models", "None"),
         (
             "Synapse model",
-            f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights, no"
-            " conduction delays",
+            f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights,"
+            f" {delays}",
         ),
         (
             "Plasticity",
@@ -105,22 +107,14 @@ def _summary(network: Network, learner: type[Learner]) -> Table:
 
 
 def _topology(network: Network) -> str:
-    maps = ["stimulus"] + [layer.name for layer in network.layers if not isinstance(layer, Dense)]
-    vectors = [layer.name for layer in network.layers if isinstance(layer, Dense)]
+    maps = [name for name, shape in network.shapes.items() if len(shape) > 1]
+    vectors = [name for name, shape in network.shapes.items() if len(shape) == 1]
     return f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"
 
 
 def _patterns(network: Network) -> str:
-    patterns = {
-        Convolution: "convolution with shared weights",
-        Pooling: "earliest spike of a field",
-        Dense: "all to all",
-    }
-    return ", ".join(
-        f"{pattern} ({names(layer.name for layer in network.layers if isinstance(layer, kind))})"
-        for kind, pattern in patterns.items()
-        if has(network, kind)
-    )
+    patterns = grouped(network.projections, lambda projection: projection.connectivity.phrase)
+    return ", ".join(f"{phrase} ({names(one.name for one in chosen)})" for phrase, chosen in patterns.items())
 
 
 def _simulation(network: Network) -> str:
@@ -131,49 +125,12 @@ def _simulation(network: Network) -> str:
 
 
 def _input(network: Network) -> Table:
-    kinds = {"intensity": (_images, _intensity_code), "events": (_recordings, _event_code)}
-    stimuli, code = kinds[network.encoder.kind]
-    height, width, _ = network.encoder.shape
-    size = f"{counted(height, 'row')} and {counted(width, 'column')}"
     rows = (
-        ("Stimuli", f"{plain(network.training.dataset)}, {stimuli(network.encoder, size)}"),
-        ("Latency code", code(network.encoder)),
+        ("Stimuli", f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"),
+        ("Latency code", network.encoder.code_text()),
         ("Augmentation", _augmentation(network)),
     )
     return Table("E", "Input", rows)
-
-
-def _images(encoder: Encoder, size: str) -> str:
-    return (
-        f"images of {size} with {counted(encoder.shape[2], 'channel')}; a stimulus neuron for each intensity, $x_i$"
-        " being the intensity divided by the largest possible one"
-    )
-
-
-def _intensity_code(encoder: Encoder) -> str:
-    return rf"$t_i = (1 - x_i){GAP}{T_MAX}$ if $x_i > 0$, silent if $x_i = 0$; ${T_MAX} = {in_ms(encoder.t_max)}$"
-
-
-def _recordings(encoder: Encoder, size: str) -> str:
-    polarities = "each polarity" if encoder.polarity == "separate" else "both polarities together"
-    windows = f" and each of {encoder.windows} time windows" if encoder.windows > 1 else ""
-    return (
-        f"recordings of events of {size}; a stimulus neuron for each pixel, {polarities}{windows}, in"
-        f" {counted(encoder.shape[2], 'channel')}"
-    )
-
-
-def _event_code(encoder: Encoder) -> str:
-    origin = {"recording": "the start of the recording", "first-event": "the first event of the recording"}
-    if encoder.windows > 1:
-        length = rf"from $m{GAP}{T_MAX}$ to $(m + 1){GAP}{T_MAX}$, $m = 0, \dots, {encoder.windows - 1}$"
-        since = "the start of the window"
-    else:
-        length, since = f"until ${T_MAX}$", origin[encoder.origin]
-    return (
-        f"$t_i$ is the time of the first event of the neuron in its window, {length} after {origin[encoder.origin]},"
-        f" counted from {since}, in whole µs; silent without an event; ${T_MAX} = {in_ms(encoder.t_max)}$"
-    )
 
 
 def _augmentation(network: Network) -> str:
@@ -200,7 +157,7 @@ def _measurements(network: Network) -> Table:
         (
             "Decision",
             rf"$\hat{{y}} = \arg\min_k t_k$ over the {counted(network.outputs, 'neuron')} of"
-            f" `{network.layers[-1].name}`: the first output spike decides; no decision if all are silent",
+            f" `{network.output.name}`: the first output spike decides; no decision if all are silent",
         ),
         (
             "Accuracy",

@@ -32,7 +32,27 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     patches = np.empty((presentations, rows, columns, kernel, kernel * channels), maps.dtype)
-    _gather(np.ascontiguousarray(maps).reshape(presentations, height, width * channels), stride, padding, patches)
+    lines = np.ascontiguousarray(maps).reshape(presentations, height, width * channels)
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                left = column * stride - padding
+                first = max(-left, 0) * channels
+                last = min(width - left, kernel) * channels
+                offset = left * channels
+                for dy in range(kernel):
+                    target = patches[b, row, column, dy]
+                    y = row * stride - padding + dy
+                    if y < 0 or y >= height:
+                        target[:] = 0
+                        continue
+                    target[:first] = 0
+                    target[last:] = 0
+                    # slices of one length let the compiler vectorise: no index could be negative
+                    seen = target[first:last]
+                    source = lines[b, y, offset + first : offset + last]
+                    for k in range(len(seen)):
+                        seen[k] = source[k]
     return patches.reshape(presentations * rows * columns, kernel * kernel * channels)
 
 
@@ -49,7 +69,31 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
-    _gather_by_column(maps, stride, padding, by_column)
+    for dy in range(kernel):
+        for dx in range(kernel):
+            # the positions whose fields have this column inside the map
+            first = min(max(padding - dx + stride - 1, 0) // stride, columns)
+            last = max(min((width - 1 + padding - dx) // stride + 1, columns), first)
+            for channel in range(channels):
+                for b in range(presentations):
+                    for row in range(rows):
+                        target = by_column[dy, dx, channel, b, row]
+                        y = row * stride - padding + dy
+                        if y < 0 or y >= height:
+                            target[:] = 0
+                            continue
+                        target[:first] = 0
+                        target[last:] = 0
+                        left = dx - padding
+                        if stride == 1:
+                            # slices of one length let the compiler vectorise: no index could be negative
+                            seen = target[first:last]
+                            source = maps[b, y, first + left : last + left, channel]
+                            for k in range(len(seen)):
+                                seen[k] = source[k]
+                        else:
+                            for column in range(first, last):
+                                target[column] = maps[b, y, column * stride + left, channel]
     return by_column.reshape(kernel * kernel * channels, presentations * rows * columns)
 
 
@@ -163,10 +207,23 @@ def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: 
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     maps[:] = 0
-    _scatter(
-        patches.reshape(presentations, rows, columns, kernel, kernel * channels), stride, padding,
-        maps.reshape(presentations, height, width * channels),
-    )  # fmt: skip
+    fields = patches.reshape(presentations, rows, columns, kernel, kernel * channels)
+    lines = maps.reshape(presentations, height, width * channels)
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):
+                left = column * stride - padding
+                first = max(-left, 0) * channels
+                last = min(width - left, kernel) * channels
+                offset = left * channels
+                for dy in range(kernel):
+                    y = row * stride - padding + dy
+                    if y < 0 or y >= height:
+                        continue
+                    source = fields[b, row, column, dy, first:last]
+                    target = lines[b, y, offset + first : offset + last]
+                    for k in range(len(target)):
+                        target[k] += source[k]
 
 
 @compiled
@@ -217,88 +274,6 @@ def scatter_to_earliest(
     scattered = np.empty(latencies.shape, dtype=values.dtype)
     _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, scattered)
     return scattered
-
-
-@compiled
-def _gather(maps: np.ndarray, stride: int, padding: int, patches: np.ndarray) -> None:
-    presentations, rows, columns, kernel, segment = patches.shape
-    height = maps.shape[1]
-    channels = segment // kernel
-    width = maps.shape[2] // channels
-    for b in range(presentations):
-        for row in range(rows):
-            for column in range(columns):
-                left = column * stride - padding
-                first = max(-left, 0) * channels
-                last = min(width - left, kernel) * channels
-                offset = left * channels
-                for dy in range(kernel):
-                    target = patches[b, row, column, dy]
-                    y = row * stride - padding + dy
-                    if y < 0 or y >= height:
-                        target[:] = 0
-                        continue
-                    target[:first] = 0
-                    target[last:] = 0
-                    # slices of one length let the compiler vectorise: no index could be negative
-                    seen = target[first:last]
-                    source = maps[b, y, offset + first : offset + last]
-                    for k in range(len(seen)):
-                        seen[k] = source[k]
-
-
-@compiled
-def _gather_by_column(maps: np.ndarray, stride: int, padding: int, by_column: np.ndarray) -> None:
-    kernel, _, channels, presentations, rows, columns = by_column.shape
-    height, width = maps.shape[1:3]
-    for dy in range(kernel):
-        for dx in range(kernel):
-            # the positions whose fields have this column inside the map
-            first = min(max(padding - dx + stride - 1, 0) // stride, columns)
-            last = max(min((width - 1 + padding - dx) // stride + 1, columns), first)
-            for channel in range(channels):
-                for b in range(presentations):
-                    for row in range(rows):
-                        target = by_column[dy, dx, channel, b, row]
-                        y = row * stride - padding + dy
-                        if y < 0 or y >= height:
-                            target[:] = 0
-                            continue
-                        target[:first] = 0
-                        target[last:] = 0
-                        left = dx - padding
-                        if stride == 1:
-                            # slices of one length let the compiler vectorise: no index could be negative
-                            seen = target[first:last]
-                            source = maps[b, y, first + left : last + left, channel]
-                            for k in range(len(seen)):
-                                seen[k] = source[k]
-                        else:
-                            for column in range(first, last):
-                                target[column] = maps[b, y, column * stride + left, channel]
-
-
-@compiled
-def _scatter(patches: np.ndarray, stride: int, padding: int, maps: np.ndarray) -> None:
-    presentations, rows, columns, kernel, segment = patches.shape
-    height = maps.shape[1]
-    channels = segment // kernel
-    width = maps.shape[2] // channels
-    for b in range(presentations):
-        for row in range(rows):
-            for column in range(columns):
-                left = column * stride - padding
-                first = max(-left, 0) * channels
-                last = min(width - left, kernel) * channels
-                offset = left * channels
-                for dy in range(kernel):
-                    y = row * stride - padding + dy
-                    if y < 0 or y >= height:
-                        continue
-                    source = patches[b, row, column, dy, first:last]
-                    target = maps[b, y, offset + first : offset + last]
-                    for k in range(len(target)):
-                        target[k] += source[k]
 
 
 @compiled

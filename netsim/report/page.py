@@ -14,21 +14,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from netsim.data import Dataset
+from netsim.data.dataset import Dataset
 from netsim.description import describe
 from netsim.description.document import pieces
+from netsim.description.provenance import Fact, record_facts, training_facts
 from netsim.files import write_text
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
-from netsim.report.tables import (
-    Fact,
-    activity_table,
-    model_facts,
-    record_facts,
-    results,
-    training_facts,
-)
+from netsim.report.tables import activity_table, model_facts, results
 from netsim.runs.model import Model
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
@@ -187,7 +181,7 @@ def _marked_up(text: str) -> Markup:
         "name": Markup("<code>{}</code>").format,
         "math": _mathml,
     }
-    lines = (Markup().join(written[kind](content) for kind, content in pieces(line)) for line in text.split("\n"))
+    lines = (Markup().join(written[sort](content) for sort, content in pieces(line)) for line in text.split("\n"))
     return Markup("<br>").join(lines)
 
 

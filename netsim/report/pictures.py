@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from netsim.analysis.gallery import Choice, Source, draw, figures
 from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
 from netsim.errors import DataError
+from netsim.specification.traits import shares_weights
 
 _LARGEST_SVG = 400_000  # bytes, beyond which the PNG is embedded
 _PIXELS_PER_INCH = 96  # of CSS
@@ -121,8 +122,7 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
     plot = figures[name]
     presented = min(filter(None, (plot.presentations, limit, len(source.stimuli))))
     first = source.network.weighted[0]
-    shared = source.network.population(first.target).size > source.network.weight_shape(first)[-1]
-    weights = "Kernels" if shared else "Receptive fields"
+    weights = "Kernels" if shares_weights(source.network, first) else "Receptive fields"
     title, caption = (
         text.format(index=index, count=presented, layer=first.name, weights=weights)
         for text in (plot.title, plot.caption)

@@ -34,6 +34,11 @@ class Weighting:
         fits = finite(self.scale_rate) and self.scale_rate >= 0
         require(fits, "weighting.scale_rate", f"must be >= 0, not {self.scale_rate}")
 
+    @property
+    def learns_scales(self) -> bool:
+        """Whether training changes the scales of plastic weights."""
+        return self.kind == "binary" and self.scale_rate > 0
+
 
 @dataclass(frozen=True)
 class Learning:

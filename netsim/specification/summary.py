@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
-from netsim.specification import Network, Population
-from netsim.weights.layout import kernel_name, latent_shapes
+from netsim.specification import Network
 
 
 def architecture(network: Network) -> str:
-    """The layers in the field's shorthand, for example ``28x28-32C5-P2-1000-10``."""
+    """The populations in the field's shorthand, for example ``28x28-32C5-P2-1000-10``.
+
+    A projection from elsewhere than the population before has its source behind it, as in ``8x8-20-10+10(stimulus)``.
+    """
     height, width, channels = network.encoder.shape
-    stimulus = f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")
-    return "-".join([stimulus, *(_notation(network, population) for population in network.populations)])
-
-
-def _notation(network: Network, population: Population) -> str:
-    """A population by the projections onto it, those from elsewhere than the population before with their source."""
-    before = list(network.shapes)[network.position(population.name) - 1]
-    words = []
-    for projection in network.incoming(population.name):
-        elsewhere = "" if projection.source == before else f"({projection.source})"
-        words.append(projection.connectivity.notation(population.shape) + elsewhere)
-    return "+".join(words)
+    parts = [f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")]
+    for before, (name, shape) in pairwise(network.shapes.items()):
+        notations = [
+            projection.connectivity.notation(shape)
+            + ("" if projection.source == before[0] else f"({projection.source})")
+            for projection in network.incoming(name)
+        ]
+        parts.append("+".join(notations))
+    return "-".join(parts)
 
 
 def summarise(network: Network) -> dict[str, Any]:
     """Name, architecture, regimes, and numbers of neurons, synapses and parameters that are learned."""
-    static = {kernel_name(projection) for projection in network.weighted if not projection.plastic}
-    regimes = list(dict.fromkeys(population.dynamics.regime for population in network.integrating))
+    regimes = dict.fromkeys(population.dynamics.regime for population in network.integrating)
     return {
         "name": network.name,
         "description": network.description,
@@ -40,5 +39,14 @@ def summarise(network: Network) -> dict[str, Any]:
         "duration_ms": network.duration,
         "neurons": sum(population.size for population in network.populations),
         "synapses": network.synapses,
-        "parameters": sum(math.prod(shape) for name, shape in latent_shapes(network).items() if name not in static),
+        "parameters": _parameters(network),
     }
+
+
+def _parameters(network: Network) -> int:
+    """Weights, scales and biases that training changes."""
+    shapes = [network.weight_shape(projection) for projection in network.weighted if projection.plastic]
+    shared = network.weighting.scale == "layer"
+    scales = [1 if shared else shape[-1] for shape in shapes] if network.weighting.learns_scales else []
+    biases = [population.maps for population in network.populations if population.has_bias]
+    return sum(map(math.prod, shapes)) + sum(scales) + sum(biases)

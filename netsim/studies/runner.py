@@ -64,10 +64,13 @@ class StudyRunner:
         list of dict
             The rows that `netsim.analysis.study_table` describes; the first one is undisturbed.
         """
-        rows: list[Row] = studies[self.plan.study].run(self, engine_at)
-        return rows
+        study: Study = studies[self.plan.study]
+        if study.of_simulation:
+            rows: list[Row] = study.does(self, engine_at)
+            return rows
+        return engine_at(self.network.training.dt).run(self._over_levels(study))
 
-    def over_levels(self, study: Study) -> Experiment[list[Row]]:
+    def _over_levels(self, study: Study) -> Experiment[list[Row]]:
         """Present all stimuli undisturbed, and at each level for each curve, seed and control."""
         undisturbed = yield from self.present()
         rows = [self.row(undisturbed, undisturbed)]

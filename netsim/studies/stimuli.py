@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from netsim.data.events import events_to_latencies, latencies_to_events
 from netsim.specification import Network
-from netsim.studies.study import Transform
 
 # Places as fractions, too: tonic would cut off those that it moves
 _EVENT_TYPE = np.dtype([(name, np.float64) for name in "xytp"])
 
 
 def transformed(
-    network: Network, latencies: np.ndarray, transform: Transform, generator: np.random.Generator
+    network: Network,
+    latencies: np.ndarray,
+    transform: Callable[[np.ndarray], np.ndarray],
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Stimuli as one of tonic's transforms leaves them; spike times are in whole µs.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from netsim.seams import studies
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from netsim.engines import Batch
     from netsim.specification import Network, Population, Projection
-    from netsim.studies.runner import EngineAt, Row, StudyRunner
     from netsim.weights.layout import Weights
 
 Does = TypeVar("Does", bound=Callable[..., Any])
@@ -171,15 +170,12 @@ class Study:
     label: str = ""
     finish: Callable[[Axes, pd.DataFrame, str], None] | None = None
     does: Any = None
+    of_simulation: ClassVar[bool] = False
 
     def __call__(self, does: Does) -> Does:
         """Register the study with the function."""
         studies.add(self.name, replace(self, does=does), does.__module__)
         return does
-
-    def run(self, runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
-        """Present every condition; parameters and result are those of `netsim.studies.runner.StudyRunner.run`."""
-        return engine_at(runner.network.training.dt).run(runner.over_levels(self))
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """What makes the batches of a condition, from stimuli (ms) and the index of the first of them."""
@@ -224,9 +220,6 @@ class NetworkStudy(Study):
 
 @dataclass(frozen=True)
 class SimulationStudy(Study):
-    """Varies how the network is simulated or read out: a function has the parameters and the result of `run`."""
+    """Varies how the network is simulated or read out: a function of a `StudyRunner` and what `run` of it is given."""
 
-    def run(self, runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
-        """What the function does."""
-        rows: list[Row] = self.does(runner, engine_at)
-        return rows
+    of_simulation: ClassVar[bool] = True

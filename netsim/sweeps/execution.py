@@ -1,4 +1,4 @@
-"""The runs of a sweep on Dask workers: each is trained in a run folder of its own and told of when it ends."""
+"""The runs of a sweep on Dask workers: each is trained in a run folder of its own and reported when it ends."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from netsim.training.opening import open_training, training_figures
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_LOOK_SECONDS = 0.2
-"""How often it is looked whether Ctrl-C was pressed."""
+_POLL_SECONDS = 0.2
+"""How often Ctrl-C is polled."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SweepCallbacks:
-    """Who is told how a sweep goes.
+    """What is called as a sweep goes.
 
     Parameters
     ----------
@@ -121,6 +121,30 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
     return finished
 
 
+def ended_runs(runs: Mapping[str, PlannedRun], outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+    """Name, status, seed, settings, figures and error of each run that has an outcome, in the order of the plan.
+
+    Parameters
+    ----------
+    runs : dict of PlannedRun
+        By the name of the run's folder.
+    outcomes : dict of Outcome
+        Likewise.
+    """
+    return [
+        {
+            "run": name,
+            "status": outcomes[name].status,
+            "seed": run.seed,
+            **run.settings,
+            **outcomes[name].figures,
+            "error": outcomes[name].error,
+        }
+        for name, run in runs.items()
+        if name in outcomes
+    ]
+
+
 def train_runs(
     client: Client,
     runs: Mapping[str, PlannedRun],
@@ -146,10 +170,10 @@ def train_runs(
     limit, data_dir
         As for `netsim.training.opening.open_training`.
     command : sequence of str
-        What to go on with the sweep by, for the runs' records.
+        What resumes the sweep, for the runs' records.
     callbacks : SweepCallbacks
     interrupted : callable
-        Is asked again and again whether to stop; the trainings under way then write a checkpoint and end.
+        Polled for whether to stop; the trainings under way then write a checkpoint and end.
 
     Raises
     ------
@@ -157,8 +181,8 @@ def train_runs(
         If it was interrupted.
     """
     job = f"netsim-sweep-{uuid.uuid4().hex}"
-    news: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    client.subscribe_topic(job, lambda event: news.put(event[1]))
+    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    client.subscribe_topic(job, lambda event: messages.put(event[1]))
     waiting = {}
     for name, run in runs.items():
         future = client.submit(
@@ -173,7 +197,7 @@ def train_runs(
             pure=False,
         )
         waiting[future] = name
-        future.add_done_callback(news.put)
+        future.add_done_callback(messages.put)
     under_way: set[str] = set()
     stopping = False
     while waiting or (stopping and under_way):
@@ -182,7 +206,7 @@ def train_runs(
             client.cancel(list(waiting))
             waiting.clear()
         try:
-            message = news.get(timeout=_LOOK_SECONDS)
+            message = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             continue
         if isinstance(message, str):
@@ -211,37 +235,37 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 def _train_run(
     path: Path, run: PlannedRun, limit: int | None, data_dir: str | None, command: list[str], job: str
 ) -> Outcome:
-    """Begin or go on with a run, on a worker."""
+    """Begin or resume a run, on a worker."""
     from distributed import get_worker
 
     worker = get_worker()
     task = worker.get_current_task()
 
-    def tell(epoch: int | None) -> None:
+    def publish(epoch: int | None) -> None:
         worker.log_event(job, {"run": path.name, "epoch": epoch})
 
-    def unwanted() -> bool:
+    def cancelled() -> bool:
         """Whether whoever asked for the run has called it off, or is gone."""
         known = worker.state.tasks.get(task)
         return known is None or known.state == "cancelled"
 
-    tell(0)
+    publish(0)
     try:
         check_worker()
         if not path.parent.is_dir():
             raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
         training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
         callbacks = Callbacks(
-            on_epoch=lambda metrics: tell(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
+            on_epoch=lambda metrics: publish(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
         )
-        history = training.train(callbacks, unwanted)
+        history = training.train(callbacks, cancelled)
         return Outcome(training_figures(history))
     except KeyboardInterrupt:
         return Outcome(error="interrupted")
     except Exception as error:
         return Outcome(error=_one_line(error))
     finally:
-        tell(None)
+        publish(None)
 
 
 def _one_line(error: Exception) -> str:

@@ -19,7 +19,13 @@ from netsim.specification.checks import check_size, finite, require
 from netsim.specification.toml import network_from_dict, read_toml
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
-_DRAWS = ("uniform", "loguniform", "integers", "choice")
+_DRAWS: dict[str, Callable[..., Any]] = {
+    "uniform": lambda generator, low, high: float(generator.uniform(low, high)),
+    "loguniform": lambda generator, low, high: float(np.exp(generator.uniform(np.log(low), np.log(high)))),
+    "integers": lambda generator, low, high: int(generator.integers(low, high, endpoint=True)),
+    "choice": lambda generator, *choices: choices[generator.integers(len(choices))],
+}
+_NAMED = {"layers": "layer", "populations": "population", "projections": "projection"}
 _MOST_RUNS = 10_000
 
 Settings = dict[str, Any]
@@ -185,34 +191,27 @@ def _check_draw(draw: Any, where: str) -> None:
     """Refuse anything but one distribution with its range or its choices."""
     example = "for example { uniform = [0.0, 1.0] }"
     require(isinstance(draw, dict) and len(draw) == 1, where, f"needs one of {', '.join(_DRAWS)}, {example}")
-    ((kind, values),) = draw.items()
-    require(kind in _DRAWS, f"{where}.{kind}", f"is no distribution{nearest(kind, _DRAWS)}")
-    where = f"{where}.{kind}"
-    if kind == "choice":
+    ((distribution, values),) = draw.items()
+    require(distribution in _DRAWS, f"{where}.{distribution}", f"is no distribution{nearest(distribution, _DRAWS)}")
+    where = f"{where}.{distribution}"
+    if distribution == "choice":
         _check_choices(values, where)
         return
-    numbers = int if kind == "integers" else int | float
+    numbers = int if distribution == "integers" else int | float
     require(
         isinstance(values, list)
         and len(values) == 2
         and all(isinstance(value, numbers) and not isinstance(value, bool) and finite(value) for value in values)
         and values[0] < values[1],
         where,
-        f"must be {'two integers' if kind == 'integers' else 'two numbers'} [least, largest], not {values!r}",
+        f"must be {'two integers' if distribution == 'integers' else 'two numbers'} [least, largest], not {values!r}",
     )
-    require(kind != "loguniform" or values[0] > 0, where, f"must be positive, not {values!r}")
+    require(distribution != "loguniform" or values[0] > 0, where, f"must be positive, not {values!r}")
 
 
 def _draw(draw: dict[str, Any], generator: np.random.Generator) -> Any:
-    ((kind, values),) = draw.items()
-    if kind == "choice":
-        return values[generator.integers(len(values))]
-    low, high = values
-    if kind == "integers":
-        return int(generator.integers(low, high, endpoint=True))
-    if kind == "uniform":
-        return float(generator.uniform(low, high))
-    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    ((distribution, values),) = draw.items()
+    return _DRAWS[distribution](generator, *values)
 
 
 def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> Network:
@@ -235,19 +234,26 @@ def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> N
 
 
 def _put(table: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; layers go by their names."""
+    """Set a dotted key; layers, populations and projections go by their names."""
     *path, last = key.split(".")
     place: Any = table
-    if path[:1] == ["layers"]:
-        layers = {layer.get("name"): layer for layer in table.get("layers", []) if isinstance(layer, dict)}
-        require(len(path) > 1, key, "is a whole layer; name one of its keys, for example layers.hidden.dropout")
-        require(path[1] in layers, key, f"there is no layer {path[1]!r}{nearest(path[1], map(str, layers))}")
-        place, path = layers[path[1]], path[2:]
+    if path and path[0] in _NAMED:
+        part = _NAMED[path[0]]
+        known = {_name(entry): entry for entry in table.get(path[0], []) if isinstance(entry, dict)}
+        require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
+        require(path[1] in known, key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
+        place, path = known[path[1]], path[2:]
     for step in path:
         place = place.setdefault(step, {})
         require(isinstance(place, dict), key, f"{step} is no table but {place!r}")
-    require(place is not table or last != "layers", key, "are all layers; name one, for example layers.hidden.dropout")
+    whole = place is table and last in _NAMED
+    require(not whole, key, f"are all {last}; name one, for example layers.hidden.dropout")
     place[last] = copy.deepcopy(value)
+
+
+def _name(entry: dict[str, Any]) -> Any:
+    """What a layer, a population or a projection is called; a projection has its target's name if it has no other."""
+    return entry.get("name", entry.get("target"))
 
 
 def described(settings: Settings) -> str:

@@ -64,8 +64,7 @@ def projections_with_learned_scales(network: Network) -> list[Projection]:
     ----------
     network : Network
     """
-    learned = network.weighting.kind == "binary" and network.weighting.scale_rate > 0
-    return [projection for projection in network.weighted if projection.plastic] if learned else []
+    return [projection for projection in network.weighted if projection.plastic and network.weighting.learns_scales]
 
 
 def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> None:

@@ -17,7 +17,7 @@ from netsim.analysis.style import FULL_WIDTH, INK, colours, theme
 
 
 def rows_figure(rows: Sequence[Measured]) -> Figure:
-    """Times of a presentation, a line a row, the quickest first; a bar spans all blocks."""
+    """Times of a presentation, one line per row, the quickest first; a bar spans all blocks."""
     timed = sorted((row for row in rows if row.wall_ms), key=lambda row: (row.reference, row.median_ms))
     blue, orange = colours(2)
     colour_of = {ANN_FORWARD: blue, ANN_TRAINING: orange}
@@ -49,7 +49,7 @@ def rows_figure(rows: Sequence[Measured]) -> Figure:
 
 
 def growth_figure(growth: Sequence[Mapping[str, Any]]) -> Figure:
-    """Times of a presentation as one quantity grows, a panel each; both axes are logarithmic."""
+    """Times of a presentation as one quantity grows, one panel each; both axes are logarithmic."""
     frame = pd.DataFrame(growth)
     curves = [curve for curve in CURVES if curve in set(frame["curve"])]
     names = list(dict.fromkeys(frame["series"]))
@@ -79,7 +79,7 @@ def growth_figure(growth: Sequence[Mapping[str, Any]]) -> Figure:
         for axes in grid.flat[len(curves) :]:
             axes.remove()
         for axes in grid[:, 0]:
-            axes.set_ylabel("ms a presentation")
+            axes.set_ylabel("ms per presentation")
         handles = [plt.Line2D([], [], color=colour_of[name], linewidth=1.4, label=name) for name in names]
         figure.legend(handles=handles, loc="outside upper left", ncols=4, labelcolor=INK)
     return figure

@@ -16,8 +16,7 @@ from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
 from benchmarks.torch_rows import ann_forward
 from netsim.engines import Batch
 from netsim.models.presets import load_preset
-from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Layer, Network, Neurons, Pooling
-from netsim.specification.connectivity import synapse_count
+from netsim.specification import Convolution, Dense, InitialWeights, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.specification.summary import summarise
 from netsim.weights.initial import initial_weights
 
@@ -44,18 +43,18 @@ class Point(NamedTuple):
 
 
 def measure_growth(
-    curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, tell: Callable[[int], None]
+    curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, advance: Callable[[int], None]
 ) -> list[dict[str, float | str]]:
     """All points of some curves, timed in turn.
 
     Returns
     -------
     list of dict
-        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` a presentation.
+        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` per presentation.
     """
     points = list(growth_points(curves, quick))
     rows = [Row(f"{point.curve}/{point.series}/{point.x:g}", "", point.prepare) for point in points]
-    measured = measure(rows, setting, repetitions, tell)
+    measured = measure(rows, setting, repetitions, advance)
     return [_line(point, result) for point, result in zip(points, measured, strict=True) if not result.missing]
 
 
@@ -100,7 +99,7 @@ def _synapses() -> Iterator[Point]:
     for side in (7, 14, 28, 56, 112):
         for regime in _PRESETS:
             network = _one_dense(regime, side)
-            yield Point("synapses", regime, synapse_count(network), partial(_present, network, side**2 // 2))
+            yield Point("synapses", regime, network.synapses, partial(_present, network, side**2 // 2))
 
 
 def _batch() -> Iterator[Point]:
@@ -163,7 +162,7 @@ def _one_convolution(regime: str, maps: int) -> Network:
         Layer("whole", Pooling(28)),
         Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
     )
-    return Network.chain("convolution", Encoder(SHAPE, 64.0), layers, duration=256.0)
+    return Network.chain("convolution", IntensityEncoder(SHAPE, 64.0), layers, duration=256.0)
 
 
 def _one_dense(regime: str, side: int) -> Network:
@@ -172,7 +171,7 @@ def _one_dense(regime: str, side: int) -> Network:
         Layer("hidden", Dense(1000), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
         Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
     )
-    return Network.chain("dense", Encoder((side, side, 1), 64.0), layers, duration=256.0)
+    return Network.chain("dense", IntensityEncoder((side, side, 1), 64.0), layers, duration=256.0)
 
 
 def _present(network: Network, active: int, setting: Setting) -> Prepared:

@@ -84,7 +84,7 @@ def _free_operations(setting: Setting) -> float:
 
 
 def _product_rate(threads: int) -> float:
-    """Operations a second of matrix products, one in each thread."""
+    """Operations per second of matrix products, one in each thread."""
     rows, inner, columns = _PRODUCT
     generator = np.random.default_rng(0)
     left = generator.random((rows, inner), dtype=np.float32)
@@ -95,7 +95,7 @@ def _product_rate(threads: int) -> float:
 
 
 def _copy_rate(threads: int) -> float:
-    """Bytes a second, read and written, of copies larger than the caches, one in each thread."""
+    """Bytes per second, read and written, of copies larger than the caches, one in each thread."""
     source, target = np.ones((threads, _COPIED)), np.zeros((threads, _COPIED))
     seconds = _best(threads, lambda thread: np.copyto(target[thread], source[thread]))
     return 2 * source.nbytes / seconds

@@ -188,8 +188,8 @@ def _write_figures(results: Results, folder: Path, formats: tuple[str, ...]) -> 
         figures["growth"] = growth_figure(results.growth)
     written = []
     for name, figure in figures.items():
-        for kind in formats:
-            written.append(folder / f"{name}.{kind}")
+        for suffix in formats:
+            written.append(folder / f"{name}.{suffix}")
             save_figure(figure, written[-1], dpi=200)
         plt.close(figure)
     return written

@@ -139,7 +139,7 @@ def set_threads(threads: int) -> None:
 
 
 def measure(
-    rows: Sequence[Row], setting: Setting, repetitions: int, tell: Callable[[int], None] = lambda done: None
+    rows: Sequence[Row], setting: Setting, repetitions: int, advance: Callable[[int], None] = lambda done: None
 ) -> list[Measured]:
     """Time rows in turn, a block of calls each, as often as there are repetitions.
 
@@ -148,8 +148,8 @@ def measure(
     rows : sequence of Row
     setting : Setting
     repetitions : int
-    tell : callable
-        Is told how many blocks are done; there are ``len(rows) · (repetitions + 1)``, for the first round
+    advance : callable
+        Gets how many blocks are done; there are ``len(rows) · (repetitions + 1)``, for the first round
         compiles, warms up and counts how many calls make a block.
     """
     measured: list[Measured] = []
@@ -169,7 +169,7 @@ def measure(
             result.calls = int(np.clip(_BLOCK_SECONDS / _seconds(prepared.call), 1, _MOST_CALLS))
             result.presentations = prepared.presentations
             ready.append((result, prepared))
-        tell(done := done + 1)
+        advance(done := done + 1)
     # Brian2 collects garbage at the start of a run; what other rows hold is not to be searched then
     gc.collect()
     gc.freeze()
@@ -177,7 +177,7 @@ def measure(
         for result, prepared in ready:
             set_threads(setting.threads)  # rows may have had their own
             _time_block(result, prepared)
-            tell(done := done + 1)
+            advance(done := done + 1)
     gc.unfreeze()
     for result, prepared in ready:
         result.facts.update(prepared.finish())

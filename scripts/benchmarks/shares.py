@@ -43,7 +43,7 @@ def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dic
     Returns
     -------
     dict of list of dict
-        By what was profiled: ``function``, ``what`` it does, ``share`` and ``ms`` a presentation, largest first;
+        By what was profiled: ``function``, ``what`` it does, ``share`` and ``ms`` per presentation, largest first;
         the last line is all that has less than a hundredth.
     """
     calls = {

@@ -27,12 +27,12 @@ def rows_table(rows: Sequence[Measured]) -> str:
         if row.missing:
             return [f"`{row.name}`", row.what, row.missing, "", "", ""]
         ratio = _digits(row.ratio_to(timed[row.reference])) if row.reference in timed else ""
-        spread = f"{_digits(min(row.wall_ms))}–{_digits(max(row.wall_ms))}"
+        extremes = f"{_digits(min(row.wall_ms))}–{_digits(max(row.wall_ms))}"
         cpu = sorted(row.cpu_ms)[len(row.cpu_ms) // 2]
-        return [f"`{row.name}`", row.what, _digits(row.median_ms), spread, _digits(cpu), ratio]
+        return [f"`{row.name}`", row.what, _digits(row.median_ms), extremes, _digits(cpu), ratio]
 
     return markdown(
-        ("row", "what", "ms an image>", "least–most>", "processor ms>", "× dense>"), [cells(row) for row in rows]
+        ("row", "what", "ms per image>", "least–most>", "processor ms>", "× dense>"), [cells(row) for row in rows]
     )
 
 
@@ -53,7 +53,7 @@ def growth_table(growth: Sequence[Mapping[str, Any]]) -> str:
         points = points.sort_values("x")
         at = "; ".join(f"{x:,.0f}" for x in points["x"])
         lines.append([CURVES[str(curve)], str(series), at, "; ".join(_digits(ms) for ms in points["median_ms"])])
-    return markdown(("what grows", "of what", "values", "ms a presentation"), lines)
+    return markdown(("what grows", "of what", "values", "ms per presentation"), lines)
 
 
 def processes_table(processes: Mapping[str, Mapping[str, Any]]) -> str:
@@ -74,7 +74,7 @@ def shares_table(shares: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     parts = []
     for name, lines in shares.items():
         table = markdown(
-            ("function", "what it does", "ms an image>", "share>"),
+            ("function", "what it does", "ms per image>", "share>"),
             [
                 [line["function"] if line["function"] == "all others" else f"`{line['function']}`", line["what"],
                  f"{line['ms']:.3f}", f"{line['share']:.0%}"]
@@ -108,12 +108,13 @@ def limits_table(limits: Mapping[str, Any], rows: Sequence[Measured], threads: i
         ],
     )  # fmt: skip
     layers = markdown(
-        ("layer", "multiply-adds an image>", "bytes moved an image>"),
+        ("layer", "multiply-adds per image>", "bytes moved per image>"),
         [[layer["layer"], f"{layer['multiply_adds']:,}", f"{layer['bytes']:,}"] for layer in limits["layers"]],
     )
     rates = (
-        f"With {threads} thread{'s' if threads > 1 else ''}: {rate / 1e9:.0f} G operations a second in matrix products"
-        f" of the second convolution's shape, {copied / 1e9:.1f} GB/s read and written in copies beyond the caches."
+        f"With {threads} thread{'s' if threads > 1 else ''}: {rate / 1e9:.0f} G operations per second in matrix"
+        f" products of the second convolution's shape, {copied / 1e9:.1f} GB/s read and written in copies beyond the"
+        " caches."
     )
     return f"{rates}\n\n{table}\n\n{layers}"
 

@@ -102,8 +102,8 @@ def attempt(read: Callable[[], object]) -> tuple[str, str]:
     return "read", ""
 
 
-def kind_of(report: str) -> str:
-    """What tells one fault from another: the error, and the last line of netsim's own that led there."""
+def fault_name(report: str) -> str:
+    """What distinguishes faults: the error, and the last line of netsim's own that led there."""
     lines = report.strip().splitlines()
     own = [
         line.strip() for line in lines if (line.strip().startswith("File ") and "netsim" in line) or "/fuzzing/" in line
@@ -132,16 +132,16 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, state: 
             state[0] = case
             outcome, report = try_case(target, seed, case, folder)
             state[1 if outcome == "read" else 2] += 1
-            if outcome == "fault" and kind_of(report) not in found:
-                found.add(kind_of(report))
-                pipe.send((kind_of(report), case, report))
+            if outcome == "fault" and fault_name(report) not in found:
+                found.add(fault_name(report))
+                pipe.send((fault_name(report), case, report))
                 if len(found) >= MOST_FAULTS:
                     break
     pipe.close()
 
 
 def _scan_here() -> None:
-    """Let this process scan HDF5 files, as it is one of its own already; another one a file takes long."""
+    """Let this process scan HDF5 files, as it is one of its own already; another one per file takes long."""
     if importlib.util.find_spec("h5py") is None:
         return
     from netsim.exchange import hdf5
@@ -150,7 +150,7 @@ def _scan_here() -> None:
 
 
 def _as_users_do(target: str, seed: int, case: int) -> str:
-    """What a case over which a process died or hung leads to where another process looks files over."""
+    """What a case over which a process died or hung leads to where another process checks files."""
     script = str(Path(__file__).parents[1] / "fuzz.py")
     command = [sys.executable, script, target, "--seed", str(seed), "--show", str(case)]
     try:
@@ -193,7 +193,7 @@ def try_cases(
 
 
 def _follow(process: Any, receiver: Any, state: Any, total: Tally, progress: Callable[[int], None]) -> None:
-    """Wait for a process to end, and note the faults it tells of; one that hangs is killed."""
+    """Wait for a process to end, and note the faults that it reports; one that hangs is killed."""
     latest, since, alive = -1, time.monotonic(), True
     while alive:
         alive = process.is_alive()

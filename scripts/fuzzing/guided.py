@@ -59,7 +59,7 @@ def _main(reader: str, cases: int, seed: int, folder: Path, megabytes: int) -> N
     import atheris
 
     with atheris.instrument_imports(include=["netsim", "zipfile", "tomllib", "gzip", "nir"]):
-        from fuzzing.campaign import attempt, kind_of
+        from fuzzing.campaign import attempt, fault_name
         from fuzzing.targets import TARGETS
 
     target = TARGETS[reader]
@@ -81,7 +81,7 @@ def _main(reader: str, cases: int, seed: int, folder: Path, megabytes: int) -> N
         path = target.write(parts, place)
         outcome, report = attempt(lambda: target.read(path))
         if outcome == "fault":
-            noted["faults"].setdefault(kind_of(report), report)
+            noted["faults"].setdefault(fault_name(report), report)
         noted["read" if outcome == "read" else "refused"] += 1
         if (noted["read"] + noted["refused"]) % _NOTED == 0 or outcome == "fault":
             (folder / "tally.json").write_text(json.dumps(noted))

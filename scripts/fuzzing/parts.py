@@ -20,8 +20,8 @@ Parts = dict[str, bytes]
 
 def damage(name: str, content: bytes, generator: np.random.Generator) -> bytes:
     """A part of this name damaged as what it is, any bytes where the suffix says nothing."""
-    kind = name.rpartition(".")[2]
-    if kind == "npz":
+    suffix = name.rpartition(".")[2]
+    if suffix == "npz":
         if generator.random() < 0.3:
             return mutate(content, generator)
         parts = members(content)
@@ -37,7 +37,7 @@ def damage(name: str, content: bytes, generator: np.random.Generator) -> bytes:
         "nir": mutate_in_place,
         "parquet": mutate_in_place,
     }
-    return damages.get(kind, mutate)(content, generator)
+    return damages.get(suffix, mutate)(content, generator)
 
 
 def content_of(make: Callable[[Path], object], suffix: str = "") -> bytes:

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from fuzzing.parts import Parts, checkpoint, content_of, gzipped, joined, members, zipped
-from netsim.data.dataset import load_dataset
 from netsim.data.events import EVENT_TYPE
 from netsim.data.idx import read_idx, write_idx
-from netsim.data.recordings import convert_once, tell_nobody
+from netsim.data.loading import load_dataset
+from netsim.data.recordings import convert_once
+from netsim.data.source import ignore_progress
 from netsim.data.stimuli import event_stimuli
 from netsim.engines import Batch, make_engine
 from netsim.files import read_arrays
@@ -27,7 +28,18 @@ from netsim.measuring.simulation import Simulation
 from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.runs.folder import RunFolder, create_run
 from netsim.runs.model import load_model
-from netsim.specification import Convolution, Dense, Encoder, Layer, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification import (
+    Convolution,
+    Dense,
+    EventEncoder,
+    IntensityEncoder,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Weighting,
+)
 from netsim.specification.toml import dumps_network, read_network
 from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import read_checkpoint, resume_state, write_checkpoint, write_epochs
@@ -85,10 +97,10 @@ class FolderTarget(Target):
 
 @cache
 def small_network() -> Network:
-    """A network with every kind of layer."""
+    """A network with every connectivity and regime."""
     return Network.chain(
         name="small",
-        encoder=Encoder((4, 5, 2), 16.0),
+        encoder=IntensityEncoder((4, 5, 2), 16.0),
         layers=(
             Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0, bias=True)),
             Layer("pool", Pooling(2)),
@@ -270,7 +282,7 @@ def _run_seeds() -> list[Parts]:
 
 def _read_run(path: Path) -> object:
     from netsim.analysis import metrics_table
-    from netsim.report.tables import record_facts, training_facts
+    from netsim.description.provenance import record_facts, training_facts
 
     model = load_model(str(path))
     assert model.run is not None
@@ -297,7 +309,7 @@ def _read_table(path: Path) -> object:
 
 
 def _event_seeds() -> list[Parts]:
-    """Files as those of N-MNIST: five bytes an event."""
+    """Files as those of N-MNIST: five bytes per event."""
     generator = np.random.default_rng(0)
     return [{"bin": generator.integers(0, 34, (50, 5)).astype(np.uint8).tobytes()}]
 
@@ -315,7 +327,7 @@ class _OneFile:
         return read_mnist_file(str(self.path), EVENT_TYPE), 0
 
 
-_SENSOR = Encoder((34, 34, 2), 16.0, kind="events", origin="first-event")
+_SENSOR = EventEncoder((34, 34, 2), 16.0, origin="first-event")
 
 
 def _read_events(path: Path) -> object:
@@ -332,7 +344,7 @@ class _NoFile:
         return np.zeros(1, EVENT_TYPE), index
 
 
-_SMALL = Encoder((3, 4, 2), 16.0, kind="events")
+_SMALL = EventEncoder((3, 4, 2), 16.0)
 
 
 def _cache_seeds() -> list[Parts]:
@@ -346,7 +358,7 @@ def _save(array: np.ndarray, path: Path) -> None:
 
 
 def _read_cache(path: Path) -> object:
-    times, labels = convert_once(path / "times.npy", _NoFile(), range(5), _SMALL, "recordings", tell_nobody)
+    times, labels = convert_once(path / "times.npy", _NoFile(), range(5), _SMALL, "recordings", ignore_progress)
     assert times.shape == (5, 3, 4, 2)
     return int(times.max()), int(labels.max())
 

@@ -17,13 +17,14 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
     Neurons,
     Pooling,
+    Projection,
     Training,
     Weighting,
 )
@@ -59,7 +60,7 @@ def base(regime: str) -> Network:
 
     return Network.chain(
         f"ablation-{regime}",
-        Encoder((28, 28, 1), 64.0),
+        IntensityEncoder((28, 28, 1), 64.0),
         (
             Layer("conv1", Convolution(16, 5, padding=2), neurons=neurons(0), initial=initial(0)),
             Layer("pool1", Pooling(2)),
@@ -90,33 +91,32 @@ def _weighting(**settings: Any) -> Change:
     return lambda network: replace(network, weighting=Weighting(**settings))
 
 
-def _layers(change: Callable[[Layer], Layer]) -> Change:
-    """Change the layers of a chain that have weights."""
-
-    def changed(network: Network) -> Network:
-        layers = network.layers()
-        assert layers is not None, "the ablations' networks are chains"
-        return network.with_layers([change(layer) if layer.neurons is not None else layer for layer in layers])
-
-    return changed
+def _projections(network: Network, **settings: Any) -> tuple[Projection, ...]:
+    """The projections, those with weights with other settings."""
+    return tuple(replace(one, **settings) if one in network.weighted else one for one in network.projections)
 
 
 def _psp(*shape: Any) -> Change:
-    return _layers(lambda layer: replace(layer, psp=PSP(*shape)))
+    return lambda network: replace(network, projections=_projections(network, psp=PSP(*shape)))
+
+
+def _without_dropout(network: Network) -> Network:
+    return replace(network, populations=tuple(replace(one, dropout=0.0) for one in network.populations))
 
 
 def _strong_synapses(network: Network) -> Network:
-    return _layers(lambda layer: replace(layer, initial=InitialWeights(bias=1.0)))(network)
+    return replace(network, projections=_projections(network, initial=InitialWeights(bias=1.0)))
 
 
 def _by_synapses_alone(network: Network) -> Network:
     """Free neurons that nothing but presynaptic spikes brings to threshold."""
-
-    def alone(layer: Layer) -> Layer:
-        return replace(layer, neurons=Neurons("free", 1.0, 16.0), initial=InitialWeights(mean=1.0, spread=1.0))
-
-    network = _learning(rate=0.001, sharpness=8.0, revive_below=0.001)(network)
-    return _layers(alone)(network)
+    alone = Neurons("free", 1.0, 16.0)
+    network = replace(
+        network,
+        populations=tuple(replace(one, neurons=one.neurons and alone) for one in network.populations),
+        projections=_projections(network, initial=InitialWeights(mean=1.0, spread=1.0)),
+    )
+    return _learning(rate=0.001, sharpness=8.0, revive_below=0.001)(network)
 
 
 def _as_is(network: Network) -> Network:
@@ -161,7 +161,7 @@ ABLATIONS: dict[str, tuple[str, str, Change]] = {
         "phased",
         lambda network: _learning(balanced=True)(_weighting(kind="binary")(network)),
     ),
-    "no-dropout": ("without dropout, phased", "phased", _layers(lambda layer: replace(layer, dropout=0.0))),
+    "no-dropout": ("without dropout, phased", "phased", _without_dropout),
     "no-flips": ("without augmentation, phased", "phased", _training(flips=False)),
     "more-augmentation": ("flips, moves and occlusion, phased", "phased", _training(shift=1, occlusion=8)),
 }

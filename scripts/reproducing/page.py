@@ -16,7 +16,7 @@ def _rows(results: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
 
 
 def results_table(results: list[dict[str, Any]]) -> str:
-    """Test accuracies beside the paper's, a line a row."""
+    """Test accuracies beside the paper's, one line per row."""
     lines = [
         "| preset | network | paper (%) | test, strict (%) | seeds | validation (%) | decision (ms) | ties (%)"
         " | silent (%) |",
@@ -116,7 +116,7 @@ def ablations_table(ablations: list[dict[str, Any]]) -> str:
     known = {record["name"]: record for record in ablations}
     lines = [
         "| setting | validation, strict (%) | training, last epoch (%) | ties (%) | decision (ms)"
-        " | spikes a presentation |",
+        " | spikes per presentation |",
         "|---|---|---|---|---|---|",
     ]
     for name in ABLATIONS:

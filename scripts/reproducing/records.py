@@ -14,9 +14,9 @@ from netsim.training.opening import training_figures
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAINED = REPOSITORY / "models" / "trained"
 RECORDS = TRAINED / "records"
-"""Of the rows of the results table, a file a run."""
+"""Of the rows of the results table, one file per run."""
 ABLATIONS = TRAINED / "ablations"
-"""Of the ablations, a file a run."""
+"""Of the ablations, one file per run."""
 
 
 def read_records(folder: Path, pattern: str = "*.json") -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from netsim.analysis import displacement_table, metrics_table, weight_table, write_table
 from netsim.errors import DataError
 from netsim.learning.learners.stidi_bp import STiDiBP
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Population, Projection
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
 from netsim.weights.initial import initial_weights
 
 
@@ -49,7 +49,7 @@ def test_labels_without_an_output_neuron_are_refused(network: Network) -> None:
 def learned() -> Network:
     return Network.chain(
         "learned",
-        Encoder((4, 5, 2), 16.0),
+        IntensityEncoder((4, 5, 2), 16.0),
         (
             Layer("conv", Convolution(3, 2), neurons=Neurons(bias=True)),
             Layer("hidden", Dense(6)),
@@ -93,7 +93,7 @@ def test_every_projection_has_its_rows() -> None:
     populations = (Population("hidden", (3,), neurons), Population("output", (2,), neurons))
     ends = (("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output"))
     projections = tuple(Projection(source, target, Dense()) for source, target in ends)
-    skip = Network("skip", Encoder((2, 2, 1), 8.0), populations, projections, 32.0)
+    skip = Network("skip", IntensityEncoder((2, 2, 1), 8.0), populations, projections, 32.0)
     frame = weight_table(skip, initial_weights(skip, 0))
     rows = frame.groupby(["layer", "kind"], observed=True).size().to_dict()
     assert rows == {

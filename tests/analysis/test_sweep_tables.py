@@ -11,7 +11,7 @@ import pytest
 
 from netsim.analysis import read_sweep_table, sweep_summary, sweep_table, write_table
 from netsim.errors import DataError
-from netsim.sweeps.execution import Outcome
+from netsim.sweeps.execution import Outcome, ended_runs
 from netsim.sweeps.plan import plan_from_dict
 
 PLAN = plan_from_dict(
@@ -39,7 +39,8 @@ def _finished(strict: float, loss: float = 0.5) -> Outcome:
 
 def _table() -> pd.DataFrame:
     outcomes = {"0004": _finished(0.75), "0001": _finished(0.5), "0002": _finished(0.625, 0.25)}
-    return sweep_table(PLAN.keys, RUNS, outcomes | {"0003": Outcome(error="training diverged, in hidden")})
+    outcomes |= {"0003": Outcome(error="training diverged, in hidden")}
+    return sweep_table(PLAN.keys, ended_runs(RUNS, outcomes))
 
 
 def test_a_row_for_each_run_that_has_ended() -> None:
@@ -51,7 +52,7 @@ def test_a_row_for_each_run_that_has_ended() -> None:
     assert table["layers.hidden.psp"][3] == '{"shape": "plateau", "rise": 8.0}'
     assert table["epochs"].isna().tolist() == [False, False, True, False]
     assert table["error"][2] == "training diverged, in hidden"
-    assert len(sweep_table(PLAN.keys, RUNS, {})) == 0
+    assert len(sweep_table(PLAN.keys, [])) == 0
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_means_over_seeds_the_best_first() -> None:
 
 
 def test_a_sweep_over_seeds_alone_is_one_row() -> None:
-    table = sweep_table((), dict(list(RUNS.items())[:2]), {"0001": _finished(0.5), "0002": _finished(0.75)})
+    table = sweep_table((), ended_runs(RUNS, {"0001": _finished(0.5), "0002": _finished(0.75)}))
     summary = sweep_summary(table)
     assert summary["validation_strict_accuracy"].tolist() == [0.625]
     assert summary["best_run"].tolist() == ["0002"]

@@ -39,7 +39,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
     batches: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
 ) -> None:
     assert netsim(*SHORT, "whole").code == 0
-    count = training._count
+    count = training._accumulate
     seen: list[int] = []
     with pytest.MonkeyPatch.context() as patch, _largest_file(resource.getrlimit(resource.RLIMIT_FSIZE)[0]):
 
@@ -50,7 +50,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
                 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
 
-        patch.setattr(training, "_count", fill_up)
+        patch.setattr(training, "_accumulate", fill_up)
         done = netsim(*SHORT, "full")
     assert done.code == 1
     message = done.err.splitlines()[-1]

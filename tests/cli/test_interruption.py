@@ -26,7 +26,7 @@ def _train(out: str, *options: object) -> list[str]:
 
 def _interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch, presses: int = 1) -> None:
     """Press Ctrl-C while a batch is learned."""
-    count = training._count
+    count = training._accumulate
     seen: list[int] = []
 
     def counting(*arguments: Any) -> None:
@@ -36,7 +36,7 @@ def _interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch, presses: int
                 signal.raise_signal(signal.SIGINT)
         count(*arguments)
 
-    monkeypatch.setattr(training, "_count", counting)
+    monkeypatch.setattr(training, "_accumulate", counting)
 
 
 @pytest.mark.parametrize("engine", ["event", "brian2"])
@@ -57,13 +57,13 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     with pytest.MonkeyPatch.context() as patch:
         left = 120 - batches
         learned: list[int] = []
-        count = training._count
+        count = training._accumulate
 
         def counting(*arguments: Any) -> None:
             learned.append(1)
             count(*arguments)
 
-        patch.setattr(training, "_count", counting)
+        patch.setattr(training, "_accumulate", counting)
         assert netsim(*command.split()[1:]).code == 0
     assert len(learned) == left  # nothing that was learned is learned again
     assert Path("broken/best.npz").read_bytes() == Path("whole/best.npz").read_bytes()

@@ -12,13 +12,16 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
+    EventEncoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
     Neurons,
     Pooling,
+    Population,
+    Projection,
     Training,
     Weighting,
 )
@@ -30,7 +33,7 @@ _OWN = PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.5), (7.0, -0.75), (9
 _NETWORKS = {
     "mixed": Network.chain(
         "mixed",
-        Encoder((12, 10, 2), 20.0),
+        IntensityEncoder((12, 10, 2), 20.0),
         (
             Layer(
                 "conv_1",
@@ -46,8 +49,8 @@ _NETWORKS = {
             Layer("output", Dense(10), _PHASED, PSP("plateau", 5.0)),
         ),
         100.0,
-        Weighting("binary", "layer"),
-        Learning(
+        weighting=Weighting("binary", "layer"),
+        learning=Learning(
             targets="relative",
             derivative="exact",
             propagation="causal",
@@ -59,29 +62,45 @@ _NETWORKS = {
             balanced=True,
             revive_below=0.001,
         ),
-        Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
-        "every regime",
+        training=Training("folder/of images", "brian2", 1.0, flips=True, shift=2, occlusion=5),
+        description="every regime",
     ),
     "recordings": Network.chain(
         "recordings",
-        Encoder((6, 6, 2), 30.0, "events", 2, "separate", "first-event"),
+        EventEncoder((6, 6, 2), 30.0, 2, "separate", "first-event"),
         (
             Layer("conv", Convolution(3, 3, 2, 0), Neurons("free", bias=True)),
             Layer("output", Dense(4), Neurons("free", tau=20.0)),
         ),
         90.0,
-        Weighting("binary", scale_rate=2.0),
-        Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
+        weighting=Weighting("binary", scale_rate=2.0),
+        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
         training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
     "phased": Network.chain(
         "phased",
-        Encoder((4, 4, 1), 16.0),
+        IntensityEncoder((4, 4, 1), 16.0),
         (
             Layer("hidden", Dense(5), Neurons("phased", onset=16.0, end=40.0, drive=1.0)),
             Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0)),
         ),
         80.0,
+    ),
+    "graph": Network(
+        "graph",
+        IntensityEncoder((6, 6, 1), 16.0),
+        (
+            Population("maps", (4, 4, 2), Neurons(tau=8.0)),
+            Population("pool", (2, 2, 2), None, dropout=0.1),
+            Population("output", (3,), Neurons("staggered", onset=10.0, drive=1.0)),
+        ),
+        (
+            Projection("stimulus", "maps", Convolution(2, 3)),
+            Projection("maps", "pool", Pooling(2), delay=1.0),
+            Projection("pool", "output", Dense(), PSP("plateau", 3.0), delay=2.5, sign="excitatory"),
+            Projection("stimulus", "output", Dense(), sign="inhibitory", plastic=False, name="skip"),
+        ),
+        64.0,
     ),
 }
 
@@ -114,6 +133,6 @@ def formulas() -> Callable[[Description], list[str]]:
             texts += [column.heading for column in table.columns]
             texts += [line for row in table.rows for cell in row for line in cell.split("\n")]
             texts += table.notes
-        return [piece.content for text in texts for piece in pieces(text) if piece.kind == "math"]
+        return [piece.content for text in texts for piece in pieces(text) if piece.sort == "math"]
 
     return listed

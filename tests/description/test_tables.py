@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -17,16 +18,19 @@ from netsim.description import Description, describe, to_markdown
 from netsim.errors import SpecificationError
 from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
 from netsim.models.presets import load_preset, preset_names
-from netsim.seams import schedules
+from netsim.seams import SEAMS, schedules
 from netsim.specification import (
     PSP,
+    Connectivity,
     Dense,
     Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
     Neurons,
+    Projection,
     Shape,
     Training,
     Weighting,
@@ -38,7 +42,7 @@ _PSPS = (PSP(), PSP("plateau", 3.0), PSP("triangle", 3.0, 4.0), PSP("breakpoints
 def _cells(description: Description, letter: str) -> dict[str, str]:
     """The rows of a labelled table."""
     (table,) = (table for table in description.tables if table.letter == letter)
-    return dict(table.rows)
+    return {row[0]: row[1] for row in table.rows}
 
 
 def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
@@ -47,6 +51,9 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
         return _PSPS
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
+    for registry in SEAMS:
+        if value in registry:
+            return tuple(registry)
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, int):
@@ -68,34 +75,38 @@ def _variants(part: Any) -> Iterator[tuple[str, Any]]:
         if dataclasses.is_dataclass(value):
             changed += _variants(value)
         if isinstance(value, tuple) and dataclasses.is_dataclass(value[0] if value else None):
-            for position, item in enumerate(value):
-                changed += [(name, (*value[:position], v, *value[position + 1 :])) for name, v in _variants(item)]
+            changed += _varied(value)
         elif not dataclasses.is_dataclass(value) or isinstance(value, PSP):
             name = f"{type(part).__name__}.{field.name}"
             changed += [(name, new) for new in _candidates(value, hints[field.name]) if new != value]
         for name, new in changed:
-            # the gate follows from regime and onset
-            derived = {"gate": None} if isinstance(part, Neurons) else {}
-            try:
-                yield name, dataclasses.replace(part, **(derived | {field.name: new}))
-            except (SpecificationError, TypeError):
-                continue
+            with contextlib.suppress(SpecificationError, TypeError):
+                yield name, dataclasses.replace(part, **{field.name: new})
+    if isinstance(part, Network):
+        for name, layers in _varied(part.layers() or ()):
+            with contextlib.suppress(SpecificationError):
+                yield name, part.with_layers(layers)
+
+
+def _varied(parts: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Parts with one of them changed, and the name of the changed field."""
+    for position, part in enumerate(parts):
+        for name, new in _variants(part):
+            yield name, (*parts[:position], new, *parts[position + 1 :])
 
 
 def _is_phased(network: Network) -> bool:
-    return all(layer.neurons.regime == "phased" for layer in network.weighted_layers)
+    return all(population.dynamics.regime == "phased" for population in network.integrating)
 
 
 def _same_windows(old: Network, new: Network) -> bool:
-    return [old.window_end(layer) for layer in old.weighted_layers] == [
-        new.window_end(layer) for layer in new.weighted_layers
-    ]
+    return list(map(old.window_end, old.integrating)) == list(map(new.window_end, new.integrating))
 
 
 def _same_phased(old: Network, new: Network) -> bool:
-    """Whether only phased layers, which have their exact derivative, assume another slope."""
-    pairs = zip(old.weighted_layers, new.weighted_layers, strict=True)
-    return all(a == b or a.neurons.regime == "phased" for a, b in pairs)
+    """Whether only phased populations, which have their exact derivative, assume another slope."""
+    pairs = zip(old.integrating, new.integrating, strict=True)
+    return all(a == b or a.dynamics.regime == "phased" for a, b in pairs)
 
 
 WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
@@ -111,8 +122,11 @@ WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
 }
 """When a field changes nothing that is simulated."""
 
-NEVER_ALONE = {"Neurons.gate", "PSP.shape"}
-"""Fields that other fields determine."""
+NEVER_ALONE = {"PSP.shape", "Projection.source", "Projection.target", "Network.populations", "Network.projections"}
+"""Fields that others have to change with."""
+
+ONE_CHOICE = {"Learning.learner"}
+"""Fields that have one value as long as no other package adds to it."""
 
 
 def test_every_changed_field_changes_the_text(network: Network) -> None:
@@ -134,15 +148,15 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
         for name, new in _variants(network)
         if name not in WITHOUT_MEANING or not WITHOUT_MEANING[name](network, new)
     }
-    kinds = {type(layer) for network in networks.values() for layer in network.layers}
-    kinds |= {Network, Encoder, Neurons, PSP, InitialWeights, Weighting, Learning, Training}
+    types: set[Any] = {type(one.connectivity) for network in networks.values() for one in network.projections}
+    types |= {Network, Layer, Projection, Encoder, Neurons, PSP, InitialWeights, Weighting, Learning, Training}
     fields = {
-        f"{kind.__name__}.{field.name}"
-        for kind in kinds
-        for field in dataclasses.fields(kind)
-        if not dataclasses.is_dataclass(typing.get_type_hints(kind)[field.name])
+        f"{part.__name__}.{field.name}"
+        for part in types
+        for field in dataclasses.fields(part)
+        if typing.get_type_hints(part)[field.name] not in {*types, Connectivity, Neurons | None}
     }
-    assert fields - changed == NEVER_ALONE | {"Network.layers"}
+    assert fields - changed == NEVER_ALONE | ONE_CHOICE
 
 
 def test_numbers_are_told_to_the_last_digit(mixed: Network) -> None:
@@ -155,7 +169,7 @@ def test_numbers_are_told_to_the_last_digit(mixed: Network) -> None:
 @given(rise=st.floats(0.1, 100), fall=st.floats(0.1, 100))
 def test_breakpoints_are_those_of_the_psp(rise: float, fall: float) -> None:
     psp = PSP("triangle", rise, fall)
-    network = Network.chain("net", Encoder((2, 2, 1), 5.0), (Layer("output", Dense(2), psp=psp),), 10.0)
+    network = Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), (Layer("output", Dense(2), psp=psp),), 10.0)
     line = _cells(describe(network), "D1")["Postsynaptic potential"].splitlines()[1]
     pairs = [eval(pair) for pair in re.findall(r"\$(\([^$]*\))\$", line)[1:]]
     assert pairs == [pytest.approx(pair) for pair in psp.kernel]
@@ -194,7 +208,7 @@ def test_what_a_network_lacks_is_not_told(networks: dict[str, Network]) -> None:
     for word in ("onvolution", "ooling", "bias", "Dropout", "Binary", "`free`", "`staggered`", "Revival", "Averaging"):
         assert word not in phased
     assert "Propagation" in phased
-    perceptron = dataclasses.replace(networks["phased"], layers=networks["phased"].layers[-1:])
+    perceptron = networks["phased"].with_layers([Layer("output", Dense(3))])
     assert "Propagation" not in to_markdown(describe(perceptron))
 
 
@@ -206,9 +220,34 @@ def test_presets_tell_their_sizes(name: str) -> None:
     populations, connectivity, parameters = (
         next(table for table in description.tables if table.letter == letter) for letter in ("B", "C", "D2")
     )
-    assert [row[0] for row in populations.rows] == ["`stimulus`"] + [f"`{layer.name}`" for layer in network.layers]
-    assert [row[3] for row in populations.rows] == [f"{math.prod(shape):,}" for shape in network.shapes]
-    assert len(connectivity.rows) == len(network.layers)
+    assert [row[0] for row in populations.rows] == [f"`{name}`" for name in network.shapes]
+    assert [row[3] for row in populations.rows] == [f"{math.prod(shape):,}" for shape in network.shapes.values()]
+    assert len(connectivity.rows) == len(network.projections)
     assert [row[2] for row in parameters.rows] == [
-        f"${layer.neurons.threshold:g}$" for layer in network.weighted_layers
+        f"${population.dynamics.threshold:g}$" for population in network.integrating
     ]
+
+
+def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
+    description = describe(networks["graph"])
+    connectivity = next(table for table in description.tables if table.letter == "C")
+    assert [column.heading for column in connectivity.columns[-3:]] == ["Name", "Delay $e_{ij}$ (ms)", "Sign"]
+    assert [(row[0], row[1], *row[-3:]) for row in connectivity.rows] == [
+        ("`stimulus`", "`maps`", "`maps`", "$0$", "any"),
+        ("`maps`", "`pool`", "`pool`", "$1$", "any"),
+        ("`pool`", "`output`", "`output`", "$2.5$", "excitatory"),
+        ("`stimulus`", "`output`", "`skip`", "$0$", "inhibitory"),
+    ]
+    summary = _cells(description, "A")
+    assert summary["Connectivity"].startswith("Feed-forward: convolution with shared weights (`maps`),")
+    assert "and 3 populations of" in summary["Populations"]
+    assert summary["Synapse model"].endswith("conduction delays as in table C")
+    assert r"t \geq t_i + e_{ij} + d_k" in _cells(description, "D1")["Synaptic current"]
+    assert r"\varepsilon(L_j - t_i - e_{ij})" in _cells(description, "G1")["Gradient"]
+    assert "the weights of `output`, and" in _cells(description, "G2")["Dropout"]
+
+
+def test_delays_are_not_told_where_there_are_none(networks: dict[str, Network]) -> None:
+    for network in networks.values():
+        has_delays = any(projection.delay for projection in network.projections)
+        assert ("e_{ij}" in to_markdown(describe(network))) == has_delays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,15 +15,15 @@ from netsim.engines import Batch, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
-from netsim.learning import Learner
+from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import (
     PSP,
     Connections,
     Connectivity,
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Learning,
     Network,
     Neurons,
@@ -74,30 +74,30 @@ def graph(seed: int) -> Network:
     """A random network of relays and of three integrating populations, each of which receives from all before it."""
     generator = np.random.default_rng(seed)
 
-    def draw(items: list) -> object:  # type: ignore[type-arg]
+    def draw(items: list[Any]) -> Any:
         return items[generator.integers(len(items))]
 
     populations = [
-        Population("maps", (4, 5, 3), _neurons(str(draw(["free", "staggered", "phased"])), 1)),
+        Population("maps", (4, 5, 3), _neurons(draw(["free", "staggered", "phased"]), 1)),
         Population("pool", (2, 2, 3), None),
-        Population("hidden", (6,), _neurons(str(draw(["free", "staggered", "phased"])), 2)),
-        Population("output", (4,), _neurons(str(draw(["free", "staggered", "phased"])), 3)),
+        Population("hidden", (6,), _neurons(draw(["free", "staggered", "phased"]), 2)),
+        Population("output", (4,), _neurons(draw(["free", "staggered", "phased"]), 3)),
     ]
     projections = [
-        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS)),  # type: ignore[arg-type]
-        Projection("maps", "pool", Pooling(2), delay=float(draw([0.0, 2.6]))),  # type: ignore[arg-type]
+        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS)),
+        Projection("maps", "pool", Pooling(2), delay=draw([0.0, 2.6])),
     ]
     if generator.random() < 0.5:
-        projections.append(Projection("stimulus", "maps", draw(RULES), delay=1.3))  # type: ignore[arg-type]
+        projections.append(Projection("stimulus", "maps", draw(RULES), delay=1.3))
     for target in ("hidden", "output"):
         sources = ["pool", "stimulus", "maps"] + ["hidden"] * (target == "output")
         for source in sources:
             if source in ("pool", "hidden") or generator.random() < 0.6:
-                delay = float(draw([0.0, 0.0, 3.4, 11.0]))  # type: ignore[arg-type]
-                sign = str(draw(["any", "excitatory", "inhibitory"]))
+                delay = draw([0.0, 0.0, 3.4, 11.0])
+                sign = draw(["any", "excitatory", "inhibitory"])
                 psp, rule = draw(PSPS), draw(RULES)
-                projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))  # type: ignore[arg-type]
-    return Network("graph", Encoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
+                projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
+    return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
 
 
 def batch_of(network: Network, presentations: int, seed: int) -> Batch:
@@ -161,7 +161,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
     many = InitialWeights(mean=3.0, spread=0.4)
     network = Network(
         "graph",
-        Encoder((4, 4, 2), 10.0),
+        IntensityEncoder((4, 4, 2), 10.0),
         (
             Population("maps", (4, 4, 3), neurons(1, 0.7)),
             Population("pool", (2, 2, 3), None),
@@ -184,7 +184,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
     generator = np.random.default_rng(0)
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 2))
     weights = initial_weights(network, 3)
-    learner, engine = Learner(network), EventEngine(network)
+    learner, engine = STiDiBP(network), EventEngine(network)
     gradients = learner.learn(engine.present(Batch(stimuli, weights)), labels, weights).gradients
 
     def loss(name: str, where: tuple[np.intp, ...], change: float) -> tuple[float, np.ndarray]:
@@ -193,7 +193,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
         latencies = engine.present(Batch(stimuli, changed))
         onsets = [population.dynamics.onset if population.integrates else 0.0 for population in network.populations]
         moves = [(np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)]
-        return float(learner.output_displacement(latencies[-1], labels).loss.mean()), np.concatenate(moves)
+        return float(learner.loss(latencies[-1], labels).mean()), np.concatenate(moves)
 
     latencies = engine.present(Batch(stimuli, weights))[-1]
     assert ((latencies > network.neurons("output").onset) & np.isfinite(latencies)).all()
@@ -212,7 +212,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
 
 def _two(*projections: Projection) -> Network:
     populations = (Population("hidden", (4,)), Population("output", (3,)))
-    return Network("two", Encoder((2, 2, 1), 10.0), populations, projections, 40.0)
+    return Network("two", IntensityEncoder((2, 2, 1), 10.0), populations, projections, 40.0)
 
 
 IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "output", Dense())
@@ -242,7 +242,7 @@ def test_graphs_that_cannot_be_are_refused_in_one_line(projections: tuple[Projec
 
 def test_signs_and_delays_are_checked() -> None:
     with pytest.raises(SpecificationError, match=r"projections.hidden_to_output.sign: must be any, excitatory or"):
-        dataclasses.replace(OUT, sign="both")
+        dataclasses.replace(OUT, sign="both")  # type: ignore[arg-type]
     with pytest.raises(SpecificationError, match=r"projections.hidden_to_output.delay: must be a time >= 0 ms"):
         dataclasses.replace(OUT, delay=-1.0)
     network = _two(IN, dataclasses.replace(OUT, sign="inhibitory"))

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Generator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from netsim.engines import Batch, Latencies, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -59,7 +60,8 @@ def test_the_event_engine_gives_the_times_of_the_oracle(
 def test_both_engines_agree(layered: MakeNetwork, random_batch: MakeBatch, regime: str, part: str) -> None:
     network = layered(regime, PSP("triangle", rise=5.2, fall=9.1))
     batch = heterogeneous(network, random_batch(network, 12, seed=22))
-    batch = dataclasses.replace(batch, **{"thresholds": {"delays": {}}, "delays": {"thresholds": {}}}.get(part, {}))
+    without: dict[str, dict[str, Any]] = {"thresholds": {"delays": {}}, "delays": {"thresholds": {}}, "both": {}}
+    batch = dataclasses.replace(batch, **without[part])
     event = EventEngine(network, dt=0.5).present(batch)
     brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=12).present(batch)
     for ours, theirs in zip(event, brian2, strict=True):
@@ -112,7 +114,10 @@ def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batc
 def test_a_spike_arrives_when_it_is_due() -> None:
     """v = (t - latency - delay)/10 from an input of weight 1; a lower threshold is reached sooner."""
     network = Network.chain(
-        "two", Encoder((1, 1, 2), 20.0), (Layer("output", Dense(3), Neurons(threshold=1.0, tau=10.0)),), duration=60.0
+        "two",
+        IntensityEncoder((1, 1, 2), 20.0),
+        (Layer("output", Dense(3), Neurons(threshold=1.0, tau=10.0)),),
+        duration=60.0,
     )
     weights = {"output.kernel": np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])}
     batch = Batch(
@@ -150,7 +155,7 @@ def test_recorded_potentials_show_late_spikes(layered: MakeNetwork, random_batch
     ],
 )
 def test_values_that_do_not_fit(
-    layered: MakeNetwork, random_batch: MakeBatch, changed: dict[str, dict[str, np.ndarray]], message: str
+    layered: MakeNetwork, random_batch: MakeBatch, changed: dict[str, Any], message: str
 ) -> None:
     network = layered("free", PSP())
     batch = dataclasses.replace(random_batch(network, 1, seed=0), **changed)
@@ -163,7 +168,8 @@ def test_values_that_do_not_fit(
 @pytest.mark.parametrize(("name", "message"), [("pool", "pooling layer"), ("conv9", "does not exist")])
 def test_layers_without_them(layered: MakeNetwork, random_batch: MakeBatch, part: str, name: str, message: str) -> None:
     network = layered("free", PSP())
-    batch = dataclasses.replace(random_batch(network, 1, seed=0), **{part: {name: np.ones(6)}})
+    changed: dict[str, Any] = {part: {name: np.ones(6)}}
+    batch = dataclasses.replace(random_batch(network, 1, seed=0), **changed)
     for engine in engines(network):
         with pytest.raises(SpecificationError, match=message):
             engine.present(batch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,13 +12,14 @@ from hypothesis.extra import numpy as hnp
 
 from netsim.engines.event.sweep import _in_order_of_time
 
-TIMES = {
+_WIDTHS: dict[type, Literal[32, 64]] = {np.float32: 32, np.float64: 64}
+TIMES: dict[type, st.SearchStrategy[np.ndarray]] = {
     dtype: hnp.arrays(
         dtype,
         st.integers(0, 300),
-        elements=st.floats(0, 256, width=8 * dtype().itemsize) | st.sampled_from([0.0, 1.0, 64.0, float("inf")]),
+        elements=st.floats(0, 256, width=width) | st.sampled_from([0.0, 1.0, 64.0, float("inf")]),
     )
-    for dtype in (np.float32, np.float64)
+    for dtype, width in _WIDTHS.items()
 }
 
 

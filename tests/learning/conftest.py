@@ -12,8 +12,8 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -28,7 +28,7 @@ def _neurons(regime: str, depth: int, threshold: float = 1.0) -> Neurons:
     if regime == "free":
         return Neurons(threshold=0.4 + 0.3 * depth, tau=10.0)
     onset = T_MAX * depth
-    return Neurons(regime=regime, threshold=threshold, tau=10.0, onset=onset, drive=1.0, bias=True)  # type: ignore[arg-type]
+    return Neurons(regime=regime, threshold=threshold, tau=10.0, onset=onset, drive=1.0, bias=True)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def small_network() -> Callable[..., Network]:
     def make(regime: str = "free", psp: PSP | None = None, convolutional: bool = True, **learning: object) -> Network:
         psp = psp or PSP()
         initial = InitialWeights(mean=2.0 if regime == "free" else 0.5, spread=1.5)
-        parts: list[Convolution | Pooling | Dense] = []
+        parts: list[Layer] = []
         if convolutional:
             parts += [
                 Layer("conv", Convolution(3, 3, padding=1), neurons=_neurons(regime, 1), psp=psp, initial=initial),
@@ -56,7 +56,7 @@ def small_network() -> Callable[..., Network]:
                 initial=InitialWeights(mean=3.0, spread=0.4),
             ),
         ]
-        network = Network.chain("small", Encoder((8, 8, 2), T_MAX), tuple(parts), duration=100.0)
+        network = Network.chain("small", IntensityEncoder((8, 8, 2), T_MAX), tuple(parts), duration=100.0)
         return dataclasses.replace(network, learning=Learning(**learning))  # type: ignore[arg-type]
 
     return make

@@ -74,7 +74,7 @@ def test_signs_are_kept(small_network: Callable[..., Network]) -> None:
 @pytest.mark.parametrize("weighting", ["real", "binary"])
 def test_static_weights_are_left_alone(small_network: Callable[..., Network], weighting: Any) -> None:
     network = dataclasses.replace(small_network(balanced=True), weighting=Weighting(weighting))
-    static = {"plastic": False, "sign": "excitatory" if weighting == "real" else "any"}
+    static: dict[str, Any] = {"plastic": False, "sign": "excitatory" if weighting == "real" else "any"}
     projections = [dataclasses.replace(p, **static) if p.name == "hidden" else p for p in network.projections]
     network = dataclasses.replace(network, projections=tuple(projections))
     weights = initial_weights(network, 0)

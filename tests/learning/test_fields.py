@@ -24,10 +24,10 @@ def _inputs(layer: Convolution, channels: int, share: float, dtype: type, seed: 
     """Presynaptic values, signals, and a kernel."""
     generator = np.random.default_rng(seed)
     shape = layer.target_shape((6, 5, channels))
-    inputs = generator.normal(size=(3, 6, 5, channels)).astype(dtype)
-    signal = generator.normal(size=(3, *shape)).astype(dtype)
+    inputs: np.ndarray = generator.normal(size=(3, 6, 5, channels)).astype(dtype)
+    signal: np.ndarray = generator.normal(size=(3, *shape)).astype(dtype)
     signal[generator.random(signal.shape) >= share] = 0
-    kernel = generator.normal(size=(layer.kernel**2 * channels, layer.maps)).astype(dtype)
+    kernel: np.ndarray = generator.normal(size=(layer.kernel**2 * channels, shape[-1])).astype(dtype)
     return inputs, signal, kernel
 
 
@@ -50,16 +50,16 @@ def test_both_ways_are_the_sums_of_the_definition(
 ) -> None:
     inputs, signal, kernel = _inputs(layer, channels, share, dtype, seed)
     seen = gather_patches(inputs.astype(float), layer.kernel, layer.stride, layer.padding)
-    signals = signal.reshape(-1, layer.maps).astype(float)
+    signals = signal.reshape(-1, signal.shape[-1]).astype(float)
     window = _window(layer, inputs)
     gradient, propagated = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
     kernel_gradient(inputs, signal, window, visited, gradient)
     propagate(signal, kernel, window, visited, propagated)
-    tolerance = {"rtol": 0, "atol": 1e-10 if dtype is np.float64 else 1e-3}
-    np.testing.assert_allclose(gradient, seen.T @ signals, **tolerance)
+    tolerance = 1e-10 if dtype is np.float64 else 1e-3
+    np.testing.assert_allclose(gradient, seen.T @ signals, rtol=0, atol=tolerance)
     # what is propagated to a field, weighed by what it holds, is what the neuron receives
     assert np.vdot(propagated.astype(float), inputs) == pytest.approx(
-        np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance["atol"] * 100
+        np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance * 100
     )
 
 

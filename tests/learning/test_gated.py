@@ -37,6 +37,8 @@ def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: b
     source[0, :2] = np.inf, 20.0
     step = step_gated(projection, neurons, window, source, 20.0, signal, kernel, causal)
     assert isinstance(step.kernel_gradient, Factors)
+    assert step.bias_gradient is not None
+    assert step.displacement is not None
     np.testing.assert_allclose(step.kernel_gradient.inputs, psp.potential(20.0 - source) / 2)
     np.testing.assert_array_equal(step.kernel_gradient.signal, signal)
     np.testing.assert_allclose(step.bias_gradient, signal.sum(axis=0) * 20.0 / 2)

@@ -166,7 +166,7 @@ def test_neurons_over_threshold_at_the_onset_of_a_grid_do_not_learn(
     """The onset moves to the first step at or after it, in the learner as in the engines."""
     network = small_network("phased", convolutional=False)
     network = dataclasses.replace(network, training=Training(dt=dt))
-    weights = {name: array.astype(precision) for name, array in initial_weights(network, seed=1).items()}
+    weights: Weights = {name: array.astype(precision) for name, array in initial_weights(network, seed=1).items()}
     weights["hidden.bias"][:3] += 5.0
     latencies = EventEngine(network, dt=dt).present(Batch(stimuli, weights))
     learned = STiDiBP(network).learn(latencies, LABELS, weights)

@@ -23,7 +23,7 @@ def _listening(process: int) -> list[str]:
 
 def test_workers_of_this_machine_are_for_its_user_alone() -> None:
     with connect(workers=2) as client:
-        address = client.scheduler.address
+        address = client.scheduler_info()["address"]
         assert address.startswith("tls://127.0.0.1:")
         workers = list(client.run(os.getpid).values())
         assert len(workers) == 2

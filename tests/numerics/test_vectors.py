@@ -74,7 +74,7 @@ def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(dtype: type) -> None:
     lanes = lanes_of(dtype().itemsize)
-    negative = np.full(lanes, -np.inf, dtype)
+    negative: np.ndarray = np.full(lanes, -np.inf, dtype)
     assert not _ask(negative, negative)[1]
     for lane in range(lanes):
         for number in (0.0, 1e-30, np.inf):
@@ -86,7 +86,8 @@ def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(dtype: type)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_vectors_may_begin_anywhere(dtype: type) -> None:
     lanes = lanes_of(dtype().itemsize)
-    numbers, result = np.arange(3 * lanes, dtype=dtype), np.zeros(3 * lanes, dtype)
+    numbers: np.ndarray = np.arange(3 * lanes, dtype=dtype)
+    result = np.zeros_like(numbers)
     _load_from(numbers, 5, result)
     np.testing.assert_array_equal(result[5 : 5 + lanes], numbers[5 : 5 + lanes])
     assert result[:5].sum() == 0

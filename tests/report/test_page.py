@@ -202,5 +202,5 @@ def test_the_mathematics_of_every_preset_is_understood(report: Report, parse: Pa
 
 @pytest.mark.parametrize("value", [None, 3, [], {}, [{"a": [1]}], True])
 def test_a_record_may_hold_anything(report: Report, parse: Parse, value: Any) -> None:
-    keys = ("command", "started", "git_revision", "machine", "versions", "netsim")
+    keys = ("command", "started", "git_revision", "machine", "versions", "netsim", "plugins")
     parse(render(dataclasses.replace(report, made={"seed": 5, **dict.fromkeys(keys, value)})))

@@ -150,8 +150,8 @@ def test_goals() -> None:
         {"curve": "spikes", "series": "free", "x": 784, "median_ms": 2.0},
         {"curve": "spikes", "series": "free", "x": 10, "median_ms": 0.1},
     ]
-    start = {"seconds": 50.0, "peak_bytes": 1, "compiled": 15}
-    processes = {
+    start: dict[str, Any] = {"seconds": 50.0, "peak_bytes": 1, "compiled": 15}
+    processes: dict[str, dict[str, Any]] = {
         "epoch": {"command": "", "seconds": 60.0, "peak_bytes": 1_200_000_000},
         "starts": {"command": "", "first": start, "second": {**start, "compiled": 0}},
     }
@@ -197,11 +197,10 @@ def test_operations_are_those_of_the_synapses() -> None:
     from benchmarks.limits import layer_work
 
     from netsim.models.presets import load_preset
-    from netsim.specification.connectivity import synapse_counts
 
     network = load_preset("rcsnn-fashion")
     work = {layer["layer"]: layer["multiply_adds"] for layer in layer_work(network)}
-    counts = synapse_counts(network)
+    counts = {projection.name: network.synapse_count(projection) for projection in network.weighted}
     assert work.pop("conv1") == 28 * 28 * 25 * 32 > counts.pop("conv1")  # the padding is multiplied too
     assert work == counts
 

@@ -64,7 +64,7 @@ def test_what_a_fault_is(campaign: Any) -> None:
     assert raising(ValueError("x")) == "fault"
     assert raising(MemoryError()) == "fault"
     assert raising(TimeoutError()) == "fault"
-    assert campaign.kind_of(campaign.attempt(lambda: np.zeros(3)[7])[1]).startswith("IndexError at campaign.py:")
+    assert campaign.fault_name(campaign.attempt(lambda: np.zeros(3)[7])[1]).startswith("IndexError at campaign.py:")
 
 
 def test_cases_are_the_same_for_the_same_seed(campaign: Any) -> None:
@@ -77,7 +77,7 @@ def test_cases_are_the_same_for_the_same_seed(campaign: Any) -> None:
 
 
 def test_the_script_makes_a_table() -> None:
-    command = [sys.executable, SCRIPTS / "fuzz.py", "idx", "--cases", "30"]
+    command = [sys.executable, str(SCRIPTS / "fuzz.py"), "idx", "--cases", "30"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     heading, _, row = done.stdout.splitlines()

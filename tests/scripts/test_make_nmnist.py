@@ -19,8 +19,8 @@ from tonic.datasets import NMNIST
 from tonic.datasets.nmnist import stabilize
 from tonic.io import read_mnist_file
 
-from netsim.data import load_dataset
 from netsim.data.events import EVENT_TYPE
+from netsim.data.loading import load_dataset
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_nmnist.py"
 DURATION = 315_000  # µs
@@ -52,28 +52,28 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_same_seed_sees_the_same() -> None:
-    events = make_nmnist.Camera(0).look(_ring(), 5)
+    events = make_nmnist.Camera(0).record(_ring(), 5)
     assert events.dtype == EVENT_TYPE
     assert (np.diff(events["t"]) >= 0).all()
     assert events["t"].min() >= 0
     assert events["t"].max() <= DURATION
-    np.testing.assert_array_equal(make_nmnist.Camera(0).look(_ring(), 5), events)
+    np.testing.assert_array_equal(make_nmnist.Camera(0).record(_ring(), 5), events)
     for other in (
-        make_nmnist.Camera(1).look(_ring(), 5),
-        make_nmnist.Camera(0).look(_ring(), 6),
-        make_nmnist.Camera(0).look(_ring(), 5, test=True),
+        make_nmnist.Camera(1).record(_ring(), 5),
+        make_nmnist.Camera(0).record(_ring(), 6),
+        make_nmnist.Camera(0).record(_ring(), 5, test=True),
     ):
         assert other.tobytes() != events.tobytes()
 
 
 @pytest.mark.usefixtures("quiet")
 def test_an_empty_screen_is_silent() -> None:
-    assert len(make_nmnist.Camera(0).look(np.zeros((28, 28)), 0)) == 0
+    assert len(make_nmnist.Camera(0).record(np.zeros((28, 28)), 0)) == 0
 
 
 def test_random_events_have_their_rate() -> None:
     camera = make_nmnist.Camera(0)
-    events = np.concatenate([camera.look(np.zeros((28, 28)), number) for number in range(100)])
+    events = np.concatenate([camera.record(np.zeros((28, 28)), number) for number in range(100)])
     expected = 100 * make_nmnist.NOISE_HZ * 0.315 * 34**2
     assert abs(len(events) - expected) < 5 * np.sqrt(expected)
     for name, middle in (("x", 16.5), ("y", 16.5), ("t", DURATION / 2), ("p", 0.5)):
@@ -85,7 +85,7 @@ def test_a_pixel_sends_an_event_for_each_threshold() -> None:
     """A bright bar comes over a pixel from the dark and leaves it again: as many steps up as down."""
     image = np.zeros((28, 28))
     image[:, 10:13] = 1.0
-    events = make_nmnist.Camera(0).look(image, 0)
+    events = make_nmnist.Camera(0).record(image, 0)
     steps = int(np.log(1.1 / 0.1) / make_nmnist.THRESHOLD)
     # in the last saccade the bar moves 7 pixels to the left, from column 16 to 18 to column 9 to 11
     row = events[(events["y"] == 16) & (events["t"] >= 210_000)]
@@ -101,7 +101,7 @@ def test_times_are_finer_than_the_steps() -> None:
     """The first event of a pixel that an edge passes at constant speed comes when the logarithm says."""
     image = np.zeros((28, 28))
     image[:, 14:] = 1.0
-    events = make_nmnist.Camera(0).look(image, 0)
+    events = make_nmnist.Camera(0).record(image, 0)
     first = events[(events["x"] == 16) & (events["y"] == 16) & (events["t"] >= 210_000)][0]
     # the pixel was bright at first, went dark in four steps, and now has one of them to go up
     intensity = np.exp(np.log(1.1) - 3 * make_nmnist.THRESHOLD) - 0.1
@@ -111,7 +111,7 @@ def test_times_are_finer_than_the_steps() -> None:
 
 
 def test_tonic_takes_the_saccades_out_again() -> None:
-    events = make_nmnist.Camera(0).look(_ring(), 0)
+    events = make_nmnist.Camera(0).record(_ring(), 0)
     still = stabilize(events.copy())
     for start in (0, 105_000, 210_000):
         during = (still["t"] > start) & (still["t"] <= start + 105_000)
@@ -161,7 +161,7 @@ def test_recordings_are_found_by_tonic(tmp_path: Path) -> None:
         ]
         events, label = recordings[1]
         assert label == 0
-        np.testing.assert_array_equal(events, camera.look(images.astype(np.uint8)[3] / 255, 3, not train))
+        np.testing.assert_array_equal(events, camera.record(images.astype(np.uint8)[3] / 255, 3, not train))
 
 
 def _run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

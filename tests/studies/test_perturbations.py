@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.studies.kinds.delay_jitter import equal_delays, jittered_delays
 from netsim.studies.kinds.lesion_maps import lesion_maps
 from netsim.studies.kinds.lesion_neurons import lesion_neurons
@@ -137,7 +137,7 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
 
 def test_thresholds_have_the_mean_of_the_layer() -> None:
     network = Network.chain(
-        "wide", Encoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
+        "wide", IntensityEncoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
     )
     plain = Batch(np.zeros((1, 1, 1, 1)), {})
     thresholds = disturbed(heterogeneous_thresholds, network, plain, ["output"], 0.4).thresholds["output"]
@@ -147,7 +147,9 @@ def test_thresholds_have_the_mean_of_the_layer() -> None:
 
 
 def test_delays_are_half_normal_and_their_control_has_the_same_mean() -> None:
-    network = Network.chain("wide", Encoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
+    network = Network.chain(
+        "wide", IntensityEncoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0
+    )
     plain = Batch(np.zeros((1, 200, 200, 1)), {})
     jittered = disturbed(jittered_delays, network, plain, ["output"], 5.0).delays["output"]
     equal = disturbed(equal_delays, network, plain, ["output"], 5.0).delays["output"]

@@ -9,7 +9,7 @@ import pytest
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import studies
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Population, Projection
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
 from netsim.studies.plans import make_plan
 from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope
 
@@ -53,7 +53,7 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
     populations = (Population("hidden", (3,)), Population("output", (2,)))
     ends = (("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output"))
     projections = tuple(Projection(source, target, Dense()) for source, target in ends)
-    skip = Network("skip", Encoder((2, 2, 1), 8.0), populations, projections, 32.0)
+    skip = Network("skip", IntensityEncoder((2, 2, 1), 8.0), populations, projections, 32.0)
     everything = ("hidden", "output", "stimulus_to_output")
     assert make_plan(skip, "delay-jitter").curves == {"all": everything}
     assert make_plan(skip, "weight-noise", layers=everything).curves == {name: (name,) for name in everything}
@@ -91,6 +91,6 @@ def test_plans_that_cannot_be_made(name: str, options: dict[str, Any], words: li
 
 @pytest.mark.parametrize(("name", "words"), [("lesion-maps", "no convolutions"), ("lesion-neurons", "choose one")])
 def test_networks_without_such_layers(name: str, words: str) -> None:
-    alone = Network.chain("alone", Encoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
+    alone = Network.chain("alone", IntensityEncoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     with pytest.raises(SpecificationError, match=f"alone has no .*{words.split()[-1]}"):
         make_plan(alone, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
-from netsim.specification import Convolution, Pooling
+from netsim.specification import Convolution, Dense, Pooling, Projection
 from netsim.specification.toml import write_network
 from netsim.sweeps.plan import Plan, described, plan_from_dict, read_plan
 
@@ -212,3 +213,21 @@ def test_settings_in_one_line() -> None:
     assert described({"learning.rate": 0.0012345, "layers.hidden.size": 20}) == (
         "learning.rate = 0.001234, layers.hidden.size = 20"
     )
+
+
+def test_parts_of_a_graph_go_by_their_names(tmp_path: Path) -> None:
+    digits = load_preset("digits")
+    hidden, output = digits.projections
+    skip = Projection("stimulus", "output", Dense(), name="skip", plastic=False)
+    write_network(dataclasses.replace(digits, projections=(hidden, output, skip)), tmp_path / "own.toml")
+    (tmp_path / "plan.toml").write_text(
+        'base = "own.toml"\n[grid]\nprojections.skip.delay = [0.0, 2.0]\npopulations.hidden.dropout = [0.5]\n'
+    )
+    networks = [run.network for run in read_plan(tmp_path / "plan.toml").runs]
+    assert [network.projection("skip").delay for network in networks] == [0.0, 2.0]
+    assert [network.population("hidden").dropout for network in networks] == [0.5, 0.5]
+    (tmp_path / "plan.toml").write_text('base = "own.toml"\ngrid.projections.skp.delay = [1.0]\n')
+    with pytest.raises(
+        SpecificationError, match=r"projections.skp.delay: there is no projection 'skp'; did you mean 's"
+    ):
+        read_plan(tmp_path / "plan.toml")

@@ -17,13 +17,13 @@ from netsim.engines import make_engine
 from netsim.errors import RunError
 from netsim.files import read_arrays
 from netsim.runs.folder import RunFolder, create_run
-from netsim.specification import Dense, Encoder, Layer, Learning, Network, Neurons, Training
+from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.training.checkpoint import TrainingState, read_checkpoint
 from netsim.training.loop import resume_training, start_training, train
 
 NETWORK = Network.chain(
     "small",
-    Encoder((4, 4, 1), 16.0),
+    IntensityEncoder((4, 4, 1), 16.0),
     (
         Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
         Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
@@ -96,7 +96,7 @@ def test_going_back_ends_the_same(epochs_done: int, learn: Learn, tmp_path: Path
     whole = _new(tmp_path / "whole")
     learn(whole)
     folder = _new(tmp_path / "run")
-    old = []
+    old: list[bytes] = []
 
     def note(source: Any, target: Any) -> None:
         replace(source, target)
@@ -182,8 +182,8 @@ def test_no_checkpoint_of_another_training_or_made_up(
     learn(folder, 60.0)
     arrays = read_arrays(folder.checkpoint)
     position = json.loads(str(arrays["position"]))
-    monkeypatch.setattr("netsim.training.checkpoint._checksum", lambda arrays: int(checksum))
     checksum = arrays["checksum"]
+    monkeypatch.setattr("netsim.training.checkpoint._checksum", lambda arrays: int(checksum))
 
     def refused(**changes: Any) -> None:
         np.savez(folder.checkpoint, allow_pickle=True, **{**arrays, **changes})
@@ -194,7 +194,7 @@ def test_no_checkpoint_of_another_training_or_made_up(
         return np.array(json.dumps({**position, **changes}))
 
     read_checkpoint(NETWORK, folder.checkpoint)
-    for name, value in {
+    made_up: dict[str, list[Any]] = {
         "epoch": [-1, 3, 5, 1.5, "1", None, 10**400, True],
         "batch": [-1, 1, "1", [], 2**63],
         "presentations": [3, -1, "many"],
@@ -202,8 +202,9 @@ def test_no_checkpoint_of_another_training_or_made_up(
         "best": [[1], None, ["a", "b"], [float("inf"), 0], [1, 2, 3]],
         "loss": ["x", 10**400, float("nan")],
         "silent": [[], {"nosuch": 1.0}, {"hidden": "x"}],
-    }.items():
-        for wrong in value:
+    }
+    for name, values in made_up.items():
+        for wrong in values:
             refused(position=place(**{name: wrong}))
     refused(position=np.array("[" * 100_000))
     refused(position=np.array(3.0))

@@ -22,7 +22,7 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import load_model
 from netsim.seams import constraints, learners, targets
-from netsim.specification import Dense, Encoder, Layer, Learning, Network, Neurons, Training
+from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.training.loop import Callbacks, start_training, train
 from netsim.training.opening import open_training
@@ -71,14 +71,14 @@ class Quantised(Constraint):
 def _network(**learning: Any) -> Network:
     return Network.chain(
         "small",
-        Encoder((6, 6, 1), 16.0),
+        IntensityEncoder((6, 6, 1), 16.0),
         (
             Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
             Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),
         ),
         128.0,
         training=Training(epochs=2, batch=20, precision="double"),
-        learning=Learning(**{"rate": 0.01, "schedule": "constant"} | learning),
+        learning=Learning(**({"rate": 0.01, "schedule": "constant"} | learning)),  # type: ignore[arg-type]
     )
 
 
@@ -118,7 +118,7 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
 )
 def test_a_name_that_nobody_registered_is_refused(field: str, message: str) -> None:
     with pytest.raises(SpecificationError) as error:
-        Learning(**{field: "hebb"})
+        dataclasses.replace(Learning(), **{field: "hebb"})  # type: ignore[arg-type]
     assert str(error.value) == message
 
 

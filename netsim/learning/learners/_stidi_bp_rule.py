@@ -5,19 +5,8 @@ from __future__ import annotations
 from netsim.learning.protocol import Row
 from netsim.seams import targets
 from netsim.specification import Network, Population
-from netsim.specification.phrases import (
-    END,
-    GAP,
-    GATE,
-    ONSET,
-    T_MAX,
-    grouped,
-    has_bias,
-    has_relays,
-    number,
-    shares_weights,
-    unless_all,
-)
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, number
+from netsim.specification.traits import has_bias, has_delays, has_relays, shares_weights, unless_all
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
@@ -108,23 +97,28 @@ def _assumed_slope(population: Population) -> str:
     return r"D / \tau" if neurons.drive > 0 else r"1 / \tau"
 
 
+def _since(network: Network) -> str:
+    """How long ago a spike arrived when a neuron fires or its gate closes."""
+    return f"L_j - t_i - {DELAY}" if has_delays(network) else "L_j - t_i"
+
+
 def _gradient(network: Network) -> str:
     mean = rf"\frac{{1}}{{N {T_MAX}^2}} \sum"
     bias = rf", for biases $\displaystyle g_j = {mean} \delta_j L_j$" if has_bias(network) else ""
-    positions = (
-        "; in a convolution also over positions" if any(shares_weights(network, p) for p in network.weighted) else ""
-    )
+    shared = any(shares_weights(network, projection) for projection in network.weighted)
+    positions = "; in a convolution also over positions" if shared else ""
+    potential = rf"\varepsilon({_since(network)})"
     return (
-        rf"$\displaystyle g_{{ij}} = {mean} \delta_j{GAP}\varepsilon(L_j - t_i)$ for weights{bias}, summed over the $N$"
+        rf"$\displaystyle g_{{ij}} = {mean} \delta_j{GAP}{potential}$ for weights{bias}, summed over the $N$"
         f" presentations of a batch{positions}. Weights move against their gradients."
     )
 
 
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
-        factor = rf"\varepsilon'(L_j - t_i)$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
+        factor = rf"\varepsilon'({_since(network)})$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
     else:
-        factor = "[t_i < L_j]$, by the order of spikes alone"
+        factor = f"[{f't_i + {DELAY}' if has_delays(network) else 't_i'} < L_j]$, by the order of spikes alone"
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"
     if has_relays(network):
         text += (

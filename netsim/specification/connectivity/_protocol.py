@@ -29,6 +29,20 @@ class Connections(NamedTuple):
     post: np.ndarray
     weight: np.ndarray
 
+    @classmethod
+    def of(cls, pre: np.ndarray, post: np.ndarray, weight: np.ndarray) -> Connections:
+        """Connections from index arrays of one shape, in any order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Connections.of(np.array([1, 0]), np.array([0, 1]), np.array([0, 1])).pre
+        array([0, 1], dtype=int32)
+        """
+        pre, post, weight = (np.asarray(array, np.int32).ravel() for array in (pre, post, weight))
+        order = np.lexsort((post, pre))
+        return cls(pre[order], post[order], weight[order])
+
 
 class Window(NamedTuple):
     """The geometry of a kernel that slides over its source; kernels of the engines and the learner are made for it.

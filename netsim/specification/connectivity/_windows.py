@@ -55,6 +55,4 @@ def window_connections(window: Window, within_maps: bool) -> Connections:
             post = ((row * columns + column)[inside][:, None] * maps + feature).ravel()
             weight = ((dy * window.size + dx) * channels + channel) * maps + feature
             parts.append((pre, post, np.tile(np.full_like(weight, -1) if within_maps else weight, inside.sum())))
-    pre, post, weight = (np.concatenate([part[k] for part in parts]).astype(np.int32) for k in range(3))
-    order = np.lexsort((post, pre))
-    return Connections(pre[order], post[order], weight[order])
+    return Connections.of(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

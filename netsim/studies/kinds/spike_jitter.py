@@ -17,6 +17,6 @@ def time_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:
     """Normal jitter of spike times with an SD of `level` ms."""
     from tonic.transforms import TimeJitter
 
-    from netsim.data.events import MICROSECONDS
+    from netsim.specification.encoders.events import MICROSECONDS
 
     return TimeJitter(std=level * MICROSECONDS, clip_negative=False)

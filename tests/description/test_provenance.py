@@ -1,0 +1,35 @@
+"""What a record says of plug-ins, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from netsim.description.provenance import record_facts
+from netsim.registry import Origin
+
+_OWN = Origin("learner", "mine", "my_learner", None, None)
+_PACKAGED = Origin("connectivity", "local", "package.local", "package", "1.2")
+
+
+@pytest.mark.parametrize(
+    ("plugins", "told"),
+    [
+        ([_PACKAGED.to_dict()], "connectivity local of package 1.2, package.local"),
+        (
+            [_OWN.to_dict(), _PACKAGED.to_dict()],
+            "learner mine of my_learner; connectivity local of package 1.2, package.local",
+        ),
+        ([_OWN.to_dict() | {"handed_in": True}], "learner mine of my_learner, handed in from Python"),
+        ([{}, None, 3], "not recorded not recorded of not recorded; not recorded; 3"),
+        ("any", "any"),
+    ],
+)
+def test_plugins_are_told(plugins: Any, told: str) -> None:
+    assert [fact.value for fact in record_facts({"plugins": plugins}) if fact.name == "plug-ins"] == [told]
+
+
+@pytest.mark.parametrize("record", [{}, {"plugins": []}, {"plugins": None}])
+def test_what_comes_with_netsim_is_no_plugin(record: dict[str, Any]) -> None:
+    assert "plug-ins" not in [fact.name for fact in record_facts(record)]
