@@ -13,6 +13,7 @@ import typer
 from netsim.cli.terminal import data_progress, note
 from netsim.data.loading import dataset_notations, find_source
 from netsim.errors import RunError, SpecificationError
+from netsim.seams import engines
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -86,7 +87,8 @@ def with_options(
     if dataset is not None and (source := find_source(dataset)) is not None:
         options["dataset"] = source.lasting_name(dataset)
     given = {name: value for name, value in options.items() if value is not None}
-    if given.get("engine") == "brian2" and dt is None and not network.training.dt:
+    clocked = engine is not None and engine in engines and not engines[engine].exact
+    if clocked and dt is None and not network.training.dt:
         given["dt"] = 1.0
     try:
         return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))

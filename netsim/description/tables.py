@@ -13,7 +13,7 @@ from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.learning import Learner
 from netsim.runs.folder import RunFolder
-from netsim.seams import learners
+from netsim.seams import engines, learners
 from netsim.specification import Network
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
@@ -119,8 +119,8 @@ def _patterns(network: Network) -> str:
 
 def _simulation(network: Network) -> str:
     settings = network.training
-    engine = {"event": "event-driven", "brian2": "clock-driven in Brian2"}[settings.engine]
     grid = f"on a time grid of ${in_ms(settings.dt)}$" if settings.dt else "with exact spike times"
+    engine = engines[settings.engine].phrase
     return f"Presentations of ${in_ms(network.duration)}$, independent of each other; {engine}, {grid}"
 
 
