@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from netsim.data.stimuli import Stimuli
+from netsim.description import describe, to_markdown
 from netsim.engines import make_engine
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import BatchGradients, Constraint, Learner
@@ -161,6 +162,16 @@ def test_a_run_says_what_does_not_come_with_netsim(registered: Registered) -> No
         ("constraint", "quantised", __name__),
     ]
     assert create_run("plain", _digits(), describe_run(0)).record()["plugins"] == []
+
+
+def test_what_comes_from_outside_is_described(registered: Registered) -> None:
+    registered(learners, "hebb", Hebb)
+    registered(constraints, "quantised", Quantised)
+    text = to_markdown(describe(_digits(learner="hebb", balanced=True)))
+    assert "between batches of presentations: Hebb; optimizer `adam`" in text
+    assert "Output weights follow the spikes of the label's neuron." in text
+    assert "Weights are rounded to multiples of" in text
+    assert "STiDi-BP" not in text
 
 
 def test_a_run_whose_plugin_is_missing_is_refused(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
