@@ -1,3 +1,19 @@
-"""netsim: event-driven simulation of single-spike networks, defined in Brian2 and trained with STiDi-BP."""
+"""netsim: event-driven simulation of single-spike networks, defined in Brian2 and trained with STiDi-BP.
+
+What a day needs is here by name, and imported when it is first used::
+
+    import netsim
+
+    model = netsim.load_model("rcsnn-mnist")
+    test = netsim.load_splits(model.network).test
+    print(netsim.evaluate(netsim.make_engine("event", model.network), model.weights, test))
+
+Figures and tables are in `netsim.analysis`, places for extensions in `netsim.seams`. Deeper modules are private: they
+may change with any version.
+"""
+
+import lazy_loader
 
 __version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,12 +15,12 @@ connectivities: Registry[Any] = Registry("connectivity", "netsim.specification.c
 """`netsim.specification.Connectivity`: who is connected to whom."""
 regimes: Registry[Any] = Registry("regime", "netsim.specification.regimes")
 """`netsim.specification.Regime`: when neurons integrate, and when they may fire."""
-encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders")
+encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders", attrgetter("order"))
 """`netsim.specification.Encoder`: from what is presented to latencies."""
 engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True, first="event")
 """`netsim.engines.Engine`: from a batch to the latencies of all populations."""
-datasets: Registry[Any] = Registry("data set", "netsim.data.datasets")
-"""`netsim.data.Source`: stimuli with labels, and where they lie."""
+datasets: Registry[Any] = Registry("data set", "netsim.data.datasets", attrgetter("order"))
+"""`netsim.data.source.Source`: stimuli with labels, and where they lie."""
 learners: Registry[Any] = Registry("learner", "netsim.learning.learners")
 """`netsim.learning.Learner`: from latencies and labels to gradients."""
 targets: Registry[Any] = Registry("target", "netsim.learning.targets", first="softmax")

@@ -29,11 +29,12 @@ import numpy as np
 import typer
 
 from netsim.cli.terminal import counting
-from netsim.data import load_dataset
-from netsim.data.events import EVENT_TYPE, MICROSECONDS
+from netsim.data.events import EVENT_TYPE
+from netsim.data.loading import load_dataset
 from netsim.errors import NetsimError, RunError
 from netsim.files import write_json
 from netsim.numerics.compilation import compiled
+from netsim.specification.encoders.events import MICROSECONDS
 
 SENSOR = 34
 START = (-1.0, 1.0)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from netsim.cli.options import DataDir, Json
-from netsim.cli.terminal import new_table, print_json, print_table, progress_bar, rounded, say
+from netsim.cli.terminal import data_progress, new_table, print_json, print_table, rounded, say
+from netsim.data import loading
 from netsim.errors import SpecificationError
 
 
@@ -39,29 +40,18 @@ def models(as_json: Json = False) -> None:
 
 
 def data(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="digits, mnist, fashion-mnist or tonic:NAME.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=f"{loading.dataset_notations()}.")] = None,
     fetch: Annotated[bool, typer.Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Show which data sets are found, and where."""
-    from netsim.data import KNOWN, where
-    from netsim.data import fetch as download
-    from netsim.data.sources import TONIC
-    from netsim.data.tonic_data import how_to_get
-
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
-        with progress_bar() as progress:
-            task = progress.add_task(f"downloading {name}", total=None)
-            download(
-                name,
-                progress=lambda file, done, total: progress.update(task, description=file, completed=done, total=total),
-            )
-    places = {known: where(known, data_dir) for known in ([name] if name else KNOWN)}
+        with data_progress() as on_progress:
+            loading.fetch(name, on_progress=on_progress)
+    places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
     if as_json:
         print_json(
             {
@@ -75,7 +65,7 @@ def data(
             for place in looked:
                 table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
         print_table(table)
-    missing = [known for known, looked in places.items() if not any(place.found for place in looked)]
-    if name is not None and missing:
-        remedy = how_to_get(name) if name.startswith(TONIC) else "get it with --fetch or point --data-dir to it"
-        raise SpecificationError(name, f"is not found; {remedy}")
+    if name is not None and not any(place.found for place in places[name]):
+        source = loading.find_source(name)
+        assert source is not None  # else there would be no places
+        raise SpecificationError(name, f"is not found; {source.remedy(name)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.cli.terminal import converting, note
+from netsim.cli.terminal import data_progress, note
+from netsim.data.loading import dataset_notations, find_source
 from netsim.errors import RunError, SpecificationError
+from netsim.seams import engines
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,9 +31,7 @@ DataDir = Annotated[
 ]
 DatasetOption = Annotated[
     str | None,
-    typer.Option(
-        "--dataset", metavar="NAME|DIR", help="digits, mnist, fashion-mnist, a folder of IDX files, or tonic:NAME."
-    ),
+    typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}."),
 ]
 EngineOption = Annotated[
     str | None,
@@ -84,13 +83,12 @@ def with_options(
     epochs: int | None = None,
 ) -> Network:
     """The network with the options of the command line in place of its own settings."""
-    from netsim.data.sources import KNOWN
-
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
-    if dataset is not None and dataset not in KNOWN and os.path.isdir(dataset):
-        options["dataset"] = str(Path(dataset).resolve())
+    if dataset is not None and (source := find_source(dataset)) is not None:
+        options["dataset"] = source.lasting_name(dataset)
     given = {name: value for name, value in options.items() if value is not None}
-    if given.get("engine") == "brian2" and dt is None and not network.training.dt:
+    clocked = engine is not None and engine in engines and not engines[engine].exact
+    if clocked and dt is None and not network.training.dt:
         given["dt"] = 1.0
     try:
         return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
@@ -121,8 +119,8 @@ def split_of(chosen: Model, network: Network, split: str, data_dir: str | None) 
 
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
-    with converting() as tell:
-        splits = load_splits(network, None, data_dir or chosen.data_dir, tell)
+    with data_progress() as on_progress:
+        splits = load_splits(network, None, data_dir or chosen.data_dir, on_progress)
     return splits.test if split == "test" else splits.validation
 
 

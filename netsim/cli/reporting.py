@@ -49,7 +49,7 @@ def report(
     """
     import matplotlib
 
-    from netsim.data import load_dataset
+    from netsim.data.loading import load_dataset
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.runs.folder import describe_run

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
+    from netsim.data.source import OnProgress
     from netsim.specification import Network
     from netsim.training.loop import Callbacks, Progress
 
@@ -112,17 +113,17 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def converting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show how recordings are converted, if any are; gives the function to tell."""
+def data_progress() -> Iterator[OnProgress]:
+    """Show how data are downloaded or converted, if they are; gives the function to call."""
     with progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
-        def tell(what: str, done: int, total: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
+                tasks[what] = progress.add_task(what, total=total or None)
             progress.update(tasks[what], completed=done)
 
-        yield tell
+        yield on_progress
 
 
 @contextmanager

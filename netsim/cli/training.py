@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from netsim.cli.options import DataDir, DatasetOption, Dt, EngineOption, Json, Seed, with_options
-from netsim.cli.terminal import INTERRUPTED, converting, fail, interrupt_noted, print_json, say, training_progress
+from netsim.cli.terminal import INTERRUPTED, data_progress, fail, interrupt_noted, print_json, say, training_progress
 
 
 def train(
@@ -49,8 +49,8 @@ def train(
 
     network = with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
     path = out or Path("runs") / f"{network.name}-seed{seed}"
-    with converting() as tell:
-        run = open_training(path, network, seed, limit, data_dir, resume, tell)
+    with data_progress() as on_progress:
+        run = open_training(path, network, seed, limit, data_dir, resume, on_progress)
     try:
         with interrupt_noted() as interrupted, training_progress(network, interrupted) as callbacks:
             history = run.train(callbacks, interrupted, checkpoint_every)

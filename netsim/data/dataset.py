@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from netsim.data.digits import INTENSITY_MAX, load_digits
-from netsim.data.idx import read_idx
-from netsim.data.recordings import Tell, tell_nobody
-from netsim.data.sources import (
-    DIGITS,
-    KNOWN,
-    PARTS,
-    SOURCES,
-    TONIC,
-    check_folder,
-    find_files,
-    missing_files,
-    user_folder,
-    where,
-)
-from netsim.data.tonic_data import load_events, tonic_names
-from netsim.errors import DataError, nearest
+from netsim.errors import DataError
+from netsim.seams import encoders
 from netsim.specification import Encoder, Network, Shape
 
 VALIDATION_SEED = 2021
@@ -42,7 +25,7 @@ class Dataset:
     origin : str
         Where the data came from: a folder, or ``scikit-learn``.
     train_images, test_images : ndarray of uint8 or int32, shape (images, height, width, channels)
-        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `netsim.data.events.first_events`.
+        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `EventEncoder.first_events`.
     train_labels, test_labels : ndarray of int64, shape (images,)
     intensity_max : int, optional
         The intensity that gives the earliest spike; recordings have none.
@@ -65,12 +48,12 @@ class Dataset:
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        kind = np.dtype(np.int32 if self.intensity_max is None else np.uint8)
+        dtype = np.dtype(np.int32 if self.intensity_max is None else np.uint8)
         for split in ("train", "test"):
             images, labels = self.split(split)
-            if images.ndim != 4 or images.dtype != kind or 0 in images.shape:
+            if images.ndim != 4 or images.dtype != dtype or 0 in images.shape:
                 raise DataError(
-                    f"{self.origin}: {split} images must be {kind} of shape (images, height, width, channels),"
+                    f"{self.origin}: {split} images must be {dtype} of shape (images, height, width, channels),"
                     f" not {images.dtype} of shape {images.shape}"
                 )
             if labels.ndim != 1 or len(labels) != len(images):
@@ -93,16 +76,20 @@ class Dataset:
 
     def __repr__(self) -> str:
         height, width, channels = self.shape
-        what = "recordings" if self.intensity_max is None else "images"
         return (
-            f"Dataset({self.name!r}: {len(self.train_images)} training and {len(self.test_images)} test {what} of"
-            f" {height}x{width}x{channels}, {len(self.classes)} classes, from {self.origin})"
+            f"Dataset({self.name!r}: {len(self.train_images)} training and {len(self.test_images)} test {self.samples}"
+            f" of {height}x{width}x{channels}, {len(self.classes)} classes, from {self.origin})"
         )
 
     @property
     def shape(self) -> Shape:
         """Shape (height, width, channels) of one image."""
         return self.train_images.shape[1:]
+
+    @property
+    def samples(self) -> str:
+        """What it holds, ``images`` or ``recordings``: those with intensities, or with times."""
+        return "recordings" if self.intensity_max is None else "images"
 
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Images and labels of the split ``train`` or ``test``."""
@@ -120,60 +107,6 @@ class Dataset:
             digest.update(f"{array.dtype.str} {array.shape};".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-
-def load_dataset(
-    name_or_path: str | Path,
-    data_dir: str | Path | None = None,
-    encoder: Encoder | None = None,
-    tell: Tell = tell_nobody,
-) -> Dataset:
-    """Load a data set by its name, or from a folder of IDX files.
-
-    Parameters
-    ----------
-    name_or_path : str or Path
-        ``digits``, ``mnist``, ``fashion-mnist``, ``tonic:`` and the name of an event data set of tonic, or
-        the path of a folder; a folder of the same name as a known data set is written with a slash, as
-        ``./mnist``. A folder holds ``train-images-idx3-ubyte``
-        (or ``idx4`` with the channels last), ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-        ``t10k-labels-idx1-ubyte``, each gzip or not, of unsigned bytes; intensities go up to 255.
-    data_dir : str or Path, optional
-        Where to look for a known data set, and nowhere else; see `netsim.data.where`.
-    encoder : Encoder, optional
-        Says how recordings become times of first events; images need none.
-    tell : callable
-        Is told how the conversion of recordings goes: what, how many are done, of how many.
-
-    Raises
-    ------
-    DataError
-        If the data set cannot be found or used.
-    """
-    name = str(name_or_path)
-    if name == DIGITS:
-        return Dataset(DIGITS, "scikit-learn", *load_digits(), INTENSITY_MAX, tuple("0123456789"))
-    if name.startswith(TONIC):
-        if encoder is None:
-            raise DataError(f"{name}: holds recordings; give the encoder that turns them into latencies")
-        events = load_events(name, encoder, data_dir, tell)
-        return Dataset(
-            name,
-            events.origin,
-            events.train_times,
-            events.train_labels,
-            events.test_times,
-            events.test_labels,
-            None,
-            events.classes,
-        )
-    if name in SOURCES:
-        return _read_folder(name, _find(name, data_dir), SOURCES[name].classes)
-    folder = user_folder(name)
-    if not os.path.exists(folder) and folder.name == name:
-        raise DataError(f"{name}: is neither a known data set nor a folder{nearest(name, [*KNOWN, *tonic_names()])}")
-    _check_is_folder(folder)
-    return _read_folder(folder.resolve().name, folder, None)
 
 
 def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> tuple[np.ndarray, np.ndarray]:
@@ -213,62 +146,34 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
     ------
     DataError
     """
-    if dataset.intensity_max is not None and network.encoder.kind == "events":
-        raise DataError(f'{dataset.name}: holds images; {network.name} needs encoder.kind = "intensity" for them')
-    if dataset.shape != network.encoder.shape:
+    check_samples(dataset.name, dataset.samples, network.encoder, network.name)
+    if dataset.shape != network.encoder.sample_shape:
         raise DataError(
-            f"{dataset.name}: has images of shape {dataset.shape}, {network.name} needs {network.encoder.shape};"
+            f"{dataset.name}: has images of shape {dataset.shape}, {network.name} needs {network.encoder.sample_shape};"
             " choose another data set or change encoder.shape"
         )
-    outputs = network.outputs
-    if len(dataset.classes) > outputs:
+    if len(dataset.classes) > network.outputs:
         raise DataError(
-            f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {outputs} output neurons"
+            f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {network.outputs} output neurons"
         )
 
 
-def _find(name: str, data_dir: str | Path | None) -> Path:
-    """The folder of a known data set."""
-    if data_dir is not None:
-        check_folder(data_dir, name)
-    places = where(name, data_dir)
-    for place in places:
-        if place.found:
-            return place.path
-    looked = ", ".join(f"{place.path} ({place.note})" if place.note else str(place.path) for place in places)
-    remedy = f"run 'netsim data {name} --fetch'" + (
-        ", or set NETSIM_DATA to the folder that holds it" if data_dir is None else " or name another folder"
-    )
-    raise DataError(f"{name}: not found in {looked}; {remedy}")
+def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> None:
+    """Refuse samples that an encoder does not take.
 
+    Parameters
+    ----------
+    name : str
+        The data set, for messages.
+    samples : {"images", "recordings"}
+    encoder : Encoder
+    reader : str
+        What has the encoder, for messages.
 
-def _check_is_folder(folder: Path) -> None:
-    if not os.path.isdir(folder):
-        raise DataError(f"{folder}: {'is no folder' if os.path.exists(folder) else 'no such folder'}")
-
-
-def _read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dataset:
-    files = find_files(folder)
-    if len(files) < len(PARTS):
-        raise DataError(f"{folder}: lacks {missing_files(files)} (with or without .gz)")
-    train_images, test_images = _read_images(files["train-images"]), _read_images(files["t10k-images"])
-    train_labels, test_labels = _read_labels(files["train-labels"]), _read_labels(files["t10k-labels"])
-    if classes is None:
-        classes = tuple(str(label) for label in range(int(train_labels.max()) + 1))
-    return Dataset(name, str(folder), train_images, train_labels, test_images, test_labels, 255, classes)
-
-
-def _read_images(path: Path) -> np.ndarray:
-    images = read_idx(path)
-    if images.ndim not in (3, 4):
-        raise DataError(f"{path}: images need 3 or 4 dimensions, not {images.ndim}")
-    if not images.size:
-        raise DataError(f"{path}: is empty")
-    return images.reshape(*images.shape[:3], -1)
-
-
-def _read_labels(path: Path) -> np.ndarray:
-    labels = read_idx(path, dimensions=1)
-    if not labels.size:
-        raise DataError(f"{path}: is empty")
-    return labels.astype(np.int64)
+    Raises
+    ------
+    DataError
+    """
+    if samples != encoder.samples:
+        kinds = " or ".join(f'"{kind}"' for kind, known in encoders.items() if known.samples == samples)
+        raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {kinds} for them")

@@ -5,24 +5,18 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from filelock import FileLock
 
-from netsim.data.events import SILENT, first_events, sensor_shape
+from netsim.data.source import OnProgress, ignore_progress
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import open_regular, write_atomically
-from netsim.specification import Encoder
-
-Tell = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much."""
-
-
-def tell_nobody(what: str, done: int, total: int) -> None:
-    """The `Tell` that tells nobody."""
+from netsim.specification import EventEncoder
+from netsim.specification.encoders.events import SILENT
 
 
 class Recordings(Protocol):
@@ -33,7 +27,7 @@ class Recordings(Protocol):
     def __getitem__(self, index: int) -> tuple[Any, Any]: ...
 
 
-def check_sensor(recordings: Recordings, encoder: Encoder, name: str) -> None:
+def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
     """Refuse recordings of a sensor that does not fit the encoder; those that name no sensor size pass.
 
     Raises
@@ -43,7 +37,7 @@ def check_sensor(recordings: Recordings, encoder: Encoder, name: str) -> None:
     size = getattr(recordings, "sensor_size", None)
     if not isinstance(size, tuple) or not all(isinstance(side, int | np.integer) for side in size):
         return
-    needed = sensor_shape(size, encoder)
+    needed = encoder.shape_for(size)
     if needed != encoder.shape:
         width, height, polarities = size
         raise DataError(
@@ -54,7 +48,7 @@ def check_sensor(recordings: Recordings, encoder: Encoder, name: str) -> None:
 
 
 def convert(
-    recordings: Recordings, encoder: Encoder, name: str = "recordings", tell: Tell = tell_nobody
+    recordings: Recordings, encoder: EventEncoder, name: str = "recordings", on_progress: OnProgress = ignore_progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Times of first events, and labels, of all recordings.
 
@@ -62,15 +56,16 @@ def convert(
     ----------
     recordings : sequence of (events, label)
         A data set of tonic, or one of its caches or slices of it.
-    encoder : Encoder
+    encoder : EventEncoder
     name : str
         For messages.
-    tell : callable
+    on_progress : callable
+        See `netsim.data.source.OnProgress`.
 
     Returns
     -------
     times : ndarray of int32, shape (recordings, height, width, channels)
-        As from `netsim.data.events.first_events`.
+        As from `EventEncoder.first_events`.
     labels : ndarray of int64, shape (recordings,)
 
     Raises
@@ -81,14 +76,14 @@ def convert(
     check_sensor(recordings, encoder, name)
     times = np.empty((len(recordings), *encoder.shape), dtype=np.int32)
     labels = np.empty(len(recordings), dtype=np.int64)
-    converted = _converted(recordings, range(len(recordings)), encoder, name, tell)
+    converted = _converted(recordings, range(len(recordings)), encoder, name, on_progress)
     for place, (own_times, label) in enumerate(converted):
         times[place], labels[place] = own_times, label
     return times, labels
 
 
 def convert_once(
-    file: Path, recordings: Recordings, order: Sequence[int], encoder: Encoder, name: str, tell: Tell
+    file: Path, recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str, on_progress: OnProgress
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `convert`, kept in two files; the times stay there and are read as they are needed.
 
@@ -97,7 +92,7 @@ def convert_once(
     file : Path
         A ``.npy`` for the times, whose name tells everything that its content depends on; the labels go into
         one beside it. If they are there, nothing is converted; damaged ones are written anew.
-    recordings, encoder, name, tell
+    recordings, encoder, name, on_progress
         As in `convert`.
     order : sequence of int
         Which recordings, in which order.
@@ -120,9 +115,9 @@ def convert_once(
         labels = []
 
         def write_times(stream: BinaryIO) -> None:
-            # row by row, for all of them may not fit into memory
+            # one recording at a time, for all of them may not fit into memory
             stream.write(_header(np.int32, shape))
-            for times, label in _converted(recordings, order, encoder, name, tell):
+            for times, label in _converted(recordings, order, encoder, name, on_progress):
                 stream.write(times.tobytes())
                 labels.append(label)
 
@@ -147,44 +142,44 @@ def convert_once(
     return found
 
 
-def _open(file: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray | None:
+def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
     """An array that lies in a file; None if it is not there, damaged, or another one.
 
     The header has to be the one that is known beforehand: numpy reads as much as a damaged one promises.
     """
-    known = _header(kind, shape)
+    known = _header(dtype, shape)
     try:
         with open_regular(file) as stream:
-            fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(kind).itemsize
+            fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(dtype).itemsize
             if fits and stream.read(len(known)) == known:
-                return np.memmap(file, kind, "r", len(known), shape)
+                return np.memmap(file, dtype, "r", len(known), shape)
     except (OSError, DataError):
         return None
     return None
 
 
-def _header(kind: type, shape: tuple[int, ...]) -> bytes:
+def _header(dtype: type, shape: tuple[int, ...]) -> bytes:
     """What a ``.npy`` begins with, as `numpy.save` writes it."""
     header = io.BytesIO()
-    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, described)
     return header.getvalue()
 
 
 def _converted(
-    recordings: Recordings, order: Sequence[int], encoder: Encoder, name: str, tell: Tell
+    recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str, on_progress: OnProgress
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Times and label of one recording after another."""
     empty = True
     for done, index in enumerate(order):
         events, label = _read(recordings, index, name)
         try:
-            times = first_events(events, encoder)
+            times = encoder.first_events(events)
         except DataError as error:
             raise DataError(f"{_called(recordings, index, name)}: {error}") from error
         empty = empty and bool((times == SILENT).all())
         yield times, label
-        tell(f"converting {name}", done + 1, len(order))
+        on_progress(f"converting {name}", done + 1, len(order))
     if empty:
         raise DataError(
             f"{name}: no recording has an event in the encoder's {encoder.windows} x {encoder.t_max:g} ms;"

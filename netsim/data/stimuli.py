@@ -1,16 +1,22 @@
-"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented."""
+"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented.
+
+Stimuli are a data set of the library tonic as well, whose transforms, slicers and caches work on their spikes.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.data import Recordings, Tell, check_dataset, convert, load_dataset, split_validation, tell_nobody
-from netsim.data.encoding import encode
-from netsim.data.events import times_to_latencies
-from netsim.specification import Encoder, Network
+from netsim.data.dataset import check_dataset, split_validation
+from netsim.data.events import latencies_to_events
+from netsim.data.loading import load_dataset
+from netsim.data.recordings import Recordings, convert
+from netsim.data.source import OnProgress, ignore_progress
+from netsim.specification import Encoder, EventEncoder, Network
 
 UNLABELLED = -1
 """In place of a label, where there is none."""
@@ -23,7 +29,7 @@ class Stimuli:
     Parameters
     ----------
     images : ndarray, shape (images, height, width, channels)
-        Intensities; of recordings, times (µs) as from `netsim.data.events.first_events`.
+        Intensities; of recordings, times (µs) as from `EventEncoder.first_events`.
     labels : ndarray of int, shape (stimuli,)
         `UNLABELLED` in stimuli that cannot be learned from.
     intensity_max : float, optional
@@ -52,10 +58,7 @@ class Stimuli:
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        images = self.images[self._rows_of(chosen)]
-        if self.intensity_max is None:
-            return times_to_latencies(images)
-        return encode(images, self.encoder, self.intensity_max)
+        return self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Only the chosen stimuli, in the order given."""
@@ -89,6 +92,43 @@ class Splits:
     test: Stimuli
 
 
+class EventView:
+    """Stimuli as a data set of tonic: its transforms, slicers and caches work on it.
+
+    Parameters
+    ----------
+    stimuli : Stimuli
+    transform : callable, optional
+        Is given the events of a stimulus and gives the events in their place, as tonic's transforms do.
+
+    Attributes
+    ----------
+    sensor_size : (width, height, channels)
+        What tonic's transforms ask for; the channel of the stimulus is the polarity.
+    classes : list of str
+    """
+
+    def __init__(self, stimuli: Stimuli, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
+        height, width, channels = stimuli.encoder.shape
+        self.stimuli = stimuli
+        self.transform = transform
+        self.sensor_size = (width, height, channels)
+        self.classes = list(stimuli.classes)
+
+    def __repr__(self) -> str:
+        return f"EventView({len(self)} stimuli, sensor_size={self.sensor_size})"
+
+    def __len__(self) -> int:
+        return len(self.stimuli)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        """Events of type `EVENT_TYPE` and label of one stimulus."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"stimulus {index}: there are 0 to {len(self) - 1}")
+        events = latencies_to_events(self.stimuli.latencies(np.array([index]))[0])
+        return events if self.transform is None else self.transform(events), int(self.stimuli.labels[index])
+
+
 def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...] = ()) -> Stimuli:
     """Recordings of your own as stimuli, for example those of a data set of tonic with a transform.
 
@@ -97,6 +137,7 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     recordings : sequence of (events, label)
         Such as the data sets, caches and slices of tonic, or an `EventView` of other stimuli.
     encoder : Encoder
+        One that takes no recordings stands for an `EventEncoder` of the same shape and window.
     classes : tuple of str
         What the labels 0, 1, ... stand for.
 
@@ -105,12 +146,16 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     DataError
         If a recording cannot be read or does not fit the encoder.
     """
-    times, labels = convert(recordings, encoder)
-    return Stimuli(times, labels, None, encoder, classes)
+    own = encoder if isinstance(encoder, EventEncoder) else EventEncoder(encoder.shape, encoder.t_max)
+    times, labels = convert(recordings, own)
+    return Stimuli(times, labels, None, own, classes)
 
 
 def load_splits(
-    network: Network, dataset: str | None = None, data_dir: str | None = None, tell: Tell = tell_nobody
+    network: Network,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Splits:
     """Load a data set and split it for a network.
 
@@ -124,15 +169,15 @@ def load_splits(
         By default the network's own.
     data_dir : str, optional
         Where to look first.
-    tell : callable
-        Is told how the conversion of recordings goes: what, how many are done, of how many.
+    on_progress : callable
+        Is called as recordings are converted, see `netsim.data.source.OnProgress`.
 
     Raises
     ------
     DataError
         If the data set is not found, is damaged, or does not fit the network.
     """
-    data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, tell)
+    data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress)
     check_dataset(data, network)
     learnt, held_out = split_validation(len(data.train_images), network.training.validation)
     training = Stimuli(data.train_images, data.train_labels, data.intensity_max, network.encoder, data.classes)

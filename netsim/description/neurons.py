@@ -6,19 +6,8 @@ from netsim.description.document import Column, Table
 from netsim.seams import regimes
 from netsim.specification import PSP, Network
 from netsim.specification.grid import TOLERANCE, nearest_step
-from netsim.specification.phrases import (
-    DELAY,
-    END,
-    GAP,
-    GATE,
-    ONSET,
-    grouped,
-    has_delays,
-    has_relays,
-    in_ms,
-    number,
-    unless_all,
-)
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, number
+from netsim.specification.traits import has_delays, has_relays, unless_all
 
 
 def psp_name(psp: PSP) -> str:

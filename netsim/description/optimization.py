@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 
-from netsim.data import VALIDATION_SEED
+from netsim.data.dataset import VALIDATION_SEED
 from netsim.description.document import Table
 from netsim.learning.constraints import constraints_of
 from netsim.seams import optimizers, schedules
 from netsim.specification import Network, Projection
-from netsim.specification.phrases import GAP, counted, grouped, has_bias, is_chain, names, number, onto
+from netsim.specification.phrases import GAP, counted, grouped, names, number
+from netsim.specification.traits import has_bias, is_chain, onto
 from netsim.weights.layout import projections_with_learned_scales
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from netsim.description.document import Column, Table
 from netsim.specification import STIMULUS, Network, Population, Projection
-from netsim.specification.phrases import DELAY, dimensions, distinct, number, root, shares_weights
+from netsim.specification.phrases import DELAY, dimensions, distinct, number, root
+from netsim.specification.traits import shares_weights
 
 _CONNECTIVITY = (
     Column("Source", 0.13),

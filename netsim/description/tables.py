@@ -13,21 +13,11 @@ from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.learning import Learner
 from netsim.runs.folder import RunFolder
-from netsim.seams import learners
-from netsim.specification import Encoder, Network
-from netsim.specification.phrases import (
-    GAP,
-    T_MAX,
-    counted,
-    distinct,
-    grouped,
-    has_delays,
-    has_relays,
-    in_ms,
-    is_chain,
-    names,
-)
+from netsim.seams import engines, learners
+from netsim.specification import Network
+from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
+from netsim.specification.traits import has_delays, has_relays, is_chain
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
@@ -129,55 +119,18 @@ def _patterns(network: Network) -> str:
 
 def _simulation(network: Network) -> str:
     settings = network.training
-    engine = {"event": "event-driven", "brian2": "clock-driven in Brian2"}[settings.engine]
     grid = f"on a time grid of ${in_ms(settings.dt)}$" if settings.dt else "with exact spike times"
+    engine = engines[settings.engine].phrase
     return f"Presentations of ${in_ms(network.duration)}$, independent of each other; {engine}, {grid}"
 
 
 def _input(network: Network) -> Table:
-    kinds = {"intensity": (_images, _intensity_code), "events": (_recordings, _event_code)}
-    stimuli, code = kinds[network.encoder.kind]
-    height, width, _ = network.encoder.shape
-    size = f"{counted(height, 'row')} and {counted(width, 'column')}"
     rows = (
-        ("Stimuli", f"{plain(network.training.dataset)}, {stimuli(network.encoder, size)}"),
-        ("Latency code", code(network.encoder)),
+        ("Stimuli", f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"),
+        ("Latency code", network.encoder.code_text()),
         ("Augmentation", _augmentation(network)),
     )
     return Table("E", "Input", rows)
-
-
-def _images(encoder: Encoder, size: str) -> str:
-    return (
-        f"images of {size} with {counted(encoder.shape[2], 'channel')}; a stimulus neuron for each intensity, $x_i$"
-        " being the intensity divided by the largest possible one"
-    )
-
-
-def _intensity_code(encoder: Encoder) -> str:
-    return rf"$t_i = (1 - x_i){GAP}{T_MAX}$ if $x_i > 0$, silent if $x_i = 0$; ${T_MAX} = {in_ms(encoder.t_max)}$"
-
-
-def _recordings(encoder: Encoder, size: str) -> str:
-    polarities = "each polarity" if encoder.polarity == "separate" else "both polarities together"
-    windows = f" and each of {encoder.windows} time windows" if encoder.windows > 1 else ""
-    return (
-        f"recordings of events of {size}; a stimulus neuron for each pixel, {polarities}{windows}, in"
-        f" {counted(encoder.shape[2], 'channel')}"
-    )
-
-
-def _event_code(encoder: Encoder) -> str:
-    origin = {"recording": "the start of the recording", "first-event": "the first event of the recording"}
-    if encoder.windows > 1:
-        length = rf"from $m{GAP}{T_MAX}$ to $(m + 1){GAP}{T_MAX}$, $m = 0, \dots, {encoder.windows - 1}$"
-        since = "the start of the window"
-    else:
-        length, since = f"until ${T_MAX}$", origin[encoder.origin]
-    return (
-        f"$t_i$ is the time of the first event of the neuron in its window, {length} after {origin[encoder.origin]},"
-        f" counted from {since}, in whole µs; silent without an event; ${T_MAX} = {in_ms(encoder.t_max)}$"
-    )
 
 
 def _augmentation(network: Network) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from netsim.engines.protocol import (
     Batch,
     Engine,
+    EngineEntry,
     Experiment,
     Latencies,
     Potential,
@@ -22,12 +23,14 @@ from netsim.engines.protocol import (
     silenced_neurons,
     single_batch,
 )
-from netsim.errors import SpecificationError
+from netsim.seams import engines
 from netsim.specification import Network
+from netsim.specification.checks import check_choice
 
 __all__ = [
     "Batch",
     "Engine",
+    "EngineEntry",
     "Experiment",
     "Latencies",
     "Potential",
@@ -52,7 +55,8 @@ def make_engine(
 
     Parameters
     ----------
-    name : {"event", "brian2"}
+    name : str
+        ``event``, ``brian2``, or another that is registered.
     network : Network
     dt : float
         Time grid (ms); 0 for exact times, which the engine ``brian2`` does not have.
@@ -67,12 +71,6 @@ def make_engine(
         If the engine is unknown, `dt` does not fit, or a recorded neuron does not exist.
     """
     check_record(network, record)
-    if name == "event":
-        from netsim.engines.event.engine import EventEngine
-
-        return EventEngine(network, dt=dt, precision=precision, record=record)
-    if name == "brian2":
-        from netsim.engines.brian2.engine import Brian2Engine
-
-        return Brian2Engine(network, dt=dt, record=record)
-    raise SpecificationError("engine", f"must be event or brian2, not {name!r}")
+    check_choice(name, tuple(engines), "engine")
+    engine: Engine = engines[name].make(network, dt=dt, precision=precision, record=record)
+    return engine

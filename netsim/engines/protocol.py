@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -100,6 +100,24 @@ class Engine(Protocol):
     def present(self, batch: Batch) -> Latencies:
         """Present one batch; the learner's and everybody's shortest way to latencies."""
         ...
+
+
+class EngineEntry(NamedTuple):
+    """What an engine is registered as, in `netsim.seams.engines`; its module imports what is heavy when it makes one.
+
+    Attributes
+    ----------
+    make : callable
+        Called with a network and the keywords `dt`, `precision` and `record`, as `netsim.engines.make_engine`.
+    phrase : str
+        What it does, for the model description.
+    exact : bool
+        Whether it has exact times, without a grid.
+    """
+
+    make: Callable[..., Engine]
+    phrase: str
+    exact: bool
 
 
 def single_batch(batch: Batch) -> Experiment[Latencies]:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-from netsim.data import Dataset
+from netsim.data.dataset import Dataset
 from netsim.description import describe
 from netsim.description.document import pieces
 from netsim.description.provenance import Fact, record_facts, training_facts

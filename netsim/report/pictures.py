@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from netsim.analysis.gallery import KINDS, Choice, Source, draw
 from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
-from netsim.description.phrases import shares_weights
 from netsim.errors import DataError
+from netsim.specification.traits import shares_weights
 
 _LARGEST_SVG = 400_000  # bytes, beyond which the PNG is embedded
 _PIXELS_PER_INCH = 96  # of CSS

@@ -12,7 +12,7 @@ from typing import Any
 from netsim.errors import SpecificationError
 from netsim.specification.checks import finite, require
 from netsim.specification.connectivity import Connections, Window
-from netsim.specification.layers import Encoder
+from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
 from netsim.specification.settings import Learning, Training, Weighting
@@ -52,10 +52,10 @@ class Network:
 
     Examples
     --------
-    >>> from netsim.specification import Dense, Encoder, Network, Population, Projection
+    >>> from netsim.specification import Dense, IntensityEncoder, Network, Population, Projection
     >>> network = Network(
     ...     "skip",
-    ...     Encoder((8, 8, 1), t_max=16.0),
+    ...     IntensityEncoder((8, 8, 1), t_max=16.0),
     ...     (Population("hidden", (20,)), Population("output", (10,))),
     ...     (
     ...         Projection("stimulus", "hidden", Dense()),
@@ -97,10 +97,9 @@ class Network:
 
         Examples
         --------
-        >>> from netsim.specification import Dense, Encoder, Layer, Network
-        >>> network = Network.chain(
-        ...     "mine", Encoder((8, 8, 1), t_max=16.0), [Layer("hidden", Dense(50)), Layer("output", Dense(10))], 64.0
-        ... )
+        >>> from netsim.specification import Dense, IntensityEncoder, Layer, Network
+        >>> layers = [Layer("hidden", Dense(50)), Layer("output", Dense(10))]
+        >>> network = Network.chain("mine", IntensityEncoder((8, 8, 1), t_max=16.0), layers, duration=64.0)
         >>> network.shapes
         {'stimulus': (8, 8, 1), 'hidden': (50,), 'output': (10,)}
         """

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
-
-from netsim.specification import Network, Population, Projection, Shape
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -45,7 +42,7 @@ def root(value: float) -> str:
     return rf"\sqrt{{{square}}}" if is_root else number(value)
 
 
-def dimensions(shape: Shape) -> str:
+def dimensions(shape: tuple[int, ...]) -> str:
     """The shape of a population."""
     return "$" + r" \times ".join(map(str, shape)) + "$"
 
@@ -59,44 +56,6 @@ def names(words: Iterable[str]) -> str:
     """Names in a list, the last behind 'and'."""
     *first, last = (f"`{word}`" for word in words)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def unless_all(chosen: Sequence[Population | Projection], everything: Sequence[Population | Projection]) -> str:
-    """Names of populations or projections in brackets, or nothing if these are all of them."""
-    return "" if len(chosen) == len(everything) else f" ({names(part.name for part in chosen)})"
-
-
-def onto(chosen: Sequence[Projection], network: Network) -> str:
-    """Which projections: by the targets that receive from them alone, else by their own names."""
-    alone = all(network.incoming(projection.target) == (projection,) for projection in chosen)
-    if alone:
-        return f"onto {names(projection.target for projection in chosen)}"
-    return f"of {names(projection.name for projection in chosen)}"
-
-
-def is_chain(network: Network) -> bool:
-    """Whether each population receives from the one before alone."""
-    return [(projection.source, projection.target) for projection in network.projections] == [*pairwise(network.shapes)]
-
-
-def has_relays(network: Network) -> bool:
-    """Whether populations of a network pass spikes on without integrating them."""
-    return len(network.integrating) < len(network.populations)
-
-
-def has_bias(network: Network) -> bool:
-    """Whether neurons of a network have biases."""
-    return any(population.has_bias for population in network.populations)
-
-
-def shares_weights(network: Network, projection: Projection) -> bool:
-    """Whether neurons of the target have weights in common: there are more of them than the last axis holds."""
-    return math.prod(network.shapes[projection.target]) > network.weight_shape(projection)[-1]
-
-
-def has_delays(network: Network) -> bool:
-    """Whether conduction takes time in a network."""
-    return any(projection.delay for projection in network.projections)
 
 
 def distinct(items: Iterable[Key]) -> list[Key]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from netsim.seams import learners, optimizers, schedules, targets
+from netsim.seams import engines, learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_size, finite, require
 
 
@@ -139,7 +139,8 @@ class Training:
     dataset : str
         Name of a known data set, ``tonic:`` and the name of an event data set of the library tonic, or the path
         of a folder of IDX files.
-    engine : {"event", "brian2"}
+    engine : str
+        ``event``, ``brian2``, or another that is registered in `netsim.seams.engines`.
     dt : float
         Time grid (ms); 0 means exact times (event engine only).
     precision : {"single", "double"}
@@ -159,7 +160,7 @@ class Training:
     """
 
     dataset: str = "digits"
-    engine: Literal["event", "brian2"] = "event"
+    engine: str = "event"
     dt: float = 0.0
     precision: Literal["single", "double"] = "single"
     pretrained: str = ""
@@ -171,13 +172,13 @@ class Training:
     occlusion: int = 0
 
     def __post_init__(self) -> None:
-        check_choice(self.engine, ("event", "brian2"), "training.engine")
+        check_choice(self.engine, tuple(engines), "training.engine")
         check_choice(self.precision, ("single", "double"), "training.precision")
         require(finite(self.dt) and self.dt >= 0, "training.dt", f"must be a time >= 0 ms, not {self.dt}")
         require(
-            self.engine == "event" or self.dt > 0,
+            self.dt > 0 or engines[self.engine].exact,
             "training.dt",
-            "the engine brian2 needs a time step; give dt in ms, for example 1.0",
+            f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0",
         )
         for name in ("epochs", "batch", "validation"):
             check_size(getattr(self, name), f"training.{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 import tomllib
 import types
@@ -16,10 +17,12 @@ import tomli_w
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.files import read_text, write_text
 from netsim.registry import Registry
-from netsim.seams import connectivities
-from netsim.specification import Layer, Network, Neurons, Population, Projection
+from netsim.seams import connectivities, encoders
+from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
+from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
 
+_ENCODER = ("kind", "intensity")  # where nothing else is said
 _RELAYS = "relays"
 _LARGEST_FILE = 250_000
 _MOST_DOTS = 100
@@ -42,6 +45,8 @@ def network_from_dict(table: dict[str, Any]) -> Network:
         raise SpecificationError("layers", "needs at least one [[layers]] table")
     if layers and populations:
         raise SpecificationError("populations", "have no meaning beside [[layers]], which are populations; give either")
+    if "encoder" in table:
+        table["encoder"] = _encoder(table["encoder"])
     given = _values(Network, table | {"populations": populations, "projections": projections}, "", ["layers"])
     if layers:
         expanded = expand_layers(layers, given["encoder"].shape)
@@ -56,6 +61,11 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     """
     table = _to_dict(network)
     del table["populations"], table["projections"]
+    table["encoder"] = {
+        key: value
+        for key, value in _chosen_table(encoders, "kind", network.encoder).items()
+        if (key, value) != _ENCODER
+    }
     layers = network.layers()
     if layers is not None:
         table["layers"] = [_layer_table(layer) for layer in layers]
@@ -63,7 +73,7 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     table["populations"] = [_population_table(population) for population in network.populations]
     table["projections"] = [
         {"name": projection.name, "source": projection.source, "target": projection.target}
-        | {"connectivity": _chosen_table("rule", projection.connectivity)}
+        | {"connectivity": _chosen_table(connectivities, "rule", projection.connectivity)}
         | {
             key: value
             for key, value in _to_dict(projection).items()
@@ -84,7 +94,7 @@ def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _layer_table(layer: Layer) -> dict[str, Any]:
     rest = {key: value for key, value in _to_dict(layer).items() if key not in ("name", "connectivity")}
-    return {"name": layer.name} | _chosen_table("kind", layer.connectivity) | rest
+    return {"name": layer.name} | _chosen_table(connectivities, "kind", layer.connectivity) | rest
 
 
 def _population_table(population: Population) -> dict[str, Any]:
@@ -92,10 +102,9 @@ def _population_table(population: Population) -> dict[str, Any]:
     return table if population.integrates else table | {"neurons": _RELAYS}
 
 
-def _chosen_table(key: str, entry: Any) -> dict[str, Any]:
+def _chosen_table(registry: Registry[Any], key: str, entry: Any) -> dict[str, Any]:
     """The table of an entry of a registry: its name under a key, and its parameters."""
-    names = (name for name, known in connectivities.items() if known is type(entry))
-    return {key: next(names)} | _to_dict(entry)
+    return {key: registry.name_of(type(entry))} | _to_dict(entry)
 
 
 def read_network(path: str | Path) -> Network:
@@ -194,6 +203,24 @@ def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str
     kind = registry[name]
     own = {field.name: table.pop(field.name) for field in dataclasses.fields(kind) if field.name in table}
     return functools.partial(_build, kind, own, where)
+
+
+def _encoder(table: Any) -> Encoder:
+    if not isinstance(table, dict):
+        raise SpecificationError("encoder", f"must be a table, not {table!r}")
+    table = dict([_ENCODER]) | table
+    check_choice(table["kind"], tuple(encoders), "encoder.kind")
+    make = _chosen(encoders, table, "kind", "encoder")
+    parameters = {name: {field.name: field for field in dataclasses.fields(known)} for name, known in encoders.items()}
+    for name, known in parameters.items():
+        for key in [key for key in known if key in table]:
+            if table.pop(key) != known[key].default:
+                raise SpecificationError(
+                    f"encoder.{key}", f'has a meaning for {encoders[name].samples}, kind = "{name}"'
+                )
+    _check_keys(Encoder, table, "encoder", ["kind", *itertools.chain.from_iterable(parameters.values())])
+    encoder: Encoder = make()
+    return encoder
 
 
 def _layer(table: dict[str, Any], position: int) -> Layer:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from tonic import transforms
 
-from netsim.data.events import MICROSECONDS, events_to_latencies, latencies_to_events
+from netsim.data.events import events_to_latencies, latencies_to_events
 from netsim.specification import Encoder, Network
+from netsim.specification.encoders.events import MICROSECONDS
 
 Transform = Callable[[np.ndarray], np.ndarray]
 

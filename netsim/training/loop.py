@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.encoding import augment
+from netsim.data.augmentation import augment
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import TrainingError

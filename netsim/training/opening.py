@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netsim.data import Tell, tell_nobody
+from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
 from netsim.errors import RunError
@@ -110,7 +110,7 @@ def open_training(
     limit: int | None = None,
     data_dir: str | None = None,
     resume: bool = False,
-    tell: Tell = tell_nobody,
+    on_progress: OnProgress = ignore_progress,
     learner: Learner | None = None,
     optimizer: Optimizer | None = None,
     constraints: Sequence[Constraint] | None = None,
@@ -129,7 +129,7 @@ def open_training(
         Where the data set lies; by default where the run to resume found it.
     resume : bool
         Whether to resume the run at `path`.
-    tell : callable
+    on_progress : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
     learner, optimizer : Learner, Optimizer, optional
         In place of those that the network's settings name.
@@ -163,7 +163,7 @@ def open_training(
         data_dir = data_dir or known.get("data_dir")
     else:
         check_free(path)
-    splits = load_splits(network, None, data_dir, tell)
+    splits = load_splits(network, None, data_dir, on_progress)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)

@@ -16,7 +16,7 @@ from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
 from benchmarks.torch_rows import ann_forward
 from netsim.engines import Batch
 from netsim.models.presets import load_preset
-from netsim.specification import Convolution, Dense, Encoder, InitialWeights, Layer, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, InitialWeights, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.specification.summary import summarise
 from netsim.weights.initial import initial_weights
 
@@ -162,7 +162,7 @@ def _one_convolution(regime: str, maps: int) -> Network:
         Layer("whole", Pooling(28)),
         Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
     )
-    return Network.chain("convolution", Encoder(SHAPE, 64.0), layers, duration=256.0)
+    return Network.chain("convolution", IntensityEncoder(SHAPE, 64.0), layers, duration=256.0)
 
 
 def _one_dense(regime: str, side: int) -> Network:
@@ -171,7 +171,7 @@ def _one_dense(regime: str, side: int) -> Network:
         Layer("hidden", Dense(1000), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
         Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
     )
-    return Network.chain("dense", Encoder((side, side, 1), 64.0), layers, duration=256.0)
+    return Network.chain("dense", IntensityEncoder((side, side, 1), 64.0), layers, duration=256.0)
 
 
 def _present(network: Network, active: int, setting: Setting) -> Prepared:

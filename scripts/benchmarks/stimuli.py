@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.data import load_dataset
-from netsim.data.encoding import encode
+from netsim.data.loading import load_dataset
 from netsim.errors import DataError
 from netsim.specification import Encoder
 
@@ -50,4 +49,4 @@ def benchmark_images(
 
 def latencies(images: np.ndarray, encoder: Encoder) -> np.ndarray:
     """Latencies (ms) of images of bytes."""
-    return encode(images, encoder, 255)
+    return encoder.latencies(images, 255)

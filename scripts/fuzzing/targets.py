@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from fuzzing.parts import Parts, checkpoint, content_of, gzipped, joined, members, zipped
-from netsim.data.dataset import load_dataset
 from netsim.data.events import EVENT_TYPE
 from netsim.data.idx import read_idx, write_idx
-from netsim.data.recordings import convert_once, tell_nobody
+from netsim.data.loading import load_dataset
+from netsim.data.recordings import convert_once
+from netsim.data.source import ignore_progress
 from netsim.data.stimuli import event_stimuli
 from netsim.engines import Batch, make_engine
 from netsim.files import read_arrays
@@ -27,7 +28,18 @@ from netsim.measuring.simulation import Simulation
 from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.runs.folder import RunFolder, create_run
 from netsim.runs.model import load_model
-from netsim.specification import Convolution, Dense, Encoder, Layer, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification import (
+    Convolution,
+    Dense,
+    EventEncoder,
+    IntensityEncoder,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Weighting,
+)
 from netsim.specification.toml import dumps_network, read_network
 from netsim.sweeps.plan import read_plan
 from netsim.training.checkpoint import read_checkpoint, resume_state, write_checkpoint, write_epochs
@@ -88,7 +100,7 @@ def small_network() -> Network:
     """A network with every connectivity and regime."""
     return Network.chain(
         name="small",
-        encoder=Encoder((4, 5, 2), 16.0),
+        encoder=IntensityEncoder((4, 5, 2), 16.0),
         layers=(
             Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0, bias=True)),
             Layer("pool", Pooling(2)),
@@ -315,7 +327,7 @@ class _OneFile:
         return read_mnist_file(str(self.path), EVENT_TYPE), 0
 
 
-_SENSOR = Encoder((34, 34, 2), 16.0, kind="events", origin="first-event")
+_SENSOR = EventEncoder((34, 34, 2), 16.0, origin="first-event")
 
 
 def _read_events(path: Path) -> object:
@@ -332,7 +344,7 @@ class _NoFile:
         return np.zeros(1, EVENT_TYPE), index
 
 
-_SMALL = Encoder((3, 4, 2), 16.0, kind="events")
+_SMALL = EventEncoder((3, 4, 2), 16.0)
 
 
 def _cache_seeds() -> list[Parts]:
@@ -346,7 +358,7 @@ def _save(array: np.ndarray, path: Path) -> None:
 
 
 def _read_cache(path: Path) -> object:
-    times, labels = convert_once(path / "times.npy", _NoFile(), range(5), _SMALL, "recordings", tell_nobody)
+    times, labels = convert_once(path / "times.npy", _NoFile(), range(5), _SMALL, "recordings", ignore_progress)
     assert times.shape == (5, 3, 4, 2)
     return int(times.max()), int(labels.max())
 

@@ -17,8 +17,8 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -60,7 +60,7 @@ def base(regime: str) -> Network:
 
     return Network.chain(
         f"ablation-{regime}",
-        Encoder((28, 28, 1), 64.0),
+        IntensityEncoder((28, 28, 1), 64.0),
         (
             Layer("conv1", Convolution(16, 5, padding=2), neurons=neurons(0), initial=initial(0)),
             Layer("pool1", Pooling(2)),

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from netsim.engines import Latencies
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 
 
 @pytest.fixture
 def network() -> Network:
     return Network.chain(
         name="small",
-        encoder=Encoder((6, 5, 1), 16.0),
+        encoder=IntensityEncoder((6, 5, 1), 16.0),
         layers=(
             Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
             Layer("pool", Pooling(2)),

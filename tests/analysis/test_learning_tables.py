@@ -11,7 +11,7 @@ import pytest
 from netsim.analysis import displacement_table, metrics_table, weight_table, write_table
 from netsim.errors import DataError
 from netsim.learning.learners.stidi_bp import STiDiBP
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.initial import initial_weights
 
 
@@ -49,7 +49,7 @@ def test_labels_without_an_output_neuron_are_refused(network: Network) -> None:
 def learned() -> Network:
     return Network.chain(
         "learned",
-        Encoder((4, 5, 2), 16.0),
+        IntensityEncoder((4, 5, 2), 16.0),
         (
             Layer("conv", Convolution(3, 2), neurons=Neurons(bias=True)),
             Layer("hidden", Dense(6)),

@@ -15,7 +15,7 @@ from netsim.analysis import raster, save_figure, spike_table
 from netsim.analysis.rasters import firing_window
 from netsim.engines import Latencies
 from netsim.errors import DataError
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_windows_are_those_in_which_neurons_fire(network: Network, frame: pd.Dat
     assert windows == [(0, 16), (16, 32), (16, 32), (24, 40), (40, 64)]
     free = Network.chain(
         "free",
-        Encoder((4, 4, 1), 8.0),
+        IntensityEncoder((4, 4, 1), 8.0),
         (Layer("pool", Pooling()), Layer("c", Convolution(1, 1)), Layer("out", Dense(2))),
         20.0,
     )
@@ -148,7 +148,7 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame) -> None:
 
 
 def test_forty_thousand_spikes_stay_small_in_svg(tmp_path: Path) -> None:
-    network = Network.chain("big", Encoder((100, 100, 4), 16.0), (Layer("output", Dense(10)),), duration=32.0)
+    network = Network.chain("big", IntensityEncoder((100, 100, 4), 16.0), (Layer("output", Dense(10)),), duration=32.0)
     generator = np.random.default_rng(0)
     latencies = [generator.uniform(0, 16, (1, 100, 100, 4)), np.full((1, 10), 20.0)]
     axes = raster(spike_table(network, latencies), network)

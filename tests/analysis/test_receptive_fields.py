@@ -7,7 +7,7 @@ import pytest
 
 from netsim.analysis import kernels, weight_table
 from netsim.errors import DataError
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -20,7 +20,7 @@ def learned() -> Network:
         Layer("hidden", Dense(7)),
         Layer("output", Dense(2)),
     )
-    return Network.chain("learned", Encoder((6, 8, 2), 16.0), layers, 32.0)
+    return Network.chain("learned", IntensityEncoder((6, 8, 2), 16.0), layers, 32.0)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netsim.analysis import layer_names, potential_table, spike_table, write_table
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError, RunError
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
 
 COLUMNS = ["presentation", "label", "layer", "channel", "y", "x", "neuron", "latency_ms"]
 
@@ -57,7 +57,7 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
     sides = data.draw(st.tuples(st.integers(2, 5), st.integers(2, 5), st.integers(1, 3)))
     network = Network.chain(
         "drawn",
-        Encoder(sides, 8.0),
+        IntensityEncoder(sides, 8.0),
         (Layer("conv", Convolution(2, 1)), Layer("pool", Pooling(2)), Layer("out", Dense(3))),
         16.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import threading
@@ -13,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netsim.data import SOURCES, Source, write_idx
-from netsim.data import sources as sources_module
+from netsim.data.idx import write_idx
+from netsim.seams import datasets
 
 MakeFolder = Callable[..., Path]
 
@@ -43,9 +44,10 @@ def make_folder(tmp_path: Path) -> MakeFolder:
 def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data of this machine: the cache and Debian's folder lie in the test's own."""
     monkeypatch.delenv("NETSIM_DATA", raising=False)
-    monkeypatch.setattr(sources_module, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr("netsim.data.download.cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(sources_module, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache")
+    packages = (("Debian package", tmp_path / "debian"),)
+    elsewhere = dataclasses.replace(datasets["fashion-mnist"], packages=packages)
+    monkeypatch.setitem(datasets._entries, "fashion-mnist", elsewhere)
 
 
 @pytest.fixture
@@ -55,11 +57,10 @@ def small_sources(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> d
     for name, folder in folders.items():
         contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
         monkeypatch.setitem(
-            SOURCES,
+            datasets._entries,
             name,
-            Source(
-                name=name,
-                title="a stand-in",
+            dataclasses.replace(
+                datasets[name],
                 classes=tuple("0123456789"),
                 mirrors=(),
                 sha256={file: hashlib.sha256(content).hexdigest() for file, content in contents.items()},

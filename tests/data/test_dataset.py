@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.data import SOURCES, Dataset, check_dataset, load_dataset, read_idx, split_validation, write_idx
+from netsim.data.dataset import Dataset, check_dataset, split_validation
+from netsim.data.idx import read_idx, write_idx
+from netsim.data.loading import load_dataset
 from netsim.errors import DataError
-from netsim.specification import Dense, Encoder, Layer, Network
+from netsim.seams import datasets
+from netsim.specification import Dense, IntensityEncoder, Layer, Network
 
 MakeFolder = Callable[..., Path]
 REAL_DATA = os.environ.get("NETSIM_DATA")  # before the tests' own places take over
@@ -53,10 +56,10 @@ def test_the_real_files_are_what_their_checksums_say(name: str) -> None:
         images, labels = data.split(split)
         head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in images.shape[:3])
         digest = hashlib.sha256(head + images.tobytes()).hexdigest()
-        assert digest == SOURCES[name].sha256[f"{file}-images-idx3-ubyte"]
+        assert digest == datasets[name].sha256[f"{file}-images-idx3-ubyte"]
         head = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
         digest = hashlib.sha256(head + labels.astype(np.uint8).tobytes()).hexdigest()
-        assert digest == SOURCES[name].sha256[f"{file}-labels-idx1-ubyte"]
+        assert digest == datasets[name].sha256[f"{file}-labels-idx1-ubyte"]
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -174,7 +177,7 @@ def test_arrays_that_do_not_fit_together_are_refused(changes: dict, message: str
 
 def test_data_sets_must_fit_the_network() -> None:
     def network(shape: tuple[int, ...], outputs: int) -> Network:
-        return Network.chain("net", Encoder(shape, 16.0), (Layer("output", Dense(outputs)),), duration=16.0)
+        return Network.chain("net", IntensityEncoder(shape, 16.0), (Layer("output", Dense(outputs)),), duration=16.0)
 
     data = _dataset()
     check_dataset(data, network((2, 2, 1), 2))

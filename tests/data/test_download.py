@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.data import SOURCES, fetch, load_dataset
+from netsim.data.loading import fetch, load_dataset
 from netsim.errors import DataError
+from netsim.seams import datasets
 
 MakeMirror = Callable[[str], Any]
 IMAGES = "train-images-idx3-ubyte"
@@ -36,7 +37,7 @@ def test_the_known_mirrors_are_used(
 ) -> None:
     mirror = make_mirror("good")
     mirror.offer(small_sources["mnist"])
-    monkeypatch.setitem(SOURCES, "mnist", dataclasses.replace(SOURCES["mnist"], mirrors=(mirror.address,)))
+    monkeypatch.setitem(datasets._entries, "mnist", dataclasses.replace(datasets["mnist"], mirrors=(mirror.address,)))
     assert (fetch("mnist") / IMAGES).is_file()
 
 
@@ -74,6 +75,7 @@ def _cut(content: bytes) -> bytes:
         pytest.param(lambda content: b"", id="empty"),
         pytest.param(lambda content: gzip.compress(gzip.decompress(content) + b"more"), id="longer"),
         pytest.param(lambda content: gzip.compress(bytes(20_000_000)), id="a bomb"),
+        pytest.param(lambda content: bytes(20_000_000), id="without an end"),
         pytest.param(lambda content: content[:-8] + bytes(8), id="a wrong checksum"),
     ],
 )
@@ -92,6 +94,21 @@ def test_other_content_is_never_put_in_place(
     ]
 
 
+def test_no_more_is_received_than_a_file_can_have(small_sources: dict[str, Path], make_mirror: MakeMirror) -> None:
+    mirror = make_mirror("bad")
+    mirror.offer(small_sources["mnist"])
+    (mirror.folder / f"{IMAGES}.gz").write_bytes(bytes(20_000_000))
+    received: list[int] = []
+    with pytest.raises(DataError, match="delivers other content"):
+        fetch("mnist", mirrors=[mirror.address], on_progress=lambda name, done, total: received.append(done))
+    assert max(received) < 1_000_000
+
+
+def test_without_a_mirror_nothing_is_fetched(small_sources: dict[str, Path]) -> None:
+    with pytest.raises(DataError, match="mnist: no mirror delivers t10k-images-idx3-ubyte"):
+        fetch("mnist", mirrors=[])
+
+
 def test_when_no_mirror_answers_one_line_says_so(small_sources: dict[str, Path], make_mirror: MakeMirror) -> None:
     empty = make_mirror("empty")
     with pytest.raises(DataError) as caught:
@@ -107,7 +124,7 @@ def test_progress_is_told(small_sources: dict[str, Path], make_mirror: MakeMirro
     mirror = make_mirror("good")
     mirror.offer(small_sources["mnist"])
     told: list[tuple[str, int, int]] = []
-    fetch("mnist", mirrors=[mirror.address], progress=lambda *one: told.append(one))
+    fetch("mnist", mirrors=[mirror.address], on_progress=lambda *one: told.append(one))
     assert {name for name, _, _ in told} == {path.name for path in small_sources["mnist"].iterdir()}
     for name, received, total in told:
         assert 0 < received <= total == (mirror.folder / f"{name}.gz").stat().st_size

@@ -11,17 +11,13 @@ from hypothesis.extra import numpy as hnp
 
 from netsim.data.events import (
     EVENT_TYPE,
-    SILENT,
-    EventView,
     events_to_latencies,
-    first_events,
     latencies_to_events,
-    sensor_shape,
-    times_to_latencies,
 )
-from netsim.data.stimuli import SpikeStimuli
+from netsim.data.stimuli import EventView, SpikeStimuli
 from netsim.errors import DataError
-from netsim.specification import Encoder
+from netsim.specification import EventEncoder, IntensityEncoder
+from netsim.specification.encoders.events import SILENT
 
 SHAPE = (4, 5, 2)
 
@@ -138,15 +134,14 @@ _EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0
 def test_each_window_has_its_first_events(
     events: list[tuple[int, int, int, int]], windows: int, merged: bool, from_first: bool, t_max: float
 ) -> None:
-    encoder = Encoder(
+    encoder = EventEncoder(
         (4, 5, windows * (1 if merged else 2)),
         t_max,
-        "events",
         windows,
         "merged" if merged else "separate",
         "first-event" if from_first else "recording",
     )
-    found = first_events(np.array(events, dtype=EVENT_TYPE), encoder)
+    found = encoder.first_events(np.array(events, dtype=EVENT_TYPE))
     expected = np.full(encoder.shape, np.inf)
     start = min((t for _, _, t, _ in events), default=0) if from_first else 0
     for x, y, t, p in events:
@@ -156,7 +151,7 @@ def test_each_window_has_its_first_events(
             expected[y, x, channel] = min(expected[y, x, channel], since)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, np.where(np.isinf(expected), SILENT, expected))
-    latencies = times_to_latencies(found)
+    latencies = encoder.latencies(found)
     np.testing.assert_array_equal(latencies, expected / 1000)
     assert (latencies[np.isfinite(latencies)] < t_max).all()
 
@@ -165,30 +160,31 @@ def test_each_window_has_its_first_events(
 @settings(deadline=None, max_examples=50)
 def test_one_long_window_has_the_first_events_of_the_recording(events: list[tuple[int, int, int, int]]) -> None:
     recording = np.array(events, dtype=EVENT_TYPE)
-    found = times_to_latencies(first_events(recording, Encoder(SHAPE, 100.0, "events")))
+    encoder = EventEncoder(SHAPE, 100.0)
+    found = encoder.latencies(encoder.first_events(recording))
     np.testing.assert_array_equal(found, events_to_latencies(recording, SHAPE))
 
 
 def test_times_since_long_ago_count_from_the_first_event() -> None:
     clock = np.dtype([("t", np.uint64), ("x", np.uint16), ("y", np.uint16), ("p", bool)])
     events = np.array([(1_700_000_000_005_000, 1, 2, True), (1_700_000_000_000_000, 0, 0, False)], dtype=clock)
-    encoder = Encoder(SHAPE, 10.0, "events", origin="first-event")
-    latencies = times_to_latencies(first_events(events, encoder))
+    encoder = EventEncoder(SHAPE, 10.0, origin="first-event")
+    latencies = encoder.latencies(encoder.first_events(events))
     assert latencies[2, 1, 1] == 5.0
     assert latencies[0, 0, 0] == 0.0
-    assert (first_events(events, Encoder(SHAPE, 10.0, "events")) == SILENT).all()
-    assert (first_events(events[:0], encoder) == SILENT).all()
+    assert (EventEncoder(SHAPE, 10.0).first_events(events) == SILENT).all()
+    assert (encoder.first_events(events[:0]) == SILENT).all()
 
 
 def test_the_shape_for_a_sensor() -> None:
-    assert sensor_shape((34, 20, 2), Encoder((1, 1, 3), kind="events", windows=3)) == (20, 34, 6)
-    assert sensor_shape((34, 20, 2), Encoder((1, 1, 3), kind="events", windows=3, polarity="merged")) == (20, 34, 3)
+    assert EventEncoder((1, 1, 3), windows=3).shape_for((34, 20, 2)) == (20, 34, 6)
+    assert EventEncoder((1, 1, 3), windows=3, polarity="merged").shape_for((34, 20, 2)) == (20, 34, 3)
 
 
 def _stimuli(count: int = 6) -> SpikeStimuli:
     generator = np.random.default_rng(1)
     latencies = np.where(generator.random((count, *SHAPE)) < 0.7, generator.integers(0, 20, (count, *SHAPE)), np.inf)
-    return SpikeStimuli(latencies, np.arange(count) % 3, None, Encoder(SHAPE, 20.0), ("a", "b", "c"))
+    return SpikeStimuli(latencies, np.arange(count) % 3, None, IntensityEncoder(SHAPE, 20.0), ("a", "b", "c"))
 
 
 def test_stimuli_are_a_data_set_of_tonic() -> None:

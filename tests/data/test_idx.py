@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.data import read_idx, write_idx
+from netsim.data.idx import read_idx, write_idx
 from netsim.errors import DataError, NetsimError, RunError
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netsim.data import KNOWN, load_dataset, where, write_idx
+from netsim.data.idx import write_idx
+from netsim.data.loading import find_source, listed_datasets, load_dataset, where
+from netsim.data.places import Place
 from netsim.errors import DataError
 
 MakeFolder = Callable[..., Path]
@@ -104,4 +106,21 @@ def test_labels_beyond_the_classes_are_refused(base: Path, make_folder: MakeFold
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(DataError, match="minst: is no known data set; did you mean 'mnist'"):
         where("minst")
-    assert KNOWN == ("digits", "mnist", "fashion-mnist")
+    assert listed_datasets() == ["digits", "mnist", "fashion-mnist"]
+
+
+def test_a_folder_is_looked_at_too(make_folder: MakeFolder) -> None:
+    folder = make_folder("own")
+    assert where(str(folder)) == [Place("folder", folder, True)]
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    assert where(str(folder)) == [Place("folder", folder, False, "lacks t10k-labels-idx1-ubyte")]
+
+
+def test_names_that_last(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_folder("mnist")
+    monkeypatch.chdir(folder.parent)
+    for name, lasting in {"mnist": "mnist", "./mnist": str(folder), "tonic:NMNIST": "tonic:NMNIST"}.items():
+        source = find_source(name)
+        assert source is not None
+        assert source.lasting_name(name) == lasting
+    assert find_source("minst") is None

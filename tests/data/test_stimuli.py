@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tonic.slicers import SliceByTime
 
-from netsim.data.encoding import augment
-from netsim.data.events import EVENT_TYPE, EventView, first_events, times_to_latencies
-from netsim.data.stimuli import SpikeStimuli, Stimuli, event_stimuli
+from netsim.data.augmentation import augment
+from netsim.data.events import EVENT_TYPE
+from netsim.data.stimuli import EventView, SpikeStimuli, Stimuli, event_stimuli
 from netsim.errors import DataError
-from netsim.specification import Encoder
+from netsim.specification import EventEncoder, IntensityEncoder
 
-ENCODER = Encoder((4, 5, 2), 20.0, "events")
+ENCODER = EventEncoder((4, 5, 2), 20.0)
 
 
 def _recordings(count: int = 6) -> list[tuple[np.ndarray, int]]:
@@ -39,7 +39,7 @@ def test_recordings_become_stimuli() -> None:
     assert len(stimuli) == 6
     assert stimuli.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert stimuli.classes == ("a", "b", "c")
-    expected = [times_to_latencies(first_events(events, ENCODER)) for events, _ in _recordings()]
+    expected = [ENCODER.latencies(ENCODER.first_events(events)) for events, _ in _recordings()]
     np.testing.assert_array_equal(stimuli.latencies(np.array([4, 0])), [expected[4], expected[0]])
 
 
@@ -47,7 +47,7 @@ def test_recordings_become_stimuli() -> None:
 @settings(deadline=None, max_examples=30)
 def test_picks_of_picks(first: list[int], count: int) -> None:
     images = np.arange(8 * 12, dtype=np.uint8).reshape(8, 3, 4, 1)
-    stimuli = Stimuli(images, np.arange(8), 255, Encoder((3, 4, 1), 10.0))
+    stimuli = Stimuli(images, np.arange(8), 255, IntensityEncoder((3, 4, 1), 10.0))
     picked = stimuli.pick(np.array(first)).first(count)
     assert len(picked) == min(len(first), count)
     assert picked.labels.tolist() == first[:count]
@@ -88,7 +88,7 @@ def test_tonics_transforms_on_the_way_in() -> None:
     chosen = np.arange(6)
     np.testing.assert_array_equal(flipped.latencies(chosen), plain.latencies(chosen)[:, :, ::-1])
     with pytest.raises(DataError, match=r"recordings: .* they need encoder.shape = \[4, 5, 2\], not \[5, 4, 2\]"):
-        event_stimuli(Flipped(), Encoder((5, 4, 2), kind="events"))
+        event_stimuli(Flipped(), EventEncoder((5, 4, 2)))
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk"])
@@ -107,10 +107,10 @@ def test_tonics_caches_hold_stimuli(cache: str, tmp_path: Path) -> None:
 def test_tonics_slices_are_time_windows(tmp_path: Path) -> None:
     """Slices of 10 ms that tonic makes are what the encoder calls time windows."""
     slices = tonic.SlicedDataset(_recordings(), SliceByTime(10_000), metadata_path=str(tmp_path))
-    own = event_stimuli(slices, Encoder((4, 5, 2), 10.0, "events", origin="first-event"))
+    own = event_stimuli(slices, EventEncoder((4, 5, 2), 10.0, origin="first-event"))
     windows = event_stimuli(
         [(events, label) for events, label in _recordings()],
-        Encoder((4, 5, 4), 10.0, "events", windows=2, origin="first-event"),
+        EventEncoder((4, 5, 4), 10.0, windows=2, origin="first-event"),
     )
     assert len(own) >= 6
     # tonic's slices begin with the first event of the recording, and so does the first window
@@ -130,8 +130,8 @@ def test_augmentation_moves_all_polarities_and_windows_together() -> None:
 
 
 def test_spikes_are_presented_as_they_are(random_stimuli: Callable[..., Stimuli]) -> None:
-    stimuli = random_stimuli(Encoder((4, 5, 2), 20.0), 6, 3)
+    stimuli = random_stimuli(IntensityEncoder((4, 5, 2), 20.0), 6, 3)
     latencies = stimuli.latencies(np.arange(6))
     spikes = SpikeStimuli(latencies, stimuli.labels, None, stimuli.encoder)
-    again = event_stimuli(EventView(spikes), Encoder((4, 5, 2), 20.001, "events"))
+    again = event_stimuli(EventView(spikes), EventEncoder((4, 5, 2), 20.001))
     np.testing.assert_allclose(again.latencies(np.arange(6)), latencies, rtol=0, atol=0.000501)

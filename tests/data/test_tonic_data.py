@@ -15,14 +15,15 @@ import pytest
 import tonic.datasets
 from tonic.dataset import Dataset as TonicDataset
 
-from netsim.data import load_dataset, where
-from netsim.data.events import EVENT_TYPE, SILENT, first_events
+from netsim.data.events import EVENT_TYPE
+from netsim.data.loading import load_dataset, where
 from netsim.data.stimuli import load_splits
-from netsim.data.tonic_data import tonic_names
 from netsim.errors import DataError, RunError
-from netsim.specification import Dense, Encoder, Layer, Network
+from netsim.seams import datasets
+from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network
+from netsim.specification.encoders.events import SILENT
 
-ENCODER = Encoder((35, 35, 2), 10.0, "events")
+ENCODER = EventEncoder((35, 35, 2), 10.0)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_a_data_set_of_tonic_is_read(poker: Path) -> None:
     for split in ("train", "test"):
         # the same recordings, in another order
         recordings = tonic.datasets.POKERDVS(str(poker), train=split == "train")
-        expected = {(first_events(events, ENCODER).tobytes(), label) for events, label in recordings}
+        expected = {(ENCODER.first_events(events).tobytes(), label) for events, label in recordings}
         images, labels = data.split(split)
         found = [(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)]
         assert set(found) == expected
@@ -73,7 +74,7 @@ def test_what_was_converted_is_kept(poker: Path, tmp_path: Path) -> None:
     assert told == []
     assert again.sha256 == first.sha256
     assert isinstance(again.train_images, np.memmap)
-    load(Encoder((35, 35, 1), 10.0, "events", polarity="merged"))
+    load(EventEncoder((35, 35, 1), 10.0, polarity="merged"))
     assert len(told) == 44
     assert len(_cache(tmp_path)) == 8
 
@@ -105,17 +106,17 @@ def test_splits_of_a_network(poker: Path) -> None:
     network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match="5000 of 24 training images cannot be set aside"):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network.chain("net", Encoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
+    network = Network.chain("net", IntensityEncoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):
         load_splits(network, "tonic:POKERDVS", str(poker))
-    network = Network.chain("net", Encoder((8, 8, 1), 10.0, "events"), (Layer("output", Dense(10)),), 20.0)
+    network = Network.chain("net", EventEncoder((8, 8, 1), 10.0), (Layer("output", Dense(10)),), 20.0)
     with pytest.raises(DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" for them'):
         load_splits(network, "digits")
 
 
 def test_the_encoder_must_fit_the_sensor(poker: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"35x35 pixels and polarities: 2.* they need encoder.shape = \[35, 35, 6\]"):
-        load_dataset("tonic:POKERDVS", poker, Encoder((35, 35, 3), 10.0, "events", windows=3))
+        load_dataset("tonic:POKERDVS", poker, EventEncoder((35, 35, 3), 10.0, windows=3))
     with pytest.raises(DataError, match="give the encoder"):
         load_dataset("tonic:POKERDVS", poker)
     assert _cache(tmp_path) == []
@@ -129,7 +130,7 @@ def test_windows_that_hold_nothing_are_refused(poker: Path, tmp_path: Path) -> N
     ):
         load_dataset("tonic:POKERDVS", poker, ENCODER)
     assert _cache(tmp_path) == []
-    data = load_dataset("tonic:POKERDVS", poker, Encoder((35, 35, 2), 10.0, "events", origin="first-event"))
+    data = load_dataset("tonic:POKERDVS", poker, EventEncoder((35, 35, 2), 10.0, origin="first-event"))
     assert (data.train_images != SILENT).any(axis=(1, 2, 3)).all()
 
 
@@ -155,7 +156,7 @@ def test_events_outside_the_sensor_are_refused(poker: Path) -> None:
         load_dataset("tonic:POKERDVS", poker, ENCODER)
 
 
-@pytest.mark.parametrize("name", [name.removeprefix("tonic:") for name in tonic_names()])
+@pytest.mark.parametrize("name", [name.removeprefix("tonic:") for name in datasets["tonic"].names()])
 def test_what_is_not_there_is_not_downloaded(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError) as caught:
@@ -216,7 +217,7 @@ def test_spoken_digits_have_one_row_of_pixels(tmp_path: Path) -> None:
             file["extra/keys"] = np.array([b"zero", b"eins"])
             file["extra/speaker"] = np.zeros(6)
         (folder / f"shd_{part}.h5.zip").touch()
-    data = load_dataset("tonic:SHD", tmp_path / "data", Encoder((1, 700, 2), 500.0, "events", windows=2))
+    data = load_dataset("tonic:SHD", tmp_path / "data", EventEncoder((1, 700, 2), 500.0, windows=2))
     assert data.classes == ("zero", "eins")
     assert data.shape == (1, 700, 2)
     assert sorted(data.train_labels) == [0, 0, 0, 1, 1, 1]
@@ -246,7 +247,7 @@ def _register(monkeypatch: pytest.MonkeyPatch, count: int, **changes: Any) -> Ca
     for name, value in changes.items():
         setattr(OWN, name, value)
     monkeypatch.setattr(tonic.datasets, "OWN", OWN, raising=False)
-    encoder = Encoder((2, 20, 1), 10.0, "events")
+    encoder = EventEncoder((2, 20, 1), 10.0)
     return lambda: load_dataset("tonic:OWN", None, encoder)
 
 

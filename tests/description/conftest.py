@@ -12,8 +12,9 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
+    EventEncoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -32,7 +33,7 @@ _OWN = PSP("breakpoints", breakpoints=((0.0, 1.0), (2.5, -0.5), (7.0, -0.75), (9
 _NETWORKS = {
     "mixed": Network.chain(
         "mixed",
-        Encoder((12, 10, 2), 20.0),
+        IntensityEncoder((12, 10, 2), 20.0),
         (
             Layer(
                 "conv_1",
@@ -66,7 +67,7 @@ _NETWORKS = {
     ),
     "recordings": Network.chain(
         "recordings",
-        Encoder((6, 6, 2), 30.0, "events", 2, "separate", "first-event"),
+        EventEncoder((6, 6, 2), 30.0, 2, "separate", "first-event"),
         (
             Layer("conv", Convolution(3, 3, 2, 0), Neurons("free", bias=True)),
             Layer("output", Dense(4), Neurons("free", tau=20.0)),
@@ -78,7 +79,7 @@ _NETWORKS = {
     ),
     "phased": Network.chain(
         "phased",
-        Encoder((4, 4, 1), 16.0),
+        IntensityEncoder((4, 4, 1), 16.0),
         (
             Layer("hidden", Dense(5), Neurons("phased", onset=16.0, end=40.0, drive=1.0)),
             Layer("output", Dense(3), Neurons("phased", onset=40.0, drive=1.0)),
@@ -87,7 +88,7 @@ _NETWORKS = {
     ),
     "graph": Network(
         "graph",
-        Encoder((6, 6, 1), 16.0),
+        IntensityEncoder((6, 6, 1), 16.0),
         (
             Population("maps", (4, 4, 2), Neurons(tau=8.0)),
             Population("pool", (2, 2, 2), None, dropout=0.1),

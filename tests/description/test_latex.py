@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from netsim.description import Description, describe, to_latex
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import Dense, Encoder, Layer, Network, Training
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Training
 
 _NAMES = {
     "textbackslash": "\\", "textasciicircum": "^", "textasciitilde": "~", "textless": "<", "textgreater": ">",
@@ -39,7 +39,9 @@ def _compile(network: Network, folder: Path) -> str:
 
 
 def _with_text(text: str) -> Network:
-    network = Network.chain("net", Encoder((2, 2, 1), 5.0), (Layer("output", Dense(2)),), 10.0, description=text)
+    network = Network.chain(
+        "net", IntensityEncoder((2, 2, 1), 5.0), (Layer("output", Dense(2)),), 10.0, description=text
+    )
     return dataclasses.replace(network, training=Training(text))
 
 
@@ -67,7 +69,7 @@ def test_long_names_and_many_layers_compile(tmp_path: Path) -> None:
         *(Layer(f"a_layer_of_{number}_neurons_and_a_very_long_name", Dense(number)) for number in range(1, 80)),
         Layer("o" * 90, Dense(2)),
     )
-    text = _compile(Network.chain("n" * 70, Encoder((2, 2, 1), 5.0), layers, 10.0), tmp_path)
+    text = _compile(Network.chain("n" * 70, IntensityEncoder((2, 2, 1), 5.0), layers, 10.0), tmp_path)
     assert not text or text.replace("\n", "").count("a_layer_of_79") > 5
 
 

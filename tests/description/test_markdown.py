@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from netsim.description import Description, describe, to_markdown
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import Dense, Encoder, Layer, Network, Training
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Training
 
 Formulas = Callable[[Description], list[str]]
 
@@ -60,7 +60,9 @@ def test_formulas_stand_free(network: Network) -> None:
 @example("$x$ and $$y$$ \\$z\\$")
 @example("- a\n- b\n\n# c\x00\ud800")
 def test_any_text_is_shown_as_it_is(text: str) -> None:
-    network = Network.chain("net", Encoder((2, 2, 1), 5.0), (Layer("output", Dense(2)),), 10.0, description=f"x{text}")
+    network = Network.chain(
+        "net", IntensityEncoder((2, 2, 1), 5.0), (Layer("output", Dense(2)),), 10.0, description=f"x{text}"
+    )
     network = dataclasses.replace(network, training=Training(f"x{text}"))
     page = re.sub(r"</?span>", "", _rendered(network))
     expected = " ".join("".join(c if c.isprintable() else " " for c in f"x{text}").split())

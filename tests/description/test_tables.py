@@ -25,6 +25,7 @@ from netsim.specification import (
     Dense,
     Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -168,7 +169,7 @@ def test_numbers_are_told_to_the_last_digit(mixed: Network) -> None:
 @given(rise=st.floats(0.1, 100), fall=st.floats(0.1, 100))
 def test_breakpoints_are_those_of_the_psp(rise: float, fall: float) -> None:
     psp = PSP("triangle", rise, fall)
-    network = Network.chain("net", Encoder((2, 2, 1), 5.0), (Layer("output", Dense(2), psp=psp),), 10.0)
+    network = Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), (Layer("output", Dense(2), psp=psp),), 10.0)
     line = _cells(describe(network), "D1")["Postsynaptic potential"].splitlines()[1]
     pairs = [eval(pair) for pair in re.findall(r"\$(\([^$]*\))\$", line)[1:]]
     assert pairs == [pytest.approx(pair) for pair in psp.kernel]

@@ -12,10 +12,9 @@ import tonic.datasets
 from typer.testing import CliRunner
 
 from netsim.cli import app
-from netsim.data.tonic_data import tonic_names
 from netsim.models.presets import load_preset
-from netsim.specification import Encoder
-from netsim.specification.toml import dumps_network
+from netsim.seams import datasets
+from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
 
 TEXT = (Path(__file__).parents[2] / "docs" / "event_data.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^\$ netsim (.*)$", TEXT, re.MULTILINE)]
@@ -30,7 +29,8 @@ def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
 def test_toml_example() -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
     settings = tomllib.loads(text)["encoder"]
-    assert Encoder(**settings | {"shape": tuple(settings["shape"])}) == load_preset("rcsnn-nmnist").encoder
+    network = load_preset("rcsnn-nmnist")
+    assert network_from_dict(network_to_dict(network) | {"encoder": settings}) == network
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -47,5 +47,5 @@ def test_the_data_sets_named_are_there() -> None:
     names = re.findall(r"`(\w+)`", named)
     assert len(names) > 5
     for name in names:
-        assert f"tonic:{name}" in tonic_names()
+        assert f"tonic:{name}" in datasets["tonic"].names()
         assert hasattr(tonic.datasets, name)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from netsim.engines import Batch
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.layout import weight_shapes
 
 
@@ -56,7 +56,7 @@ def layered() -> Callable[..., Network]:
 
         return Network.chain(
             "layered",
-            Encoder((7, 6, 2), 20.0),
+            IntensityEncoder((7, 6, 2), 20.0),
             (
                 Layer("padded", Convolution(5, 3, padding=1), neurons=neurons(15.3, 0.4), psp=psp),
                 Layer("pool", Pooling(2)),

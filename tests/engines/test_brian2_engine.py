@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from netsim.engines import Batch, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -43,7 +43,7 @@ def convolutional(regime: str = "free", psp: PSP = PSPS["ramp"]) -> Network:
     """Convolution, two pooling layers in a row, two dense layers."""
     return Network.chain(
         "convolutional",
-        Encoder((6, 6, 2), 10.0),
+        IntensityEncoder((6, 6, 2), 10.0),
         (
             Layer("conv", Convolution(3, 3, padding=1), neurons=neurons(regime, 0), psp=psp),
             Layer("pool", Pooling(2)),
@@ -145,7 +145,7 @@ def small() -> Network:
     hidden = Neurons(threshold=0.5, tau=8.0)
     psp = PSPS["triangle"]
     layers = (Layer("hidden", Dense(6), neurons=hidden, psp=psp), Layer("output", Dense(3), neurons=hidden, psp=psp))
-    return Network.chain("small", Encoder((3, 3, 1), 10.0), layers, duration=40.0)
+    return Network.chain("small", IntensityEncoder((3, 3, 1), 10.0), layers, duration=40.0)
 
 
 @pytest.mark.parametrize("psp", PSPS)
@@ -209,7 +209,7 @@ def test_any_weights_and_stimuli(small: Network, seed: int, scale: float) -> Non
 def test_times_converge_to_the_exact_ones() -> None:
     """Two spikes of weight 1/2 at 0 and 2.3 ms reach threshold 1 (tau 8 ms) at t = (8 + 1.15) ms."""
     network = Network.chain(
-        "two", Encoder((1, 2, 1), 4.0), (Layer("output", Dense(1), neurons=Neurons(tau=8.0)),), duration=20.0
+        "two", IntensityEncoder((1, 2, 1), 4.0), (Layer("output", Dense(1), neurons=Neurons(tau=8.0)),), duration=20.0
     )
     batch = Batch(np.array([0.0, 2.3]).reshape(1, 1, 2, 1), {"output.kernel": np.full((2, 1), 0.5)})
     errors = []
@@ -224,7 +224,7 @@ def test_times_converge_to_the_exact_ones() -> None:
 def test_nothing_leaks_into_the_next_presentation(psp: str) -> None:
     """With every delayed breakpoint still on its way at the end: the input is late, the presentation short."""
     layers = (Layer("output", Dense(3), neurons=Neurons(threshold=0.3, tau=8.0), psp=PSPS[psp]),)
-    network = Network.chain("short", Encoder((2, 2, 1), 10.0), layers, duration=12.0)
+    network = Network.chain("short", IntensityEncoder((2, 2, 1), 10.0), layers, duration=12.0)
     weights = {"output.kernel": np.full((4, 3), 1.0)}
     full = np.array([1.0, 2.0, 9.0, 10.0]).reshape(2, 2, 1)
     stimuli = np.stack([full, np.full_like(full, math.inf), full, full])
@@ -362,7 +362,7 @@ PAPER_SCALE = """
 import numpy as np
 from netsim.engines import Batch
 from netsim.engines.brian2.engine import Brian2Engine
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 
 neurons = Neurons(threshold=0.1)
@@ -372,7 +372,7 @@ layers = (
     Layer("hidden", Dense(1000), neurons),
     Layer("output", Dense(10), neurons),
 )
-network = Network.chain("paper", Encoder((28, 28, 1)), layers, duration=100.0)
+network = Network.chain("paper", IntensityEncoder((28, 28, 1)), layers, duration=100.0)
 stimuli = np.random.default_rng(0).uniform(0.0, 64.0, (2, 28, 28, 1))
 latencies = Brian2Engine(network, 1.0, target="numpy").present(Batch(stimuli, initial_weights(network, 0)))
 assert np.isfinite(latencies[3]).mean() > 0.1

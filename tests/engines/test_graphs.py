@@ -22,8 +22,8 @@ from netsim.specification import (
     Connectivity,
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Learning,
     Network,
     Neurons,
@@ -97,7 +97,7 @@ def graph(seed: int) -> Network:
                 sign = draw(["any", "excitatory", "inhibitory"])
                 psp, rule = draw(PSPS), draw(RULES)
                 projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
-    return Network("graph", Encoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
+    return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
 
 
 def batch_of(network: Network, presentations: int, seed: int) -> Batch:
@@ -161,7 +161,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
     many = InitialWeights(mean=3.0, spread=0.4)
     network = Network(
         "graph",
-        Encoder((4, 4, 2), 10.0),
+        IntensityEncoder((4, 4, 2), 10.0),
         (
             Population("maps", (4, 4, 3), neurons(1, 0.7)),
             Population("pool", (2, 2, 3), None),
@@ -212,7 +212,7 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
 
 def _two(*projections: Projection) -> Network:
     populations = (Population("hidden", (4,)), Population("output", (3,)))
-    return Network("two", Encoder((2, 2, 1), 10.0), populations, projections, 40.0)
+    return Network("two", IntensityEncoder((2, 2, 1), 10.0), populations, projections, 40.0)
 
 
 IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "output", Dense())

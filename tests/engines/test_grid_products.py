@@ -13,7 +13,7 @@ from netsim.engines import Batch
 from netsim.engines.event import grid_products
 from netsim.engines.event.engine import EventEngine
 from netsim.numerics.receptive_fields import gather_patches
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.specification.grid import TOLERANCE
 
 
@@ -23,7 +23,7 @@ def _network(psp: PSP, drive: float = 1.0) -> Network:
 
     return Network.chain(
         "phased",
-        Encoder((6, 6, 8), 20.0),
+        IntensityEncoder((6, 6, 8), 20.0),
         (
             Layer("conv", Convolution(7, 4, padding=2), neurons=neurons(20.0), psp=psp),
             Layer("output", Dense(9), neurons=neurons(60.0), psp=psp),
@@ -158,7 +158,7 @@ def test_numbers_below_the_range_of_single_precision(change: float, weight: floa
     neurons = Neurons("phased", 12 * scale, tau=10.0, onset=20.0, end=90.0, drive=3.3 * scale)
     psp = PSP("breakpoints", breakpoints=((0.0, change),))
     layers = (Layer("conv", Convolution(16, 4), neurons=neurons, psp=psp), Layer("output", Dense(2)))
-    network = Network.chain("tiny", Encoder((20, 20, 8), 20.0), layers, duration=100.0)
+    network = Network.chain("tiny", IntensityEncoder((20, 20, 8), 20.0), layers, duration=100.0)
     generator = np.random.default_rng(0)
     kernel = generator.normal(0, weight, (4, 4, 8, 16))
     batch = Batch(

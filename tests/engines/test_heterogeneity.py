@@ -15,7 +15,7 @@ from netsim.engines import Batch, Latencies, Recorded
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
-from netsim.specification import PSP, Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import PSP, Dense, IntensityEncoder, Layer, Network, Neurons
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -114,7 +114,10 @@ def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batc
 def test_a_spike_arrives_when_it_is_due() -> None:
     """v = (t - latency - delay)/10 from an input of weight 1; a lower threshold is reached sooner."""
     network = Network.chain(
-        "two", Encoder((1, 1, 2), 20.0), (Layer("output", Dense(3), Neurons(threshold=1.0, tau=10.0)),), duration=60.0
+        "two",
+        IntensityEncoder((1, 1, 2), 20.0),
+        (Layer("output", Dense(3), Neurons(threshold=1.0, tau=10.0)),),
+        duration=60.0,
     )
     weights = {"output.kernel": np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])}
     batch = Batch(

@@ -8,12 +8,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 
 
 def one_synapse(neurons: Neurons, psp: PSP) -> Network:
     return Network.chain(
-        "one-synapse", Encoder((1, 1, 1), 20.0), (Layer("output", Dense(1), neurons, psp),), duration=100.0
+        "one-synapse", IntensityEncoder((1, 1, 1), 20.0), (Layer("output", Dense(1), neurons, psp),), duration=100.0
     )
 
 
@@ -70,7 +70,7 @@ def test_threshold_reached_exactly_on_a_step(oracle: ModuleType) -> None:
 def test_padding_never_fires_and_pooling_passes_the_earliest(oracle: ModuleType) -> None:
     network = Network.chain(
         "one-kernel",
-        Encoder((2, 2, 1), 20.0),
+        IntensityEncoder((2, 2, 1), 20.0),
         (
             Layer("conv", Convolution(1, 3, padding=1), neurons=Neurons(threshold=1.0, tau=10.0)),
             Layer("pool", Pooling(2)),

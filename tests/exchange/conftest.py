@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netsim.measuring.simulation import Simulation
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def simulation() -> Simulation:
     """Four presentations; the layer `hidden` and the whole third presentation but for its stimulus are silent."""
     network = Network.chain(
         name="small",
-        encoder=Encoder((4, 5, 2), 16.0),
+        encoder=IntensityEncoder((4, 5, 2), 16.0),
         layers=(
             Layer("conv", Convolution(3, 3), neurons=Neurons("phased", onset=16.0, end=32.0, drive=1.0)),
             Layer("pool", Pooling(2)),

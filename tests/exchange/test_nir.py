@@ -30,7 +30,7 @@ from netsim.specification import (
     Connectivity,
     Convolution,
     Dense,
-    Encoder,
+    IntensityEncoder,
     Layer,
     Network,
     Neurons,
@@ -80,7 +80,7 @@ def _networks(draw: st.DrawFn) -> Network:
         layers.append(Layer("conv_neurons", Dense(draw(st.integers(1, 6))), **options()))
     layers.append(Layer("output", Dense(draw(st.integers(1, 5))), **options()))
     weighting = Weighting(draw(st.sampled_from(["real", "binary"])), draw(st.sampled_from(["channel", "layer"])))
-    return Network.chain("small", Encoder(shape, 20.0), tuple(layers), duration=70.0, weighting=weighting)
+    return Network.chain("small", IntensityEncoder(shape, 20.0), tuple(layers), duration=70.0, weighting=weighting)
 
 
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
@@ -139,7 +139,7 @@ def network() -> Network:
     phased = Neurons("phased", 2.0, 16.0, onset=20.0, end=40.0, drive=0.5, bias=True)
     return Network.chain(
         "small",
-        Encoder((7, 6, 2), 20.0),
+        IntensityEncoder((7, 6, 2), 20.0),
         (
             Layer("conv", Convolution(5, 3, stride=2, padding=1), neurons=phased, psp=PSPS[2]),
             Layer("pool", Pooling(2, stride=1)),
@@ -218,7 +218,7 @@ def graph_network() -> Network:
     biased = Neurons("staggered", onset=10.0, drive=0.5, bias=True)
     return Network(
         "branched",
-        Encoder((4, 5, 3), 20.0),
+        IntensityEncoder((4, 5, 3), 20.0),
         (
             Population("conv", (2, 3, 3)),
             Population("local", (4, 5, 3), biased),
@@ -370,7 +370,7 @@ def test_what_nir_lacks_is_named(network: Network) -> None:
         "the latency code",
         "learning",
     ]
-    plain = Network.chain("plain", Encoder((2, 2, 1)), (Layer("output", Dense(2), Neurons(end=80.0)),), 90.0)
+    plain = Network.chain("plain", IntensityEncoder((2, 2, 1)), (Layer("output", Dense(2), Neurons(end=80.0)),), 90.0)
     assert without_primitive(plain)[1:3] == ["postsynaptic potentials (ramp)", "windows"]
 
 

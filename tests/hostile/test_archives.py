@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from netsim.data import tell_nobody
 from netsim.data.events import EVENT_TYPE
 from netsim.data.recordings import convert_once
+from netsim.data.source import ignore_progress
 from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
-from netsim.specification import Encoder
+from netsim.specification import EventEncoder
 
 SMALL = 30 * 2**20  # bytes
 ANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -200,11 +200,11 @@ class _Recordings:
 
 
 def test_kept_recordings_that_are_damaged_are_converted_again(tmp_path: Path) -> None:
-    file, encoder = tmp_path / "times.npy", Encoder((2, 2, 2), 16.0, kind="events")
+    file, encoder = tmp_path / "times.npy", EventEncoder((2, 2, 2), 16.0)
 
     def convert() -> tuple[bytes, bytes]:
         tracemalloc.start()
-        times, labels = convert_once(file, _Recordings(), (0, 1), encoder, "recordings", tell_nobody)
+        times, labels = convert_once(file, _Recordings(), (0, 1), encoder, "recordings", ignore_progress)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < SMALL

@@ -16,7 +16,7 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netsim.data import load_dataset
+from netsim.data.loading import load_dataset
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError, RunError, SpecificationError, one_line
 from netsim.models.presets import load_preset, preset_names

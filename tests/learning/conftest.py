@@ -12,8 +12,8 @@ from netsim.specification import (
     PSP,
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -56,7 +56,7 @@ def small_network() -> Callable[..., Network]:
                 initial=InitialWeights(mean=3.0, spread=0.4),
             ),
         ]
-        network = Network.chain("small", Encoder((8, 8, 2), T_MAX), tuple(parts), duration=100.0)
+        network = Network.chain("small", IntensityEncoder((8, 8, 2), T_MAX), tuple(parts), duration=100.0)
         return dataclasses.replace(network, learning=Learning(**learning))  # type: ignore[arg-type]
 
     return make

@@ -12,12 +12,12 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.measuring.comparison import REQUIRED, Comparison, compare
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.initial import initial_weights
 
 NETWORK = Network.chain(
     "small",
-    Encoder((4, 4, 1), 16.0),
+    IntensityEncoder((4, 4, 1), 16.0),
     (
         Layer("hidden", Dense(10), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0)),
         Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0)),

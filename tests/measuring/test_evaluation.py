@@ -11,7 +11,7 @@ import pytest
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Latencies, make_engine
 from netsim.measuring.evaluation import evaluate
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 
 MakeStimuli = Callable[..., Stimuli]
@@ -20,7 +20,7 @@ MakeStimuli = Callable[..., Stimuli]
 def _network(threshold: float = 3.0) -> Network:
     return Network.chain(
         "small",
-        Encoder((6, 6, 1), 16.0),
+        IntensityEncoder((6, 6, 1), 16.0),
         (
             Layer("pool", Pooling(2)),
             Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 80.0, 1.0)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from netsim.measuring.metrics import decide, silent_fractions, spike_counts, synaptic_operations
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
 
 SILENT = np.inf
 
@@ -56,7 +56,7 @@ def test_decisions_are_those_of_each_presentation_alone(outputs: np.ndarray) -> 
 
 NETWORK = Network.chain(
     "counted",
-    Encoder((7, 6, 2), 16.0),
+    IntensityEncoder((7, 6, 2), 16.0),
     (
         Layer("conv", Convolution(3, 3, stride=2, padding=1)),
         Layer("pool", Pooling(2, stride=1)),

@@ -14,7 +14,7 @@ from brian2 import NetworkOperation, SpikeGeneratorGroup, SpikeMonitor, StateMon
 
 from netsim.errors import DataError, SpecificationError
 from netsim.models import NetworkModel, build_network
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -37,7 +37,7 @@ def specification() -> Network:
         Layer("pool_again", Pooling(2, stride=1)),
         Layer("output", Dense(4), neurons=Neurons(threshold=0.3, tau=8.0, bias=True)),
     )
-    return Network.chain("alone", Encoder((6, 6, 2), 10.0), layers, duration=30.0)
+    return Network.chain("alone", IntensityEncoder((6, 6, 2), 10.0), layers, duration=30.0)
 
 
 @pytest.fixture(scope="module")

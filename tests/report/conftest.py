@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from netsim.cli import main
-from netsim.data import load_dataset
+from netsim.data.loading import load_dataset
 from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.measuring.evaluation import evaluate

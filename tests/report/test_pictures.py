@@ -18,7 +18,7 @@ from netsim.errors import DataError
 from netsim.models.presets import load_preset
 from netsim.report import Picture, draw_pictures
 from netsim.report.pictures import SECTIONS, in_rows
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -37,7 +37,7 @@ def source_of(network: Network, stimuli: Stimuli, weights: Weights | None = None
 @pytest.fixture
 def silent_source() -> Source:
     """A network without a spike, presented two black images."""
-    encoder = Encoder((4, 4, 1), 16.0)
+    encoder = IntensityEncoder((4, 4, 1), 16.0)
     network = Network.chain("silent", encoder, (Layer("output", Dense(3), Neurons(tau=16.0)),), 64.0)
     return source_of(network, Stimuli(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]), 255, encoder))
 

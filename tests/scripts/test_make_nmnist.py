@@ -19,8 +19,8 @@ from tonic.datasets import NMNIST
 from tonic.datasets.nmnist import stabilize
 from tonic.io import read_mnist_file
 
-from netsim.data import load_dataset
 from netsim.data.events import EVENT_TYPE
+from netsim.data.loading import load_dataset
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_nmnist.py"
 DURATION = 315_000  # µs

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Dense,
+    EventEncoder,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Pooling,
+)
 from netsim.specification.summary import architecture, summarise
 
 OUTPUT = Layer("output", Dense(10))
@@ -111,28 +121,29 @@ def test_the_gate_follows_from_the_regime() -> None:
 
 
 def _network(*layers: object, **changes: object) -> Network:
-    settings = {"name": "n", "encoder": Encoder((8, 8, 1), 10.0), "layers": (*layers, OUTPUT), "duration": 50.0}
+    settings = {
+        "name": "n",
+        "encoder": IntensityEncoder((8, 8, 1), 10.0),
+        "layers": (*layers, OUTPUT),
+        "duration": 50.0,
+    }
     return Network.chain(**(settings | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("make", "field"),
     [
-        (lambda: Encoder((8, 8), 1.0), "encoder.shape"),
-        (lambda: Encoder((8, 8, 0), 1.0), "encoder.shape"),
-        (lambda: Encoder((8, 8, 1), -1.0), "encoder.t_max"),
-        (lambda: Encoder((8, 8, 1), math.nan), "encoder.t_max"),
-        (lambda: Encoder((8, 8, 1), kind="movie"), "encoder.kind"),  # type: ignore[arg-type]
-        (lambda: Encoder((8, 8, 2), windows=2), "encoder.windows"),
-        (lambda: Encoder((8, 8, 1), polarity="merged"), "encoder.polarity"),
-        (lambda: Encoder((8, 8, 1), origin="first-event"), "encoder.origin"),
-        (lambda: Encoder((8, 8, 2), kind="events", windows=0), "encoder.windows"),
-        (lambda: Encoder((8, 8, 3), kind="events", windows=2), "encoder.shape"),
-        (lambda: Encoder((8, 8, 2), kind="events", polarity="merged"), "encoder.shape"),
-        (lambda: Encoder((8, 8, 2), kind="events", polarity="both"), "encoder.polarity"),  # type: ignore[arg-type]
-        (lambda: Encoder((8, 8, 2), kind="events", origin="start"), "encoder.origin"),  # type: ignore[arg-type]
-        (lambda: Encoder((8, 8, 2), 1e-4, kind="events"), "encoder.t_max"),
-        (lambda: Encoder((8, 8, 2), 1e7, kind="events"), "encoder.t_max"),
+        (lambda: IntensityEncoder((8, 8), 1.0), "encoder.shape"),
+        (lambda: IntensityEncoder((8, 8, 0), 1.0), "encoder.shape"),
+        (lambda: IntensityEncoder((8, 8, 1), -1.0), "encoder.t_max"),
+        (lambda: IntensityEncoder((8, 8, 1), math.nan), "encoder.t_max"),
+        (lambda: EventEncoder((8, 8, 2), windows=0), "encoder.windows"),
+        (lambda: EventEncoder((8, 8, 3), windows=2), "encoder.shape"),
+        (lambda: EventEncoder((8, 8, 2), polarity="merged"), "encoder.shape"),
+        (lambda: EventEncoder((8, 8, 2), polarity="both"), "encoder.polarity"),  # type: ignore[arg-type]
+        (lambda: EventEncoder((8, 8, 2), origin="start"), "encoder.origin"),  # type: ignore[arg-type]
+        (lambda: EventEncoder((8, 8, 2), 1e-4), "encoder.t_max"),
+        (lambda: EventEncoder((8, 8, 2), 1e7), "encoder.t_max"),
         (lambda: PSP("square"), "psp.shape"),  # type: ignore[arg-type]
         (lambda: PSP("plateau"), "psp.rise"),
         (lambda: PSP("ramp", rise=1.0), "psp.rise"),

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import Dense, Encoder, Network, Population, Projection, Weighting
+from netsim.specification import Dense, IntensityEncoder, Network, Population, Projection, Weighting
 from netsim.specification.summary import architecture, summarise
 from netsim.weights.layout import kernel_name, latent_shapes
 
@@ -16,7 +16,7 @@ from netsim.weights.layout import kernel_name, latent_shapes
 def test_a_projection_from_elsewhere_has_its_source() -> None:
     network = Network(
         "skip",
-        Encoder((8, 8, 2), 16.0),
+        IntensityEncoder((8, 8, 2), 16.0),
         (Population("hidden", (20,)), Population("output", (10,))),
         (
             Projection("stimulus", "hidden", Dense()),

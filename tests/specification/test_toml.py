@@ -10,7 +10,18 @@ import pytest
 import netsim.models
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset, preset_names
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Learning, Network, Neurons, Pooling, Weighting
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Dense,
+    EventEncoder,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Pooling,
+    Weighting,
+)
 from netsim.specification.toml import dumps_network, network_from_dict, read_network, write_network
 
 
@@ -24,7 +35,7 @@ def test_presets_survive_writing_and_reading(name: str, tmp_path: Path) -> None:
 def test_every_kind_of_part_survives() -> None:
     network = Network.chain(
         "all",
-        Encoder((9, 9, 2), 7.5, "events", windows=2, polarity="merged", origin="first-event"),
+        EventEncoder((9, 9, 2), 7.5, windows=2, polarity="merged", origin="first-event"),
         (
             Layer(
                 "conv",
@@ -64,6 +75,15 @@ def test_every_kind_of_part_survives() -> None:
             ("t_max = 16.0", "t_max = 16.0\nwindows = 2"),
             'encoder.windows: has a meaning for recordings, kind = "events"',
         ),
+        (
+            ("t_max = 16.0", 't_max = 16.0\npolarity = "merged"'),
+            'encoder.polarity: has a meaning for recordings, kind = "events"',
+        ),
+        (
+            ("t_max = 16.0", 't_max = 16.0\norigin = "first-event"'),
+            'encoder.origin: has a meaning for recordings, kind = "events"',
+        ),
+        (("t_max = 16.0", 't_max = 16.0\nkind = "movie"'), "encoder.kind: must be intensity or events, not 'movie'"),
         (("t_max = 16.0", 't_max = 16.0\nkind = "event"'), "encoder.kind: must be intensity or events, not 'event'"),
         (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
         (("[training]", "= broken"), "is not TOML"),

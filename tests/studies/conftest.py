@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netsim.data.stimuli import Stimuli
-from netsim.specification import Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.layout import Weights, weight_shapes
 
 
@@ -17,7 +17,7 @@ def network() -> Network:
     """Phased, staggered and free neurons, so that every way to a spike is disturbed."""
     return Network.chain(
         "small",
-        Encoder((7, 7, 1), 16.0),
+        IntensityEncoder((7, 7, 1), 16.0),
         (
             Layer("conv", Convolution(4, 3), neurons=Neurons("phased", 1.0, 16.0, onset=16.0, drive=1.0, bias=True)),
             Layer("pool", Pooling(2)),

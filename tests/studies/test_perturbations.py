@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
 from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
@@ -103,7 +103,7 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
 
 def test_thresholds_have_the_mean_of_the_layer() -> None:
     network = Network.chain(
-        "wide", Encoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
+        "wide", IntensityEncoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
     )
     plain = Batch(np.zeros((1, 1, 1, 1)), {})
     thresholds = heterogeneous_thresholds(network, plain, ["output"], 0.4, rng()).thresholds["output"]
@@ -113,7 +113,9 @@ def test_thresholds_have_the_mean_of_the_layer() -> None:
 
 
 def test_delays_are_half_normal_and_their_control_has_the_same_mean() -> None:
-    network = Network.chain("wide", Encoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
+    network = Network.chain(
+        "wide", IntensityEncoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0
+    )
     plain = Batch(np.zeros((1, 200, 200, 1)), {})
     jittered = jittered_delays(network, plain, ["output"], 5.0, rng()).delays["output"]
     equal = equal_delays(network, plain, ["output"], 5.0, rng()).delays["output"]

@@ -8,7 +8,7 @@ import pytest
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.studies.kinds import STUDY_KINDS
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
@@ -78,6 +78,6 @@ def test_plans_that_cannot_be_made(kind: str, options: dict[str, Any], words: li
 
 @pytest.mark.parametrize(("kind", "words"), [("lesion-maps", "no convolutions"), ("lesion-neurons", "choose one")])
 def test_networks_without_such_layers(kind: str, words: str) -> None:
-    alone = Network.chain("alone", Encoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
+    alone = Network.chain("alone", IntensityEncoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     with pytest.raises(SpecificationError, match=f"alone has no .*{words.split()[-1]}"):
         make_plan(alone, kind)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.studies.stimuli import STIMULUS_PERTURBATIONS, transformed
 
 KINDS = sorted(STIMULUS_PERTURBATIONS)
@@ -17,7 +17,9 @@ MICROSECOND = 1e-3
 
 
 def one_layer(shape: tuple[int, int, int] = (20, 24, 2), duration: float = 40.0) -> Network:
-    return Network.chain("one", Encoder(shape, 16.0), (Layer("output", Dense(2), Neurons()),), duration=duration)
+    return Network.chain(
+        "one", IntensityEncoder(shape, 16.0), (Layer("output", Dense(2), Neurons()),), duration=duration
+    )
 
 
 def draw(network: Network, count: int = 5, silent: float = 0.4) -> np.ndarray:

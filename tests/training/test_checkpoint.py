@@ -17,13 +17,13 @@ from netsim.engines import make_engine
 from netsim.errors import RunError
 from netsim.files import read_arrays
 from netsim.runs.folder import RunFolder, create_run
-from netsim.specification import Dense, Encoder, Layer, Learning, Network, Neurons, Training
+from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.training.checkpoint import TrainingState, read_checkpoint
 from netsim.training.loop import resume_training, start_training, train
 
 NETWORK = Network.chain(
     "small",
-    Encoder((4, 4, 1), 16.0),
+    IntensityEncoder((4, 4, 1), 16.0),
     (
         Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
         Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),

@@ -23,7 +23,7 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import load_model
 from netsim.seams import constraints, learners, targets
-from netsim.specification import Dense, Encoder, Layer, Learning, Network, Neurons, Training
+from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.training.loop import Callbacks, start_training, train
 from netsim.training.opening import open_training
@@ -72,7 +72,7 @@ class Quantised(Constraint):
 def _network(**learning: Any) -> Network:
     return Network.chain(
         "small",
-        Encoder((6, 6, 1), 16.0),
+        IntensityEncoder((6, 6, 1), 16.0),
         (
             Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
             Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),

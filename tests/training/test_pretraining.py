@@ -14,7 +14,7 @@ from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model, weights_before_learning
-from netsim.specification import Dense, Encoder, Layer, Network, Neurons, Training, Weighting
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
 from netsim.training.loop import start_training
 from netsim.training.opening import open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
@@ -25,7 +25,7 @@ from netsim.weights.initial import initial_weights
 def _network(name: str = "after", **changes: Any) -> Network:
     network = Network.chain(
         name,
-        Encoder((6, 6, 1), 16.0),
+        IntensityEncoder((6, 6, 1), 16.0),
         (
             Layer("hidden", Dense(20), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
             Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 160.0, 1.0, bias=True)),
@@ -63,7 +63,10 @@ def test_without_a_name_weights_are_drawn() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"encoder": Encoder((6, 5, 1), 16.0)}, r"hidden.kernel of shape \(30, 20\), .* hidden.kernel of shape \(36"),
+        (
+            {"encoder": IntensityEncoder((6, 5, 1), 16.0)},
+            r"hidden.kernel of shape \(30, 20\), .* hidden.kernel of shape \(36",
+        ),
         (
             {"layers": (Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 16.0, 160.0, 1.0)),)},
             r"no hidden\.kernel, after needs hidden\.kernel of shape \(36, 20\)",

@@ -22,8 +22,8 @@ from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.specification import (
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Learning,
     Network,
@@ -50,7 +50,7 @@ MakeStimuli = Callable[..., Stimuli]
 def _network(**changes: object) -> Network:
     network = Network.chain(
         "small",
-        Encoder((8, 8, 1), 16.0),
+        IntensityEncoder((8, 8, 1), 16.0),
         (
             Layer("conv", Convolution(4, 3), neurons=Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
             Layer("pool", Pooling(2), dropout=0.1),
@@ -339,7 +339,7 @@ def test_no_learning_rate_makes_weights_that_are_not_finite(
 ) -> None:
     network = Network.chain(
         "small",
-        Encoder((4, 4, 1), 16.0),
+        IntensityEncoder((4, 4, 1), 16.0),
         (
             Layer("hidden", Dense(12), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
             Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 48.0, 128.0, 1.0, bias=True)),

@@ -11,8 +11,8 @@ from netsim.errors import DataError
 from netsim.specification import (
     Convolution,
     Dense,
-    Encoder,
     InitialWeights,
+    IntensityEncoder,
     Layer,
     Network,
     Neurons,
@@ -29,7 +29,7 @@ def _network(weighting: Weighting | None = None, initial: InitialWeights | None 
     initial = initial or InitialWeights()
     return Network.chain(
         "small",
-        Encoder((8, 8, 2), 16.0),
+        IntensityEncoder((8, 8, 2), 16.0),
         (
             Layer("conv", Convolution(4, 3), neurons=Neurons(bias=True), initial=initial),
             Layer("pool", Pooling(2)),
@@ -56,7 +56,7 @@ def test_names_and_shapes() -> None:
 def test_biases_begin_at_a_current() -> None:
     network = Network.chain(
         "biased",
-        Encoder((2, 2, 1), 16.0),
+        IntensityEncoder((2, 2, 1), 16.0),
         (
             Layer("hidden", Dense(3), Neurons(bias=True), initial=InitialWeights(bias=1.5)),
             Layer("output", Dense(2), Neurons(bias=True)),

@@ -1,1 +1,19 @@
 """The engine that runs the Brian2 network of a specification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.engines.protocol import Engine, EngineEntry
+from netsim.seams import engines
+from netsim.specification import Network
+
+
+def _make(network: Network, dt: float, precision: str, **settings: Any) -> Engine:
+    """Potentials are always in double precision."""
+    from netsim.engines.brian2.engine import Brian2Engine
+
+    return Brian2Engine(network, dt, **settings)
+
+
+engines.add("brian2", EngineEntry(_make, "clock-driven in Brian2", exact=False), __name__)

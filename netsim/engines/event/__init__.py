@@ -1,1 +1,18 @@
 """The event engine: no time step, a spike time is the root of a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.engines.protocol import Engine, EngineEntry
+from netsim.seams import engines
+from netsim.specification import Network
+
+
+def _make(network: Network, **settings: Any) -> Engine:
+    from netsim.engines.event.engine import EventEngine
+
+    return EventEngine(network, **settings)
+
+
+engines.add("event", EngineEntry(_make, "event-driven", exact=True), __name__)

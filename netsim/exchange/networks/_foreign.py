@@ -17,7 +17,7 @@ import numpy as np
 
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.networks._layout import Layout
-from netsim.specification import PSP, Convolution, Dense, Encoder, Layer, Network, Neurons, Pooling, Training
+from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling, Training
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
@@ -59,7 +59,7 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
         layers, nodes = _layers(chain[1:-1], origin)
         network = Network.chain(
             re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", Path(origin).stem),
-            Encoder(_stimulus_shape(*chain[0], origin), _T_MAX),
+            IntensityEncoder(_stimulus_shape(*chain[0], origin), _T_MAX),
             layers,
             _DURATION,
             training=Training(dt=1.0, validation=100),  # so few that all data sets have them

@@ -5,21 +5,8 @@ from __future__ import annotations
 from netsim.learning.protocol import Row
 from netsim.seams import targets
 from netsim.specification import Network, Population
-from netsim.specification.phrases import (
-    DELAY,
-    END,
-    GAP,
-    GATE,
-    ONSET,
-    T_MAX,
-    grouped,
-    has_bias,
-    has_delays,
-    has_relays,
-    number,
-    shares_weights,
-    unless_all,
-)
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, number
+from netsim.specification.traits import has_bias, has_delays, has_relays, shares_weights, unless_all
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.

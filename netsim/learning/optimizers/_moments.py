@@ -10,7 +10,8 @@ import numpy as np
 
 from netsim.learning.protocol import Optimizer
 from netsim.specification import Network
-from netsim.specification.phrases import has_bias, number
+from netsim.specification.phrases import number
+from netsim.specification.traits import has_bias
 from netsim.weights.layout import Weights, projections_with_learned_scales
 
 

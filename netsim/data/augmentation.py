@@ -1,55 +1,8 @@
-"""Latency code: from intensities to the first-spike latencies of the stimulus, and their augmentation."""
+"""Augmentation: stimuli mirrored, moved and partly covered at random, by their latencies."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from netsim.errors import DataError
-from netsim.specification import Encoder
-
-
-def encode(images: np.ndarray, encoder: Encoder, intensity_max: float) -> np.ndarray:
-    """Latencies of images: ``(intensity_max - intensity)/intensity_max·t_max``, ``inf`` for intensity 0.
-
-    Parameters
-    ----------
-    images : ndarray of int or float, shape (presentations, height, width, channels)
-        Intensities from 0 to `intensity_max`. Unsigned bytes are quickest and smallest.
-    encoder : Encoder
-    intensity_max : float
-        The intensity that gives the latency 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (presentations, height, width, channels)
-        Latencies in ms.
-
-    Raises
-    ------
-    DataError
-        If the shape is not the encoder's, or an intensity is NaN or out of range.
-    """
-    images = np.asarray(images)
-    if images.dtype.kind not in "uif":
-        raise DataError(f"images: must be integers or floats, not {images.dtype}")
-    if images.shape[1:] != encoder.shape:
-        raise DataError(f"images: have shape {images.shape[1:]}, the encoder needs {encoder.shape}")
-    if not (np.isfinite(intensity_max) and intensity_max > 0):
-        raise DataError(f"intensity_max: must be positive, not {intensity_max}")
-    if images.size and not (images.min() >= 0 and images.max() <= intensity_max):  # NaN fails as well
-        if np.isnan(images).any():
-            raise DataError("images: hold NaN; an intensity must be a number")
-        raise DataError(
-            f"images: have intensities from {images.min()} to {images.max()}; they must lie in 0 to {intensity_max}"
-        )
-    if images.dtype == np.uint8:
-        return _latencies(np.arange(256), encoder.t_max, intensity_max)[images]
-    return _latencies(images, encoder.t_max, intensity_max)
-
-
-def _latencies(intensities: np.ndarray, t_max: float, intensity_max: float) -> np.ndarray:
-    intensities = intensities.astype(np.float64)
-    return np.where(intensities > 0, (intensity_max - intensities) / intensity_max * t_max, np.inf)
 
 
 def augment(

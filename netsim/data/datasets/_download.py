@@ -1,0 +1,116 @@
+"""Data sets that are downloaded as IDX files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netsim.data.datasets._idx_files import PARTS, find_files, missing_files, read_folder
+from netsim.data.places import Place, check_folder, data_folders
+from netsim.data.source import OnProgress, Source
+from netsim.errors import DataError
+from netsim.seams import datasets
+
+if TYPE_CHECKING:
+    from netsim.data.dataset import Dataset
+    from netsim.specification import Encoder
+
+_LABELS = "t10k-labels-idx1-ubyte"
+_MNIST_SIZES = {
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    _LABELS: 10_008,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxDownload(Source):
+    """A data set that can be downloaded as IDX files.
+
+    The files lie in a sub-folder of the data set's name or in a folder itself; in the latter case they count only if
+    the folder has the data set's name or the test labels are its own, for MNIST and Fashion-MNIST have the same file
+    names. Files that belong to another such data set never count.
+
+    Attributes
+    ----------
+    notation, summary, order
+        See `Source`.
+    classes : tuple of str
+        What the labels 0, 1, ... stand for.
+    mirrors : tuple of str
+        Addresses of folders that hold the four gzip files.
+    sha256 : dict of str
+        By file name, the checksum of the unzipped file, so that any compression of the same content passes.
+    sizes : dict of int
+        By file name, bytes of the unzipped file.
+    packages : tuple of (str, Path)
+        Where packages of the system put it, each with what the package is called.
+    """
+
+    notation: str
+    summary: str
+    order: int
+    classes: tuple[str, ...]
+    mirrors: tuple[str, ...]
+    sha256: Mapping[str, str]
+    sizes: Mapping[str, int] = field(default_factory=lambda: _MNIST_SIZES)
+    packages: tuple[tuple[str, Path], ...] = ()
+    fetched: bool = field(default=True, init=False)
+
+    def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
+        """Read the files from the first place that holds them."""
+        check_folder(data_dir, name)
+        places = self.places(name, data_dir)
+        for place in places:
+            if place.found:
+                return read_folder(name, place.path, self.classes)
+        looked = ", ".join(f"{place.path} ({place.note})" if place.note else str(place.path) for place in places)
+        other = ", or set NETSIM_DATA to the folder that holds it" if data_dir is None else " or name another folder"
+        raise DataError(f"{name}: not found in {looked}; run 'netsim data {name} --fetch'{other}")
+
+    def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
+        """The usual folders, then those of packages."""
+        packages = self.packages if data_dir is None else ()
+        return [self._place(origin, base) for origin, base in [*data_folders(data_dir), *packages]]
+
+    def fetch(self, name: str, folder: Path, mirrors: Sequence[str] | None, on_progress: OnProgress) -> None:
+        """Download the files one by one; mirrors are tried in turn, for each file anew."""
+        from netsim.data.download import download
+
+        for file, checksum in self.sha256.items():
+            chosen = self.mirrors if mirrors is None else mirrors
+            download(name, folder / file, self.sizes[file], checksum, chosen, on_progress)
+
+    def _place(self, origin: str, base: Path) -> Place:
+        name, note = self.notation, ""
+        for folder in (base / name, base):
+            files = find_files(folder)
+            if not files:
+                continue
+            if len(files) < len(PARTS):
+                note = note or f"lacks {missing_files(files)}"
+                continue
+            try:
+                holds = _owner(files)
+            except DataError as error:
+                note = note or str(error)
+                continue
+            if holds == name or (holds is None and name in (folder.name, folder.resolve().name)):
+                return Place(origin, folder, True)
+            note = note or f"holds {holds or 'another data set'}"
+        return Place(origin, base / name if (base / name).is_dir() or not note else base, False, note)
+
+
+def _owner(files: dict[str, Path]) -> str | None:
+    """Which data set the test labels belong to; None if to none that is known."""
+    from netsim.data.idx import read_idx
+
+    labels = read_idx(files["t10k-labels"], dimensions=1)
+    header = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
+    checksum = hashlib.sha256(header + labels.tobytes()).hexdigest()
+    known = (source for source in datasets.values() if isinstance(source, IdxDownload))
+    return next((source.notation for source in known if source.sha256.get(_LABELS) == checksum), None)

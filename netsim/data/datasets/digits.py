@@ -1,0 +1,54 @@
+"""The 1,797 handwritten digits of 8x8 pixels that come with scikit-learn."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netsim.data.places import Place
+from netsim.data.source import OnProgress, Source
+from netsim.seams import datasets
+
+if TYPE_CHECKING:
+    from netsim.data.dataset import Dataset
+    from netsim.specification import Encoder
+
+INTENSITY_MAX = 16
+TEST_IMAGES = 360
+SPLIT_SEED = 1797
+
+
+class Digits(Source):
+    """Digits in a fixed split into 1,437 for training and 360 for the test; intensities go up to 16."""
+
+    notation = "digits"
+    summary = "handwritten digits of scikit-learn"
+    order = 0
+
+    def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
+        """Split them."""
+        import numpy as np
+        from sklearn.datasets import load_digits
+
+        from netsim.data.dataset import Dataset
+
+        images, labels = load_digits(return_X_y=True)
+        images, labels = images.astype(np.uint8).reshape(-1, 8, 8, 1), labels.astype(np.int64)
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
+        test, train = np.sort(order[:TEST_IMAGES]), np.sort(order[TEST_IMAGES:])
+        splits = (images[train], labels[train], images[test], labels[test])
+        return Dataset(name, "scikit-learn", *splits, INTENSITY_MAX, tuple("0123456789"))
+
+    def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
+        """The folder of scikit-learn."""
+        spec = importlib.util.find_spec("sklearn")
+        folders = spec.submodule_search_locations if spec is not None else None
+        return [Place("scikit-learn", Path(folders[0] if folders else "sklearn"), spec is not None)]
+
+    def not_fetched(self, name: str) -> str:
+        """It is always there."""
+        return "comes with scikit-learn, there is nothing to fetch"
+
+
+datasets.add("digits", Digits(), __name__)

@@ -1,0 +1,233 @@
+"""Data sets of events that the library tonic reads, by their names there; tonic is never let download one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import inspect
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from netsim.data.places import Place, cache_folder, check_folder, data_folders
+from netsim.data.source import OnProgress, Source
+from netsim.errors import DataError, nearest
+from netsim.seams import datasets
+
+if TYPE_CHECKING:
+    from netsim.data.dataset import Dataset
+    from netsim.data.recordings import Recordings
+    from netsim.specification import Encoder
+
+PREFIX = "tonic:"
+ORDER_SEED = 2015
+"""Recordings lie in folders by class; they are presented in an order drawn once and for all from this seed."""
+TEST_SHARE = 5
+"""Of a data set without splits, one recording in so many is kept for the test."""
+
+
+class Tonic(Source):
+    """The classes of ``tonic.datasets`` that have one sensor size and need no more than a folder.
+
+    What was converted once is kept in the user's cache, for each encoder and state of the data set's files.
+    """
+
+    notation = f"{PREFIX}NAME"
+    summary = "recordings of events that the library tonic reads"
+    order = 4
+    family = True
+
+    def claims(self, name: str) -> bool:
+        """Whether it begins with ``tonic:``."""
+        return name.startswith(PREFIX)
+
+    def names(self) -> Sequence[str]:
+        """Those of the usable classes."""
+        return [f"{PREFIX}{name}" for name in sorted(_classes())]
+
+    def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
+        """The recordings as the encoder has them."""
+        import numpy as np
+
+        from netsim.data.dataset import Dataset, check_samples
+        from netsim.data.recordings import check_sensor, convert_once
+        from netsim.specification import EventEncoder
+
+        if encoder is None:
+            raise DataError(f"{name}: holds recordings; give the encoder that turns them into latencies")
+        chosen = _class(name)
+        check_samples(name, "recordings", encoder, "the network")
+        assert isinstance(encoder, EventEncoder)
+        check_folder(data_dir, name)
+        places = []
+        for place, parts in _looked_up(chosen, data_dir):
+            if parts:
+                break
+            places.append(str(place.path))
+        else:
+            raise DataError(f"{name}: tonic finds no complete data set in {', '.join(places)}; {self.remedy(name)}")
+        for recordings in parts.values():
+            check_sensor(recordings, encoder, name)
+        converted = []
+        for part, recordings in parts.items():
+            count = len(recordings)
+            if not count:
+                suffix = f" for the {part}" if part else ""
+                raise DataError(f"{name}: has no recordings{suffix} in {_folder(recordings)}")
+            order = np.random.default_rng(ORDER_SEED).permutation(count)
+            file = _cache_file(name.removeprefix(PREFIX), part, recordings, encoder)
+            called = f"{name} {part}".strip()
+            converted.append(convert_once(file, recordings, order.tolist(), encoder, called, on_progress))
+        if len(converted) == 1:
+            times, labels = converted[0]
+            kept = len(labels) - max(1, len(labels) // TEST_SHARE)
+            if not kept:
+                raise DataError(f"{name}: holds one recording; training and test need one each at least")
+            converted = [(times[:kept], labels[:kept]), (times[kept:], labels[kept:])]
+        training, test = converted
+        first = next(iter(parts.values()))
+        most = int(max(training[1].max(), test[1].max()))
+        return Dataset(name, str(place.path), *training, *test, None, _label_names(first, most))
+
+    def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
+        """The usual folders, and whether tonic finds it there."""
+        return [place for place, _ in _looked_up(_class(name), data_dir)]
+
+    def remedy(self, name: str) -> str:
+        """The command that lets tonic download it."""
+        chosen = _class(name)
+        parts = [
+            ", ".join(["'DIR'", *(f"{key}={value!r}" for key, value in options.items())])
+            for options in _options(chosen).values()
+        ]
+        download = "; ".join(f"{chosen.__name__}({part})" for part in parts)
+        return (
+            "netsim lets tonic download nothing; if you want it to, run"
+            f' python -c "from tonic.datasets import {chosen.__name__}; {download}" and give --data-dir DIR'
+        )
+
+    def not_fetched(self, name: str) -> str:
+        """It is tonic that could."""
+        return f"cannot be fetched; {self.remedy(name)}"
+
+
+class _NotThere(Exception):
+    """Tonic would have to download."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+
+def _classes() -> dict[str, type]:
+    import tonic.datasets
+    from tonic.dataset import Dataset
+
+    def usable(known: Any) -> bool:
+        if not (
+            inspect.isclass(known) and issubclass(known, Dataset) and getattr(known, "sensor_size", ()) is not None
+        ):
+            return False
+        parameters = inspect.signature(known).parameters.values()
+        return [parameter.name for parameter in parameters if parameter.default is parameter.empty] == ["save_to"]
+
+    return {name: known for name, known in vars(tonic.datasets).items() if usable(known)}
+
+
+def _class(name: str) -> type:
+    """The class of tonic that a name stands for."""
+    known = _classes()
+    wanted = name.removeprefix(PREFIX)
+    if wanted not in known:
+        hint = nearest(name, [PREFIX + other for other in sorted(known)])
+        raise DataError(f"{name}: tonic has no such data set of labelled events from one sensor{hint}")
+    return known[wanted]
+
+
+def _options(chosen: type) -> dict[str, dict[str, Any]]:
+    """Arguments that choose the parts of a data set; one part without a name if it has no splits of its own."""
+    parameters = inspect.signature(chosen).parameters
+    if "train" in parameters:
+        return {"training": {"train": True}, "test": {"train": False}}
+    if "split" in parameters and parameters["split"].default == "train":
+        return {"training": {"split": "train"}, "test": {"split": "test"}}
+    return {"": {}}
+
+
+def _looked_up(chosen: type, data_dir: str | Path | None) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Each place that may hold a data set, and its parts if tonic finds it there."""
+    for origin, base in data_folders(data_dir):
+        try:
+            parts = {part: _open(chosen, base, options) for part, options in _options(chosen).items()}
+            place = Place(origin, Path(_folder(next(iter(parts.values())))), True)
+        except _NotThere as missing:
+            place, parts = Place(origin, Path(missing.folder), False), {}
+        yield place, parts
+
+
+def _open(chosen: type, base: Path, options: Mapping[str, Any]) -> Any:
+    """A data set of tonic as it lies in a folder; what tonic prints is dropped."""
+
+    def download(self: Any) -> NoReturn:
+        raise _NotThere(str(self.location_on_system))
+
+    offline = type(chosen.__name__, (chosen,), {"download": download})  # tonic calls folders by the name of the class
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return offline(save_to=str(base), **options)
+    except (_NotThere, MemoryError):
+        raise
+    except (SystemExit, FileNotFoundError) as error:  # of data sets that have to be downloaded by hand
+        raise _NotThere(str(base / chosen.__name__)) from error
+    except ImportError as error:
+        raise DataError(f"{PREFIX}{chosen.__name__}: needs the library {error.name}; install it with pip") from error
+    except Exception as error:  # tonic lets through whatever a damaged file leads to
+        raise DataError(
+            f"{base / chosen.__name__}: cannot be read by tonic ({type(error).__name__}: {error}); get it anew"
+        ) from error
+
+
+def _folder(recordings: Any) -> str:
+    return str(recordings.location_on_system)
+
+
+def _cache_file(name: str, part: str, recordings: Recordings, encoder: Encoder) -> Path:
+    """Where the converted recordings are kept: the name tells everything that they depend on."""
+    described = {
+        "tonic": importlib.metadata.version("tonic"),
+        "data set": [name, part],
+        "files": _listing(Path(_folder(recordings))),
+        "encoder": {"kind": encoder.kind, **dataclasses.asdict(encoder)},
+        "order": ORDER_SEED,
+    }
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+    return cache_folder() / "events" / "-".join([name, *([part] if part else []), f"{digest}.npy"])
+
+
+def _listing(folder: Path) -> str:
+    """A checksum of the names, sizes and dates of all files in a folder."""
+    digest = hashlib.sha256()
+    for path, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files):
+            status = os.stat(os.path.join(path, file))
+            digest.update(f"{os.path.relpath(path, folder)}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _label_names(recordings: Any, most: int) -> tuple[str, ...]:
+    """What the labels 0, 1, ... up to at least `most` stand for; their numbers if the data set does not say."""
+    named = getattr(recordings, "classes", None)
+    if isinstance(named, Mapping):
+        named = sorted(named, key=named.__getitem__)
+    names = [] if named is None else [name.decode() if isinstance(name, bytes) else str(name) for name in named]
+    names = [name.removeprefix(f"{label} - ") for label, name in enumerate(names)]  # as in "1 - one"
+    return tuple(names) if len(names) > most else tuple(str(label) for label in range(most + 1))
+
+
+datasets.add("tonic", Tonic(), __name__)

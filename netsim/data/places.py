@@ -1,0 +1,66 @@
+"""Where data sets lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+
+from netsim.errors import DataError
+
+
+class Place(NamedTuple):
+    """A folder where a data set was looked for.
+
+    Attributes
+    ----------
+    origin : str
+        Why there, for example ``NETSIM_DATA``.
+    path : Path
+    found : bool
+        Whether all files of the data set are there.
+    note : str
+        What is wrong, if the folder holds files but not those of the data set.
+    """
+
+    origin: str
+    path: Path
+    found: bool
+    note: str = ""
+
+
+def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
+    """The folders that may hold a data set, each with the reason.
+
+    A folder given by the user is the only one. Otherwise they are that of the environment variable ``NETSIM_DATA`` and
+    the user's cache.
+    """
+    if data_dir is not None:
+        return [("data folder", user_folder(data_dir))]
+    folders = [("cache", cache_folder())]
+    if os.environ.get("NETSIM_DATA"):
+        folders.insert(0, ("NETSIM_DATA", user_folder(os.environ["NETSIM_DATA"])))
+    return folders
+
+
+def check_folder(data_dir: str | Path | None, name: str) -> None:
+    """Refuse a folder for a data set that is none.
+
+    Raises
+    ------
+    DataError
+    """
+    if data_dir is not None and not os.path.isdir(user_folder(data_dir)):
+        raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
+
+
+def user_folder(name: str | Path) -> Path:
+    """A folder as a user may write it, with ``~``; of a user who does not exist it stays as it is."""
+    return Path(os.path.expanduser(name))
+
+
+def cache_folder() -> Path:
+    """The user's cache, where downloads go."""
+    return platformdirs.user_cache_path("netsim")

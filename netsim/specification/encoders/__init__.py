@@ -1,0 +1,10 @@
+"""Latency codes: the protocol of an encoder, and one module for each.
+
+An encoder turns what is presented, images or recordings of events, into the first-spike latencies of the stimulus.
+"""
+
+from netsim.specification.encoders._protocol import Encoder
+from netsim.specification.encoders.events import EventEncoder
+from netsim.specification.encoders.intensity import IntensityEncoder
+
+__all__ = ["Encoder", "EventEncoder", "IntensityEncoder"]

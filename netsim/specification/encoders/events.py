@@ -1,0 +1,186 @@
+"""Recordings of events: the first event of each pixel, polarity and time window.
+
+An event has the fields ``x``, ``y``, ``t`` (µs) and ``p``, the polarity, as the library tonic has them. Sensors of one
+row may leave out ``y``, those of one polarity ``p``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.seams import encoders
+from netsim.specification.checks import check_choice, check_size, require
+from netsim.specification.encoders._protocol import Encoder, Shape
+from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
+
+MICROSECONDS = 1000.0  # in a ms
+SILENT = np.iinfo(np.int32).max
+"""The time that stands for no event."""
+
+
+@encoders.register("events")
+@dataclass(frozen=True)
+class EventEncoder(Encoder):
+    """Latency code of recordings.
+
+    The first event of a pixel and polarity gives the latency; with several time windows, the first event in each of
+    them, counted from the window's start. Windows follow each other from the origin; channel
+    ``window·polarities + polarity``.
+
+    Parameters
+    ----------
+    shape : (height, width, channels)
+        Shape of one stimulus.
+    t_max : float
+        Length of every time window (ms).
+    windows : int
+        Number of time windows; what comes later is left out.
+    polarity : {"separate", "merged"}
+        Whether each polarity has a channel of its own.
+    origin : {"recording", "first-event"}
+        Where time starts, at the recording's 0 µs or at its first event.
+    """
+
+    samples: ClassVar[str] = "recordings"
+    order: ClassVar[int] = 1
+    windows: int = 1
+    polarity: Literal["separate", "merged"] = "separate"
+    origin: Literal["recording", "first-event"] = "recording"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice(self.polarity, ("separate", "merged"), "encoder.polarity")
+        check_choice(self.origin, ("recording", "first-event"), "encoder.origin")
+        check_size(self.windows, "encoder.windows")
+        require(
+            0.001 <= self.t_max <= 1e6,
+            "encoder.t_max",
+            f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}",
+        )
+        require(
+            self.shape[2] % self.windows == 0,
+            "encoder.shape",
+            f"{self.shape[2]} channels cannot be divided among {self.windows} time windows",
+        )
+        require(
+            self.polarity == "separate" or self.shape[2] == self.windows,
+            "encoder.shape",
+            f"merged polarities need one channel a time window, {self.windows} in all, not {self.shape[2]}",
+        )
+
+    def first_events(self, events: np.ndarray) -> np.ndarray:
+        """The first event of each pixel, polarity and time window of a recording.
+
+        Parameters
+        ----------
+        events : structured ndarray
+            With the fields ``x``, ``y``, ``t`` (µs) and ``p``, in any order.
+
+        Returns
+        -------
+        ndarray of int32, shape (height, width, channels)
+            Times (µs) since the start of the time window; `SILENT` where there is no event. Channel
+            ``window·polarities + polarity``.
+
+        Raises
+        ------
+        DataError
+            If a field is missing, or an event lies outside the encoder's shape or before the start.
+        """
+        height, width, channels = self.shape
+        polarities = channels // self.windows
+        sensor = (height, width, polarities)
+        y, x, t, p = event_fields(events, sensor, self.polarity == "merged", self.origin == "first-event")
+        window, since = np.divmod(t, round(self.t_max * MICROSECONDS))
+        seen = window < self.windows
+        times = np.full(self.shape, SILENT, dtype=np.int32)
+        channel = (window * polarities + p)[seen]
+        np.minimum.at(times, (y[seen], x[seen], channel), since[seen].astype(np.int32))
+        return times
+
+    def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
+        """Latencies (ms) of recordings given by their times (µs) as from `first_events`; `SILENT` becomes ``inf``."""
+        if intensity_max is not None:
+            raise DataError("images: the encoder takes recordings, which have no intensities")
+        return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
+
+    def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
+        """The shape (height, width, channels) that the encoder needs for a sensor.
+
+        Parameters
+        ----------
+        sensor_size : (width, height, polarities)
+            As tonic's data sets have it.
+        """
+        width, height, polarities = sensor_size
+        return (height, width, self.windows * (1 if self.polarity == "merged" else polarities))
+
+    def stimuli_text(self) -> str:
+        """Rows, columns, polarities and time windows."""
+        height, width, channels = self.shape
+        polarities = "each polarity" if self.polarity == "separate" else "both polarities together"
+        windows = f" and each of {self.windows} time windows" if self.windows > 1 else ""
+        return (
+            f"recordings of events of {counted(height, 'row')} and {counted(width, 'column')}; a stimulus neuron for"
+            f" each pixel, {polarities}{windows}, in {counted(channels, 'channel')}"
+        )
+
+    def code_text(self) -> str:
+        """The window and where its time starts."""
+        origin = {"recording": "the start of the recording", "first-event": "the first event of the recording"}
+        if self.windows > 1:
+            length = rf"from $m{GAP}{T_MAX}$ to $(m + 1){GAP}{T_MAX}$, $m = 0, \dots, {self.windows - 1}$"
+            since = "the start of the window"
+        else:
+            length, since = f"until ${T_MAX}$", origin[self.origin]
+        return (
+            f"$t_i$ is the time of the first event of the neuron in its window, {length} after {origin[self.origin]},"
+            f" counted from {since}, in whole µs; silent without an event; ${T_MAX} = {in_ms(self.t_max)}$"
+        )
+
+
+def event_fields(
+    events: np.ndarray, shape: Shape, merged: bool = False, from_first: bool = False
+) -> tuple[np.ndarray, ...]:
+    """Rows, columns, times (µs) and polarities of events.
+
+    Parameters
+    ----------
+    events : structured ndarray
+    shape : (height, width, polarities)
+    merged : bool
+        Whether two polarities may become one.
+    from_first : bool
+        Whether time starts at the first event.
+
+    Raises
+    ------
+    DataError
+        If a field is missing, or an event lies outside the shape or before the start.
+    """
+    names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
+    height, width, polarities = shape
+    spare = {name for name, size in (("y", height), ("p", polarities)) if size == 1}
+    missing = [name for name in ("x", "y", "t", "p") if name not in names and name not in spare]
+    if missing:
+        raise DataError(f"events: lack the field {', '.join(missing)}; x, y, t and p are needed")
+    zeros = np.zeros(events.size, dtype=np.int64)
+    y, x, t, p = (
+        events[name].reshape(-1).astype(np.int64) if name in names else zeros for name in ("y", "x", "t", "p")
+    )
+    if polarities == 1 and len(p):
+        if not merged and p.min() != p.max():
+            raise DataError("events: have two polarities where one fits; give each its channel, or merge them")
+        p = zeros  # sensors of one polarity call it 0 or 1
+    for name, index, size in (("y", y, height), ("x", x, width), ("p", p, polarities)):
+        if len(index) and not (index.min() >= 0 and index.max() < size):
+            raise DataError(f"events: {name} goes from {index.min()} to {index.max()}, but only 0 to {size - 1} fits")
+    if from_first and len(t):
+        t = t - t.min()
+    if len(t) and not t.min() >= 0:
+        raise DataError("events: hold negative times; time starts at 0 with the presentation")
+    return y, x, t, p

@@ -1,0 +1,156 @@
+"""Encoders: the latency code of images, and encoders of other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from netsim.data.stimuli import load_splits
+from netsim.errors import DataError, SpecificationError
+from netsim.models.presets import load_preset
+from netsim.seams import encoders
+from netsim.specification import Encoder, EventEncoder, IntensityEncoder
+from netsim.specification.toml import network_from_dict, network_to_dict
+
+ENCODER = IntensityEncoder((2, 3, 1), 64.0)
+
+
+def test_latencies_are_those_of_the_formula() -> None:
+    images = np.array([[0, 1, 64], [128, 254, 255]], dtype=np.uint8).reshape(1, 2, 3, 1)
+    latencies = ENCODER.latencies(images, 255)
+    assert latencies.dtype == np.float64
+    expected = [np.inf, 254 / 255 * 64, 191 / 255 * 64, 127 / 255 * 64, 1 / 255 * 64, 0.0]
+    np.testing.assert_allclose(latencies.ravel(), expected, rtol=1e-15)
+
+
+@given(
+    images=hnp.arrays(np.uint8, (4, 2, 3, 1), elements=st.integers(0, 16)),
+    t_max=st.floats(1e-3, 1e3),
+)
+@settings(deadline=None, max_examples=50)
+def test_stronger_is_earlier_and_every_type_gives_the_same(images: np.ndarray, t_max: float) -> None:
+    encoder = IntensityEncoder((2, 3, 1), t_max)
+    latencies = encoder.latencies(images, 16)
+    fired = np.isfinite(latencies)
+    np.testing.assert_array_equal(fired, images > 0)
+    assert (latencies[fired] < t_max).all()
+    assert (latencies[images == 16] == 0).all()
+    by_strength = np.argsort(-images.ravel().astype(int), kind="stable")
+    assert (np.diff(latencies.ravel()[by_strength][: fired.sum()]) >= 0).all()
+    back = np.where(fired, 16 * (1 - latencies / t_max), 0)
+    np.testing.assert_allclose(back, images, atol=1e-9)
+    for other in (np.int64, np.float32, np.float64):
+        np.testing.assert_array_equal(encoder.latencies(images.astype(other), 16), latencies)
+
+
+def test_no_stimuli_give_no_latencies() -> None:
+    assert ENCODER.latencies(np.zeros((0, 2, 3, 1), np.uint8), 255).shape == (0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("images", "intensity_max", "message"),
+    [
+        (np.zeros((1, 3, 2, 1), np.uint8), 255, r"have shape \(3, 2, 1\), the encoder needs \(2, 3, 1\)"),
+        (np.zeros((2, 3, 1), np.uint8), 255, r"have shape \(3, 1\), the encoder needs"),
+        (np.full((1, 2, 3, 1), np.nan), 1, "hold NaN"),
+        (np.full((1, 2, 3, 1), np.inf), 1, "from inf to inf; they must lie in 0 to 1"),
+        (np.full((1, 2, 3, 1), -1), 1, "from -1 to -1; they must lie in 0 to 1"),
+        (np.full((1, 2, 3, 1), 17, np.uint8), 16, "from 17 to 17; they must lie in 0 to 16"),
+        (np.zeros((1, 2, 3, 1), complex), 1, "must be integers or floats, not complex128"),
+        (np.zeros((1, 2, 3, 1), bool), 1, "must be integers or floats, not bool"),
+        (np.zeros((1, 2, 3, 1)), 0, "intensity_max: must be positive, not 0"),
+        (np.zeros((1, 2, 3, 1)), np.nan, "intensity_max: must be positive, not nan"),
+    ],
+)
+def test_bad_images_are_refused(images: np.ndarray, intensity_max: float, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ENCODER.latencies(images, intensity_max)
+
+
+def test_images_and_recordings_are_not_mixed_up() -> None:
+    with pytest.raises(DataError, match="images: the encoder takes recordings"):
+        EventEncoder((2, 3, 1)).latencies(np.zeros((1, 2, 3, 1), np.uint8), 255)
+    with pytest.raises(DataError, match="intensity_max: must be positive, not None"):
+        ENCODER.latencies(np.zeros((1, 2, 3, 1), np.int32), None)
+
+
+def test_encoders_know_what_they_are_called() -> None:
+    assert list(encoders) == ["intensity", "events"]
+    assert ENCODER.kind == "intensity"
+    assert EventEncoder((2, 3, 1)).kind == "events"
+
+
+@dataclass(frozen=True)
+class OnOff(Encoder):
+    """Bright pixels early in one channel, dark ones in another."""
+
+    least: float = 0.0
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return (*self.shape[:2], self.shape[2] // 2)
+
+    def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
+        assert intensity_max is not None
+        bright = samples / intensity_max
+        contrast = np.concatenate([bright, 1 - bright], axis=-1)
+        return np.where(contrast > self.least, (1 - contrast) * self.t_max, np.inf)
+
+    def stimuli_text(self) -> str:
+        return "images of bright and dark pixels"
+
+    def code_text(self) -> str:
+        return "the higher the contrast, the earlier"
+
+
+@pytest.fixture
+def on_off() -> Iterator[None]:
+    encoders.add("on-off", OnOff, __name__)
+    yield
+    del encoders._entries["on-off"], encoders._modules["on-off"]
+
+
+def test_an_encoder_of_another_package(on_off: None) -> None:
+    table = network_to_dict(load_preset("digits"))
+    table["encoder"] = {"kind": "on-off", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25}
+    network = network_from_dict(table)
+    assert network.encoder == OnOff((8, 8, 2), 16.0, 0.25)
+    assert network_to_dict(network)["encoder"] == table["encoder"]
+    splits = load_splits(network)
+    latencies = splits.test.latencies(np.arange(50))
+    assert latencies.shape == (50, 8, 8, 2)
+    np.testing.assert_array_equal(latencies[..., 0] == 0, splits.test.images[:50, ..., 0] == 16)
+    np.testing.assert_array_equal(latencies[..., 1] == 0, splits.test.images[:50, ..., 0] == 0)
+    table["encoder"] |= {"shape": [8, 8, 4]}
+    with pytest.raises(DataError, match=r"digits: has images of shape \(8, 8, 1\), digits needs \(8, 8, 2\)"):
+        load_splits(network_from_dict(table))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "on"}, "encoder.kind: must be intensity, events or on-off, not 'on'"),
+        ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "on-off"'),
+        ({"windows": 2}, 'encoder.windows: has a meaning for recordings, kind = "events"'),
+        ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'least'?"),
+        ({"least": "0.1"}, "encoder.least: must be of type float"),
+    ],
+)
+def test_its_mistakes_are_named(changes: dict[str, object], message: str, on_off: None) -> None:
+    table = network_to_dict(load_preset("digits"))
+    table["encoder"] = {"kind": "on-off", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25} | changes
+    with pytest.raises(SpecificationError) as caught:
+        network_from_dict(table)
+    assert message in str(caught.value)
+
+
+def test_defaults_of_another_encoder_may_be_written_down() -> None:
+    table = network_to_dict(load_preset("digits"))
+    written = {"kind": "intensity", "windows": 1, "polarity": "separate", "origin": "recording"}
+    assert network_from_dict(table | {"encoder": table["encoder"] | written}) == load_preset("digits")
