@@ -39,7 +39,7 @@ rate = 0.003
 [training]
 dataset = "digits"
 dt = 1.0
-epochs = 1
+epochs = 3
 batch = 10
 validation = 100
 """
