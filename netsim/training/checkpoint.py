@@ -70,8 +70,6 @@ class TrainingState:
         The latent weights, which are updated: those that feed forward, or the real-valued ones behind binary ones.
     mean : dict of ndarray or None
         Exponential moving average (EMA) of the weights, if the network's learning keeps one.
-    totals : EpochTotals
-        Of the epoch under way.
     history : list of dict
         Metrics of the finished epochs.
     best : (float, float)

@@ -27,14 +27,7 @@ from netsim.training.checkpoint import EpochTotals, TrainingState, write_checkpo
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.initial import draw, initial_weights
-from netsim.weights.layout import (
-    Weights,
-    all_finite,
-    bias_name,
-    kernel_name,
-    log_scale_name,
-    projections_with_learned_scales,
-)
+from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, log_scale_name
 
 CHECKPOINT_SECONDS = 60.0
 """Time between two checkpoints, at most; each epoch ends with one too."""
@@ -225,24 +218,23 @@ class _Session:
         self._check_finite("a weight step is not finite", learned.gradients.items())
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
         gradients = _scaled(learned.gradients, factors)
-        self._step(gradients | log_scale_gradients(network, forward, gradients))
+        self._step(gradients, log_scale_gradients(network, forward, gradients))
         state.batch += 1
         _accumulate(network, state.totals, latencies, labels, learned.loss)
 
-    def _step(self, gradients: Weights) -> None:
-        """Move the weights, and their mean."""
+    def _step(self, gradients: Weights, of_scales: Weights) -> None:
+        """Move the weights and the logarithms of their scales, and the mean of both."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            scale_names = [log_scale_name(projection) for projection in projections_with_learned_scales(network)]
-            rates = dict.fromkeys(scale_names, network.weighting.scale_rate)
-            state.optimizer.step(state.weights, gradients, self.rate(), rates)
+            rates = dict.fromkeys(of_scales, network.weighting.scale_rate)
+            state.optimizer.step(state.weights, gradients | of_scales, self.rate(), rates)
             for constraint in self.constraints:
                 constraint.enforce(state.weights)
             if state.mean is not None:
                 # a short memory at first, for the mean is to forget where the training began
                 steps = self.steps(state.epoch) + state.batch + 1
                 update_ema(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
-            scales = [(name, np.exp(state.weights[name])) for name in scale_names]
+            scales = [(name, np.exp(state.weights[name])) for name in of_scales]
         self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)
         self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())

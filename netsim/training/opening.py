@@ -42,20 +42,14 @@ class TrainingRun:
         interrupted: Callable[[], bool] = lambda: False,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> list[dict[str, Any]]:
-        """Train from the last checkpoint to the end.
+        """Train from the last checkpoint to the end, and return the metrics of all epochs.
 
         Parameters
         ----------
-        callbacks : Callbacks, optional
+        callbacks, checkpoint_seconds
+            As for `netsim.training.loop.train`.
         interrupted : callable
             Is asked after each batch whether to stop there.
-        checkpoint_seconds : float
-            As for `netsim.training.loop.train`.
-
-        Returns
-        -------
-        list of dict
-            The metrics of all epochs.
 
         Raises
         ------

@@ -198,9 +198,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         latency = where_at_least(latency, end, silent, latency)
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
-                    latencies[b, row, column, block * lanes : block * lanes + count_of_maps] = first_spikes[
-                        :count_of_maps
-                    ]
+                    own = latencies[b, row, column, block * lanes :]
+                    own[:count_of_maps] = first_spikes[:count_of_maps]
 
 
 @_inlined

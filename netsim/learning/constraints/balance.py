@@ -17,7 +17,7 @@ from netsim.weights.layout import Weights, kernel_name
 class Balance(Constraint):
     """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs."""
 
-    kernels: Sequence[str]
+    kernels: Sequence[str]  # names of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

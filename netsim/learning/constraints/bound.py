@@ -20,19 +20,19 @@ from netsim.weights.layout import Weights, kernel_name
 class Bound(Constraint):
     """The latent weights behind binary ones are bounded in absolute value, so that every sign can still change."""
 
-    bounds: Mapping[str, float]
+    bounds: Mapping[str, float]  # the largest absolute value, by the name of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
         if network.weighting.kind != "binary":
             return None
-        clip = network.learning.clip
-        return cls({
-            kernel_name(projection): clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
-            for projection in network.weighted
-            if projection.plastic
-        })  # fmt: skip
+        clip, bounds = network.learning.clip, {}
+        for projection in network.weighted:
+            if projection.plastic:
+                bound = clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
+                bounds[kernel_name(projection)] = bound
+        return cls(bounds)
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""

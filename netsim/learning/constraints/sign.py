@@ -20,7 +20,7 @@ from netsim.weights.layout import Weights
 class Sign(Constraint):
     """Weights of excitatory projections are at least zero, those of inhibitory ones at most."""
 
-    excitatory: Sequence[str]
+    excitatory: Sequence[str]  # names of projections, as of the inhibitory ones
     inhibitory: Sequence[str]
 
     @classmethod

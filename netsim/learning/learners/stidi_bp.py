@@ -141,9 +141,8 @@ class STiDiBP(Learner):
         if population.integrates:
             return self._times[population.name].onset
         (projection,) = self.network.incoming(population.name)
-        if projection.source == STIMULUS:
-            return 0.0
-        return self._onset(self.network.population(projection.source))
+        source = projection.source
+        return 0.0 if source == STIMULUS else self._onset(self.network.population(source))
 
     def _step(
         self,
