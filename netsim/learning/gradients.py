@@ -1,4 +1,4 @@
-"""What the learning step of a layer yields, and the gradient of a batch that its parts add up to."""
+"""What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
 
 from __future__ import annotations
 

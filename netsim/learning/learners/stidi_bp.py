@@ -117,14 +117,14 @@ class STiDiBP(Learner):
             incoming = network.incoming(name)
             arriving = [self._arriving(projection, latencies[projection.source]) for projection in incoming]
             signal = self._signal(population, arriving, own, displacement, weights)
-            for number, projection in enumerate(incoming):
-                step = self._step(projection, arriving[number], own, displacement, signal, weights)
+            for projection, source in zip(incoming, arriving, strict=True):
+                step = self._step(projection, source, own, displacement, signal, weights)
                 if step.kernel_gradient is not None:
                     gradients[kernel_name(projection)] = step.kernel_gradient
-                if step.bias_gradient is not None and population.has_bias and not number:
+                if step.bias_gradient is not None and population.has_bias:  # the same by every projection
                     # of neurons of maps that receive all to all there is one each
                     by_map = step.bias_gradient.reshape(-1, population.maps).sum(axis=0)
-                    gradients[bias_name(population)] = by_map
+                    gradients.setdefault(bias_name(population), by_map)
                 if step.displacement is not None:
                     former = handed.get(projection.source)
                     handed[projection.source] = step.displacement if former is None else former + step.displacement
