@@ -1,4 +1,4 @@
-"""The local learning step of the synapses between two layers, pair by pair of spikes.
+"""The local learning step of the synapses of a projection, pair by pair of spikes.
 
 Each synapse sees the latency of its presynaptic neuron, the latency of its postsynaptic neuron and the
 signal that the postsynaptic neuron carries. With the synaptic limit ``L_j = min(t_j, gate)`` the potential of

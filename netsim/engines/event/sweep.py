@@ -34,7 +34,7 @@ from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = compiled_with(fastmath={"contract"})
-# called once a breakpoint: a call would take as long as the work
+# called once per breakpoint: a call would take as long as the work
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 # So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
 _QUEUED = 100_000
