@@ -26,7 +26,6 @@ from netsim.specification import Network as Specification
 from netsim.specification.grid import (
     TOLERANCE,
     breakpoint_steps,
-    check_dt,
     nearest_steps,
     on_grid,
     population_steps,
@@ -224,7 +223,7 @@ def build_network(
     DataError
         If the weights do not belong to the network.
     """
-    check_dt(specification, dt)
+    specification.check_dt(dt)
     builder = _Builder(specification, Clock(dt * ms, name="netsim_clock"), dt, code_object_class(target), copies)
     for population in specification.populations:
         builder.add(population, with_axons)

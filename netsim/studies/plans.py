@@ -8,7 +8,6 @@ from typing import Any
 
 from netsim.errors import SpecificationError, nearest
 from netsim.specification import Convolution, Network
-from netsim.specification.grid import check_dt
 from netsim.studies.kinds import STUDY_KINDS, Kind
 
 ALL = "all"
@@ -103,7 +102,7 @@ def _check_level(network: Network, kind: str, level: float) -> None:
         bounds = f"from {chosen.least:g} to {chosen.most:g}"
         raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {kind} ({chosen.level})")
     if kind == "time-step":
-        check_dt(network, level)
+        network.check_dt(level)
 
 
 def _curves(network: Network, kind: str, chosen: Kind, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:

@@ -83,8 +83,14 @@ def test_every_kind_of_part_survives() -> None:
             ("t_max = 16.0", 't_max = 16.0\norigin = "first-event"'),
             'encoder.origin: has a meaning for recordings, kind = "events"',
         ),
-        (("t_max = 16.0", 't_max = 16.0\nkind = "movie"'), "encoder.kind: must be intensity or events, not 'movie'"),
-        (("t_max = 16.0", 't_max = 16.0\nkind = "event"'), "encoder.kind: must be intensity or events, not 'event'"),
+        (
+            ("t_max = 16.0", 't_max = 16.0\nkind = "movie"'),
+            "encoder.kind: must be one of intensity, events, not 'movie'",
+        ),
+        (
+            ("t_max = 16.0", 't_max = 16.0\nkind = "event"'),
+            "encoder.kind: must be one of intensity, events, not 'event'",
+        ),
         (("[training]", "[trainings]"), "trainings: is not a key here; did you mean 'training'?"),
         (("[training]", "= broken"), "is not TOML"),
         (("dt = 1.0", "dt = 20.0"), "training.dt: 20.0 ms is larger than the encoding window of 16.0 ms"),

@@ -11,7 +11,7 @@ import numpy as np
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
 from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
-from netsim.specification.connectivity._windows import covered, positions, visits, window_connections
+from netsim.specification.connectivity._windows import positions, visits, window_connections
 
 
 @connectivities.register("convolution")
@@ -86,14 +86,9 @@ class Convolution(Connectivity):
         """The kernel."""
         return Window(source, target, self.kernel, self.stride, self.padding)
 
-    def synapse_count(self, source: Shape, target: Shape) -> int:
-        """Number of synapses; padding has none."""
-        window = self.window(source, target)
-        return int(covered(window, 0).sum() * covered(window, 1).sum()) * source[2] * target[2]
-
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """As many as there are positions that see a neuron, times the maps."""
-        return np.broadcast_to(visits(self.window(source, target))[:, :, None] * target[2], source)
+        return np.broadcast_to(visits(self.window(source, target)) * target[2], source)
 
     def fan_in(self, source: Shape, target: Shape) -> int:
         """Size of the kernel."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.seams import encoders
-from netsim.specification.checks import finite, require
+from netsim.specification.checks import check_numbers, require
 
 Shape = tuple[int, ...]
 
@@ -46,11 +46,7 @@ class Encoder(ABC):
             "encoder.shape",
             f"needs three positive integers (height, width, channels), not {list(self.shape)}",
         )
-        require(
-            finite(self.t_max) and self.t_max > 0,
-            "encoder.t_max",
-            f"must be a positive time in ms, not {self.t_max}",
-        )
+        check_numbers(self, "encoder", ["t_max"], "a positive time in ms")
 
     @property
     def kind(self) -> str:

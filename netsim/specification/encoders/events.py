@@ -13,7 +13,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.seams import encoders
-from netsim.specification.checks import check_choice, check_size, require
+from netsim.specification.checks import check_literals, check_size, require
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
@@ -53,8 +53,7 @@ class EventEncoder(Encoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice(self.polarity, ("separate", "merged"), "encoder.polarity")
-        check_choice(self.origin, ("recording", "first-event"), "encoder.origin")
+        check_literals(self, "encoder")
         check_size(self.windows, "encoder.windows")
         require(
             0.001 <= self.t_max <= 1e6,
@@ -93,8 +92,9 @@ class EventEncoder(Encoder):
         """
         height, width, channels = self.shape
         polarities = channels // self.windows
-        sensor = (height, width, polarities)
-        y, x, t, p = event_fields(events, sensor, self.polarity == "merged", self.origin == "first-event")
+        y, x, t, p = event_fields(
+            events, (height, width, polarities), self.polarity == "merged", self.origin == "first-event"
+        )
         window, since = np.divmod(t, round(self.t_max * MICROSECONDS))
         seen = window < self.windows
         times = np.full(self.shape, SILENT, dtype=np.int32)
