@@ -65,9 +65,8 @@ def network_file(name: str) -> Path:
     names = preset_names()
     if name in names:
         return preset_file(name)
-    raise SpecificationError(
-        name if name.strip() else repr(name), f"is neither a preset nor a TOML file{nearest(name, names)}"
-    )
+    shown = name if name.strip() else repr(name)
+    raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 
 def find_run(name: str) -> RunFolder | None:
@@ -109,20 +108,9 @@ def load_model(name: str, seed: int = 0) -> Model:
 
 
 def weights_before_learning(model: Model, seed: int) -> Weights | None:
-    """The initial weights of what was trained, as they fed forward.
+    """The initial weights of what was trained, as they fed forward; the seed is that of a preset, a run has its own.
 
     None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
-
-    Parameters
-    ----------
-    model : Model
-    seed : int
-        Of a preset that comes with trained weights; a run has its own.
-
-    Raises
-    ------
-    RunError
-        If the record of a run is damaged.
     """
     if model.origin in ("initial", "imported") or model.network.training.pretrained:
         return None
