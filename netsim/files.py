@@ -26,15 +26,9 @@ _LARGEST_EXPANSION = 100  # times its size, beyond that
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
-    """Let `write` fill a file beside `path`, then rename it into place.
+    """Let `write` fill an open file beside `path`, then rename it into place.
 
-    Parameters
-    ----------
-    path : Path
-    write : callable
-        Gets the open file.
-    keep : Path, optional
-        What the file that was at `path` before is called from then on.
+    The file that was at `path` before is called `keep` from then on, if that is given.
 
     Raises
     ------
@@ -125,14 +119,11 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     OSError
         If it cannot be opened.
     """
-    with open(path, "rb", opener=_open_without_waiting) as file:
+    without_waiting = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DataError(f"{path}: is no regular file")
         yield file
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_text(path: Path, largest: int) -> str:
@@ -153,13 +144,7 @@ def read_text(path: Path, largest: int) -> str:
 
 
 def check_expansion(path: Path, content: int, size: int) -> None:
-    """Refuse a small file that unpacks to a large content.
-
-    Parameters
-    ----------
-    path : Path
-    content, size : int
-        Bytes when unpacked and as a file.
+    """Refuse a small file of `size` bytes that unpacks to a large content.
 
     Raises
     ------
@@ -189,13 +174,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
                 raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
             with zipfile.ZipFile(file) as archive:
-                members = archive.infolist()
-                names = {member.filename.removesuffix(".npy") for member in members}
-                if len(names) < len(members):
+                members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+                if len(members) < len(archive.infolist()):
                     raise ValueError("two arrays of one name")
-                content = sum(member.file_size for member in members)
+                content = sum(member.file_size for member in members.values())
                 check_expansion(path, content, os.fstat(file.fileno()).st_size)
-                return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
+                return {name: _read_member(archive, member) for name, member in members.items()}
     except (DataError, MemoryError):
         raise
     except FileNotFoundError as error:

@@ -30,13 +30,7 @@ def lanes_of(itemsize: int) -> int:
 
 
 class Lanes(types.Type):
-    """The type of a vector for numba.
-
-    Parameters
-    ----------
-    dtype : numba type
-        Of its numbers, float32 or float64.
-    """
+    """The type of a vector for numba, of numbers that are float32 or float64."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
