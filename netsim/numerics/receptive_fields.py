@@ -93,7 +93,7 @@ def few_channels(maps: np.ndarray) -> bool:
 
 @compiled
 def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
-    """Whether fields and maps are the same numbers in the same order, as in a dense layer: nothing is to be laid out."""
+    """Whether fields and maps are the same numbers in the same order, as if dense: nothing is to be laid out."""
     return kernel == 1 and stride == 1 and padding == 0
 
 
