@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.specification import Network
-from netsim.specification.toml import nearest, read_network
+from netsim.specification.toml import read_network
 
 _FOLDER = Path(__file__).parent
 
