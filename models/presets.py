@@ -30,10 +30,7 @@ def load_preset(name: str) -> Network:
 def preset_file(name: str) -> Path:
     """The TOML file of a preset.
 
-    Raises
-    ------
-    SpecificationError
-        If there is no such preset; the message names the nearest.
+    Raises SpecificationError if there is no such preset; the message names the nearest.
     """
     names = preset_names()
     if name not in names:

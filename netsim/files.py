@@ -30,10 +30,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path
 
     The file that was at `path` before is called `keep` from then on, if that is given.
 
-    Raises
-    ------
-    RunError
-        If the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
+    Raises RunError if the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
     """
 
     def fill(temporary: Path) -> None:
@@ -112,12 +109,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Open a file to read; a named pipe that nobody writes to, or a device that never ends, is refused.
 
-    Raises
-    ------
-    DataError
-        If it is no regular file.
-    OSError
-        If it cannot be opened.
+    Raises DataError if it is no regular file; OSError if it cannot be opened.
     """
     without_waiting = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
@@ -129,12 +121,8 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 def read_text(path: Path, largest: int) -> str:
     """Read a UTF-8 text file of at most so many bytes.
 
-    Raises
-    ------
-    DataError
-        If it is no regular file, or larger.
-    OSError, UnicodeDecodeError
-        If it cannot be read, or is no such text.
+    Raises DataError if it is no regular file, or larger; OSError or UnicodeDecodeError if it cannot be read, or is no
+    such text.
     """
     with open_regular(path) as file:
         content = file.read(largest + 1)
@@ -144,12 +132,7 @@ def read_text(path: Path, largest: int) -> str:
 
 
 def check_expansion(path: Path, content: int, size: int) -> None:
-    """Refuse a small file of `size` bytes that unpacks to a large content.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse, by a DataError, a small file of `size` bytes that unpacks to a large content."""
     if content > most_expanded(size):
         raise DataError(f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged or a trap")
 
@@ -164,10 +147,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
     No memory is taken for elements that the file does not hold, whatever its headers promise.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or holds anything but plain arrays.
+    Raises DataError if the file is missing, damaged, or holds anything but plain arrays.
     """
     try:
         with open_regular(path) as file:

@@ -70,22 +70,14 @@ class RunFolder:
     def lock(self) -> AbstractContextManager[None]:
         """Take the run for this process.
 
-        Raises
-        ------
-        RunError
-            If another process holds it.
+        Raises RunError if another process holds it.
         """
         return lock_folder(self.path)
 
     def network(self) -> Network:
         """The specification that was trained.
 
-        Raises
-        ------
-        RunError
-            If a plug-in that the record names cannot be loaded.
-        SpecificationError
-            If the file is damaged.
+        Raises RunError if a plug-in that the record names cannot be loaded; SpecificationError if the file is damaged.
         """
         try:
             plugins = self.record().get("plugins", [])
@@ -97,10 +89,7 @@ class RunFolder:
     def record(self) -> dict[str, Any]:
         """What `describe_run` wrote.
 
-        Raises
-        ------
-        RunError
-            If ``run.json`` is missing or damaged.
+        Raises RunError if ``run.json`` is missing or damaged.
         """
         try:
             record = json.loads(read_text(self.record_file, _LARGEST_RECORD))
@@ -119,10 +108,7 @@ class RunFolder:
     def weights(self, network: Network) -> Weights:
         """The weights kept of the best epoch so far.
 
-        Raises
-        ------
-        DataError, RunError
-            If there are none yet, or the file is damaged.
+        Raises DataError or RunError if there are none yet, or the file is damaged.
         """
         if not self.best.exists():
             raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
@@ -165,10 +151,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
 def lock_folder(path: Path) -> Iterator[None]:
     """Take a folder that is written to for this process.
 
-    Raises
-    ------
-    RunError
-        If another process holds it, or it cannot be written to.
+    Raises RunError if another process holds it, or it cannot be written to.
     """
     lock = FileLock(path / LOCK)
     try:
@@ -209,10 +192,7 @@ def create_run(
 
     Plug-ins of the network are added to the record.
 
-    Raises
-    ------
-    RunError
-        If `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
+    Raises RunError if `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
     """
     run = RunFolder(Path(path))
     is_new = not run.path.exists()
@@ -238,12 +218,7 @@ def create_run(
 
 
 def check_free(path: str | Path) -> None:
-    """Refuse what is neither absent nor an empty folder; what a killed process left of a run half made is nothing.
-
-    Raises
-    ------
-    RunError
-    """
+    """Refuse, by a RunError, what is neither absent nor an empty folder; what is left of a run half made is nothing."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or not _half_made(os.listdir(path))):
         raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")

@@ -44,10 +44,7 @@ class Model:
 def load_network(name: str) -> Network:
     """The specification of a preset or of a TOML file.
 
-    Raises
-    ------
-    SpecificationError
-        If it is neither, or cannot be built.
+    Raises SpecificationError if it is neither, or cannot be built.
     """
     return read_network(network_file(name))
 
@@ -55,10 +52,7 @@ def load_network(name: str) -> Network:
 def network_file(name: str) -> Path:
     """The TOML file of a preset, or that of this name.
 
-    Raises
-    ------
-    SpecificationError
-        If there is no such preset, and it is called unlike a file.
+    Raises SpecificationError if there is no such preset, and it is called unlike a file.
     """
     if name.endswith(".toml") or os.path.isfile(name):  # of any text, also one that no file can be called
         return Path(name)
@@ -72,10 +66,7 @@ def network_file(name: str) -> Path:
 def find_run(name: str) -> RunFolder | None:
     """The run folder of that name, if it is a folder's and not a preset's; else None.
 
-    Raises
-    ------
-    RunError
-        If the folder is no run folder.
+    Raises RunError if the folder is no run folder.
     """
     return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 

@@ -50,10 +50,7 @@ def are_plugins(content: Any) -> bool:
 def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
     """Refuse a run whose plug-ins, as from `plugins_of`, cannot be loaded; those handed in are not asked for.
 
-    Raises
-    ------
-    RunError
-        The message names the run (`where`), the plug-in and its package.
+    Raises RunError: the message names the run (`where`), the plug-in and its package.
     """
     registries = {registry.seam: registry for registry in seams.SEAMS}
     for plugin in plugins:

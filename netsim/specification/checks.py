@@ -41,9 +41,10 @@ def check_name(name: str, where: str) -> None:
     )
 
 
-def check_choice(value: str, choices: Collection[str], where: str) -> None:
+def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
-    require(value in choices, where, f"must be one of {', '.join(choices)}, not {value!r}")
+    known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
+    require(known, where, f"must be one of {', '.join(choices)}, not {value!r}")
 
 
 def check_literals(part: Any, where: str) -> None:

@@ -54,7 +54,7 @@ class Network:
 
     Examples
     --------
-    >>> from netsim.specification import Dense, IntensityEncoder, Network, Population, Projection
+    >>> from netsim import Dense, IntensityEncoder, Network, Population, Projection
     >>> network = Network(
     ...     "skip",
     ...     IntensityEncoder((8, 8, 1), t_max=16.0),
@@ -99,7 +99,7 @@ class Network:
 
         Examples
         --------
-        >>> from netsim.specification import Dense, IntensityEncoder, Layer, Network
+        >>> from netsim import Dense, IntensityEncoder, Layer, Network
         >>> layers = [Layer("hidden", Dense(50)), Layer("output", Dense(10))]
         >>> network = Network.chain("mine", IntensityEncoder((8, 8, 1), t_max=16.0), layers, duration=64.0)
         >>> network.shapes

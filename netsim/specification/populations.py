@@ -170,7 +170,7 @@ class Layer:
 
     Examples
     --------
-    >>> from netsim.specification import Convolution
+    >>> from netsim import Convolution
     >>> Layer("conv1", Convolution(32, 5)).connectivity.kernel
     5
     """

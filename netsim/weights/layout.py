@@ -60,10 +60,7 @@ def projections_with_learned_scales(network: Network) -> list[Projection]:
 def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> None:
     """Refuse weights, or latent weights with their scales, whose names or shapes are not the network's.
 
-    Raises
-    ------
-    DataError
-        If a name is missing or unknown, or a shape differs; `origin` is named.
+    Raises DataError if a name is missing or unknown, or a shape differs; `origin` is named.
     """
     expected = latent_shapes(network) if latent else weight_shapes(network)
     if set(weights) != set(expected):
@@ -77,11 +74,8 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
     """Refuse weights that do not belong to the network; the others in the order of `weight_shapes`.
 
-    Raises
-    ------
-    DataError
-        If a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the projection's;
-        `origin` is named.
+    Raises DataError if a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the
+    projection's; `origin` is named.
     """
     check_shapes(network, weights, origin, latent)
     for name, array in weights.items():

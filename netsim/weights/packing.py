@@ -37,10 +37,7 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
 def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weights:
     """The weights that feed forward, in double precision.
 
-    Raises
-    ------
-    DataError
-        If the arrays are not those of the network; `origin` is named.
+    Raises DataError if the arrays are not those of the network; `origin` is named.
     """
     arrays = dict(packed)
     if network.weighting.kind == "binary":
@@ -66,9 +63,6 @@ def write_packed(network: Network, weights: Weights, path: Path) -> None:
 def read_packed(network: Network, path: Path) -> Weights:
     """Read packed weights as they feed forward.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or of another network.
+    Raises DataError if the file is missing, damaged, or of another network.
     """
     return unpack(network, read_arrays(path), str(path))

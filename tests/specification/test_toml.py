@@ -63,7 +63,7 @@ def test_every_kind_of_part_survives() -> None:
         (('name = "hidden"', 'name = "a b"'), "layers.a b.name: must be a word of ASCII letters"),
         (("size = 200", "size = 0"), "layers.hidden.size: must be an integer >= 1"),
         (("size = 200", "size = true"), "layers.hidden.size: must be of type int"),
-        (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of convolution, dense, pooling"),
+        (('kind = "dense"', 'kind = "dance"'), "layers.hidden.kind: must be one of "),
         (("threshold = 2.0", "treshold = 2.0"), "layers.hidden.neurons.treshold: is not a key here; did you mean"),
         (("threshold = 2.0", "threshold = -2.0"), "layers.hidden.neurons.threshold: must be positive"),
         (("threshold = 2.0", "threshold = nan"), "layers.hidden.neurons.threshold: must be positive"),

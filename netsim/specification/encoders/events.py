@@ -109,13 +109,7 @@ class EventEncoder(Encoder):
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
 
     def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
-        """The shape (height, width, channels) that the encoder needs for a sensor.
-
-        Parameters
-        ----------
-        sensor_size : (width, height, polarities)
-            As tonic's data sets have it.
-        """
+        """The shape (height, width, channels) for a sensor of size (width, height, polarities), as tonic has it."""
         width, height, polarities = sensor_size
         return (height, width, self.windows * (1 if self.polarity == "merged" else polarities))
 
@@ -146,21 +140,11 @@ class EventEncoder(Encoder):
 def event_fields(
     events: np.ndarray, shape: Shape, merged: bool = False, from_first: bool = False
 ) -> tuple[np.ndarray, ...]:
-    """Rows, columns, times (µs) and polarities of events.
+    """Rows, columns, times (µs) and polarities of events for a shape (height, width, polarities).
 
-    Parameters
-    ----------
-    events : structured ndarray
-    shape : (height, width, polarities)
-    merged : bool
-        Whether two polarities may become one.
-    from_first : bool
-        Whether time starts at the first event.
+    Two polarities may become one if they are merged; time may start at the first event.
 
-    Raises
-    ------
-    DataError
-        If a field is missing, or an event lies outside the shape or before the start.
+    Raises DataError if a field is missing, or an event lies outside the shape or before the start.
     """
     names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
     height, width, polarities = shape
