@@ -28,10 +28,7 @@ def load_preset(name: str) -> Network:
 
 
 def preset_file(name: str) -> Path:
-    """The TOML file of a preset.
-
-    Raises SpecificationError if there is no such preset; the message names the nearest.
-    """
+    """The TOML file of a preset; if there is none, a SpecificationError names the nearest."""
     names = preset_names()
     if name not in names:
         raise SpecificationError(f"preset {name!r}", f"does not exist{nearest(name, names)}")

@@ -98,10 +98,6 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         Registering the same name again is for a module that is loaded anew; of two modules the second is refused.
 
-        Parameters
-        ----------
-        name : str
-
         Raises
         ------
         SpecificationError
@@ -131,13 +127,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return self._entries[name]
 
     def require(self, name: str, where: str = "") -> Entry:
-        """The entry of a name; `where` is what asks for it, as the user wrote it.
-
-        Raises
-        ------
-        SpecificationError
-            If there is none; the message names the nearest.
-        """
+        """The entry of a name, which is asked for `where`; if there is none, a SpecificationError names the nearest."""
         try:
             return self[name]
         except KeyError:
@@ -147,13 +137,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise SpecificationError(f"{self.seam} {name!r}", hint) from None
 
     def name_of(self, entry: Entry) -> str:
-        """The name that an entry is registered under.
-
-        Raises
-        ------
-        KeyError
-            If it is not registered.
-        """
+        """The name that an entry is registered under; a KeyError, if it is not."""
         for name, known in self._entries.items():
             if known is entry:
                 return name
@@ -171,13 +155,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return isinstance(name, str) and name in self._names
 
     def origin(self, name: str) -> Origin:
-        """Where the entry of a name comes from.
-
-        Raises
-        ------
-        KeyError
-            If there is none.
-        """
+        """Where the entry of a name comes from; a KeyError, if there is none."""
         self[name]
         return self._origin(name, self._modules[name])
 

@@ -178,29 +178,9 @@ def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
     return (size + 2 * padding - kernel) // stride + 1
 
 
-def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | None = None) -> np.ndarray:
-    """Latency of the earliest spike of each pooling field, shape (presentations, rows, columns, channels)."""
-    presentations, height, width, channels = latencies.shape
-    shape = (presentations, (height - size) // stride + 1, (width - size) // stride + 1, channels)
-    pooled = np.empty(shape, dtype=latencies.dtype) if out is None else out
-    _earliest(np.ascontiguousarray(latencies), size, stride, pooled)
-    return pooled
-
-
-def scatter_to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
-) -> np.ndarray:
-    """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
-
-    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
-    """
-    scattered = np.empty(latencies.shape, dtype=values.dtype)
-    _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, scattered)
-    return scattered
-
-
 @compiled
-def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
+def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
+    """Write the latency of the earliest spike of each field, shape (presentations, rows, columns, channels)."""
     presentations, rows, columns, channels = pooled.shape
     for b in range(presentations):
         for row in range(rows):
@@ -215,10 +195,15 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
 
 
 @compiled
-def _scatter_to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
-) -> None:
+def scatter_to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
+) -> np.ndarray:
+    """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
+
+    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
+    """
     presentations, rows, columns, channels = pooled.shape
+    scattered = np.empty(latencies.shape, values.dtype)
     waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):
         scattered[b] = 0
@@ -235,3 +220,4 @@ def _scatter_to_earliest(
                             taken = waiting[channel] if source[channel] == first[channel] else 0
                             target[channel] += taken
                             waiting[channel] -= taken
+    return scattered

@@ -68,10 +68,7 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
     def lock(self) -> AbstractContextManager[None]:
-        """Take the run for this process.
-
-        Raises RunError if another process holds it.
-        """
+        """Take the run for this process, as `lock_folder` does."""
         return lock_folder(self.path)
 
     def network(self) -> Network:
@@ -87,10 +84,7 @@ class RunFolder:
         return read_network(self.network_file)
 
     def record(self) -> dict[str, Any]:
-        """What `describe_run` wrote.
-
-        Raises RunError if ``run.json`` is missing or damaged.
-        """
+        """What `describe_run` wrote; a RunError, if ``run.json`` is missing or damaged."""
         try:
             record = json.loads(read_text(self.record_file, _LARGEST_RECORD))
         except OSError as error:
@@ -106,10 +100,7 @@ class RunFolder:
         return dict(record)
 
     def weights(self, network: Network) -> Weights:
-        """The weights kept of the best epoch so far.
-
-        Raises DataError or RunError if there are none yet, or the file is damaged.
-        """
+        """The weights kept of the best epoch so far; a DataError or RunError, if there are none or they are damaged."""
         if not self.best.exists():
             raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
         return read_weights(network, self.best)
@@ -149,10 +140,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Take a folder that is written to for this process.
-
-    Raises RunError if another process holds it, or it cannot be written to.
-    """
+    """Take a folder for this process; a RunError, if another process holds it, or it cannot be written to."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)

@@ -42,18 +42,12 @@ class Model:
 
 
 def load_network(name: str) -> Network:
-    """The specification of a preset or of a TOML file.
-
-    Raises SpecificationError if it is neither, or cannot be built.
-    """
+    """The specification of a preset or of a TOML file; a SpecificationError, if it is neither or cannot be built."""
     return read_network(network_file(name))
 
 
 def network_file(name: str) -> Path:
-    """The TOML file of a preset, or that of this name.
-
-    Raises SpecificationError if there is no such preset, and it is called unlike a file.
-    """
+    """The TOML file of a preset, or that of this name; a SpecificationError, if it is called unlike a file."""
     if name.endswith(".toml") or os.path.isfile(name):  # of any text, also one that no file can be called
         return Path(name)
     names = preset_names()
@@ -64,10 +58,7 @@ def network_file(name: str) -> Path:
 
 
 def find_run(name: str) -> RunFolder | None:
-    """The run folder of that name, if it is a folder's and not a preset's; else None.
-
-    Raises RunError if the folder is no run folder.
-    """
+    """The run folder of that name; None if it is no folder's, or a preset's. A RunError, if it is another folder."""
     return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 
 

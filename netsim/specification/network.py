@@ -117,25 +117,23 @@ class Network:
         """The layers that `chain` makes this network from; None if it is no chain."""
         if len(self.populations) != len(self.projections):
             return None
-        layers, source = [], STIMULUS
-        for population, projection in zip(self.populations, self.projections, strict=True):
-            name = population.name
-            simple = projection == replace(projection, source=source, target=name, name=name, delay=0.0, sign="any")
-            if not simple or projection.connectivity.target_shape(self.shapes[source]) != population.shape:
-                return None
-            layers.append(
-                Layer(
-                    name,
-                    projection.connectivity,
-                    None if population.neurons == Neurons() else population.neurons,
-                    projection.psp,
-                    projection.initial,
-                    population.dropout,
-                    projection.plastic,
-                )
+        layers = tuple(
+            Layer(
+                population.name,
+                projection.connectivity,
+                None if population.neurons == Neurons() else population.neurons,
+                projection.psp,
+                projection.initial,
+                population.dropout,
+                projection.plastic,
             )
-            source = name
-        return tuple(layers)
+            for population, projection in zip(self.populations, self.projections, strict=True)
+        )
+        try:
+            made = expand_layers(layers, self.encoder.shape)
+        except SpecificationError:
+            return None
+        return layers if made == (self.populations, self.projections) else None
 
     def __post_init__(self) -> None:
         require(
@@ -311,33 +309,15 @@ class Network:
         return {STIMULUS: self.encoder.shape} | {population.name: population.shape for population in self.populations}
 
     def position(self, name: str) -> int:
-        """Where the latencies of the stimulus or of a population stand in a list of latencies.
-
-        Raises
-        ------
-        SpecificationError
-            If there is no population of that name; the message lists the names.
-        """
+        """Where the latencies of the stimulus or of a population, which there must be, stand in a list of latencies."""
         return 0 if name == STIMULUS else 1 + self.populations.index(self.population(name))
 
     def population(self, name: str) -> Population:
-        """The population of that name.
-
-        Raises
-        ------
-        SpecificationError
-            If there is none; the message lists the names.
-        """
+        """The population of that name; if there is none, a SpecificationError lists the names."""
         return self._named("layer", self.populations, name)
 
     def projection(self, name: str) -> Projection:
-        """The projection of that name.
-
-        Raises
-        ------
-        SpecificationError
-            If there is none; the message lists the names.
-        """
+        """The projection of that name; if there is none, a SpecificationError lists the names."""
         return self._named("projection", self.projections, name)
 
     def _named(self, sort: str, parts: Sequence[Part], name: str) -> Part:
@@ -376,13 +356,7 @@ class Network:
         return self.output.size
 
     def neurons(self, name: str) -> Neurons:
-        """How a population integrates and fires.
-
-        Raises
-        ------
-        SpecificationError
-            If there is no such population, or its neurons are relays.
-        """
+        """How a population integrates and fires; a SpecificationError, if there is none or its neurons are relays."""
         neurons = self.population(name).neurons
         if neurons is None:
             raise SpecificationError(f"layer {name!r}", "is a pooling layer, which has neither weights nor potentials")

@@ -35,10 +35,7 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
 
 
 def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weights:
-    """The weights that feed forward, in double precision.
-
-    Raises DataError if the arrays are not those of the network; `origin` is named.
-    """
+    """The weights that feed forward, in double precision; a DataError names the `origin` of others."""
     arrays = dict(packed)
     if network.weighting.kind == "binary":
         for projection in network.weighted:
@@ -61,8 +58,5 @@ def write_packed(network: Network, weights: Weights, path: Path) -> None:
 
 
 def read_packed(network: Network, path: Path) -> Weights:
-    """Read packed weights as they feed forward.
-
-    Raises DataError if the file is missing, damaged, or of another network.
-    """
+    """Read packed weights as they feed forward; a DataError, if the file is missing, damaged, or another network's."""
     return unpack(network, read_arrays(path), str(path))
