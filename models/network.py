@@ -135,12 +135,11 @@ class NetworkModel:
 
         Parameters
         ----------
-        stimuli : ndarray of float, shape (height, width, channels) or (copies, height, width, channels), optional
+        stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
             Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
             inputs of your own.
-        silenced : dict of ndarray of bool, optional
-            By population, neurons that cannot fire, of its shape with or without a first axis of copies; by default
-            all can.
+        silenced : dict of ndarray of bool, shape ([copies,] *population's), optional
+            By population, neurons that cannot fire; by default all can.
         """
         silenced = silenced or {}
         for name in silenced:

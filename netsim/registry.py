@@ -26,16 +26,7 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an entry comes from.
-
-    Attributes
-    ----------
-    seam, name : str
-    module : str
-        Name of the module that registered it.
-    distribution, version : str or None
-        The installed package that the module belongs to, if there is one.
-    """
+    """Where an entry comes from: the module that registered it, and the installed package that this belongs to."""
 
     seam: str
     name: str

@@ -40,19 +40,7 @@ LOCK = ".lock"
 
 
 class RunFolder:
-    """The files of one run.
-
-    Parameters
-    ----------
-    path : Path
-
-    Attributes
-    ----------
-    network_file, record_file, metrics, best, checkpoint, previous_checkpoint : Path
-        See above.
-    lock_file : Path
-        Locked by the process that writes the run.
-    """
+    """The files of one run, as above; the process that writes it holds the lock file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -10,6 +10,8 @@ from typing import Any
 
 from netsim.errors import SpecificationError
 
+Shape = tuple[int, ...]
+
 _TAKEN = ("stimulus", "all")  # words that commands and tables have where a population's name can stand
 _BOUNDS = {
     "finite": lambda value: True,
@@ -64,6 +66,12 @@ def check_numbers(part: Any, where: str, names: Collection[str], bound: str) -> 
     for name in names:
         value = getattr(part, name)
         require(finite(value) and _BOUNDS[bound](value), f"{where}.{name}", f"must be {bound}, not {value}")
+
+
+def check_shape(shape: Shape, lengths: Collection[int], where: str, form: str) -> None:
+    """Refuse anything but positive integers, of which there is one of these numbers."""
+    fits = len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
+    require(fits, where, f"needs {form}, not {list(shape)}")
 
 
 def check_size(value: int, where: str, least: int = 1) -> None:

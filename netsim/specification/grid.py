@@ -36,21 +36,14 @@ def nearest_steps(times: np.ndarray, dt: float) -> np.ndarray:
 
 def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
     """Latencies (ms) moved to the nearest step; ``inf`` stays, and without `dt` nothing moves."""
-    if not dt:
-        return latencies
-    return nearest_steps(latencies, dt) * dt
+    return nearest_steps(latencies, dt) * dt if dt else latencies
 
 
 @dataclass(frozen=True)
 class PopulationTimes:
-    """When the neurons of a population may fire, and until when synaptic current counts, in ms or in steps.
+    """When a population may fire, from the onset on and before the end, in ms or in steps.
 
-    Attributes
-    ----------
-    onset, end : float
-        The neurons may fire from the onset on and before the end.
-    gate : float
-        Synaptic current counts before the gate; it is at most the end.
+    Synaptic current counts before the gate, which is at most the end.
     """
 
     onset: float

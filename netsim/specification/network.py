@@ -161,11 +161,9 @@ class Network:
         for population in self.integrating:
             self._check_times(population)
         for projection in self.projections:
-            require(
-                projection.sign == "any" or self.weighting.kind == "real",
-                f"projections.{projection.name}.sign",
-                "has no meaning for binary weights, which are nothing but signs",
-            )
+            remedy = "has no meaning for binary weights, which are nothing but signs"
+            real = self.weighting.kind == "real"
+            require(real or projection.sign == "any", f"projections.{projection.name}.sign", remedy)
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 
@@ -184,37 +182,27 @@ class Network:
                 name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
                 require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
                 names.add(name)
-                require(
-                    projection.source in seen,
-                    f"projections.{name}.source",
-                    f"{projection.source} does not come before {population.name}; loops are not possible here",
-                )
+                loop = f"{projection.source} does not come before {population.name}; loops are not possible here"
+                require(projection.source in seen, f"projections.{name}.source", loop)
                 yield self._fitted(replace(projection, name=name))
             seen.add(population.name)
 
     def _fitted(self, projection: Projection) -> Projection:
         """A projection whose connectivity has the parameters that its ends tell; nothing is laid out for it."""
         source, target = self.ends(projection)
-        where, neurons = f"projections.{projection.name}.connectivity", math.prod(target)
-        large = f"has {neurons:,} neurons; at most {LARGEST:,} are possible"
-        require(neurons <= LARGEST, self._where(projection.target), large)
+        where, onto, neurons = f"projections.{projection.name}.connectivity", projection.target, math.prod(target)
+        size = f"has {neurons:,} neurons"
+        require(neurons <= LARGEST, self._where(onto), f"{size}; at most {LARGEST:,} are possible")
         try:
             connectivity = projection.connectivity.fitted(source, target)
             connectivity.check(source, target)
             shape = connectivity.weight_shape(source, target)
         except SpecificationError as error:
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
-        require(
-            shape[-1:] in ((), (target[-1],), (neurons,)),
-            where,
-            f"has weights whose last axis is {shape[-1:]}; it must run over maps or neurons of {projection.target}",
-        )
-        weights = math.prod(shape)
-        require(
-            weights <= LARGEST,
-            self._where(projection.target),
-            f"has {neurons:,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible",
-        )
+        need = f"has weights whose last axis is {shape[-1:]}; it must run over maps or neurons of {onto}"
+        require(shape[-1:] in ((), (target[-1],), (neurons,)), where, need)
+        size += f" and {math.prod(shape):,} weights"
+        require(math.prod(shape) <= LARGEST, self._where(onto), f"{size}; at most {LARGEST:,} of each are possible")
         return replace(projection, connectivity=connectivity)
 
     def _where(self, name: str) -> str:
@@ -228,11 +216,8 @@ class Network:
         require(decides, "layers", "the last layer is the output and must be dense")
         require(output.dropout == 0, f"{self._where(output.name)}.dropout", "must be 0: every output spike counts")
         for population in self.populations[:-1]:
-            require(
-                bool(self.outgoing(population.name)),
-                f"populations.{population.name}",
-                f"sends to nobody; only the last population, {output.name}, is read out",
-            )
+            lost = f"sends to nobody; only the last population, {output.name}, is read out"
+            require(bool(self.outgoing(population.name)), f"populations.{population.name}", lost)
 
     def _check_inputs(self, population: Population) -> None:
         where, incoming = self._where(population.name), self.incoming(population.name)
@@ -243,29 +228,19 @@ class Network:
                 require(weighted, f"{where}.neurons", lack)
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")
-                require(
-                    (projection.psp, projection.initial, projection.plastic, projection.sign)
-                    == (PSP(), InitialWeights(), True, "any"),
-                    where,
-                    "has no weights, so that psp, initial, plastic and sign have no meaning there; remove them",
-                )
-        require(
-            population.integrates or len(incoming) == 1,
-            where,
-            f"are relays, which receive by one projection, not by {len(incoming)}",
-        )
+                of_weights = (projection.psp, projection.initial, projection.plastic, projection.sign)
+                remedy = "has no weights, so that psp, initial, plastic and sign have no meaning there; remove them"
+                require(of_weights == (PSP(), InitialWeights(), True, "any"), where, remedy)
+        single = population.integrates or len(incoming) == 1
+        require(single, where, f"are relays, which receive by one projection, not by {len(incoming)}")
         targets = [projection.target for projection in self.outgoing(population.name)]
-        require(
-            not (population.integrates and population.dropout)
-            or all(self.population(target).integrates for target in targets),
-            f"{where}.dropout",
-            f"has no meaning before pooling, where another spike takes the place; put it on {', '.join(targets)}",
-        )
-        require(
-            population.has_bias or all(projection.initial.bias == 0 for projection in incoming),
-            f"{where}.initial.bias",
-            "has a meaning for neurons with a bias only, bias = true",
-        )
+        if population.integrates and population.dropout:
+            remedy = f"where another spike takes the place; put it on {', '.join(targets)}"
+            integrate = all(self.population(target).integrates for target in targets)
+            require(integrate, f"{where}.dropout", f"has no meaning before pooling, {remedy}")
+        drawn = any(projection.initial.bias != 0 for projection in incoming)
+        remedy = "has a meaning for neurons with a bias only, bias = true"
+        require(population.has_bias or not drawn, f"{where}.initial.bias", remedy)
 
     def _check_times(self, population: Population) -> None:
         where, neurons = f"{self._where(population.name)}.neurons", population.dynamics
@@ -273,21 +248,11 @@ class Network:
         require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
         for projection in self.incoming(population.name):
-            require(
-                projection.delay < self.duration,
-                f"projections.{projection.name}.delay",
-                f"{projection.delay} ms is longer than the presentation ({self.duration} ms)",
-            )
+            long = f"{projection.delay} ms is longer than the presentation ({self.duration} ms)"
+            require(projection.delay < self.duration, f"projections.{projection.name}.delay", long)
 
     def check_dt(self, dt: float, where: str = "dt") -> None:
-        """Refuse a time step that the encoding window does not hold.
-
-        Parameters
-        ----------
-        dt : float
-            In ms.
-        where : str
-            What the step is called in messages.
+        """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
 
         Raises
         ------
@@ -297,11 +262,8 @@ class Network:
         t_max = self.encoder.t_max
         require(finite(dt) and dt > 0, where, f"must be a positive time in ms, not {dt}")
         require(dt <= t_max, where, f"{dt} ms is larger than the encoding window of {t_max} ms; choose a smaller step")
-        require(
-            self.duration / dt <= MOST_STEPS,
-            where,
-            f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step",
-        )
+        few = self.duration / dt <= MOST_STEPS
+        require(few, where, f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step")
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:

@@ -38,34 +38,23 @@ class PSP:
         needs = {"ramp": (), "plateau": ("rise",), "triangle": ("rise", "fall"), "breakpoints": ()}
         check_choice(self.shape, needs, "psp.shape")
         for name in ("rise", "fall"):
-            value = getattr(self, name)
+            where, value = f"psp.{name}", getattr(self, name)
             if name in needs[self.shape]:
-                require(
-                    value is not None and finite(value) and value > 0,
-                    f"psp.{name}",
-                    f"the shape {self.shape} needs a positive time in ms, not {value}",
-                )
+                positive = finite(value) and value > 0
+                require(positive, where, f"the shape {self.shape} needs a positive time in ms, not {value}")
             else:
-                require(value is None, f"psp.{name}", f"has no meaning for the shape {self.shape}; remove it")
+                require(value is None, where, f"has no meaning for the shape {self.shape}; remove it")
+        where = "psp.breakpoints"
         if self.shape != "breakpoints":
-            require(
-                not self.breakpoints,
-                "psp.breakpoints",
-                f'has no meaning for the shape {self.shape}; use shape = "breakpoints"',
-            )
+            remedy = f'has no meaning for the shape {self.shape}; use shape = "breakpoints"'
+            require(not self.breakpoints, where, remedy)
             return
-        require(len(self.breakpoints) > 0, "psp.breakpoints", "needs at least one (delay, slope change)")
-        require(
-            all(len(pair) == 2 and finite(pair[0]) and finite(pair[1]) for pair in self.breakpoints),
-            "psp.breakpoints",
-            "each must be two finite numbers (delay in ms, change of slope)",
-        )
+        require(len(self.breakpoints) > 0, where, "needs at least one (delay, slope change)")
+        numbers = all(len(pair) == 2 and all(map(finite, pair)) for pair in self.breakpoints)
+        require(numbers, where, "each must be two finite numbers (delay in ms, change of slope)")
         delays = [delay for delay, _ in self.breakpoints]
-        require(
-            delays[0] >= 0 and all(a < b for a, b in pairwise(delays)),
-            "psp.breakpoints",
-            f"delays must ascend and not be negative, not {delays}",
-        )
+        ascend = delays[0] >= 0 and all(a < b for a, b in pairwise(delays))
+        require(ascend, where, f"delays must ascend and not be negative, not {delays}")
 
     @cached_property
     def kernel(self) -> tuple[tuple[float, float], ...]:

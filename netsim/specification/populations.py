@@ -9,11 +9,9 @@ from typing import Literal
 import numpy as np
 
 from netsim.errors import SpecificationError
-from netsim.specification.checks import check_literals, check_name, check_numbers, require
+from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.neurons import PSP, Neurons
-
-Shape = tuple[int, ...]
 
 STIMULUS = "stimulus"
 """The name of the population that presents what the encoder makes."""
@@ -69,11 +67,8 @@ class Population:
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
         where = f"populations.{self.name}"
-        require(
-            len(self.shape) in (1, 3) and all(isinstance(n, int) and n > 0 for n in self.shape),
-            f"{where}.shape",
-            f"needs (neurons) or (height, width, maps), positive integers, not {list(self.shape)}",
-        )
+        form = "(neurons) or (height, width, maps), positive integers"
+        check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
 
     @property

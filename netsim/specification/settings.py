@@ -158,11 +158,8 @@ class Training:
         check_choice(self.engine, engines, "training.engine")
         check_literals(self, "training")
         check_numbers(self, "training", ["dt"], "a time >= 0 ms")
-        require(
-            self.dt > 0 or engines[self.engine].exact,
-            "training.dt",
-            f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0",
-        )
+        remedy = f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0"
+        require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)
         for name in ("epochs", "batch", "validation"):
             check_size(getattr(self, name), f"training.{name}")
         for name in ("shift", "occlusion"):

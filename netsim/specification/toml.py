@@ -9,7 +9,7 @@ import tomllib
 import types
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomli_w
 
@@ -20,6 +20,8 @@ from netsim.seams import connectivities, encoders
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
+
+Part = TypeVar("Part")
 
 _ENCODER = ("kind", "intensity")  # where nothing else is said
 _RELAYS = "relays"
@@ -173,9 +175,9 @@ def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str
     """Take the entry of a registry out of a table that names it under a key, and the parameters that are its own."""
     name = table.pop(key, None)
     check_choice(name, registry, f"{where}.{key}")
-    kind = registry[name]
-    own = {field.name: table.pop(field.name) for field in dataclasses.fields(kind) if field.name in table}
-    return functools.partial(_build, kind, own, where)
+    cls = registry[name]
+    own = {field.name: table.pop(field.name) for field in dataclasses.fields(cls) if field.name in table}
+    return functools.partial(_build, cls, own, where)
 
 
 def _encoder(table: Any) -> Encoder:
@@ -201,14 +203,13 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "kind", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    layer: Layer = _build(Layer, table | {"connectivity": make()}, where)
-    return layer
+    return _build(Layer, table | {"connectivity": make()}, where)
 
 
 def _population(table: dict[str, Any]) -> Population:
     relays = table.get("neurons") == _RELAYS
     where = f"populations.{table.get('name', '')}".rstrip(".")
-    population: Population = _build(Population, table | {"neurons": {}} if relays else table, where)
+    population = _build(Population, table | {"neurons": {}} if relays else table, where)
     return dataclasses.replace(population, neurons=None) if relays else population
 
 
@@ -221,24 +222,23 @@ def _projection(table: dict[str, Any]) -> Projection:
     rule, inner = dict(rule), f"{where}.connectivity"
     make = _chosen(connectivities, rule, "rule", inner)
     _check_keys(make.args[0], rule, inner)
-    projection: Projection = _build(Projection, table | {"connectivity": make()}, where)
-    return projection
+    return _build(Projection, table | {"connectivity": make()}, where)
 
 
-def _check_keys(kind: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
+def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
     """Refuse keys that a dataclass does not have."""
-    known = [*others, *(field.name for field in dataclasses.fields(kind))]
+    known = [*others, *(field.name for field in dataclasses.fields(cls))]
     for key in table:
         if key not in known:
             raise SpecificationError(_within(where, key), f"is not a key here{nearest(key, known)}")
 
 
-def _values(kind: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
+def _values(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
     """The arguments of a dataclass from a table, those that are dataclasses made from tables in it."""
-    _check_keys(kind, table, where, others)
-    hints = typing.get_type_hints(kind)
+    _check_keys(cls, table, where, others)
+    hints = typing.get_type_hints(cls)
     values = {}
-    for field in dataclasses.fields(kind):
+    for field in dataclasses.fields(cls):
         if field.name in table:
             values[field.name] = _convert(table[field.name], hints[field.name], _within(where, field.name))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
@@ -248,15 +248,15 @@ def _values(kind: type, table: dict[str, Any], where: str, others: typing.Sequen
     return values
 
 
-def _build(kind: type, table: dict[str, Any], where: str) -> Any:
+def _build(cls: type[Part], table: dict[str, Any], where: str) -> Part:
     """Make a dataclass from a table, descending into those it holds."""
     table = dict(table)
     # until 0.1 the gate, which follows from the regime, was written down as well
-    gate = table.pop("gate", None) if kind is Neurons else None
-    values = _values(kind, table, where)
+    gate = table.pop("gate", None) if cls is Neurons else None
+    values = _values(cls, table, where)
     try:
-        made = kind(**values)
-        if gate is not None and gate != made.gate:
+        made = cls(**values)
+        if isinstance(made, Neurons) and gate not in (None, made.gate):
             raise SpecificationError("neurons.gate", f"is {made.gate} in the regime {made.regime}; leave it out")
         return made
     except SpecificationError as error:

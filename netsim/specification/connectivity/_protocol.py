@@ -9,9 +9,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from netsim.specification.checks import require
-
-Shape = tuple[int, ...]
+from netsim.specification.checks import Shape, require
 
 
 class Connections(NamedTuple):

@@ -48,11 +48,8 @@ class Convolution(Connectivity):
         check_size(self.kernel, "kernel")
         check_size(self.stride, "stride")
         check_size(self.padding, "padding", least=0)
-        require(
-            self.padding < self.kernel,
-            "padding",
-            f"must be smaller than the kernel ({self.kernel}), not {self.padding}",
-        )
+        remedy = f"must be smaller than the kernel ({self.kernel}), not {self.padding}"
+        require(self.padding < self.kernel, "padding", remedy)
 
     def fitted(self, source: Shape, target: Shape) -> Self:
         """The same with the maps of the target."""
@@ -65,12 +62,9 @@ class Convolution(Connectivity):
         assert self.maps is not None
         for side in source[:2]:
             reach = side + 2 * self.padding
-            require(
-                self.kernel <= reach,
-                "kernel",
-                f"{self.kernel} is larger than its input of {source[0]}x{source[1]}"
-                f" (padding {self.padding}); use a kernel of at most {reach}",
-            )
+            remedy = f"(padding {self.padding}); use a kernel of at most {reach}"
+            large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]} {remedy}"
+            require(self.kernel <= reach, "kernel", large)
         rows, columns = (positions(side, self.kernel, self.stride, self.padding) for side in source[:2])
         return (rows, columns, self.maps)
 

@@ -28,7 +28,7 @@ class EventEncoder(Encoder):
     """Latency code of recordings.
 
     The first event of a pixel and polarity gives the latency; with several time windows, the first event in each of
-    them, counted from the window's start. Windows follow each other from the origin; channel
+    them, counted from the window's start. Windows follow each other from the origin, as channels
     ``window·polarities + polarity``.
 
     Parameters
@@ -55,35 +55,21 @@ class EventEncoder(Encoder):
         super().__post_init__()
         check_literals(self, "encoder")
         check_size(self.windows, "encoder.windows")
-        require(
-            0.001 <= self.t_max <= 1e6,
-            "encoder.t_max",
-            f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}",
-        )
-        require(
-            self.shape[2] % self.windows == 0,
-            "encoder.shape",
-            f"{self.shape[2]} channels cannot be divided among {self.windows} time windows",
-        )
-        require(
-            self.polarity == "separate" or self.shape[2] == self.windows,
-            "encoder.shape",
-            f"merged polarities need one channel a time window, {self.windows} in all, not {self.shape[2]}",
-        )
+        bounds = f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}"
+        require(0.001 <= self.t_max <= 1e6, "encoder.t_max", bounds)
+        channels, windows = self.shape[2], self.windows
+        remainder = f"{channels} channels cannot be divided among {windows} time windows"
+        require(channels % windows == 0, "encoder.shape", remainder)
+        need = f"merged polarities need one channel per time window, {windows} in all, not {channels}"
+        require(self.polarity == "separate" or channels == windows, "encoder.shape", need)
 
     def first_events(self, events: np.ndarray) -> np.ndarray:
-        """The first event of each pixel, polarity and time window of a recording.
-
-        Parameters
-        ----------
-        events : structured ndarray
-            With the fields ``x``, ``y``, ``t`` (µs) and ``p``, in any order.
+        """The first event of each pixel, polarity and time window of a recording, whose events are in any order.
 
         Returns
         -------
         ndarray of int32, shape (height, width, channels)
-            Times (µs) since the start of the time window; `SILENT` where there is no event. Channel
-            ``window·polarities + polarity``.
+            Times (µs) since the start of the time window; `SILENT` where there is no event.
 
         Raises
         ------
