@@ -191,8 +191,6 @@ class Network:
         """A projection whose connectivity has the parameters that its ends tell; nothing is laid out for it."""
         source, target = self.ends(projection)
         where, onto, neurons = f"projections.{projection.name}.connectivity", projection.target, math.prod(target)
-        size = f"has {neurons:,} neurons"
-        require(neurons <= LARGEST, self._where(onto), f"{size}; at most {LARGEST:,} are possible")
         try:
             connectivity = projection.connectivity.fitted(source, target)
             connectivity.check(source, target)
@@ -201,8 +199,9 @@ class Network:
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
         need = f"has weights whose last axis is {shape[-1:]}; it must run over maps or neurons of {onto}"
         require(shape[-1:] in ((), (target[-1],), (neurons,)), where, need)
-        size += f" and {math.prod(shape):,} weights"
-        require(math.prod(shape) <= LARGEST, self._where(onto), f"{size}; at most {LARGEST:,} of each are possible")
+        weights = math.prod(shape) if shape else 0
+        size = f"has {neurons:,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible"
+        require(max(neurons, weights) <= LARGEST, self._where(onto), size)
         return replace(projection, connectivity=connectivity)
 
     def _where(self, name: str) -> str:

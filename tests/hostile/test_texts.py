@@ -120,7 +120,7 @@ def _small(name: str = "x", size: int = 1, side: int = 1) -> str:
         ('[[layers]]\nname = "a\\nb\\u001b[2J"\nkind = []', r"layers.a b\x1b[2J.kind: must be one of"),
         ("layers = [{kind = {a = 1}}]", "kind: must be one of"),
         (_small(name="../../x"), "folders are called by it, not '../../x'"),
-        (_small(size=10**10), "has 10,000,000,000 neurons; at most 2,147,483,648 are possible"),
+        (_small(size=10**10), "at most 2,147,483,648 of each"),
         (_small(side=10**6), "encoder.shape: has more than"),
     ],
 )
