@@ -16,7 +16,7 @@ from netsim.errors import SpecificationError
 from netsim.models.network import NetworkModel, build_network
 from netsim.models.targets import Target, code_object_class
 from netsim.specification import Network
-from netsim.specification.grid import check_dt, step_at_or_after
+from netsim.specification.grid import step_at_or_after
 
 # Presentations side by side share the overhead of each step, but need the synapses of all copies
 SYNAPSES_SIDE_BY_SIDE = 4_000_000
@@ -53,7 +53,7 @@ class Brian2Engine:
         target: Target | None = None,
         copies: int | None = None,
     ) -> None:
-        check_dt(network, dt)
+        network.check_dt(dt)
         check_record(network, record)
         if copies is None:
             copies = max(1, min(network.training.batch, SYNAPSES_SIDE_BY_SIDE // network.synapses))

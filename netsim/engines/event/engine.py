@@ -26,7 +26,6 @@ from netsim.engines.protocol import Result, check_record, checked_batch
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
-from netsim.specification.grid import check_dt
 from netsim.weights.layout import Weights, check_weights
 
 
@@ -56,7 +55,7 @@ class EventEngine:
         self, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
     ) -> None:
         if dt != 0:
-            check_dt(network, dt)
+            network.check_dt(dt)
         check_choice(precision, ("single", "double"), "precision")
         check_record(network, record)
         self.network = network

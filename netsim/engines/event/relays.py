@@ -28,7 +28,7 @@ class RelayStage:
 
     def _first_spikes(self, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
         if self.window is not None:
-            earliest(arriving[0], self.window.size, self.window.stride, spikes)
+            earliest(np.ascontiguousarray(arriving[0]), self.window.size, self.window.stride, spikes)
             return
         assert self.layout is not None
         found = np.empty((len(spikes), spikes[0].size), spikes.dtype)

@@ -158,7 +158,8 @@ class STiDiBP(Learner):
         population = network.population(projection.target)
         if not population.integrates:
             if window is not None:
-                return LayerStep(None, None, scatter_to_earliest(displacement, source, own, window.size, window.stride))
+                values = np.ascontiguousarray(displacement)
+                return LayerStep(None, None, scatter_to_earliest(values, source, own, window.size, window.stride))
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], displacement, source, own))
         neurons, gate = population.dynamics, self._times[population.name].gate
         causal = network.learning.propagation == "causal"
