@@ -29,10 +29,7 @@ DataDir = Annotated[
     str | None,
     typer.Option("--data-dir", metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache."),
 ]
-DatasetOption = Annotated[
-    str | None,
-    typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}."),
-]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}.")]
 EngineOption = Annotated[
     str | None,
     typer.Option(

@@ -7,39 +7,25 @@ from typing import Annotated
 
 import typer
 
-from netsim.cli.options import (
-    DataDir,
-    DatasetOption,
-    Dt,
-    InitialSeed,
-    Json,
-    Limit,
-    ModelArgument,
-    Split,
-    check_index,
-    make_folder,
-    model_of,
-    note_initial_weights,
-    split_of,
-)
+from netsim.cli import options
 from netsim.cli.terminal import note, print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 
 def report(
-    subject: ModelArgument,
+    subject: options.ModelArgument,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html."),
     ] = None,
-    split: Split = "test",
-    limit: Limit = None,
+    split: options.Split = "test",
+    limit: options.Limit = None,
     index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    dt: Dt = None,
-    seed: InitialSeed = 0,
-    as_json: Json = False,
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    dt: options.Dt = None,
+    seed: options.InitialSeed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Write a report: one HTML file with configuration, results, figures and provenance.
 
@@ -61,15 +47,15 @@ def report(
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
-    chosen, network = model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
-    stimuli = split_of(chosen, network, split, data_dir)
-    check_index(index, len(stimuli), f"the {split} split")
+    chosen, network = options.model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
+    stimuli = options.split_of(chosen, network, split, data_dir)
+    options.check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
     if page.is_dir():
         raise SpecificationError(f"--out {page}", "is a folder; name a file")
     folder = page.with_name(f"{page.stem}-figures")
-    make_folder(folder)
-    note_initial_weights(subject, chosen, seed)
+    options.make_folder(folder)
+    options.note_initial_weights(subject, chosen, seed)
     part = stimuli.first(limit)
     step = network.training.dt
     with progress_bar() as progress:

@@ -93,11 +93,10 @@ class Dataset:
 
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Images and labels of the split ``train`` or ``test``."""
-        if name == "train":
-            return self.train_images, self.train_labels
-        if name == "test":
-            return self.test_images, self.test_labels
-        raise DataError(f"split {name!r}: must be train or test")
+        splits = {"train": (self.train_images, self.train_labels), "test": (self.test_images, self.test_labels)}
+        if name not in splits:
+            raise DataError(f"split {name!r}: must be train or test")
+        return splits[name]
 
     @cached_property
     def sha256(self) -> str:
@@ -110,26 +109,9 @@ class Dataset:
 
 
 def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Set training images aside for validation, the same ones for every training.
+    """Ascending indices of the training images to learn from, and of the `count` to validate with.
 
-    Parameters
-    ----------
-    n_train : int
-        Number of training images.
-    count : int
-        How many to set aside.
-    seed : int
-        Not the training's seed: runs with different seeds are compared on the same validation images.
-
-    Returns
-    -------
-    train, validation : ndarray of int64
-        Ascending indices of the training images, disjoint, together all of them.
-
-    Raises
-    ------
-    DataError
-        If nothing would be left to train on.
+    The seed is not the training's: runs with different seeds are compared on the same validation images.
     """
     if not 0 <= count < n_train:
         raise DataError(
@@ -140,12 +122,7 @@ def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> t
 
 
 def check_dataset(dataset: Dataset, network: Network) -> None:
-    """Refuse a data set that the network cannot see or has too few output neurons for.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a data set that the network cannot see or has too few output neurons for."""
     check_samples(dataset.name, dataset.samples, network.encoder, network.name)
     if dataset.shape != network.encoder.sample_shape:
         raise DataError(
@@ -159,21 +136,7 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
 
 
 def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> None:
-    """Refuse samples that an encoder does not take.
-
-    Parameters
-    ----------
-    name : str
-        The data set, for messages.
-    samples : {"images", "recordings"}
-    encoder : Encoder
-    reader : str
-        What has the encoder, for messages.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse samples, ``images`` or ``recordings``, that the encoder of `reader` does not take."""
     if samples != encoder.samples:
         kinds = " or ".join(f'"{kind}"' for kind, known in encoders.items() if known.samples == samples)
         raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {kinds} for them")

@@ -1,7 +1,6 @@
-"""Latencies as event streams, and back: address-event tables as cameras and the library tonic have them.
+"""Latencies as events, and back: tables of ``x``, ``y``, ``t`` (µs) and polarity ``p``, as the library tonic has them.
 
-An event has the fields ``x``, ``y``, ``t`` (µs) and ``p``, the polarity. The sensor size that tonic's transforms
-ask for is ``(width, height, polarities)``. Sensors of one row may leave out ``y``, those of one polarity ``p``.
+Sensors of one row may leave out ``y``, those of one polarity ``p``.
 """
 
 from __future__ import annotations

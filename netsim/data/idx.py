@@ -30,24 +30,9 @@ _CHUNK = 2**20
 
 
 def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
-    """Read an IDX file of unsigned bytes; gzip is recognised by its content.
+    """Read an IDX file of unsigned bytes with so many dimensions, by default 1 to 4; gzip is recognised by its content.
 
     No memory is taken for elements that the file does not hold, whatever its header promises.
-
-    Parameters
-    ----------
-    path : str or Path
-    dimensions : int, optional
-        How many dimensions the array has to have; by default 1 to 4.
-
-    Returns
-    -------
-    ndarray of uint8
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, is damaged, or holds anything but one array of unsigned bytes.
     """
     path = Path(path)
     try:

@@ -32,11 +32,7 @@ class Place(NamedTuple):
 
 
 def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
-    """The folders that may hold a data set, each with the reason.
-
-    A folder given by the user is the only one. Otherwise they are that of the environment variable ``NETSIM_DATA`` and
-    the user's cache.
-    """
+    """The folders that may hold a data set, each with the reason; a folder given by the user is the only one."""
     if data_dir is not None:
         return [("data folder", user_folder(data_dir))]
     folders = [("cache", cache_folder())]
@@ -46,12 +42,7 @@ def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def check_folder(data_dir: str | Path | None, name: str) -> None:
-    """Refuse a folder for a data set that is none.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a folder for a data set that is none."""
     if data_dir is not None and not os.path.isdir(user_folder(data_dir)):
         raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
 

@@ -1,7 +1,4 @@
-"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented.
-
-Stimuli are a data set of the library tonic as well, whose transforms, slicers and caches work on their spikes.
-"""
+"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented."""
 
 from __future__ import annotations
 
@@ -66,9 +63,7 @@ class Stimuli:
 
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
-        if count is None or count >= len(self):
-            return self
-        return self.pick(np.arange(count))
+        return self if count is None or count >= len(self) else self.pick(np.arange(count))
 
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""
@@ -152,10 +147,7 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
 
 
 def load_splits(
-    network: Network,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    on_progress: OnProgress = ignore_progress,
+    network: Network, dataset: str | None = None, data_dir: str | None = None, on_progress: OnProgress = ignore_progress
 ) -> Splits:
     """Load a data set and split it for a network.
 

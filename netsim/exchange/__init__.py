@@ -121,16 +121,8 @@ def import_network(path: str | Path) -> Imported:
 def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentations:
     """Read the spikes of one layer from a file that `export` or another tool wrote.
 
-    If a neuron has several spikes in a presentation, the first one counts.
-
-    Parameters
-    ----------
-    path : str or Path
-        Its suffix says the format.
-    layer : str or None
-        None is the layer or population ``stimulus``, or the only one there is.
-    shape : tuple of int
-        (height, width, channels), or (neurons,).
+    If a neuron has several spikes in a presentation, the first one counts. No layer is the layer or population
+    ``stimulus``, or the only one there is. Its shape is (height, width, channels), or (neurons,).
 
     Raises
     ------

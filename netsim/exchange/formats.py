@@ -101,12 +101,7 @@ class Imported:
 
 
 def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
-    """The format of a name, if a file may be called so and all that it needs is installed.
-
-    Raises
-    ------
-    DataError
-    """
+    """The format of a name in one of the seams, if a file may be called so and all that it needs is installed."""
     seam = next((seam for seam in seams if name in seam), None)
     if seam is None:
         known = ", ".join(known for seam in seams for known in seam)
@@ -120,20 +115,7 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
 
 
 def reader(path: Path, seam: Registry[Any], any_name: bool = False) -> Any:
-    """The function that reads a file, by the suffix of its name; None if no format has it.
-
-    Parameters
-    ----------
-    path : Path
-    seam : Registry
-    any_name : bool
-        Whether the first format will do.
-
-    Raises
-    ------
-    DataError
-        If the format needs a package that is not installed.
-    """
+    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read."""
     for name, known in seam.items():
         if known.read is not None and (any_name or path.name.endswith(known.suffixes)):
             _check_packages(seam, name, path)

@@ -24,11 +24,6 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
     """Let `fill` make an HDF5 file in memory, then write it; it appears whole or not at all.
 
     Of a full disk HDF5 itself tells in many lines, and it tells again when it is closed.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written.
     """
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -39,12 +34,8 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
 def check_hdf5(path: Path) -> None:
     """Refuse a file that reaches outside itself, unpacks to much more than its size, or that HDF5 fails over.
 
-    Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process
-    reads it first, with bounds on time and memory.
-
-    Raises
-    ------
-    DataError
+    Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process reads
+    it first, with bounds on time and memory.
     """
     size = path.stat().st_size
     try:

@@ -29,20 +29,10 @@ _CONNECT_SECONDS = 10
 
 @contextmanager
 def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
-    """A client of Dask workers.
+    """A client of a Dask scheduler such as ``tls://node7:8786``, or of so many worker processes of this machine.
 
-    Parameters
-    ----------
-    scheduler : str, optional
-        Address of a scheduler, for example ``tls://node7:8786``. Keys and certificates come from Dask's own
-        configuration. By default workers are started on this machine, and stopped in the end.
-    workers : int
-        Number of processes to start on this machine; they share its cores.
-
-    Raises
-    ------
-    RunError
-        If the packages that it needs are missing, or no scheduler answers.
+    Keys and certificates for a scheduler come from Dask's own configuration. Workers of this machine share its cores,
+    and are stopped in the end.
     """
     try:
         import dask
@@ -88,13 +78,7 @@ def dask_setup(worker: object) -> None:
 
 
 def check_worker() -> None:
-    """Refuse to work beside other tasks in one process, for Brian2's state belongs to the whole process.
-
-    Raises
-    ------
-    RunError
-        If this worker process has several threads for tasks.
-    """
+    """Refuse to work beside other tasks in one process, for Brian2's state belongs to the whole process."""
     from distributed import get_worker
 
     count = get_worker().state.nthreads
@@ -112,14 +96,9 @@ def lost(error: BaseException) -> str | None:
 
 
 def over_workers(client: Client) -> Distribution:
-    """Have the parts of some stimuli presented by Dask workers.
+    """Have the parts of some stimuli presented by Dask workers; if they are lost, what is returned raises `RunError`.
 
     The engine must not have presented anything yet: each worker goes on with a copy of it.
-
-    Raises
-    ------
-    RunError
-        By what is returned, if the workers are lost; whatever the presentations raise is raised too.
     """
 
     def distribute(

@@ -27,23 +27,7 @@ class Distribution(Protocol):
         parts: Sequence[Stimuli],
         progress: Callable[[int], None],
     ) -> list[Part]:
-        """Present the parts.
-
-        Parameters
-        ----------
-        engine : Engine
-        experiment : callable
-        weights : dict of ndarray
-            The weights that feed forward.
-        parts : sequence of Stimuli
-        progress : callable
-            Called with the number of presentations done so far.
-
-        Returns
-        -------
-        list
-            What `experiment` returned, in the order of the parts.
-        """
+        """What `experiment` returns of each part, in their order; `progress` is told the presentations done so far."""
         ...
 
 

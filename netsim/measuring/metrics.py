@@ -52,19 +52,7 @@ def decide(outputs: np.ndarray) -> Decisions:
 
 
 def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, float]:
-    """How good decisions are.
-
-    Parameters
-    ----------
-    decisions : Decisions
-    labels : ndarray of int, shape (presentations,)
-
-    Returns
-    -------
-    dict of float
-        ``accuracy`` and ``strict_accuracy`` (a tie is an error), ``tie_rate`` and ``silent_rate``, as shares of
-        presentations, and ``mean_decision_latency_ms`` over those with an output spike; NaN if there was none.
-    """
+    """How good decisions are; what the figures are is said in `netsim.measuring.evaluation.Evaluation`."""
     fired = np.isfinite(decisions.latency)
     return {
         "accuracy": float(decisions.correct(labels).mean()),

@@ -24,21 +24,7 @@ _LONGEST = 250_000  # characters of a text in the metadata
 
 
 def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | None = None) -> nir.NIRGraph:
-    """A network as a NIR graph, its types checked by NIR.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-        The weights that feed forward.
-    record : mapping, optional
-        Where they come from, ready for JSON.
-
-    Raises
-    ------
-    DataError
-        If the weights are not those of the network, or a matrix of them would be too large.
-    """
+    """A network as a NIR graph, its types checked by NIR; `record` says where the weights come from, ready for JSON."""
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
     code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
@@ -145,21 +131,7 @@ def _neurons_node(network: Network, population: Population, layout: Layout) -> d
 
 
 def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
-    """The network and the weights of a graph that `to_graph` made, or another tool.
-
-    Parameters
-    ----------
-    graph : nir.NIRGraph
-    origin : str
-        What the graph is called in messages.
-
-    Raises
-    ------
-    SpecificationError
-        If the specification in it cannot be read, or a network cannot be built.
-    DataError
-        If the graph is not that of its specification, or holds what no network here can have.
-    """
+    """The network and its weights of a graph by `to_graph` or another tool; `origin` is what messages call it."""
     own = graph.metadata.get("netsim")
     if own is None:
         network, weights, assumed = from_foreign_graph(graph, origin)
