@@ -1,4 +1,4 @@
-"""Tidy tables of what was decided: one row a presentation, or one row a presentation and layer."""
+"""Tidy tables of what was decided: one row per presentation, or per presentation and layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from netsim.analysis.tables import check_latencies, layer_names, per_presentation
+from netsim.analysis.tables import check_latencies, per_presentation
 from netsim.engines import Latencies
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
@@ -51,12 +51,12 @@ def decision_table(
     DataError
         If the latencies are not those of the network, or labels or indices do not fit.
     """
-    count = check_latencies(network, [outputs], [network.layers[-1].name], [network.shapes[-1]])
+    count = check_latencies(network, [outputs], [network.output.name])
     numbers = per_presentation("indices", indices, count, default=np.arange(count))
     tags = per_presentation("labels", labels, count, default=numbers)
     decisions = decide(outputs)
     fired = decisions.choice >= 0
-    end = network.window_end(network.weighted_layers[-1])
+    end = network.window_end(network.output)
     ordered = np.sort(np.minimum(outputs, end), axis=1)
     gap = ordered[:, 1] - ordered[:, 0] if network.outputs > 1 else end - ordered[:, 0]
     return pd.DataFrame(
@@ -102,8 +102,8 @@ def spike_count_table(
     DataError
         If the latencies are not those of the network, or the indices do not fit.
     """
-    names = layer_names(network)
-    count = check_latencies(network, latencies, names, network.shapes)
+    names = list(network.shapes)
+    count = check_latencies(network, latencies, names)
     numbers = per_presentation("indices", indices, count, default=np.arange(count))
     spikes = [np.isfinite(layer).reshape(count, -1).sum(axis=1) for layer in latencies]
     return pd.DataFrame(
@@ -113,6 +113,6 @@ def spike_count_table(
                 np.repeat(np.arange(len(names)), count), dtype=pd.CategoricalDtype(names, ordered=True)
             ),
             "spikes": np.concatenate(spikes).astype(np.int64),
-            "neurons": np.repeat([int(np.prod(shape)) for shape in network.shapes], count),
+            "neurons": np.repeat([int(np.prod(shape)) for shape in network.shapes.values()], count),
         }
     )

@@ -1,40 +1,35 @@
-"""All figures by name: each with its table, from a network with weights and stimuli."""
+"""What ``netsim plot`` and reports draw: what figures are made from, what they leave to choose, and what they are.
+
+Nothing heavy is imported before a figure is drawn, so that a list of figures is quick.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
-
-from netsim.analysis.confusion import confusion_matrix
-from netsim.analysis.decision_tables import decision_table, spike_count_table
-from netsim.analysis.decision_time import accuracy_over_time
-from netsim.analysis.displacements import displacement_figure
-from netsim.analysis.group_rasters import group_raster
-from netsim.analysis.histograms import latency_histograms
-from netsim.analysis.learning_tables import displacement_table, metrics_table, weight_table
-from netsim.analysis.potentials import potential_figure
-from netsim.analysis.rasters import raster
-from netsim.analysis.receptive_fields import kernels
-from netsim.analysis.spike_counts import spikes_per_layer
-from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, theme
-from netsim.analysis.tables import STIMULUS, layer_names, potential_table, spike_table
-from netsim.analysis.training_curves import learning_curves, silent_curves
-from netsim.analysis.wrong_decisions import confident_errors, error_gallery
-from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Latencies, Recorded
+from netsim.analysis.style import COLUMN_WIDTH, theme
 from netsim.errors import DataError
-from netsim.specification import Network
-from netsim.weights.layout import Weights
+from netsim.seams import figures
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from netsim.data.stimuli import Stimuli
+    from netsim.engines import Engine, Latencies, Recorded
+    from netsim.specification import Network
+    from netsim.weights.layout import Weights
 
 _BATCH = 200
+
+Make = Callable[["Latencies", "np.ndarray", "np.ndarray"], "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,77 @@ class Source:
         return self.load_stimuli()
 
     @cached_property
-    def decided(self) -> dict[int | None, pd.DataFrame]:
+    def _decided(self) -> dict[int | None, pd.DataFrame]:
         """Decision tables by the number of stimuli: several figures show the same one."""
         return {}
+
+    def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
+        """One table of the first stimuli, presented in batches.
+
+        Parameters
+        ----------
+        make : callable
+            Makes the table of a batch from its latencies (ms), labels and indices.
+        limit : int, optional
+            How many stimuli; by default all.
+        weights : dict of ndarray, optional
+            Other weights than those of the source.
+        """
+        import numpy as np
+        import pandas as pd
+
+        engine, tables = self.make_engine(()), []
+        count = min(limit or len(self.stimuli), len(self.stimuli))
+        for start in range(0, count, _BATCH):
+            chosen = np.arange(start, min(start + _BATCH, count))
+            latencies = self._present(engine, chosen, weights)
+            tables.append(make(latencies, self.stimuli.labels[chosen], chosen))
+            self.progress(int(chosen[-1]) + 1, count)
+        return pd.concat(tables, ignore_index=True)
+
+    def _present(self, engine: Engine, chosen: np.ndarray, weights: Weights | None = None) -> Latencies:
+        from netsim.engines import Batch
+
+        return engine.present(Batch(self.stimuli.latencies(chosen), weights or self.weights))
+
+    def spikes(self, limit: int | None = None, layers: Sequence[str] = ()) -> pd.DataFrame:
+        """The spike table of the first stimuli, of some layers or of all; see `netsim.analysis.spike_table`."""
+        from netsim.analysis.tables import spike_table
+
+        def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+            named = zip(self.network.shapes, latencies, strict=True)
+            kept = [times if not layers or name in layers else times + math.inf for name, times in named]
+            return spike_table(self.network, kept, labels, chosen)
+
+        return self.table(make, limit)
+
+    def decisions(self, limit: int | None = None) -> pd.DataFrame:
+        """The decision table of the first stimuli; see `netsim.analysis.decision_table`."""
+        from netsim.analysis.decision_tables import decision_table
+
+        if limit not in self._decided:
+            self._decided[limit] = self.table(
+                lambda latencies, labels, chosen: decision_table(self.network, latencies[-1], labels, chosen), limit
+            )
+        return self._decided[limit]
+
+    def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> tuple[pd.DataFrame, Engine]:
+        """The spike table of one stimulus, and the engine that recorded the potentials of some neurons.
+
+        Raises
+        ------
+        DataError
+            If there is no such stimulus.
+        """
+        import numpy as np
+
+        from netsim.analysis.tables import spike_table
+
+        if not 0 <= index < len(self.stimuli):
+            raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(self.stimuli) - 1}")
+        chosen, engine = np.array([index]), self.make_engine(neurons)
+        latencies = self._present(engine, chosen)
+        return spike_table(self.network, latencies, self.stimuli.labels[chosen], chosen), engine
 
 
 @dataclass(frozen=True)
@@ -86,7 +149,7 @@ class Choice:
     index : int
         The stimulus of a figure of one presentation.
     limit : int, optional
-        Of a figure of many, use the first stimuli only; by default as many as the kind needs.
+        Of a figure of many, use the first stimuli only; by default as many as the figure needs.
     layer : str, optional
         The layer of a figure of one.
     channel : int
@@ -95,8 +158,8 @@ class Choice:
         Chosen neurons.
     count : int, optional
         How many pictures a figure of many holds at most.
-    width : float, optional
-        Of the figure (inches); by default the kind's own.
+    width : float
+        Of the figure (inches); 0 is the figure's own.
     """
 
     index: int = 0
@@ -105,7 +168,17 @@ class Choice:
     channel: int = 0
     neurons: Sequence[Recorded] = ()
     count: int | None = None
-    width: float | None = None
+    width: float = 0.0
+
+    def new_figure(self, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+        """A new figure of the chosen width and of this height (inches), with Axes above one another."""
+        import matplotlib.pyplot as plt
+
+        with theme():
+            figure, axes = plt.subplots(
+                rows, figsize=(self.width, height), layout="constrained", sharex=True, squeeze=False
+            )
+        return figure, list(axes[:, 0])
 
 
 @dataclass(frozen=True)
@@ -116,32 +189,63 @@ class Drawn:
     table: pd.DataFrame
 
 
+Draw = Callable[[Source, Choice], Drawn]
+
+
 @dataclass(frozen=True)
-class Kind:
-    """How one kind of figure is made.
-
-    Attributes
-    ----------
-    draw : callable
-        Makes figure and table.
-    width : float
-        Of the figure by default (inches).
-    presentations : int, optional
-        How many stimuli it presents by default; None is all of them.
-    """
-
-    draw: Callable[[Source, Choice], Drawn]
-    width: float = COLUMN_WIDTH
-    presentations: int | None = None
-
-
-def draw(kind: str, source: Source, choice: Choice | None = None) -> Drawn:
-    """Make a figure by the name of its kind.
+class Plot:
+    """A figure; as a decorator it registers what draws it, a function from a `Source` and a `Choice` to `Drawn`.
 
     Parameters
     ----------
-    kind : str
-        One of `KINDS`.
+    name : str
+    summary : str
+        One line for help texts, without a capital and a full stop.
+    order : int
+        Lists are sorted by it.
+    width : float
+        By default (inches).
+    presentations : int, optional
+        How many stimuli it presents by default; None is all of them.
+    choices : tuple of str
+        What of a `Choice` has a meaning: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
+    of_training : bool
+        Whether it shows the metrics of a training, and nothing else.
+    section : str
+        Of a report; by default it is in none.
+    rank : int
+        Sections and figures of a report are sorted by it.
+    title, caption : str
+        In a report. They can name the `index` of a stimulus, the `count` of presentations, and the first `layer` with
+        its `weights`.
+    """
+
+    name: str
+    summary: str
+    order: int = 1000
+    width: float = COLUMN_WIDTH
+    presentations: int | None = None
+    choices: tuple[str, ...] = ()
+    of_training: bool = False
+    section: str = ""
+    rank: int = 1000
+    title: str = ""
+    caption: str = ""
+    draw: Draw | None = None
+
+    def __call__(self, draw: Draw) -> Draw:
+        """Register the figure with what draws it."""
+        figures.add(self.name, replace(self, draw=draw), draw.__module__)
+        return draw
+
+
+def draw(name: str, source: Source, choice: Choice | None = None) -> Drawn:
+    """Make a figure by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of `netsim.seams.figures`.
     source : Source
     choice : Choice, optional
 
@@ -153,233 +257,20 @@ def draw(kind: str, source: Source, choice: Choice | None = None) -> Drawn:
     Raises
     ------
     DataError
-        If there is no such kind, or the source lacks what it needs.
+        If the source lacks what it needs.
     SpecificationError
-        If a chosen layer or neuron does not exist.
+        If there is no such figure, or a chosen layer or neuron does not exist.
     """
-    if kind not in KINDS:
-        raise DataError(f"figure {kind!r}: is not known; choose one of {', '.join(KINDS)}")
+    import matplotlib.pyplot as plt
+
+    plot = figures.require(name)
     choice = choice or Choice()
-    limit = choice.limit if choice.limit is not None else KINDS[kind].presentations
-    width = choice.width or KINDS[kind].width
+    limit = choice.limit if choice.limit is not None else plot.presentations
     before = set(plt.get_fignums())
+    assert plot.draw is not None
     try:
-        return KINDS[kind].draw(source, replace(choice, limit=limit, width=width))
+        return plot.draw(source, replace(choice, limit=limit, width=choice.width or plot.width))
     except BaseException:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
         raise
-
-
-def _figure(choice: Choice, height: float, rows: int = 1) -> tuple[Figure, list[plt.Axes]]:
-    """A new figure of the chosen width and of this height (inches), with Axes above one another."""
-    with theme():
-        figure, axes = plt.subplots(
-            rows, figsize=(choice.width, height), layout="constrained", sharex=True, squeeze=False
-        )
-    return figure, list(axes[:, 0])
-
-
-def _presented(
-    source: Source, limit: int | None, weights: Weights | None = None
-) -> Iterator[tuple[np.ndarray, Latencies]]:
-    """Present the first stimuli in batches; gives the indices and the latencies of each."""
-    engine = source.make_engine(())
-    count = min(limit or len(source.stimuli), len(source.stimuli))
-    for start in range(0, count, _BATCH):
-        chosen = np.arange(start, min(start + _BATCH, count))
-        yield chosen, engine.present(Batch(source.stimuli.latencies(chosen), weights or source.weights))
-        source.progress(int(chosen[-1]) + 1, count)
-
-
-def _spikes(source: Source, limit: int | None, layers: Sequence[str] | None = None) -> pd.DataFrame:
-    """Spikes of the first stimuli, of some layers only."""
-    parts = []
-    for chosen, latencies in _presented(source, limit):
-        kept = [
-            times if layers is None or name in layers else np.full_like(times, np.inf)
-            for name, times in zip(layer_names(source.network), latencies, strict=True)
-        ]
-        parts.append(spike_table(source.network, kept, source.stimuli.labels[chosen], chosen))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _decisions(source: Source, limit: int | None) -> pd.DataFrame:
-    if limit not in source.decided:
-        source.decided[limit] = pd.concat(
-            [
-                decision_table(source.network, latencies[-1], source.stimuli.labels[chosen], chosen)
-                for chosen, latencies in _presented(source, limit)
-            ],
-            ignore_index=True,
-        )
-    return source.decided[limit]
-
-
-def _one_presentation(source: Source, choice: Choice) -> tuple[pd.DataFrame, Engine]:
-    """The spikes of the chosen stimulus, and the engine that recorded the chosen neurons."""
-    if not 0 <= choice.index < len(source.stimuli):
-        raise DataError(f"stimulus {choice.index}: does not exist; there are 0 to {len(source.stimuli) - 1}")
-    chosen = np.array([choice.index])
-    engine = source.make_engine(choice.neurons)
-    latencies = engine.present(Batch(source.stimuli.latencies(chosen), source.weights))
-    return spike_table(source.network, latencies, source.stimuli.labels[chosen], chosen), engine
-
-
-def _raster(source: Source, choice: Choice) -> Drawn:
-    spikes, _ = _one_presentation(source, replace(choice, neurons=()))
-    figure, (axes,) = _figure(choice, 0.9 + 0.62 * len(source.network.shapes))
-    raster(spikes, source.network, choice.index, source.stimuli.classes, ax=axes)
-    return Drawn(figure, spikes)
-
-
-def _potentials(source: Source, choice: Choice) -> Drawn:
-    if not choice.neurons:
-        choice = replace(choice, neurons=_earliest_outputs(source, choice))
-    spikes, engine = _one_presentation(source, choice)
-    table = potential_table(engine.potentials, [choice.index])
-    figure, (axes,) = _figure(choice, 2.6)
-    potential_figure(table, source.network, spikes, choice.index, ax=axes)
-    return Drawn(figure, table)
-
-
-def _earliest_outputs(source: Source, choice: Choice, count: int = 3) -> list[Recorded]:
-    """The output neurons that fire first, and the label's."""
-    spikes, _ = _one_presentation(source, choice)
-    name = source.network.layers[-1].name
-    output = spikes[spikes["layer"] == name]
-    label = int(source.stimuli.labels[choice.index])
-    return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(count), label])]
-
-
-def _group_raster(source: Source, choice: Choice) -> Drawn:
-    named = list(dict.fromkeys(layer for layer, _ in choice.neurons))
-    if len(named) > 1 or (named and choice.layer not in (None, named[0])):
-        raise DataError("neurons: must be of one layer, the one that is drawn")
-    layer = choice.layer or (named[0] if named else source.network.layers[-1].name)
-    _check_neurons(source.network, layer, choice.neurons)
-    # the stimulus names the presentations in which the layer stays silent
-    spikes = _spikes(source, choice.limit, [STIMULUS, layer])
-    figure, (axes,) = _figure(choice, 3.4)
-    neurons = [neuron for _, neuron in choice.neurons]
-    group_raster(spikes, source.network, layer, neurons, source.stimuli.classes, ax=axes)
-    own = spikes[spikes["layer"] == layer]
-    return Drawn(figure, own[own["neuron"].isin(neurons)] if neurons else own)
-
-
-def _check_neurons(network: Network, layer: str, neurons: Sequence[Recorded]) -> None:
-    """Refuse a layer or neurons that the network does not have, before anything is presented."""
-    position = 0 if layer == STIMULUS else network.layers.index(network.layer(layer)) + 1
-    size = math.prod(network.shapes[position])
-    for _, neuron in neurons:
-        if neuron >= size:
-            raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")
-
-
-def _latencies(source: Source, choice: Choice) -> Drawn:
-    spikes = _spikes(source, choice.limit)
-    figure, (axes,) = _figure(choice, 0.7 + 0.5 * len(source.network.shapes))
-    latency_histograms(spikes, source.network, ax=axes)
-    return Drawn(figure, spikes)
-
-
-def _displacements(source: Source, choice: Choice) -> Drawn:
-    stages = {"initial": source.initial, "trained": source.weights} if source.initial else {"": source.weights}
-    table = pd.concat(
-        [
-            displacement_table(source.network, latencies[-1], source.stimuli.labels[chosen], chosen).assign(
-                weights=name
-            )
-            for name, weights in stages.items()
-            for chosen, latencies in _presented(source, choice.limit, weights)
-        ],
-        ignore_index=True,
-    )
-    if not source.initial:
-        table = table.drop(columns="weights")
-    assert choice.width is not None
-    figure, (axes,) = _figure(choice, min(choice.width, 5.0) * 1.1)
-    displacement_figure(table, ax=axes)
-    return Drawn(figure, table)
-
-
-def _kernels(source: Source, choice: Choice) -> Drawn:
-    layer = choice.layer or source.network.weighted_layers[0].name
-    table = weight_table(source.network, source.weights, [layer])
-    count = choice.count or 64
-    assert choice.width is not None
-    columns = 8 if choice.width < 5 else 16
-    shown = min(count, source.network.shapes[layer_names(source.network).index(layer)][-1])
-    rows = -(-shown // columns)
-    figure, (axes,) = _figure(choice, 0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2)))
-    kernels(table, layer, choice.channel, count=count, columns=columns, ax=axes)
-    return Drawn(figure, table)
-
-
-def _confusion(source: Source, choice: Choice) -> Drawn:
-    table = _decisions(source, choice.limit)
-    assert choice.width is not None
-    figure, (axes,) = _figure(choice, min(choice.width, 5.0) * 0.95)
-    confusion_matrix(table, source.stimuli.classes, ax=axes)
-    return Drawn(figure, table)
-
-
-def _learning(source: Source, choice: Choice) -> Drawn:
-    if source.metrics is None:
-        raise DataError(f"{source.network.name}: has no metrics; only a run folder has learning curves")
-    table = metrics_table(source.metrics)
-    figure, (above, below) = _figure(choice, 4.2, rows=2)
-    learning_curves(table, ax=above).set_xlabel("")
-    silent_curves(table, ax=below)
-    return Drawn(figure, table)
-
-
-def _spike_counts(source: Source, choice: Choice) -> Drawn:
-    table = pd.concat(
-        [
-            spike_count_table(source.network, latencies, chosen)
-            for chosen, latencies in _presented(source, choice.limit)
-        ],
-        ignore_index=True,
-    )
-    figure, (axes,) = _figure(choice, 0.8 + 0.26 * len(source.network.shapes))
-    spikes_per_layer(table, ax=axes)
-    return Drawn(figure, table)
-
-
-def _decision_time(source: Source, choice: Choice) -> Drawn:
-    table = _decisions(source, choice.limit)
-    figure, (axes,) = _figure(choice, 2.3)
-    accuracy_over_time(table, ax=axes)
-    return Drawn(figure, table)
-
-
-def _errors(source: Source, choice: Choice) -> Drawn:
-    decisions = _decisions(source, choice.limit)
-    count = choice.count or 12
-    table = confident_errors(decisions, count)
-    chosen = table["presentation"].to_numpy()
-    silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes[1:]]
-    stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
-    assert choice.width is not None
-    columns = 4 if choice.width < 5 else 6
-    rows = max(1, -(-len(table) // columns))
-    figure, (axes,) = _figure(choice, 0.35 + choice.width * rows / columns * 1.25)
-    error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
-    return Drawn(figure, table)
-
-
-KINDS: dict[str, Kind] = {
-    "raster": Kind(_raster, FULL_WIDTH),
-    "group-raster": Kind(_group_raster, COLUMN_WIDTH, 200),
-    "potentials": Kind(_potentials, FULL_WIDTH),
-    "latencies": Kind(_latencies, FULL_WIDTH, 200),
-    "spikes": Kind(_spike_counts, COLUMN_WIDTH, 1000),
-    "displacements": Kind(_displacements, COLUMN_WIDTH, 200),
-    "kernels": Kind(_kernels),
-    "learning": Kind(_learning),
-    "confusion": Kind(_confusion),
-    "decision-time": Kind(_decision_time),
-    "errors": Kind(_errors, FULL_WIDTH),
-}
-"""The kinds of figures by name; `netsim.analysis.kinds` says what each shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ import pandas as pd
 from netsim.analysis.tables import check_latencies, per_presentation
 from netsim.errors import DataError
 from netsim.seams import targets
-from netsim.specification import Convolution, Network, Shape, WeightedLayer
-from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, layer_shapes
+from netsim.specification import Network, Projection
+from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 
 _PLACES = ("map", "neuron", "channel", "y", "x", "input")
 
@@ -54,7 +54,7 @@ def displacement_table(
     DataError
         If the latencies are not those of the network, or labels or indices do not fit.
     """
-    count = check_latencies(network, [outputs], [network.layers[-1].name], [network.shapes[-1]])
+    count = check_latencies(network, [outputs], [network.output.name])
     numbers = per_presentation("indices", indices, count, default=np.arange(count))
     tags = per_presentation("labels", labels, count, default=numbers)
     if count and not (tags.min() >= 0 and tags.max() < network.outputs):
@@ -62,7 +62,7 @@ def displacement_table(
     latencies = outputs.astype(np.float64)
     wanted = targets[network.learning.targets].from_network(network)
     displacement = wanted.displacement(latencies, tags).displacement
-    end = network.window_end(network.weighted_layers[-1])
+    end = network.window_end(network.output)
     return pd.DataFrame(
         {
             "presentation": np.repeat(numbers, network.outputs),
@@ -83,7 +83,7 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
     network : Network
     weights : dict of ndarray
     layers : sequence of str, optional
-        Names of the layers; by default all that have weights.
+        Names of projections and of populations with biases; by default all. In a chain both are called like the layer.
 
     Returns
     -------
@@ -91,14 +91,14 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
         With the columns
 
         =======  ===========  =======================================================================
-        layer    categorical  name of the layer that the synapses end in
+        layer    categorical  name of the projection, or of the population of a bias
         kind     categorical  ``kernel`` or ``bias``
-        map      Int32        map of a convolution; missing in a dense layer
-        neuron   Int32        neuron of a dense layer; missing in a convolution
+        map      Int32        map of a kernel that slides over its source, or of a bias that a map shares
+        neuron   Int32        postsynaptic neuron where there is no such kernel
         channel  Int32        channel of the source; missing for a bias, or if the source is dense
-        y, x     Int32        row and column, in the kernel of a convolution or in the source of a dense
-                              layer; missing as for `channel`
-        input    Int32        presynaptic neuron of a dense layer; missing in a convolution
+        y, x     Int32        row and column, in the kernel that slides or in the source; missing as for
+                              `channel`
+        input    Int32        presynaptic neuron where no kernel slides
         weight   float64      dimensionless; a bias is a constant current in the same units
         =======  ===========  =======================================================================
 
@@ -108,12 +108,12 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
         If the weights are not the network's, or it has no such layer with weights.
     """
     check_shapes(network, weights, "weights")
-    known = {layer.name: (layer, source) for layer, source, _ in layer_shapes(network)}
-    chosen = list(known) if layers is None else list(layers)
+    known = list(dict.fromkeys(name.rpartition(".")[0] for name in weight_shapes(network)))
+    chosen = known if layers is None else list(layers)
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise DataError(f"layer {unknown[0]}: has no weights in {network.name}; choose one of {', '.join(known)}")
-    parts = [part for name in chosen for part in _layer_rows(*known[name], weights)]
+    parts = [part for name in chosen for part in _parts(network, name, weights)]
     return pd.concat(parts, ignore_index=True).astype(
         {
             "layer": pd.CategoricalDtype(chosen, ordered=True),
@@ -123,25 +123,30 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
     )
 
 
-def _layer_rows(layer: WeightedLayer, source: Shape, weights: Weights) -> list[pd.DataFrame]:
-    kernel = weights[kernel_name(layer)]
-    index = np.indices(kernel.shape).reshape(kernel.ndim, -1)
-    if isinstance(layer, Convolution):
-        places = dict(zip(("y", "x", "channel", "map"), index, strict=True))
-        own = "map"
-    else:
-        places = {"input": index[0], "neuron": index[1]}
-        own = "neuron"
-        if len(source) == 3:
-            places |= dict(zip(("y", "x", "channel"), np.unravel_index(index[0], source), strict=True))
-    rows = [_rows(layer.name, "kernel", places, kernel)]
-    if layer.neurons.bias:
-        bias = weights[bias_name(layer)]
-        rows.append(_rows(layer.name, "bias", {own: np.arange(len(bias))}, bias))
-    return rows
+def _parts(network: Network, name: str, weights: Weights) -> Iterator[pd.DataFrame]:
+    """Rows of the kernel, and of the biases, that belong to a name."""
+    for projection in network.weighted:
+        if projection.name == name:
+            yield _rows(name, "kernel", *_synapses(network, projection, weights[kernel_name(projection)]))
+    for population in network.integrating:
+        if population.name == name and population.has_bias:
+            bias = weights[bias_name(population)]
+            yield _rows(name, "bias", {"map" if len(population.shape) == 3 else "neuron": np.arange(len(bias))}, bias)
 
 
-def _rows(name: str, kind: str, places: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
+def _synapses(network: Network, projection: Projection, kernel: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Places and weights of a kernel that slides, or else of each synapse."""
+    window, source = network.window(projection), network.shapes[projection.source]
+    if window is not None and kernel.shape == (window.size, window.size, window.source[2], window.shape[2]):
+        return dict(zip(("y", "x", "channel", "map"), np.indices(kernel.shape).reshape(4, -1), strict=True)), kernel
+    synapses = network.connections(projection)
+    places = {"input": synapses.pre, "neuron": synapses.post}
+    if len(source) == 3:
+        places |= dict(zip(("y", "x", "channel"), np.unravel_index(synapses.pre, source), strict=True))
+    return places, kernel.ravel()[synapses.weight]
+
+
+def _rows(name: str, part: str, places: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
     """Rows of one array; places that it does not have are missing."""
     size = math.prod(values.shape)
     columns = {
@@ -150,11 +155,11 @@ def _rows(name: str, kind: str, places: dict[str, np.ndarray], values: np.ndarra
         else pd.arrays.IntegerArray(np.zeros(size, np.int32), np.ones(size, bool))
         for place in _PLACES
     }
-    return pd.DataFrame({"layer": name, "kind": kind, **columns, "weight": values.ravel().astype(np.float64)})
+    return pd.DataFrame({"layer": name, "kind": part, **columns, "weight": values.ravel().astype(np.float64)})
 
 
 def metrics_table(path: str | Path) -> pd.DataFrame:
-    """The metrics of a training, one row an epoch, from the file that a run keeps.
+    """The metrics of a training, one row per epoch, from the file that a run keeps.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from netsim.analysis.potentials import potential_figure
-from netsim.analysis.rasters import raster
+from netsim.analysis.figures.potentials import potential_figure
+from netsim.analysis.figures.raster import raster
 from netsim.analysis.style import save_figure
 from netsim.analysis.tables import potential_table, spike_table, write_table
 from netsim.measuring.simulation import Simulation

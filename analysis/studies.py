@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 from scipy import stats
 
-from netsim.analysis.decision_time import wilson_interval
+from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, note_at, theme
 from netsim.errors import DataError
-from netsim.studies.kinds import STUDY_KINDS
+from netsim.seams import studies
+from netsim.studies.study import Study
 
 CONDITIONS = ["undisturbed", "disturbed", "control"]
 
@@ -30,18 +31,13 @@ _MEASURES = {
     "mean_decision_latency_ms": "decision latency (ms)",
     "latency_difference_ms": "change of latency (ms)",
 }
-_PANELS = {
-    "time-step": ("same_decisions", "latency_difference_ms"),
-    "early-readout": ("strict_accuracy",),
-}
 _SHARES = ("strict_accuracy", "accuracy", "same_decisions", "tie_rate", "silent_rate")
 # A smaller range of shares would make much of little
 _LEAST_RANGE = 0.05
-_FRACTIONS = ("spike-deletion", "lesion-neurons", "lesion-maps")
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The results of a study, one row a condition, level and seed.
+    """The results of a study, one row per condition, level and seed.
 
     Parameters
     ----------
@@ -54,12 +50,12 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         With the columns
 
         ========================  ===========  =============================================================
-        kind                      str          kind of the study
+        kind                      str          name of the study
         condition                 categorical  ``undisturbed``, ``disturbed`` or ``control``
-        layer                     str          the layers that are disturbed, or ``all``; missing if the kind
+        layer                     str          the layers that are disturbed, or ``all``; missing if the study
                                                is not about layers
-        level                     float64      how much is disturbed, in the unit of the kind; missing in the
-                                               row ``undisturbed``
+        level                     float64      how much is disturbed, in the unit of the study; missing in
+                                               the row ``undisturbed``
         seed                      Int64        seed of the draws; missing if nothing is drawn
         presentations             int64        number of stimuli
         accuracy                  float64      fraction; a tie goes to the lowest neuron
@@ -98,7 +94,7 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `study_table`, of one kind.
+        As from `study_table`, of one study.
     measure : str
         Column to draw.
     ax : matplotlib Axes, optional
@@ -111,15 +107,12 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     Raises
     ------
     DataError
-        If the table is no study table, holds several kinds, or has no such measure.
+        If the table is no study table, holds several studies, or has no such measure.
     """
     require(frame, ("kind", "condition", "layer", "level", "presentations", *_MEASURES), "study")
     if measure not in _MEASURES:
         raise DataError(f"measure {measure!r}: cannot be drawn; choose one of {', '.join(_MEASURES)}")
-    kinds = frame["kind"].unique()
-    if len(kinds) > 1 or kinds[0] not in STUDY_KINDS:
-        raise DataError(f"table: holds {', '.join(map(str, kinds))}; a table of one kind of study is needed")
-    kind = str(kinds[0])
+    study = _study_of(frame)
     # a table that was read from a file has a column of numbers where no layer is named
     named = frame.assign(layer=frame["layer"].astype(object).where(frame["layer"].notna(), ""))
     disturbed, control = (named[named["condition"] == condition] for condition in ("disturbed", "control"))
@@ -130,32 +123,39 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
         axes = new_axes(ax, COLUMN_WIDTH, 2.1)
         for curve, colour in zip(curves, colours(len(curves)), strict=True):
             summary = _summary(disturbed[disturbed["layer"] == curve], measure)
-            if kind == "early-readout":
-                _curve(axes, summary, colour, "", "decided, and rightly")
-            else:
-                _curve(axes, summary, colour, "o", curve if len(curves) > 1 else "")
+            _curve(axes, summary, colour, study.marker, curve if len(curves) > 1 else study.label)
             equal = _summary(control[control["layer"] == curve], measure)
             if len(equal):
-                label = STUDY_KINDS[kind].control if curve == curves[-1] else ""
+                label = study.control if curve == curves[-1] else ""
                 axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
-        _guides(axes, frame, kind, measure)
-        _axis_of_levels(axes, kind, np.sort(disturbed["level"].unique()))
-        _axis_of_measure(axes, kind, measure)
+        _mark_undisturbed(axes, frame, measure, study.rises)
+        axes.set_xlabel(study.level)
+        axes.set_ylabel(_MEASURES[measure])
+        if study.finish is not None:
+            study.finish(axes, disturbed, measure)
+        if study.is_fraction:
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        if study.ticks_at_levels:
+            axes.xaxis.set_major_locator(FixedLocator(sorted(disturbed["level"].unique())))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
+        if measure in _SHARES:
+            low, high = axes.get_ylim()
+            axes.set_ylim(0.0 if low < 0.4 else min(low, high - _LEAST_RANGE), min(high, 1.02))
+            axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents in any such range
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         if axes.get_legend_handles_labels()[1]:
             axes.legend(loc="best", borderpad=0.2)
     return axes
 
 
 def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
-    """Draw what matters in a kind of study: accuracy and change of the decision latency, one above the other.
-
-    Of the time step, the share of same decisions takes the place of the accuracy; of the early read-out there is
-    the accuracy alone.
+    """Draw what matters in a study, mostly accuracy and change of the decision latency, one above the other.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `study_table`, of one kind.
+        As from `study_table`, of one study.
     width : float
         Of the figure (inches).
 
@@ -166,10 +166,10 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
     Raises
     ------
     DataError
-        If the table is no study table, or holds several kinds.
+        If the table is no study table, or holds several studies.
     """
     require(frame, ("kind", "condition"), "study")
-    measures = _PANELS.get(str(frame["kind"].iloc[0]), ("strict_accuracy", "latency_difference_ms"))
+    measures = _study_of(frame).panels
     with theme():
         figure, panels = plt.subplots(
             len(measures), figsize=(width, 0.5 + 1.7 * len(measures)), layout="constrained", sharex=True, squeeze=False
@@ -184,6 +184,15 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
     for axes in panels[:-1, 0]:
         axes.set_xlabel("")
     return figure
+
+
+def _study_of(frame: pd.DataFrame) -> Study:
+    """The study that a table is of."""
+    names = frame["kind"].unique()
+    if len(names) > 1 or names[0] not in studies:
+        raise DataError(f"table: holds {', '.join(map(str, names))}; a table of one kind of study is needed")
+    study: Study = studies[str(names[0])]
+    return study
 
 
 def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -217,52 +226,12 @@ def _curve(axes: Axes, summary: pd.DataFrame, colour: tuple[float, float, float]
     )
 
 
-def _guides(axes: Axes, frame: pd.DataFrame, kind: str, measure: str) -> None:
-    """What the curves are to be compared with: the undisturbed accuracy, the time step, the share of decisions."""
-    disturbed = frame[frame["condition"] == "disturbed"]
-    side = 0 if kind in ("weight-bits", "early-readout") else 1  # where the curve is not
-    if measure in ("strict_accuracy", "accuracy"):
-        value = float(frame.loc[frame["condition"] == "undisturbed", measure].max())
-        axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-        axes.annotate(
-            f"undisturbed {value:.2%}",
-            (side, value),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(2 - 2 * side, 1.5),
-            textcoords="offset points",
-            horizontalalignment=("left", "right")[side],
-            fontsize=6.5,
-            color=FAINT,
-        )
-    if kind == "early-readout" and measure == "strict_accuracy":
-        undecided = _summary(disturbed, "silent_rate")
-        axes.plot(undecided["level"], 1 - undecided["mean"], color="0.6", linewidth=1.2, label="decided", zorder=1)
-    if kind == "time-step" and measure == "latency_difference_ms":
-        levels = np.sort(disturbed["level"].unique())
-        axes.plot(levels, levels, color="0.6", linewidth=1.0, label="one time step", zorder=1)
-
-
-def _axis_of_levels(axes: Axes, kind: str, levels: np.ndarray) -> None:
-    axes.set_xlabel(STUDY_KINDS[kind].level)
-    if kind in _FRACTIONS:
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    elif kind == "time-step":
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(FixedLocator(levels.tolist()))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_locator(NullLocator())
-    elif kind == "weight-bits":
-        axes.xaxis.set_major_locator(FixedLocator(levels.tolist()))
-
-
-def _axis_of_measure(axes: Axes, kind: str, measure: str) -> None:
-    label = _MEASURES[measure]
-    if kind == "time-step" and measure == "latency_difference_ms":
-        label = "latency error (ms)"
-        axes.set_yscale("log")
-    axes.set_ylabel(label)
-    if measure in _SHARES:
-        low, high = axes.get_ylim()
-        axes.set_ylim(0.0 if low < 0.4 else min(low, high - _LEAST_RANGE), min(high, 1.02))
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents in any such range
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool) -> None:
+    """A line at the undisturbed accuracy, named on the side where the curve is not."""
+    if measure not in ("strict_accuracy", "accuracy"):
+        return
+    side = 0 if rises else 1
+    value = float(frame.loc[frame["condition"] == "undisturbed", measure].max())
+    axes.axhline(value, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
+    place = {"xycoords": axes.get_yaxis_transform(), "horizontalalignment": ("left", "right")[side]}
+    note_at(axes, f"undisturbed {value:.2%}", (side, value), (2 - 2 * side, 1.5), fontsize=6.5, **place)

@@ -1,21 +1,18 @@
-"""The look of all figures, and how they are saved."""
+"""The look of all figures, and how they are saved. Matplotlib and seaborn are imported when something is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import matplotlib.pyplot as plt
-import seaborn as sns
-from cycler import cycler
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from typing import TYPE_CHECKING, Any
 
 from netsim.errors import DataError
-from netsim.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
 PALETTE = "colorblind"
 INK = "0.15"
@@ -25,11 +22,17 @@ COLUMN_WIDTH = 85 / 25.4
 """Width of a figure in one column of a journal (inches)."""
 FULL_WIDTH = 180 / 25.4
 """Width of a figure across a page (inches)."""
+WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
+"""Widths by the names that the command line has for them (inches)."""
 
 
 @contextmanager
 def theme() -> Iterator[None]:
     """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from cycler import cycler
+
     settings: dict[str, Any] = {
         **sns.axes_style("ticks"),
         **sns.plotting_context("paper", font_scale=0.85),  # 8 points, as journals ask for
@@ -51,11 +54,15 @@ def theme() -> Iterator[None]:
 
 def colours(count: int) -> list[tuple[float, float, float]]:
     """Colours that people who are colour-blind can tell apart."""
+    import seaborn as sns
+
     return [tuple(colour) for colour in sns.color_palette(PALETTE, count)]
 
 
 def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The given Axes, or those of a new figure of this size (inches)."""
+    import matplotlib.pyplot as plt
+
     if ax is not None:
         return ax
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
@@ -74,14 +81,33 @@ def check_suffix(path: Path) -> str:
     DataError
         If figures are not saved in it.
     """
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
         raise DataError(f"{path}: figures are saved as {', '.join(FORMATS)}; choose one of these suffixes")
-    return kind
+    return suffix
+
+
+def legend_above(axes: Axes, left: float, columns: int, **options: Any) -> None:
+    """A legend that stands on the Axes, from `left` (in their widths) on."""
+    axes.legend(loc="lower left", bbox_to_anchor=(left, 1.0), ncols=columns, borderpad=0.2, **options)
+
+
+def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:
+    """A small text to the right of the Axes."""
+    place = axes.get_yaxis_transform()
+    axes.text(x, y, text, transform=place, fontsize=7, color=FAINT, verticalalignment="center")
+
+
+def note_at(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
+    """A small text at some points of type from a point of the Axes."""
+    looks: dict[str, Any] = {"fontsize": 7, "color": FAINT} | options
+    axes.annotate(text, point, xytext=offset, textcoords="offset points", **looks)
 
 
 def outline(left: float, top: float, width: float, height: float) -> Rectangle:
     """The thin frame of a picture."""
+    from matplotlib.patches import Rectangle
+
     return Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.4, clip_on=False)
 
 
@@ -103,16 +129,20 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
     RunError
         If the file cannot be written.
     """
+    from matplotlib.axes import Axes
+
+    from netsim.files import write_atomically
+
     path = Path(path)
-    kind = check_suffix(path)
+    file_format = check_suffix(path)
     part = figure.get_figure() if isinstance(figure, Axes) else figure
     assert part is not None, "Axes were taken out of their figure"
     whole = part.figure
     # no date, so that the same figure gives the same file
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format)
     # a layout that keeps everything inside keeps the width of a column too
     box = None if whole.get_layout_engine() is not None else "tight"
     with theme():
         write_atomically(
-            path, lambda stream: whole.savefig(stream, format=kind, dpi=dpi, metadata=metadata, bbox_inches=box)
+            path, lambda stream: whole.savefig(stream, format=file_format, dpi=dpi, metadata=metadata, bbox_inches=box)
         )

@@ -1,4 +1,4 @@
-"""Tidy tables: one row a spike, one row a sample of a potential."""
+"""Tidy tables: one row per spike, or per sample of a potential."""
 
 from __future__ import annotations
 
@@ -15,14 +15,7 @@ import pandas as pd
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError
 from netsim.files import write_atomically
-from netsim.specification import Network, Shape
-
-STIMULUS = "stimulus"
-
-
-def layer_names(network: Network) -> list[str]:
-    """Names of the stimulus and of all layers, from first to last."""
-    return [STIMULUS, *(layer.name for layer in network.layers)]
+from netsim.specification import Network
 
 
 def spike_table(
@@ -64,8 +57,8 @@ def spike_table(
     DataError
         If the latencies are not those of the network, or labels or indices do not fit.
     """
-    names = layer_names(network)
-    count = check_latencies(network, latencies, names, network.shapes)
+    names, shapes = list(network.shapes), network.shapes.values()
+    count = check_latencies(network, latencies, names)
     numbers = per_presentation("indices", indices, count, default=np.arange(count))
     if len(np.unique(numbers)) < count:
         raise DataError("indices: name a presentation twice; each needs its own")
@@ -79,9 +72,9 @@ def spike_table(
     neuron = np.concatenate([neurons for neurons, _ in spikes] or [np.empty(0, np.int32)])
     times = np.concatenate([times for _, times in spikes] or [np.empty(0)])
 
-    channels = np.array([shape[-1] for shape in network.shapes], dtype=np.int32)[layer_of]
-    widths = np.array([shape[1] if len(shape) == 3 else 1 for shape in network.shapes], dtype=np.int32)[layer_of]
-    vector = np.array([len(shape) == 1 for shape in network.shapes])[layer_of]
+    channels = np.array([shape[-1] for shape in shapes], dtype=np.int32)[layer_of]
+    widths = np.array([shape[1] if len(shape) == 3 else 1 for shape in shapes], dtype=np.int32)[layer_of]
+    vector = np.array([len(shape) == 1 for shape in shapes])[layer_of]
     position = neuron // channels
     return pd.DataFrame(
         {
@@ -101,7 +94,7 @@ def spike_table(
 
 
 def potential_table(potentials: Sequence[Potential], indices: Sequence[int] | np.ndarray | None = None) -> pd.DataFrame:
-    """Recorded potentials, one row a sample.
+    """Recorded potentials, one row per sample.
 
     Parameters
     ----------
@@ -214,7 +207,7 @@ def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return fired[order].astype(np.int32), times[order].astype(np.float64)
 
 
-def check_latencies(network: Network, latencies: Latencies, names: Sequence[str], shapes: Sequence[Shape]) -> int:
+def check_latencies(network: Network, latencies: Latencies, names: Sequence[str]) -> int:
     """Refuse latencies that are not those of the named layers; returns how many presentations there are.
 
     Raises
@@ -227,7 +220,8 @@ def check_latencies(network: Network, latencies: Latencies, names: Sequence[str]
             f"latencies: {len(latencies)} arrays given, {network.name} needs {len(names)} with the stimulus"
         )
     count = len(latencies[0])
-    for name, array, shape in zip(names, latencies, shapes, strict=True):
+    for name, array in zip(names, latencies, strict=True):
+        shape = network.shapes[name]
         if array.shape != (count, *shape):
             raise DataError(f"latencies of {name}: have shape {array.shape}, {network.name} needs {(count, *shape)}")
         if np.isnan(array).any():
@@ -238,7 +232,7 @@ def check_latencies(network: Network, latencies: Latencies, names: Sequence[str]
 def per_presentation(
     what: str, values: Sequence[int] | np.ndarray | None, count: int, default: np.ndarray
 ) -> np.ndarray:
-    """Integers, one a presentation, or the default.
+    """Integers, one per presentation, or the default.
 
     Raises
     ------

@@ -151,13 +151,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise KeyError(name)
         return self._entries[name]
 
-    def require(self, name: str, where: str) -> Entry:
+    def require(self, name: str, where: str = "") -> Entry:
         """The entry of a name.
 
         Parameters
         ----------
         name : str
-        where : str
+        where : str, optional
             What asks for it, as the user wrote it.
 
         Raises
@@ -168,7 +168,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         try:
             return self[name]
         except KeyError:
-            raise SpecificationError(where, f"{name!r} is not known{nearest(name, self)}") from None
+            hint = f"is not known{nearest(name, self)}"
+            if where:
+                raise SpecificationError(where, f"{name!r} {hint}") from None
+            raise SpecificationError(f"{self.seam} {name!r}", hint) from None
 
     def name_of(self, entry: Entry) -> str:
         """The name that an entry is registered under.

@@ -31,10 +31,10 @@ constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
 schedules: Registry[Any] = Registry("schedule", "netsim.learning.schedules")
 """A function, see `netsim.learning.schedules`: the learning rate over a training."""
-studies: Registry[Any] = Registry("study", "netsim.studies.kinds")
-"""`netsim.studies.Study`: what is disturbed, at which levels."""
-figures: Registry[Any] = Registry("figure", "netsim.analysis.figures")
-"""`netsim.analysis.FigureKind`: what is drawn, from which table."""
+studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("order"))
+"""`netsim.studies.study.Study`: what is disturbed, at which levels."""
+figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
+"""`netsim.analysis.Plot`: what is drawn, from which table."""
 spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes", attrgetter("order"))
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
 network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks", attrgetter("order"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,26 @@ def poker(tmp_path: Path) -> Path:
             np.save(folder / f"{number}.npy", np.column_stack([t, x, y, p]))
         (base / "POKERDVS" / f"pips_{part}.tar.gz").touch()
     return base
+
+
+@pytest.fixture
+def install(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that installs a package of one module, which adds an entry to a seam by its entry point."""
+    installed: list[tuple[Registry[Any], str, str]] = []
+
+    def add(registry: Registry[Any], name: str, code: str) -> None:
+        folder, module = tmp_path_factory.mktemp("packages"), f"own_{name.replace('-', '_')}"
+        info = folder / f"{module}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[netsim.{registry.seam.replace(' ', '_')}]\n{name} = {module}\n")
+        (folder / f"{module}.py").write_text(code)
+        monkeypatch.syspath_prepend(folder)
+        registry.__dict__.pop("_points", None)
+        installed.append((registry, name, module))
+
+    yield add
+    for registry, name, module in installed:
+        for cached in (registry._entries, registry._modules, registry.__dict__, sys.modules):
+            for key in (name, module, "_points"):
+                cached.pop(key, None)

@@ -11,10 +11,10 @@ from netsim.cli.exporting import ExportCommand, export
 from netsim.cli.importing import ImportCommand, import_network
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
-from netsim.cli.plotting import PLOT_HELP, plot
+from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.reporting import report
 from netsim.cli.simulating import simulate
-from netsim.cli.studying import STUDY_HELP, study
+from netsim.cli.studying import StudyCommand, study
 from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
@@ -30,8 +30,8 @@ app = typer.Typer(
 )
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
-app.command(help=PLOT_HELP)(plot)
-app.command(help=STUDY_HELP)(study)
+app.command(cls=PlotCommand)(plot)
+app.command(cls=StudyCommand)(study)
 app.command(cls=ExportCommand)(export)
 app.command("import", cls=ImportCommand)(import_network)
 app.command()(report)

@@ -34,7 +34,7 @@ EngineOption = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        metavar="event|brian2",
+        metavar="|".join(engines),
         help="Compute spike times, or integrate with Brian2; by default as the preset or run says.",
     ),
 ]

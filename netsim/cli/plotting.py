@@ -1,4 +1,4 @@
-"""The command ``netsim plot``: every figure by the name of its kind."""
+"""The command ``netsim plot``: every figure by its name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
-from netsim.analysis.kinds import CHOICE_KINDS, FIGURE_KINDS
+from netsim.analysis.gallery import Choice, Source, draw, figures
+from netsim.analysis.style import WIDTHS, check_suffix, save_figure
+from netsim.cli.listing import ListingCommand
 from netsim.cli.options import (
     DataDir,
     DatasetOption,
@@ -29,31 +32,42 @@ from netsim.errors import SpecificationError
 if TYPE_CHECKING:
     from netsim.runs.model import Model
 
-_WIDTHS = ("column", "full")
-PLOT_HELP = "Draw a figure of a run or a preset, as PNG and SVG.\n\nKIND is one of:\n\n" + "\n".join(
-    f"* {kind}: {summary}" for kind, summary in FIGURE_KINDS.items()
-)
+
+class PlotCommand(ListingCommand):
+    """Lists the figures, and beside an option those that it has a meaning for."""
+
+    registry = figures
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help with the figures in it."""
+        for option in self.params:
+            if isinstance(option, TyperOption) and option.name and (names := leaving(option.name)):
+                option.help = (option.help or "").format(all=" and ".join(names), any=" or ".join(names))
+        super().format_help(ctx, formatter)
+
+
+def leaving(choice: str) -> list[str]:
+    """The figures that leave a choice."""
+    return [name for name, entry in figures.items() if choice in entry.choices]
 
 
 def plot(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="What to draw, see above.")],
+    figure: Annotated[
+        str, typer.Argument(metavar="KIND", help="What to draw, see above.", autocompletion=lambda: list(figures))
+    ],
     subject: ModelArgument,
-    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of raster and potentials.")] = 0,
+    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of {all}.")] = 0,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; by default as KIND needs."),
     ] = None,
-    layer: Annotated[
-        str | None, typer.Option("--layer", metavar="LAYER", help="Layer of group-raster and kernels.")
-    ] = None,
-    channel: Annotated[int, typer.Option("--channel", min=0, metavar="N", help="Input channel of kernels.")] = 0,
+    layer: Annotated[str | None, typer.Option("--layer", metavar="LAYER", help="Layer of {all}.")] = None,
+    channel: Annotated[int, typer.Option("--channel", min=0, metavar="N", help="Input channel of {all}.")] = 0,
     neuron: Annotated[
         list[str] | None,
-        typer.Option("--neuron", metavar="LAYER:NEURON", help="Neuron of potentials and group-raster; repeatable."),
+        typer.Option("--neuron", metavar="LAYER:NEURON", help="Neuron of {all}; repeatable."),
     ] = None,
-    count: Annotated[
-        int | None, typer.Option("--count", min=1, metavar="N", help="Draw N kernels or errors at most.")
-    ] = None,
+    count: Annotated[int | None, typer.Option("--count", min=1, metavar="N", help="Draw N {any} at most.")] = None,
     width: Annotated[
         str | None,
         typer.Option("--width", metavar="column|full", help="85 mm or 180 mm wide; by default as suits KIND."),
@@ -78,26 +92,28 @@ def plot(
     seed: InitialSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Draw a figure; the help text is put together from the kinds."""
+    """Draw a figure of a run or a preset, as PNG and SVG.
+
+    KIND is one of:
+
+    {entries}
+    """
     import matplotlib
 
     from netsim.engines import make_engine
-    from netsim.errors import nearest
     from netsim.runs.model import weights_before_learning
 
-    if kind not in FIGURE_KINDS:
-        raise SpecificationError(f"figure {kind!r}", f"is not known{nearest(kind, FIGURE_KINDS)}")
+    entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
-    for option, kinds in CHOICE_KINDS.items():
-        if given[option] and kind not in kinds:
-            raise SpecificationError(f"--{option}", f"has no meaning for {kind}, but for {' and '.join(kinds)}")
-    if width not in (None, *_WIDTHS):
-        raise SpecificationError(f"--width {width}", f"must be {' or '.join(_WIDTHS)}")
+    for option, value in given.items():
+        if value and option not in entry.choices:
+            others = " and ".join(leaving(option))
+            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
+    if width not in (None, *WIDTHS):
+        raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    from netsim.analysis.gallery import Choice, Source, draw
-    from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, check_suffix, save_figure
     from netsim.analysis.tables import check_table_suffix, write_table
 
     for path in out or ():
@@ -113,10 +129,10 @@ def plot(
         channel,
         [recorded_neuron(text, "--neuron") for text in neuron or ()],
         count,
-        None if width is None else dict(zip(_WIDTHS, (COLUMN_WIDTH, FULL_WIDTH), strict=True))[width],
+        WIDTHS[width] if width else 0.0,
     )
     with progress_bar() as progress:
-        task = progress.add_task(f"drawing {kind}", total=None)
+        task = progress.add_task(f"drawing {figure}", total=None)
         source = Source(
             network,
             chosen.weights,
@@ -126,9 +142,9 @@ def plot(
             chosen.run.metrics if chosen.run else None,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
-        drawn = draw(kind, source, choice)
+        drawn = draw(figure, source, choice)
     note_initial_weights(subject, chosen, seed)
-    files = out or _default_files(kind, chosen)
+    files = out or _default_files(figure, chosen)
     for path in [*files, *filter(None, [table])]:
         make_folder(path.parent)
     for path in files:
@@ -138,13 +154,13 @@ def plot(
         write_table(drawn.table, table)
         files = [*files, table]
     if as_json:
-        result: dict[str, Any] = {"kind": kind, "subject": subject, "weights": chosen.origin}
+        result: dict[str, Any] = {"kind": figure, "subject": subject, "weights": chosen.origin}
         print_json(result | {"rows": len(drawn.table), "files": [str(path) for path in files]})
         return
     for path in files:
         say(str(path))
 
 
-def _default_files(kind: str, chosen: Model) -> list[Path]:
+def _default_files(figure: str, chosen: Model) -> list[Path]:
     folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
-    return [folder / f"{kind}.{suffix}" for suffix in ("png", "svg")]
+    return [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]

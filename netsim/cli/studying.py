@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netsim.cli.listing import ListingCommand
 from netsim.cli.options import (
     DataDir,
     DatasetOption,
@@ -23,7 +24,7 @@ from netsim.cli.options import (
 )
 from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
-from netsim.studies.kinds import STUDY_KINDS
+from netsim.seams import studies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,18 +33,19 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.studies.plans import Plan
 
-STUDY_HELP = (
-    "Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.\n\n"
-    "KIND is one of:\n\n"
-    + "\n".join(f"* {kind}: {described.summary}" for kind, described in STUDY_KINDS.items())
-    + "\n\nFiles are KIND.csv, a row a level and seed; KIND.png and .svg, with 95 % confidence bands over seeds; and"
-    " KIND.json, which says what was simulated."
-)
 _SEEDS = 5
 
 
+class StudyCommand(ListingCommand):
+    """Lists the studies."""
+
+    registry = studies
+
+
 def study(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="What to disturb, see above.")],
+    name: Annotated[
+        str, typer.Argument(metavar="KIND", help="What to disturb, see above.", autocompletion=lambda: list(studies))
+    ],
     subject: ModelArgument,
     level: Annotated[
         list[float] | None,
@@ -79,7 +81,15 @@ def study(
     dt: Dt = None,
     as_json: Json = False,
 ) -> None:
-    """Study a network; the help text is put together from the kinds."""
+    """Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.
+
+    KIND is one of:
+
+    {entries}
+
+    Files are KIND.csv, one row per level and seed; KIND.png and .svg, with 95 % confidence bands over seeds; and \
+KIND.json, which says what was simulated.
+    """
     from netsim.analysis.studies import study_table
     from netsim.analysis.tables import check_table_suffix, records
     from netsim.engines import make_engine
@@ -87,20 +97,20 @@ def study(
     from netsim.studies.runner import StudyRunner
 
     chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    plan = make_plan(network, kind, level, range(seed, seed + (seeds or _SEEDS)), layer)
+    plan = make_plan(network, name, level, range(seed, seed + (seeds or _SEEDS)), layer)
     if seeds is not None and not plan.seeds:
-        raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {kind}, where nothing is drawn at random")
-    if kind == "time-step" and dt is not None:
-        raise SpecificationError(f"--dt {dt:g}", "has no meaning for time-step; give time steps with --level")
+        raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
+    if studies[name].is_grid and dt is not None:
+        raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
     folder = out or (chosen.run.path / "studies" if chosen.run else Path(f"studies-{network.name}"))
-    tables = [folder / f"{kind}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
+    tables = [folder / f"{name}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
     stimuli = split_of(chosen, network, split, data_dir).first(limit)
     make_folder(folder)
     note_initial_weights(subject, chosen, seed)
     record = study_record(subject, chosen, network, split, seed, plan, len(stimuli))
-    with counting(f"studying {kind}", plan.passes * len(stimuli)) as advance:
+    with counting(f"studying {name}", plan.passes * len(stimuli)) as advance:
         runner = StudyRunner(plan, network, chosen.weights, stimuli, advance)
         frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))
     files = write_study(frame, record, folder, tables)
@@ -127,7 +137,7 @@ def study_record(
         split=split,
         presentations=presentations,
         engine=network.training.engine,
-        dt_ms=None if plan.kind == "time-step" else network.training.dt,
+        dt_ms=None if studies[plan.study].is_grid else network.training.dt,
         **plan.to_dict(),
         network=network_to_dict(network),
     )
@@ -146,21 +156,21 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
     from netsim.analysis.style import save_figure
     from netsim.analysis.tables import write_table
 
-    kind = record["kind"]
+    name = record["kind"]
     figure = study_panels(frame)
-    figures = [folder / f"{kind}.{suffix}" for suffix in ("png", "svg")]
+    figures = [folder / f"{name}.{suffix}" for suffix in ("png", "svg")]
     for table in tables:
         write_table(frame, table)
     for path in figures:
         save_figure(figure, path)
     plt.close(figure)
-    described = folder / f"{kind}.json"
+    described = folder / f"{name}.json"
     write_json(described, record)
     return [str(path) for path in (*tables, *figures, described)]
 
 
 def print_levels(frame: pd.DataFrame) -> None:
-    """A line a curve and level: means over seeds."""
+    """One line per curve and level: means over seeds."""
     table = new_table("", "layer", "level>", "accuracy (a tie is an error)>", "same decisions>", "change of latency>")
     curves = frame.fillna({"layer": ""}).groupby(
         ["condition", "layer", "level"], sort=False, dropna=False, observed=True

@@ -21,7 +21,7 @@ from netsim.description.provenance import Fact, record_facts, training_facts
 from netsim.files import write_text
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
-from netsim.report.pictures import SECTIONS, Picture, in_rows
+from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import activity_table, model_facts, results
 from netsim.runs.model import Model
 from netsim.specification import Network
@@ -74,7 +74,7 @@ def render(report: Report) -> str:
     network, run = report.subject.network, report.subject.run
     pictures = {picture.kind: picture for picture in report.pictures}
     shown = {
-        title: in_rows([pictures[kind] for kind in kinds if kind in pictures]) for title, kinds in SECTIONS.items()
+        title: in_rows([pictures[name] for name in names if name in pictures]) for title, names in sections().items()
     }
     return (
         _environment()

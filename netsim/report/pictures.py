@@ -11,8 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from netsim.analysis.gallery import KINDS, Choice, Source, draw
-from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.analysis.gallery import Choice, Source, draw, figures
 from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
 from netsim.errors import DataError
 from netsim.specification.traits import shares_weights
@@ -28,7 +27,7 @@ class Picture:
     Attributes
     ----------
     kind, title, caption : str
-        The kind is one of `netsim.analysis.kinds.FIGURE_KINDS`.
+        The kind is the name of a figure.
     alt : str
         What it shows, for who does not see it.
     uri : str
@@ -54,77 +53,16 @@ class Picture:
     @property
     def is_wide(self) -> bool:
         """Whether it needs the width of the page."""
-        return KINDS[self.kind].width > COLUMN_WIDTH
+        return figures[self.kind].width > COLUMN_WIDTH
 
 
-@dataclass(frozen=True)
-class _Text:
-    """Title and caption; a caption can name the `index` of a stimulus, the number of presentations and a layer."""
-
-    title: str
-    caption: str
-
-
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "Decisions": ("confusion", "decision-time", "errors"),
-    "A single presentation": ("raster", "potentials"),
-    "Activity": ("latencies", "group-raster", "spikes"),
-    "Learning": ("learning", "displacements", "kernels"),
-}
-"""Kinds of figures by the section that shows them."""
-
-_TEXTS = {
-    "confusion": _Text(
-        "Confusion matrix",
-        "Labels against decisions in {count:,} presentations; the last column counts those without an output spike.",
-    ),
-    "decision-time": _Text(
-        "Accuracy against decision time",
-        "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
-        " and is the label's alone. The band is the 95% confidence interval. {count:,} presentations.",
-    ),
-    "errors": _Text(
-        "The most confident errors",
-        "The confidence is the time from the first to the second output spike. A stimulus is drawn as it was"
-        " presented: the darker, the earlier. {count:,} presentations.",
-    ),
-    "raster": _Text(
-        "Raster",
-        "Every spike of presentation {index}, layer above layer; within a band neurons are stacked map by map. The"
-        " time in which a layer can fire is shaded. Disc: decision; circle: label.",
-    ),
-    "potentials": _Text(
-        "Potentials",
-        "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the neurons"
-        " can fire; dotted: onset; disc: spike; ticks at the bottom: breakpoints, where a postsynaptic potential"
-        " changes its slope.",
-    ),
-    "latencies": _Text(
-        "Latencies",
-        "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes a"
-        " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations.",
-    ),
-    "group-raster": _Text(
-        "Raster of the output layer",
-        "A row a presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
-        " orange lies in its row.",
-    ),
-    "spikes": _Text(
-        "Spikes per layer",
-        "Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
-    ),
-    "learning": _Text(
-        "Learning curves",
-        "Errors (a tie is one), those of training with dropout and augmentation, and the mean fraction of neurons"
-        " that stay silent in a training presentation.",
-    ),
-    "displacements": _Text(
-        "Displacements",
-        "When output neurons fired, against when they should have. On the diagonal nothing is left to learn."
-        " {count:,} presentations.",
-    ),
-    "kernels": _Text("{weights}", "The weights onto {layer} that feed forward."),
-}
+def sections() -> dict[str, list[str]]:
+    """Names of the figures that reports show, by the section that shows them."""
+    names: dict[str, list[str]] = {}
+    for plot in sorted(figures.values(), key=lambda plot: plot.rank):
+        if plot.section:
+            names.setdefault(plot.section, []).append(plot.name)
+    return names
 
 
 def draw_pictures(
@@ -132,7 +70,7 @@ def draw_pictures(
     folder: Path,
     index: int = 0,
     limit: int | None = None,
-    step: Callable[[str], None] = lambda kind: None,
+    step: Callable[[str], None] = lambda name: None,
 ) -> list[Picture]:
     """Draw every figure, keep it in `folder` as PNG and SVG, and make a picture of it.
 
@@ -143,13 +81,13 @@ def draw_pictures(
     source : Source
         Without metrics there are no learning curves.
     folder : Path
-        ``KIND.png`` and ``KIND.svg`` appear in it, and ``KIND-column`` of those as wide as a page.
+        ``NAME.png`` and ``NAME.svg`` appear in it, and ``NAME-column`` of those as wide as a page.
     index : int
         The stimulus of the figures of a single presentation.
     limit : int, optional
         Present the first stimuli only; by default as many as each figure needs.
     step : callable
-        Is told which kind of figure comes next.
+        Is told the name of the figure that comes next.
 
     Raises
     ------
@@ -161,11 +99,11 @@ def draw_pictures(
     if not 0 <= index < len(source.stimuli):
         raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(source.stimuli) - 1}")
     pictures = []
-    for kind in (kind for kinds in SECTIONS.values() for kind in kinds):
-        if kind == "learning" and source.metrics is None:
+    for name in (name for names in sections().values() for name in names):
+        if figures[name].of_training and source.metrics is None:
             continue
-        step(kind)
-        pictures.append(_picture(kind, source, folder, index, limit))
+        step(name)
+        pictures.append(_picture(name, source, folder, index, limit))
     return pictures
 
 
@@ -180,30 +118,31 @@ def in_rows(pictures: Sequence[Picture]) -> list[list[Picture]]:
     return rows
 
 
-def _picture(kind: str, source: Source, folder: Path, index: int, limit: int | None) -> Picture:
-    presented = min(filter(None, (KINDS[kind].presentations, limit, len(source.stimuli))))
+def _picture(name: str, source: Source, folder: Path, index: int, limit: int | None) -> Picture:
+    plot = figures[name]
+    presented = min(filter(None, (plot.presentations, limit, len(source.stimuli))))
     first = source.network.weighted[0]
     weights = "Kernels" if shares_weights(source.network, first) else "Receptive fields"
     title, caption = (
         text.format(index=index, count=presented, layer=first.name, weights=weights)
-        for text in (_TEXTS[kind].title, _TEXTS[kind].caption)
+        for text in (plot.title, plot.caption)
     )
-    alt = f"{title}: {FIGURE_KINDS[kind]}"
+    alt = f"{title}: {plot.summary}"
     choice = Choice(index=index, limit=presented)
     try:
-        uri, width, height = _drawn(kind, source, choice, folder / kind)
+        uri, width, height = _drawn(name, source, choice, folder / name)
         narrow = ""
-        if KINDS[kind].width > COLUMN_WIDTH:
+        if plot.width > COLUMN_WIDTH:
             choice = Choice(index=index, limit=presented, width=COLUMN_WIDTH)
-            narrow, _, _ = _drawn(kind, source, choice, folder / f"{kind}-column")
+            narrow, _, _ = _drawn(name, source, choice, folder / f"{name}-column")
     except DataError as error:
-        return Picture(kind, title, caption, alt, reason=str(error))
-    return Picture(kind, title, caption, alt, uri, width, height, narrow)
+        return Picture(name, title, caption, alt, reason=str(error))
+    return Picture(name, title, caption, alt, uri, width, height, narrow)
 
 
-def _drawn(kind: str, source: Source, choice: Choice, path: Path) -> tuple[str, int, int]:
+def _drawn(name: str, source: Source, choice: Choice, path: Path) -> tuple[str, int, int]:
     """Draw and save a figure; gives its data URI, and width and height in CSS pixels."""
-    figure = draw(kind, source, choice).figure
+    figure = draw(name, source, choice).figure
     png, svg = (path.with_name(f"{path.name}.{suffix}") for suffix in ("png", "svg"))
     try:
         for file in (png, svg):

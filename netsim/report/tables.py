@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.analysis.decision_time import wilson_interval
+from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.description.provenance import Fact
 from netsim.measuring.evaluation import Evaluation
 from netsim.specification import STIMULUS, Network

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netsim import seams
+from netsim.data.loading import find_source
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.registry import Registry
@@ -88,9 +89,10 @@ def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
         yield seams.connectivities, seams.connectivities.name_of(type(projection.connectivity))
     for population in network.integrating:
         yield seams.regimes, population.dynamics.regime
+    yield seams.encoders, network.encoder.kind
     yield seams.engines, training.engine
-    if training.dataset in seams.datasets:
-        yield seams.datasets, training.dataset
+    if (source := find_source(training.dataset)) is not None:
+        yield seams.datasets, seams.datasets.name_of(source)
     yield seams.learners, learning.learner
     yield seams.targets, learning.targets
     yield seams.optimizers, learning.optimizer

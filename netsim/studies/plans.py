@@ -1,4 +1,4 @@
-"""What a study does: its kind, levels, seeds and layers, checked against the network before anything is presented."""
+"""What a study presents: levels, seeds and layers, checked against the network before anything is presented."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netsim.errors import SpecificationError, nearest
-from netsim.specification import Convolution, Network
+from netsim.errors import SpecificationError
+from netsim.seams import studies
+from netsim.specification import Network
 from netsim.specification.grid import check_dt
-from netsim.studies.kinds import STUDY_KINDS, Kind
+from netsim.studies.study import Study
 
 ALL = "all"
-"""Stands for all layers that a kind of study may disturb."""
+"""Stands for all layers that a study may disturb."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,16 @@ class Plan:
 
     Attributes
     ----------
-    kind : str
-        One of `STUDY_KINDS`.
+    study : str
+        One of `netsim.seams.studies`.
     levels : tuple of float
     seeds : tuple of int
         Empty if nothing is drawn at random.
     curves : dict of tuple of str
-        By the name of a curve, the layers that are disturbed together; one with no layers if the kind has none.
+        By the name of a curve, the layers that are disturbed together; one with no layers if the study has none.
     """
 
-    kind: str
+    study: str
     levels: tuple[float, ...]
     seeds: tuple[int, ...]
     curves: dict[str, tuple[str, ...]]
@@ -38,17 +39,21 @@ class Plan:
     @property
     def passes(self) -> int:
         """How many times all stimuli are presented; an undisturbed pass is one of them."""
-        if self.kind == "early-readout":
+        if studies[self.study].reads_once:
             return 1
         disturbed = [level for level in self.levels if level > 0]
-        controls = 1 if STUDY_KINDS[self.kind].control else 0
-        return 1 + len(self.curves) * len(disturbed) * (max(1, len(self.seeds)) + controls)
+        return 1 + len(self.curves) * len(disturbed) * (max(1, len(self.seeds)) + self.controls)
+
+    @property
+    def controls(self) -> int:
+        """How many controls there are at each level."""
+        return 1 if studies[self.study].control else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Kind and what it is, levels, seeds and layers of each curve, ready for JSON."""
+        """The study and what it is, levels, seeds and layers of each curve, ready for JSON."""
         return {
-            "kind": self.kind,
-            "disturbance": STUDY_KINDS[self.kind].summary,
+            "kind": self.study,
+            "disturbance": studies[self.study].summary,
             "levels": list(self.levels),
             "seeds": list(self.seeds),
             "layers": {name: list(layers) for name, layers in self.curves.items() if name},
@@ -57,7 +62,7 @@ class Plan:
 
 def make_plan(
     network: Network,
-    kind: str,
+    study: str,
     levels: Sequence[float] | None = None,
     seeds: Sequence[int] = (0,),
     layers: Sequence[str] | None = None,
@@ -67,68 +72,61 @@ def make_plan(
     Parameters
     ----------
     network : Network
-    kind : str
-        One of `STUDY_KINDS`.
+    study : str
+        One of `netsim.seams.studies`.
     levels : sequence of float, optional
-        By default those of the kind; of ``early-readout`` none, which stands for times chosen from the decisions.
+        By default those of the study; of ``early-readout`` none, which stands for times chosen from the decisions.
     seeds : sequence of int
         For each, everything is drawn anew; left out where nothing is random.
     layers : sequence of str, optional
-        A curve for each of them; ``all`` stands for all that the kind disturbs together by default.
+        A curve for each of them; ``all`` stands for all that the study disturbs together by default.
 
     Raises
     ------
     SpecificationError
-        If there is no such kind, a level or seed is out of bounds, or a layer does not exist or does not suit the kind.
+        If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
     """
-    if kind not in STUDY_KINDS:
-        raise SpecificationError(f"study {kind!r}", f"is not known{nearest(kind, STUDY_KINDS)}")
-    chosen = STUDY_KINDS[kind]
+    chosen: Study = studies.require(study)
     if levels is None:
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
     for level in levels:
-        _check_level(network, kind, level)
+        _check_level(network, chosen, level)
     for seed in seeds:
         if not 0 <= seed < 2**63:
             raise SpecificationError(f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
-    curves = _curves(network, kind, chosen, layers)
-    return Plan(kind, tuple(sorted(set(map(float, levels)))), tuple(seeds) if chosen.random else (), curves)
+    curves = _curves(network, chosen, layers)
+    return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(seeds) if chosen.random else (), curves)
 
 
-def _check_level(network: Network, kind: str, level: float) -> None:
-    chosen = STUDY_KINDS[kind]
-    if not chosen.least <= level <= chosen.most or (chosen.whole and level != int(level)):
-        number = "a whole number" if chosen.whole else "a number"
-        bounds = f"from {chosen.least:g} to {chosen.most:g}"
-        raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {kind} ({chosen.level})")
-    if kind == "time-step":
+def _check_level(network: Network, study: Study, level: float) -> None:
+    if not study.least <= level <= study.most or (study.whole and level != int(level)):
+        number = "a whole number" if study.whole else "a number"
+        bounds = f"from {study.least:g} to {study.most:g}"
+        raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {study.name} ({study.level})")
+    if study.is_grid:
         check_dt(network, level)
 
 
-def _curves(network: Network, kind: str, chosen: Kind, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+def _curves(network: Network, study: Study, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
     """The layers of each curve."""
-    if chosen.layers == "none":
+    scope = study.scope
+    if scope is None:
         if layers:
-            raise SpecificationError(f"layer {layers[0]!r}", f"cannot be chosen: {kind} is not about single layers")
+            raise SpecificationError(
+                f"layer {layers[0]!r}", f"cannot be chosen: {study.name} is not about single layers"
+            )
         return {"": ()}
-    output = network.layers[-1]
-    together = tuple(
-        layer.name
-        for layer in network.weighted_layers
-        if not (chosen.layers == "hidden" and layer is output)
-        and not (chosen.layers == "maps" and not isinstance(layer, Convolution))
-    )
-    curves = {}
+    suits = {part.name: scope.suits(network, part) for part in scope.parts(network)}
+    spared = network.output.name if scope.spares_output else ""
+    together = tuple(name for name, does_suit in suits.items() if does_suit and name != spared)
     for name in layers or [ALL]:
-        if name != ALL:
-            layer = network.layer(name)
-            suits = isinstance(layer, Convolution) if chosen.layers == "maps" else layer in network.weighted_layers
-            if not suits:
-                needed = "is no convolution" if chosen.layers == "maps" else "is a pooling layer"
-                raise SpecificationError(f"layer {name!r}", f"{needed}, which {kind} cannot disturb")
-        elif not together:
-            needed = "convolutions" if chosen.layers == "maps" else "hidden layers; choose one"
-            raise SpecificationError(f"study {kind!r}", f"{network.name} has no {needed}")
-        curves[name] = together if name == ALL else (name,)
-    return curves
+        if name == ALL:
+            if not together:
+                raise SpecificationError(f"study {study.name!r}", f"{network.name} has no {scope.needed}")
+        elif name not in suits:
+            known = ", ".join(suits)
+            raise SpecificationError(f"layer {name!r}", f"does not exist in {network.name}; it has {known}")
+        elif not suits[name]:
+            raise SpecificationError(f"layer {name!r}", f"{scope.fault}, which {study.name} cannot disturb")
+    return {name: together if name == ALL else (name,) for name in layers or [ALL]}

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment, make_engine
+from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.metrics import decide, decision_figures
+from netsim.seams import studies
 from netsim.specification import Network
-from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
-from netsim.studies.lesions import lesion_maps, lesion_neurons
 from netsim.studies.plans import Plan
-from netsim.studies.stimuli import STIMULUS_PERTURBATIONS, transformed
-from netsim.studies.synapses import weight_bits, weight_noise
+from netsim.studies.study import Condition, Study
 from netsim.weights.layout import Weights
 
-Perturbation = Callable[[Network, Batch, Sequence[str], float, np.random.Generator], Batch]
-Batches = Callable[[np.ndarray, int], Batch]
-"""Makes a batch of stimuli (ms) and the index of the first of them."""
+EngineAt = Callable[[float], Engine]
 Row = dict[str, Any]
 
-NETWORK_PERTURBATIONS: dict[str, Perturbation] = {
-    "weight-noise": weight_noise,
-    "weight-bits": weight_bits,
-    "lesion-neurons": lesion_neurons,
-    "lesion-maps": lesion_maps,
-    "threshold-heterogeneity": heterogeneous_thresholds,
-    "delay-jitter": jittered_delays,
-}
-"""By the kind of study, what disturbs the network."""
-CONTROLS: dict[str, Perturbation] = {"delay-jitter": equal_delays}
-"""By the kind of study, what disturbs the network in the control."""
-
 _BATCH = 200
-# Purposes of draws, apart from those of training
-_OF_NETWORK, _OF_STIMULI = 10, 11
-_READOUTS = 30
 
 
 class StudyRunner:
@@ -71,7 +51,7 @@ class StudyRunner:
         self._progress = progress
         self._done = 0
 
-    def run(self, engine_at: Callable[[float], Engine]) -> list[Row]:
+    def run(self, engine_at: EngineAt) -> list[Row]:
         """Run the study.
 
         Parameters
@@ -84,75 +64,51 @@ class StudyRunner:
         list of dict
             The rows that `netsim.analysis.study_table` describes; the first one is undisturbed.
         """
-        if self.plan.kind == "time-step":
-            return self._time_steps(engine_at)
-        engine = engine_at(self.network.training.dt)
-        if self.plan.kind == "early-readout":
-            return self._readouts(engine.run(self._present()))
-        return engine.run(self._levels())
+        study: Study = studies[self.plan.study]
+        if study.of_simulation:
+            rows: list[Row] = study.does(self, engine_at)
+            return rows
+        return engine_at(self.network.training.dt).run(self._over_levels(study))
 
-    def _time_steps(self, engine_at: Callable[[float], Engine]) -> list[Row]:
-        exact = make_engine("event", self.network).run(self._present())
-        rows = [self._row(exact, exact)]
-        for level in self.plan.levels:
-            rows.append(self._row(engine_at(level).run(self._present()), exact, "disturbed", level))
-        return rows
-
-    def _readouts(self, outputs: np.ndarray) -> list[Row]:
-        first = decide(outputs).latency
-        fired = first[np.isfinite(first)]
-        times: Sequence[float] = self.plan.levels
-        if not times and len(fired):
-            times = np.linspace(fired.min(), fired.max(), _READOUTS).tolist()
-        rows = [self._row(outputs, outputs)]
-        for time in times:
-            early = np.where(outputs <= time, outputs, np.inf)
-            rows.append(self._row(early, outputs, "disturbed", time))
-        return rows
-
-    def _levels(self) -> Experiment[list[Row]]:
-        kind = self.plan.kind
-        undisturbed = yield from self._present()
-        rows = [self._row(undisturbed, undisturbed)]
+    def _over_levels(self, study: Study) -> Experiment[list[Row]]:
+        """Present all stimuli undisturbed, and at each level for each curve, seed and control."""
+        undisturbed = yield from self.present()
+        rows = [self.row(undisturbed, undisturbed)]
         for curve, layers in self.plan.curves.items():
             for level in self.plan.levels:
                 conditions = [("disturbed", seed) for seed in self.plan.seeds or (None,)]
-                for condition, seed in conditions + [("control", None)] * (kind in CONTROLS):
+                for condition, seed in conditions + [("control", None)] * self.plan.controls:
                     outputs = undisturbed
                     if level > 0:
-                        outputs = yield from self._present(self._condition(condition, level, layers, seed or 0))
-                    rows.append(self._row(outputs, undisturbed, condition, level, curve, seed))
+                        drawn = Condition(self.network, self.weights, layers, level, seed or 0)
+                        outputs = yield from self.present(study.batch(drawn, condition == "control"))
+                    rows.append(self.row(outputs, undisturbed, condition, level, curve, seed))
         return rows
 
-    def _condition(self, condition: str, level: float, layers: Sequence[str], seed: int) -> Batches:
-        """What makes the batches of a condition; the same seed draws the same at each level."""
-        network, kind = self.network, self.plan.kind
-        if kind in STIMULUS_PERTURBATIONS:
-            transform = STIMULUS_PERTURBATIONS[kind](level, network.encoder)
+    def present(self, batch: Callable[[np.ndarray, int], Batch] | None = None) -> Experiment[np.ndarray]:
+        """Present all stimuli.
 
-            def batch(stimuli: np.ndarray, first: int) -> Batch:
-                generator = np.random.default_rng([seed, _OF_STIMULI, first])
-                return Batch(transformed(network, stimuli, transform, generator), self.weights)
+        Parameters
+        ----------
+        batch : callable, optional
+            Makes a batch of stimuli (ms) and the index of the first of them; by default it is undisturbed.
 
-            return batch
-        perturb = (CONTROLS if condition == "control" else NETWORK_PERTURBATIONS)[kind]
-        plain = Batch(np.empty((0, *network.encoder.shape)), self.weights)
-        disturbed = perturb(network, plain, layers, level, np.random.default_rng([seed, _OF_NETWORK]))
-        return lambda stimuli, _: dataclasses.replace(disturbed, stimuli=stimuli)
-
-    def _present(self, batches: Batches | None = None) -> Experiment[np.ndarray]:
-        """Present all stimuli; returns the latencies of the output layer."""
+        Returns
+        -------
+        ndarray of float, shape (presentations, neurons)
+            Latencies of the output neurons (ms).
+        """
         outputs = []
         for start in range(0, len(self.stimuli), _BATCH):
             chosen = np.arange(start, min(start + _BATCH, len(self.stimuli)))
             stimuli = self.stimuli.latencies(chosen)
-            latencies = yield batches(stimuli, start) if batches else Batch(stimuli, self.weights)
+            latencies = yield batch(stimuli, start) if batch else Batch(stimuli, self.weights)
             outputs.append(latencies[-1])
             self._done += len(chosen)
             self._progress(self._done)
         return np.concatenate(outputs)
 
-    def _row(
+    def row(
         self,
         outputs: np.ndarray,
         undisturbed: np.ndarray,
@@ -161,11 +117,12 @@ class StudyRunner:
         curve: str = "",
         seed: int | None = None,
     ) -> Row:
+        """What `netsim.analysis.study_table` has of a condition, from its output latencies and the undisturbed ones."""
         made, expected = decide(outputs), decide(undisturbed)
         both = np.isfinite(made.latency) & np.isfinite(expected.latency)
         difference = np.abs(made.latency[both] - expected.latency[both])
         return {
-            "kind": self.plan.kind,
+            "kind": self.plan.study,
             "condition": condition,
             "layer": curve or None,
             "level": level,

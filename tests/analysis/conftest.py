@@ -37,7 +37,7 @@ def latencies(network: Network) -> Latencies:
     generator = np.random.default_rng(4)
     return [
         np.where(generator.random((5, *shape)) < 0.5, generator.uniform(0, 63, (5, *shape)), np.inf)
-        for shape in network.shapes
+        for shape in network.shapes.values()
     ]
 
 

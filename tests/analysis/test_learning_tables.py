@@ -11,7 +11,7 @@ import pytest
 from netsim.analysis import displacement_table, metrics_table, weight_table, write_table
 from netsim.errors import DataError
 from netsim.learning.learners.stidi_bp import STiDiBP
-from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
 from netsim.weights.initial import initial_weights
 
 
@@ -86,6 +86,24 @@ def test_layers_can_be_chosen(learned: Network) -> None:
     del weights["conv.bias"]
     with pytest.raises(DataError, match=r"missing or unknown: conv\.bias"):
         weight_table(learned, weights)
+
+
+def test_every_projection_has_its_rows() -> None:
+    neurons = Neurons(bias=True)
+    populations = (Population("hidden", (3,), neurons), Population("output", (2,), neurons))
+    ends = (("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output"))
+    projections = tuple(Projection(source, target, Dense()) for source, target in ends)
+    skip = Network("skip", IntensityEncoder((2, 2, 1), 8.0), populations, projections, 32.0)
+    frame = weight_table(skip, initial_weights(skip, 0))
+    rows = frame.groupby(["layer", "kind"], observed=True).size().to_dict()
+    assert rows == {
+        ("hidden", "kernel"): 12,
+        ("hidden", "bias"): 3,
+        ("output", "kernel"): 6,
+        ("output", "bias"): 2,
+        ("stimulus_to_output", "kernel"): 8,
+    }
+    assert weight_table(skip, initial_weights(skip, 0), ["stimulus_to_output"])["y"].max() == 1
 
 
 def test_metrics_come_back_as_written(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from netsim.analysis import raster, save_figure, spike_table
-from netsim.analysis.rasters import firing_window
+from netsim.analysis.figures._layers import firing_window
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
@@ -76,7 +76,7 @@ def test_layers_and_sizes_are_named(network: Network, frame: pd.DataFrame) -> No
 
 
 def test_windows_are_those_in_which_neurons_fire(network: Network, frame: pd.DataFrame) -> None:
-    windows = [firing_window(network, position) for position in range(5)]
+    windows = [firing_window(network, name) for name in network.shapes]
     assert windows == [(0, 16), (16, 32), (16, 32), (24, 40), (40, 64)]
     free = Network.chain(
         "free",
@@ -84,7 +84,7 @@ def test_windows_are_those_in_which_neurons_fire(network: Network, frame: pd.Dat
         (Layer("pool", Pooling()), Layer("c", Convolution(1, 1)), Layer("out", Dense(2))),
         20.0,
     )
-    assert [firing_window(free, position) for position in range(4)] == [(0, 8), (0, 8), (0, 20), (0, 20)]
+    assert [firing_window(free, name) for name in free.shapes] == [(0, 8), (0, 8), (0, 20), (0, 20)]
 
 
 @pytest.mark.parametrize(

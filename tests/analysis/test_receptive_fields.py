@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,20 @@ def test_dense_neurons_have_receptive_fields(learned: Network, weights: Weights)
     np.testing.assert_array_equal(mosaic[:, :5], fields[:, :, 1, 0])
     np.testing.assert_array_equal(mosaic[:, -5:], fields[:, :, 1, 1])
     assert axes.get_title(loc="left") == "hidden: first 2 of 7 receptive fields of 3×5, channel 1"
+
+
+def test_any_connectivity_has_receptive_fields(
+    learned: Network, weights: Weights, without_windows: Callable[[Network], Network]
+) -> None:
+    """Without a kernel that slides, each neuron has a picture of its weights in their places of the source."""
+    axes = kernels(weight_table(without_windows(learned), weights), "conv", channel=1, count=8, columns=8)
+    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    height, width = learned.encoder.shape[:2]
+    assert mosaic.shape == (height, 8 * (width + 1) - 1)
+    expected = np.full((height, width), np.nan)
+    expected[0:3, 1:4] = weights["conv.kernel"][:, :, 1, 2]
+    np.testing.assert_array_equal(mosaic[:, 7 * (width + 1) :], expected)  # row 0, column 1, map 2
+    assert axes.get_title(loc="left") == "conv: first 8 of 120 receptive fields of 6×8, channel 1"
 
 
 def test_what_cannot_be_drawn_is_refused(learned: Network, weights: Weights) -> None:

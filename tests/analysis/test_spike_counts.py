@@ -21,7 +21,7 @@ def test_means_and_ranges(network: Network, latencies: Latencies) -> None:
     np.testing.assert_allclose(means.get_xdata(), [count.mean() for count in counts])
     segments = np.array(axes.collections[0].get_segments())
     np.testing.assert_allclose(segments[:, :, 0], [np.quantile(count, [0.05, 0.95]) for count in counts])
-    assert [bar.get_width() for bar in axes.patches] == [np.prod(shape) for shape in network.shapes]
+    assert [bar.get_width() for bar in axes.patches] == [np.prod(shape) for shape in network.shapes.values()]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["stimulus", "conv", "pool", "hidden", "output"]
     assert axes.get_xlabel() == "spikes per presentation"
     assert axes.texts[3].get_text() == "0.0\N{NO-BREAK SPACE}(0%)"

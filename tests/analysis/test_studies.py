@@ -15,7 +15,7 @@ from scipy import stats
 
 from netsim.analysis import study_figure, study_panels, study_table
 from netsim.errors import DataError
-from netsim.studies.kinds import STUDY_KINDS
+from netsim.seams import studies
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def make() -> Callable[..., pd.DataFrame]:
     """A function that makes the table of a study whose accuracy falls with level and differs by seed."""
 
     def table(kind: str, seeds: int = 3, layers: tuple[str | None, ...] = (None,)) -> pd.DataFrame:
-        described = STUDY_KINDS[kind]
+        described = studies[kind]
         rows = [row(kind, "undisturbed", None, None, None)]
         for layer in layers:
             for step, level in enumerate([1.0, 2.0, 4.0]):
@@ -80,13 +80,13 @@ def test_what_is_missing_stays_missing() -> None:
     assert again["seed"].tolist()[0] == 3
 
 
-@pytest.mark.parametrize("kind", STUDY_KINDS)
+@pytest.mark.parametrize("kind", studies)
 def test_panels_of_every_kind(kind: str, make: Callable[..., pd.DataFrame]) -> None:
     frame = make(kind)
     figure = study_panels(frame)
     panels = figure.axes
     assert len(panels) == (1 if kind == "early-readout" else 2)
-    assert panels[-1].get_xlabel() == STUDY_KINDS[kind].level
+    assert panels[-1].get_xlabel() == studies[kind].level
     assert all(axes.get_xlabel() == "" for axes in panels[:-1])
     for axes in panels:
         assert axes.get_ylabel()

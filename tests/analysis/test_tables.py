@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.analysis import layer_names, potential_table, spike_table, write_table
+from netsim.analysis import potential_table, spike_table, write_table
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError, RunError
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
@@ -22,10 +22,10 @@ COLUMNS = ["presentation", "label", "layer", "channel", "y", "x", "neuron", "lat
 
 def restored(frame: pd.DataFrame, network: Network, indices: np.ndarray) -> Latencies:
     """The latencies of a table, by its coordinates."""
-    arrays = [np.full((len(indices), *shape), np.inf) for shape in network.shapes]
+    arrays = [np.full((len(indices), *shape), np.inf) for shape in network.shapes.values()]
     row = {index: position for position, index in enumerate(indices)}
     for spike in frame.itertuples():
-        layer = layer_names(network).index(spike.layer)
+        layer = network.position(spike.layer)
         place = (spike.channel,) if spike.y is pd.NA else (spike.y, spike.x, spike.channel)
         assert np.isinf(arrays[layer][(row[spike.presentation], *place)])
         arrays[layer][(row[spike.presentation], *place)] = spike.latency_ms
@@ -66,7 +66,7 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
     # few different times, so that some neurons fire together
     latencies = [
         np.where(generator.random((count, *shape)) < 0.6, generator.integers(0, 4, (count, *shape)), np.inf)
-        for shape in network.shapes
+        for shape in network.shapes.values()
     ]
     indices = generator.permutation(count) + 3
     frame = spike_table(network, latencies, labels=indices % 3, indices=indices)
@@ -75,7 +75,7 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
     assert (frame["label"] == frame["presentation"] % 3).all()
     for back, original in zip(restored(frame, network, indices), latencies, strict=True):
         np.testing.assert_array_equal(back, original)
-    for name, shape in zip(layer_names(network), network.shapes, strict=True):
+    for name, shape in network.shapes.items():
         layer = frame[frame["layer"] == name]
         if len(shape) == 3:
             numbers = (layer["y"] * shape[1] + layer["x"]) * shape[2] + layer["channel"]
@@ -85,7 +85,7 @@ def test_rows_are_sorted_and_numbered_as_the_synapses_are(data: st.DataObject) -
 
 
 def test_nothing_fires_and_nobody_is_listed(network: Network) -> None:
-    silent = [np.full((2, *shape), np.inf) for shape in network.shapes]
+    silent = [np.full((2, *shape), np.inf) for shape in network.shapes.values()]
     frame = spike_table(network, silent)
     assert frame.columns.tolist() == COLUMNS
     assert frame.empty

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import typer
+from typer.main import get_command
 
-from netsim.analysis.gallery import KINDS
-from netsim.analysis.kinds import FIGURE_KINDS
+from netsim.cli import app
+from netsim.report.pictures import sections
+from netsim.seams import figures
 
 Netsim = Callable[..., Any]
+
+
+def documented(page: str) -> str:
+    """The last Python example of a page."""
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
 
 
 def is_no_empty_picture(path: Path) -> bool:
@@ -24,18 +35,43 @@ def is_no_empty_picture(path: Path) -> bool:
     return bool((pixels.min(axis=2) < 0.9).sum() > 300)
 
 
-def test_every_kind_is_told_and_made(netsim: Netsim) -> None:
-    assert list(FIGURE_KINDS) == list(KINDS)
+def test_every_figure_is_told(netsim: Netsim) -> None:
     shown = netsim("plot", "--help").out
-    for kind in FIGURE_KINDS:
-        assert f"{kind}:" in shown
+    for name in figures:
+        assert f"{name}:" in shown
 
 
-@pytest.mark.parametrize("kind", FIGURE_KINDS)
-def test_figures_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
-    done = netsim("plot", kind, run, "--limit", 60, "--table", "tables/table.csv")
+def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
+    install(figures, "gaps", documented("figures"))
+    shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
+    assert "stimuli * gaps: times to the second spike" in shown
+    assert "Draw N kernels or errors or gaps at most." in shown
+    done = netsim("plot", "gaps", run, "--limit", 20, "--count", 5, "--table", "gaps.csv", "--json").json()
+    assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]
+    assert is_no_empty_picture(run / "figures" / "gaps.png")
+    assert len(pd.read_csv("gaps.csv")) == 20
+    assert sections()["Decisions"] == ["confusion", "decision-time", "gaps", "errors"]
+    assert figures.origin("gaps").version == "1.2"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from netsim.cli import app; app(['plot', '--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "confident errors" in done.stdout
+    assert not {"numpy", "pandas", "matplotlib", "seaborn"} & set(done.stdout.split())
+
+
+def test_shells_can_complete_figures() -> None:
+    (argument,) = (part for part in get_command(app).commands["plot"].params if part.name == "figure")
+    found = argument.shell_complete(typer.Context(get_command(app)), "dec")
+    assert [item.value for item in found] == ["decision-time"]
+
+
+@pytest.mark.parametrize("name", figures)
+def test_figures_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
+    done = netsim("plot", name, run, "--limit", 60, "--table", "tables/table.csv")
     assert (done.code, done.err) == (0, "")
-    figures = [run / "figures" / f"{kind}.{suffix}" for suffix in ("png", "svg")]
+    figures = [run / "figures" / f"{name}.{suffix}" for suffix in ("png", "svg")]
     assert done.out.splitlines() == [*map(str, figures), "tables/table.csv"]
     assert is_no_empty_picture(figures[0])
     assert "</svg>" in figures[1].read_text()
@@ -44,11 +80,11 @@ def test_figures_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "millimetres"), [("column", 85), ("full", 180)])
-@pytest.mark.parametrize("kind", ["latencies", "confusion"])
+@pytest.mark.parametrize("name", ["latencies", "confusion"])
 def test_figures_have_the_width_of_a_page_or_column(
-    netsim: Netsim, run: Path, kind: str, width: str, millimetres: float
+    netsim: Netsim, run: Path, name: str, width: str, millimetres: float
 ) -> None:
-    netsim("plot", kind, run, "--limit", 20, "--width", width, "--out", "figure.svg")
+    netsim("plot", name, run, "--limit", 20, "--width", width, "--out", "figure.svg")
     found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', Path("figure.svg").read_text())
     assert found is not None
     assert float(found[1]) / 72 * 25.4 == pytest.approx(millimetres)
@@ -87,8 +123,8 @@ def test_untrained_presets_have_no_before_and_after(netsim: Netsim) -> None:
 
 def test_chosen_neurons(netsim: Netsim, run: Path) -> None:
     chosen = ("--neuron", "hidden:3", "--neuron", "hidden:5", "--out", "a.png", "--table", "a.csv")
-    for kind in ("potentials", "group-raster"):
-        assert netsim("plot", kind, run, *chosen).code == 0
+    for name in ("potentials", "group-raster"):
+        assert netsim("plot", name, run, *chosen).code == 0
         frame = pd.read_csv("a.csv")
         assert set(frame["layer"]) == {"hidden"}
         assert set(frame["neuron"]) <= {3, 5}

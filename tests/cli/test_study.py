@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,30 +15,57 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from netsim.seams import studies
 from netsim.specification.toml import network_from_dict, read_network
-from netsim.studies.kinds import STUDY_KINDS
 
 Netsim = Callable[..., Any]
 
 
-def test_every_kind_is_told(netsim: Netsim) -> None:
+def documented(page: str) -> str:
+    """The last Python example of a page."""
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
+
+
+def test_every_study_is_told(netsim: Netsim) -> None:
     shown = netsim("study", "--help").out
-    for kind in STUDY_KINDS:
-        assert f"{kind}:" in shown
+    for name in studies:
+        assert f"{name}:" in shown
 
 
-@pytest.mark.parametrize("kind", ["spatial-jitter", "threshold-heterogeneity", "time-step", "early-readout"])
-def test_studies_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
-    seeds = ["--seeds", 2] if STUDY_KINDS[kind].random else []
-    done = netsim("study", kind, run, "--limit", 40, *seeds)
+def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
+    install(studies, "weight-decay", documented("studies"))
+    shown = " ".join(netsim("study", "--help").out.split())
+    assert "* weight-decay: weights shrink (level: fraction) Files are" in shown
+    done = netsim("study", "weight-decay", run, "--limit", 20, "--layer", "output", "--out", "here", "--json").json()
+    assert [row["level"] for row in done["rows"]] == [None, 0.0, 0.5]
+    assert done["rows"][2]["latency_difference_ms"] > 0
+    assert done["disturbance"] == "weights shrink (level: fraction)"
+    assert Path("here/weight-decay.svg").exists()
+    netsim("study", "weight-decays", run).refused("did you mean 'weight-decay'?")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from netsim.cli import app; app(['study', '--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "early-readout" in done.stdout
+    assert not {"numpy", "pandas", "matplotlib", "tonic"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["spatial-jitter", "threshold-heterogeneity", "time-step", "early-readout"])
+def test_studies_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
+    seeds = ["--seeds", 2] if studies[name].random else []
+    done = netsim("study", name, run, "--limit", 40, *seeds)
     assert (done.code, done.err) == (0, "")
-    files = [str(run / "studies" / f"{kind}.{suffix}") for suffix in ("csv", "png", "svg", "json")]
+    files = [str(run / "studies" / f"{name}.{suffix}") for suffix in ("csv", "png", "svg", "json")]
     assert done.out.splitlines()[-4:] == files
     frame = pd.read_csv(files[0])
-    assert set(frame["kind"]) == {kind}
+    assert set(frame["kind"]) == {name}
     assert set(frame["presentations"]) == {40}
-    if kind != "early-readout":
-        assert frame["level"].nunique() == len(STUDY_KINDS[kind].levels)
+    if name != "early-readout":
+        assert frame["level"].nunique() == len(studies[name].levels)
     assert (plt.imread(files[1])[..., :3].min(axis=2) < 0.9).sum() > 300
     assert "</svg>" in Path(files[2]).read_text()
     assert not plt.get_fignums()
@@ -45,13 +74,13 @@ def test_studies_of_a_run(netsim: Netsim, run: Path, kind: str) -> None:
 def test_disturbances_harm(netsim: Netsim, run: Path) -> None:
     """On a trained network, the accuracy falls from the undisturbed one towards chance."""
     undisturbed = netsim("evaluate", run, "--json").json()["strict_accuracy"]
-    for kind, levels in (
+    for name, levels in (
         ("spike-deletion", (0, 0.4, 0.9)),
         ("weight-noise", (0, 1, 4)),
         ("lesion-neurons", (0, 0.5, 1)),
     ):
         options = [part for level in levels for part in ("--level", level)]
-        done = netsim("study", kind, run, *options, "--seeds", 2, "--limit", 360, "--json")
+        done = netsim("study", name, run, *options, "--seeds", 2, "--limit", 360, "--json")
         rows = pd.DataFrame(done.json()["rows"])
         accuracy = rows[rows["condition"] == "disturbed"].groupby("level")["strict_accuracy"].mean().tolist()
         assert accuracy == sorted(accuracy, reverse=True)

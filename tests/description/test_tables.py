@@ -60,8 +60,10 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
         return (value + 1, value - 1)
     if isinstance(value, str):
         return (f"{value}2",)
+    if hint == Shape:
+        return tuple((value[0] + step, *value[1:]) for step in (1, -1))
     if isinstance(value, tuple):
-        return ((value[0] + 1, *value[1:]),) if hint == Shape else (((0.5, 1.0), (3.0, -1.0)),)
+        return (((0.5, 1.0), (3.0, -1.0)),)
     given_value = 0.0 if value is None or math.isinf(value) else value
     return (given_value + 0.125, given_value + 1, given_value / 2, 0.5, 50.0, math.inf)
 
@@ -149,12 +151,13 @@ def test_every_field_was_changed(networks: dict[str, Network]) -> None:
         if name not in WITHOUT_MEANING or not WITHOUT_MEANING[name](network, new)
     }
     types: set[Any] = {type(one.connectivity) for network in networks.values() for one in network.projections}
-    types |= {Network, Layer, Projection, Encoder, Neurons, PSP, InitialWeights, Weighting, Learning, Training}
+    types |= {type(network.encoder) for network in networks.values()}
+    types |= {Network, Layer, Projection, Neurons, PSP, InitialWeights, Weighting, Learning, Training}
     fields = {
         f"{part.__name__}.{field.name}"
         for part in types
         for field in dataclasses.fields(part)
-        if typing.get_type_hints(part)[field.name] not in {*types, Connectivity, Neurons | None}
+        if typing.get_type_hints(part)[field.name] not in {*types, Connectivity, Encoder, Neurons | None}
     }
     assert fields - changed == NEVER_ALONE | ONE_CHOICE
 

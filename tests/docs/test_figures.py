@@ -1,4 +1,4 @@
-"""The gallery of figures shows every kind, and its example runs as it stands."""
+"""The gallery of figures shows every one, and its example runs as it stands."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from netsim.analysis import (
     spike_table,
     weight_table,
 )
-from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.cli import app
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.runs.model import load_model
+from netsim.seams import figures
 from netsim.training.opening import open_training
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,11 +31,11 @@ TEXT = (DOCS / "figures.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ netsim (plot .*)$", TEXT, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("kind", FIGURE_KINDS)
-def test_every_kind_has_a_picture_and_a_command(kind: str) -> None:
-    assert f"](figures/{kind}.png)" in TEXT
-    assert 1000 < (DOCS / "figures" / f"{kind}.png").stat().st_size < 150_000
-    assert kind in [command[1] for command in COMMANDS]
+@pytest.mark.parametrize("name", figures)
+def test_every_one_has_a_picture_and_a_command(name: str) -> None:
+    assert f"](figures/{name}.png)" in TEXT
+    assert 1000 < (DOCS / "figures" / f"{name}.png").stat().st_size < 150_000
+    assert name in [command[1] for command in COMMANDS]
 
 
 def test_every_picture_is_shown() -> None:
@@ -68,7 +68,7 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
 
 
 def test_python_example() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]
     exec(code, {})
     assert len(pd.read_csv("decisions.csv")) == 360
     assert "</svg>" in Path("decision-time.svg").read_text()

@@ -1,4 +1,4 @@
-"""The page on studies names every kind, and its commands and its example run as they stand."""
+"""The page on studies names every one, and its commands and its example run as they stand."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from netsim.cli import app
-from netsim.studies.kinds import STUDY_KINDS
+from netsim.seams import studies
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "studies.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ netsim (study .*)$", TEXT, re.MULTILINE)]
 
 
-def test_every_kind_is_told() -> None:
-    assert re.findall(r"^\| `([a-z-]+)` \| .* \| .* \|$", TEXT, re.MULTILINE)[: len(STUDY_KINDS)] == list(STUDY_KINDS)
+def test_every_one_is_told() -> None:
+    assert re.findall(r"^\| `([a-z-]+)` \| .* \| .* \|$", TEXT, re.MULTILINE)[: len(studies)] == list(studies)
 
 
 def test_every_picture_is_shown() -> None:
@@ -28,7 +28,7 @@ def test_every_picture_is_shown() -> None:
 
 
 def test_python_example() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]
     exec(code, {})
     assert len(pd.read_csv("thresholds.csv")) == 1 + 2 * 3 * 3
     assert "</svg>" in Path("thresholds.svg").read_text()

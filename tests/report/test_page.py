@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.models.presets import load_preset, preset_names
 from netsim.report import Picture, Report, render
 from netsim.report.page import cautions
+from netsim.seams import figures
 
 Parse = Callable[[str], Any]
 _LINKS = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background", "cite", "manifest", "ping"}
@@ -66,14 +66,14 @@ def test_every_figure_is_there_with_words_for_it(made: Any, parse: Parse) -> Non
         for kind in ("confusion", "decision-time", "errors", "raster", "potentials", "latencies", "group-raster")
         + ("spikes", "learning", "displacements", "kernels")
     ]
-    assert len(page.all("img")) == len(FIGURE_KINDS)
+    assert len(page.all("img")) == len(figures)
     for picture in page.all("img"):
         assert len(picture.attributes["alt"]) > 20
         assert int(picture.attributes["width"]) > 0
         assert int(picture.attributes["height"]) > 0
     captions = [caption.text for caption in page.all("figcaption")]
     assert [re.match(r"Figure (\d+)\. ", caption)[1] for caption in captions] == [  # type: ignore[index]
-        str(number + 1) for number in range(len(FIGURE_KINDS))
+        str(number + 1) for number in range(len(figures))
     ]
     assert len(page.all("source")) == len(_FULL_WIDTH)
 
@@ -97,7 +97,7 @@ def test_pictures_are_pictures_that_ask_for_nothing(made: Any, parse: Parse) -> 
 
 
 def test_figures_lie_beside_as_files(made: Any) -> None:
-    names = {*FIGURE_KINDS, *(f"{kind}-column" for kind in _FULL_WIDTH)}
+    names = {*figures, *(f"{kind}-column" for kind in _FULL_WIDTH)}
     files = {path.name for path in (made.run / "report-figures").iterdir()}
     assert files == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
 
@@ -122,8 +122,8 @@ def test_results_are_those_of_an_evaluation(report: Report, parse: Parse) -> Non
         assert f"{share:.2%}" in page.text
     assert f"{result.mean_decision_latency_ms:.1f} ms" in page.text
     activity = page.all("table")[0].text
-    for figures in (result.spikes_per_presentation, result.synaptic_operations_per_presentation):
-        assert list(figures) == [name for name in figures if name in activity]
+    for means in (result.spikes_per_presentation, result.synaptic_operations_per_presentation):
+        assert list(means) == [name for name in means if name in activity]
     assert f"{result.spikes_per_presentation['hidden']:,.1f}" in activity
     assert f"{result.synaptic_operations_per_presentation['output']:,.0f}" in activity
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from netsim.analysis.gallery import Source
-from netsim.analysis.kinds import FIGURE_KINDS
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
 from netsim.report import Picture, draw_pictures
-from netsim.report.pictures import SECTIONS, in_rows
+from netsim.report.pictures import in_rows, sections
+from netsim.seams import figures
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
@@ -42,8 +42,9 @@ def silent_source() -> Source:
     return source_of(network, Stimuli(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]), 255, encoder))
 
 
-def test_every_kind_has_its_place() -> None:
-    assert sorted(kind for kinds in SECTIONS.values() for kind in kinds) == sorted(FIGURE_KINDS)
+def test_every_figure_has_its_place() -> None:
+    shown = [name for names in sections().values() for name in names]
+    assert sorted(shown) == sorted(name for name in figures if figures.is_own(name))
 
 
 def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
@@ -53,7 +54,7 @@ def test_what_cannot_be_drawn_says_why(silent_source: Source) -> None:
     damaged = dataclasses.replace(silent_source, metrics=Path("metrics.csv"))
     pictures = draw_pictures(damaged, Path(), limit=1, step=steps.append)
     assert [picture.kind for picture in pictures] == steps
-    assert set(steps) == set(FIGURE_KINDS)
+    assert set(steps) == set(figures)
     reasons = {picture.kind: picture.reason for picture in pictures if not picture.uri}
     assert "metrics.csv: holds no metrics" in reasons.pop("learning")
     assert set(reasons) == {"latencies", "group-raster"}
@@ -81,8 +82,8 @@ def test_columns_stand_in_pairs() -> None:
 
 
 def test_40000_neurons_stay_light(monkeypatch: pytest.MonkeyPatch) -> None:
-    for title in set(SECTIONS) - {"A single presentation"}:
-        monkeypatch.delitem(SECTIONS, title)
+    shown = {"A single presentation": sections()["A single presentation"]}
+    monkeypatch.setattr("netsim.report.pictures.sections", lambda: shown)
     network = load_preset("rcsnn-mnist")
     image = np.random.default_rng(0).integers(0, 256, (1, *network.encoder.shape)).astype(np.uint8)
     for picture in draw_pictures(source_of(network, Stimuli(image, np.array([3]), 255, network.encoder)), Path()):

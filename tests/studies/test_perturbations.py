@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,10 +15,13 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
-from netsim.studies.heterogeneity import equal_delays, heterogeneous_thresholds, jittered_delays
-from netsim.studies.lesions import lesion_maps, lesion_neurons
-from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
-from netsim.studies.synapses import quantised, weight_bits, weight_noise
+from netsim.studies.kinds.delay_jitter import equal_delays, jittered_delays
+from netsim.studies.kinds.lesion_maps import lesion_maps
+from netsim.studies.kinds.lesion_neurons import lesion_neurons
+from netsim.studies.kinds.threshold_heterogeneity import heterogeneous_thresholds
+from netsim.studies.kinds.weight_bits import quantised, weight_bits
+from netsim.studies.kinds.weight_noise import weight_noise
+from netsim.studies.study import Condition
 from netsim.weights.layout import Weights
 
 
@@ -27,20 +34,43 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("kind", sorted(set(NETWORK_PERTURBATIONS) - {"weight-bits"}))
+def disturbed(
+    does: Callable[[Condition], dict[str, Any]],
+    network: Network,
+    batch: Batch,
+    layers: Sequence[str],
+    level: float,
+    seed: int = 0,
+) -> Batch:
+    """The batch with what a study of the network changes."""
+    return dataclasses.replace(batch, **does(Condition(network, batch.weights, tuple(layers), level, seed)))
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        weight_noise,
+        lesion_neurons,
+        lesion_maps,
+        heterogeneous_thresholds,
+        jittered_delays,
+        equal_delays,
+    ],
+)
 @pytest.mark.parametrize("dt", [0.0, 1.0])
-def test_without_strength_every_spike_stays(kind: str, dt: float, network: Network, batch: Batch) -> None:
-    layers = [layer.name for layer in network.weighted_layers]
+def test_without_strength_every_spike_stays(
+    does: Callable[[Condition], dict[str, Any]], dt: float, network: Network, batch: Batch
+) -> None:
+    layers = [projection.name for projection in network.weighted]
     engine = EventEngine(network, dt=dt)
     expected = engine.present(batch)
     assert 0.2 < np.isfinite(np.concatenate([layer.ravel() for layer in expected[1:]])).mean() < 1
-    for perturbation in (NETWORK_PERTURBATIONS[kind], CONTROLS.get(kind, NETWORK_PERTURBATIONS[kind])):
-        for a, b in zip(expected, engine.present(perturbation(network, batch, layers, 0.0, rng())), strict=True):
-            np.testing.assert_array_equal(a, b)
+    for a, b in zip(expected, engine.present(disturbed(does, network, batch, layers, 0.0)), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_noise_is_as_wide_as_it_says_and_only_in_its_layer(network: Network, batch: Batch) -> None:
-    noisy = weight_noise(network, batch, ["hidden"], 0.5, rng())
+    noisy = disturbed(weight_noise, network, batch, ["hidden"], 0.5)
     for name, before in batch.weights.items():
         after = noisy.weights[name]
         if name == "hidden.kernel":
@@ -50,7 +80,9 @@ def test_noise_is_as_wide_as_it_says_and_only_in_its_layer(network: Network, bat
 
 
 def test_a_stronger_noise_of_the_same_seed_is_the_same_noise(network: Network, batch: Batch) -> None:
-    once, twice = (weight_noise(network, batch, ["conv"], level, rng(4)).weights["conv.kernel"] for level in (1, 2))
+    once, twice = (
+        disturbed(weight_noise, network, batch, ["conv"], level, 4).weights["conv.kernel"] for level in (1, 2)
+    )
     before = batch.weights["conv.kernel"]
     np.testing.assert_allclose(twice - before, 2 * (once - before))
 
@@ -74,16 +106,18 @@ def test_weights_that_are_all_zero_stay_so() -> None:
 
 
 def test_biases_are_no_synapses(network: Network, batch: Batch) -> None:
-    layers = [layer.name for layer in network.weighted_layers]
+    layers = [projection.name for projection in network.weighted]
     for change in (weight_noise, weight_bits):
-        changed = change(network, batch, layers, 2.0, rng())
+        changed = disturbed(change, network, batch, layers, 2.0)
         np.testing.assert_array_equal(changed.weights["conv.bias"], batch.weights["conv.bias"])
         assert (changed.weights["conv.kernel"] != batch.weights["conv.kernel"]).any()
 
 
 @pytest.mark.parametrize("lesion", [lesion_neurons, lesion_maps])
-def test_a_lesion_of_all_silences_the_layer(lesion: type, network: Network, batch: Batch) -> None:
-    latencies = EventEngine(network).present(lesion(network, batch, ["conv"], 1.0, rng()))
+def test_a_lesion_of_all_silences_the_layer(
+    lesion: Callable[[Condition], dict[str, Any]], network: Network, batch: Batch
+) -> None:
+    latencies = EventEngine(network).present(disturbed(lesion, network, batch, ["conv"], 1.0))
     assert np.isinf(latencies[1]).all()
     assert np.isinf(latencies[2]).all()
     assert np.isfinite(latencies[0]).any()
@@ -94,7 +128,7 @@ def test_lesions_grow(network: Network, batch: Batch) -> None:
     previous = {lesion: np.zeros((5, 5, 4), bool) for lesion in (lesion_neurons, lesion_maps)}
     for level in (0.25, 0.5, 0.75):
         for lesion, smaller in previous.items():
-            silenced = lesion(network, batch, ["conv", "hidden"], level, rng(2)).silenced
+            silenced = disturbed(lesion, network, batch, ["conv", "hidden"], level, 2).silenced
             assert silenced["conv"].mean() == silenced["hidden"].mean() == level
             assert (silenced["conv"] | ~smaller).all()
             previous[lesion] = silenced["conv"]
@@ -106,7 +140,7 @@ def test_thresholds_have_the_mean_of_the_layer() -> None:
         "wide", IntensityEncoder((1, 1, 1), 10.0), (Layer("output", Dense(50_000), Neurons(threshold=3.0)),), 20.0
     )
     plain = Batch(np.zeros((1, 1, 1, 1)), {})
-    thresholds = heterogeneous_thresholds(network, plain, ["output"], 0.4, rng()).thresholds["output"]
+    thresholds = disturbed(heterogeneous_thresholds, network, plain, ["output"], 0.4).thresholds["output"]
     assert thresholds.min() > 0
     assert thresholds.mean() == pytest.approx(3.0, rel=0.01)
     assert thresholds.std() / thresholds.mean() == pytest.approx(0.4, rel=0.03)
@@ -117,8 +151,8 @@ def test_delays_are_half_normal_and_their_control_has_the_same_mean() -> None:
         "wide", IntensityEncoder((200, 200, 1), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0
     )
     plain = Batch(np.zeros((1, 200, 200, 1)), {})
-    jittered = jittered_delays(network, plain, ["output"], 5.0, rng()).delays["output"]
-    equal = equal_delays(network, plain, ["output"], 5.0, rng()).delays["output"]
+    jittered = disturbed(jittered_delays, network, plain, ["output"], 5.0).delays["output"]
+    equal = disturbed(equal_delays, network, plain, ["output"], 5.0).delays["output"]
     assert jittered.shape == equal.shape == (200, 200, 1)
     assert jittered.min() >= 0
     assert np.sqrt(np.square(jittered).mean()) == pytest.approx(5.0, rel=0.02)

@@ -8,33 +8,33 @@ import pytest
 
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
-from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
-from netsim.studies.kinds import STUDY_KINDS
+from netsim.seams import studies
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
 from netsim.studies.plans import make_plan
-from netsim.studies.runner import CONTROLS, NETWORK_PERTURBATIONS
-from netsim.studies.stimuli import STIMULUS_PERTURBATIONS
+from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope
 
 
-def test_every_kind_is_run_and_told() -> None:
-    special = {"time-step", "early-readout"}
-    assert {*NETWORK_PERTURBATIONS, *STIMULUS_PERTURBATIONS} == set(STUDY_KINDS) - special
-    assert set(CONTROLS) == {kind for kind, described in STUDY_KINDS.items() if described.control}
+def test_controls_are_run_where_they_are_told() -> None:
+    for study in studies.values():
+        does_control = study.does_control if isinstance(study, NetworkStudy) else None
+        assert bool(study.control) == (does_control is not None)
 
 
-@pytest.mark.parametrize("kind", STUDY_KINDS)
-def test_plans_of_every_kind(kind: str, network: Network) -> None:
-    plan = make_plan(network, kind, seeds=(3, 4))
-    described = STUDY_KINDS[kind]
+@pytest.mark.parametrize("name", studies)
+def test_plans_of_every_one(name: str, network: Network) -> None:
+    plan = make_plan(network, name, seeds=(3, 4))
+    described = studies[name]
     assert len(plan.levels) == len(described.levels)
     assert list(plan.levels) == sorted(plan.levels)
     assert plan.seeds == ((3, 4) if described.random else ())
-    expected = {
-        "none": {"": ()},
-        "weighted": {"all": ("conv", "hidden", "output")},
-        "hidden": {"all": ("conv", "hidden")},
-        "maps": {"all": ("conv",)},
+    expected: dict[Scope | None, dict[str, tuple[str, ...]]] = {
+        None: {"": ()},
+        PROJECTIONS: {"all": ("conv", "hidden", "output")},
+        POPULATIONS: {"all": ("conv", "hidden", "output")},
+        HIDDEN: {"all": ("conv", "hidden")},
+        MAPS: {"all": ("conv",)},
     }
-    assert plan.curves == expected[described.layers]
+    assert plan.curves == expected[described.scope]
 
 
 def test_times_suit_the_encoding_window() -> None:
@@ -49,8 +49,21 @@ def test_layers_are_curves_of_their_own(network: Network) -> None:
     assert plan.passes == 1 + 2 * 3
 
 
+def test_projections_and_populations_are_chosen_by_name() -> None:
+    populations = (Population("hidden", (3,)), Population("output", (2,)))
+    ends = (("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output"))
+    projections = tuple(Projection(source, target, Dense()) for source, target in ends)
+    skip = Network("skip", IntensityEncoder((2, 2, 1), 8.0), populations, projections, 32.0)
+    everything = ("hidden", "output", "stimulus_to_output")
+    assert make_plan(skip, "delay-jitter").curves == {"all": everything}
+    assert make_plan(skip, "weight-noise", layers=everything).curves == {name: (name,) for name in everything}
+    assert make_plan(skip, "lesion-neurons").curves == {"all": ("hidden",)}
+    with pytest.raises(SpecificationError, match="'stimulus_to_output': does not exist in skip; it has hidden, output"):
+        make_plan(skip, "threshold-heterogeneity", layers=["stimulus_to_output"])
+
+
 @pytest.mark.parametrize(
-    ("kind", "options", "words"),
+    ("name", "options", "words"),
     [
         ("spike-jiter", {}, ["spike-jiter", "did you mean 'spike-jitter'"]),
         ("spike-jitter", {"levels": [-1.0]}, ["level -1", "from 0 to"]),
@@ -69,15 +82,15 @@ def test_layers_are_curves_of_their_own(network: Network) -> None:
         ("time-step", {"levels": [0.0]}, ["dt", "positive"]),
     ],
 )
-def test_plans_that_cannot_be_made(kind: str, options: dict[str, Any], words: list[str], network: Network) -> None:
+def test_plans_that_cannot_be_made(name: str, options: dict[str, Any], words: list[str], network: Network) -> None:
     with pytest.raises(SpecificationError) as error:
-        make_plan(network, kind, **options)
+        make_plan(network, name, **options)
     for word in words:
         assert word in str(error.value)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("lesion-maps", "no convolutions"), ("lesion-neurons", "choose one")])
-def test_networks_without_such_layers(kind: str, words: str) -> None:
+@pytest.mark.parametrize(("name", "words"), [("lesion-maps", "no convolutions"), ("lesion-neurons", "choose one")])
+def test_networks_without_such_layers(name: str, words: str) -> None:
     alone = Network.chain("alone", IntensityEncoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     with pytest.raises(SpecificationError, match=f"alone has no .*{words.split()[-1]}"):
-        make_plan(alone, kind)
+        make_plan(alone, name)

@@ -14,14 +14,14 @@ from netsim.engines import Engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.measuring.evaluation import evaluate
+from netsim.seams import studies
 from netsim.specification import Network
-from netsim.studies.kinds import STUDY_KINDS
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.weights.layout import Weights
 
-DETERMINISTIC = [kind for kind, described in STUDY_KINDS.items() if not described.random]
-RANDOM = [kind for kind, described in STUDY_KINDS.items() if described.random]
+DETERMINISTIC = [name for name, described in studies.items() if not described.random]
+RANDOM = [name for name, described in studies.items() if described.random]
 LEVELS = {"weight-bits": [1, 3], "early-readout": [40.0, 60.0], "time-step": [0.5, 2.0]}
 
 
@@ -29,8 +29,8 @@ LEVELS = {"weight-bits": [1, 3], "early-readout": [40.0, 60.0], "time-step": [0.
 def run(network: Network, weights: Weights, stimuli: Stimuli) -> Callable[..., list[dict[str, Any]]]:
     """A function that runs a study of the small network; by default with the event engine."""
 
-    def study(kind: str, engine_at: Callable[[float], Engine] | None = None, **options: Any) -> list[dict[str, Any]]:
-        plan = make_plan(network, kind, **options)
+    def study(name: str, engine_at: Callable[[float], Engine] | None = None, **options: Any) -> list[dict[str, Any]]:
+        plan = make_plan(network, name, **options)
         done = [0]
         runner = StudyRunner(plan, network, weights, stimuli, lambda count: done.__setitem__(0, count))
         rows = runner.run(engine_at or (lambda dt: EventEngine(network, dt=dt)))
@@ -58,9 +58,9 @@ def test_the_first_row_is_the_evaluation(
     assert row["presentations"] == 20
 
 
-@pytest.mark.parametrize("kind", RANDOM)
-def test_no_disturbance_is_the_undisturbed_network(kind: str, run: Callable[..., Any]) -> None:
-    undisturbed, *rows = run(kind, levels=[0.0, 0.5], seeds=(0, 1))
+@pytest.mark.parametrize("name", RANDOM)
+def test_no_disturbance_is_the_undisturbed_network(name: str, run: Callable[..., Any]) -> None:
+    undisturbed, *rows = run(name, levels=[0.0, 0.5], seeds=(0, 1))
     still = [row for row in rows if row["level"] == 0]
     assert len(still) >= 2
     for row in still:
@@ -68,18 +68,18 @@ def test_no_disturbance_is_the_undisturbed_network(kind: str, run: Callable[...,
     assert any(figures(row) != figures(undisturbed) for row in rows if row["level"] == 0.5)
 
 
-@pytest.mark.parametrize("kind", RANDOM)
-def test_the_largest_level_is_simulated(kind: str, run: Callable[..., Any]) -> None:
-    for row in run(kind, levels=[STUDY_KINDS[kind].most]):
+@pytest.mark.parametrize("name", RANDOM)
+def test_the_largest_level_is_simulated(name: str, run: Callable[..., Any]) -> None:
+    for row in run(name, levels=[studies[name].most]):
         assert 0 <= row["accuracy"] <= 1
 
 
-@pytest.mark.parametrize("kind", RANDOM)
-def test_the_same_seed_gives_the_same_rows(kind: str, run: Callable[..., Any]) -> None:
-    first = run(kind, levels=[0.3, 0.6], seeds=(5, 6))
-    np.testing.assert_equal(run(kind, levels=[0.3, 0.6], seeds=(5, 6)), first)
+@pytest.mark.parametrize("name", RANDOM)
+def test_the_same_seed_gives_the_same_rows(name: str, run: Callable[..., Any]) -> None:
+    first = run(name, levels=[0.3, 0.6], seeds=(5, 6))
+    np.testing.assert_equal(run(name, levels=[0.3, 0.6], seeds=(5, 6)), first)
     # a seed and a level stand for themselves, whatever else is presented
-    alone = run(kind, levels=[0.6], seeds=(6,))
+    alone = run(name, levels=[0.6], seeds=(6,))
     np.testing.assert_equal(
         [row for row in alone if row["condition"] == "disturbed"],
         [row for row in first if (row["level"], row["seed"]) == (0.6, 6)],
@@ -93,13 +93,13 @@ def brian2(network: Network) -> Callable[[float], Engine]:
     return functools.cache(lambda dt: Brian2Engine(network, dt or 1.0, target="numpy", copies=20))
 
 
-@pytest.mark.parametrize("kind", STUDY_KINDS)
+@pytest.mark.parametrize("name", studies)
 def test_both_engines_agree(
-    kind: str, run: Callable[..., Any], network: Network, brian2: Callable[[float], Engine]
+    name: str, run: Callable[..., Any], network: Network, brian2: Callable[[float], Engine]
 ) -> None:
-    options = {"levels": LEVELS.get(kind, [0.4]), "seeds": (3,)}
-    ours = run(kind, lambda dt: EventEngine(network, dt=dt or 1.0), **options)
-    theirs = run(kind, brian2, **options)
+    options = {"levels": LEVELS.get(name, [0.4]), "seeds": (3,)}
+    ours = run(name, lambda dt: EventEngine(network, dt=dt or 1.0), **options)
+    theirs = run(name, brian2, **options)
     assert len(ours) == len(theirs) >= 2
     for mine, other in zip(ours, theirs, strict=True):
         assert mine == pytest.approx(other, abs=1e-9, nan_ok=True)

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netsim.seams import studies
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
-from netsim.studies.stimuli import STIMULUS_PERTURBATIONS, transformed
+from netsim.studies.stimuli import transformed
+from netsim.studies.study import StimulusStudy
 
-KINDS = sorted(STIMULUS_PERTURBATIONS)
+STIMULUS = [name for name, study in studies.items() if isinstance(study, StimulusStudy)]
 MICROSECOND = 1e-3
 
 
@@ -29,38 +31,40 @@ def draw(network: Network, count: int = 5, silent: float = 0.4) -> np.ndarray:
     return latencies
 
 
-def disturb(kind: str, level: float, network: Network, latencies: np.ndarray, seed: int = 0) -> np.ndarray:
-    transform = STIMULUS_PERTURBATIONS[kind](level, network.encoder)
+def disturb(name: str, level: float, network: Network, latencies: np.ndarray, seed: int = 0) -> np.ndarray:
+    height, width, channels = network.encoder.shape
+    sensor = (width, height, channels)
+    transform = studies[name].does(level, sensor)
     return transformed(network, latencies, transform, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_nothing_changes_without_strength(kind: str) -> None:
+@pytest.mark.parametrize("name", STIMULUS)
+def test_nothing_changes_without_strength(name: str) -> None:
     network = one_layer()
     latencies = draw(network)
-    np.testing.assert_allclose(disturb(kind, 0.0, network, latencies), latencies, rtol=0, atol=MICROSECOND)
+    np.testing.assert_allclose(disturb(name, 0.0, network, latencies), latencies, rtol=0, atol=MICROSECOND)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_draws_come_from_the_seed_alone(kind: str) -> None:
+@pytest.mark.parametrize("name", STIMULUS)
+def test_draws_come_from_the_seed_alone(name: str) -> None:
     network = one_layer()
     latencies = draw(network)
     np.random.seed(3)  # noqa: NPY002
     expected = np.random.random(3)  # noqa: NPY002
     np.random.seed(3)  # noqa: NPY002
-    first = disturb(kind, 0.5, network, latencies, seed=7)
+    first = disturb(name, 0.5, network, latencies, seed=7)
     np.testing.assert_array_equal(np.random.random(3), expected)  # noqa: NPY002
-    np.testing.assert_array_equal(first, disturb(kind, 0.5, network, latencies, seed=7))
-    assert (first != disturb(kind, 0.5, network, latencies, seed=8)).any()
+    np.testing.assert_array_equal(first, disturb(name, 0.5, network, latencies, seed=7))
+    assert (first != disturb(name, 0.5, network, latencies, seed=8)).any()
     # a stimulus is disturbed in the same way, whatever comes after it
-    np.testing.assert_array_equal(first[:2], disturb(kind, 0.5, network, latencies[:2], seed=7))
+    np.testing.assert_array_equal(first[:2], disturb(name, 0.5, network, latencies[:2], seed=7))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_blank_stimuli_stay_blank(kind: str) -> None:
+@pytest.mark.parametrize("name", STIMULUS)
+def test_blank_stimuli_stay_blank(name: str) -> None:
     network = one_layer()
     blank = np.full((2, *network.encoder.shape), np.inf)
-    np.testing.assert_array_equal(disturb(kind, 0.5, network, blank), blank)
+    np.testing.assert_array_equal(disturb(name, 0.5, network, blank), blank)
 
 
 @settings(deadline=None, max_examples=20)

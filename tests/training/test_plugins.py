@@ -11,7 +11,11 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
+from netsim.data.dataset import Dataset
+from netsim.data.places import Place
+from netsim.data.source import Source
 from netsim.data.stimuli import Stimuli
+from netsim.description import describe, to_markdown
 from netsim.engines import make_engine
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import BatchGradients, Constraint, Learner
@@ -21,7 +25,8 @@ from netsim.learning.optimizers.sgd import SGD
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import load_model
-from netsim.seams import constraints, learners, targets
+from netsim.runs.plugins import plugins_of
+from netsim.seams import connectivities, constraints, datasets, encoders, learners, targets
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.training.loop import Callbacks, start_training, train
@@ -66,6 +71,27 @@ class Quantised(Constraint):
 
     def describe(self, network: Network) -> tuple[str, str]:
         return "Quantisation", "Weights are rounded to multiples of $1/4$"
+
+
+class ToAll(Dense):
+    """All to all."""
+
+
+class Halved(IntensityEncoder):
+    """Half the latencies of intensities."""
+
+
+class Cards(Source):
+    """A deck."""
+
+    notation = "cards"
+    summary = "a deck"
+
+    def load(self, *arguments: Any) -> Dataset:
+        raise NotImplementedError
+
+    def places(self, *arguments: Any) -> list[Place]:
+        return []
 
 
 def _network(**learning: Any) -> Network:
@@ -161,6 +187,34 @@ def test_a_run_says_what_does_not_come_with_netsim(registered: Registered) -> No
         ("constraint", "quantised", __name__),
     ]
     assert create_run("plain", _digits(), describe_run(0)).record()["plugins"] == []
+
+
+def test_parts_of_the_network_are_plugins_too(registered: Registered) -> None:
+    registered(connectivities, "to-all", ToAll)
+    registered(encoders, "halved", Halved)
+    registered(datasets, "cards", Cards())
+    network = Network.chain(
+        "outside",
+        Halved((6, 6, 1), 16.0),
+        (Layer("hidden", ToAll(12)), Layer("output", ToAll(4))),
+        128.0,
+        training=Training(dataset="cards"),
+    )
+    assert [(plugin["seam"], plugin["name"]) for plugin in plugins_of(network)] == [
+        ("connectivity", "to-all"),
+        ("encoder", "halved"),
+        ("data set", "cards"),
+    ]
+
+
+def test_what_comes_from_outside_is_described(registered: Registered) -> None:
+    registered(learners, "hebb", Hebb)
+    registered(constraints, "quantised", Quantised)
+    text = to_markdown(describe(_digits(learner="hebb", balanced=True)))
+    assert "between batches of presentations: Hebb; optimizer `adam`" in text
+    assert "Output weights follow the spikes of the label's neuron." in text
+    assert "Weights are rounded to multiples of" in text
+    assert "STiDi-BP" not in text
 
 
 def test_a_run_whose_plugin_is_missing_is_refused(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-
+from netsim.analysis.figures._layers import check_layers, firing_window, layer_colours
 from netsim.analysis.frames import require
-from netsim.analysis.rasters import firing_window, layer_colours
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, theme
-from netsim.analysis.tables import layer_names
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, note_beside, theme
 from netsim.errors import DataError
-from netsim.specification import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.specification import Network
 
 _GAP = 0.25  # between bands, which are 1 high
 _BINS = 150  # about, over a presentation
@@ -24,7 +26,7 @@ def latency_histograms(
 ) -> Axes:
     """Draw the population rate of every layer over the presentation, the stimulus at the bottom.
 
-    Each band is scaled to its own peak, which is written beside it (spikes a second and neuron) with the median
+    Each band is scaled to its own peak, which is written beside it (spikes per second and neuron) with the median
     latency and the share of neurons that fired. The time in which a layer can fire is shaded; a vertical line
     is the median.
 
@@ -49,11 +51,11 @@ def latency_histograms(
     DataError
         If the table is no spike table, or holds layers that the network does not have.
     """
+    import numpy as np
+
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
-    names = layer_names(network)
-    unknown = set(frame["layer"].unique()) - set(names)
-    if unknown:
-        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
+    names = list(network.shapes)
+    check_layers(frame, network)
     width = bin_ms or _default_width(network)
     if not width > 0:
         raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")
@@ -62,20 +64,20 @@ def latency_histograms(
     with theme():
         axes = new_axes(ax, FULL_WIDTH, 0.7 + 0.55 * len(names))
         hues = layer_colours(network)
-        for position, name in enumerate(names):
-            neurons = math.prod(network.shapes[position])
+        for position, (name, shape) in enumerate(network.shapes.items()):
+            neurons = math.prod(shape)
             latencies = frame.loc[frame["layer"] == name, "latency_ms"].to_numpy()
             counts = np.histogram(latencies, edges)[0]
             rate = counts / (presentations * neurons * width / 1000)
             bottom = position * (1 + _GAP)
-            start, end = firing_window(network, position)
-            axes.fill_between([start, end], bottom, bottom + 1, color=hues[position], alpha=0.1, linewidth=0, zorder=1)
+            start, end = firing_window(network, name)
+            axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.1, linewidth=0, zorder=1)
             axes.stairs(
                 bottom + rate / max(rate.max(), 1e-300),
                 edges,
                 baseline=bottom,
                 fill=True,
-                color=hues[position],
+                color=hues[name],
                 linewidth=0,
                 zorder=2,
             )
@@ -86,15 +88,7 @@ def latency_histograms(
                 axes.plot([median, median], [bottom, bottom + 1.06], color=INK, linewidth=0.8, zorder=4)
                 share = len(latencies) / (presentations * neurons)
                 note = f"median {median:.4g} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
-            axes.text(
-                1.01,
-                bottom + 0.5,
-                note,
-                transform=axes.get_yaxis_transform(),
-                fontsize=7,
-                color=FAINT,
-                verticalalignment="center",
-            )
+            note_beside(axes, bottom + 0.5, note)
         axes.set_yticks([position * (1 + _GAP) + 0.5 for position in range(len(names))], names)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -109,3 +103,24 @@ def latency_histograms(
 def _default_width(network: Network) -> float:
     wanted = network.encoder.t_max * _BINS / network.duration
     return network.encoder.t_max / 2.0 ** round(math.log2(wanted))
+
+
+@Plot(
+    "latencies",
+    "when each layer fires",
+    order=40,
+    width=FULL_WIDTH,
+    presentations=200,
+    section="Activity",
+    rank=60,
+    title="Latencies",
+    caption=(
+        "The population rate of each layer, scaled to its peak; beside it the median latency, the peak (spikes per"
+        " second and neuron) and the share of neurons that fire in a presentation. {count:,} presentations."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    spikes = source.spikes(choice.limit)
+    figure, (axes,) = choice.new_figure(0.7 + 0.5 * len(source.network.shapes))
+    latency_histograms(spikes, source.network, ax=axes)
+    return Drawn(figure, spikes)

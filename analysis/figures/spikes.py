@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, colours, legend_above, new_axes, note_beside, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -33,6 +35,9 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no spike count table.
     """
+    import numpy as np
+    from matplotlib.ticker import FuncFormatter
+
     require(frame, ("presentation", "layer", "spikes", "neurons"), "spike count")
     if (frame["spikes"] > frame["neurons"]).any() or (frame["spikes"] < 0).any():
         raise DataError("table: holds more spikes than neurons, or fewer than none; each neuron fires once at most")
@@ -48,15 +53,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
         axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)
         for row, one in enumerate(mean):
-            axes.text(
-                1.02,
-                row,
-                f"{one:,.1f}\N{NO-BREAK SPACE}({one / neurons[row]:.0%})",
-                fontsize=7,
-                color=FAINT,
-                transform=axes.get_yaxis_transform(),
-                verticalalignment="center",
-            )
+            note_beside(axes, row, f"{one:,.1f}\N{NO-BREAK SPACE}({one / neurons[row]:.0%})", x=1.02)
         axes.set_xscale("symlog", linthresh=1, linscale=0.4)
         decades = int(np.ceil(np.log10(max(neurons.max(), 10))))
         axes.set_xticks([0, *(10.0**power for power in range(decades + 1))])
@@ -65,13 +62,26 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.set_yticks(rows, names)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("spikes per presentation")
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(-0.2, 1.0),
-            ncols=3,
-            borderpad=0.2,
-            handlelength=1.0,
-            columnspacing=1.0,
-            handletextpad=0.5,
-        )
+        legend_above(axes, -0.2, 3, handlelength=1.0, columnspacing=1.0, handletextpad=0.5)
     return axes
+
+
+@Plot(
+    "spikes",
+    "how many neurons of each layer fire",
+    order=50,
+    presentations=1000,
+    section="Activity",
+    rank=80,
+    title="Spikes per layer",
+    caption="Mean and 90% range over {count:,} presentations, beside the number of neurons in the layer.",
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.analysis.decision_tables import spike_count_table
+
+    table = source.table(
+        lambda latencies, _, chosen: spike_count_table(source.network, latencies, chosen), choice.limit
+    )
+    figure, (axes,) = choice.new_figure(0.8 + 0.26 * len(source.network.shapes))
+    spikes_per_layer(table, ax=axes)
+    return Drawn(figure, table)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, new_axes, outline, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _COLOURS = "RdBu_r"  # diverging, and safe for people who are colour-blind
 
@@ -30,7 +33,7 @@ def kernels(
     frame : pandas.DataFrame
         As from `weight_table`.
     layer : str, optional
-        A convolution, or a dense layer whose source has rows and columns; by default the table's first layer.
+        By default the first one of the table; its source must have rows and columns.
     channel : int
         Which channel of the source.
     count : int
@@ -49,6 +52,8 @@ def kernels(
     DataError
         If the table is no weight table, or the layer has no kernels with rows and columns, or no such channel.
     """
+    import numpy as np
+
     require(frame, ("layer", "kind", "map", "neuron", "channel", "y", "x", "weight"), "weight")
     name = layer or str(frame["layer"].iloc[0])
     rows = frame[(frame["layer"] == name) & (frame["kind"] == "kernel")]
@@ -64,7 +69,7 @@ def kernels(
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
     mosaic, places = _mosaic(pictures, max(1, columns))
-    limit = float(np.abs(pictures).max()) or 1.0
+    limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
     with theme():
         axes = new_axes(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1])
         image = axes.imshow(mosaic, cmap=_COLOURS, vmin=-limit, vmax=limit, interpolation="nearest")
@@ -84,6 +89,8 @@ def kernels(
 
 def _pictures(rows: pd.DataFrame, own: str) -> np.ndarray:
     """Weights of shape (maps or neurons, height, width)."""
+    import numpy as np
+
     index = rows[[own, "y", "x"]].to_numpy(dtype=np.int64).T
     pictures = np.full(tuple(index.max(axis=1) + 1), np.nan)
     pictures[tuple(index)] = rows["weight"].to_numpy()
@@ -92,6 +99,8 @@ def _pictures(rows: pd.DataFrame, own: str) -> np.ndarray:
 
 def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """All pictures in one with gaps between, and the upper left corner of each."""
+    import numpy as np
+
     count, height, width = pictures.shape
     columns = min(columns, count)
     gap = max(1, round(width / 8))
@@ -100,3 +109,27 @@ def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[
     for picture, (top, left) in zip(pictures, places, strict=True):
         mosaic[top : top + height, left : left + width] = picture
     return mosaic, places
+
+
+@Plot(
+    "kernels",
+    "learned kernels, or receptive fields of dense neurons",
+    order=70,
+    choices=("layer", "channel", "count"),
+    section="Learning",
+    rank=110,
+    title="{weights}",
+    caption="The weights onto {layer} that feed forward.",
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.analysis.learning_tables import weight_table
+
+    layer = choice.layer or source.network.weighted[0].name
+    table = weight_table(source.network, source.weights, [layer])
+    count = choice.count or 64
+    columns = 8 if choice.width < 5 else 16
+    shown = min(count, int(table["map"].fillna(table["neuron"]).max()) + 1)
+    rows = -(-shown // columns)
+    figure, (axes,) = choice.new_figure(0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2)))
+    kernels(table, layer, choice.channel, count=count, columns=columns, ax=axes)
+    return Drawn(figure, table)

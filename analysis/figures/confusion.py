@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import class_name, require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, INK, new_axes, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _MOST_NUMBERS = 20  # classes beyond which the fields hold no numbers
 
@@ -40,6 +41,9 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     DataError
         If the table is no decision table.
     """
+    import numpy as np
+    from matplotlib.colors import PowerNorm
+
     require(frame, ("label", "decision", "correct"), "decision")
     labels = frame["label"].to_numpy(dtype=np.int64)
     decisions = frame["decision"].astype("Int64").to_numpy(dtype=np.int64, na_value=-1)
@@ -84,3 +88,21 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
         accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
         axes.set_title(f"{len(frame):,} presentations\naccuracy {accuracy:.2%}, strict {strict:.2%}")
     return axes
+
+
+@Plot(
+    "confusion",
+    "labels against decisions, with silence",
+    order=90,
+    section="Decisions",
+    rank=10,
+    title="Confusion matrix",
+    caption=(
+        "Labels against decisions in {count:,} presentations; the last column counts those without an output spike."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    table = source.decisions(choice.limit)
+    figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 0.95)
+    confusion_matrix(table, source.stimuli.classes, ax=axes)
+    return Drawn(figure, table)

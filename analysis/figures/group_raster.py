@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-
+from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
-from netsim.analysis.rasters import firing_window
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, new_axes, theme
-from netsim.analysis.tables import layer_names
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, legend_above, new_axes, theme
 from netsim.errors import DataError
-from netsim.specification import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.engines import Recorded
+    from netsim.specification import Network
 
 _MOST_COLOURS = 8  # neurons beyond which each does not get a colour of its own
 _HALF_TICK = 0.8  # rows; marks reach into their neighbours so that they can be seen among many
@@ -28,7 +32,7 @@ def group_raster(
     classes: Sequence[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the spikes of a group of neurons over presentations sorted by label, a row each.
+    """Draw the spikes of a group of neurons over presentations sorted by label, one row each.
 
     In the output layer the colours tell the label's neuron from the others, and show which other neuron
     fired before it or with it. Elsewhere each of up to eight neurons has a colour.
@@ -56,10 +60,12 @@ def group_raster(
     DataError
         If the table is no spike table, lacks labels, or the network has no such layer.
     """
+    import numpy as np
+
     require(frame, ("presentation", "label", "layer", "neuron", "latency_ms"), "spike")
-    name = layer or network.layers[-1].name
-    if name not in layer_names(network):
-        raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(layer_names(network))}")
+    name = layer or network.output.name
+    if name not in network.shapes:
+        raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(network.shapes)}")
     if frame["label"].isna().any():
         raise DataError("table: lacks labels; give them to spike_table")
     presentations = frame[["presentation", "label"]].drop_duplicates().sort_values(["label", "presentation"])
@@ -67,12 +73,12 @@ def group_raster(
     spikes = frame[frame["layer"] == name].merge(presentations[["presentation", "row"]], on="presentation")
     if neurons:
         spikes = spikes[spikes["neuron"].isin(list(neurons))]
-    start, end = firing_window(network, layer_names(network).index(name))
+    start, end = firing_window(network, name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
     with theme():
         axes = new_axes(ax, COLUMN_WIDTH, 3.4)
-        groups = _output_groups(spikes) if name == network.layers[-1].name and not neurons else _by_neuron(spikes, name)
+        groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
             axes.vlines(
                 group["latency_ms"],
@@ -92,30 +98,19 @@ def group_raster(
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
             is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
-            axes.legend(
-                loc="lower left",
-                bbox_to_anchor=(-0.02, 1.0),
-                ncols=min(2 if is_tight else 4, len(groups)),
-                borderpad=0.2,
-                handlelength=0.8,
-                columnspacing=1.0,
-                handletextpad=0.4,
-                title=name,
-                alignment="left",
-            )
+            columns = min(2 if is_tight else 4, len(groups))
+            spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
+            legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
         else:
             axes.set_title(groups[0][0])
     return axes
 
 
-Group = tuple[str, object, pd.DataFrame]
-
-
-def _output_groups(spikes: pd.DataFrame) -> list[Group]:
+def _output_groups(spikes: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame]]:
     """Spikes of the label's neuron, of others, and of others not later than the label's."""
     own = spikes["neuron"] == spikes["label"]
     of_label = spikes[own].set_index("presentation")["latency_ms"]
-    before = ~own & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(np.inf))
+    before = ~own & (spikes["latency_ms"] <= spikes["presentation"].map(of_label).fillna(math.inf))
     blue, orange = colours(2)
     return [
         ("other neurons", "0.72", spikes[~own & ~before]),
@@ -124,8 +119,8 @@ def _output_groups(spikes: pd.DataFrame) -> list[Group]:
     ]
 
 
-def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[Group]:
-    numbers = np.sort(spikes["neuron"].unique())
+def _by_neuron(spikes: pd.DataFrame, layer: str) -> list[tuple[str, object, pd.DataFrame]]:
+    numbers = sorted(spikes["neuron"].unique())
     if not 1 < len(numbers) <= _MOST_COLOURS:
         what = f"{layer}:{numbers[0]}" if len(numbers) == 1 else f"{layer}, {len(numbers):,} neurons that fired"
         return [(what, colours(1)[0], spikes)]
@@ -143,3 +138,43 @@ def _mark_labels(axes: Axes, presentations: pd.DataFrame, classes: Sequence[str]
     axes.tick_params(axis="y", length=0)
     for edge in last.to_list()[:-1]:
         axes.axhline(edge + 0.5, color=FAINT, linewidth=0.4, zorder=1)
+
+
+@Plot(
+    "group-raster",
+    "a layer, or some neurons, over presentations sorted by label",
+    order=20,
+    presentations=200,
+    choices=("layer", "neuron"),
+    section="Activity",
+    rank=70,
+    title="Raster of the output layer",
+    caption=(
+        "One row per presentation, {count:,} in all, sorted by label. Where the label's neuron comes first, nothing"
+        " orange lies in its row."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.specification import STIMULUS
+
+    named = list(dict.fromkeys(layer for layer, _ in choice.neurons))
+    if len(named) > 1 or (named and choice.layer not in (None, named[0])):
+        raise DataError("neurons: must be of one layer, the one that is drawn")
+    layer = choice.layer or (named[0] if named else source.network.output.name)
+    _check_neurons(source.network, layer, choice.neurons)
+    # the stimulus names the presentations in which the layer stays silent
+    spikes = source.spikes(choice.limit, [STIMULUS, layer])
+    figure, (axes,) = choice.new_figure(3.4)
+    neurons = [neuron for _, neuron in choice.neurons]
+    group_raster(spikes, source.network, layer, neurons, source.stimuli.classes, ax=axes)
+    own = spikes[spikes["layer"] == layer]
+    return Drawn(figure, own[own["neuron"].isin(neurons)] if neurons else own)
+
+
+def _check_neurons(network: Network, layer: str, neurons: Sequence[Recorded]) -> None:
+    """Refuse a layer or neurons that the network does not have, before anything is presented."""
+    network.position(layer)
+    size = math.prod(network.shapes[layer])
+    for _, neuron in neurons:
+        if neuron >= size:
+            raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import class_name, require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FULL_WIDTH, INK, new_axes, outline, theme
-from netsim.analysis.tables import STIMULUS
 from netsim.errors import DataError
-from netsim.specification import Network
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.specification import Network
 
 
 def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
@@ -72,7 +75,7 @@ def error_gallery(
     Raises
     ------
     DataError
-        If a table is of another kind, or the spikes lack the stimulus of an error.
+        If a table is another one, or the spikes lack the stimulus of an error.
     """
     errors = confident_errors(decisions, count)
     height, width, _ = network.encoder.shape
@@ -123,6 +126,10 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
     if not presentations:
         return []
     require(spikes, ("presentation", "layer", "channel", "y", "x", "latency_ms"), "spike")
+    import numpy as np
+
+    from netsim.specification import STIMULUS
+
     pictures = []
     for presentation in presentations:
         own = spikes[(spikes["presentation"] == presentation) & (spikes["layer"] == STIMULUS)]
@@ -134,3 +141,35 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
         picture[place] = 1 - 0.95 * own["latency_ms"].to_numpy() / network.encoder.t_max
         pictures.append(picture.mean(axis=2))
     return pictures
+
+
+@Plot(
+    "errors",
+    "the most confident errors with their stimuli",
+    order=110,
+    width=FULL_WIDTH,
+    choices=("count",),
+    section="Decisions",
+    rank=30,
+    title="The most confident errors",
+    caption=(
+        "The confidence is the time from the first to the second output spike. A stimulus is drawn as it was"
+        " presented: the darker, the earlier. {count:,} presentations."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    import numpy as np
+
+    from netsim.analysis.tables import spike_table
+
+    decisions = source.decisions(choice.limit)
+    count = choice.count or 12
+    table = confident_errors(decisions, count)
+    chosen = table["presentation"].to_numpy()
+    silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
+    stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
+    columns = 4 if choice.width < 5 else 6
+    rows = max(1, -(-len(table) // columns))
+    figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * 1.25)
+    error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
+    return Drawn(figure, table)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.learning_tables import best_epoch
-from netsim.analysis.style import COLUMN_WIDTH, colours, new_axes, theme
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, colours, legend_above, new_axes, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _SILENT = "silent_"
 
@@ -37,6 +38,11 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no metrics table.
     """
+    import numpy as np
+    from matplotlib.ticker import FuncFormatter
+
+    from netsim.analysis.learning_tables import best_epoch
+
     require(frame, ("epoch", "training_strict_accuracy", "validation_strict_accuracy"), "metrics")
     epoch = frame["epoch"].to_numpy()
     with theme():
@@ -87,6 +93,8 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no metrics table.
     """
+    from matplotlib.ticker import PercentFormatter
+
     require(frame, ("epoch",), "metrics")
     names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
     if not names:
@@ -108,11 +116,13 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.set_ylim(0, 1)
         axes.set_ylabel("silent neurons")
         _epochs(axes, frame)
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
+        legend_above(axes, 0.0, 3, columnspacing=1.0)
     return axes
 
 
 def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     first, last = frame["epoch"].min(), frame["epoch"].max()
@@ -122,3 +132,28 @@ def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
 def _minor_number(value: float, low: float, high: float) -> str:
     """Number of a minor tick: at 2 and 5, or anywhere where two of 1, 2 and 5 need not be within the limits."""
     return f"{value:.3g}" if high < 5 * low or f"{value:e}"[0] in "25" else ""
+
+
+@Plot(
+    "learning",
+    "errors and silent fractions over the epochs of a run",
+    order=80,
+    of_training=True,
+    section="Learning",
+    rank=90,
+    title="Learning curves",
+    caption=(
+        "Errors (a tie is one), those of training with dropout and augmentation, and the mean fraction of neurons"
+        " that stay silent in a training presentation."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.analysis.learning_tables import metrics_table
+
+    if source.metrics is None:
+        raise DataError(f"{source.network.name}: has no metrics; only a run folder has learning curves")
+    table = metrics_table(source.metrics)
+    figure, (above, below) = choice.new_figure(4.2, rows=2)
+    learning_curves(table, ax=above).set_xlabel("")
+    silent_curves(table, ax=below)
+    return Drawn(figure, table)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, theme
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, note_at, theme
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
@@ -35,6 +38,9 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no decision table.
     """
+    import numpy as np
+    from matplotlib.ticker import PercentFormatter
+
     require(frame, ("correct", "latency_ms"), "decision")
     count = len(frame)
     latencies = np.sort(frame["latency_ms"].dropna().to_numpy())
@@ -52,15 +58,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
         axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided, and rightly", zorder=3)
         axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
-        axes.annotate(
-            f"{correct[-1]:.2%}",
-            (times[0], correct[-1]),
-            xytext=(2, -2),
-            textcoords="offset points",
-            verticalalignment="top",
-            fontsize=7,
-            color=FAINT,
-        )
+        note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
         axes.set_xlim(times[0], times[-1])
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -72,6 +70,27 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
+    import numpy as np
+
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
     return middle - half, middle + half
+
+
+@Plot(
+    "decision-time",
+    "accuracy if the network is read out early",
+    order=100,
+    section="Decisions",
+    rank=20,
+    title="Accuracy against decision time",
+    caption=(
+        "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
+        " and is the label's alone. The band is the 95% confidence interval. {count:,} presentations."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    table = source.decisions(choice.limit)
+    figure, (axes,) = choice.new_figure(2.3)
+    accuracy_over_time(table, ax=axes)
+    return Drawn(figure, table)

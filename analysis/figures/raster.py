@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from netsim.analysis.figures._layers import Colour, check_layers, firing_window, layer_colours
+from netsim.analysis.frames import one_presentation, require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import FULL_WIDTH, INK, is_narrow, legend_above, new_axes, note_beside, theme
 
-from netsim.analysis.frames import require
-from netsim.analysis.style import FAINT, INK, colours, is_narrow, new_axes, theme
-from netsim.analysis.tables import layer_names
-from netsim.errors import DataError
-from netsim.specification import Network, Pooling, Shape
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.specification import Network, Shape
 
 _GAP = 0.18  # between bands, which are 1 high
 _RASTERISE = 1500  # spikes of a layer beyond which SVG and PDF hold a picture of them
-
-Colour = tuple[float, float, float]
 
 
 def raster(
@@ -57,27 +57,21 @@ def raster(
         If the table is no spike table, holds layers that the network does not have, or several presentations
         and none is chosen.
     """
-    spikes, presentation = _choose(frame, network, presentation)
-    names = layer_names(network)
+    require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
+    spikes, presentation = one_presentation(frame, presentation)
+    check_layers(spikes, network)
+    names, shapes = list(network.shapes), network.shapes.values()
     with theme():
         axes = new_axes(ax, 7.0, 0.9 + 0.62 * len(names))
         hues = layer_colours(network)
-        for position, (name, shape) in enumerate(zip(names, network.shapes, strict=True)):
+        for position, (name, shape) in enumerate(network.shapes.items()):
             bottom = position * (1 + _GAP)
             layer = spikes[spikes["layer"] == name]
-            start, end = firing_window(network, position)
-            axes.fill_between([start, end], bottom, bottom + 1, color=hues[position], alpha=0.12, linewidth=0, zorder=1)
-            _draw_spikes(axes, layer, shape, bottom, hues[position])
-            axes.text(
-                1.01,
-                bottom + 0.5,
-                f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired",
-                transform=axes.get_yaxis_transform(),
-                fontsize=7,
-                color=FAINT,
-                verticalalignment="center",
-            )
-        sizes = ["×".join(f"{side:,}" for side in shape) for shape in network.shapes]
+            start, end = firing_window(network, name)
+            axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.12, linewidth=0, zorder=1)
+            _draw_spikes(axes, layer, shape, bottom, hues[name])
+            note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
+        sizes = ["×".join(f"{side:,}" for side in shape) for shape in shapes]
         axes.set_yticks(
             [position * (1 + _GAP) + 0.5 for position in range(len(names))],
             [f"{name}\n{size}" for name, size in zip(names, sizes, strict=True)],
@@ -92,41 +86,6 @@ def raster(
         )
         _mark_decision(axes, spikes, network, classes)
     return axes
-
-
-def firing_window(network: Network, position: int) -> tuple[float, float]:
-    """When the neurons of a layer can fire (ms); `position` 0 is the stimulus, whose window is the encoding's."""
-    while position > 0 and isinstance(network.layers[position - 1], Pooling):
-        position -= 1
-    if position == 0:
-        return 0.0, network.encoder.t_max
-    layer = network.layers[position - 1]
-    assert not isinstance(layer, Pooling)
-    return layer.neurons.onset, network.window_end(layer)
-
-
-def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> tuple[pd.DataFrame, int]:
-    """The spikes of one presentation, and which one it is."""
-    require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
-    present = frame["presentation"].unique()
-    if presentation is None:
-        if len(present) != 1:
-            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
-        presentation = int(present[0])
-    spikes = frame[frame["presentation"] == presentation]
-    unknown = set(spikes["layer"].unique()) - set(layer_names(network))
-    if unknown:
-        raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
-    return spikes, presentation
-
-
-def layer_colours(network: Network) -> list[Colour]:
-    """Grey for the stimulus, one colour for each weighted layer; pooling has that of the layer it reads."""
-    fresh = iter(colours(len(network.weighted_layers)))
-    hues: list[Colour] = [to_rgb(INK)]
-    for layer in network.layers:
-        hues.append(hues[-1] if isinstance(layer, Pooling) else next(fresh))
-    return hues
 
 
 def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, colour: Colour) -> None:
@@ -156,9 +115,11 @@ def _tick(row: np.ndarray, size: int, bottom: float) -> tuple[float, np.ndarray]
 
 def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: Sequence[str]) -> None:
     """Mark decision and label in the output layer, and say in the legend what they are."""
+    import numpy as np
+    import pandas as pd
 
-    bottom = len(network.layers) * (1 + _GAP)
-    output = spikes[spikes["layer"] == network.layers[-1].name]
+    bottom = len(network.populations) * (1 + _GAP)
+    output = spikes[spikes["layer"] == network.output.name]
     if output.empty:
         axes.plot([], [], " ", label="no decision")
     else:
@@ -189,16 +150,30 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
             zorder=4,
             label=f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)"),
         )
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=1 if is_narrow(axes) else 2,
-        borderaxespad=0,
-        borderpad=0.2,
-        handlelength=1,
-    )
+    legend_above(axes, 0.0, 1 if is_narrow(axes) else 2, borderaxespad=0, handlelength=1)
 
 
 def _named(label: int, classes: Sequence[str]) -> str:
     """The label, and what it stands for where that is not the label itself."""
     return f"{label} ({classes[label]})" if label < len(classes) and classes[label] != str(label) else str(label)
+
+
+@Plot(
+    "raster",
+    "all spikes of one presentation",
+    order=10,
+    width=FULL_WIDTH,
+    choices=("index",),
+    section="A single presentation",
+    rank=40,
+    title="Raster",
+    caption=(
+        "Every spike of presentation {index}, layer above layer; within a band neurons are stacked map by map. The"
+        " time in which a layer can fire is shaded. Disc: decision; circle: label."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    spikes, _ = source.presentation(choice.index)
+    figure, (axes,) = choice.new_figure(0.9 + 0.62 * len(source.network.shapes))
+    raster(spikes, source.network, choice.index, source.stimuli.classes, ax=axes)
+    return Drawn(figure, spikes)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, new_axes, theme
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, legend_above, new_axes, note_at, theme
 from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.engines import Latencies
 
 _RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
 
@@ -37,6 +42,9 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     DataError
         If the table is no displacement table.
     """
+    import numpy as np
+    from matplotlib.lines import Line2D
+
     require(frame, ("label", "neuron", "target_ms", "displacement_ms"), "displacement")
     target = frame["target_ms"].to_numpy()
     actual = target - frame["displacement_ms"].to_numpy()
@@ -82,28 +90,45 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
                     )
                 )
             mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
-            axes.annotate(
-                f"{text}mean |displacement| {mean:.2g} ms",
-                (0, 1),
-                xycoords="axes fraction",
-                xytext=(4, -2 - 9 * position),
-                textcoords="offset points",
-                verticalalignment="top",
-                fontsize=7,
-                color=INK,
-            )
+            mean_of = f"{text}mean |displacement| {mean:.2g} ms"
+            place = {"xycoords": "axes fraction", "verticalalignment": "top"}
+            note_at(axes, mean_of, (0, 1), (4, -2 - 9 * position), color=INK, **place)
         axes.set_xlim(limits)
         axes.set_ylim(limits)
         axes.set_aspect("equal")
         axes.set_xlabel("actual latency (ms)")
         axes.set_ylabel("target latency (ms)")
-        axes.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(-0.16, 1.0),
-            ncols=2,
-            borderpad=0.2,
-            handletextpad=0.1,
-            columnspacing=0.8,
-        )
+        legend_above(axes, -0.16, 2, handles=handles, handletextpad=0.1, columnspacing=0.8)
     return axes
+
+
+@Plot(
+    "displacements",
+    "actual and target latencies, before and after learning",
+    order=60,
+    presentations=200,
+    section="Learning",
+    rank=100,
+    title="Displacements",
+    caption=(
+        "When output neurons fired, against when they should have. On the diagonal nothing is left to learn."
+        " {count:,} presentations."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    import pandas as pd
+
+    from netsim.analysis.learning_tables import displacement_table
+
+    stages = {"initial": source.initial, "trained": source.weights} if source.initial else {"": source.weights}
+
+    def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+        return displacement_table(source.network, latencies[-1], labels, chosen)
+
+    tables = [source.table(make, choice.limit, weights).assign(weights=name) for name, weights in stages.items()]
+    table = pd.concat(tables, ignore_index=True)
+    if not source.initial:
+        table = table.drop(columns="weights")
+    figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 1.1)
+    displacement_figure(table, ax=axes)
+    return Drawn(figure, table)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
+import math
+from typing import TYPE_CHECKING
 
-from netsim.analysis.frames import require
-from netsim.analysis.rasters import firing_window
-from netsim.analysis.style import FAINT, INK, colours, new_axes, theme
-from netsim.analysis.tables import layer_names
+from netsim.analysis.figures._layers import firing_window
+from netsim.analysis.frames import one_presentation, require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, new_axes, note_at, theme
 from netsim.errors import DataError
-from netsim.specification import Network, Pooling
-from netsim.specification.grid import TOLERANCE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.engines import Recorded
+    from netsim.specification import Network
+
+_EARLIEST = 3  # output neurons beside the label's
 
 
 def potential_figure(
@@ -50,6 +57,8 @@ def potential_figure(
     DataError
         If the table does not hold the presentation, or holds layers without potentials.
     """
+    import numpy as np
+
     traces = _choose(frame, network, presentation)
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
     highest, lowest = 0.0, 0.0
@@ -71,7 +80,7 @@ def potential_figure(
                 color=colour,
                 linewidth=1.5,
                 zorder=3,
-                label=f"{name}:{neuron}" + ("" if np.isfinite(spike) else " (silent)"),
+                label=f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)"),
             )
             axes.plot(
                 np.append(last, time[after]),
@@ -82,7 +91,7 @@ def potential_figure(
                 zorder=2,
             )
             breakpoints.update(time[_bends(time, potential, last)])
-            if np.isfinite(spike):
+            if math.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
         _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
         axes.plot(
@@ -111,16 +120,7 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
         shared.setdefault(_window(network, name), []).append(name)
     for (start, end, threshold), layers in shared.items():
         axes.plot([start, end], [threshold, threshold], color=INK, linewidth=0.9, linestyle="--", zorder=1)
-        axes.annotate(
-            ", ".join(layers),
-            (end, threshold),
-            xytext=(-2, 2),
-            textcoords="offset points",
-            horizontalalignment="right",
-            fontsize=7,
-            color=FAINT,
-            zorder=5,
-        )
+        note_at(axes, ", ".join(layers), (end, threshold), (-2, 2), horizontalalignment="right", zorder=5)
         if start > 0:
             axes.axvline(start, color=FAINT, linewidth=0.7, linestyle=":", zorder=1)
 
@@ -128,15 +128,10 @@ def _draw_thresholds(axes: Axes, network: Network, names: list[str]) -> None:
 def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> pd.DataFrame:
     """The traces of one presentation."""
     require(frame, ("presentation", "layer", "neuron", "time_ms", "potential"), "potential", rows=False)
-    present = frame["presentation"].unique()
-    if presentation is None:
-        if len(present) != 1:
-            raise DataError(f"table: holds {len(present)} presentations; say which one to draw")
-        presentation = int(present[0])
-    traces = frame[frame["presentation"] == presentation]
+    traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
         raise DataError(f"presentation {presentation}: has no potentials in the table")
-    known = {layer.name for layer in network.weighted_layers}
+    known = {population.name for population in network.integrating}
     unknown = sorted(set(traces["layer"]) - known)
     if unknown:
         raise DataError(f"table: holds potentials of {', '.join(unknown)}, which {network.name} does not have")
@@ -145,13 +140,13 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
 
 def _window(network: Network, name: str) -> tuple[float, float, float]:
     """Onset, end (ms) and threshold of a layer."""
-    layer = network.layer(name)
-    assert not isinstance(layer, Pooling)
-    return *firing_window(network, layer_names(network).index(name)), layer.neurons.threshold
+    return *firing_window(network, name), network.neurons(name).threshold
 
 
 def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
     """Where the slope changes before the time `last`: breakpoints of PSPs, the onset and the gate."""
+    import numpy as np
+
     slope = np.diff(potential) / np.diff(time)
     change = np.abs(np.diff(slope, prepend=slope[:1], append=slope[-1:]))
     return (change > 1e-6 * np.abs(slope).max(initial=1e-300)) & (time < last)
@@ -159,6 +154,8 @@ def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
 
 def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -> float:
     """When the neuron of a trace fired (ms); ``inf`` if it did not."""
+    from netsim.specification.grid import TOLERANCE
+
     one = trace.iloc[0]
     if spikes is not None:
         own = spikes[
@@ -166,8 +163,44 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
             & (spikes["layer"] == one["layer"])
             & (spikes["neuron"] == one["neuron"])
         ]
-        return float(own["latency_ms"].iloc[0]) if len(own) else np.inf
+        return float(own["latency_ms"].iloc[0]) if len(own) else math.inf
     start, end, threshold = _window(network, str(one["layer"]))
     time = trace["time_ms"].to_numpy()
     reached = (time >= start) & (time < end) & (trace["potential"].to_numpy() >= threshold * (1 - TOLERANCE))
-    return float(time[np.argmax(reached)]) if reached.any() else np.inf
+    return float(time[reached.argmax()]) if reached.any() else math.inf
+
+
+@Plot(
+    "potentials",
+    "potentials of chosen neurons in one presentation",
+    order=30,
+    width=FULL_WIDTH,
+    choices=("index", "neuron"),
+    section="A single presentation",
+    rank=50,
+    title="Potentials",
+    caption=(
+        "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the"
+        " neurons can fire; dotted: onset; disc: spike; ticks at the bottom: breakpoints, where a postsynaptic"
+        " potential changes its slope."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.analysis.tables import potential_table
+
+    spikes, engine = source.presentation(choice.index, choice.neurons or _earliest_outputs(source, choice.index))
+    table = potential_table(engine.potentials, [choice.index])
+    figure, (axes,) = choice.new_figure(2.6)
+    potential_figure(table, source.network, spikes, choice.index, ax=axes)
+    return Drawn(figure, table)
+
+
+def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
+    """The output neurons that fire first, and the label's."""
+    from netsim.engines import Recorded
+
+    spikes, _ = source.presentation(index)
+    name = source.network.output.name
+    output = spikes[spikes["layer"] == name]
+    label = int(source.stimuli.labels[index])
+    return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(_EARLIEST), label])]

@@ -1,0 +1,37 @@
+"""Axons of different conduction delays."""
+
+from __future__ import annotations
+
+import math
+
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
+
+
+def equal_delays(condition: Condition) -> Changes:
+    """The mean of `jittered_delays` for each axon: what is left of them without the jitter."""
+    import numpy as np
+
+    mean = condition.level * math.sqrt(2 / math.pi)
+    return {"delays": {name: np.full(shape, mean) for name, shape in _sources(condition).items()}}
+
+
+@NetworkStudy(
+    "delay-jitter",
+    "half-normal conduction delays, one per axon; the control delays all by the mean, 0.8 σ (level: σ in ms)",
+    "conduction delays, σ (ms)",
+    (0, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4),
+    in_windows=True,
+    scope=PROJECTIONS,
+    control="all delays equal",
+    does_control=equal_delays,
+    order=100,
+)
+def jittered_delays(condition: Condition) -> Changes:
+    """Half-normal delays of all axons of each projection: the absolute value of a normal draw of `level` ms."""
+    draw = condition.generator.standard_normal
+    return {"delays": {name: condition.level * abs(draw(shape)) for name, shape in _sources(condition).items()}}
+
+
+def _sources(condition: Condition) -> dict[str, tuple[int, ...]]:
+    network = condition.network
+    return {name: network.shapes[network.projection(name).source] for name in condition.layers}

@@ -1,0 +1,54 @@
+"""Decisions before all output spikes have come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netsim.studies.study import SimulationStudy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.studies.runner import EngineAt, Row, StudyRunner
+
+_TIMES = 30  # of read-out, by default
+
+
+def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
+    if measure == "strict_accuracy":
+        decided = 1 - disturbed.groupby("level")["silent_rate"].mean()
+        axes.plot(decided.index, decided, color="0.6", linewidth=1.2, label="decided", zorder=1)
+
+
+@SimulationStudy(
+    "early-readout",
+    "only output spikes up to a time count (level: time in ms)",
+    "time of read-out (ms)",
+    random=False,
+    reads_once=True,
+    panels=("strict_accuracy",),
+    rises=True,
+    marker="",
+    label="decided, and rightly",
+    finish=_finish,
+    order=120,
+)
+def early_readout(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
+    """The levels are times, by default from the first to the last decision."""
+    import numpy as np
+
+    from netsim.measuring.metrics import decide
+
+    outputs = engine_at(runner.network.training.dt).run(runner.present())
+    first = decide(outputs).latency
+    fired = first[np.isfinite(first)]
+    times: Sequence[float] = runner.plan.levels
+    if not times and len(fired):
+        times = np.linspace(fired.min(), fired.max(), _TIMES).tolist()
+    rows = [runner.row(outputs, outputs)]
+    for time in times:
+        early = np.where(outputs <= time, outputs, np.inf)
+        rows.append(runner.row(early, outputs, "disturbed", time))
+    return rows

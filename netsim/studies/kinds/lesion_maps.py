@@ -1,0 +1,23 @@
+"""Maps of which no neuron fires."""
+
+from __future__ import annotations
+
+from netsim.studies.study import MAPS, Changes, Condition, NetworkStudy
+
+
+@NetworkStudy(
+    "lesion-maps",
+    "whole maps of convolutions are silenced at random (level: fraction)",
+    "silenced maps",
+    tuple(tenth / 10 for tenth in range(10)),
+    most=1.0,
+    scope=MAPS,
+    is_fraction=True,
+    order=80,
+)
+def lesion_maps(condition: Condition) -> Changes:
+    """The fraction `level` of the maps of each population, chosen at random, is silent."""
+    import numpy as np
+
+    populations = [condition.network.population(name) for name in condition.layers]
+    return {"silenced": {one.name: np.broadcast_to(condition.some(one.maps), one.shape) for one in populations}}

@@ -1,0 +1,19 @@
+"""Jitter of the places of input spikes."""
+
+from __future__ import annotations
+
+from netsim.studies.study import StimulusStudy, Transform
+
+
+@StimulusStudy(
+    "spatial-jitter",
+    "input spikes move by a normal jitter; what leaves the image is lost (level: SD in pixels)",
+    "spatial jitter, SD (pixels)",
+    (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3),
+    order=40,
+)
+def spatial_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:
+    """Normal jitter of places with an SD of `level` pixels; spikes that leave the image are lost."""
+    from tonic.transforms import SpatialJitter
+
+    return SpatialJitter(sensor, var_x=level**2, var_y=level**2, clip_outliers=True)

@@ -1,0 +1,21 @@
+"""Input spikes that are missing."""
+
+from __future__ import annotations
+
+from netsim.studies.study import StimulusStudy, Transform
+
+
+@StimulusStudy(
+    "spike-deletion",
+    "input spikes are deleted at random (level: fraction)",
+    "deleted input spikes",
+    tuple(tenth / 10 for tenth in range(10)),
+    most=1.0,
+    is_fraction=True,
+    order=20,
+)
+def deletion(level: float, sensor: tuple[int, int, int]) -> Transform:
+    """The fraction `level` of spikes is deleted."""
+    from tonic.transforms import DropEvent
+
+    return DropEvent(p=level)

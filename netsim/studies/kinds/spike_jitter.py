@@ -1,0 +1,22 @@
+"""Jitter of input spike times."""
+
+from __future__ import annotations
+
+from netsim.studies.study import StimulusStudy, Transform
+
+
+@StimulusStudy(
+    "spike-jitter",
+    "normal jitter of input spike times; none comes before 0 ms (level: SD in ms)",
+    "jitter of input spikes, SD (ms)",
+    (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2),
+    in_windows=True,
+    order=10,
+)
+def time_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:
+    """Normal jitter of spike times with an SD of `level` ms."""
+    from tonic.transforms import TimeJitter
+
+    from netsim.specification.encoders.events import MICROSECONDS
+
+    return TimeJitter(std=level * MICROSECONDS, clip_negative=False)

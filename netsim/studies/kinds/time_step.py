@@ -1,0 +1,46 @@
+"""Time grids in place of exact times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netsim.studies.study import SimulationStudy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.studies.runner import EngineAt, Row, StudyRunner
+
+
+def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
+    axes.set_xscale("log", base=2)
+    if measure == "latency_difference_ms":
+        levels = sorted(disturbed["level"].unique())
+        axes.plot(levels, levels, color="0.6", linewidth=1.0, label="one time step", zorder=1)
+        axes.set_ylabel("latency error (ms)")
+        axes.set_yscale("log")
+
+
+@SimulationStudy(
+    "time-step",
+    "the same network on a time grid, compared with exact times (level: time step in ms)",
+    "time step (ms)",
+    (1 / 256, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4),
+    in_windows=True,
+    random=False,
+    is_grid=True,
+    panels=("same_decisions", "latency_difference_ms"),
+    ticks_at_levels=True,
+    finish=_finish,
+    order=110,
+)
+def time_steps(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
+    """The levels are steps of the engine's grid; exact times are those of the event engine."""
+    from netsim.engines import make_engine
+
+    exact = make_engine("event", runner.network).run(runner.present())
+    rows = [runner.row(exact, exact)]
+    for level in runner.plan.levels:
+        rows.append(runner.row(engine_at(level).run(runner.present()), exact, "disturbed", level))
+    return rows

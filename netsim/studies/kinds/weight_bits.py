@@ -1,0 +1,51 @@
+"""Weights of few bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_STEPS = 25
+
+
+@NetworkStudy(
+    "weight-bits",
+    "weights are whole multiples of the step that suits the layer best; 1 bit is the sign (level: bits)",
+    "bits per weight",
+    (8, 7, 6, 5, 4, 3, 2, 1),
+    least=1,
+    most=16,
+    whole=True,
+    random=False,
+    scope=PROJECTIONS,
+    ticks_at_levels=True,
+    rises=True,
+    order=60,
+)
+def weight_bits(condition: Condition) -> Changes:
+    """Weights with `level` bits each, see `quantised`."""
+    return condition.change_kernels(lambda kernel: quantised(kernel, int(condition.level)))
+
+
+def quantised(kernel: np.ndarray, bits: int) -> np.ndarray:
+    """Weights as whole numbers, from minus to plus ``2^(bits - 1) - 1``, of a step; one bit is the sign.
+
+    The step is the one, of `_STEPS` from nearly 0 to what reaches the largest weight, that changes the weights least
+    (mean square). The scale of one bit is the mean absolute weight, which does the same.
+    """
+    import numpy as np
+
+    largest = np.abs(kernel).max()
+    if bits == 1 or largest == 0:
+        return np.where(kernel >= 0, 1.0, -1.0) * np.abs(kernel).mean()
+    most = 2 ** (bits - 1) - 1
+
+    def rounded(step: float) -> np.ndarray:
+        return np.clip(np.rint(kernel / step), -most, most) * step
+
+    steps = largest / most * np.arange(1, _STEPS + 1) / _STEPS
+    return rounded(min(steps, key=lambda step: float(np.square(rounded(step) - kernel).mean())))

@@ -1,0 +1,225 @@
+"""What a study is: its levels, what it does at each of them, and how it is drawn.
+
+A study is a function under one of three decorators, by what it varies: `StimulusStudy`, `NetworkStudy`,
+`SimulationStudy`. Nothing heavy is imported before one runs, so that a list of studies is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from netsim.seams import studies
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.engines import Batch
+    from netsim.specification import Network, Population, Projection
+    from netsim.weights.layout import Weights
+
+Does = TypeVar("Does", bound=Callable[..., Any])
+Transform = Callable[["np.ndarray"], "np.ndarray"]
+"""Gives a stimulus as events anew, as those of tonic do."""
+Changes = dict[str, Any]
+"""Parameters of a `netsim.engines.Batch`."""
+_OF_NETWORK, _OF_STIMULI = 10, 11  # purposes of draws, apart from those of training
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is presented once with all stimuli.
+
+    Attributes
+    ----------
+    network : Network
+    weights : dict of ndarray
+        The weights that feed forward, undisturbed.
+    layers : tuple of str
+        What is disturbed: names of populations or of projections.
+    level : float
+        How much.
+    seed : int
+        Of all draws, which are the same at each level.
+    """
+
+    network: Network
+    weights: Weights
+    layers: tuple[str, ...]
+    level: float
+    seed: int
+
+    @cached_property
+    def generator(self) -> np.random.Generator:
+        """For draws of the network."""
+        import numpy as np
+
+        return np.random.default_rng([self.seed, _OF_NETWORK])
+
+    def change_kernels(self, change: Callable[[np.ndarray], np.ndarray]) -> Changes:
+        """Other weights of the projections; biases are currents and stay as they are."""
+        from netsim.weights.layout import kernel_name
+
+        kernels = [kernel_name(self.network.projection(name)) for name in self.layers]
+        return {"weights": self.weights | {name: change(self.weights[name]) for name in kernels}}
+
+    def some(self, count: int) -> np.ndarray:
+        """A fraction `level` of `count`, as a mask; with the same seed, a larger fraction holds a smaller one."""
+        return self.generator.permutation(count) < round(self.level * count)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which parts of a network a study disturbs.
+
+    Attributes
+    ----------
+    parts : callable
+        All populations, or projections, of a network.
+    suits : callable
+        Whether one of them can be disturbed, from the network and the part.
+    fault : str
+        What one is that cannot be.
+    needed : str
+        What a network lacks in which none is disturbed by default.
+    spares_output : bool
+        Whether the output is disturbed only if it is chosen.
+    """
+
+    parts: Callable[[Network], Iterable[Population | Projection]]
+    suits: Callable[[Network, Any], bool]
+    fault: str = "is a pooling layer"
+    needed: str = "layers with weights"
+    spares_output: bool = False
+
+
+PROJECTIONS = Scope(attrgetter("projections"), lambda network, one: bool(network.weight_shape(one)))
+POPULATIONS = Scope(attrgetter("populations"), lambda network, one: one.integrates)
+HIDDEN = replace(POPULATIONS, needed="hidden layers; choose one", spares_output=True)
+MAPS = Scope(
+    attrgetter("populations"),
+    lambda network, one: one.integrates and len(one.shape) == 3,
+    fault="is no convolution",
+    needed="convolutions",
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study varies; as a decorator it registers the function that does it.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        One line for help texts, without a capital and a full stop.
+    level : str
+        What its levels are, with the unit, as an axis says it.
+    levels : tuple of float
+        Levels by default; none if they depend on the decisions.
+    least, most : float
+        Bounds of a level; numbers beyond these are slips.
+    whole, in_windows, is_grid : bool
+        Whether levels are whole numbers, by default multiples of the encoding window (in ms), or time steps.
+    random : bool
+        Whether seeds matter.
+    order : int
+        Lists are sorted by it.
+    scope : Scope, optional
+        What can be disturbed alone.
+    control : str
+        What is presented at the same levels to compare with, if anything.
+    reads_once : bool
+        Whether all levels come from one presentation of the stimuli.
+    panels : tuple of str
+        Columns that its figure shows, one above the other.
+    is_fraction, ticks_at_levels : bool
+        Whether the axis of levels has percents, and ticks at the levels alone.
+    rises : bool
+        Whether the accuracy rises with the level.
+    marker, label : str
+        Of a curve that stands alone.
+    finish : callable, optional
+        Adds what is peculiar to the figure, from Axes, the disturbed rows of the table and the column that is drawn.
+    """
+
+    name: str
+    summary: str
+    level: str
+    levels: tuple[float, ...] = ()
+    least: float = 0.0
+    most: float = 1e6
+    whole: bool = False
+    in_windows: bool = False
+    is_grid: bool = False
+    random: bool = True
+    order: int = 1000
+    scope: Scope | None = None
+    control: str = ""
+    reads_once: bool = False
+    panels: tuple[str, ...] = ("strict_accuracy", "latency_difference_ms")
+    is_fraction: bool = False
+    ticks_at_levels: bool = False
+    rises: bool = False
+    marker: str = "o"
+    label: str = ""
+    finish: Callable[[Axes, pd.DataFrame, str], None] | None = None
+    does: Any = None
+    of_simulation: ClassVar[bool] = False
+
+    def __call__(self, does: Does) -> Does:
+        """Register the study with the function."""
+        studies.add(self.name, replace(self, does=does), does.__module__)
+        return does
+
+    def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
+        """What makes the batches of a condition, from stimuli (ms) and the index of the first of them."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class StimulusStudy(Study):
+    """Disturbs stimuli: a function of the level and the sensor (width, height, channels) gives a `Transform`."""
+
+    def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
+        """Every batch has its own draws."""
+        import numpy as np
+
+        from netsim.engines import Batch
+        from netsim.studies.stimuli import transformed
+
+        height, width, channels = condition.network.encoder.shape
+        transform = self.does(condition.level, (width, height, channels))
+
+        def make(stimuli: np.ndarray, first: int) -> Batch:
+            generator = np.random.default_rng([condition.seed, _OF_STIMULI, first])
+            return Batch(transformed(condition.network, stimuli, transform, generator), condition.weights)
+
+        return make
+
+
+@dataclass(frozen=True)
+class NetworkStudy(Study):
+    """Disturbs the network: a function of a `Condition` gives `Changes`, as does `does_control` for the control."""
+
+    does_control: Callable[[Condition], Changes] | None = None
+
+    def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
+        """All batches are of the same disturbed network."""
+        from netsim.engines import Batch
+
+        does: Any = self.does_control if is_control else self.does
+        changed = {"weights": condition.weights} | does(condition)
+        return lambda stimuli, _: Batch(stimuli, **changed)
+
+
+@dataclass(frozen=True)
+class SimulationStudy(Study):
+    """Varies how the network is simulated or read out: a function of a `StudyRunner` and what `run` of it is given."""
+
+    of_simulation: ClassVar[bool] = True

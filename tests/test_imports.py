@@ -1,0 +1,60 @@
+"""The rooms of the package stand on floors: a module imports from its own room and from those below, never in a circle.
+
+Imports in functions and for type hints count like all others.
+"""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGES = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.analysis"}  # by folder
+FLOORS = (
+    *("errors", "files", "registry", "seams", "numerics", "specification", "weights", "data", "models", "engines"),
+    *("learning", "runs", "measuring", "training", "studies", "analysis", "exchange", "description", "report"),
+    *("sweeps", "cli", "__main__"),
+)
+"""Rooms from the ground up."""
+
+
+def _name(path: Path, folder: str) -> str:
+    parts = [PACKAGES[folder], *path.relative_to(REPOSITORY / folder).with_suffix("").parts]
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {_name(path, folder): path for folder in PACKAGES for path in (REPOSITORY / folder).rglob("*.py")}
+
+
+def _imported(module: str) -> set[str]:
+    """Modules of the package that a module imports anywhere; the package itself for names that it has from above."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{name.name}" for name in node.names} - {"netsim.__version__"}
+            found |= {name if name in MODULES else str(node.module) for name in inner}
+    return {name for name in found if name in MODULES and name != module}
+
+
+IMPORTS = {module: _imported(module) for module in MODULES if module != "netsim"}
+
+
+def _floor(module: str) -> int:
+    return FLOORS.index(module.split(".")[1]) if module != "netsim" else len(FLOORS)
+
+
+def test_imports_go_down() -> None:
+    upward = {module: {other for other in IMPORTS[module] if _floor(other) > _floor(module)} for module in IMPORTS}
+    assert {module: others for module, others in upward.items() if others} == {}
+
+
+def test_no_circles() -> None:
+    circle: list[str] = []
+    try:
+        TopologicalSorter(IMPORTS).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+    assert " imports ".join(reversed(circle)) == ""
