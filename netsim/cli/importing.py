@@ -41,22 +41,14 @@ def import_network(
     imported = read(file)
     network, weights = imported.network, imported.weights
     seed = imported.record.get("seed")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        seed = 0
-    record = describe_run(seed, imported=str(file.resolve()), exported=imported.record)
+    known = isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
+    record = describe_run(seed if known else 0, imported=str(file.resolve()), exported=imported.record)
     parameters = sum(array.size for array in weights.values())
     run = create_run(out or Path("runs") / f"{network.name}-imported", network, record, weights)
     if imported.assumed:
         note(f"{file}: made by another tool; assumed: {', '.join(imported.assumed)}; {run.network_file} can be edited")
     if as_json:
-        print_json(
-            {
-                "run": str(run.path),
-                "file": str(file),
-                "network": network.name,
-                "parameters": parameters,
-                "assumed": list(imported.assumed),
-            }
-        )
-        return
-    say(f"{run.path}: {architecture(network)}, {parameters:,} parameters")
+        told = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
+        print_json({"run": str(run.path), "file": str(file), **told})
+    else:
+        say(f"{run.path}: {architecture(network)}, {parameters:,} parameters")

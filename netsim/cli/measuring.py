@@ -39,15 +39,9 @@ def evaluate(
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
         result = evaluate_network(simulator, chosen.weights, stimuli, advance, distribution)
-    figures = {
-        "subject": model,
-        "weights": chosen.origin,
-        "dataset": network.training.dataset,
-        "split": split,
-        "engine": network.training.engine,
-        "dt_ms": network.training.dt,
-        **result.to_dict(),
-    }
+    settings = network.training
+    source = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
+    figures = source | {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
     if as_json:
         print_json(figures)
     else:

@@ -80,13 +80,12 @@ def with_options(
     epochs: int | None = None,
 ) -> Network:
     """The network with the options of the command line in place of its own settings."""
-    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
     if dataset is not None and (source := find_source(dataset)) is not None:
-        options["dataset"] = source.lasting_name(dataset)
+        dataset = source.lasting_name(dataset)
+    if engine in engines and not engines[engine].exact and dt is None and not network.training.dt:
+        dt = 1.0
+    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
-    clocked = engine is not None and engine in engines and not engines[engine].exact
-    if clocked and dt is None and not network.training.dt:
-        given["dt"] = 1.0
     try:
         return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
     except SpecificationError as error:
@@ -180,9 +179,9 @@ def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Dis
     if scheduler is None and workers is None:
         yield serial
         return
-    with dask_client(scheduler, workers or 1) as client:
-        from netsim.measuring.cluster import over_workers
+    from netsim.measuring.cluster import over_workers
 
+    with dask_client(scheduler, workers or 1) as client:
         yield over_workers(client)
 
 

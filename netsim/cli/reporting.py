@@ -57,7 +57,7 @@ def report(
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
     part = stimuli.first(limit)
-    step = network.training.dt
+    dataset, step = network.training.dataset, network.training.dt
     with progress_bar() as progress:
         task = progress.add_task("evaluating", total=len(part))
 
@@ -81,7 +81,7 @@ def report(
         name=subject,
         subject=chosen,
         network=network,
-        dataset=load_dataset(network.training.dataset, data_dir or chosen.data_dir, network.encoder),
+        dataset=load_dataset(dataset, data_dir or chosen.data_dir, network.encoder),
         split=split,
         available=len(stimuli),
         evaluation=evaluation,
@@ -94,17 +94,7 @@ def report(
         if picture.reason:
             note(f"{picture.kind}: not drawn ({picture.reason})")
     if as_json:
-        print_json(
-            {
-                "subject": subject,
-                "weights": chosen.origin,
-                "dataset": network.training.dataset,
-                "split": split,
-                "dt_ms": step,
-                **evaluation.to_dict(),
-                "file": str(page),
-                "figures": str(folder),
-            }
-        )
-        return
-    say(str(page))
+        measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split, "dt_ms": step}
+        print_json(measured | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
+    else:
+        say(str(page))

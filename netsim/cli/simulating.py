@@ -12,7 +12,6 @@ from netsim.cli.terminal import counting, new_table, print_json, print_table, sa
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.data.stimuli import Stimuli
     from netsim.measuring.simulation import Simulation
     from netsim.runs.model import Model
     from netsim.specification import Network
@@ -50,19 +49,19 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
+    from netsim.exchange import read_stimuli
     from netsim.measuring.simulation import simulate as simulate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     if stimuli_file is None:
-        source = {"dataset": network.training.dataset, "split": split}
+        source, where = {"dataset": network.training.dataset, "split": split}, f"the {split} split"
         stimuli = options.split_of(chosen, network, split, data_dir)
-        indices = options.chosen_indices(index, limit, len(stimuli), f"the {split} split")
+    elif dataset or data_dir:
+        raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
     else:
-        if dataset or data_dir:
-            raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
-        source = {"stimuli": str(stimuli_file)}
-        stimuli = spikes_of(stimuli_file, network)
-        indices = options.chosen_indices(index, limit, len(stimuli), str(stimuli_file))
+        source, where = {"stimuli": str(stimuli_file)}, str(stimuli_file)
+        stimuli = read_stimuli(stimuli_file, network.encoder.shape).stimuli(network.encoder)
+    indices = options.chosen_indices(index, limit, len(stimuli), where)
     recorded = [options.recorded_neuron(text, "--record") for text in record or []]
     simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)
     folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
@@ -71,7 +70,7 @@ def simulate(
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
     result = simulation_record(model, chosen, network, source, seed, simulation)
-    files = write_simulation(simulation, folder, result, drawn=[] if limit else indices)
+    files = _write_files(simulation, folder, result, drawn=[] if limit else indices)
     if as_json:
         print_json(result | {"files": files})
         return
@@ -90,13 +89,6 @@ def simulate(
         say(f"and {len(indices) - _ROWS_SHOWN:,} more")
     for file in files:
         say(file)
-
-
-def spikes_of(path: Path, network: Network) -> Stimuli:
-    """The stimuli that a file of spikes holds."""
-    from netsim.exchange import read_stimuli
-
-    return read_stimuli(path, network.encoder.shape).stimuli(network.encoder)
 
 
 def simulation_record(
@@ -118,7 +110,7 @@ def simulation_record(
     )
 
 
-def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any], drawn: list[int]) -> list[str]:
+def _write_files(simulation: Simulation, folder: Path, record: dict[str, Any], drawn: list[int]) -> list[str]:
     """Write the record, tables and figures of a simulation; returns the names of the files."""
     import matplotlib
 

@@ -17,35 +17,20 @@ VALIDATION_SEED = 2021
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images or recordings with labels, split into training and test.
+    """Images or recordings with labels, split into training and test; `DataError` if they do not fit together.
 
-    Attributes
-    ----------
-    name : str
-    origin : str
-        Where the data came from: a folder, or ``scikit-learn``.
-    train_images, test_images : ndarray of uint8 or int32, shape (images, height, width, channels)
-        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `EventEncoder.first_events`.
-    train_labels, test_labels : ndarray of int64, shape (images,)
-    intensity_max : int, optional
-        The intensity that gives the earliest spike; recordings have none.
-    classes : tuple of str
-        What the labels 0, 1, ... stand for.
-
-    Raises
-    ------
-    DataError
-        If shapes, counts, intensities or labels do not fit together.
+    Images are uint8 of shape (images, height, width, channels), with intensities from 0 to `intensity_max`; recordings
+    are int32, times (µs) as from `EventEncoder.first_events`.
     """
 
     name: str
-    origin: str
+    origin: str  # where the data came from: a folder, or scikit-learn
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
-    intensity_max: int | None
-    classes: tuple[str, ...]
+    intensity_max: int | None  # the intensity that gives the earliest spike; recordings have none
+    classes: tuple[str, ...]  # what the labels 0, 1, ... stand for
 
     def __post_init__(self) -> None:
         dtype = np.dtype(np.int32 if self.intensity_max is None else np.uint8)

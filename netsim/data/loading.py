@@ -71,17 +71,10 @@ def fetch(
     mirrors: Sequence[str] | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Path:
-    """Download a data set; files that are there already are only checked.
+    """Download a data set into a folder, by default its own in the user's cache, and return the folder.
 
-    Parameters
-    ----------
-    name : str
-    folder : str or Path, optional
-        Where the files go; by default a folder of the data set's name in the user's cache. It is returned.
-    mirrors : sequence of str, optional
-        Addresses of folders that hold the gzip files, in place of the known ones; they are tried in turn.
-    on_progress : callable
-        Is called with the file's name, the bytes received so far, and the bytes to come in all.
+    Files that are there already are only checked. Mirrors are addresses of folders that hold the gzip files, in place
+    of the known ones; they are tried in turn. Progress is told by file, in bytes.
     """
     source = find_source(name)
     if source is None or not source.fetched:

@@ -12,23 +12,12 @@ from netsim.errors import DataError
 
 
 class Place(NamedTuple):
-    """A folder where a data set was looked for.
+    """A folder where a data set was looked for."""
 
-    Attributes
-    ----------
-    origin : str
-        Why there, for example ``NETSIM_DATA``.
-    path : Path
-    found : bool
-        Whether all files of the data set are there.
-    note : str
-        What is wrong, if the folder holds files but not those of the data set.
-    """
-
-    origin: str
+    origin: str  # why there, for example NETSIM_DATA
     path: Path
-    found: bool
-    note: str = ""
+    found: bool  # whether all files of the data set are there
+    note: str = ""  # what is wrong, if the folder holds files but not those of the data set
 
 
 def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:

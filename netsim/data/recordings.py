@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -103,13 +104,10 @@ def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
     The header has to be the one that is known beforehand: numpy reads as much as a damaged one promises.
     """
     known = _header(dtype, shape)
-    try:
-        with open_regular(file) as stream:
-            fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(dtype).itemsize
-            if fits and stream.read(len(known)) == known:
-                return np.memmap(file, dtype, "r", len(known), shape)
-    except (OSError, DataError):
-        return None
+    with contextlib.suppress(OSError, DataError), open_regular(file) as stream:
+        fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(dtype).itemsize
+        if fits and stream.read(len(known)) == known:
+            return np.memmap(file, dtype, "r", len(known), shape)
     return None
 
 

@@ -90,17 +90,8 @@ class Splits:
 class EventView:
     """Stimuli as a data set of tonic: its transforms, slicers and caches work on it.
 
-    Parameters
-    ----------
-    stimuli : Stimuli
-    transform : callable, optional
-        Is given the events of a stimulus and gives the events in their place, as tonic's transforms do.
-
-    Attributes
-    ----------
-    sensor_size : (width, height, channels)
-        What tonic's transforms ask for; the channel of the stimulus is the polarity.
-    classes : list of str
+    Events pass through `transform`, if there is one, as through tonic's. For these there is also `sensor_size`, as
+    (width, height, channels); the channel of the stimulus is the polarity.
     """
 
     def __init__(self, stimuli: Stimuli, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
@@ -127,19 +118,8 @@ class EventView:
 def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...] = ()) -> Stimuli:
     """Recordings of your own as stimuli, for example those of a data set of tonic with a transform.
 
-    Parameters
-    ----------
-    recordings : sequence of (events, label)
-        Such as the data sets, caches and slices of tonic, or an `EventView` of other stimuli.
-    encoder : Encoder
-        One that takes no recordings stands for an `EventEncoder` of the same shape and window.
-    classes : tuple of str
-        What the labels 0, 1, ... stand for.
-
-    Raises
-    ------
-    DataError
-        If a recording cannot be read or does not fit the encoder.
+    Recordings are pairs of events and label, such as the data sets, caches and slices of tonic yield, or an `EventView`
+    of other stimuli. An encoder that takes no recordings stands for an `EventEncoder` of the same shape and window.
     """
     own = encoder if isinstance(encoder, EventEncoder) else EventEncoder(encoder.shape, encoder.t_max)
     times, labels = convert(recordings, own)

@@ -1,7 +1,4 @@
-"""What a file format is: entries of the seams `netsim.seams.spike_formats` and `netsim.seams.network_formats`.
-
-Their modules import what they need when it is first used, for that takes seconds: help lists them all.
-"""
+"""What a file format is; their modules import what they need when it is first used, for help lists them all."""
 
 from __future__ import annotations
 
@@ -81,23 +78,12 @@ class NetworkFormat(Format):
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A network from a file.
-
-    Attributes
-    ----------
-    network : Network
-    weights : dict of ndarray of float64
-        The weights that feed forward.
-    record : dict
-        What `export` was told of them; empty if another tool made the file.
-    assumed : tuple of str
-        What the file does not say.
-    """
+    """A network from a file."""
 
     network: Network
-    weights: Weights
-    record: dict[str, Any] = field(default_factory=dict)
-    assumed: tuple[str, ...] = ()
+    weights: Weights  # those that feed forward, float64
+    record: dict[str, Any] = field(default_factory=dict)  # what the export was told; empty from another tool
+    assumed: tuple[str, ...] = ()  # what the file does not say
 
 
 def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:

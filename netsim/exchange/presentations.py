@@ -25,20 +25,11 @@ _LARGEST = 2.0**53  # a float holds all integers below
 
 @dataclass(frozen=True, eq=False)
 class Presentations:
-    """Latencies of one layer in some presentations.
+    """Latencies (ms, ``inf`` is silent) of one layer in some presentations."""
 
-    Parameters
-    ----------
-    latencies : ndarray of float64, shape (presentations, height, width, channels) or (presentations, neurons)
-        In ms; ``inf`` is silent.
-    labels : ndarray of int64, shape (presentations,), optional
-    indices : ndarray of int64, shape (presentations,)
-        What the file calls the presentations.
-    """
-
-    latencies: np.ndarray
-    labels: np.ndarray | None
-    indices: np.ndarray
+    latencies: np.ndarray  # float64, shape (presentations, height, width, channels) or (presentations, neurons)
+    labels: np.ndarray | None  # int64
+    indices: np.ndarray  # int64, what the file calls the presentations
 
     def stimuli(self, encoder: Encoder) -> Stimuli:
         """The presentations as stimuli; their shape must be the encoder's."""
@@ -147,13 +138,12 @@ def spikes_in_trials(
     return spikes, order[position], np.round((times[spikes] - begin[position]) / per_ms, PICOSECOND)
 
 
-def cut_into_presentations(
+def cut_recording(
     path: Path, times: np.ndarray, neurons: np.ndarray, trials: Mapping[str, np.ndarray], shape: Shape, per_ms: float
 ) -> Presentations:
     """The presentations of a recording, from times and `neuron_numbers` of its spikes; units as of `spikes_in_trials`.
 
-    Of each trial there are ``start_time`` and ``stop_time``; ``presentation``, what it is called, and ``label`` may be
-    there.
+    Trials have the columns ``start_time`` and ``stop_time``, and maybe ``presentation``, their names, and ``label``.
     """
     counts = {name: len(column) for name, column in trials.items()}
     count = counts["start_time"]

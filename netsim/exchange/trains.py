@@ -41,14 +41,9 @@ def session(simulation: Simulation, per_ms: float) -> np.ndarray:
 
 
 def trials(simulation: Simulation, bounds: np.ndarray) -> dict[str, np.ndarray]:
-    """Presentations within bounds as from `session`, as `netsim.exchange.presentations.cut_into_presentations` takes
-    them.
-    """
-    columns = {
-        "start_time": bounds[:-1],
-        "stop_time": bounds[1:],
-        "presentation": np.array(simulation.indices, np.int64),
-    }
+    """Presentations within the bounds of `session`, as `presentations.cut_recording` takes them."""
+    indices = np.array(simulation.indices, np.int64)
+    columns = {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices}
     if simulation.labels is not None:
         columns["label"] = np.asarray(simulation.labels, np.int64)
     return columns

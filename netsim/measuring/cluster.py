@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
-from netsim.measuring.distribution import Distribution, Part, PartExperiment
+from netsim.measuring.distribution import Distribution, OnPresented, Part, PartExperiment
 from netsim.numerics.threads import threads
 from netsim.weights.layout import Weights
 
@@ -106,7 +106,7 @@ def over_workers(client: Client) -> Distribution:
         experiment: PartExperiment[Part],
         weights: Weights,
         parts: Sequence[Stimuli],
-        progress: Callable[[int], None],
+        progress: OnPresented,
     ) -> list[Part]:
         from distributed import as_completed
 
@@ -140,6 +140,5 @@ def _present_part(part: Stimuli, job: str, engine: Engine, experiment: PartExper
     # the engine that came with the first part goes on: Brian2 takes long to build a network
     if job not in _engines:
         _engines.clear()
-        _engines[job] = engine
-    engine = _engines[job]
-    return engine.run(experiment(engine, weights, part))
+    kept = _engines.setdefault(job, engine)
+    return kept.run(experiment(kept, weights, part))

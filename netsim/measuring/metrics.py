@@ -11,21 +11,11 @@ from netsim.specification import Network
 
 
 class Decisions(NamedTuple):
-    """What the output layer decided, one entry per presentation.
+    """What the output layer decided, one entry per presentation."""
 
-    Attributes
-    ----------
-    choice : ndarray of int
-        The neuron that fired first; of several, the one with the lowest number; -1 if none fired.
-    tied : ndarray of bool
-        Whether several neurons fired first.
-    latency : ndarray of float
-        Latency of the first output spike (ms); ``inf`` if none fired.
-    """
-
-    choice: np.ndarray
-    tied: np.ndarray
-    latency: np.ndarray
+    choice: np.ndarray  # int, the neuron that fired first; of several, the one with the lowest number; -1 for silence
+    tied: np.ndarray  # bool, whether several neurons fired first
+    latency: np.ndarray  # of the first output spike (ms); inf for silence
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""

@@ -55,7 +55,7 @@ class Tonic(Source):
         import numpy as np
 
         from netsim.data.dataset import Dataset, check_samples
-        from netsim.data.recordings import check_sensor, convert_once
+        from netsim.data.recordings import convert_once
         from netsim.specification import EventEncoder
 
         if encoder is None:
@@ -71,8 +71,6 @@ class Tonic(Source):
             places.append(str(place.path))
         else:
             raise DataError(f"{name}: tonic finds no complete data set in {', '.join(places)}; {self.remedy(name)}")
-        for recordings in parts.values():
-            check_sensor(recordings, encoder, name)
         converted = []
         for part, recordings in parts.items():
             count = len(recordings)
@@ -90,9 +88,8 @@ class Tonic(Source):
                 raise DataError(f"{name}: holds one recording; training and test need one each at least")
             converted = [(times[:kept], labels[:kept]), (times[kept:], labels[kept:])]
         training, test = converted
-        first = next(iter(parts.values()))
         most = int(max(training[1].max(), test[1].max()))
-        return Dataset(name, str(place.path), *training, *test, None, _label_names(first, most))
+        return Dataset(name, str(place.path), *training, *test, None, _label_names(recordings, most))
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The usual folders, and whether tonic finds it there."""

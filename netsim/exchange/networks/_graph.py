@@ -37,9 +37,9 @@ def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | Non
         for projection in network.incoming(population.name):
             path = _between(layout, projection)
             if population.integrates:
-                path |= _synapses_node(network, projection, layout, weights[kernel_name(projection)], bias)
+                path |= _synapses_node(projection, layout, weights[kernel_name(projection)], bias)
             else:
-                path |= _relays_node(network, projection, layout)
+                path |= _relays_node(projection, layout)
             nodes |= path
             edges += pairwise([sender[projection.source], *path, *neurons])
             sender[population.name] = next(reversed(path | neurons))
@@ -62,9 +62,9 @@ def _between(layout: Layout, projection: Projection) -> dict[str, nir.NIRNode]:
     return nodes
 
 
-def _relays_node(network: Network, projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
+def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
     """The sums that stand for relays."""
-    window = network.window(projection) if projection.target in layout.with_maps else None
+    window = layout.window(projection)
     metadata = {"layer": projection.target, "passes_on": "earliest spike"}
     if window is None:
         matrix = layout.to_nir(projection, np.ones(1))
@@ -76,9 +76,9 @@ def _relays_node(network: Network, projection: Projection, layout: Layout) -> di
 
 
 def _synapses_node(
-    network: Network, projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
+    projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
 ) -> dict[str, nir.NIRNode]:
-    window = network.window(projection) if projection.target in layout.with_maps else None
+    window = layout.window(projection)
     metadata = {
         "layer": projection.target,
         "psp": projection.psp.shape,

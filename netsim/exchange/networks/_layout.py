@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.specification import STIMULUS, Network, Population, Projection, Shape
+from netsim.specification import STIMULUS, Network, Population, Projection, Shape, Window
 
 LARGEST = 2**27
 """Entries of a matrix with zeros where there is no synapse."""
@@ -53,11 +53,15 @@ class Layout:
         """How many neurons in a row share a bias where there is one for each map."""
         return 1 if population.name in self.with_maps else population.size // population.maps
 
+    def window(self, projection: Projection) -> Window | None:
+        """Where a kernel slides over maps; None for what becomes a matrix."""
+        return self._network.window(projection) if projection.target in self.with_maps else None
+
     def weight_shape(self, projection: Projection) -> Shape:
         """(maps, channels, size, size) of a kernel that slides, else (neurons, inputs)."""
         source, target = self._network.ends(projection)
-        window = self._network.window(projection)
-        if projection.target in self.with_maps and window is not None:
+        window = self.window(projection)
+        if window is not None:
             return (target[2], source[2], window.size, window.size)
         return (math.prod(target), math.prod(source))
 

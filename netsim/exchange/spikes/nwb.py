@@ -6,6 +6,7 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,7 @@ import numpy as np
 from netsim import __version__
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.presentations import (
-    Presentations,
-    choose_layer,
-    cut_into_presentations,
-    neuron_numbers,
-    reading,
-    whole_numbers,
-)
+from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
 from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
@@ -48,9 +42,7 @@ _COLUMNS = {
 }
 
 
-def write(
-    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
-) -> None:
+def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`.
 
     A silent neuron is a unit with an empty spike train.
@@ -109,26 +101,20 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     where = [places(latencies.shape[1:]) for latencies in chosen.values()]
     data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
-    spike_times = pynwb.core.VectorData(
-        name="spike_times", description="times of spikes (s)", data=_compressed(np.concatenate(times))
-    )
-    ends = _compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
+    compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
+    spikes, ends = np.concatenate(times), np.cumsum(np.concatenate(counts), dtype=np.uint64)
+    text = "times of spikes (s)"
+    spike_times = pynwb.core.VectorData(name="spike_times", description=text, data=compressed(spikes))
     return pynwb.misc.Units(
         name="units",
         description="neurons of the network; each fires at most once in a presentation",
         resolution=simulation.dt * SECONDS or 1e-12,  # exact times are read to 1 ps
         columns=[
             spike_times,
-            pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
+            pynwb.core.VectorIndex(name="spike_times_index", data=compressed(ends), target=spike_times),
             *(pynwb.core.VectorData(name=name, description=text, data=data[name]) for name, text in _COLUMNS.items()),
         ],
     )
-
-
-def _compressed(array: np.ndarray) -> pynwb.H5DataIO:
-    import pynwb
-
-    return pynwb.H5DataIO(array, compression="gzip", shuffle=True)
 
 
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
@@ -139,10 +125,9 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     import pynwb
 
-    from netsim.exchange.hdf5 import check_hdf5
+    from netsim.exchange.hdf5 import reading_hdf5
 
-    with reading(path, "NWB"):
-        check_hdf5(path)
+    with reading_hdf5(path, "NWB"):
         with pynwb.NWBHDF5IO(path, mode="r") as stream:
             file = stream.read()
             if file.units is None or "spike_times" not in file.units.colnames:
@@ -156,7 +141,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
             own = unit[unit_of]
             times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
-        return cut_into_presentations(path, times, neurons, presented, shape, SECONDS)
+        return cut_recording(path, times, neurons, presented, shape, SECONDS)
 
 
 def _neurons(
