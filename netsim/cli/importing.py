@@ -41,8 +41,9 @@ def import_network(
     imported = read(file)
     network, weights = imported.network, imported.weights
     seed = imported.record.get("seed")
-    known = isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
-    record = describe_run(seed if known else 0, imported=str(file.resolve()), exported=imported.record)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        seed = 0
+    record = describe_run(seed, imported=str(file.resolve()), exported=imported.record)
     parameters = sum(array.size for array in weights.values())
     run = create_run(out or Path("runs") / f"{network.name}-imported", network, record, weights)
     if imported.assumed:

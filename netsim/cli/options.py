@@ -68,7 +68,7 @@ Scheduler = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, metavar="N", help="Spread the stimuli over N processes; by default this one."),
+    typer.Option("--workers", min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one."),
 ]
 
 
@@ -82,7 +82,8 @@ def with_options(
     """The network with the options of the command line in place of its own settings."""
     if dataset is not None and (source := find_source(dataset)) is not None:
         dataset = source.lasting_name(dataset)
-    if engine in engines and not engines[engine].exact and dt is None and not network.training.dt:
+    clocked = engine is not None and engine in engines and not engines[engine].exact
+    if clocked and dt is None and not network.training.dt:
         dt = 1.0
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}

@@ -75,7 +75,7 @@ def report(
             count,
         )
         pictures = draw_pictures(
-            source, folder, index, limit, lambda kind: progress.reset(task, description=f"drawing {kind}", total=None)
+            source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
         )
     content = Report(
         name=subject,

@@ -33,7 +33,7 @@ def sweep(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, metavar="N", help="Worker processes of this machine; by default one a core."),
+        typer.Option("--workers", min=1, metavar="N", help="Processes of this machine; by default one per core."),
     ] = None,
     scheduler: options.Scheduler = None,
     data_dir: options.DataDir = None,

@@ -12,7 +12,7 @@ def augment(
 
     Latencies (ms) have the shape (presentations, height, width, channels). With `flips` a stimulus is mirrored from
     left to right with probability 1/2. It moves by up to `shift` pixels up or down and left or right, and what comes in
-    is silent. Silent is also a square of `occlusion` pixels a side whose middle lies anywhere in it: DeVries and Taylor
+    is silent. So is a square of `occlusion` pixels per side whose middle lies anywhere in it: DeVries and Taylor
     (2017), Improved regularization of convolutional neural networks with cutout, arXiv:1708.04552.
     """
     if not flips and not shift and not occlusion:

@@ -123,5 +123,5 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
 def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> None:
     """Refuse samples, ``images`` or ``recordings``, that the encoder of `reader` does not take."""
     if samples != encoder.samples:
-        kinds = " or ".join(f'"{kind}"' for kind, known in encoders.items() if known.samples == samples)
-        raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {kinds} for them")
+        fitting = " or ".join(f'"{known}"' for known, entry in encoders.items() if entry.samples == samples)
+        raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {fitting} for them")

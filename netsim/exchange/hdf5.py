@@ -36,16 +36,10 @@ def check_hdf5(path: Path) -> None:
     Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process reads
     it first, with bounds on time and memory.
     """
-    size = path.stat().st_size
+    command = [sys.executable, "-P", "-m", __name__, path]  # -P: what lies in the current folder is no module
+    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
     try:
-        # -P: what lies in the current folder is no module
-        tried = subprocess.run(
-            [sys.executable, "-P", "-m", __name__, path],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS + size / _BYTES_PER_SECOND,
-        )
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{path}: is damaged: HDF5 does not come to an end with it") from error
     if tried.returncode == _REFUSED:

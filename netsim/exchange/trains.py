@@ -14,6 +14,14 @@ from netsim.specification import Shape
 if TYPE_CHECKING:
     from netsim.measuring.simulation import Simulation
 
+TRIAL_COLUMNS = {
+    "start_time": "start of the presentation, in the unit of the times of spikes",
+    "stop_time": "end of the presentation, in the same unit",
+    "presentation": "number of the stimulus in its data set",
+    "label": "label of the stimulus",
+}
+"""What files tell of a presentation; the last two may lack."""
+
 
 def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
     """Latencies (ms) of the chosen layers by name, from first to last; by default of all."""

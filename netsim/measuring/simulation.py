@@ -14,8 +14,7 @@ from netsim.measuring.metrics import decide
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 
-# small enough for many workers to have a share, and what the event engine gives one thread
-_PART = 50
+_PART = 50  # small enough for many workers to have a share, and what the event engine gives one thread
 
 
 @dataclass(frozen=True)

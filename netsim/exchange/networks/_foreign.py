@@ -22,7 +22,7 @@ from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
 ASSUMED = (
-    "one spike a neuron",
+    "one spike per neuron",
     "a time step of 1 ms",
     f"images coded in {_T_MAX:g} ms",
     f"presentations of {_DURATION:g} ms",

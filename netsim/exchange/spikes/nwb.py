@@ -16,7 +16,7 @@ from netsim import __version__
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
-from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json, trials
+from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, places, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 SECONDS = 1e-3  # in a ms
 _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
-_TRIAL_COLUMNS = {
-    "start_time": "start of the presentation (s)",
-    "stop_time": "end of the presentation (s)",
-    "presentation": "number of the stimulus in its data set",
-    "label": "label of the stimulus",
-}
 _COLUMNS = {
     "layer": "layer of the network; stimulus is what was presented",
     "map": "map or channel; in a layer without maps the neuron's number",
@@ -82,7 +76,7 @@ def _trials(simulation: Simulation, bounds: np.ndarray) -> pynwb.epoch.TimeInter
         name="trials",
         description="presentations; a spike's latency is its time from the start",
         columns=[
-            pynwb.core.VectorData(name=name, description=_TRIAL_COLUMNS[name], data=data)
+            pynwb.core.VectorData(name=name, description=TRIAL_COLUMNS[name], data=data)
             for name, data in trials(simulation, bounds).items()
         ],
     )
@@ -102,16 +96,17 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
     compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
-    spikes, ends = np.concatenate(times), np.cumsum(np.concatenate(counts), dtype=np.uint64)
-    text = "times of spikes (s)"
-    spike_times = pynwb.core.VectorData(name="spike_times", description=text, data=compressed(spikes))
+    ends = compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
+    spike_times = pynwb.core.VectorData(
+        name="spike_times", description="times of spikes (s)", data=compressed(np.concatenate(times))
+    )
     return pynwb.misc.Units(
         name="units",
         description="neurons of the network; each fires at most once in a presentation",
         resolution=simulation.dt * SECONDS or 1e-12,  # exact times are read to 1 ps
         columns=[
             spike_times,
-            pynwb.core.VectorIndex(name="spike_times_index", data=compressed(ends), target=spike_times),
+            pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
             *(pynwb.core.VectorData(name=name, description=text, data=data[name]) for name, text in _COLUMNS.items()),
         ],
     )
@@ -127,20 +122,19 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
 
     from netsim.exchange.hdf5 import reading_hdf5
 
-    with reading_hdf5(path, "NWB"):
-        with pynwb.NWBHDF5IO(path, mode="r") as stream:
-            file = stream.read()
-            if file.units is None or "spike_times" not in file.units.colnames:
-                raise DataError(f"{path}: holds no units with spike times")
-            if file.trials is None:
-                raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
-            presented = {name: file.trials[name].data[:] for name in file.trials.colnames}
-            units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
-            index = file.units.spike_times_index
-            unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
-            unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
-            own = unit[unit_of]
-            times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
+    with reading_hdf5(path, "NWB"), pynwb.NWBHDF5IO(path, mode="r") as stream:
+        file = stream.read()
+        if file.units is None or "spike_times" not in file.units.colnames:
+            raise DataError(f"{path}: holds no units with spike times")
+        if file.trials is None:
+            raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
+        presented = {name: file.trials[name].data[:] for name in file.trials.colnames}
+        units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
+        index = file.units.spike_times_index
+        unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
+        unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
+        own = unit[unit_of]
+        times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
         return cut_recording(path, times, neurons, presented, shape, SECONDS)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
-from netsim.exchange.trains import chosen_layers, session, session_times, to_json, trials
+from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
 _MAGIC, _VERSION = 0x0A7A, (0, 1)
-_COLUMNS = ("start_time", "stop_time", "presentation", "label")
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
@@ -93,7 +92,8 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             units = population["timestamps"].attrs.get("units", _MILLISECONDS)
             presented = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
             if "presentations" in file:
-                presented = {name: file["presentations"][name][:] for name in _COLUMNS if name in file["presentations"]}
+                group = file["presentations"]
+                presented = {name: group[name][:] for name in TRIAL_COLUMNS if name in group}
         units = units if isinstance(units, str) else units.decode("utf-8")
         if units not in ("ms", "milliseconds"):
             raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
