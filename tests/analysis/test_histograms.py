@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from netsim.analysis import latency_histograms, spike_table
@@ -20,9 +21,14 @@ def frame(network: Network, latencies: Latencies) -> pd.DataFrame:
     return spike_table(network, latencies)
 
 
+def steps(axes: Axes) -> list[StepPatch]:
+    """The histograms of the layers."""
+    return [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+
+
 def test_bands_hold_the_counts(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
     axes = latency_histograms(frame, network, bin_ms=4.0)
-    bands = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    bands = steps(axes)
     assert len(bands) == 5
     for band, times in zip(bands, latencies, strict=True):
         heights, edges, bottom = band.get_data()
@@ -41,14 +47,14 @@ def test_peak_and_share_are_written(network: Network, latencies: Latencies) -> N
 
 
 def test_bins_end_with_the_windows(network: Network, frame: pd.DataFrame) -> None:
-    edges = latency_histograms(frame, network).patches[0].get_data().edges
+    edges = steps(latency_histograms(frame, network))[0].get_data()[1]
     assert {16.0, 24.0, 40.0} <= set(edges)
     assert 75 < len(edges) < 300
 
 
 def test_a_very_long_presentation_has_as_many_bins(network: Network, frame: pd.DataFrame) -> None:
     long = dataclasses.replace(network, duration=1e12)
-    assert 75 < len(latency_histograms(frame, long).patches[0].get_data().edges) < 300
+    assert 75 < len(steps(latency_histograms(frame, long))[0].get_data()[1]) < 300
 
 
 def test_a_silent_layer_is_said_to_be(network: Network, frame: pd.DataFrame) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from netsim.cli import app
@@ -22,11 +23,16 @@ from netsim.seams import figures
 
 Netsim = Callable[..., Any]
 
+OWN = """
+from netsim.analysis import Drawn, Plot
 
-def documented(page: str) -> str:
-    """The last Python example of a page."""
-    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
+@Plot("gaps", "times to the second spike", choices=("count",), section="Decisions", rank=25, title="Gaps")
+def draw(source, choice):
+    figure, (axes,) = choice.new_figure(2.0)
+    table = source.decisions(choice.limit)
+    axes.hist(table["gap_ms"], bins=choice.count or 10)
+    return Drawn(figure, table)
+"""
 
 
 def is_no_empty_picture(path: Path) -> bool:
@@ -42,7 +48,7 @@ def test_every_figure_is_told(netsim: Netsim) -> None:
 
 
 def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
-    install(figures, "gaps", documented("figures"))
+    install(figures, "gaps", OWN)
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
     assert "stimuli * gaps: times to the second spike" in shown
     assert "Draw N kernels or errors or gaps at most." in shown
@@ -62,8 +68,10 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_shells_can_complete_figures() -> None:
-    (argument,) = (part for part in get_command(app).commands["plot"].params if part.name == "figure")
-    found = argument.shell_complete(typer.Context(get_command(app)), "dec")
+    commands = get_command(app)
+    assert isinstance(commands, TyperGroup)
+    (argument,) = (part for part in commands.commands["plot"].params if part.name == "figure")
+    found = argument.shell_complete(typer.Context(commands), "dec")
     assert [item.value for item in found] == ["decision-time"]
 
 
