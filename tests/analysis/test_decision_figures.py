@@ -79,7 +79,7 @@ def test_accuracy_counts_what_is_decided_by_then(frame: pd.DataFrame) -> None:
 def test_a_silent_network_decides_nothing(network: Network) -> None:
     frame = decision_table(network, np.full((3, 4), np.inf), [0, 1, 2])
     for line in accuracy_over_time(frame).lines:
-        assert not np.asarray(line.get_ydata()).any()
+        assert not np.any(line.get_ydata())
     assert confident_errors(frame).empty
 
 

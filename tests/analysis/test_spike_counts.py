@@ -21,12 +21,12 @@ def test_means_and_ranges(network: Network, latencies: Latencies) -> None:
     counts = [np.isfinite(layer).reshape(5, -1).sum(axis=1) for layer in latencies]
     (means,) = axes.lines
     np.testing.assert_allclose(np.asarray(means.get_xdata()), [count.mean() for count in counts])
-    (ranges,) = [lines for lines in axes.collections if isinstance(lines, LineCollection)]
+    (ranges,) = axes.collections
+    assert isinstance(ranges, LineCollection)
     segments = np.array(ranges.get_segments())
     np.testing.assert_allclose(segments[:, :, 0], [np.quantile(count, [0.05, 0.95]) for count in counts])
-    assert [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)] == [
-        np.prod(shape) for shape in network.shapes.values()
-    ]
+    bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_width() for bar in bars] == [np.prod(shape) for shape in network.shapes.values()]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["stimulus", "conv", "pool", "hidden", "output"]
     assert axes.get_xlabel() == "spikes per presentation"
     assert axes.texts[3].get_text() == "0.0\N{NO-BREAK SPACE}(0%)"

@@ -29,8 +29,7 @@ def test_errors_over_epochs(frame: pd.DataFrame) -> None:
     np.testing.assert_allclose(np.asarray(curves["training"].get_ydata()), [50, 10, 1, np.nan])
     np.testing.assert_allclose(np.asarray(curves["validation"].get_ydata()), [40, 20, 3, 5])
     best = curves["best: 3.00% in epoch 3"]
-    assert np.asarray(best.get_xdata()).tolist() == [3]
-    assert np.asarray(best.get_ydata()).tolist() == pytest.approx([3.0])
+    assert (list(np.asarray(best.get_xdata())), best.get_ydata()) == ([3], pytest.approx([3.0]))
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "error (%)", "log")
 
 

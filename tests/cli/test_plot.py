@@ -23,16 +23,11 @@ from netsim.seams import figures
 
 Netsim = Callable[..., Any]
 
-OWN = """
-from netsim.analysis import Drawn, Plot
 
-@Plot("gaps", "times to the second spike", choices=("count",), section="Decisions", rank=25, title="Gaps")
-def draw(source, choice):
-    figure, (axes,) = choice.new_figure(2.0)
-    table = source.decisions(choice.limit)
-    axes.hist(table["gap_ms"], bins=choice.count or 10)
-    return Drawn(figure, table)
-"""
+def documented(page: str) -> str:
+    """The last Python example of a page."""
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
 
 
 def is_no_empty_picture(path: Path) -> bool:
@@ -48,7 +43,7 @@ def test_every_figure_is_told(netsim: Netsim) -> None:
 
 
 def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
-    install(figures, "gaps", OWN)
+    install(figures, "gaps", documented("figures"))
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
     assert "stimuli * gaps: times to the second spike" in shown
     assert "Draw N kernels or errors or gaps at most." in shown
@@ -68,10 +63,10 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_shells_can_complete_figures() -> None:
-    commands = get_command(app)
-    assert isinstance(commands, TyperGroup)
-    (argument,) = (part for part in commands.commands["plot"].params if part.name == "figure")
-    found = argument.shell_complete(typer.Context(commands), "dec")
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    (argument,) = (part for part in command.commands["plot"].params if part.name == "figure")
+    found = argument.shell_complete(typer.Context(command), "dec")
     assert [item.value for item in found] == ["decision-time"]
 
 
