@@ -9,7 +9,6 @@ from typing import Any
 from netsim.errors import SpecificationError
 from netsim.seams import studies
 from netsim.specification import Network
-from netsim.specification.grid import check_dt
 from netsim.studies.study import Study
 
 ALL = "all"
@@ -105,7 +104,7 @@ def _check_level(network: Network, study: Study, level: float) -> None:
         bounds = f"from {study.least:g} to {study.most:g}"
         raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {study.name} ({study.level})")
     if study.is_grid:
-        check_dt(network, level)
+        network.check_dt(level)
 
 
 def _curves(network: Network, study: Study, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
