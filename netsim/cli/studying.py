@@ -127,10 +127,15 @@ def study_record(
 ) -> dict[str, Any]:
     """What is simulated, to the letter."""
     from netsim.runs.folder import describe_run
+    from netsim.runs.plugins import plugins_of
     from netsim.specification.toml import network_to_dict
 
+    plugins = plugins_of(network)
+    if not studies.is_own(plan.study):
+        plugins.append(studies.origin(plan.study).to_dict())
     return describe_run(
         seed,
+        **({"plugins": plugins} if plugins else {}),
         subject=subject,
         weights=chosen.origin,
         dataset=network.training.dataset,
