@@ -52,8 +52,7 @@ def decision_table(
         If the latencies are not those of the network, or labels or indices do not fit.
     """
     count = check_latencies(network, [outputs], [network.output.name])
-    numbers = per_presentation("indices", indices, count, default=np.arange(count))
-    tags = per_presentation("labels", labels, count, default=numbers)
+    numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
     decisions = decide(outputs)
     fired = decisions.choice >= 0
     end = network.window_end(network.output)
@@ -104,14 +103,12 @@ def spike_count_table(
     """
     names = list(network.shapes)
     count = check_latencies(network, latencies, names)
-    numbers = per_presentation("indices", indices, count, default=np.arange(count))
+    numbers = per_presentation("indices", indices, count)
     spikes = [np.isfinite(layer).reshape(count, -1).sum(axis=1) for layer in latencies]
     return pd.DataFrame(
         {
             "presentation": np.tile(numbers, len(names)),
-            "layer": pd.Categorical.from_codes(
-                np.repeat(np.arange(len(names)), count), dtype=pd.CategoricalDtype(names, ordered=True)
-            ),
+            "layer": pd.Categorical(np.repeat(names, count), names, ordered=True),
             "spikes": np.concatenate(spikes).astype(np.int64),
             "neurons": np.repeat([int(np.prod(shape)) for shape in network.shapes.values()], count),
         }
