@@ -147,6 +147,7 @@ class Network:
             "duration",
             f"must be a time in ms of at least encoder.t_max ({self.encoder.t_max} ms), not {self.duration}",
         )
+        require(math.prod(self.encoder.shape) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
         require(len(self.populations) > 0, "layers", "needs at least one layer")
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
@@ -186,12 +187,6 @@ class Network:
                     f"{projection.source} does not come before {population.name}; loops are not possible here",
                 )
                 ends = shapes[projection.source], population.shape
-                # what is refused before anything is laid out takes no memory
-                require(
-                    max(math.prod(population.shape), math.prod(ends[0])) <= LARGEST,
-                    self._where(population.name),
-                    f"has {math.prod(population.shape):,} neurons; at most {LARGEST:,} are possible",
-                )
                 try:
                     connectivity = projection.connectivity.fitted(*ends)
                     connectivity.check(*ends)
@@ -308,7 +303,6 @@ class Network:
             "training.dt",
             f"{self.training.dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step",
         )
-        require(math.prod(self.encoder.shape) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:

@@ -23,17 +23,15 @@ from netsim.weights.initial import initial_weights
 
 
 def _network(name: str = "after", **changes: Any) -> Network:
-    network = Network.chain(
-        name,
-        IntensityEncoder((6, 6, 1), 16.0),
-        (
+    settings: dict[str, Any] = {
+        "encoder": IntensityEncoder((6, 6, 1), 16.0),
+        "layers": (
             Layer("hidden", Dense(20), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
             Layer("output", Dense(4), Neurons("phased", 3.0, 16.0, 48.0, 160.0, 1.0, bias=True)),
         ),
-        160.0,
-        training=Training(validation=10, pretrained="before"),
-    )
-    return dataclasses.replace(network, **changes)
+        "training": Training(validation=10, pretrained="before"),
+    }
+    return Network.chain(name, duration=160.0, **settings | changes)
 
 
 def _before(**changes: Any) -> Network:

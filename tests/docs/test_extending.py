@@ -1,0 +1,189 @@
+"""docs/extending.md: its examples are one package from outside, which netsim takes without an edit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
+
+NETWORK = """
+name = "local"
+duration = 128.0
+encoder = { kind = "inverse", shape = [8, 8, 1], t_max = 16.0 }
+
+[[layers]]
+name = "local"
+kind = "locally-connected"
+maps = 4
+kernel = 3
+neurons = { regime = "phased", threshold = 2.0, tau = 16.0, onset = 16.0, end = 48.0, drive = 1.0, bias = true }
+
+[[layers]]
+name = "output"
+kind = "dense"
+size = 10
+neurons = { regime = "phased", threshold = 3.0, tau = 16.0, onset = 48.0, end = 128.0, drive = 1.0, bias = true }
+
+[learning]
+rate = 0.003
+
+[training]
+dataset = "digits"
+dt = 1.0
+epochs = 3
+batch = 10
+validation = 100
+"""
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the page's module, installed as its package would be, and a network that uses it."""
+    folder = tmp_path_factory.mktemp("outside")
+    text = PAGE.read_text(encoding="utf-8")
+    (folder / "outside.py").write_text("\n".join(re.findall(r"```python\n(.*?)```", text, re.S)))
+    project = next(
+        tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.S) if "entry-points" in block
+    )["project"]
+    installed = folder / "outside-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    (installed / "entry_points.txt").write_text(
+        "".join(
+            f"[{group}]\n" + "".join(f"{name} = {module}\n" for name, module in points.items())
+            for group, points in project["entry-points"].items()
+        )
+    )
+    (folder / "local.toml").write_text(NETWORK)
+    (folder / "read-out.toml").write_text(NETWORK.replace("rate =", 'learner = "read-out"\nrate ='))
+    return folder
+
+
+def _run(folder: Path, *command: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(outside: Path) -> Path:
+    """A run of the network whose connectivity and encoder come from outside."""
+    _run(outside, "netsim", "train", "local.toml", "--limit", "500", "--out", "run")
+    return outside / "run"
+
+
+def test_a_connectivity_gives_the_same_spikes_on_both_engines(outside: Path) -> None:
+    _run(outside, sys.executable, "-c", "import outside; outside.check(outside.LocallyConnected(4, 3))")
+
+
+def test_it_learns(run: Path) -> None:
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert metrics["validation_strict_accuracy"].iloc[-1] > 0.5
+
+
+def test_it_learns_in_brian2(outside: Path) -> None:
+    _run(outside, "netsim", "train", "local.toml", "--limit", "150", "--engine", "brian2", "--out", "brian2")
+    assert pd.read_csv(outside / "brian2" / "metrics.csv")["training_strict_accuracy"].iloc[-1] > 0.15
+
+
+def test_its_gradient_is_that_of_finite_differences(outside: Path) -> None:
+    program = """
+import numpy as np, netsim, outside
+network = outside.check(outside.LocallyConnected(3, 3))
+stimuli, labels = np.random.default_rng(1).uniform(0, 16, (4, 8, 8, 1)), np.array([0, 1, 2, 0])
+weights = netsim.initial_weights(network, seed=1)
+learner, engine = netsim.STiDiBP(network), netsim.make_engine("event", network)
+gradients = learner.learn(engine.present(netsim.Batch(stimuli, weights)), labels, weights).gradients
+compared = 0
+for place in np.random.default_rng(2).permutation(weights["own.kernel"].size)[:60]:
+    losses, fired = [], []
+    for step in (1e-6, -1e-6):
+        changed = {name: array.copy() for name, array in weights.items()}
+        changed["own.kernel"].ravel()[place] += step
+        latencies = engine.present(netsim.Batch(stimuli, changed))
+        losses.append(learner.loss(latencies[-1], labels).mean())
+        fired.append(np.concatenate([(np.isfinite(t) & (t > t.min())).ravel() for t in latencies[1:]]))
+    if (fired[0] == fired[1]).all():
+        numeric = (losses[0] - losses[1]) / 2e-6 / network.learning.sharpness
+        np.testing.assert_allclose(gradients["own.kernel"].ravel()[place], numeric, rtol=1e-3, atol=1e-7)
+        compared += abs(numeric) > 1e-6
+assert compared > 10, compared
+"""
+    _run(outside, sys.executable, "-c", program)
+
+
+def test_what_comes_from_outside_stands_in_record_description_and_report(outside: Path, run: Path) -> None:
+    plugins = json.loads((run / "run.json").read_text())["plugins"]
+    assert {(each["seam"], each["name"]) for each in plugins} == {
+        ("connectivity", "locally-connected"),
+        ("encoder", "inverse"),
+    }
+    assert all(
+        (each["module"], each["distribution"], each["version"]) == ("outside", "outside", "1.0") for each in plugins
+    )
+    described = _run(outside, "netsim", "describe", "run")
+    assert "Squares of the source, weights not shared" in described
+    assert "locally-connected" in described
+    assert "silent if $x_i = 1$" in described
+    _run(outside, "netsim", "report", "run", "--out", "report.html")
+    page = (outside / "report.html").read_text()
+    assert "locally-connected" in page
+    assert "outside 1.0" in page or "outside" in page
+
+
+def test_it_is_drawn_and_exported(outside: Path, run: Path) -> None:
+    for figure in ("raster", "kernels"):
+        _run(outside, "netsim", "plot", figure, "run", "--out", f"{figure}.png")
+        assert (outside / f"{figure}.png").stat().st_size > 5000
+    _run(outside, "netsim", "export", "run", "network.nir", "--to", "nir")
+    _run(outside, "netsim", "import", "network.nir", "--out", "imported")
+    _run(outside, "netsim", "export", "run", "spikes.h5", "--to", "sonata", "--limit", "5")
+
+
+def test_a_learner(outside: Path) -> None:
+    _run(outside, "netsim", "train", "read-out.toml", "--limit", "500", "--out", "read-out")
+    program = """
+import netsim
+run = netsim.open_run("read-out")
+network = run.network()
+first, last = netsim.initial_weights(network, seed=0), run.weights(network)
+assert (abs(first["local.kernel"] - last["local.kernel"]) < 1e-6).all()
+assert (abs(first["output.kernel"] - last["output.kernel"]) > 1e-4).mean() > 0.5
+"""
+    _run(outside, sys.executable, "-c", program)
+    described = _run(outside, "netsim", "describe", "read-out")
+    assert "all others stay as they are drawn" in described
+    assert "read-out" in json.dumps(json.loads((outside / "read-out" / "run.json").read_text())["plugins"])
+
+
+def test_a_study(outside: Path, run: Path) -> None:
+    assert "weight-scale: all weights are multiplied" in " ".join(_run(outside, "netsim", "study", "--help").split())
+    _run(outside, "netsim", "study", "weight-scale", "run", "--limit", "100", "--out", "studies")
+    table = pd.read_csv(outside / "studies" / "weight-scale.csv")
+    assert table["level"].dropna().tolist() == [0.5, 0.8, 1.25, 2.0]
+    assert (outside / "studies" / "weight-scale.png").exists()
+
+
+def test_a_figure(outside: Path, run: Path) -> None:
+    assert "gaps" in _run(outside, "netsim", "plot", "--help")
+    _run(outside, "netsim", "plot", "gaps", "run", "--limit", "100", "--out", "gaps.png")
+    assert (outside / "gaps.png").stat().st_size > 5000
+
+
+def test_a_spike_format(outside: Path, run: Path) -> None:
+    _run(outside, "netsim", "export", "run", "spikes.lines", "--to", "lines", "--limit", "3")
+    assert (outside / "spikes.lines").read_text().startswith("stimulus 0 ")
+    _run(outside, "netsim", "simulate", "run", "--stimuli", "spikes.lines", "--index", "1", "--out", "simulated")
+    assert (outside / "simulated").is_dir()
