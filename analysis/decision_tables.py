@@ -76,13 +76,7 @@ def spike_count_table(
 ) -> pd.DataFrame:
     """How many neurons of each layer fired in each presentation.
 
-    Parameters
-    ----------
-    network : Network
-    latencies : list of ndarray
-        Of the stimulus and of every layer (ms).
-    indices : sequence of int, shape (presentations,), optional
-        As for `netsim.analysis.spike_table`.
+    Parameters and errors are those of `netsim.analysis.spike_table`.
 
     Returns
     -------
@@ -95,11 +89,6 @@ def spike_count_table(
         spikes        int64        neurons that fired; each fires once at most
         neurons       int64        neurons that the layer has
         ============  ===========  ================================================================
-
-    Raises
-    ------
-    DataError
-        If the latencies are not those of the network, or the indices do not fit.
     """
     names = list(network.shapes)
     count = check_latencies(network, latencies, names)

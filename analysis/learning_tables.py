@@ -25,13 +25,7 @@ def displacement_table(
 ) -> pd.DataFrame:
     """Actual and target latency of every output neuron in each presentation, by the network's targets.
 
-    Parameters
-    ----------
-    network : Network
-    outputs : ndarray of float, shape (presentations, neurons)
-        Latencies of the output layer (ms); ``inf`` is silent.
-    labels, indices : sequence of int, shape (presentations,)
-        As for `netsim.analysis.spike_table`.
+    Parameters and errors are those of `netsim.analysis.decision_table`; a label must also be that of an output neuron.
 
     Returns
     -------
@@ -47,11 +41,6 @@ def displacement_table(
         displacement_ms  float64  target less latency (ms), a silent neuron counted as firing at
                                   the end of its window; negative: it should fire earlier
         ===============  =======  ==============================================================
-
-    Raises
-    ------
-    DataError
-        If the latencies are not those of the network, or labels or indices do not fit.
     """
     count = check_latencies(network, [outputs], [network.output.name])
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)

@@ -68,21 +68,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `metrics_table`.
-    ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    DataError
-        If the table is no metrics table.
+    Parameters, what is returned and errors are those of `learning_curves`.
     """
     from matplotlib.ticker import PercentFormatter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperOption
@@ -14,9 +14,6 @@ from netsim.cli import options
 from netsim.cli.listing import ListingCommand
 from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
-
-if TYPE_CHECKING:
-    from netsim.runs.model import Model
 
 
 class PlotCommand(ListingCommand):
@@ -108,15 +105,8 @@ def plot(
         check_table_suffix(table)
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     settings = network.training
-    choice = Choice(
-        index,
-        limit,
-        layer,
-        channel,
-        [options.recorded_neuron(text, "--neuron") for text in neuron or ()],
-        count,
-        WIDTHS[width] if width else 0.0,
-    )
+    neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
+    choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source(
@@ -130,7 +120,8 @@ def plot(
         )
         drawn = draw(figure, source, choice)
     options.note_initial_weights(subject, chosen, seed)
-    files = out or _default_files(figure, chosen)
+    folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
+    files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:
         options.make_folder(path.parent)
     for path in files:
@@ -140,13 +131,8 @@ def plot(
         write_table(drawn.table, table)
         files = [*files, table]
     if as_json:
-        result: dict[str, Any] = {"kind": figure, "subject": subject, "weights": chosen.origin}
-        print_json(result | {"rows": len(drawn.table), "files": [str(path) for path in files]})
+        made = {"rows": len(drawn.table), "files": [str(path) for path in files]}
+        print_json({"kind": figure, "subject": subject, "weights": chosen.origin, **made})
         return
     for path in files:
         say(str(path))
-
-
-def _default_files(figure: str, chosen: Model) -> list[Path]:
-    folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
-    return [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
