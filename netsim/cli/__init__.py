@@ -6,15 +6,14 @@ import sys
 
 import typer
 
-from netsim.cli.describing import describe
-from netsim.cli.exporting import ExportCommand, export
-from netsim.cli.importing import ImportCommand, import_network
+from netsim.cli.exchanging import export, import_network
 from netsim.cli.information import data, models
 from netsim.cli.measuring import compare, evaluate
+from netsim.cli.options import ListingCommand
 from netsim.cli.plotting import PlotCommand, plot
-from netsim.cli.reporting import report
+from netsim.cli.reporting import describe, report
 from netsim.cli.simulating import simulate
-from netsim.cli.studying import StudyCommand, study
+from netsim.cli.studying import study
 from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import train
@@ -31,9 +30,9 @@ app = typer.Typer(
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(cls=PlotCommand)(plot)
-app.command(cls=StudyCommand)(study)
-app.command(cls=ExportCommand)(export)
-app.command("import", cls=ImportCommand)(import_network)
+app.command(cls=ListingCommand)(study)
+app.command(cls=ListingCommand)(export)
+app.command("import", cls=ListingCommand)(import_network)
 app.command()(report)
 app.command()(describe)
 

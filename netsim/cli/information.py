@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from netsim.cli.options import DataDir, Json
-from netsim.cli.terminal import data_progress, new_table, print_json, print_table, rounded, say
+from netsim.cli.terminal import data_progress, new_table, print_json, print_table, rounded
 from netsim.data import loading
 from netsim.errors import SpecificationError
 
@@ -29,12 +29,12 @@ def models(as_json: Json = False) -> None:
         table.add_row(name, row["architecture"], row["regime"], row["weights"], *counts)
     print_table(table)
     if any(trained.values()):
-        say("* comes with trained weights")
+        print("* comes with trained weights")
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=f"{loading.dataset_notations()}.")] = None,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
+    name: Annotated[str | None, Argument(metavar="[NAME]", help=f"{loading.dataset_notations()}.")] = None,
+    fetch: Annotated[bool, Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:

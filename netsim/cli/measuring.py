@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
 from netsim.cli import options
-from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table, say
+from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
@@ -57,7 +57,7 @@ def evaluate(
 def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) -> None:
     """Show an evaluation as tables."""
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
-    say(
+    print(
         f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
         f" engine {figures['engine']}, {grid}, {result.seconds:.1f} s"
     )
@@ -77,12 +77,11 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
 
 def compare(
     model: options.ModelArgument,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
+    limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     dt: Annotated[
-        float | None,
-        typer.Option("--dt", metavar="MS", help="Time grid in ms; by default as the preset or run says, else 1."),
+        float | None, Option(metavar="MS", help="Time grid in ms; by default as the preset or run says, else 1.")
     ] = None,
     seed: options.InitialSeed = 0,
     as_json: options.Json = False,
@@ -109,7 +108,7 @@ def compare(
             table.add_row(name, f"{share:.4%}")
         table.add_row("all", f"{result.agreement:.4%}", end_section=True)
         print_table(table)
-        say(
+        print(
             f"{result.presentations} presentations, dt = {step} ms: same decision in {result.same_decisions:.2%},"
             f" largest difference {result.largest_difference_steps:g} steps"
         )

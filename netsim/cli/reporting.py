@@ -1,26 +1,25 @@
-"""The command ``report``."""
+"""The commands that write about a model: ``report`` and ``describe``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from netsim.cli import options
-from netsim.cli.terminal import note, print_json, progress_bar, say
+from netsim.cli.terminal import note, print_json, progress_bar
 from netsim.errors import SpecificationError
 
 
 def report(
     subject: options.ModelArgument,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html."),
+        Path | None, Option(metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html.")
     ] = None,
     split: options.Split = "test",
     limit: options.Limit = None,
-    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
+    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     dt: options.Dt = None,
@@ -97,4 +96,39 @@ def report(
         measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split, "dt_ms": step}
         print_json(measured | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
     else:
-        say(str(page))
+        print(str(page))
+
+
+def describe(
+    subject: options.ModelArgument,
+    form: Annotated[
+        str | None,
+        Option(
+            "--format",
+            metavar="markdown|latex",
+            help="GitHub's tables, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, Option(metavar="FILE", help="Where it is written; by default to stdout.")] = None,
+) -> None:
+    """Describe a model for a methods section: tables and equations, from its specification alone.
+
+    The tables are those of Nordlie, Gewaltig and Plesser (2009); a run also has its provenance.
+    """
+    from netsim.description import describe as describe_network
+    from netsim.description import to_latex, to_markdown
+    from netsim.files import write_text
+    from netsim.runs.model import find_run, load_network
+
+    writers = {"markdown": to_markdown, "latex": to_latex}
+    if form not in (None, *writers):
+        raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
+    run = find_run(subject)
+    default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
+    text = writers[form or default](describe_network(run.network() if run else load_network(subject), run))
+    if out is None:
+        print(text.rstrip("\n"))
+    else:
+        options.make_folder(out.parent)
+        write_text(out, text)
+        print(str(out))

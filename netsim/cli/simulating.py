@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
 from netsim.cli import options
-from netsim.cli.terminal import counting, new_table, print_json, print_table, say
+from netsim.cli.terminal import counting, new_table, print_json, print_table
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
@@ -23,12 +23,11 @@ def simulate(
     model: options.ModelArgument,
     index: options.Index = None,
     limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures."),
+        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures.")
     ] = None,
     stimuli_file: Annotated[
         Path | None,
-        typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
+        Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
     ] = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
@@ -36,12 +35,10 @@ def simulate(
     engine: options.EngineOption = None,
     dt: options.Dt = None,
     record: Annotated[
-        list[str] | None,
-        typer.Option("--record", metavar="LAYER:NEURON", help="Record a neuron's potential; repeatable."),
+        list[str] | None, Option(metavar="LAYER:NEURON", help="Record a neuron's potential; repeatable.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET."),
+        Path | None, Option(metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET.")
     ] = None,
     seed: options.InitialSeed = 0,
     workers: options.Workers = None,
@@ -86,9 +83,9 @@ def simulate(
         )
     print_table(table)
     if len(indices) > _ROWS_SHOWN:
-        say(f"and {len(indices) - _ROWS_SHOWN:,} more")
+        print(f"and {len(indices) - _ROWS_SHOWN:,} more")
     for file in files:
-        say(file)
+        print(file)
 
 
 def simulation_record(

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from netsim.cli import options, terminal
 from netsim.errors import RunError
@@ -25,20 +25,16 @@ _ROWS_SHOWN = 20
 
 def sweep(
     plan_file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE.toml", help="Base, grid or random draws, and seeds; docs/sweeps.md says how."),
+        Path, Argument(metavar="FILE.toml", help="Base, grid or random draws, and seeds; docs/sweeps.md says how.")
     ],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")
-    ] = None,
+    out: Annotated[Path | None, Option(metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")] = None,
     workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, metavar="N", help="Processes of this machine; by default one per core."),
+        int | None, Option(min=1, metavar="N", help="Processes of this machine; by default one per core.")
     ] = None,
     scheduler: options.Scheduler = None,
     data_dir: options.DataDir = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep where it stopped.")] = False,
-    only_list: Annotated[bool, typer.Option("--list", help="Show the runs and train none.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on with the sweep where it stopped.")] = False,
+    only_list: Annotated[bool, Option("--list", help="Show the runs and train none.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a network over a grid or random draws of its settings, and over seeds, several runs at a time.
@@ -64,7 +60,7 @@ def sweep(
         terminal.print_json(sweep_record(folder, table))
     else:
         print_summary(plan, table)
-        terminal.say(f"{len(table)} runs: {folder / _TABLE}")
+        print(f"{len(table)} runs: {folder / _TABLE}")
     failed = table[table["status"] == "failed"]
     if len(failed):
         run, error = failed.iloc[0][["run", "error"]]
@@ -145,7 +141,7 @@ def print_summary(plan: Plan, table: pd.DataFrame) -> None:
     if len(summary):
         terminal.print_table(shown_table)
     if len(summary) > _ROWS_SHOWN:
-        terminal.say(f"and {len(summary) - _ROWS_SHOWN:,} more")
+        print(f"and {len(summary) - _ROWS_SHOWN:,} more")
 
 
 def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:

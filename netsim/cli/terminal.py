@@ -55,11 +55,6 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
-def say(text: str) -> None:
-    """Print a result on stdout."""
-    print(text)
-
-
 def note(text: str) -> None:
     """Print a remark on stderr, where it is in no script's way."""
     print(text, file=sys.stderr)

@@ -5,37 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from netsim.cli.options import DataDir, DatasetOption, Dt, EngineOption, Json, Seed, with_options
-from netsim.cli.terminal import data_progress, fail_interrupted, interrupt_noted, print_json, say, training_progress
+from netsim.cli.terminal import data_progress, fail_interrupted, interrupt_noted, print_json, training_progress
 
 
 def train(
     model: Annotated[
-        str,
-        typer.Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a specification of your own."),
+        str, Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a specification of your own.")
     ],
     dataset: DatasetOption = None,
     data_dir: DataDir = None,
     engine: EngineOption = None,
     dt: Dt = None,
     epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", min=1, metavar="N", help="Passes over the training images; by default the preset's."),
+        int | None, Option(min=1, metavar="N", help="Passes over the training images; by default the preset's.")
     ] = None,
     limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=2, metavar="N", help="Train on the first N images, validate on up to N/5."),
+        int | None, Option(min=2, metavar="N", help="Train on the first N images, validate on up to N/5.")
     ] = None,
     seed: Seed = 0,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder where it stopped.")] = False,
+    out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run folder where it stopped.")] = False,
     checkpoint_every: Annotated[
-        float,
-        typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="Longest time between two checkpoints."),
+        float, Option(min=0, metavar="SECONDS", help="Longest time between two checkpoints.")
     ] = 60.0,
     as_json: Json = False,
 ) -> None:
@@ -60,8 +54,8 @@ def train(
     if as_json:
         print_json({"run": str(path), **figures})
         return
-    say(
+    print(
         f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_accuracy']:.2%}"
         f" (a tie is an error: {figures['validation_strict_accuracy']:.2%})"
     )
-    say(f"run folder: {path}")
+    print(f"run folder: {path}")

@@ -1,4 +1,4 @@
-"""A network with its weights as a NIR graph, and back; `netsim.exchange.networks.nir` says how it is laid out."""
+"""A network with its weights as a NIR graph, and back; ``docs/exchange.md`` says how it is laid out."""
 
 from __future__ import annotations
 

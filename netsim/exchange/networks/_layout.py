@@ -13,13 +13,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape, Window
 
-LARGEST = 2**27
-"""Entries of a matrix with zeros where there is no synapse."""
-
-
-def channels_first(shape: Shape) -> Shape:
-    """(channels, height, width) of (height, width, channels); (neurons,) stays."""
-    return (*shape[2:], *shape[:2])
+LARGEST = 2**27  # entries of a matrix with zeros where there is no synapse
 
 
 def _numbers(shape: Shape) -> np.ndarray:
@@ -47,7 +41,7 @@ class Layout:
     def shape(self, name: str) -> Shape:
         """Shape of the stimulus or of a population."""
         shape = self._network.shapes[name]
-        return channels_first(shape) if name in self.with_maps else (math.prod(shape),)
+        return (*shape[2:], *shape[:2]) if name in self.with_maps else (math.prod(shape),)
 
     def per_bias(self, population: Population) -> int:
         """How many neurons in a row share a bias where there is one for each map."""
