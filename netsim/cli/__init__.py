@@ -8,11 +8,10 @@ import typer
 
 from netsim.cli.exchanging import export, import_network
 from netsim.cli.information import data, models
-from netsim.cli.measuring import compare, evaluate
 from netsim.cli.options import ListingCommand
 from netsim.cli.plotting import PlotCommand, plot
+from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import describe, report
-from netsim.cli.simulating import simulate
 from netsim.cli.studying import study
 from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.simulating import simulation_record
+from netsim.cli.presenting import simulation_record
 from netsim.cli.terminal import counting, note, print_json
 from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats

@@ -28,44 +28,35 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 DataDir = Annotated[
-    str | None,
-    Option("--data-dir", metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache."),
+    str | None, Option(metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache.")
 ]
-DatasetOption = Annotated[str | None, Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}.")]
+DatasetOption = Annotated[str | None, Option(metavar="NAME|DIR", help=f"{dataset_notations()}.")]
 EngineOption = Annotated[
     str | None,
     Option(
-        "--engine",
         metavar="|".join(seams.engines),
         help="Compute spike times, or integrate with Brian2; by default as the preset or run says.",
     ),
 ]
 Dt = Annotated[
     float | None,
-    Option(
-        "--dt", metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."
-    ),
+    Option(metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."),
 ]
 ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
-Split = Annotated[
-    str, Option("--split", metavar="test|validation", help="Test stimuli, or those set aside from training.")
-]
-Seed = Annotated[int, Option("--seed", min=0, metavar="N", help="Seed of every random draw.")]
+Split = Annotated[str, Option(metavar="test|validation", help="Test stimuli, or those set aside from training.")]
+Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[
-    int, Option("--seed", min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones.")
+    int, Option(min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones.")
 ]
 Index = Annotated[
-    list[int] | None,
-    Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0."),
+    list[int] | None, Option(min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0.")
 ]
-Limit = Annotated[int | None, Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
+Limit = Annotated[int | None, Option(min=1, metavar="N", help="Use the first N stimuli only.")]
 Scheduler = Annotated[
-    str | None,
-    Option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786."),
+    str | None, Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786.")
 ]
 Workers = Annotated[
-    int | None,
-    Option("--workers", min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one."),
+    int | None, Option(min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one.")
 ]
 
 
