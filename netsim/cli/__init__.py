@@ -7,15 +7,13 @@ import sys
 import typer
 
 from netsim.cli.exchanging import export, import_network
-from netsim.cli.information import data, models
 from netsim.cli.options import ListingCommand
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
-from netsim.cli.reporting import describe, report
+from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
-from netsim.cli.sweeping import sweep
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
-from netsim.cli.training import train
+from netsim.cli.training import sweep, train
 from netsim.errors import NetsimError
 
 app = typer.Typer(
@@ -59,14 +57,10 @@ def main() -> None:
         explain = getattr(error, "format_message", None)
         if explain is None:
             raise
-        command = next((name for name in arguments[:1] if not name.startswith("-") and name in _command_names()), "")
+        commands = {known.name or known.callback.__name__ for known in app.registered_commands if known.callback}
+        command = next((name for name in arguments[:1] if name in commands), "")
         help_command = " ".join(["netsim", *filter(None, [command]), "--help"])
         fail(f"{explain().rstrip('.')}; see {help_command}", 2)
     if code == INTERRUPTED:  # typer turns Ctrl-C into its exit code
         fail("interrupted", INTERRUPTED)
     sys.exit(code or 0)
-
-
-def _command_names() -> set[str]:
-    commands = app.registered_commands
-    return {command.name or command.callback.__name__ for command in commands if command.callback is not None}

@@ -123,6 +123,5 @@ def plot(
     if as_json:
         made = {"rows": len(drawn.table), "files": [str(path) for path in files]}
         print_json({"kind": figure, "subject": subject, "weights": chosen.origin, **made})
-        return
-    for path in files:
-        print(str(path))
+    else:
+        print(*files, sep="\n")

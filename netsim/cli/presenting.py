@@ -200,8 +200,7 @@ def simulate(
     print_table(table)
     if len(indices) > _ROWS_SHOWN:
         print(f"and {len(indices) - _ROWS_SHOWN:,} more")
-    for file in files:
-        print(file)
+    print(*files, sep="\n")
 
 
 def simulation_record(

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.studies.plans import Plan
 
-_SEEDS = 5
-
 
 def study(
     name: Annotated[
@@ -70,7 +68,7 @@ KIND.json, which says what was simulated.
     from netsim.studies.runner import StudyRunner
 
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    plan = make_plan(network, name, level, range(seed, seed + (seeds or _SEEDS)), layer)
+    plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
     if seeds is not None and not plan.seeds:
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
     if studies[name].is_grid and dt is not None:
@@ -91,8 +89,7 @@ KIND.json, which says what was simulated.
         print_json(record | {"rows": records(frame), "files": files})
         return
     print_levels(frame)
-    for file in files:
-        print(file)
+    print(*files, sep="\n")
 
 
 def study_record(
