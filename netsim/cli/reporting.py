@@ -162,17 +162,16 @@ def describe(
 
     The tables are those of Nordlie, Gewaltig and Plesser (2009); a run also has its provenance.
     """
-    from netsim.description import describe as describe_network
-    from netsim.description import to_latex, to_markdown
+    from netsim import description
     from netsim.files import write_text
     from netsim.runs.model import find_run, load_network
 
-    writers = {"markdown": to_markdown, "latex": to_latex}
+    writers = {"markdown": description.to_markdown, "latex": description.to_latex}
     if form not in (None, *writers):
         raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
     run = find_run(subject)
     default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
-    text = writers[form or default](describe_network(run.network() if run else load_network(subject), run))
+    text = writers[form or default](description.describe(run.network() if run else load_network(subject), run))
     if out is None:
         print(text.rstrip("\n"))
     else:

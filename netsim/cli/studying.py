@@ -147,9 +147,8 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 def print_levels(frame: pd.DataFrame) -> None:
     """One line per curve and level: means over seeds."""
     table = new_table("", "layer", "level>", "accuracy (a tie is an error)>", "same decisions>", "change of latency>")
-    curves = frame.fillna({"layer": ""}).groupby(
-        ["condition", "layer", "level"], sort=False, dropna=False, observed=True
-    )
+    by = ["condition", "layer", "level"]
+    curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
     for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):
         change = row["latency_difference_ms"]
         table.add_row(

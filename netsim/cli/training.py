@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -92,6 +92,8 @@ def sweep(
     Each run is a run folder; results.csv gets its row when it ends. The test images are not touched: settings
     are chosen by the validation images. Ctrl-C stops all runs after the batch under way; --resume goes on.
     """
+    from netsim.analysis import sweep_summary
+    from netsim.analysis.tables import records
     from netsim.runs.folder import check_free
     from netsim.sweeps.plan import read_plan
 
@@ -106,12 +108,14 @@ def sweep(
     elif not (folder / _PLAN).exists():
         raise RunError(f"{folder}: is no sweep to go on with (it has no {_PLAN}); start it without --resume")
     table = train_plan(plan, plan_file, folder, data_dir, scheduler, workers)
+    summary, failed = sweep_summary(table), table[table["status"] == "failed"]
     if as_json:
-        terminal.print_json(sweep_record(folder, table))
+        counts = {"finished": len(table) - len(failed), "failed": len(failed)}
+        results = {"summary": records(summary), "runs": records(table)}
+        terminal.print_json({"sweep": str(folder), "table": str(folder / _TABLE)} | counts | results)
     else:
-        print_summary(plan, table)
+        print_summary(plan, summary)
         print(f"{len(table)} runs: {folder / _TABLE}")
-    failed = table[table["status"] == "failed"]
     if len(failed):
         run, error = failed.iloc[0][["run", "error"]]
         terminal.fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {run}: {error}")
@@ -172,13 +176,11 @@ def print_plan(plan: Plan, as_json: bool) -> None:
     terminal.print_table(table)
 
 
-def print_summary(plan: Plan, table: pd.DataFrame) -> None:
+def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
     """Show what each combination of settings came to, the best ones first."""
-    from netsim.analysis import sweep_summary
     from netsim.analysis.tables import records
     from netsim.sweeps.plan import shown
 
-    summary = sweep_summary(table)
     shown_table = terminal.new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
     for row in records(summary.head(_ROWS_SHOWN)):
         shown_table.add_row(
@@ -192,17 +194,6 @@ def print_summary(plan: Plan, table: pd.DataFrame) -> None:
         terminal.print_table(shown_table)
     if len(summary) > _ROWS_SHOWN:
         print(f"and {len(summary) - _ROWS_SHOWN:,} more")
-
-
-def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
-    """All results, what is missing as None, ready for JSON; the best run is the first of its summary."""
-    from netsim.analysis import sweep_summary
-    from netsim.analysis.tables import records
-
-    finished = int((table["status"] == "finished").sum())
-    counts = {"finished": finished, "failed": len(table) - finished}
-    results = {"summary": records(sweep_summary(table)), "runs": records(table)}
-    return {"sweep": str(folder), "table": str(folder / _TABLE)} | counts | results
 
 
 @contextmanager

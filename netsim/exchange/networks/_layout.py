@@ -1,7 +1,6 @@
 """Shapes and weights in NIR's order, channels first, as PyTorch has it too.
 
-Where a kernel slides over maps, populations keep their maps; all else is vectors, and a projection is the matrix of its
-weights, of shape (neurons, inputs).
+Where a kernel slides over maps, populations keep their maps; all else is vectors, and matrices of (neurons, inputs).
 """
 
 from __future__ import annotations
@@ -22,10 +21,7 @@ def _numbers(shape: Shape) -> np.ndarray:
 
 
 class Layout:
-    """How a network lies in a graph.
-
-    `with_maps` holds the stimulus, and the populations onto which kernels alone slide.
-    """
+    """How a network lies in a graph; `with_maps` are the stimulus and populations onto which kernels alone slide."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -76,8 +72,7 @@ class Layout:
     def from_nir(self, projection: Projection, weight: np.ndarray, kernel: np.ndarray | None = None) -> np.ndarray:
         """What `to_nir` was given.
 
-        `kernel` has, of a matrix with zeros, the weights that no synapse has, and those that several synapses between
-        two neurons have; by default 0.
+        `kernel` has, of a matrix with zeros, the weights of no synapse, or of several between two neurons; else 0.
         """
         shape = self._network.weight_shape(projection)
         if projection.target in self.with_maps:

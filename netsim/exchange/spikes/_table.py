@@ -39,8 +39,7 @@ def read(
 
     Needed are the columns ``presentation``, ``latency_ms`` and ``neuron``, or ``y``, ``x`` and ``channel`` in its
     place (which may lack if there is one channel); ``layer`` and ``label`` may be there. A latency of ``inf`` is no
-    spike; such a row can stand for a presentation in which all neurons are silent. Presentations are sorted by
-    their numbers.
+    spike; such a row can stand for a presentation in which all neurons are silent. They are sorted by number.
 
     `load` makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
     """
