@@ -1,7 +1,13 @@
 from . import analysis as analysis
 from . import seams as seams
+from .analysis.gallery import draw as draw
+from .analysis.studies import study as study
+from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
+from .data.stimuli import EventView as EventView
+from .data.stimuli import Splits as Splits
 from .data.stimuli import Stimuli as Stimuli
+from .data.stimuli import event_stimuli as event_stimuli
 from .data.stimuli import load_splits as load_splits
 from .description import describe as describe
 from .description import to_latex as to_latex

@@ -26,9 +26,9 @@ class Model:
     network : Network
     weights : dict of ndarray
         The weights that feed forward.
-    origin : {"run", "imported", "trained", "initial"}
-        Whether the weights are the best of a run, come from another tool's file, come with the preset, or are drawn
-        from the seed.
+    origin : {"run", "imported", "trained", "initial", "given"}
+        Whether the weights are the best of a run, come from another tool's file, come with the preset, are drawn
+        from the seed, or come from elsewhere.
     run : RunFolder, optional
     data_dir : str, optional
         Where the run found its data.
@@ -36,7 +36,7 @@ class Model:
 
     network: Network
     weights: Weights = field(repr=False)
-    origin: str
+    origin: str = "given"
     run: RunFolder | None = None
     data_dir: str | None = None
 
@@ -124,7 +124,7 @@ def weights_before_learning(model: Model, seed: int) -> Weights | None:
     RunError
         If the record of a run is damaged.
     """
-    if model.origin in ("initial", "imported") or model.network.training.pretrained:
+    if model.origin in ("initial", "imported", "given") or model.network.training.pretrained:
         return None
     first = model.run.record()["seed"] if model.run else seed
     return forward_weights(model.network, initial_weights(model.network, first))
