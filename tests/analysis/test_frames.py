@@ -96,7 +96,7 @@ def test_tables_from_files_are_drawn_without_a_warning(
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_no_such_table_is_refused(name: str, drawings: dict[str, tuple[Drawing, pd.DataFrame]]) -> None:
     draw, frame = drawings[name]
-    infinite = frame.assign(**dict.fromkeys(frame.select_dtypes("float64"), np.inf))
+    infinite = frame.assign(**dict.fromkeys(map(str, frame.select_dtypes("float64")), np.inf))
     for wrong, words in (
         (None, "is a NoneType"),
         ([1.0, 2.0], "is a list"),

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from netsim.analysis import latency_histograms, spike_table
@@ -40,15 +41,21 @@ def test_peak_and_share_are_written(network: Network, latencies: Latencies) -> N
     assert notes[-1] == "median 50.5 ms\npeak 50 /s\n10.0% fired"
 
 
+def _edges(axes: Axes) -> np.ndarray:
+    steps = axes.patches[0]
+    assert isinstance(steps, StepPatch)
+    return np.asarray(steps.get_data()[1])
+
+
 def test_bins_end_with_the_windows(network: Network, frame: pd.DataFrame) -> None:
-    edges = latency_histograms(frame, network).patches[0].get_data().edges
+    edges = _edges(latency_histograms(frame, network))
     assert {16.0, 24.0, 40.0} <= set(edges)
     assert 75 < len(edges) < 300
 
 
 def test_a_very_long_presentation_has_as_many_bins(network: Network, frame: pd.DataFrame) -> None:
     long = dataclasses.replace(network, duration=1e12)
-    assert 75 < len(latency_histograms(frame, long).patches[0].get_data().edges) < 300
+    assert 75 < len(_edges(latency_histograms(frame, long))) < 300
 
 
 def test_a_silent_layer_is_said_to_be(network: Network, frame: pd.DataFrame) -> None:

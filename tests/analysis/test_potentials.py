@@ -55,7 +55,7 @@ def test_the_spike_is_marked_and_ends_what_counts(network: Network, frame: pd.Da
 def test_breakpoints_are_ticks_as_long_as_they_count(network: Network, frame: pd.DataFrame) -> None:
     (ticks,) = [line for line in potential_figure(frame, network, presentation=7).lines if line.get_marker() == "|"]
     # hidden:2 bends at 24 and, with its spike, at 32 ms; hidden:5 at 24 and 32 ms; no sample later counts
-    assert list(ticks.get_xdata()) == [24.0, 32.0]
+    assert np.asarray(ticks.get_xdata()).tolist() == [24.0, 32.0]
 
 
 def test_a_neuron_held_back_fires_at_its_onset(network: Network, frame: pd.DataFrame) -> None:

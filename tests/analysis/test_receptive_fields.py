@@ -32,7 +32,7 @@ def weights(learned: Network) -> Weights:
 
 def test_maps_are_pictures_on_one_scale(learned: Network, weights: Weights) -> None:
     axes = kernels(weight_table(learned, weights), columns=3, channel=1)
-    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    mosaic = np.ma.filled(np.ma.asarray(axes.images[0].get_array()), np.nan)
     assert mosaic.shape == (2 * 4 - 1, 3 * 4 - 1)
     for feature in range(5):
         top, left = feature // 3 * 4, feature % 3 * 4
@@ -46,7 +46,7 @@ def test_maps_are_pictures_on_one_scale(learned: Network, weights: Weights) -> N
 
 def test_dense_neurons_have_receptive_fields(learned: Network, weights: Weights) -> None:
     axes = kernels(weight_table(learned, weights), "hidden", channel=1, count=2)
-    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    mosaic = np.ma.filled(np.ma.asarray(axes.images[0].get_array()), np.nan)
     fields = weights["hidden.kernel"].reshape(3, 5, 2, 7)
     np.testing.assert_array_equal(mosaic[:, :5], fields[:, :, 1, 0])
     np.testing.assert_array_equal(mosaic[:, -5:], fields[:, :, 1, 1])
@@ -58,7 +58,7 @@ def test_any_connectivity_has_receptive_fields(
 ) -> None:
     """Without a kernel that slides, each neuron has a picture of its weights in their places of the source."""
     axes = kernels(weight_table(without_windows(learned), weights), "conv", channel=1, count=8, columns=8)
-    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    mosaic = np.ma.filled(np.ma.asarray(axes.images[0].get_array()), np.nan)
     height, width = learned.encoder.shape[:2]
     assert mosaic.shape == (height, 8 * (width + 1) - 1)
     expected = np.full((height, width), np.nan)

@@ -98,10 +98,10 @@ def test_a_curve_is_the_mean_and_its_band_the_confidence_interval(make: Callable
     axes = study_figure(make("weight-noise", seeds=4))
     curve = next(line for line in axes.lines if line.get_zorder() == 3)
     values = np.array([0.9, 0.88, 0.86, 0.84])
-    np.testing.assert_allclose(curve.get_ydata()[0], values.mean())
+    np.testing.assert_allclose(np.asarray(curve.get_ydata())[0], values.mean())
     (band,) = [part for part in axes.collections if isinstance(part, PolyCollection)]
     low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
-    edges = band.get_paths()[0].vertices
+    edges = np.asarray(band.get_paths()[0].vertices)
     at_first = edges[np.isclose(edges[:, 0], 1.0), 1]
     np.testing.assert_allclose([at_first.min(), at_first.max()], [low, high])
 
@@ -109,7 +109,7 @@ def test_a_curve_is_the_mean_and_its_band_the_confidence_interval(make: Callable
 def test_a_single_seed_has_the_band_of_its_presentations(make: Callable[..., pd.DataFrame]) -> None:
     axes = study_figure(make("weight-noise", seeds=1))
     (band,) = [part for part in axes.collections if isinstance(part, PolyCollection)]
-    edges = band.get_paths()[0].vertices
+    edges = np.asarray(band.get_paths()[0].vertices)
     at_first = edges[np.isclose(edges[:, 0], 1.0), 1]
     interval = stats.binomtest(90, 100).proportion_ci(method="wilson")
     np.testing.assert_allclose([at_first.min(), at_first.max()], interval)
@@ -118,13 +118,16 @@ def test_a_single_seed_has_the_band_of_its_presentations(make: Callable[..., pd.
 def test_layers_have_a_curve_each(make: Callable[..., pd.DataFrame]) -> None:
     figure = study_panels(make("weight-noise", layers=("all", "conv1")))
     legends = [axes.get_legend() for axes in figure.axes]
+    assert legends[0] is not None
     assert [text.get_text() for text in legends[0].get_texts()] == ["all", "conv1"]
     assert legends[1] is None
 
 
 def test_the_control_is_told(make: Callable[..., pd.DataFrame]) -> None:
     axes = study_figure(make("delay-jitter", layers=("all",)))
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["all delays equal"]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["all delays equal"]
 
 
 def test_given_axes_are_drawn_on(make: Callable[..., pd.DataFrame]) -> None:

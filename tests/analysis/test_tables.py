@@ -25,7 +25,7 @@ def restored(frame: pd.DataFrame, network: Network, indices: np.ndarray) -> Late
     arrays = [np.full((len(indices), *shape), np.inf) for shape in network.shapes.values()]
     row = {index: position for position, index in enumerate(indices)}
     for spike in frame.itertuples():
-        layer = network.position(spike.layer)
+        layer = network.position(str(spike.layer))
         place = (spike.channel,) if spike.y is pd.NA else (spike.y, spike.x, spike.channel)
         assert np.isinf(arrays[layer][(row[spike.presentation], *place)])
         arrays[layer][(row[spike.presentation], *place)] = spike.latency_ms

@@ -26,10 +26,10 @@ def frame() -> pd.DataFrame:
 def test_errors_over_epochs(frame: pd.DataFrame) -> None:
     axes = learning_curves(frame)
     curves = {str(line.get_label()): line for line in axes.lines}
-    np.testing.assert_allclose(curves["training"].get_ydata(), [50, 10, 1, np.nan])
-    np.testing.assert_allclose(curves["validation"].get_ydata(), [40, 20, 3, 5])
+    np.testing.assert_allclose(np.asarray(curves["training"].get_ydata()), [50, 10, 1, np.nan])
+    np.testing.assert_allclose(np.asarray(curves["validation"].get_ydata()), [40, 20, 3, 5])
     best = curves["best: 3.00% in epoch 3"]
-    assert (list(best.get_xdata()), best.get_ydata()) == ([3], pytest.approx([3.0]))
+    assert (list(np.asarray(best.get_xdata())), best.get_ydata()) == ([3], pytest.approx([3.0]))
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "error (%)", "log")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from netsim.cli import app
@@ -62,8 +63,10 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_shells_can_complete_figures() -> None:
-    (argument,) = (part for part in get_command(app).commands["plot"].params if part.name == "figure")
-    found = argument.shell_complete(typer.Context(get_command(app)), "dec")
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    (argument,) = (part for part in command.commands["plot"].params if part.name == "figure")
+    found = argument.shell_complete(typer.Context(command), "dec")
     assert [item.value for item in found] == ["decision-time"]
 
 

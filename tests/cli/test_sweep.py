@@ -132,7 +132,7 @@ def test_the_run_of_a_killed_worker_is_done_again(netsim: Netsim, scheduler: str
 def test_ctrl_c_and_resume(
     netsim: Netsim, scheduler: str, trained_alone: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netsim.sweeps.execution._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("netsim.sweeps.execution._POLL_SECONDS", 0.01)
     Path("long.toml").write_text(LONG)
     presser = _when_under_way(Path("sweeps/long/0001"), lambda: os.kill(os.getpid(), signal.SIGINT))
     done = netsim("sweep", "long.toml", "--scheduler", scheduler)

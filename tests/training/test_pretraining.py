@@ -23,7 +23,7 @@ from netsim.weights.initial import initial_weights
 
 
 def _network(name: str = "after", **changes: Any) -> Network:
-    settings = {
+    settings: dict[str, Any] = {
         "encoder": IntensityEncoder((6, 6, 1), 16.0),
         "layers": (
             Layer("hidden", Dense(20), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True)),
