@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.style import COLUMN_WIDTH, theme
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import figures
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Source:
     initial: Weights | None = None
     metrics: Path | None = None
     progress: Callable[[int, int], None] = lambda done, of: None
+
+    __repr__ = short_repr
 
     @classmethod
     def of(
@@ -206,6 +209,8 @@ class Choice:
     count: int | None = None
     width: float = 0.0
 
+    __repr__ = short_repr
+
     def new_figure(self, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
         """A new figure of the chosen width and of this height (inches), with Axes above one another."""
         import matplotlib.pyplot as plt
@@ -223,6 +228,8 @@ class Drawn:
 
     figure: Figure
     table: pd.DataFrame
+
+    __repr__ = short_repr
 
 
 Draw = Callable[[Source, Choice], Drawn]
@@ -268,6 +275,8 @@ class Plot:
     title: str = ""
     caption: str = ""
     draw: Draw | None = None
+
+    __repr__ = short_repr
 
     def __call__(self, draw: Draw) -> Draw:
         """Register the figure with what draws it."""

@@ -8,10 +8,13 @@ punctuation, and no underscore behind punctuation.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from netsim.reprs import limited
 
 _PIECE = re.compile(r"\$([^$]*)\$|`([^`]*)`|\\(.)|([^$`\\]+)")
 
@@ -57,6 +60,9 @@ class Table:
     columns: tuple[Column, ...] = LABELLED
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Table({self.letter!r}, {self.title!r}, {len(self.rows)} rows)"
+
     @property
     def is_labelled(self) -> bool:
         """Whether the first column holds labels, and there are no headings."""
@@ -70,6 +76,19 @@ class Description:
     title: str
     introduction: str
     tables: tuple[Table, ...]
+
+    def __repr__(self) -> str:
+        return limited([f"Description({self.title!r}):", *(f"  {table!r}" for table in self.tables)])
+
+    def _repr_html_(self) -> str:
+        body = [_html(self.introduction)]
+        for table in self.tables:
+            headings = () if table.is_labelled else [column.heading for column in table.columns]
+            cells = [[_html(cell) for cell in row] for row in (headings, *table.rows) if row]
+            lines = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in cells)
+            notes = "".join(f"<p>{_html(note)}</p>" for note in table.notes)
+            body.append(f"<table><caption>{table.letter}: {_html(table.title)}</caption>{lines}</table>{notes}")
+        return f"<h3>{_html(self.title)}</h3>{''.join(body)}"
 
 
 class Piece(NamedTuple):
@@ -93,6 +112,13 @@ def pieces(markup: str) -> Iterator[Piece]:
         yield Piece("name", name) if mathematics is None else Piece("math", mathematics)
     if words:
         yield Piece("text", words)
+
+
+def _html(markup: str) -> str:
+    """Text of a description for notebooks, which typeset mathematics between dollar signs."""
+    tags = {"text": "{}", "math": "${}$", "name": "<code>{}</code>"}
+    lines = [[tags[one.sort].format(html.escape(one.content)) for one in pieces(line)] for line in markup.split("\n")]
+    return "<br>".join(map("".join, lines))
 
 
 def plain(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.errors import DataError
 from netsim.registry import Registry
+from netsim.reprs import short_repr
 
 if TYPE_CHECKING:
     from netsim.specification import Network
@@ -98,6 +99,8 @@ class Imported:
     weights: Weights
     record: dict[str, Any] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
 
 def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.errors import DataError, NetsimError
+from netsim.reprs import short_repr
 from netsim.specification import STIMULUS, Encoder, Shape
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Presentations:
     latencies: np.ndarray
     labels: np.ndarray | None
     indices: np.ndarray
+
+    __repr__ = short_repr
 
     def stimuli(self, encoder: Encoder) -> Stimuli:
         """The presentations as stimuli; their shape must be the encoder's."""

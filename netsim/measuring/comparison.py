@@ -11,6 +11,7 @@ import numpy as np
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies
 from netsim.measuring.metrics import decide
+from netsim.reprs import short_repr
 from netsim.weights.layout import Weights
 
 _BATCH = 50
@@ -41,6 +42,8 @@ class Comparison:
     same_decisions: float
     presentations: int
     dt: float
+
+    __repr__ = short_repr
 
     @property
     def agrees(self) -> bool:

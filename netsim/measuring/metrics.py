@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.specification import Network
 
 
@@ -26,6 +27,9 @@ class Decisions(NamedTuple):
     choice: np.ndarray
     tied: np.ndarray
     latency: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""

@@ -11,6 +11,7 @@ from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
 from netsim.measuring.distribution import Distribution, in_parts, serial
 from netsim.measuring.metrics import decide
+from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 
@@ -40,10 +41,12 @@ class Simulation:
     network: Network
     dt: float
     indices: list[int]
-    labels: np.ndarray | None = field(repr=False)
-    latencies: Latencies = field(repr=False)
+    labels: np.ndarray | None
+    latencies: Latencies
     potentials: list[Potential] = field(repr=False)
     classes: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     def to_dict(self) -> list[dict[str, object]]:
         """Label, decision and number of spikes of each presentation, ready for JSON."""

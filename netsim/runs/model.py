@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
+from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, open_run
 from netsim.specification import Network
 from netsim.specification.toml import read_network
@@ -35,10 +36,12 @@ class Model:
     """
 
     network: Network
-    weights: Weights = field(repr=False)
+    weights: Weights
     origin: str = "given"
     run: RunFolder | None = None
     data_dir: str | None = None
+
+    __repr__ = short_repr
 
 
 def load_network(name: str) -> Network:

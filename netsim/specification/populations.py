@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from netsim.errors import SpecificationError
+from netsim.reprs import short_repr
 from netsim.specification.checks import check_choice, check_dropout, check_name, finite, require
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.neurons import PSP, Neurons
@@ -39,6 +40,8 @@ class InitialWeights:
     spread: float = 1.4142135623730951
     bias: float = 0.0
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         check_choice(self.distribution, ("normal", "uniform"), "initial.distribution")
         require(finite(self.mean), "initial.mean", f"must be finite, not {self.mean}")
@@ -66,6 +69,8 @@ class Population:
     shape: Shape
     neurons: Neurons | None = field(default_factory=Neurons)
     dropout: float = 0.0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
@@ -137,6 +142,8 @@ class Projection:
     plastic: bool = True
     name: str = ""
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         if self.name:
             check_name(self.name, "projections.name")
@@ -183,6 +190,8 @@ class Layer:
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
     plastic: bool = True
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_name(self.name, "layers.name")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import SpecificationError, nearest
+from netsim.reprs import short_repr
 from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
@@ -49,6 +50,8 @@ class PlannedRun:
     seed: int
     network: Network
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -67,6 +70,8 @@ class Plan:
     keys: tuple[str, ...]
     runs: tuple[PlannedRun, ...]
     limit: int | None = None
+
+    __repr__ = short_repr
 
 
 def read_plan(path: str | Path) -> Plan:

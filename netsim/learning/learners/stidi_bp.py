@@ -55,7 +55,9 @@ class STiDiBP(Learner):
         self._sparse: dict[str, SparseSynapses] = {}
 
     def __repr__(self) -> str:
-        return f"STiDiBP({self.network.name!r}, {self.network.learning})"
+        learning = self.network.learning
+        rule = f"derivative={learning.derivative!r}, propagation={learning.propagation!r}"
+        return f"STiDiBP({self.network.name!r}, {type(self.targets).__name__}, {rule})"
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
