@@ -3,19 +3,6 @@
 Brian2 is imported when `build_network` or `NetworkModel` is first used.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from netsim.models.network import NetworkModel, build_network
-
-__all__ = ["NetworkModel", "build_network"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from netsim.models import network
-
-        return getattr(network, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

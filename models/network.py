@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
@@ -29,13 +30,22 @@ from netsim.specification import Network as Specification
 from netsim.specification.grid import (
     TOLERANCE,
     breakpoint_steps,
-    check_dt,
     nearest_steps,
     on_grid,
     population_steps,
     step_at_or_after,
 )
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
+
+# Of the variables of groups, those that a presentation changes
+_AT_THE_START: dict[str, Any] = {
+    "lastspike": math.inf,
+    "not_refractory": True,
+    "arrival": NEVER,
+    "reached": False,
+    "v": 0.0,
+    "current": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -91,12 +101,7 @@ class NetworkModel:
         return self.steps * self.clock.dt
 
     def set_weights(self, weights: Weights) -> None:
-        """Write kernels and biases.
-
-        Parameters
-        ----------
-        weights : dict of ndarray
-            The weights that feed forward (`netsim.weights.binary.forward_weights`).
+        """Write kernels and biases, the weights that feed forward (`netsim.weights.binary.forward_weights`).
 
         Raises
         ------
@@ -113,31 +118,21 @@ class NetworkModel:
                 self.neurons[population.name].variables["bias"].set_value(bias.ravel())
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
-        """Write the thresholds of single neurons; all others get that of their population.
-
-        Parameters
-        ----------
-        thresholds : dict of ndarray of float
-            By population, of its shape.
-        """
+        """Write thresholds by population, of its shape; those that are not given are that of the population."""
         for population in self.specification.integrating:
             own = thresholds.get(population.name, population.dynamics.threshold)
             values = np.broadcast_to(own, (self.copies, *population.shape))
             self.neurons[population.name].variables["threshold"].set_value(values.ravel() * (1 - TOLERANCE))
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
-        """Write conduction delays, which come to those of the projections.
+        """Write conduction delays (ms) by projection, of the shape of its source; the network must have axons for them.
 
-        Parameters
-        ----------
-        delays : dict of ndarray of float
-            By projection, of the shape of its source (ms); with the projection's own they move to the nearest step.
-            The network must have been built with axons.
+        They come to the projection's own delay, and with it move to the nearest step.
         """
         for name, axon in self.axons.items():
             projection = self.specification.projection(name)
             shape = (self.copies, *self.specification.shapes[projection.source])
-            values = np.broadcast_to(projection.delay + delays.get(name, np.zeros(1)), shape)
+            values = np.broadcast_to(projection.delay + delays.get(name, 0.0), shape)
             lag = np.minimum(nearest_steps(values, self.dt), self.steps)
             axon.variables["lag"].set_value(lag.ravel().astype(np.int32))
 
@@ -146,39 +141,27 @@ class NetworkModel:
 
         Parameters
         ----------
-        stimuli : ndarray of float, shape (height, width, channels) or (copies, height, width, channels), optional
+        stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
             Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
             inputs of your own.
-        silenced : dict of ndarray of bool, optional
-            By population, neurons that cannot fire, of its shape with or without a first axis of copies; by default
-            all can.
+        silenced : dict of ndarray of bool, shape ([copies,] *population's), optional
+            By population, neurons that cannot fire; by default all can.
         """
-        shapes = self.specification.shapes
-        for name in silenced or {}:
+        silenced = silenced or {}
+        for name in silenced:
             self.specification.population(name)
-        start = self.network.t_
-        for axon in self.axons.values():
-            axon.variables["start"].set_value(start)
-            axon.variables["arrival"].set_value(NEVER)
-            axon.variables["lastspike"].set_value(math.inf)
-            axon.variables["not_refractory"].set_value(True)
-        for name, group in self.neurons.items():
-            variables = group.variables
-            variables["start"].set_value(start)
-            shape = (self.copies, *shapes[name])
+        for group in (*self.neurons.values(), *self.axons.values()):
+            state = _AT_THE_START | {"start": self.network.t_}
+            for name in state.keys() & group.variables.keys():
+                group.variables[name].set_value(state[name])
+        for name, shape in self.specification.shapes.items():
+            variables = self.neurons[name].variables
             if name == STIMULUS:
-                latencies = np.broadcast_to(math.inf if stimuli is None else on_grid(stimuli, self.dt), shape)
-                variables["latency"].set_value(latencies.ravel() * 1e-3)
-                continue
-            variables["lastspike"].set_value(math.inf)
-            variables["not_refractory"].set_value(True)
-            mute = np.broadcast_to((silenced or {}).get(name, False), shape)
-            variables["silenced"].set_value(mute.ravel())
-            if "reached" in variables:
-                variables["reached"].set_value(False)
+                latencies = math.inf if stimuli is None else on_grid(stimuli, self.dt)
+                variables["latency"].set_value(np.broadcast_to(latencies, (self.copies, *shape)).ravel() * 1e-3)
             else:
-                variables["v"].set_value(0.0)
-                variables["current"].set_value(0.0)
+                mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
+                variables["silenced"].set_value(mute.ravel())
 
     def latencies(self) -> list[np.ndarray]:
         """First-spike latencies of the presentation so far.
@@ -230,11 +213,17 @@ def build_network(
     DataError
         If the weights do not belong to the network.
     """
-    check_dt(specification, dt)
-    builder = _Builder(specification, Clock(dt * ms, name="netsim_clock"), dt, code_object_class(target), copies)
+    specification.check_dt(dt)
+    clock, code = Clock(dt * ms, name="netsim_clock"), code_object_class(target)
+    network = Network(name="netsim_network*")
+    network.schedule = SCHEDULE
+    stimulus = stimulus_neurons(copies * math.prod(specification.encoder.shape), clock, code)
+    model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, copies)
+    builder = _Builder(model, dt, code)
     for population in specification.populations:
         builder.add(population, with_axons)
-    model = builder.model()
+    for objects in (model.neurons, model.synapses, model.kernels, model.axons):
+        network.add(*objects.values())
     model.set_delays({})
     if weights is not None:
         model.set_weights(weights)
@@ -242,83 +231,58 @@ def build_network(
 
 
 class _Builder:
-    """The Brian2 objects of a specification so far."""
+    """Fills a model with the Brian2 objects of its populations."""
 
-    def __init__(
-        self, specification: Specification, clock: Clock, dt: float, code: type[CodeObject] | None, copies: int
-    ) -> None:
-        self.specification = specification
-        self.clock, self.dt, self.code, self.copies = clock, dt, code, copies
-        size = copies * math.prod(specification.encoder.shape)
-        self.neurons: dict[str, NeuronGroup] = {STIMULUS: stimulus_neurons(size, clock, code)}
-        self.synapses: dict[str, Synapses] = {}
-        self.kernels: dict[str, NeuronGroup] = {}
-        self.axons: dict[str, NeuronGroup] = {}
-        self.hillocks: list[Synapses] = []
+    def __init__(self, model: NetworkModel, dt: float, code: type[CodeObject] | None) -> None:
+        self.model, self.dt, self.code = model, dt, code
         # relays fire within the step of their source, one population after another
         self.depth = {STIMULUS: 0}
 
     def add(self, population: Population, with_axons: bool) -> None:
         """Add a population, and the projections onto it."""
-        name, size = population.name, self.copies * population.size
-        incoming = self.specification.incoming(name)
+        model, name = self.model, population.name
+        size, incoming = model.copies * population.size, model.specification.incoming(name)
         if population.neurons is None:
             # axons, if there are any, fire in between
             self.depth[name] = 1 + max(self.depth[each.source] + (each.delay > 0) for each in incoming)
-            self.neurons[name] = pooling_neurons(name, size, self.depth[name], self.clock, self.code)
+            model.neurons[name] = pooling_neurons(name, size, self.depth[name], model.clock, self.code)
         else:
             self.depth[name] = 0
-            steps = population_steps(self.specification, population, self.dt)
-            self.neurons[name] = integrating_neurons(name, size, population.neurons, steps, self.clock, self.code)
+            steps = population_steps(model.specification, population, self.dt)
+            model.neurons[name] = integrating_neurons(name, size, population.neurons, steps, model.clock, self.code)
         for projection in incoming:
-            source, connections = self.neurons[projection.source], self.specification.connections(projection)
+            source, connections = model.neurons[projection.source], model.specification.connections(projection)
             if projection.delay or (with_axons and population.integrates):
                 source = self._delayed(projection, source)
             if population.integrates:
                 onto = self._weighted(projection, source, connections)
             else:
-                onto = pooling_synapses(projection.name, source, self.neurons[name], self.code)
-            connect(onto, _side_by_side(connections, *self.specification.ends(projection), self.copies))
-            self.synapses[projection.name] = onto
+                onto = pooling_synapses(projection.name, source, model.neurons[name], self.code)
+            connect(onto, _side_by_side(connections, *model.specification.ends(projection), model.copies))
+            model.synapses[projection.name] = onto
 
     def _delayed(self, projection: Projection, source: NeuronGroup) -> NeuronGroup:
         """Axons between a source and a projection's synapses."""
         name, neuron = projection.name, np.arange(len(source), dtype=np.int32)
-        delayed = axons(name, neuron.size, self.depth[projection.source], self.clock, self.code)
+        delayed = axons(name, neuron.size, self.depth[projection.source], self.model.clock, self.code)
         hillock = axon_hillocks(name, source, delayed, self.code)
         connect(hillock, Connections(neuron, neuron, np.full(neuron.size, -1)))
-        self.axons[name] = delayed
-        self.hillocks.append(hillock)
+        self.model.axons[name] = delayed
+        self.model.network.add(hillock)
         return delayed
 
     def _weighted(self, projection: Projection, source: NeuronGroup, connections: Connections) -> Synapses:
         """Synapses with weights, which are their own if each has one, in order."""
-        name, target = projection.name, self.neurons[projection.target]
-        weights, kernel = math.prod(self.specification.weight_shape(projection)), None
-        if self.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
-            kernel = self.kernels[name] = shared_kernel(name, weights, target, self.code)
-        steps = breakpoint_steps(self.specification, projection, self.dt)
+        model, name, target = self.model, projection.name, self.model.neurons[projection.target]
+        weights, kernel = math.prod(model.specification.weight_shape(projection)), None
+        if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
+            kernel = model.kernels[name] = shared_kernel(name, weights, target, self.code)
+        steps = breakpoint_steps(model.specification, projection, self.dt)
         return weighted_synapses(name, source, target, projection.psp, steps, kernel, self.code)
-
-    def model(self) -> NetworkModel:
-        """All of it as one network."""
-        groups = (*self.neurons.values(), *self.axons.values(), *self.kernels.values())
-        network = Network(*groups, *self.synapses.values(), *self.hillocks, name="netsim_network*")
-        network.schedule = SCHEDULE
-        return NetworkModel(
-            self.specification,
-            network,
-            self.clock,
-            self.neurons,
-            self.synapses,
-            self.kernels,
-            self.axons,
-            self.copies,
-        )
 
 
 def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:
-    """The connections of several copies of a layer, each with those of its own source."""
+    """The connections of several copies of a projection, each with those of its own source."""
     if copies == 1:
         return one
     copy = np.arange(copies, dtype=np.int32)[:, None]

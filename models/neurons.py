@@ -3,6 +3,9 @@
 A presentation begins at the time ``start``, shared by a group; ``step`` counts the time steps since then and
 ``latency`` is the time of the neuron's spike in the presentation, infinite while it has not fired. Brian2's own
 refractoriness keeps a neuron that has fired silent (``refractory='True'``) and its ``lastspike`` records when.
+
+Of all groups ``size`` is the number of neurons, and ``code`` the class of code objects; None is what Brian2's
+preferences say.
 """
 
 from __future__ import annotations
@@ -56,17 +59,8 @@ latency = lastspike - start : second
 """
 
 
-def stimulus_neurons(size: int, clock: Clock, code: type[CodeObject] | None = None) -> NeuronGroup:
-    """Neurons that fire at the step nearest to their ``latency``, which is theirs to be set.
-
-    Parameters
-    ----------
-    size : int
-        Number of neurons.
-    clock : brian2.Clock
-    code : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
-    """
+def stimulus_neurons(size: int, clock: Clock, code: type[CodeObject] | None) -> NeuronGroup:
+    """Neurons that fire at the step nearest to their ``latency``, which is theirs to be set."""
     group = NeuronGroup(
         size,
         STIMULUS,
@@ -83,26 +77,12 @@ def stimulus_neurons(size: int, clock: Clock, code: type[CodeObject] | None = No
 
 
 def integrating_neurons(
-    name: str, size: int, neurons: Neurons, steps: PopulationTimes, clock: Clock, code: type[CodeObject] | None = None
+    name: str, size: int, neurons: Neurons, steps: PopulationTimes, clock: Clock, code: type[CodeObject] | None
 ) -> NeuronGroup:
-    """Neurons that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
+    """Neurons of a population that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
-    Parameters
-    ----------
-    name : str
-        Name of the layer.
-    size : int
-        Number of neurons.
-    neurons : Neurons
-        Threshold (each neuron's own can be set later), time constant and drive.
-    steps : PopulationTimes
-        Onset, gate and end, counted in steps of the clock.
-    clock : brian2.Clock
-    code : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
+    Each neuron's own threshold can be set later; onset, gate and end are counted in steps of the clock.
     """
-    # In `PopulationTimes` a current without a gate ends with the window; here the potential is seen after it, too
-    gate = steps.gate if neurons.gated else NEVER
     group = NeuronGroup(
         size,
         INTEGRATING,
@@ -115,7 +95,8 @@ def integrating_neurons(
             "tau": neurons.tau * ms,
             "drive": neurons.drive,
             "onset": steps.onset,
-            "gate": gate,
+            # in `PopulationTimes` a current without a gate ends with the window; here the potential is seen after it
+            "gate": steps.gate if neurons.gated else NEVER,
             "end": steps.end,
         },
         codeobj_class=code,
@@ -125,40 +106,18 @@ def integrating_neurons(
     return group
 
 
-def pooling_neurons(
-    name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None = None
-) -> NeuronGroup:
-    """Neurons that fire in the very step in which the earliest spike of their field has ``reached`` them.
+def pooling_neurons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None) -> NeuronGroup:
+    """Relays that fire in the very step in which the earliest spike of their field has ``reached`` them.
 
-    Parameters
-    ----------
-    name : str
-        Name of the layer.
-    size : int
-        Number of neurons.
-    depth : int
-        Number of pooling layers in a row up to this one: they are run one after another within a step.
-    clock : brian2.Clock
-    code : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
+    They are run one population after another within a step: `depth` is the number of those in a row up to this one.
     """
     return _relays(f"neurons_{name}", size, POOLING, "reached and not silenced", 2 * depth, clock, code)
 
 
-def axons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None = None) -> NeuronGroup:
-    """Delay lines: each passes on the spike of its neuron ``lag`` steps later, 0 of which are the very step.
+def axons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None) -> NeuronGroup:
+    """Delay lines of a projection: each passes on the spike of its neuron ``lag`` steps later, 0 being the very step.
 
-    Parameters
-    ----------
-    name : str
-        Name of the layer that the spikes go to.
-    size : int
-        Number of presynaptic neurons.
-    depth : int
-        Number of pooling layers in a row below: they are run before, within a step.
-    clock : brian2.Clock
-    code : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
+    They are run after the relays below them, of which there are `depth` in a row.
     """
     group = _relays(f"axons_{name}", size, AXONS, "step == arrival", 2 * (depth + 1), clock, code)
     group.arrival = NEVER

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.specification import Network
-from netsim.specification.toml import nearest, read_network
+from netsim.specification.toml import read_network
 
 _FOLDER = Path(__file__).parent
 
@@ -28,13 +28,7 @@ def load_preset(name: str) -> Network:
 
 
 def preset_file(name: str) -> Path:
-    """The TOML file of a preset.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such preset; the message names the nearest.
-    """
+    """The TOML file of a preset; if there is none, a SpecificationError names the nearest."""
     names = preset_names()
     if name not in names:
         raise SpecificationError(f"preset {name!r}", f"does not exist{nearest(name, names)}")

@@ -1,7 +1,8 @@
 """Brian2 synapses: a pathway for each breakpoint of the PSP, kernels shared by linked variables, pooling fields.
 
 Both sides of every synapse answer for the latency of their neuron: ``synapses.latency_pre[:]`` and
-``synapses.latency_post[:]`` are read from the neurons, nothing is stored per synapse.
+``synapses.latency_post[:]`` are read from the neurons, nothing is stored per synapse. Names are those of projections;
+``code`` is the class of code objects, None what Brian2's preferences say.
 """
 
 from __future__ import annotations
@@ -20,40 +21,25 @@ def weighted_synapses(
     psp: PSP,
     delays: tuple[int, ...],
     kernel: NeuronGroup | None,
-    code: type[CodeObject] | None = None,
+    code: type[CodeObject] | None,
 ) -> Synapses:
     """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
 
-    Parameters
-    ----------
-    name : str
-        Name of the layer that receives the spikes.
-    source, neurons : brian2.NeuronGroup
-        Presynaptic and postsynaptic neurons.
-    psp : PSP
-    delays : tuple of int
-        Delays of the breakpoints, in steps.
-    kernel : brian2.NeuronGroup, optional
-        Weights that the synapses share (see `shared_kernel`); without it each synapse has its own.
-    code : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
+    The delays of the breakpoints are in steps. Synapses may share weights, a `shared_kernel`; else each has its own.
     """
     pathways: dict[str, str] = {}
     constants: dict[str, float] = {}
     for number, (steps, (_, change)) in enumerate(zip(delays, psp.kernel, strict=True)):
-        pathway = f"breakpoint_{number}"
-        constants[f"change_{number}"] = change
-        constants[f"delay_{number}"] = steps
-        pathways[pathway] = f"current_post += change_{number}*w"
-        if steps > 0:
-            # An event that arrives sooner than its delay was sent before the presentation began
-            pathways[pathway] += f"*int(step_post >= delay_{number})"
+        constants |= {f"change_{number}": change, f"delay_{number}": steps}
+        # an event that arrives sooner than its delay was sent before the presentation began
+        in_time = f"*int(step_post >= delay_{number})" if steps > 0 else ""
+        pathways[f"breakpoint_{number}"] = f"current_post += change_{number}*w{in_time}"
     synapses = Synapses(
         source,
         neurons,
         "w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)",
         on_pre=pathways,
-        delay={f"breakpoint_{number}": steps * source.clock.dt for number, steps in enumerate(delays)},
+        delay={pathway: steps * source.clock.dt for pathway, steps in zip(pathways, delays, strict=True)},
         clock=source.clock,
         name=f"synapses_{name}",
         namespace=constants,
@@ -64,30 +50,18 @@ def weighted_synapses(
     return synapses
 
 
-def shared_kernel(name: str, size: int, source: NeuronGroup, code: type[CodeObject] | None = None) -> NeuronGroup:
-    """The weights ``w`` of a convolution, which all its positions share."""
+def shared_kernel(name: str, size: int, source: NeuronGroup, code: type[CodeObject] | None) -> NeuronGroup:
+    """The weights ``w`` that synapses share, such as all positions of a convolution."""
     return NeuronGroup(size, "w : 1", clock=source.clock, name=f"kernel_{name}", namespace={}, codeobj_class=code)
 
 
-def pooling_synapses(
-    name: str, source: NeuronGroup, neurons: NeuronGroup, code: type[CodeObject] | None = None
-) -> Synapses:
-    """Synapses that tell a pooling neuron, within the step, that a spike of its field has reached it.
-
-    Parameters
-    ----------
-    name : str
-        Name of the pooling layer.
-    source, neurons : brian2.NeuronGroup
-        The layer below and the pooling neurons.
-    code : type of brian2.CodeObject, optional
-        By default, what Brian2's preferences say.
-    """
+def pooling_synapses(name: str, source: NeuronGroup, neurons: NeuronGroup, code: type[CodeObject] | None) -> Synapses:
+    """Synapses that tell a pooling neuron, within the step, that a spike of its field has reached it."""
     return _within_the_step(f"synapses_{name}", source, neurons, "reached_post = True", code)
 
 
-def axon_hillocks(name: str, source: NeuronGroup, axons: NeuronGroup, code: type[CodeObject] | None = None) -> Synapses:
-    """Tells each axon, within the step, that its neuron has fired; parameters are those of `pooling_synapses`."""
+def axon_hillocks(name: str, source: NeuronGroup, axons: NeuronGroup, code: type[CodeObject] | None) -> Synapses:
+    """Tells each axon, within the step, that its neuron has fired."""
     return _within_the_step(f"hillocks_{name}", source, axons, "arrival_post = step_post + lag_post", code)
 
 

@@ -15,10 +15,7 @@ Target = Literal["cython", "numpy"]
 def code_object_class(target: Target | None) -> type[CodeObject] | None:
     """Brian2's class of code objects for a target; None leaves the choice to Brian2's preferences.
 
-    Raises
-    ------
-    SpecificationError
-        If the target is unknown or does not work on this machine.
+    A SpecificationError, if the target is unknown or does not work on this machine.
     """
     if target is None:
         return None

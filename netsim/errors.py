@@ -23,12 +23,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 class NetsimError(Exception):
-    """Base of all errors that netsim raises on purpose; the command line prints the message alone.
+    """Base of all errors that netsim raises on purpose, in one line whatever the message holds.
 
-    Parameters
-    ----------
-    message : str
-        Whatever it holds, the error says it in one line.
+    The command line prints the message alone.
     """
 
     def __init__(self, message: str) -> None:

@@ -26,20 +26,11 @@ _LARGEST_EXPANSION = 100  # times its size, beyond that
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
-    """Let `write` fill a file beside `path`, then rename it into place.
+    """Let `write` fill an open file beside `path`, then rename it into place.
 
-    Parameters
-    ----------
-    path : Path
-    write : callable
-        Gets the open file.
-    keep : Path, optional
-        What the file that was at `path` before is called from then on.
+    The file that was at `path` before is called `keep` from then on, if that is given.
 
-    Raises
-    ------
-    RunError
-        If the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
+    Raises RunError if the folder is missing or cannot be written to, or the disk is full; `path` is then as it was.
     """
 
     def fill(temporary: Path) -> None:
@@ -118,32 +109,20 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Open a file to read; a named pipe that nobody writes to, or a device that never ends, is refused.
 
-    Raises
-    ------
-    DataError
-        If it is no regular file.
-    OSError
-        If it cannot be opened.
+    Raises DataError if it is no regular file; OSError if it cannot be opened.
     """
-    with open(path, "rb", opener=_open_without_waiting) as file:
+    without_waiting = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DataError(f"{path}: is no regular file")
         yield file
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
 def read_text(path: Path, largest: int) -> str:
     """Read a UTF-8 text file of at most so many bytes.
 
-    Raises
-    ------
-    DataError
-        If it is no regular file, or larger.
-    OSError, UnicodeDecodeError
-        If it cannot be read, or is no such text.
+    Raises DataError if it is no regular file, or larger; OSError or UnicodeDecodeError if it cannot be read, or is no
+    such text.
     """
     with open_regular(path) as file:
         content = file.read(largest + 1)
@@ -153,18 +132,7 @@ def read_text(path: Path, largest: int) -> str:
 
 
 def check_expansion(path: Path, content: int, size: int) -> None:
-    """Refuse a small file that unpacks to a large content.
-
-    Parameters
-    ----------
-    path : Path
-    content, size : int
-        Bytes when unpacked and as a file.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse, by a DataError, a small file of `size` bytes that unpacks to a large content."""
     if content > most_expanded(size):
         raise DataError(f"{path}: promises {content} bytes in a file of {size} bytes; it is damaged or a trap")
 
@@ -179,23 +147,19 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
     No memory is taken for elements that the file does not hold, whatever its headers promise.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or holds anything but plain arrays.
+    Raises DataError if the file is missing, damaged, or holds anything but plain arrays.
     """
     try:
         with open_regular(path) as file:
             if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
                 raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
             with zipfile.ZipFile(file) as archive:
-                members = archive.infolist()
-                names = {member.filename.removesuffix(".npy") for member in members}
-                if len(names) < len(members):
+                members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+                if len(members) < len(archive.infolist()):
                     raise ValueError("two arrays of one name")
-                content = sum(member.file_size for member in members)
+                content = sum(member.file_size for member in members.values())
                 check_expansion(path, content, os.fstat(file.fileno()).st_size)
-                return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
+                return {name: _read_member(archive, member) for name, member in members.items()}
     except (DataError, MemoryError):
         raise
     except FileNotFoundError as error:

@@ -28,32 +28,13 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an entry comes from.
-
-    Attributes
-    ----------
-    seam, name : str
-    module : str
-        Name of the module that registered it.
-    distribution, version : str or None
-        The installed package that the module belongs to, if there is one.
-    """
+    """Where an entry comes from: the module that registered it, and the installed package that this belongs to."""
 
     seam: str
     name: str
     module: str
     distribution: str | None
     version: str | None
-
-    def to_dict(self) -> dict[str, str | None]:
-        """The same as a dictionary, ready for JSON."""
-        return {
-            "seam": self.seam,
-            "name": self.name,
-            "module": self.module,
-            "distribution": self.distribution,
-            "version": self.version,
-        }
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
@@ -111,10 +92,6 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         Registering the same name again is for a module that is loaded anew; of two modules the second is refused.
 
-        Parameters
-        ----------
-        name : str
-
         Raises
         ------
         SpecificationError
@@ -127,25 +104,14 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         return add
 
-    def add(self, name: str, entry: Entry, module: str) -> Entry:
-        """Add an entry, and say which module it comes from; parameters and errors are those of `register`.
-
-        Parameters
-        ----------
-        name : str
-        entry
-            Whatever the seam's protocol asks for.
-        module : str
-            Its ``__name__``.
-        """
-        former = self._modules.get(name)
-        if former is not None and former != module:
+    def add(self, name: str, entry: Entry, module: str) -> None:
+        """Register an entry, any value, as that of a module (its ``__name__``)."""
+        former = self._modules.setdefault(name, module)
+        if former != module:
             raise SpecificationError(
                 f"{self.seam} {name!r}", f"is registered by {former} and by {module}; one of them needs another name"
             )
         self._entries[name] = entry
-        self._modules[name] = module
-        return entry
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries and isinstance(name, str):
@@ -155,19 +121,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return self._entries[name]
 
     def require(self, name: str, where: str = "") -> Entry:
-        """The entry of a name.
-
-        Parameters
-        ----------
-        name : str
-        where : str, optional
-            What asks for it, as the user wrote it.
-
-        Raises
-        ------
-        SpecificationError
-            If there is none; the message names the nearest.
-        """
+        """The entry of a name, which is asked for `where`; if there is none, a SpecificationError names the nearest."""
         try:
             return self[name]
         except KeyError:
@@ -177,23 +131,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise SpecificationError(f"{self.seam} {name!r}", hint) from None
 
     def name_of(self, entry: Entry) -> str:
-        """The name that an entry is registered under.
-
-        Raises
-        ------
-        KeyError
-            If it is not registered.
-        """
+        """The name that an entry is registered under; a KeyError, if it is not."""
         for name, known in self._entries.items():
             if known is entry:
                 return name
         raise KeyError(entry)
 
     def __iter__(self) -> Iterator[str]:
-        if self._order is None:
-            return iter(sorted(self._names, key=lambda name: (name != self._first, name)))
         order = self._order
-        return iter(sorted(self._names, key=lambda name: (order(self[name]), name)))
+        key = (lambda name: (order(self[name]), name)) if order else (lambda name: (name != self._first, name))
+        return iter(sorted(self._names, key=key))
 
     def __len__(self) -> int:
         return len(self._names)
@@ -202,13 +149,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return isinstance(name, str) and name in self._names
 
     def origin(self, name: str) -> Origin:
-        """Where the entry of a name comes from.
-
-        Raises
-        ------
-        KeyError
-            If there is none.
-        """
+        """Where the entry of a name comes from; a KeyError, if there is none."""
         self[name]
         return self._origin(name, self._modules[name])
 
@@ -227,9 +168,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     @cached_property
     def _own(self) -> dict[str, str]:
         """The modules of the package, by the names of their entries."""
-        found = importlib.util.find_spec(self.package)
-        places = found.submodule_search_locations if found is not None else None
-        modules = pkgutil.iter_modules(places) if places is not None else iter(())
+        package = importlib.util.find_spec(self.package)
+        assert package is not None
+        modules = pkgutil.iter_modules(package.submodule_search_locations)
         names = [module.name for module in modules if module.ispkg or not self._folders]
         return {name.replace("_", "-"): f"{self.package}.{name}" for name in names if not name.startswith("_")}
 
@@ -242,6 +183,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Import the module that registers an entry, if there is one."""
         if name in self._own:
             importlib.import_module(self._own[name])
+            if name not in self._entries:
+                raise SpecificationError(f"{self.seam} {name!r}", "is announced, but its module does not register it")
         elif name in self._points:
             try:
                 loaded = self._points[name].load()
@@ -250,14 +193,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
                 raise SpecificationError(f"{self.seam} {name!r}", reason) from error
             if name not in self._entries:
                 self.add(name, loaded, self._points[name].module)
-        if name not in self._entries and name in {**self._own, **self._points}:
-            raise SpecificationError(f"{self.seam} {name!r}", "is announced, but its module does not register it")
 
     def _origin(self, name: str, module: str) -> Origin:
         point = self._points.get(name)
-        packages = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
         if point is not None and point.dist is not None:
-            packages = [point.dist.name]
-        distribution = packages[0] if packages else None
-        version = None if distribution is None else importlib.metadata.version(distribution)
-        return Origin(self.seam, name, module, distribution, version)
+            distributions = [point.dist.name]
+        else:
+            distributions = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+        for distribution in distributions:
+            return Origin(self.seam, name, module, distribution, importlib.metadata.version(distribution))
+        return Origin(self.seam, name, module, None, None)

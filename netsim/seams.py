@@ -40,20 +40,5 @@ spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes"
 network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks", attrgetter("order"))
 """`netsim.exchange.NetworkFormat`: files of networks, out and in."""
 
-SEAMS: tuple[Registry[Any], ...] = (
-    connectivities,
-    regimes,
-    encoders,
-    engines,
-    datasets,
-    learners,
-    targets,
-    optimizers,
-    constraints,
-    schedules,
-    studies,
-    figures,
-    spike_formats,
-    network_formats,
-)
+SEAMS: tuple[Registry[Any], ...] = tuple(value for value in [*globals().values()] if isinstance(value, Registry))
 """All of them, in the order of the data: stimulus, latencies, weights, what is measured, what is written."""

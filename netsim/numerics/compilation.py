@@ -29,11 +29,7 @@ _PLACING = Lock()
 
 
 def compiled_with(**options: Any) -> Any:
-    """A decorator for loops that need more options of numba's than `compiled` has.
-
-    They run beside threads that hold the GIL, divide by zero as numpy does, and are kept on disk where that is
-    possible.
-    """
+    """A decorator for loops: they release the GIL, divide by zero as numpy does, and are kept on disk if possible."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)

@@ -14,13 +14,7 @@ _AT_ONCE = 1024
 
 
 class Breakpoints(NamedTuple):
-    """A postsynaptic potential.
-
-    Attributes
-    ----------
-    delays, changes : ndarray, shape (breakpoints,)
-        When its slope changes (after the spike), and by how much.
-    """
+    """A postsynaptic potential: when its slope changes after the spike, and by how much, shape (breakpoints,) both."""
 
     delays: np.ndarray
     changes: np.ndarray
@@ -30,14 +24,8 @@ class Breakpoints(NamedTuple):
 def integrate(times: np.ndarray, gate: float, psp: Breakpoints, integrals: np.ndarray) -> None:
     """Write the potential that each presynaptic spike has built up by the gate, before weight and ``1/tau``.
 
-    Parameters
-    ----------
-    times : ndarray, shape (neurons,)
-        Presynaptic spike times; ``inf`` is silent.
-    gate : float
-    psp : Breakpoints
-    integrals : ndarray, shape (neurons,)
-        The result, rounded once if it is of less precision than the breakpoints.
+    Times and integrals have the shape (neurons,); ``inf`` is silent, and the result is rounded once if it is of less
+    precision than the breakpoints.
     """
     _integrate(times, gate, psp, False, integrals)
 
@@ -66,14 +54,7 @@ def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, 
 
 @compiled
 def multiply_by_slope(values: np.ndarray, times: np.ndarray, gate: float, psp: Breakpoints) -> None:
-    """Multiply values of presynaptic neurons in place by the slope of their PSP just before the gate.
-
-    Parameters
-    ----------
-    values : ndarray, shape (neurons,)
-    times, gate, psp
-        As in `integrate`.
-    """
+    """Multiply values of presynaptic neurons in place by the slope of their PSP just before the gate."""
     zero = times.dtype.type(0)
     slopes = np.empty(_AT_ONCE, times.dtype)
     for first in range(0, times.size, _AT_ONCE):

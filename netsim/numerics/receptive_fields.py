@@ -1,4 +1,8 @@
-"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field."""
+"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field.
+
+Maps, of numbers or spike times (``inf`` is silent), have the shape (presentations, height, width, channels); kernel,
+stride and padding are those of `netsim.specification.Convolution`, in neurons. There is a field at each position.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +19,10 @@ _PATCH_BYTES = 1_000_000
 
 @compiled
 def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """Lay out the receptive field of each position as a row.
+    """Lay out the receptive field of each position as a row; the padding is zero.
 
-    Parameters
-    ----------
-    maps : ndarray, shape (presentations, height, width, channels)
-    kernel, stride, padding : int
-        As in `netsim.specification.Convolution`; the padding is zero.
-
-    Returns
-    -------
-    ndarray, shape (presentations · positions, kernel · kernel · channels)
-        Rows by presentation, y, x; columns by dy, dx, channel, so that the product with a flattened kernel
-        is the convolution.
+    The result has the shape (presentations · positions, kernel · kernel · channels): rows by presentation, y, x;
+    columns by dy, dx, channel, so that the product with a flattened kernel is the convolution.
     """
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
@@ -58,14 +53,7 @@ def gather_patches(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
 
 @compiled
 def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`.
-
-    Parameters are those of `gather_patches`.
-
-    Returns
-    -------
-    ndarray, shape (kernel · kernel · channels, presentations · positions)
-    """
+    """Lay out receptive fields as `gather_patches` does, transposed: quicker where there are `few_channels`."""
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     by_column = np.empty((kernel, kernel, channels, presentations, rows, columns), maps.dtype)
@@ -99,24 +87,13 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
 
 @compiled
 def few_channels(maps: np.ndarray) -> bool:
-    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then.
-
-    Parameters
-    ----------
-    maps : ndarray, shape (presentations, height, width, channels)
-    """
+    """Whether the rows of fields are too short to be copied at a time; better rows of positions, then."""
     return bool(maps.shape[3] < _FEW_CHANNELS)
 
 
 @compiled
 def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
-    """Whether fields and maps are the same numbers in the same order, as in a dense layer: nothing is to be laid out.
-
-    Parameters
-    ----------
-    kernel, stride, padding : int
-        As in `gather_patches`.
-    """
+    """Whether fields and maps are the same numbers in the same order, as if dense: nothing is to be laid out."""
     return kernel == 1 and stride == 1 and padding == 0
 
 
@@ -126,15 +103,8 @@ def multiply_fields(
 ) -> None:
     """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
 
-    Parameters
-    ----------
-    maps : ndarray, shape (presentations, height, width, channels)
-        In C order, as the others.
-    weights : ndarray of the type of `maps`, shape (kernel · kernel · channels, outputs)
-    kernel, stride, padding : int
-        As in `gather_patches`.
-    products : ndarray of the type of `maps`, shape (presentations, rows, columns, outputs)
-        The result is written here.
+    All arrays are of one type and in C order: weights (kernel · kernel · channels, outputs), products, which are
+    written, (presentations, rows, columns, outputs).
     """
     presentations, rows, columns, outputs = products.shape
     if is_pointwise(kernel, stride, padding):
@@ -151,14 +121,7 @@ def multiply_fields(
 
 @compiled
 def presentations_at_once(weights: np.ndarray, positions: int) -> int:
-    """Of how many presentations the receptive fields are multiplied at a time.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (kernel · kernel · channels, outputs)
-    positions : int
-        Fields in a presentation.
-    """
+    """Of how many presentations with so many positions the receptive fields are multiplied at a time."""
     return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
 
 
@@ -166,17 +129,9 @@ def presentations_at_once(weights: np.ndarray, positions: int) -> int:
 def gather_field(
     times: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, field: np.ndarray
 ) -> None:
-    """Spike times in the receptive field of one position; neurons of the padding are silent.
+    """Write the spike times in the receptive field of one position of presentation `b`; the padding is silent.
 
-    Parameters
-    ----------
-    times : ndarray, shape (presentations, height, width, channels)
-    b, row, column : int
-        Presentation and position.
-    kernel, stride, padding
-        As in `gather_patches`.
-    field : ndarray, shape (kernel · kernel · channels or more,)
-        The result; filled up with ``inf``.
+    The field has the shape (kernel · kernel · channels or more,), and is filled up with ``inf``.
     """
     _, height, width, channels = times.shape
     top, left = row * stride - padding, column * stride - padding
@@ -194,16 +149,7 @@ def gather_field(
 
 @compiled
 def scatter_patches(patches: np.ndarray, maps: np.ndarray, kernel: int, stride: int = 1, padding: int = 0) -> None:
-    """Add rows of receptive fields back onto the maps they came from: the transpose of `gather_patches`.
-
-    Parameters
-    ----------
-    patches : ndarray, shape (presentations · positions, kernel · kernel · channels)
-    maps : ndarray, shape (presentations, height, width, channels)
-        In C order; the result is written here.
-    kernel, stride, padding : int
-        As in `gather_patches`.
-    """
+    """Add rows of receptive fields back onto the maps they came from, in C order: transpose of `gather_patches`."""
     presentations, height, width, channels = maps.shape
     rows, columns = _positions(height, kernel, stride, padding), _positions(width, kernel, stride, padding)
     maps[:] = 0
@@ -232,52 +178,9 @@ def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
     return (size + 2 * padding - kernel) // stride + 1
 
 
-def earliest(latencies: np.ndarray, size: int, stride: int, out: np.ndarray | None = None) -> np.ndarray:
-    """Latency of the earliest spike of each pooling field.
-
-    Parameters
-    ----------
-    latencies : ndarray, shape (presentations, height, width, channels)
-        In ms; ``inf`` is silent.
-    size, stride : int
-        Height of a field, and step.
-    out : ndarray, optional
-        Where the result is written.
-
-    Returns
-    -------
-    ndarray, shape (presentations, rows, columns, channels)
-    """
-    presentations, height, width, channels = latencies.shape
-    shape = (presentations, (height - size) // stride + 1, (width - size) // stride + 1, channels)
-    pooled = np.empty(shape, dtype=latencies.dtype) if out is None else out
-    _earliest(np.ascontiguousarray(latencies), size, stride, pooled)
-    return pooled
-
-
-def scatter_to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
-) -> np.ndarray:
-    """Hand a value of each pooling neuron to the neuron whose spike it passed on.
-
-    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
-
-    Parameters
-    ----------
-    values, pooled : ndarray, shape (presentations, rows, columns, channels)
-    latencies : ndarray, shape (presentations, height, width, channels)
-
-    Returns
-    -------
-    ndarray, shape of `latencies`
-    """
-    scattered = np.empty(latencies.shape, dtype=values.dtype)
-    _scatter_to_earliest(np.ascontiguousarray(values), latencies, pooled, size, stride, scattered)
-    return scattered
-
-
 @compiled
-def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
+def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
+    """Write the latency of the earliest spike of each field, shape (presentations, rows, columns, channels)."""
     presentations, rows, columns, channels = pooled.shape
     for b in range(presentations):
         for row in range(rows):
@@ -292,10 +195,15 @@ def _earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray)
 
 
 @compiled
-def _scatter_to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
-) -> None:
+def scatter_to_earliest(
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
+) -> np.ndarray:
+    """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
+
+    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
+    """
     presentations, rows, columns, channels = pooled.shape
+    scattered = np.empty(latencies.shape, values.dtype)
     waiting = np.empty(channels, dtype=values.dtype)
     for b in range(presentations):
         scattered[b] = 0
@@ -312,3 +220,4 @@ def _scatter_to_earliest(
                             taken = waiting[channel] if source[channel] == first[channel] else 0
                             target[channel] += taken
                             waiting[channel] -= taken
+    return scattered

@@ -28,45 +28,16 @@ Part = TypeVar("Part")
 
 
 def over_presentations(count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART) -> list[Part]:
-    """Call `work` with slices that together cover all presentations, on several threads.
-
-    Parameters
-    ----------
-    count : int
-        Number of presentations.
-    work : callable
-        Gets a slice of presentations.
-    largest : int
-        Presentations in a part, at most.
-
-    Returns
-    -------
-    list
-        What `work` returned, in the order of the presentations.
-    """
+    """Call `work` with slices of at most `largest` presentations, on several threads; the results are in order."""
     # one product a thread: the library's own threads would only get in the way of ours
     with _controller().limit(limits=1, user_api="blas"):
         return _over_parts(count, work, largest)
 
 
 def over_elements(count: int, work: Callable[[slice], Part], size: int = 1, products: bool = False) -> list[Part]:
-    """Call `work` with slices that together cover long arrays, on several threads.
+    """Call `work` with slices of long arrays, on several threads; the results are in order.
 
-    Parameters
-    ----------
-    count : int
-        Number of elements.
-    work : callable
-        Gets a slice of elements.
-    size : int
-        Numbers in an element, such as a row.
-    products : bool
-        Whether the work is matrix products.
-
-    Returns
-    -------
-    list
-        What `work` returned, in the order of the elements.
+    An element, such as a row, is `size` numbers. Say whether the work is matrix products.
     """
     largest = max(1, _LARGEST_RUN // size)
     return over_presentations(count, work, largest) if products else _over_parts(count, work, largest)

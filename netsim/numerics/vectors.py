@@ -30,13 +30,7 @@ def lanes_of(itemsize: int) -> int:
 
 
 class Lanes(types.Type):
-    """The type of a vector for numba.
-
-    Parameters
-    ----------
-    dtype : numba type
-        Of its numbers, float32 or float64.
-    """
+    """The type of a vector for numba, of numbers that are float32 or float64."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
@@ -52,41 +46,27 @@ class _LanesModel(models.PrimitiveModel):
 
 
 class _Arithmetic(AbstractTemplate):
-    """Lane by lane, between vectors of one type."""
+    """Lane by lane, on vectors of one type."""
 
     def generic(self, arguments: Any, keywords: Any) -> Any:
-        if len(arguments) == 2 and isinstance(arguments[0], Lanes) and arguments[0] == arguments[1]:
-            return signature(arguments[0], *arguments)
-        return None
+        fits = all(isinstance(each, Lanes) and each == arguments[0] for each in arguments)
+        return signature(arguments[0], *arguments) if fits else None
 
 
-@infer_global(operator.neg)
-class _Negation(AbstractTemplate):
-    def generic(self, arguments: Any, keywords: Any) -> Any:
-        return signature(arguments[0], *arguments) if isinstance(arguments[0], Lanes) else None
-
-
-@lower_builtin(operator.neg, Lanes)
-def _negated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.fneg(*arguments)
-
-
-def _arithmetic(operation: Any, instruction: str) -> None:
+def _arithmetic(operation: Any, instruction: str, operands: int) -> None:
     infer_global(operation)(type(f"_{instruction}", (_Arithmetic,), {"key": operation}))
 
-    @lower_builtin(operation, Lanes, Lanes)
+    @lower_builtin(operation, *[Lanes] * operands)
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         # "contract" as in the loops that this is used in
         return getattr(builder, instruction)(*arguments, flags=("contract",))
 
 
-for _operation, _instruction in (
-    (operator.add, "fadd"),
-    (operator.sub, "fsub"),
-    (operator.mul, "fmul"),
-    (operator.truediv, "fdiv"),
-):
-    _arithmetic(_operation, _instruction)
+_arithmetic(operator.add, "fadd", 2)
+_arithmetic(operator.sub, "fsub", 2)
+_arithmetic(operator.mul, "fmul", 2)
+_arithmetic(operator.truediv, "fdiv", 2)
+_arithmetic(operator.neg, "fneg", 1)
 
 
 @intrinsic

@@ -18,7 +18,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from filelock import FileLock, Timeout
 from netsim import __version__
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import read_text, write_json, write_text
-from netsim.reprs import html_table, short_repr
+from netsim.reprs import html_table
 from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import read_network, write_network
@@ -41,18 +40,21 @@ LOCK = ".lock"
 """Name of the file that is locked in a folder by the process that writes there."""
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The files of one run.
+    """The files of one run, as above; the process that writes it holds the lock file."""
 
-    Parameters
-    ----------
-    path : Path
-    """
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.network_file = path / "network.toml"
+        self.record_file = path / "run.json"
+        self.metrics = path / "metrics.csv"
+        self.best = path / "best.npz"
+        self.checkpoint = path / "checkpoint.npz"
+        self.previous_checkpoint = path / "checkpoint-previous.npz"
+        self.lock_file = path / LOCK
 
-    path: Path
-
-    __repr__ = short_repr
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
 
     def _repr_html_(self) -> str:
         try:
@@ -62,60 +64,14 @@ class RunFolder:
         keys = ("network", "seed", "limit", "training", "validation", "started", "netsim", "revision")
         return html_table(str(self.path), [(key, told[key]) for key in keys if told.get(key) is not None])
 
-    @property
-    def checkpoint(self) -> Path:
-        """Weights, optimizer and position of the last checkpoint."""
-        return self.path / "checkpoint.npz"
-
-    @property
-    def previous_checkpoint(self) -> Path:
-        """The checkpoint before the last one."""
-        return self.path / "checkpoint-previous.npz"
-
-    @property
-    def best(self) -> Path:
-        """Weights of the best epoch by validation."""
-        return self.path / "best.npz"
-
-    @property
-    def metrics(self) -> Path:
-        """One line per epoch."""
-        return self.path / "metrics.csv"
-
-    @property
-    def network_file(self) -> Path:
-        """The specification, all options applied."""
-        return self.path / "network.toml"
-
-    @property
-    def record_file(self) -> Path:
-        """Seed, versions, revision, command, machine."""
-        return self.path / "run.json"
-
-    @property
-    def lock_file(self) -> Path:
-        """Locked by the process that writes the run."""
-        return self.path / LOCK
-
     def lock(self) -> AbstractContextManager[None]:
-        """Take the run for this process.
-
-        Raises
-        ------
-        RunError
-            If another process holds it.
-        """
+        """Take the run for this process, as `lock_folder` does."""
         return lock_folder(self.path)
 
     def network(self) -> Network:
         """The specification that was trained.
 
-        Raises
-        ------
-        RunError
-            If a plug-in that the record names cannot be loaded.
-        SpecificationError
-            If the file is damaged.
+        Raises RunError if a plug-in that the record names cannot be loaded; SpecificationError if the file is damaged.
         """
         try:
             plugins = self.record().get("plugins", [])
@@ -125,13 +81,7 @@ class RunFolder:
         return read_network(self.network_file)
 
     def record(self) -> dict[str, Any]:
-        """What `describe_run` wrote.
-
-        Raises
-        ------
-        RunError
-            If ``run.json`` is missing or damaged.
-        """
+        """What `describe_run` wrote; a RunError, if ``run.json`` is missing or damaged."""
         try:
             record = json.loads(read_text(self.record_file, _LARGEST_RECORD))
         except OSError as error:
@@ -147,13 +97,7 @@ class RunFolder:
         return dict(record)
 
     def weights(self, network: Network) -> Weights:
-        """The weights kept of the best epoch so far (see `netsim.weights.binary.kept_weights`).
-
-        Raises
-        ------
-        DataError, RunError
-            If there are none yet, or the file is damaged.
-        """
+        """The weights kept of the best epoch so far; a DataError or RunError, if there are none or they are damaged."""
         if not self.best.exists():
             raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
         return read_weights(network, self.best)
@@ -170,16 +114,15 @@ class RunFolder:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> Path:
         """Write a JSON file of the run."""
-        target = self.path / name
-        write_json(target, content)
-        return target
+        write_json(self.path / name, content)
+        return self.path / name
 
 
 def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
     """Names of those entries of a record that are used again and are not as `describe_run` writes them."""
 
     def is_count(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return type(value) is int and value >= 0
 
     command, limit = record.get("command", []), record.get("limit")
     fits = {
@@ -194,13 +137,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Take a folder that is written to for this process.
-
-    Raises
-    ------
-    RunError
-        If another process holds it, or it cannot be written to.
-    """
+    """Take a folder for this process; a RunError, if another process holds it, or it cannot be written to."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -236,29 +173,17 @@ def open_run(path: str | Path) -> RunFolder:
 def create_run(
     path: str | Path, network: Network, record: Mapping[str, Any], weights: Weights | None = None
 ) -> RunFolder:
-    """A new run folder with its specification and record.
+    """A new run folder with specification, record (as from `describe_run`), and weights if it is not to be trained.
 
-    Parameters
-    ----------
-    path : str or Path
-    network : Network
-    record : mapping
-        As from `describe_run`; what is a plug-in of the network is added.
-    weights : dict of ndarray, optional
-        Real-valued weights, of a network that is not to be trained here.
+    Plug-ins of the network are added to the record.
 
-    Raises
-    ------
-    RunError
-        If `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
+    Raises RunError if `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
     """
     run = RunFolder(Path(path))
     is_new = not run.path.exists()
     check_free(path)
     try:
         run.path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        check_free(path)
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
     with run.lock():
@@ -278,12 +203,7 @@ def create_run(
 
 
 def check_free(path: str | Path) -> None:
-    """Refuse what is neither absent nor an empty folder; what a killed process left of a run half made is nothing.
-
-    Raises
-    ------
-    RunError
-    """
+    """Refuse, by a RunError, what is neither absent nor an empty folder; what is left of a run half made is nothing."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or not _half_made(os.listdir(path))):
         raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")
@@ -291,16 +211,17 @@ def check_free(path: str | Path) -> None:
 
 def _half_made(names: Sequence[str]) -> bool:
     """Whether all files come into being before ``network.toml``, the last one of a new run; weights come second."""
-    return all(
-        name in (LOCK, "run.json", "best.npz") or name.startswith((".run.", ".best.", ".network.")) for name in names
-    ) and ("best.npz" not in names or "run.json" in names)
+    whole = {LOCK, "run.json", "best.npz"}
+    known = all(name in whole or name.startswith((".run.", ".best.", ".network.")) for name in names)
+    return known and ("best.npz" not in names or "run.json" in names)
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
     """What a run's record holds: seed, settings, command, versions, revision and machine."""
+    program = Path(sys.argv[0]).name
     return {
         "seed": seed,
-        "command": [_program(), *sys.argv[1:]],
+        "command": ["netsim" if program == "__main__.py" else program, *sys.argv[1:]],
         **settings,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "netsim": __version__,
@@ -308,11 +229,6 @@ def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
         "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
     }
-
-
-def _program() -> str:
-    name = Path(sys.argv[0]).name
-    return "netsim" if name == "__main__.py" else name
 
 
 def _version(library: str) -> str | None:
@@ -336,15 +252,12 @@ def _git_revision() -> str | None:
     """Revision of the checkout that netsim runs from, with ``+`` if it has changes; None outside a checkout."""
     folder = Path(__file__).resolve().parent
     try:
-        tracked = _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
-        revision = _git(folder, "rev-parse", "HEAD")
-        return None if not tracked else revision + ("+" if _git(folder, "status", "--porcelain") else "")
+        _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # else it is the checkout of something else
+        return _git(folder, "rev-parse", "HEAD") + ("+" if _git(folder, "status", "--porcelain") else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

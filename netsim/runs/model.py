@@ -45,42 +45,23 @@ class Model:
 
 
 def load_network(name: str) -> Network:
-    """The specification of a preset or of a TOML file.
-
-    Raises
-    ------
-    SpecificationError
-        If it is neither, or cannot be built.
-    """
+    """The specification of a preset or of a TOML file; a SpecificationError, if it is neither or cannot be built."""
     return read_network(network_file(name))
 
 
 def network_file(name: str) -> Path:
-    """The TOML file of a preset, or that of this name.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such preset, and it is called unlike a file.
-    """
+    """The TOML file of a preset, or that of this name; a SpecificationError, if it is called unlike a file."""
     if name.endswith(".toml") or os.path.isfile(name):  # of any text, also one that no file can be called
         return Path(name)
     names = preset_names()
     if name in names:
         return preset_file(name)
-    raise SpecificationError(
-        name if name.strip() else repr(name), f"is neither a preset nor a TOML file{nearest(name, names)}"
-    )
+    shown = name if name.strip() else repr(name)
+    raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 
 def find_run(name: str) -> RunFolder | None:
-    """The run folder of that name, if it is a folder's and not a preset's; else None.
-
-    Raises
-    ------
-    RunError
-        If the folder is no run folder.
-    """
+    """The run folder of that name; None if it is no folder's, or a preset's. A RunError, if it is another folder."""
     return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 
 
@@ -112,20 +93,9 @@ def load_model(name: str, seed: int = 0) -> Model:
 
 
 def weights_before_learning(model: Model, seed: int) -> Weights | None:
-    """The initial weights of what was trained, as they fed forward.
+    """The initial weights of what was trained, as they fed forward; the seed is that of a preset, a run has its own.
 
     None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
-
-    Parameters
-    ----------
-    model : Model
-    seed : int
-        Of a preset that comes with trained weights; a run has its own.
-
-    Raises
-    ------
-    RunError
-        If the record of a run is damaged.
     """
     if model.origin in ("initial", "imported", "given") or model.network.training.pretrained:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from netsim import seams
@@ -24,20 +25,12 @@ def plugins_of(
 ) -> list[Plugin]:
     """What a network needs that does not come with netsim, and the objects that its training was handed.
 
-    Parameters
-    ----------
-    network : Network
-    learner, optimizer, constraints
-        Objects from Python in place of those that the network's settings name, where there are any.
+    These stand in place of those that the network's settings name.
     """
-    found: list[Plugin] = [
-        registry.origin(name).to_dict() for registry, name in _entries(network) if not registry.is_own(name)
-    ]
+    found = [asdict(registry.origin(name)) for registry, name in _entries(network) if not registry.is_own(name)]
     handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
     handed += [(seams.constraints, constraint) for constraint in constraints]
-    for registry, made in handed:
-        if made is not None:
-            found.append({**registry.origin_of(made).to_dict(), "handed_in": True})
+    found += [asdict(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None]
     return [plugin for number, plugin in enumerate(found) if plugin not in found[:number]]
 
 
@@ -55,19 +48,9 @@ def are_plugins(content: Any) -> bool:
 
 
 def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
-    """Refuse a run whose plug-ins are not there.
+    """Refuse a run whose plug-ins, as from `plugins_of`, cannot be loaded; those handed in are not asked for.
 
-    Parameters
-    ----------
-    plugins : iterable of mapping
-        As from `plugins_of`; objects that were handed in are not asked for.
-    where : str
-        The run, for the message.
-
-    Raises
-    ------
-    RunError
-        If one cannot be loaded; the message names it and its package.
+    Raises RunError: the message names the run (`where`), the plug-in and its package.
     """
     registries = {registry.seam: registry for registry in seams.SEAMS}
     for plugin in plugins:

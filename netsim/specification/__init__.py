@@ -17,28 +17,3 @@ from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
 from netsim.specification.regimes import Regime
 from netsim.specification.settings import Learning, Training, Weighting
-
-__all__ = [
-    "PSP",
-    "STIMULUS",
-    "Connections",
-    "Connectivity",
-    "Convolution",
-    "Dense",
-    "Encoder",
-    "EventEncoder",
-    "InitialWeights",
-    "IntensityEncoder",
-    "Layer",
-    "Learning",
-    "Network",
-    "Neurons",
-    "Pooling",
-    "Population",
-    "Projection",
-    "Regime",
-    "Shape",
-    "Training",
-    "Weighting",
-    "Window",
-]

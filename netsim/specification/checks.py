@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+import typing
+from collections.abc import Collection
+from typing import Any
 
 from netsim.errors import SpecificationError
 
+Shape = tuple[int, ...]
+
 _TAKEN = ("stimulus", "all")  # words that commands and tables have where a population's name can stand
+_BOUNDS = {
+    "finite": lambda value: True,
+    "positive": lambda value: value > 0,
+    "a positive time in ms": lambda value: value > 0,
+    ">= 0": lambda value: value >= 0,
+    "a time >= 0 ms": lambda value: value >= 0,
+    "in [0, 1)": lambda value: 0 <= value < 1,
+}
 
 
 def require(condition: bool, where: str, message: str) -> None:
@@ -29,9 +43,35 @@ def check_name(name: str, where: str) -> None:
     )
 
 
-def check_choice(value: str, choices: tuple[str, ...], where: str) -> None:
+def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
-    require(value in choices, where, f"must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}")
+    known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
+    require(known, where, f"must be one of {', '.join(choices)}, not {value!r}")
+
+
+def check_literals(part: Any, where: str) -> None:
+    """Refuse anything but the choices of those fields that are literals."""
+    for name, choices in _literals(type(part)).items():
+        check_choice(getattr(part, name), choices, f"{where}.{name}")
+
+
+@functools.cache
+def _literals(cls: type) -> dict[str, tuple[str, ...]]:
+    hints = typing.get_type_hints(cls)
+    return {name: typing.get_args(hint) for name, hint in hints.items() if typing.get_origin(hint) is typing.Literal}
+
+
+def check_numbers(part: Any, where: str, names: Collection[str], bound: str) -> None:
+    """Refuse fields that are no finite numbers within a bound, one of `_BOUNDS`."""
+    for name in names:
+        value = getattr(part, name)
+        require(finite(value) and _BOUNDS[bound](value), f"{where}.{name}", f"must be {bound}, not {value}")
+
+
+def check_shape(shape: Shape, lengths: Collection[int], where: str, form: str) -> None:
+    """Refuse anything but positive integers, of which there is one of these numbers."""
+    fits = len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
+    require(fits, where, f"needs {form}, not {list(shape)}")
 
 
 def check_size(value: int, where: str, least: int = 1) -> None:
@@ -41,8 +81,3 @@ def check_size(value: int, where: str, least: int = 1) -> None:
         where,
         f"must be an integer >= {least}, not {value!r}",
     )
-
-
-def check_dropout(value: float, where: str) -> None:
-    """Refuse anything but a fraction below 1."""
-    require(finite(value) and 0 <= value < 1, where, f"must be in [0, 1), not {value}")

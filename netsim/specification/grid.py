@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsim.errors import SpecificationError
 from netsim.specification import Network, Population, Projection
-from netsim.specification.network import MOST_STEPS
 
 # How far below threshold a potential counts as having reached it (in units of the threshold), and how far
 # before a step a time counts as being on it (in steps). Sums of slopes reach a threshold that they equal
@@ -38,21 +36,14 @@ def nearest_steps(times: np.ndarray, dt: float) -> np.ndarray:
 
 def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
     """Latencies (ms) moved to the nearest step; ``inf`` stays, and without `dt` nothing moves."""
-    if not dt:
-        return latencies
-    return nearest_steps(latencies, dt) * dt
+    return nearest_steps(latencies, dt) * dt if dt else latencies
 
 
 @dataclass(frozen=True)
 class PopulationTimes:
-    """When the neurons of a population may fire, and until when synaptic current counts, in ms or in steps.
+    """When a population may fire, from the onset on and before the end, in ms or in steps.
 
-    Attributes
-    ----------
-    onset, end : float
-        The neurons may fire from the onset on and before the end.
-    gate : float
-        Synaptic current counts before the gate; it is at most the end.
+    Synaptic current counts before the gate, which is at most the end.
     """
 
     onset: float
@@ -82,21 +73,3 @@ def breakpoint_steps(network: Network, projection: Projection, dt: float) -> tup
     # a breakpoint after the end has no effect, and the queue of a long delay would take memory
     latest = network.duration + 2 * dt
     return tuple(nearest_step(min(delay, latest), dt) for delay, _ in projection.psp.kernel)
-
-
-def check_dt(network: Network, dt: float) -> None:
-    """Refuse a time step that the network's encoding window does not hold.
-
-    Raises
-    ------
-    SpecificationError
-        If `dt` is not a positive time of at most ``encoder.t_max``, or too small.
-    """
-    if not (math.isfinite(dt) and dt > 0):
-        raise SpecificationError("dt", f"must be a positive time in ms, not {dt}")
-    if dt > network.encoder.t_max:
-        raise SpecificationError(
-            "dt", f"{dt} ms is larger than the encoding window of {network.encoder.t_max} ms; choose a smaller step"
-        )
-    if network.duration / dt > MOST_STEPS:
-        raise SpecificationError("dt", f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from netsim.errors import SpecificationError
 from netsim.reprs import html_table, limited
@@ -17,6 +17,8 @@ from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
 from netsim.specification.settings import Learning, Training, Weighting
+
+Part = TypeVar("Part", Population, Projection)
 
 LARGEST = 2**31
 """Neurons of a population or weights of a projection; more do not fit into any memory, and may be a slip."""
@@ -53,7 +55,7 @@ class Network:
 
     Examples
     --------
-    >>> from netsim.specification import Dense, IntensityEncoder, Network, Population, Projection
+    >>> from netsim import Dense, IntensityEncoder, Network, Population, Projection
     >>> network = Network(
     ...     "skip",
     ...     IntensityEncoder((8, 8, 1), t_max=16.0),
@@ -118,7 +120,7 @@ class Network:
 
         Examples
         --------
-        >>> from netsim.specification import Dense, IntensityEncoder, Layer, Network
+        >>> from netsim import Dense, IntensityEncoder, Layer, Network
         >>> layers = [Layer("hidden", Dense(50)), Layer("output", Dense(10))]
         >>> network = Network.chain("mine", IntensityEncoder((8, 8, 1), t_max=16.0), layers, duration=64.0)
         >>> network.shapes
@@ -136,25 +138,23 @@ class Network:
         """The layers that `chain` makes this network from; None if it is no chain."""
         if len(self.populations) != len(self.projections):
             return None
-        layers, source = [], STIMULUS
-        for population, projection in zip(self.populations, self.projections, strict=True):
-            name = population.name
-            simple = projection == replace(projection, source=source, target=name, name=name, delay=0.0, sign="any")
-            if not simple or projection.connectivity.target_shape(self.shapes[source]) != population.shape:
-                return None
-            layers.append(
-                Layer(
-                    name,
-                    projection.connectivity,
-                    None if population.neurons == Neurons() else population.neurons,
-                    projection.psp,
-                    projection.initial,
-                    population.dropout,
-                    projection.plastic,
-                )
+        layers = tuple(
+            Layer(
+                population.name,
+                projection.connectivity,
+                None if population.neurons == Neurons() else population.neurons,
+                projection.psp,
+                projection.initial,
+                population.dropout,
+                projection.plastic,
             )
-            source = name
-        return tuple(layers)
+            for population, projection in zip(self.populations, self.projections, strict=True)
+        )
+        try:
+            made = expand_layers(layers, self.encoder.shape)
+        except SpecificationError:
+            return None
+        return layers if made == (self.populations, self.projections) else None
 
     def __post_init__(self) -> None:
         require(
@@ -172,63 +172,58 @@ class Network:
         require(len(self.populations) > 0, "layers", "needs at least one layer")
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
-        self._check_names()
+        names = [population.name for population in self.populations]
+        for name in names:
+            require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
         object.__setattr__(self, "projections", tuple(self._connected()))
         self._check_output()
         for population in self.populations:
             self._check_inputs(population)
+        for population in self.integrating:
             self._check_times(population)
-        self._check_training()
-
-    def _check_names(self) -> None:
-        names = [population.name for population in self.populations]
-        for name in names:
-            require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
+        for projection in self.projections:
+            remedy = "has no meaning for binary weights, which are nothing but signs"
+            real = self.weighting.kind == "real"
+            require(real or projection.sign == "any", f"projections.{projection.name}.sign", remedy)
+        if self.training.dt:
+            self.check_dt(self.training.dt, "training.dt")
 
     def _connected(self) -> Iterator[Projection]:
         """The projections in the order of their targets, with names and the parameters that populations tell."""
-        shapes, seen = self.shapes, {STIMULUS}
-        names: set[str] = set()
+        known = ", ".join(self.shapes)
         for projection in self.projections:
             for end, name in (("source", projection.source), ("target", projection.target)):
-                known = f"; known are {', '.join(shapes)}"
-                require(name in shapes, f"projections.{end}", f"{name!r} is no population{known}")
+                require(name in self.shapes, f"projections.{end}", f"{name!r} is no population; known are {known}")
             require(projection.target != STIMULUS, "projections.target", "the stimulus receives nothing")
+        seen, names = {STIMULUS}, set()
         for population in self.populations:
-            own = [projection for projection in self.projections if projection.target == population.name]
-            where = f"populations.{population.name}"
-            require(bool(own), where, "receives from nobody; add a projection onto it")
-            for number, projection in enumerate(own):
+            incoming = self.incoming(population.name)
+            require(bool(incoming), f"populations.{population.name}", "receives from nobody; add a projection onto it")
+            for number, projection in enumerate(incoming):
                 name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
                 require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
                 names.add(name)
-                require(
-                    projection.source in seen,
-                    f"projections.{name}.source",
-                    f"{projection.source} does not come before {population.name}; loops are not possible here",
-                )
-                ends = shapes[projection.source], population.shape
-                try:
-                    connectivity = projection.connectivity.fitted(*ends)
-                    connectivity.check(*ends)
-                    weights = math.prod(connectivity.weight_shape(*ends) or (0,))
-                except SpecificationError as error:
-                    inner = f".{error.field}" if error.field else ""
-                    raise SpecificationError(f"projections.{name}.connectivity{inner}", error.message) from error
-                last = connectivity.weight_shape(*ends)[-1:]
-                require(
-                    last in ((), (population.maps,), (population.size,)),
-                    f"projections.{name}.connectivity",
-                    f"has weights whose last axis is {last}; it must run over maps or neurons of {population.name}",
-                )
-                require(
-                    weights <= LARGEST,
-                    self._where(population.name),
-                    f"has {math.prod(population.shape):,} neurons and {weights:,} weights; at most {LARGEST:,} of each"
-                    " are possible",
-                )
-                yield replace(projection, name=name, connectivity=connectivity)
+                loop = f"{projection.source} does not come before {population.name}; loops are not possible here"
+                require(projection.source in seen, f"projections.{name}.source", loop)
+                yield self._fitted(replace(projection, name=name))
             seen.add(population.name)
+
+    def _fitted(self, projection: Projection) -> Projection:
+        """A projection whose connectivity has the parameters that its ends tell; nothing is laid out for it."""
+        source, target = self.ends(projection)
+        where, onto, neurons = f"projections.{projection.name}.connectivity", projection.target, math.prod(target)
+        try:
+            connectivity = projection.connectivity.fitted(source, target)
+            connectivity.check(source, target)
+            shape = connectivity.weight_shape(source, target)
+        except SpecificationError as error:
+            raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
+        need = f"has weights whose last axis is {shape[-1:]}; it must run over maps or neurons of {onto}"
+        require(shape[-1:] in ((), (target[-1],), (neurons,)), where, need)
+        weights = math.prod(shape) if shape else 0
+        size = f"has {neurons:,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible"
+        require(max(neurons, weights) <= LARGEST, self._where(onto), size)
+        return replace(projection, connectivity=connectivity)
 
     def _where(self, name: str) -> str:
         """What a population is called where mistakes are."""
@@ -237,93 +232,58 @@ class Network:
 
     def _check_output(self) -> None:
         output = self.populations[-1]
-        require(
-            output.integrates and len(output.shape) == 1,
-            "layers",
-            "the last layer is the output and must be dense",
-        )
+        decides = output.integrates and len(output.shape) == 1
+        require(decides, "layers", "the last layer is the output and must be dense")
         require(output.dropout == 0, f"{self._where(output.name)}.dropout", "must be 0: every output spike counts")
         for population in self.populations[:-1]:
-            require(
-                bool(self.outgoing(population.name)),
-                f"populations.{population.name}",
-                f"sends to nobody; only the last population, {output.name}, is read out",
-            )
+            lost = f"sends to nobody; only the last population, {output.name}, is read out"
+            require(bool(self.outgoing(population.name)), f"populations.{population.name}", lost)
 
     def _check_inputs(self, population: Population) -> None:
         where, incoming = self._where(population.name), self.incoming(population.name)
         for projection in incoming:
-            require(
-                population.integrates == bool(self.weight_shape(projection)),
-                f"{where}.neurons",
-                "are relays, whose connectivity has no weights"
-                if not population.integrates
-                else f"integrate, but the projection {projection.name} has no weights",
-            )
-            defaults = (PSP(), InitialWeights(), True, "any")
-            require(
-                population.integrates
-                or (projection.psp, projection.initial, projection.plastic, projection.sign) == defaults,
-                where,
-                "has no weights, so that psp, initial, plastic and sign have no meaning there; remove them",
-            )
-        require(
-            population.integrates or len(incoming) == 1,
-            where,
-            f"are relays, which receive by one projection, not by {len(incoming)}",
-        )
-        require(
-            not (population.integrates and population.dropout)
-            or all(self.population(projection.target).integrates for projection in self.outgoing(population.name)),
-            f"{where}.dropout",
-            "has no meaning before pooling, where another spike takes the place; put it on"
-            f" {', '.join(projection.target for projection in self.outgoing(population.name))}",
-        )
-        require(
-            population.has_bias or all(projection.initial.bias == 0 for projection in incoming),
-            f"{where}.initial.bias",
-            "has a meaning for neurons with a bias only, bias = true",
-        )
+            weighted = bool(self.weight_shape(projection))
+            if population.integrates:
+                lack = f"integrate, but the projection {projection.name} has no weights"
+                require(weighted, f"{where}.neurons", lack)
+            else:
+                require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")
+                of_weights = (projection.psp, projection.initial, projection.plastic, projection.sign)
+                remedy = "has no weights, so that psp, initial, plastic and sign have no meaning there; remove them"
+                require(of_weights == (PSP(), InitialWeights(), True, "any"), where, remedy)
+        single = population.integrates or len(incoming) == 1
+        require(single, where, f"are relays, which receive by one projection, not by {len(incoming)}")
+        targets = [projection.target for projection in self.outgoing(population.name)]
+        if population.integrates and population.dropout:
+            remedy = f"where another spike takes the place; put it on {', '.join(targets)}"
+            integrate = all(self.population(target).integrates for target in targets)
+            require(integrate, f"{where}.dropout", f"has no meaning before pooling, {remedy}")
+        drawn = any(projection.initial.bias != 0 for projection in incoming)
+        remedy = "has a meaning for neurons with a bias only, bias = true"
+        require(population.has_bias or not drawn, f"{where}.initial.bias", remedy)
 
     def _check_times(self, population: Population) -> None:
-        if population.neurons is None:
-            return
-        where, neurons = self._where(population.name), population.neurons
-        require(
-            neurons.onset < self.duration,
-            f"{where}.neurons.onset",
-            f"{neurons.onset} ms is after the end of the presentation ({self.duration} ms)",
-        )
-        require(
-            neurons.end == math.inf or neurons.end <= self.duration,
-            f"{where}.neurons.end",
-            f"{neurons.end} ms is after the end of the presentation ({self.duration} ms)",
-        )
+        where, neurons = f"{self._where(population.name)}.neurons", population.dynamics
+        late = f"ms is after the end of the presentation ({self.duration} ms)"
+        require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
+        require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
         for projection in self.incoming(population.name):
-            require(
-                projection.delay < self.duration,
-                f"projections.{projection.name}.delay",
-                f"{projection.delay} ms is longer than the presentation ({self.duration} ms)",
-            )
+            long = f"{projection.delay} ms is longer than the presentation ({self.duration} ms)"
+            require(projection.delay < self.duration, f"projections.{projection.name}.delay", long)
 
-    def _check_training(self) -> None:
-        for projection in self.projections:
-            require(
-                projection.sign == "any" or self.weighting.kind == "real",
-                f"projections.{projection.name}.sign",
-                "has no meaning for binary weights, which are nothing but signs",
-            )
-        require(
-            self.training.dt <= self.encoder.t_max,
-            "training.dt",
-            f"{self.training.dt} ms is larger than the encoding window of {self.encoder.t_max} ms;"
-            " choose a smaller step",
-        )
-        require(
-            self.training.dt == 0 or self.duration / self.training.dt <= MOST_STEPS,
-            "training.dt",
-            f"{self.training.dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step",
-        )
+    def check_dt(self, dt: float, where: str = "dt") -> None:
+        """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
+
+        Raises
+        ------
+        SpecificationError
+            If it is not a positive time of at most ``encoder.t_max``, or too small.
+        """
+        t_max = self.encoder.t_max
+        require(finite(dt) and dt > 0, where, f"must be a positive time in ms, not {dt}")
+        require(dt <= t_max, where, f"{dt} ms is larger than the encoding window of {t_max} ms; choose a smaller step")
+        few = self.duration / dt <= MOST_STEPS
+        require(few, where, f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step")
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -331,42 +291,23 @@ class Network:
         return {STIMULUS: self.encoder.shape} | {population.name: population.shape for population in self.populations}
 
     def position(self, name: str) -> int:
-        """Where the latencies of the stimulus or of a population stand in a list of latencies.
-
-        Raises
-        ------
-        SpecificationError
-            If there is no population of that name; the message lists the names.
-        """
+        """Where the latencies of the stimulus or of a population, which there must be, stand in a list of latencies."""
         return 0 if name == STIMULUS else 1 + self.populations.index(self.population(name))
 
     def population(self, name: str) -> Population:
-        """The population of that name.
-
-        Raises
-        ------
-        SpecificationError
-            If there is none; the message lists the names.
-        """
-        for population in self.populations:
-            if population.name == name:
-                return population
-        known = ", ".join(population.name for population in self.populations)
-        raise SpecificationError(f"layer {name!r}", f"does not exist in {self.name}; it has {known}")
+        """The population of that name; if there is none, a SpecificationError lists the names."""
+        return self._named("layer", self.populations, name)
 
     def projection(self, name: str) -> Projection:
-        """The projection of that name.
+        """The projection of that name; if there is none, a SpecificationError lists the names."""
+        return self._named("projection", self.projections, name)
 
-        Raises
-        ------
-        SpecificationError
-            If there is none; the message lists the names.
-        """
-        for projection in self.projections:
-            if projection.name == name:
-                return projection
-        known = ", ".join(projection.name for projection in self.projections)
-        raise SpecificationError(f"projection {name!r}", f"does not exist in {self.name}; it has {known}")
+    def _named(self, sort: str, parts: Sequence[Part], name: str) -> Part:
+        for part in parts:
+            if part.name == name:
+                return part
+        known = ", ".join(part.name for part in parts)
+        raise SpecificationError(f"{sort} {name!r}", f"does not exist in {self.name}; it has {known}")
 
     def incoming(self, name: str) -> tuple[Projection, ...]:
         """The projections onto a population."""
@@ -397,13 +338,7 @@ class Network:
         return self.output.size
 
     def neurons(self, name: str) -> Neurons:
-        """How a population integrates and fires.
-
-        Raises
-        ------
-        SpecificationError
-            If there is no such population, or its neurons are relays.
-        """
+        """How a population integrates and fires; a SpecificationError, if there is none or its neurons are relays."""
         neurons = self.population(name).neurons
         if neurons is None:
             raise SpecificationError(f"layer {name!r}", "is a pooling layer, which has neither weights nor potentials")
@@ -448,38 +383,28 @@ class Network:
 
 
 def expand_layers(
-    layers: Sequence[Layer], source_shape: Shape, source: str = STIMULUS
+    layers: Sequence[Layer], source_shape: Shape
 ) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
-    """The populations and projections of a chain.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-    source_shape : tuple of int
-        Shape of what the first layer receives from.
-    source : str
-        Its name.
+    """The populations and projections of a chain, whose first layer receives from the stimulus.
 
     Raises
     ------
     SpecificationError
         If a layer cannot follow the one before.
     """
-    populations, projections = [], []
+    populations, projections, source = [], [], STIMULUS
     for layer in layers:
-        where = f"layers.{layer.name}"
+        name, where = layer.name, f"layers.{layer.name}"
         try:
             shape = layer.connectivity.target_shape(source_shape)
             weighted = bool(layer.connectivity.weight_shape(source_shape, shape))
         except SpecificationError as error:
-            raise SpecificationError(where + (f".{error.field}" if error.field else ""), error.message) from error
+            raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
         require(weighted or layer.neurons is None, f"{where}.neurons", "has no meaning for relays; remove it")
         neurons = layer.neurons or (Neurons() if weighted else None)
-        populations.append(Population(layer.name, shape, neurons, layer.dropout))
+        populations.append(Population(name, shape, neurons, layer.dropout))
         projections.append(
-            Projection(
-                source, layer.name, layer.connectivity, layer.psp, layer.initial, plastic=layer.plastic, name=layer.name
-            )
+            Projection(source, name, layer.connectivity, layer.psp, layer.initial, plastic=layer.plastic, name=name)
         )
-        source, source_shape = layer.name, shape
+        source, source_shape = name, shape
     return tuple(populations), tuple(projections)

@@ -12,7 +12,7 @@ import numpy as np
 
 from netsim.reprs import short_repr
 from netsim.seams import regimes
-from netsim.specification.checks import finite, require
+from netsim.specification.checks import check_choice, check_numbers, finite, require
 
 
 @dataclass(frozen=True)
@@ -39,36 +39,25 @@ class PSP:
 
     def __post_init__(self) -> None:
         needs = {"ramp": (), "plateau": ("rise",), "triangle": ("rise", "fall"), "breakpoints": ()}
-        require(self.shape in needs, "psp.shape", f"must be one of {', '.join(needs)}, not {self.shape!r}")
+        check_choice(self.shape, needs, "psp.shape")
         for name in ("rise", "fall"):
-            value = getattr(self, name)
+            where, value = f"psp.{name}", getattr(self, name)
             if name in needs[self.shape]:
-                require(
-                    value is not None and finite(value) and value > 0,
-                    f"psp.{name}",
-                    f"the shape {self.shape} needs a positive time in ms, not {value}",
-                )
+                positive = finite(value) and value > 0
+                require(positive, where, f"the shape {self.shape} needs a positive time in ms, not {value}")
             else:
-                require(value is None, f"psp.{name}", f"has no meaning for the shape {self.shape}; remove it")
+                require(value is None, where, f"has no meaning for the shape {self.shape}; remove it")
+        where = "psp.breakpoints"
         if self.shape != "breakpoints":
-            require(
-                not self.breakpoints,
-                "psp.breakpoints",
-                f'has no meaning for the shape {self.shape}; use shape = "breakpoints"',
-            )
+            remedy = f'has no meaning for the shape {self.shape}; use shape = "breakpoints"'
+            require(not self.breakpoints, where, remedy)
             return
-        require(len(self.breakpoints) > 0, "psp.breakpoints", "needs at least one (delay, slope change)")
-        require(
-            all(len(pair) == 2 and finite(pair[0]) and finite(pair[1]) for pair in self.breakpoints),
-            "psp.breakpoints",
-            "each must be two finite numbers (delay in ms, change of slope)",
-        )
+        require(len(self.breakpoints) > 0, where, "needs at least one (delay, slope change)")
+        numbers = all(len(pair) == 2 and all(map(finite, pair)) for pair in self.breakpoints)
+        require(numbers, where, "each must be two finite numbers (delay in ms, change of slope)")
         delays = [delay for delay, _ in self.breakpoints]
-        require(
-            delays[0] >= 0 and all(a < b for a, b in pairwise(delays)),
-            "psp.breakpoints",
-            f"delays must ascend and not be negative, not {delays}",
-        )
+        ascend = delays[0] >= 0 and all(a < b for a, b in pairwise(delays))
+        require(ascend, where, f"delays must ascend and not be negative, not {delays}")
 
     @cached_property
     def kernel(self) -> tuple[tuple[float, float], ...]:
@@ -148,23 +137,13 @@ class Neurons:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        where = "neurons"
-        require(self.regime in regimes, f"{where}.regime", f"must be one of {', '.join(regimes)}, not {self.regime!r}")
-        for name in ("threshold", "tau"):
-            value = getattr(self, name)
-            require(finite(value) and value > 0, f"{where}.{name}", f"must be positive, not {value}")
-        require(finite(self.onset) and self.onset >= 0, f"{where}.onset", f"must be a time >= 0 ms, not {self.onset}")
-        require(
-            not math.isnan(self.end) and self.end > self.onset,
-            f"{where}.end",
-            f"must be later than the onset ({self.onset} ms), not {self.end}",
-        )
-        require(finite(self.drive) and self.drive >= 0, f"{where}.drive", f"must be >= 0, not {self.drive}")
-        require(
-            self.crossing_slope is None or (finite(self.crossing_slope) and self.crossing_slope > 0),
-            f"{where}.crossing_slope",
-            f"must be positive, not {self.crossing_slope}",
-        )
+        check_choice(self.regime, regimes, "neurons.regime")
+        given = () if self.crossing_slope is None else ("crossing_slope",)
+        check_numbers(self, "neurons", ("threshold", "tau", *given), "positive")
+        check_numbers(self, "neurons", ["onset"], "a time >= 0 ms")
+        later = self.end > self.onset  # NaN is not
+        require(later, "neurons.end", f"must be later than the onset ({self.onset} ms), not {self.end}")
+        check_numbers(self, "neurons", ["drive"], ">= 0")
         regimes[self.regime].check(self.onset, self.drive)
 
     @property

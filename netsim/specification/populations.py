@@ -10,11 +10,9 @@ import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
-from netsim.specification.checks import check_choice, check_dropout, check_name, finite, require
+from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.neurons import PSP, Neurons
-
-Shape = tuple[int, ...]
 
 STIMULUS = "stimulus"
 """The name of the population that presents what the encoder makes."""
@@ -43,10 +41,9 @@ class InitialWeights:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_choice(self.distribution, ("normal", "uniform"), "initial.distribution")
-        require(finite(self.mean), "initial.mean", f"must be finite, not {self.mean}")
-        require(finite(self.spread) and self.spread >= 0, "initial.spread", f"must be >= 0, not {self.spread}")
-        require(finite(self.bias), "initial.bias", f"must be finite, not {self.bias}")
+        check_literals(self, "initial")
+        check_numbers(self, "initial", ("mean", "bias"), "finite")
+        check_numbers(self, "initial", ["spread"], ">= 0")
 
 
 @dataclass(frozen=True)
@@ -75,12 +72,9 @@ class Population:
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
         where = f"populations.{self.name}"
-        require(
-            len(self.shape) in (1, 3) and all(isinstance(n, int) and n > 0 for n in self.shape),
-            f"{where}.shape",
-            f"needs (neurons) or (height, width, maps), positive integers, not {list(self.shape)}",
-        )
-        check_dropout(self.dropout, f"{where}.dropout")
+        form = "(neurons) or (height, width, maps), positive integers"
+        check_shape(self.shape, (1, 3), f"{where}.shape", form)
+        check_numbers(self, where, ["dropout"], "in [0, 1)")
 
     @property
     def integrates(self) -> bool:
@@ -150,8 +144,8 @@ class Projection:
         where = f"projections.{self.name or f'{self.source}_to_{self.target}'}"
         if not isinstance(self.connectivity, Connectivity):
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
-        require(finite(self.delay) and self.delay >= 0, f"{where}.delay", f"must be a time >= 0 ms, not {self.delay}")
-        check_choice(self.sign, ("any", "excitatory", "inhibitory"), f"{where}.sign")
+        check_numbers(self, where, ["delay"], "a time >= 0 ms")
+        check_literals(self, where)
 
     def signed(self, weights: np.ndarray) -> np.ndarray:
         """Weights with the sign of the projection in place of their own."""
@@ -178,7 +172,7 @@ class Layer:
 
     Examples
     --------
-    >>> from netsim.specification import Convolution
+    >>> from netsim import Convolution
     >>> Layer("conv1", Convolution(32, 5)).connectivity.kernel
     5
     """
@@ -195,4 +189,4 @@ class Layer:
 
     def __post_init__(self) -> None:
         check_name(self.name, "layers.name")
-        check_dropout(self.dropout, f"layers.{self.name}.dropout")
+        check_numbers(self, f"layers.{self.name}", ["dropout"], "in [0, 1)")

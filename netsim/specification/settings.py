@@ -7,7 +7,7 @@ from typing import Literal
 
 from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
-from netsim.specification.checks import check_choice, check_size, finite, require
+from netsim.specification.checks import check_choice, check_literals, check_numbers, check_size, require
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,8 @@ class Weighting:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_choice(self.kind, ("real", "binary"), "weighting.kind")
-        check_choice(self.scale, ("channel", "layer"), "weighting.scale")
-        fits = finite(self.scale_rate) and self.scale_rate >= 0
-        require(fits, "weighting.scale_rate", f"must be >= 0, not {self.scale_rate}")
+        check_literals(self, "weighting")
+        check_numbers(self, "weighting", ["scale_rate"], ">= 0")
 
     @property
     def learns_scales(self) -> bool:
@@ -111,28 +109,13 @@ class Learning:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        choices = {
-            "targets": tuple(targets),
-            "derivative": ("linear", "exact"),
-            "propagation": ("slope", "causal"),
-            "optimizer": tuple(optimizers),
-            "schedule": tuple(schedules),
-            "learner": tuple(learners),
-        }
-        for name, allowed in choices.items():
-            value = getattr(self, name)
-            require(value in allowed, f"learning.{name}", f"must be one of {', '.join(allowed)}, not {value!r}")
-        for name in ("sharpness", "margin", "rate", "clip"):
-            value = getattr(self, name)
-            require(finite(value) and value > 0, f"learning.{name}", f"must be positive, not {value}")
-        for name in ("label_smoothing", "momentum", "averaging", "revive_below"):
-            value = getattr(self, name)
-            require(finite(value) and 0 <= value < 1, f"learning.{name}", f"must be in [0, 1), not {value}")
-        require(
-            finite(self.weight_decay) and self.weight_decay >= 0,
-            "learning.weight_decay",
-            f"must be >= 0, not {self.weight_decay}",
-        )
+        check_literals(self, "learning")
+        registries = {"targets": targets, "optimizer": optimizers, "schedule": schedules, "learner": learners}
+        for name, registry in registries.items():
+            check_choice(getattr(self, name), registry, f"learning.{name}")
+        check_numbers(self, "learning", ("sharpness", "margin", "rate", "clip"), "positive")
+        check_numbers(self, "learning", ("label_smoothing", "momentum", "averaging", "revive_below"), "in [0, 1)")
+        check_numbers(self, "learning", ["weight_decay"], ">= 0")
 
 
 @dataclass(frozen=True)
@@ -179,14 +162,11 @@ class Training:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_choice(self.engine, tuple(engines), "training.engine")
-        check_choice(self.precision, ("single", "double"), "training.precision")
-        require(finite(self.dt) and self.dt >= 0, "training.dt", f"must be a time >= 0 ms, not {self.dt}")
-        require(
-            self.dt > 0 or engines[self.engine].exact,
-            "training.dt",
-            f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0",
-        )
+        check_choice(self.engine, engines, "training.engine")
+        check_literals(self, "training")
+        check_numbers(self, "training", ["dt"], "a time >= 0 ms")
+        remedy = f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0"
+        require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)
         for name in ("epochs", "batch", "validation"):
             check_size(getattr(self, name), f"training.{name}")
         for name in ("shift", "occlusion"):

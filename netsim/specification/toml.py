@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import math
 import tomllib
 import types
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomli_w
 
@@ -21,6 +20,8 @@ from netsim.seams import connectivities, encoders
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
+
+Part = TypeVar("Part")
 
 _ENCODER = ("kind", "intensity")  # where nothing else is said
 _RELAYS = "relays"
@@ -59,26 +60,26 @@ def network_to_dict(network: Network) -> dict[str, Any]:
 
     A chain is written as layers, another network as populations and projections.
     """
-    table = _to_dict(network)
-    del table["populations"], table["projections"]
-    table["encoder"] = {
-        key: value
-        for key, value in _chosen_table(encoders, "kind", network.encoder).items()
-        if (key, value) != _ENCODER
-    }
+    table = _to_dict(network, "populations", "projections")
+    encoder = _chosen_table(encoders, "kind", network.encoder)
+    table["encoder"] = {key: value for key, value in encoder.items() if (key, value) != _ENCODER}
     layers = network.layers()
     if layers is not None:
-        table["layers"] = [_layer_table(layer) for layer in layers]
+        table["layers"] = [
+            {"name": layer.name}
+            | _chosen_table(connectivities, "kind", layer.connectivity)
+            | _to_dict(layer, "connectivity")
+            for layer in layers
+        ]
         return table
-    table["populations"] = [_population_table(population) for population in network.populations]
+    table["populations"] = [
+        _to_dict(population) | ({} if population.integrates else {"neurons": _RELAYS})
+        for population in network.populations
+    ]
     table["projections"] = [
         {"name": projection.name, "source": projection.source, "target": projection.target}
         | {"connectivity": _chosen_table(connectivities, "rule", projection.connectivity)}
-        | {
-            key: value
-            for key, value in _to_dict(projection).items()
-            if key not in ("name", "source", "target", "connectivity")
-        }
+        | _to_dict(projection, "connectivity")
         for projection in network.projections
     ]
     return table
@@ -90,16 +91,6 @@ def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
     if not isinstance(tables, list) or not all(isinstance(part, dict) for part in tables):
         raise SpecificationError(key, f"needs at least one [[{key}]] table")
     return tables
-
-
-def _layer_table(layer: Layer) -> dict[str, Any]:
-    rest = {key: value for key, value in _to_dict(layer).items() if key not in ("name", "connectivity")}
-    return {"name": layer.name} | _chosen_table(connectivities, "kind", layer.connectivity) | rest
-
-
-def _population_table(population: Population) -> dict[str, Any]:
-    table = _to_dict(population)
-    return table if population.integrates else table | {"neurons": _RELAYS}
 
 
 def _chosen_table(registry: Registry[Any], key: str, entry: Any) -> dict[str, Any]:
@@ -125,18 +116,14 @@ def read_network(path: str | Path) -> Network:
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The nested dictionary that a small TOML file holds.
 
-    Raises
-    ------
-    SpecificationError
-        If the file cannot be read, is large, or is no TOML.
+    Raises SpecificationError if the file cannot be read, is large, or is no TOML.
     """
     path = Path(path)
     try:
         text = read_text(path, _LARGEST_FILE)
     except DataError as error:
-        raise SpecificationError(
-            str(path), f"{str(error).removeprefix(f'{path}: ')}; a small file is needed"
-        ) from error
+        reason = str(error).removeprefix(f"{path}: ")
+        raise SpecificationError(str(path), f"{reason}; a small file is needed") from error
     except OSError as error:
         raise SpecificationError(str(path), f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -145,25 +132,14 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def loads_toml(text: str, origin: str) -> dict[str, Any]:
-    """The nested dictionary that a TOML text stands for, in bounded memory.
+    """The nested dictionary that a TOML text stands for, in bounded memory; messages name its origin.
 
-    Parameters
-    ----------
-    text : str
-    origin : str
-        What the text is called in messages.
-
-    Raises
-    ------
-    SpecificationError
-        If it is no TOML, or nested deeper or with larger integers than anything needs.
+    Raises SpecificationError if it is no TOML, or nested deeper or with larger integers than anything needs.
     """
     # memory and time that Python's reader takes grow with the square of the parts of a dotted key
     if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
-        raise SpecificationError(
-            origin,
-            f"has a line with more than {_MOST_DOTS} dots; keys need not be nested so deeply, break up long lists",
-        )
+        deep = f"has a line with more than {_MOST_DOTS} dots; keys need not be nested so deeply, break up long lists"
+        raise SpecificationError(origin, deep)
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # integers of thousands of digits are no TOMLDecodeError
@@ -198,27 +174,25 @@ def dumps_network(network: Network) -> str:
 def _chosen(registry: Registry[Any], table: dict[str, Any], key: str, where: str) -> Any:
     """Take the entry of a registry out of a table that names it under a key, and the parameters that are its own."""
     name = table.pop(key, None)
-    if not isinstance(name, str) or name not in registry:
-        raise SpecificationError(f"{where}.{key}", f"must be one of {', '.join(registry)}, not {name!r}")
-    kind = registry[name]
-    own = {field.name: table.pop(field.name) for field in dataclasses.fields(kind) if field.name in table}
-    return functools.partial(_build, kind, own, where)
+    check_choice(name, registry, f"{where}.{key}")
+    cls = registry[name]
+    own = {field.name: table.pop(field.name) for field in dataclasses.fields(cls) if field.name in table}
+    return functools.partial(_build, cls, own, where)
 
 
 def _encoder(table: Any) -> Encoder:
     if not isinstance(table, dict):
         raise SpecificationError("encoder", f"must be a table, not {table!r}")
     table = dict([_ENCODER]) | table
-    check_choice(table["kind"], tuple(encoders), "encoder.kind")
     make = _chosen(encoders, table, "kind", "encoder")
-    parameters = {name: {field.name: field for field in dataclasses.fields(known)} for name, known in encoders.items()}
-    for name, known in parameters.items():
-        for key in [key for key in known if key in table]:
-            if table.pop(key) != known[key].default:
-                raise SpecificationError(
-                    f"encoder.{key}", f'has a meaning for {encoders[name].samples}, kind = "{name}"'
-                )
-    _check_keys(Encoder, table, "encoder", ["kind", *itertools.chain.from_iterable(parameters.values())])
+    known = ["kind"]
+    for name, other in encoders.items():
+        for field in dataclasses.fields(other):
+            known.append(field.name)
+            if table.pop(field.name, field.default) != field.default:
+                meaning = f'has a meaning for {other.samples}, kind = "{name}"'
+                raise SpecificationError(f"encoder.{field.name}", meaning)
+    _check_keys(Encoder, table, "encoder", known)
     encoder: Encoder = make()
     return encoder
 
@@ -229,14 +203,13 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "kind", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    layer: Layer = _build(Layer, table | {"connectivity": make()}, where)
-    return layer
+    return _build(Layer, table | {"connectivity": make()}, where)
 
 
 def _population(table: dict[str, Any]) -> Population:
     relays = table.get("neurons") == _RELAYS
     where = f"populations.{table.get('name', '')}".rstrip(".")
-    population: Population = _build(Population, {k: v for k, v in table.items() if k != "neurons" or not relays}, where)
+    population = _build(Population, table | {"neurons": {}} if relays else table, where)
     return dataclasses.replace(population, neurons=None) if relays else population
 
 
@@ -249,44 +222,41 @@ def _projection(table: dict[str, Any]) -> Projection:
     rule, inner = dict(rule), f"{where}.connectivity"
     make = _chosen(connectivities, rule, "rule", inner)
     _check_keys(make.args[0], rule, inner)
-    projection: Projection = _build(Projection, table | {"connectivity": make()}, where)
-    return projection
+    return _build(Projection, table | {"connectivity": make()}, where)
 
 
-def _check_keys(kind: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
+def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
     """Refuse keys that a dataclass does not have."""
-    known = [*others, *(field.name for field in dataclasses.fields(kind))]
+    known = [*others, *(field.name for field in dataclasses.fields(cls))]
     for key in table:
         if key not in known:
-            raise SpecificationError(f"{where}.{key}" if where else key, f"is not a key here{nearest(key, known)}")
+            raise SpecificationError(_within(where, key), f"is not a key here{nearest(key, known)}")
 
 
-def _values(kind: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
+def _values(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
     """The arguments of a dataclass from a table, those that are dataclasses made from tables in it."""
-    prefix = f"{where}." if where else ""
-    _check_keys(kind, table, where, others)
-    hints = typing.get_type_hints(kind)
+    _check_keys(cls, table, where, others)
+    hints = typing.get_type_hints(cls)
     values = {}
-    for field in dataclasses.fields(kind):
+    for field in dataclasses.fields(cls):
         if field.name in table:
-            values[field.name] = _convert(table[field.name], hints[field.name], f"{prefix}{field.name}")
+            values[field.name] = _convert(table[field.name], hints[field.name], _within(where, field.name))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             if types.NoneType not in typing.get_args(hints[field.name]):
-                raise SpecificationError(f"{prefix}{field.name}", "is missing")
+                raise SpecificationError(_within(where, field.name), "is missing")
             values[field.name] = None
     return values
 
 
-def _build(kind: type, table: dict[str, Any], where: str) -> Any:
+def _build(cls: type[Part], table: dict[str, Any], where: str) -> Part:
     """Make a dataclass from a table, descending into those it holds."""
-    prefix = f"{where}." if where else ""
     table = dict(table)
     # until 0.1 the gate, which follows from the regime, was written down as well
-    gate = table.pop("gate", None) if kind is Neurons else None
-    values = _values(kind, table, where)
+    gate = table.pop("gate", None) if cls is Neurons else None
+    values = _values(cls, table, where)
     try:
-        made = kind(**values)
-        if gate is not None and gate != made.gate:
+        made = cls(**values)
+        if isinstance(made, Neurons) and gate not in (None, made.gate):
             raise SpecificationError("neurons.gate", f"is {made.gate} in the regime {made.regime}; leave it out")
         return made
     except SpecificationError as error:
@@ -294,7 +264,11 @@ def _build(kind: type, table: dict[str, Any], where: str) -> Any:
             raise
         part, _, rest = error.field.partition(".")
         inner = rest if part in where.split(".") else error.field
-        raise SpecificationError(f"{prefix}{inner}", error.message) from error
+        raise SpecificationError(_within(where, inner), error.message) from error
+
+
+def _within(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
@@ -325,14 +299,14 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     return value
 
 
-def _to_dict(part: Any) -> dict[str, Any]:
+def _to_dict(part: Any, *without: str) -> dict[str, Any]:
+    """The table of a dataclass, without some fields and without values that are the default."""
     table: dict[str, Any] = {}
     for field in dataclasses.fields(part):
-        value = getattr(part, field.name)
-        default = field.default
+        value, default = getattr(part, field.name), field.default
         if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        if value is None or value == default:
+        if field.name in without or value is None or value == default:
             continue
         if dataclasses.is_dataclass(value):
             value = _to_dict(value)

@@ -32,14 +32,7 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
 
 
 def with_log_scales(network: Network, weights: Weights) -> Weights:
-    """The latent weights that a training begins with: scales that are learned begin as mean absolute values.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-        Without scales.
-    """
+    """The latent weights that a training begins with: scales that are learned begin as mean absolute values."""
     return weights | {
         log_scale_name(projection): log_scales(network, weights[kernel_name(projection)])
         for projection in projections_with_learned_scales(network)
@@ -47,36 +40,18 @@ def with_log_scales(network: Network, weights: Weights) -> Weights:
 
 
 def log_scales(network: Network, kernel: np.ndarray) -> np.ndarray:
-    """Logarithms of the mean absolute values of the weights that share a scale.
-
-    Parameters
-    ----------
-    network : Network
-    kernel : ndarray, shape (..., maps)
-
-    Returns
-    -------
-    ndarray, shape (maps,), or (1,) where a layer shares a scale
-    """
+    """Logarithms of the mean absolute values of the weights (..., maps) that share a scale, shape (maps,) or (1,)."""
     smallest = np.finfo(kernel.dtype).tiny  # weights may all be zero
     return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, kernel)), smallest)).astype(kernel.dtype)
 
 
 def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) -> Weights:
-    """Gradients of the logarithms of learned scales, from those of the weights that feed forward.
-
-    Parameters
-    ----------
-    network : Network
-    forward, gradients : dict of ndarray
-        The weights that feed forward, and their gradients.
-    """
+    """Gradients of the logarithms of learned scales, from the weights that feed forward and their gradients."""
     shared, found = network.weighting.scale == "layer", {}
     for projection in projections_with_learned_scales(network):
         name = kernel_name(projection)
-        sums = np.einsum(
-            "im,im->m", *(array.reshape(-1, array.shape[-1]) for array in (forward[name], gradients[name]))
-        )
+        maps = forward[name].shape[-1]
+        sums = np.einsum("im,im->m", forward[name].reshape(-1, maps), gradients[name].reshape(-1, maps))
         found[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
     return found
 
@@ -85,12 +60,6 @@ def kept_weights(network: Network, weights: Weights) -> Weights:
     """What a run keeps of latent weights: themselves, or, where scales are learned, the weights that feed forward.
 
     Scales are apart then, and of the latent weights nothing but the signs counts.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-        Latent weights.
     """
     return forward_weights(network, weights) if projections_with_learned_scales(network) else weights
 

@@ -26,25 +26,17 @@ def initial_weights(network: Network, seed: int) -> Weights:
             shape = network.weight_shape(projection)
             weights[kernel_name(projection)] = draw(network, projection, shape, generator)
         if population.has_bias:
-            weights[bias_name(population)] = np.full(population.maps, float(network.initial_bias(population)))
+            weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
     return weights
 
 
 def draw(network: Network, projection: Projection, shape: Shape, generator: np.random.Generator) -> np.ndarray:
-    """Draw weights of a projection.
-
-    Parameters
-    ----------
-    network : Network
-    projection : Projection
-    shape : tuple of int
-        That of all its weights, or with a shorter last axis: some of its maps or neurons.
-    generator : numpy.random.Generator
-    """
+    """Draw weights of a projection: all, or for some of its maps or neurons, by a shorter last axis of the shape."""
     inputs, initial = network.fan_in(projection), projection.initial
     deviation = initial.spread / math.sqrt(inputs)
     if initial.distribution == "normal":
         centred = generator.normal(0.0, deviation, shape)
     else:
-        centred = generator.uniform(-math.sqrt(3) * deviation, math.sqrt(3) * deviation, shape)
+        largest = math.sqrt(3) * deviation
+        centred = generator.uniform(-largest, largest, shape)
     return projection.signed(initial.mean / inputs + centred)

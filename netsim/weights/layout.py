@@ -44,12 +44,7 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
 
 
 def latent_shapes(network: Network) -> dict[str, Shape]:
-    """Names and shapes of the latent weights, which a training updates, and of scales that are learned.
-
-    Parameters
-    ----------
-    network : Network
-    """
+    """Names and shapes of the latent weights, which a training updates, and of scales that are learned."""
     shapes = weight_shapes(network)
     shared = network.weighting.scale == "layer"
     for projection in projections_with_learned_scales(network):
@@ -58,33 +53,16 @@ def latent_shapes(network: Network) -> dict[str, Shape]:
 
 
 def projections_with_learned_scales(network: Network) -> list[Projection]:
-    """The projections whose binary weights have scales that are learned.
-
-    Parameters
-    ----------
-    network : Network
-    """
+    """The projections whose binary weights have scales that are learned."""
     return [projection for projection in network.weighted if projection.plastic and network.weighting.learns_scales]
 
 
 def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> None:
-    """Refuse weights whose names or shapes are not the network's.
+    """Refuse weights, or latent weights with their scales, whose names or shapes are not the network's.
 
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-    origin : str
-        Where they come from, for the message.
-    latent : bool
-        Ask for the latent weights of a training instead, which may come with scales.
-
-    Raises
-    ------
-    DataError
-        If a name is missing or unknown, or a shape differs; `origin` is named.
+    Raises DataError if a name is missing or unknown, or a shape differs; `origin` is named.
     """
-    expected = _expected_shapes(network, latent)
+    expected = latent_shapes(network) if latent else weight_shapes(network)
     if set(weights) != set(expected):
         wrong = ", ".join(sorted(set(weights) ^ set(expected)))
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
@@ -94,13 +72,10 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
 
 
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
-    """Refuse weights that do not belong to the network; parameters are those of `check_shapes`.
+    """Refuse weights that do not belong to the network; the others in the order of `weight_shapes`.
 
-    Raises
-    ------
-    DataError
-        If a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the projection's;
-        `origin` is named.
+    Raises DataError if a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the
+    projection's; `origin` is named.
     """
     check_shapes(network, weights, origin, latent)
     for name, array in weights.items():
@@ -110,11 +85,7 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
         kernel = weights[kernel_name(projection)]
         if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
             raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
-    return {name: weights[name] for name in _expected_shapes(network, latent)}
-
-
-def _expected_shapes(network: Network, latent: bool) -> dict[str, Shape]:
-    return latent_shapes(network) if latent else weight_shapes(network)
+    return {name: weights[name] for name in (latent_shapes(network) if latent else weight_shapes(network))}
 
 
 def all_finite(array: np.ndarray) -> bool:

@@ -19,14 +19,7 @@ from netsim.weights.layout import Weights, check_weights, kernel_name
 
 
 def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
-    """Small arrays that stand for the weights that feed forward.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-        As a run keeps them, or as they feed forward.
-    """
+    """Small arrays that stand for the weights that feed forward, from these or from what a run keeps."""
     forward = forward_weights(network, weights)
     if network.weighting.kind == "real":
         return {name: array.astype(np.float16) for name, array in forward.items()}
@@ -36,21 +29,13 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     for projection in network.weighted:
         kernel = forward[kernel_name(projection)]
         packed[f"{projection.name}.signs"] = np.packbits(kernel.ravel() > 0)
-        scale = np.abs(kernel.reshape(-1, kernel.shape[-1])[0])
-        packed[f"{projection.name}.scale"] = (scale if network.weighting.scale == "channel" else scale[:1]).astype(
-            np.float32
-        )
+        scale = np.abs(kernel.reshape(-1, kernel.shape[-1])[0]).astype(np.float32)
+        packed[f"{projection.name}.scale"] = scale if network.weighting.scale == "channel" else scale[:1]
     return packed
 
 
 def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weights:
-    """The weights that feed forward, in double precision.
-
-    Raises
-    ------
-    DataError
-        If the arrays are not those of the network; `origin` is named.
-    """
+    """The weights that feed forward, in double precision; a DataError names the `origin` of others."""
     arrays = dict(packed)
     if network.weighting.kind == "binary":
         for projection in network.weighted:
@@ -73,11 +58,5 @@ def write_packed(network: Network, weights: Weights, path: Path) -> None:
 
 
 def read_packed(network: Network, path: Path) -> Weights:
-    """Read packed weights as they feed forward.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or of another network.
-    """
+    """Read packed weights as they feed forward; a DataError, if the file is missing, damaged, or another network's."""
     return unpack(network, read_arrays(path), str(path))

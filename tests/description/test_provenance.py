@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -9,19 +10,19 @@ import pytest
 from netsim.description.provenance import record_facts
 from netsim.registry import Origin
 
-_OWN = Origin("learner", "mine", "my_learner", None, None)
-_PACKAGED = Origin("connectivity", "local", "package.local", "package", "1.2")
+_OWN = asdict(Origin("learner", "mine", "my_learner", None, None))
+_PACKAGED = asdict(Origin("connectivity", "local", "package.local", "package", "1.2"))
 
 
 @pytest.mark.parametrize(
     ("plugins", "told"),
     [
-        ([_PACKAGED.to_dict()], "connectivity local of package 1.2, package.local"),
+        ([_PACKAGED], "connectivity local of package 1.2, package.local"),
         (
-            [_OWN.to_dict(), _PACKAGED.to_dict()],
+            [_OWN, _PACKAGED],
             "learner mine of my_learner; connectivity local of package 1.2, package.local",
         ),
-        ([_OWN.to_dict() | {"handed_in": True}], "learner mine of my_learner, handed in from Python"),
+        ([_OWN | {"handed_in": True}], "learner mine of my_learner, handed in from Python"),
         ([{}, None, 3], "not recorded not recorded of not recorded; not recorded; 3"),
         ("any", "any"),
     ],

@@ -241,7 +241,9 @@ def test_graphs_that_cannot_be_are_refused_in_one_line(projections: tuple[Projec
 
 
 def test_signs_and_delays_are_checked() -> None:
-    with pytest.raises(SpecificationError, match=r"projections.hidden_to_output.sign: must be any, excitatory or"):
+    with pytest.raises(
+        SpecificationError, match=r"projections.hidden_to_output.sign: must be one of any, excitatory, inhibitory"
+    ):
         dataclasses.replace(OUT, sign="both")  # type: ignore[arg-type]
     with pytest.raises(SpecificationError, match=r"projections.hidden_to_output.delay: must be a time >= 0 ms"):
         dataclasses.replace(OUT, delay=-1.0)

@@ -42,7 +42,8 @@ def package(tmp_path: Path) -> Path:
     copy = tmp_path / "site" / "netsim"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE / "numerics", copy / "numerics", ignore=ignored)
-    shutil.copy(PACKAGE / "__init__.py", copy)
+    for module in PACKAGE.glob("__init__.py*"):
+        shutil.copy(module, copy)
     (copy / "numerics" / "callee.py").write_text(CALLEE, encoding="utf-8")
     (copy / "numerics" / "caller.py").write_text(CALLER, encoding="utf-8")
     return copy

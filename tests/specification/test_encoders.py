@@ -135,7 +135,7 @@ def test_an_encoder_of_another_package(on_off: None) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "on"}, "encoder.kind: must be intensity, events or on-off, not 'on'"),
+        ({"kind": "on"}, "encoder.kind: must be one of intensity, events, on-off, not 'on'"),
         ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "on-off"'),
         ({"windows": 2}, 'encoder.windows: has a meaning for recordings, kind = "events"'),
         ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'least'?"),

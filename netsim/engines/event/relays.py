@@ -15,13 +15,7 @@ from netsim.weights.layout import Weights
 
 
 class RelayStage:
-    """A population of relays, which receive by one projection.
-
-    Parameters
-    ----------
-    clock : Clock
-    population : Population
-    """
+    """A population of relays, which receive by one projection."""
 
     def __init__(self, clock: Clock, population: Population) -> None:
         (projection,) = clock.network.incoming(population.name)
@@ -34,7 +28,7 @@ class RelayStage:
 
     def _first_spikes(self, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
         if self.window is not None:
-            earliest(arriving[0], self.window.size, self.window.stride, spikes)
+            earliest(np.ascontiguousarray(arriving[0]), self.window.size, self.window.stride, spikes)
             return
         assert self.layout is not None
         found = np.empty((len(spikes), spikes[0].size), spikes.dtype)

@@ -7,5 +7,3 @@ from netsim.specification.connectivity._protocol import Connections, Connectivit
 from netsim.specification.connectivity.convolution import Convolution
 from netsim.specification.connectivity.dense import Dense
 from netsim.specification.connectivity.pooling import Pooling
-
-__all__ = ["Connections", "Connectivity", "Convolution", "Dense", "Pooling", "Window"]

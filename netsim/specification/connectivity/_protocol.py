@@ -10,9 +10,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 
 from netsim.reprs import short_repr
-from netsim.specification.checks import require
-
-Shape = tuple[int, ...]
+from netsim.specification.checks import Shape, require
 
 
 class Connections(NamedTuple):
@@ -128,7 +126,7 @@ class Connectivity(ABC):
 
     def synapse_count(self, source: Shape, target: Shape) -> int:
         """Number of synapses."""
-        return len(self.connections(source, target).pre)
+        return int(self.fan_out(source, target).sum())
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """Number of synapses that leave each presynaptic neuron, in the shape of the source."""

@@ -12,14 +12,8 @@ def positions(side: int, size: int, stride: int, padding: int) -> int:
     return (side + 2 * padding - size) // stride + 1
 
 
-def covered(window: Window, axis: int) -> np.ndarray:
-    """How many rows (or columns) of the source each position sees."""
-    first = np.arange(window.shape[axis]) * window.stride - window.padding
-    return np.minimum(first + window.size, window.source[axis]) - np.maximum(first, 0)
-
-
 def visits(window: Window) -> np.ndarray:
-    """By how many positions each place of the source is seen, shape (height, width)."""
+    """By how many positions each place of the source is seen, shape (height, width, 1)."""
     counts = []
     for axis in (0, 1):
         count = np.zeros(window.source[axis], dtype=np.int64)
@@ -27,17 +21,13 @@ def visits(window: Window) -> np.ndarray:
             first = position * window.stride - window.padding
             count[max(first, 0) : first + window.size] += 1
         counts.append(count)
-    return np.outer(*counts)
+    return np.outer(*counts)[:, :, None]
 
 
 def window_connections(window: Window, within_maps: bool) -> Connections:
     """Index arrays of the synapses of a window; the weight is that of a kernel (size, size, channels, maps).
 
-    Parameters
-    ----------
-    window : Window
-    within_maps : bool
-        Whether a map sees the channel of its own number only, without weights.
+    Within maps, each sees the channel of its own number only, without weights.
     """
     (height, width, channels), (rows, columns, maps) = window.source, window.shape
     row, column = (axis.ravel() for axis in np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"))

@@ -11,7 +11,7 @@ import numpy as np
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
 from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
-from netsim.specification.connectivity._windows import covered, positions, visits, window_connections
+from netsim.specification.connectivity._windows import positions, visits, window_connections
 
 
 @connectivities.register("convolution")
@@ -48,11 +48,8 @@ class Convolution(Connectivity):
         check_size(self.kernel, "kernel")
         check_size(self.stride, "stride")
         check_size(self.padding, "padding", least=0)
-        require(
-            self.padding < self.kernel,
-            "padding",
-            f"must be smaller than the kernel ({self.kernel}), not {self.padding}",
-        )
+        remedy = f"must be smaller than the kernel ({self.kernel}), not {self.padding}"
+        require(self.padding < self.kernel, "padding", remedy)
 
     def fitted(self, source: Shape, target: Shape) -> Self:
         """The same with the maps of the target."""
@@ -65,12 +62,9 @@ class Convolution(Connectivity):
         assert self.maps is not None
         for side in source[:2]:
             reach = side + 2 * self.padding
-            require(
-                self.kernel <= reach,
-                "kernel",
-                f"{self.kernel} is larger than its input of {source[0]}x{source[1]}"
-                f" (padding {self.padding}); use a kernel of at most {reach}",
-            )
+            remedy = f"(padding {self.padding}); use a kernel of at most {reach}"
+            large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]} {remedy}"
+            require(self.kernel <= reach, "kernel", large)
         rows, columns = (positions(side, self.kernel, self.stride, self.padding) for side in source[:2])
         return (rows, columns, self.maps)
 
@@ -86,14 +80,9 @@ class Convolution(Connectivity):
         """The kernel."""
         return Window(source, target, self.kernel, self.stride, self.padding)
 
-    def synapse_count(self, source: Shape, target: Shape) -> int:
-        """Number of synapses; padding has none."""
-        window = self.window(source, target)
-        return int(covered(window, 0).sum() * covered(window, 1).sum()) * source[2] * target[2]
-
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """As many as there are positions that see a neuron, times the maps."""
-        return np.broadcast_to(visits(self.window(source, target))[:, :, None] * target[2], source)
+        return np.broadcast_to(visits(self.window(source, target)) * target[2], source)
 
     def fan_in(self, source: Shape, target: Shape) -> int:
         """Size of the kernel."""

@@ -69,17 +69,9 @@ class Dense(Connectivity):
         inputs, neurons = self.weight_shape(source, target)
         return Window((1, 1, inputs), (1, 1, neurons), 1, 1, 0)
 
-    def synapse_count(self, source: Shape, target: Shape) -> int:
-        """Number of pairs."""
-        return math.prod(self.weight_shape(source, target))
-
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """As many as there are neurons."""
-        return np.full(source, math.prod(target))
-
-    def fan_in(self, source: Shape, target: Shape) -> int:
-        """As many as there are inputs."""
-        return math.prod(source)
+        return np.broadcast_to(math.prod(target), source)
 
     def pattern(self) -> str:
         """What stands in the table of connectivity."""

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.seams import connectivities
 from netsim.specification.checks import check_size, require
 from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
-from netsim.specification.connectivity._windows import covered, positions, visits, window_connections
+from netsim.specification.connectivity._windows import positions, visits, window_connections
 
 
 @connectivities.register("pooling")
@@ -68,14 +68,9 @@ class Pooling(Connectivity):
         """The field."""
         return Window(source, target, self.size, self.step, 0)
 
-    def synapse_count(self, source: Shape, target: Shape) -> int:
-        """Number of connections, none of which has a weight."""
-        window = self.window(source, target)
-        return int(covered(window, 0).sum() * covered(window, 1).sum()) * source[2]
-
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """As many as there are fields that a neuron lies in."""
-        return np.broadcast_to(visits(self.window(source, target))[:, :, None], source)
+        return np.broadcast_to(visits(self.window(source, target)), source)
 
     def pattern(self) -> str:
         """What stands in the table of connectivity."""

@@ -6,5 +6,3 @@ An encoder turns what is presented, images or recordings of events, into the fir
 from netsim.specification.encoders._protocol import Encoder
 from netsim.specification.encoders.events import EventEncoder
 from netsim.specification.encoders.intensity import IntensityEncoder
-
-__all__ = ["Encoder", "EventEncoder", "IntensityEncoder"]

@@ -9,9 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.seams import encoders
-from netsim.specification.checks import finite, require
-
-Shape = tuple[int, ...]
+from netsim.specification.checks import Shape, check_numbers, check_shape
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,8 @@ class Encoder(ABC):
     t_max: float = 64.0
 
     def __post_init__(self) -> None:
-        require(
-            len(self.shape) == 3 and all(isinstance(n, int) and n > 0 for n in self.shape),
-            "encoder.shape",
-            f"needs three positive integers (height, width, channels), not {list(self.shape)}",
-        )
-        require(
-            finite(self.t_max) and self.t_max > 0,
-            "encoder.t_max",
-            f"must be a positive time in ms, not {self.t_max}",
-        )
+        check_shape(self.shape, [3], "encoder.shape", "three positive integers (height, width, channels)")
+        check_numbers(self, "encoder", ["t_max"], "a positive time in ms")
 
     @property
     def kind(self) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.seams import encoders
-from netsim.specification.checks import check_choice, check_size, require
+from netsim.specification.checks import check_literals, check_size, require
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
@@ -28,7 +28,7 @@ class EventEncoder(Encoder):
     """Latency code of recordings.
 
     The first event of a pixel and polarity gives the latency; with several time windows, the first event in each of
-    them, counted from the window's start. Windows follow each other from the origin; channel
+    them, counted from the window's start. Windows follow each other from the origin, as channels
     ``window·polarities + polarity``.
 
     Parameters
@@ -53,38 +53,23 @@ class EventEncoder(Encoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice(self.polarity, ("separate", "merged"), "encoder.polarity")
-        check_choice(self.origin, ("recording", "first-event"), "encoder.origin")
+        check_literals(self, "encoder")
         check_size(self.windows, "encoder.windows")
-        require(
-            0.001 <= self.t_max <= 1e6,
-            "encoder.t_max",
-            f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}",
-        )
-        require(
-            self.shape[2] % self.windows == 0,
-            "encoder.shape",
-            f"{self.shape[2]} channels cannot be divided among {self.windows} time windows",
-        )
-        require(
-            self.polarity == "separate" or self.shape[2] == self.windows,
-            "encoder.shape",
-            f"merged polarities need one channel a time window, {self.windows} in all, not {self.shape[2]}",
-        )
+        bounds = f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}"
+        require(0.001 <= self.t_max <= 1e6, "encoder.t_max", bounds)
+        channels, windows = self.shape[2], self.windows
+        remainder = f"{channels} channels cannot be divided among {windows} time windows"
+        require(channels % windows == 0, "encoder.shape", remainder)
+        need = f"merged polarities need one channel per time window, {windows} in all, not {channels}"
+        require(self.polarity == "separate" or channels == windows, "encoder.shape", need)
 
     def first_events(self, events: np.ndarray) -> np.ndarray:
-        """The first event of each pixel, polarity and time window of a recording.
-
-        Parameters
-        ----------
-        events : structured ndarray
-            With the fields ``x``, ``y``, ``t`` (µs) and ``p``, in any order.
+        """The first event of each pixel, polarity and time window of a recording, whose events are in any order.
 
         Returns
         -------
         ndarray of int32, shape (height, width, channels)
-            Times (µs) since the start of the time window; `SILENT` where there is no event. Channel
-            ``window·polarities + polarity``.
+            Times (µs) since the start of the time window; `SILENT` where there is no event.
 
         Raises
         ------
@@ -93,8 +78,9 @@ class EventEncoder(Encoder):
         """
         height, width, channels = self.shape
         polarities = channels // self.windows
-        sensor = (height, width, polarities)
-        y, x, t, p = event_fields(events, sensor, self.polarity == "merged", self.origin == "first-event")
+        y, x, t, p = event_fields(
+            events, (height, width, polarities), self.polarity == "merged", self.origin == "first-event"
+        )
         window, since = np.divmod(t, round(self.t_max * MICROSECONDS))
         seen = window < self.windows
         times = np.full(self.shape, SILENT, dtype=np.int32)
@@ -109,13 +95,7 @@ class EventEncoder(Encoder):
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
 
     def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
-        """The shape (height, width, channels) that the encoder needs for a sensor.
-
-        Parameters
-        ----------
-        sensor_size : (width, height, polarities)
-            As tonic's data sets have it.
-        """
+        """The shape (height, width, channels) for a sensor of size (width, height, polarities), as tonic has it."""
         width, height, polarities = sensor_size
         return (height, width, self.windows * (1 if self.polarity == "merged" else polarities))
 
@@ -146,21 +126,11 @@ class EventEncoder(Encoder):
 def event_fields(
     events: np.ndarray, shape: Shape, merged: bool = False, from_first: bool = False
 ) -> tuple[np.ndarray, ...]:
-    """Rows, columns, times (µs) and polarities of events.
+    """Rows, columns, times (µs) and polarities of events for a shape (height, width, polarities).
 
-    Parameters
-    ----------
-    events : structured ndarray
-    shape : (height, width, polarities)
-    merged : bool
-        Whether two polarities may become one.
-    from_first : bool
-        Whether time starts at the first event.
+    Two polarities may become one if they are merged; time may start at the first event.
 
-    Raises
-    ------
-    DataError
-        If a field is missing, or an event lies outside the shape or before the start.
+    Raises DataError if a field is missing, or an event lies outside the shape or before the start.
     """
     names = () if not isinstance(events, np.ndarray) else events.dtype.names or ()
     height, width, polarities = shape

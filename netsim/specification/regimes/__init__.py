@@ -4,5 +4,3 @@ All regimes are choices of onset, gate and drive in one equation (`netsim.specif
 """
 
 from netsim.specification.regimes._protocol import Regime
-
-__all__ = ["Regime"]
