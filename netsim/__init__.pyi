@@ -56,8 +56,6 @@ from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network
 from .specification.toml import write_network as write_network
-from .studies.plans import make_plan as make_plan
-from .studies.runner import StudyRunner as StudyRunner
 from .training.loop import train as train
 from .training.opening import open_training as open_training
 from .weights.binary import forward_weights as forward_weights
@@ -65,4 +63,5 @@ from .weights.files import read_weights as read_weights
 from .weights.files import write_weights as write_weights
 from .weights.initial import initial_weights as initial_weights
 
+__all__: list[str]
 __version__: str

@@ -63,7 +63,7 @@ class Description:
     def _repr_html_(self) -> str:
         body = [_html(self.introduction)]
         for table in self.tables:
-            headings = () if table.is_labelled else [column.heading for column in table.columns]
+            headings = () if table.is_labelled else list(table.columns)
             cells = [[_html(cell) for cell in row] for row in (headings, *table.rows) if row]
             lines = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in cells)
             notes = "".join(f"<p>{_html(note)}</p>" for note in table.notes)

@@ -39,7 +39,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     made = [
         *(model, network, network.encoder, engine, splits, test, batch, gradients, simulation, run, run.folder),
         *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
-        *(*network.populations, *network.projections, *network.layers(), network.learning, network.training),
+        *(*network.populations, *network.projections, *(network.layers() or ()), network.learning, network.training),
         *(network.weighting, network.connections(network.projections[0]), network.projections[0].initial),
         *(netsim.EventEncoder((34, 34, 2), 16.0), netsim.PSP("breakpoints", breakpoints=((0.0, 1.0), (4.0, -1.0)))),
         *(
