@@ -39,6 +39,12 @@ class Batch:
     delays : dict of ndarray of float, optional
         By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
         neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> stimulus = np.full((1, 8, 8, 1), 3.0)
+    >>> batch = Batch(stimulus, netsim.load_model("digits").weights, silenced={"hidden": np.arange(200) < 100})
     """
 
     stimuli: np.ndarray

@@ -67,6 +67,14 @@ def evaluate(
         Called with the number of presentations done so far.
     distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = netsim.load_splits(model.network).test.first(20)
+    >>> netsim.evaluate(netsim.make_engine("event", model.network), model.weights, stimuli).presentations
+    20
     """
     started = time.perf_counter()
     tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)

@@ -68,6 +68,15 @@ def simulate(
         Which of the stimuli are presented.
     weights, stimuli, progress, distribution
         As in `netsim.evaluate`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = netsim.load_splits(model.network).test
+    >>> simulation = netsim.simulate(netsim.make_engine("event", model.network), model.weights, stimuli, [0, 7])
+    >>> [times.shape for times in simulation.latencies]
+    [(2, 8, 8, 1), (2, 200), (2, 10)]
     """
     chosen = stimuli.pick(np.asarray(indices))
     parts = distribution(engine, _present, weights, in_parts(chosen, _PART), progress)

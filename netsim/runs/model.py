@@ -78,6 +78,12 @@ def load_model(name: str, seed: int = 0) -> Model:
     ------
     SpecificationError, RunError, DataError
         If there is no such thing, or its files are damaged.
+
+    Examples
+    --------
+    >>> model = load_model("rcsnn-mnist")
+    >>> model.origin, model.network.outputs
+    ('trained', 10)
     """
     run = find_run(name)
     if run is not None:
