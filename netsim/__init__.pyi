@@ -50,6 +50,8 @@ from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network
 from .specification.toml import write_network as write_network
+from .studies.plans import make_plan as make_plan
+from .studies.runner import StudyRunner as StudyRunner
 from .training.loop import train as train
 from .training.opening import open_training as open_training
 from .weights.binary import forward_weights as forward_weights

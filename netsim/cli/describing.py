@@ -39,12 +39,11 @@ def describe(
     if form not in (None, *writers):
         raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
     run = find_run(subject)
-    description = describe_network(run.network() if run else load_network(subject), run)
     default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
-    text = writers[form or default](description)
+    text = writers[form or default](describe_network(run.network() if run else load_network(subject), run))
     if out is None:
         say(text.rstrip("\n"))
-        return
-    make_folder(out.parent)
-    write_text(out, text)
-    say(str(out))
+    else:
+        make_folder(out.parent)
+        write_text(out, text)
+        say(str(out))

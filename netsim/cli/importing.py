@@ -49,14 +49,7 @@ def import_network(
     if imported.assumed:
         note(f"{file}: made by another tool; assumed: {', '.join(imported.assumed)}; {run.network_file} can be edited")
     if as_json:
-        print_json(
-            {
-                "run": str(run.path),
-                "file": str(file),
-                "network": network.name,
-                "parameters": parameters,
-                "assumed": list(imported.assumed),
-            }
-        )
-        return
-    say(f"{run.path}: {architecture(network)}, {parameters:,} parameters")
+        told = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
+        print_json({"run": str(run.path), "file": str(file), **told})
+    else:
+        say(f"{run.path}: {architecture(network)}, {parameters:,} parameters")

@@ -17,25 +17,18 @@ def models(as_json: Json = False) -> None:
     from netsim.models.presets import load_preset, preset_names, trained_weights_file
     from netsim.specification.summary import summarise
 
-    rows = [
-        summarise(load_preset(name)) | {"trained": trained_weights_file(name) is not None} for name in preset_names()
-    ]
+    trained = {name: trained_weights_file(name) is not None for name in preset_names()}
+    rows = [summarise(load_preset(name)) | {"trained": known} for name, known in trained.items()]
     if as_json:
         print_json({"presets": rows})
         return
     table = new_table("preset", "layers", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
     for row in rows:
-        table.add_row(
-            row["name"] + ("*" if row["trained"] else ""),
-            row["architecture"],
-            row["regime"],
-            row["weights"],
-            f"{row['neurons']:,}",
-            rounded(row["synapses"]),
-            rounded(row["parameters"]),
-        )
+        name = row["name"] + "*" * row["trained"]
+        counts = f"{row['neurons']:,}", rounded(row["synapses"]), rounded(row["parameters"])
+        table.add_row(name, row["architecture"], row["regime"], row["weights"], *counts)
     print_table(table)
-    if any(row["trained"] for row in rows):
+    if any(trained.values()):
         say("* comes with trained weights")
 
 
@@ -53,12 +46,7 @@ def data(
             loading.fetch(name, on_progress=on_progress)
     places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
     if as_json:
-        print_json(
-            {
-                known: [{"origin": p.origin, "path": str(p.path), "found": p.found, "note": p.note} for p in looked]
-                for known, looked in places.items()
-            }
-        )
+        print_json({known: [p._asdict() | {"path": str(p.path)} for p in looked] for known, looked in places.items()})
     else:
         table = new_table("data set", "place", "path", "found", "note", fold=2)
         for known, looked in places.items():

@@ -6,24 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.cli.options import (
-    DataDir,
-    DatasetOption,
-    Dt,
-    EngineOption,
-    InitialSeed,
-    Json,
-    Limit,
-    ModelArgument,
-    Scheduler,
-    Split,
-    Workers,
-    build,
-    distributed_over,
-    model_of,
-    note_initial_weights,
-    split_of,
-)
+from netsim.cli import options
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -31,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: ModelArgument,
-    split: Split = "test",
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    engine: EngineOption = None,
-    dt: Dt = None,
-    limit: Limit = None,
-    seed: InitialSeed = 0,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    as_json: Json = False,
+    model: options.ModelArgument,
+    split: options.Split = "test",
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
+    limit: options.Limit = None,
+    seed: options.InitialSeed = 0,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    as_json: options.Json = False,
 ) -> None:
     """Measure how well a network decides: the first output spike counts.
 
@@ -49,22 +32,16 @@ def evaluate(
     """
     from netsim.measuring.evaluation import evaluate as evaluate_network
 
-    chosen, network = model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    whole = split_of(chosen, network, split, data_dir)
+    chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
+    whole = options.split_of(chosen, network, split, data_dir)
     stimuli = whole.first(limit)
-    simulator = build(network.training.engine, network, network.training.dt)
-    note_initial_weights(model, chosen, seed)
-    with distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
+    simulator = options.build(network.training.engine, network, network.training.dt)
+    options.note_initial_weights(model, chosen, seed)
+    with options.distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
         result = evaluate_network(simulator, chosen.weights, stimuli, advance, distribution)
-    figures = {
-        "subject": model,
-        "weights": chosen.origin,
-        "dataset": network.training.dataset,
-        "split": split,
-        "engine": network.training.engine,
-        "dt_ms": network.training.dt,
-        **result.to_dict(),
-    }
+    settings = network.training
+    source = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
+    figures = source | {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
     if as_json:
         print_json(figures)
     else:
@@ -99,16 +76,16 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
 
 
 def compare(
-    model: ModelArgument,
+    model: options.ModelArgument,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Present the first N test stimuli.")] = 100,
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
     dt: Annotated[
         float | None,
         typer.Option("--dt", metavar="MS", help="Time grid in ms; by default as the preset or run says, else 1."),
     ] = None,
-    seed: InitialSeed = 0,
-    as_json: Json = False,
+    seed: options.InitialSeed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Present the same stimuli on both engines; exit code 1 if they disagree.
 
@@ -117,11 +94,11 @@ def compare(
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
 
-    chosen, network = model_of(model, seed, dataset=dataset)
+    chosen, network = options.model_of(model, seed, dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0
-    stimuli = split_of(chosen, network, "test", data_dir).first(limit)
-    event, brian2 = build("event", network, step), build("brian2", network, step)
-    note_initial_weights(model, chosen, seed)
+    stimuli = options.split_of(chosen, network, "test", data_dir).first(limit)
+    event, brian2 = options.build("event", network, step), options.build("brian2", network, step)
+    options.note_initial_weights(model, chosen, seed)
     with counting("comparing", len(stimuli)) as advance:
         result = compare_engines(event, brian2, chosen.weights, stimuli, advance)
     if as_json:

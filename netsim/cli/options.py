@@ -29,10 +29,7 @@ DataDir = Annotated[
     str | None,
     typer.Option("--data-dir", metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache."),
 ]
-DatasetOption = Annotated[
-    str | None,
-    typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}."),
-]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}.")]
 EngineOption = Annotated[
     str | None,
     typer.Option(
@@ -71,7 +68,7 @@ Scheduler = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, metavar="N", help="Spread the stimuli over N processes; by default this one."),
+    typer.Option("--workers", min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one."),
 ]
 
 
@@ -83,13 +80,13 @@ def with_options(
     epochs: int | None = None,
 ) -> Network:
     """The network with the options of the command line in place of its own settings."""
-    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
     if dataset is not None and (source := find_source(dataset)) is not None:
-        options["dataset"] = source.lasting_name(dataset)
-    given = {name: value for name, value in options.items() if value is not None}
+        dataset = source.lasting_name(dataset)
     clocked = engine is not None and engine in engines and not engines[engine].exact
     if clocked and dt is None and not network.training.dt:
-        given["dt"] = 1.0
+        dt = 1.0
+    options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}
+    given = {name: value for name, value in options.items() if value is not None}
     try:
         return dataclasses.replace(network, training=dataclasses.replace(network.training, **given))
     except SpecificationError as error:
@@ -183,9 +180,9 @@ def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Dis
     if scheduler is None and workers is None:
         yield serial
         return
-    with dask_client(scheduler, workers or 1) as client:
-        from netsim.measuring.cluster import over_workers
+    from netsim.measuring.cluster import over_workers
 
+    with dask_client(scheduler, workers or 1) as client:
         yield over_workers(client)
 
 

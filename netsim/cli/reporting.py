@@ -7,39 +7,25 @@ from typing import Annotated
 
 import typer
 
-from netsim.cli.options import (
-    DataDir,
-    DatasetOption,
-    Dt,
-    InitialSeed,
-    Json,
-    Limit,
-    ModelArgument,
-    Split,
-    check_index,
-    make_folder,
-    model_of,
-    note_initial_weights,
-    split_of,
-)
+from netsim.cli import options
 from netsim.cli.terminal import note, print_json, progress_bar, say
 from netsim.errors import SpecificationError
 
 
 def report(
-    subject: ModelArgument,
+    subject: options.ModelArgument,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html."),
     ] = None,
-    split: Split = "test",
-    limit: Limit = None,
+    split: options.Split = "test",
+    limit: options.Limit = None,
     index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    dt: Dt = None,
-    seed: InitialSeed = 0,
-    as_json: Json = False,
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    dt: options.Dt = None,
+    seed: options.InitialSeed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Write a report: one HTML file with configuration, results, figures and provenance.
 
@@ -61,17 +47,17 @@ def report(
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
-    chosen, network = model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
-    stimuli = split_of(chosen, network, split, data_dir)
-    check_index(index, len(stimuli), f"the {split} split")
+    chosen, network = options.model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
+    stimuli = options.split_of(chosen, network, split, data_dir)
+    options.check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
     if page.is_dir():
         raise SpecificationError(f"--out {page}", "is a folder; name a file")
     folder = page.with_name(f"{page.stem}-figures")
-    make_folder(folder)
-    note_initial_weights(subject, chosen, seed)
+    options.make_folder(folder)
+    options.note_initial_weights(subject, chosen, seed)
     part = stimuli.first(limit)
-    step = network.training.dt
+    dataset, step = network.training.dataset, network.training.dt
     with progress_bar() as progress:
         task = progress.add_task("evaluating", total=len(part))
 
@@ -89,13 +75,13 @@ def report(
             count,
         )
         pictures = draw_pictures(
-            source, folder, index, limit, lambda kind: progress.reset(task, description=f"drawing {kind}", total=None)
+            source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
         )
     content = Report(
         name=subject,
         subject=chosen,
         network=network,
-        dataset=load_dataset(network.training.dataset, data_dir or chosen.data_dir, network.encoder),
+        dataset=load_dataset(dataset, data_dir or chosen.data_dir, network.encoder),
         split=split,
         available=len(stimuli),
         evaluation=evaluation,
@@ -108,17 +94,7 @@ def report(
         if picture.reason:
             note(f"{picture.kind}: not drawn ({picture.reason})")
     if as_json:
-        print_json(
-            {
-                "subject": subject,
-                "weights": chosen.origin,
-                "dataset": network.training.dataset,
-                "split": split,
-                "dt_ms": step,
-                **evaluation.to_dict(),
-                "file": str(page),
-                "figures": str(folder),
-            }
-        )
-        return
-    say(str(page))
+        measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split, "dt_ms": step}
+        print_json(measured | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
+    else:
+        say(str(page))

@@ -7,32 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.cli.options import (
-    DataDir,
-    DatasetOption,
-    Dt,
-    EngineOption,
-    Index,
-    InitialSeed,
-    Json,
-    ModelArgument,
-    Scheduler,
-    Split,
-    Workers,
-    build,
-    chosen_indices,
-    distributed_over,
-    make_folder,
-    model_of,
-    note_initial_weights,
-    recorded_neuron,
-    split_of,
-)
+from netsim.cli import options
 from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
-    from netsim.data.stimuli import Stimuli
     from netsim.measuring.simulation import Simulation
     from netsim.runs.model import Model
     from netsim.specification import Network
@@ -41,8 +20,8 @@ _ROWS_SHOWN = 20
 
 
 def simulate(
-    model: ModelArgument,
-    index: Index = None,
+    model: options.ModelArgument,
+    index: options.Index = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures."),
@@ -51,11 +30,11 @@ def simulate(
         Path | None,
         typer.Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
     ] = None,
-    split: Split = "test",
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    engine: EngineOption = None,
-    dt: Dt = None,
+    split: options.Split = "test",
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
     record: Annotated[
         list[str] | None,
         typer.Option("--record", metavar="LAYER:NEURON", help="Record a neuron's potential; repeatable."),
@@ -64,34 +43,34 @@ def simulate(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/simulation, or simulation-PRESET."),
     ] = None,
-    seed: InitialSeed = 0,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    as_json: Json = False,
+    seed: options.InitialSeed = 0,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
+    from netsim.exchange import read_stimuli
     from netsim.measuring.simulation import simulate as simulate_network
 
-    chosen, network = model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     if stimuli_file is None:
-        source = {"dataset": network.training.dataset, "split": split}
-        stimuli = split_of(chosen, network, split, data_dir)
-        indices = chosen_indices(index, limit, len(stimuli), f"the {split} split")
+        source, where = {"dataset": network.training.dataset, "split": split}, f"the {split} split"
+        stimuli = options.split_of(chosen, network, split, data_dir)
+    elif dataset or data_dir:
+        raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
     else:
-        if dataset or data_dir:
-            raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
-        source = {"stimuli": str(stimuli_file)}
-        stimuli = spikes_of(stimuli_file, network)
-        indices = chosen_indices(index, limit, len(stimuli), str(stimuli_file))
-    recorded = [recorded_neuron(text, "--record") for text in record or []]
-    simulator = build(network.training.engine, network, network.training.dt, record=recorded)
+        source, where = {"stimuli": str(stimuli_file)}, str(stimuli_file)
+        stimuli = read_stimuli(stimuli_file, network.encoder.shape).stimuli(network.encoder)
+    indices = options.chosen_indices(index, limit, len(stimuli), where)
+    recorded = [options.recorded_neuron(text, "--record") for text in record or []]
+    simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)
     folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
-    make_folder(folder)
-    note_initial_weights(model, chosen, seed)
-    with distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
+    options.make_folder(folder)
+    options.note_initial_weights(model, chosen, seed)
+    with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
     result = simulation_record(model, chosen, network, source, seed, simulation)
-    files = write_simulation(simulation, folder, result, drawn=[] if limit else indices)
+    files = _write_files(simulation, folder, result, drawn=[] if limit else indices)
     if as_json:
         print_json(result | {"files": files})
         return
@@ -110,13 +89,6 @@ def simulate(
         say(f"and {len(indices) - _ROWS_SHOWN:,} more")
     for file in files:
         say(file)
-
-
-def spikes_of(path: Path, network: Network) -> Stimuli:
-    """The stimuli that a file of spikes holds."""
-    from netsim.exchange import read_stimuli
-
-    return read_stimuli(path, network.encoder.shape).stimuli(network.encoder)
 
 
 def simulation_record(
@@ -138,7 +110,7 @@ def simulation_record(
     )
 
 
-def write_simulation(simulation: Simulation, folder: Path, record: dict[str, Any], drawn: list[int]) -> list[str]:
+def _write_files(simulation: Simulation, folder: Path, record: dict[str, Any], drawn: list[int]) -> list[str]:
     """Write the record, tables and figures of a simulation; returns the names of the files."""
     import matplotlib
 

@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsim.cli.options import DataDir, Json, Scheduler, check_workers, dask_client, make_folder
-from netsim.cli.terminal import (
-    INTERRUPTED,
-    fail,
-    interrupt_noted,
-    new_table,
-    print_json,
-    print_table,
-    progress_bar,
-    say,
-)
+from netsim.cli import options, terminal
 from netsim.errors import RunError
 
 if TYPE_CHECKING:
@@ -43,13 +33,13 @@ def sweep(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, metavar="N", help="Worker processes of this machine; by default one a core."),
+        typer.Option("--workers", min=1, metavar="N", help="Processes of this machine; by default one per core."),
     ] = None,
-    scheduler: Scheduler = None,
-    data_dir: DataDir = None,
+    scheduler: options.Scheduler = None,
+    data_dir: options.DataDir = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep where it stopped.")] = False,
     only_list: Annotated[bool, typer.Option("--list", help="Show the runs and train none.")] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train a network over a grid or random draws of its settings, and over seeds, several runs at a time.
 
@@ -59,7 +49,7 @@ def sweep(
     from netsim.runs.folder import check_free
     from netsim.sweeps.plan import read_plan
 
-    check_workers(scheduler, workers)
+    options.check_workers(scheduler, workers)
     plan = read_plan(plan_file)
     if only_list:
         print_plan(plan, as_json)
@@ -71,14 +61,14 @@ def sweep(
         raise RunError(f"{folder}: is no sweep to go on with (it has no {_PLAN}); start it without --resume")
     table = train_plan(plan, plan_file, folder, data_dir, scheduler, workers)
     if as_json:
-        print_json(sweep_record(folder, table))
+        terminal.print_json(sweep_record(folder, table))
     else:
         print_summary(plan, table)
-        say(f"{len(table)} runs: {folder / _TABLE}")
+        terminal.say(f"{len(table)} runs: {folder / _TABLE}")
     failed = table[table["status"] == "failed"]
     if len(failed):
-        first = failed.iloc[0]
-        fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {first['run']}: {first['error']}")
+        run, error = failed.iloc[0][["run", "error"]]
+        terminal.fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {run}: {error}")
 
 
 def train_plan(
@@ -90,25 +80,24 @@ def train_plan(
     from netsim.numerics.threads import threads
     from netsim.runs.folder import lock_folder
     from netsim.sweeps.execution import ended_runs, finished_runs, place_runs, train_runs
-    from netsim.training.opening import resuming
 
     runs = place_runs(plan, folder)
     outcomes = finished_runs(runs, folder)
     waiting = {name: run for name, run in runs.items() if name not in outcomes}
-
-    def keep(name: str, outcome: Outcome) -> None:
-        outcomes[name] = outcome
-        write_results()
 
     def write_results() -> pd.DataFrame:
         table = sweep_table(plan.keys, ended_runs(runs, outcomes))
         write_table(table, folder / _TABLE)
         return table
 
+    def keep(name: str, outcome: Outcome) -> None:
+        outcomes[name] = outcome
+        write_results()
+
     with ExitStack() as stack:
         if waiting:
-            client = stack.enter_context(dask_client(scheduler, workers or min(threads(), len(waiting))))
-        make_folder(folder)
+            client = stack.enter_context(options.dask_client(scheduler, workers or min(threads(), len(waiting))))
+        options.make_folder(folder)
         stack.enter_context(lock_folder(folder))
         write_text(folder / _PLAN, plan_file.read_text(encoding="utf-8"))
         table = write_results()
@@ -116,12 +105,11 @@ def train_plan(
             return table
         command = ["netsim", *sys.argv[1:]]
         try:
-            with interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as callbacks:
+            with terminal.interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as callbacks:
                 place = data_dir and str(Path(data_dir).resolve())
                 train_runs(client, waiting, folder, plan.limit, place, command, callbacks, interrupted)
         except KeyboardInterrupt:
-            ended = f"{len(outcomes)} of {len(runs)} runs have ended"
-            fail(f"{folder}: interrupted; {ended}. Go on with: {resuming(command)}", INTERRUPTED)
+            terminal.fail_interrupted(folder, f"; {len(outcomes)} of {len(runs)} runs have ended")
         return sweep_table(plan.keys, ended_runs(runs, outcomes))
 
 
@@ -130,12 +118,12 @@ def print_plan(plan: Plan, as_json: bool) -> None:
     from netsim.sweeps.plan import shown
 
     if as_json:
-        print_json({"runs": [{"seed": run.seed, "settings": run.settings} for run in plan.runs]})
+        terminal.print_json({"runs": [{"seed": run.seed, "settings": run.settings} for run in plan.runs]})
         return
-    table = new_table("run>", *plan.keys, "seed>")
+    table = terminal.new_table("run>", *plan.keys, "seed>")
     for number, run in enumerate(plan.runs, 1):
         table.add_row(str(number), *(shown(run.settings[key]) for key in plan.keys), str(run.seed))
-    print_table(table)
+    terminal.print_table(table)
 
 
 def print_summary(plan: Plan, table: pd.DataFrame) -> None:
@@ -145,7 +133,7 @@ def print_summary(plan: Plan, table: pd.DataFrame) -> None:
     from netsim.sweeps.plan import shown
 
     summary = sweep_summary(table)
-    shown_table = new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
+    shown_table = terminal.new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
     for row in records(summary.head(_ROWS_SHOWN)):
         shown_table.add_row(
             *(shown(row[key]) for key in plan.keys),
@@ -155,9 +143,9 @@ def print_summary(plan: Plan, table: pd.DataFrame) -> None:
             row["best_run"],
         )
     if len(summary):
-        print_table(shown_table)
+        terminal.print_table(shown_table)
     if len(summary) > _ROWS_SHOWN:
-        say(f"and {len(summary) - _ROWS_SHOWN:,} more")
+        terminal.say(f"and {len(summary) - _ROWS_SHOWN:,} more")
 
 
 def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
@@ -165,16 +153,10 @@ def sweep_record(folder: Path, table: pd.DataFrame) -> dict[str, Any]:
     from netsim.analysis import sweep_summary
     from netsim.analysis.tables import records
 
-    summary = sweep_summary(table)
     finished = int((table["status"] == "finished").sum())
-    return {
-        "sweep": str(folder),
-        "table": str(folder / _TABLE),
-        "finished": finished,
-        "failed": len(table) - finished,
-        "summary": records(summary),
-        "runs": records(table),
-    }
+    counts = {"finished": finished, "failed": len(table) - finished}
+    results = {"summary": records(sweep_summary(table)), "runs": records(table)}
+    return {"sweep": str(folder), "table": str(folder / _TABLE)} | counts | results
 
 
 @contextmanager
@@ -182,17 +164,13 @@ def sweep_progress(
     runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
 ) -> Iterator[SweepCallbacks]:
     """Show a sweep as it goes, with a line for each run that has ended."""
-    from rich.console import Group
-    from rich.live import Live
-    from rich.text import Text
-
     from netsim.sweeps.execution import SweepCallbacks
     from netsim.sweeps.plan import described
 
     epochs = {name: run.network.training.epochs for name, run in runs.items()}
     done = dict.fromkeys(runs, 0)
     ended: list[Outcome] = []
-    progress = progress_bar()
+    progress = terminal.progress_bar()
     task = progress.add_task("epochs", total=sum(epochs.values()))
 
     def on_epoch(name: str, epoch: int) -> None:
@@ -204,24 +182,20 @@ def sweep_progress(
         ended.append(outcome)
         on_epoch(name, epochs[name])
         run = runs[name]
-        figures = outcome.figures
         came_to = f"failed: {outcome.error}"
         if outcome.status == "finished":
             came_to = (
-                f"strict validation accuracy {figures['validation_strict_accuracy']:.2%}"
-                f" in epoch {figures['best_epoch']}; {figures['seconds']:.1f} s"
+                f"strict validation accuracy {outcome.figures['validation_strict_accuracy']:.2%}"
+                f" in epoch {outcome.figures['best_epoch']}; {outcome.figures['seconds']:.1f} s"
             )
         settings = described(run.settings | {"seed": run.seed})
         print_line(f"{name} ({settings}): {came_to}")
 
-    def print_line(text: str) -> None:
-        progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def shown_now() -> Group:
+    def below() -> str:
+        if interrupted():
+            return "stopping after the batches under way; Ctrl-C again stops at once"
         failed = sum(outcome.status == "failed" for outcome in ended)
-        counts = f"{len(ended)} of {len(runs)} runs have ended" + (f", {failed} failed" if failed else "")
-        stopping = "stopping after the batches under way; Ctrl-C again stops at once"
-        return Group(progress, Text(stopping if interrupted() else counts))
+        return f"{len(ended)} of {len(runs)} runs have ended" + (f", {failed} failed" if failed else "")
 
-    with Live(console=progress.console, transient=True, get_renderable=shown_now):
+    with terminal.live(progress, below) as print_line:
         yield SweepCallbacks(on_epoch, on_outcome, print_line)

@@ -12,6 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress as ProgressBar
     from rich.progress import TaskID
     from rich.table import Table
@@ -31,6 +33,13 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """End with one line on stderr and an exit code."""
     print("netsim: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(code)
+
+
+def fail_interrupted(folder: Path, state: str) -> NoReturn:
+    """End as Ctrl-C has it, and say how to go on with what lies in a folder."""
+    from netsim.training.opening import resuming
+
+    fail(f"{folder}: interrupted{state}. Go on with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
 
 
 def drop_output() -> None:
@@ -58,9 +67,7 @@ def note(text: str) -> None:
 
 def rounded(count: int) -> str:
     """A count to three digits, for a table."""
-    if count < 100_000:
-        return f"{count:,}"
-    return f"{count / 1e6:.3g} M"
+    return f"{count:,}" if count < 100_000 else f"{count / 1e6:.3g} M"
 
 
 def new_table(*headings: str, fold: int | None = None) -> Table:
@@ -70,13 +77,8 @@ def new_table(*headings: str, fold: int | None = None) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for position, heading in enumerate(headings):
-        right = heading.endswith(">")
-        table.add_column(
-            heading.rstrip(">"),
-            justify="right" if right else "left",
-            overflow="fold",
-            no_wrap=fold is not None and position != fold,
-        )
+        right, whole = heading.endswith(">"), fold is not None and position != fold
+        table.add_column(heading.rstrip(">"), justify="right" if right else "left", overflow="fold", no_wrap=whole)
     return table
 
 
@@ -93,15 +95,8 @@ def progress_bar() -> ProgressBar:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
@@ -149,46 +144,44 @@ def interrupt_noted() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
-    """Show a training as it goes, and a line for each finished epoch."""
+def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[str], None]]:
+    """Show a progress bar and a line below it; gives the function that prints lines above them, which stay."""
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
+    with Live(console=progress.console, transient=True, get_renderable=lambda: Group(progress, Text(below()))):
+        yield lambda text: progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
+    """Show a training as it goes, and a line for each finished epoch."""
     from netsim.training.loop import Callbacks
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
-    figures = Text()
+    figures = ""
 
     def on_batch(report: Progress) -> None:
-        progress.update(
-            task,
-            description=f"epoch {report.epoch + 1}/{network.training.epochs}",
-            total=report.expected,
-            completed=report.presentations,
-        )
+        nonlocal figures
+        epoch = f"epoch {report.epoch + 1}/{network.training.epochs}"
+        progress.update(task, description=epoch, total=report.expected, completed=report.presentations)
         silent = ", ".join(f"{name} {fraction:.0%}" for name, fraction in report.silent.items())
-        figures.plain = f"loss {report.loss:.4f}, strict accuracy {report.accuracy:.2%}; silent: {silent}"
+        figures = f"loss {report.loss:.4f}, strict accuracy {report.accuracy:.2%}; silent: {silent}"
 
     def on_epoch(metrics: dict[str, Any]) -> None:
-        progress.console.print(
+        print_line(
             f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
             f" strict accuracy {metrics['training_strict_accuracy']:.2%};"
             f" validation loss {metrics['validation_loss']:.4f},"
             f" strict accuracy {metrics['validation_strict_accuracy']:.2%};"
-            f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s",
-            highlight=False,
-            soft_wrap=True,
+            f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s"
         )
         progress.reset(task)
 
-    def on_warning(message: str) -> None:
-        progress.console.print(f"netsim: {message}", highlight=False, markup=False, soft_wrap=True)
+    def below() -> str:
+        return "stopping after this batch; Ctrl-C again stops at once" if interrupted() else figures
 
-    def shown() -> Group:
-        stopping = Text("stopping after this batch; Ctrl-C again stops at once")
-        return Group(progress, stopping if interrupted() else figures)
-
-    with Live(console=progress.console, transient=True, get_renderable=shown):
-        yield Callbacks(on_batch, on_epoch, on_warning)
+    with live(progress, below) as print_line:
+        yield Callbacks(on_batch, on_epoch, lambda message: print_line(f"netsim: {message}"))

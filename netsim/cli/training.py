@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from netsim.cli.options import DataDir, DatasetOption, Dt, EngineOption, Json, Seed, with_options
-from netsim.cli.terminal import INTERRUPTED, data_progress, fail, interrupt_noted, print_json, say, training_progress
+from netsim.cli.terminal import data_progress, fail_interrupted, interrupt_noted, print_json, say, training_progress
 
 
 def train(
@@ -45,7 +44,7 @@ def train(
     Ctrl-C stops it after the batch under way, and a second one at once; --resume goes on.
     """
     from netsim.runs.model import load_network
-    from netsim.training.opening import open_training, resuming, training_figures
+    from netsim.training.opening import open_training, training_figures
 
     network = with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
     path = out or Path("runs") / f"{network.name}-seed{seed}"
@@ -56,13 +55,13 @@ def train(
             history = run.train(callbacks, interrupted, checkpoint_every)
     except KeyboardInterrupt:
         when = "; the last checkpoint is kept" if run.folder.checkpoint.exists() else " before the first checkpoint"
-        fail(f"{path}: interrupted{when}. Go on with: {resuming(['netsim', *sys.argv[1:]])}", INTERRUPTED)
-    result = {"run": str(path), **training_figures(history)}
+        fail_interrupted(path, when)
+    figures = training_figures(history)
     if as_json:
-        print_json(result)
+        print_json({"run": str(path), **figures})
         return
     say(
-        f"best epoch {result['best_epoch']}: validation accuracy {result['validation_accuracy']:.2%}"
-        f" (a tie is an error: {result['validation_strict_accuracy']:.2%})"
+        f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_accuracy']:.2%}"
+        f" (a tie is an error: {figures['validation_strict_accuracy']:.2%})"
     )
     say(f"run folder: {path}")

@@ -8,29 +8,12 @@ import numpy as np
 def augment(
     latencies: np.ndarray, generator: np.random.Generator, flips: bool = False, shift: int = 0, occlusion: int = 0
 ) -> np.ndarray:
-    """Mirror, move and partly cover stimuli at random, each for itself.
+    """Mirror, move and partly cover stimuli at random, each for itself; `latencies` itself where nothing is asked for.
 
-    Parameters
-    ----------
-    latencies : ndarray of float, shape (presentations, height, width, channels)
-        Latencies of the stimuli (ms).
-    generator : numpy.random.Generator
-    flips : bool
-        Mirror a stimulus from left to right with probability 1/2.
-    shift : int
-        Move a stimulus by up to this many pixels up or down and left or right; what comes in is silent.
-    occlusion : int
-        Silence a square of so many pixels a side, whose middle lies anywhere in the stimulus.
-
-    Returns
-    -------
-    ndarray of float
-        Of the same shape and type; where nothing is asked for, `latencies` itself.
-
-    References
-    ----------
-    Squares that are covered: DeVries and Taylor (2017), Improved regularization of convolutional neural networks
-    with cutout, arXiv:1708.04552.
+    Latencies (ms) have the shape (presentations, height, width, channels). With `flips` a stimulus is mirrored from
+    left to right with probability 1/2. It moves by up to `shift` pixels up or down and left or right, and what comes in
+    is silent. So is a square of `occlusion` pixels per side whose middle lies anywhere in it: DeVries and Taylor
+    (2017), Improved regularization of convolutional neural networks with cutout, arXiv:1708.04552.
     """
     if not flips and not shift and not occlusion:
         return latencies

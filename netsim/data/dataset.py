@@ -17,35 +17,20 @@ VALIDATION_SEED = 2021
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images or recordings with labels, split into training and test.
+    """Images or recordings with labels, split into training and test; `DataError` if they do not fit together.
 
-    Attributes
-    ----------
-    name : str
-    origin : str
-        Where the data came from: a folder, or ``scikit-learn``.
-    train_images, test_images : ndarray of uint8 or int32, shape (images, height, width, channels)
-        Intensities from 0 to `intensity_max`; of recordings, times (µs) as from `EventEncoder.first_events`.
-    train_labels, test_labels : ndarray of int64, shape (images,)
-    intensity_max : int, optional
-        The intensity that gives the earliest spike; recordings have none.
-    classes : tuple of str
-        What the labels 0, 1, ... stand for.
-
-    Raises
-    ------
-    DataError
-        If shapes, counts, intensities or labels do not fit together.
+    Images are uint8 of shape (images, height, width, channels), with intensities from 0 to `intensity_max`; recordings
+    are int32, times (µs) as from `EventEncoder.first_events`.
     """
 
     name: str
-    origin: str
+    origin: str  # where the data came from: a folder, or scikit-learn
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
-    intensity_max: int | None
-    classes: tuple[str, ...]
+    intensity_max: int | None  # the intensity that gives the earliest spike; recordings have none
+    classes: tuple[str, ...]  # what the labels 0, 1, ... stand for
 
     def __post_init__(self) -> None:
         dtype = np.dtype(np.int32 if self.intensity_max is None else np.uint8)
@@ -93,11 +78,10 @@ class Dataset:
 
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Images and labels of the split ``train`` or ``test``."""
-        if name == "train":
-            return self.train_images, self.train_labels
-        if name == "test":
-            return self.test_images, self.test_labels
-        raise DataError(f"split {name!r}: must be train or test")
+        splits = {"train": (self.train_images, self.train_labels), "test": (self.test_images, self.test_labels)}
+        if name not in splits:
+            raise DataError(f"split {name!r}: must be train or test")
+        return splits[name]
 
     @cached_property
     def sha256(self) -> str:
@@ -110,26 +94,9 @@ class Dataset:
 
 
 def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Set training images aside for validation, the same ones for every training.
+    """Ascending indices of the training images to learn from, and of the `count` to validate with.
 
-    Parameters
-    ----------
-    n_train : int
-        Number of training images.
-    count : int
-        How many to set aside.
-    seed : int
-        Not the training's seed: runs with different seeds are compared on the same validation images.
-
-    Returns
-    -------
-    train, validation : ndarray of int64
-        Ascending indices of the training images, disjoint, together all of them.
-
-    Raises
-    ------
-    DataError
-        If nothing would be left to train on.
+    The seed is not the training's: runs with different seeds are compared on the same validation images.
     """
     if not 0 <= count < n_train:
         raise DataError(
@@ -140,12 +107,7 @@ def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> t
 
 
 def check_dataset(dataset: Dataset, network: Network) -> None:
-    """Refuse a data set that the network cannot see or has too few output neurons for.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a data set that the network cannot see or has too few output neurons for."""
     check_samples(dataset.name, dataset.samples, network.encoder, network.name)
     if dataset.shape != network.encoder.sample_shape:
         raise DataError(
@@ -159,21 +121,7 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
 
 
 def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> None:
-    """Refuse samples that an encoder does not take.
-
-    Parameters
-    ----------
-    name : str
-        The data set, for messages.
-    samples : {"images", "recordings"}
-    encoder : Encoder
-    reader : str
-        What has the encoder, for messages.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse samples, ``images`` or ``recordings``, that the encoder of `reader` does not take."""
     if samples != encoder.samples:
-        kinds = " or ".join(f'"{kind}"' for kind, known in encoders.items() if known.samples == samples)
-        raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {kinds} for them")
+        fitting = " or ".join(f'"{known}"' for known, entry in encoders.items() if entry.samples == samples)
+        raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {fitting} for them")

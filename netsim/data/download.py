@@ -19,30 +19,10 @@ _GZIP = b"\x1f\x8b"
 
 
 def download(dataset: str, path: Path, size: int, sha256: str, mirrors: Sequence[str], on_progress: OnProgress) -> None:
-    """Download a file; if it is there already, it is only checked.
+    """Download a file, called as on the mirrors but for their ``.gz``; if it is there already, it is only checked.
 
-    It is unzipped and compared with its checksum before it is put in place, so that nothing else ever lies under its
-    name. Neither more than its size is received, nor more unpacked.
-
-    Parameters
-    ----------
-    dataset : str
-        What it is part of, for messages.
-    path : Path
-        Where it goes; its name with ``.gz`` is that on the mirrors.
-    size : int
-        Its bytes, unzipped.
-    sha256 : str
-        Checksum of the unzipped file.
-    mirrors, on_progress
-        As of `netsim.data.loading.fetch`.
-
-    Raises
-    ------
-    DataError
-        If no mirror delivers it.
-    RunError
-        If it cannot be written.
+    It is unzipped and compared with its size and checksum, both of the unzipped file, before it is put in place, so
+    that nothing else ever lies under its name. Neither more than its size is received, nor more unpacked.
     """
     if _is_there(path, size, sha256):
         return

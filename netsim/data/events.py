@@ -1,7 +1,6 @@
-"""Latencies as event streams, and back: address-event tables as cameras and the library tonic have them.
+"""Latencies as events, and back: tables of ``x``, ``y``, ``t`` (µs) and polarity ``p``, as the library tonic has them.
 
-An event has the fields ``x``, ``y``, ``t`` (µs) and ``p``, the polarity. The sensor size that tonic's transforms
-ask for is ``(width, height, polarities)``. Sensors of one row may leave out ``y``, those of one polarity ``p``.
+Sensors of one row may leave out ``y``, those of one polarity ``p``.
 """
 
 from __future__ import annotations
@@ -16,22 +15,10 @@ EVENT_TYPE = np.dtype([("x", np.int64), ("y", np.int64), ("t", np.int64), ("p", 
 
 
 def latencies_to_events(latencies: np.ndarray) -> np.ndarray:
-    """The spikes of one stimulus as events, in the order of their times.
+    """The spikes of one stimulus as events of type `EVENT_TYPE`, in the order of their times.
 
-    Parameters
-    ----------
-    latencies : ndarray of float, shape (height, width, channels)
-        Latencies (ms); ``inf`` gives no event. The channel becomes the polarity.
-
-    Returns
-    -------
-    structured ndarray, shape (events,)
-        Of type `EVENT_TYPE`; times are rounded to 1 µs.
-
-    Raises
-    ------
-    DataError
-        If this is no single stimulus, or a latency is NaN or negative.
+    Latencies (ms) have the shape (height, width, channels), and ``inf`` gives no event. Times are rounded to 1 µs; the
+    channel becomes the polarity.
     """
     if latencies.ndim != 3:
         raise DataError(f"latencies: one stimulus has shape (height, width, channels), not {latencies.shape}")
@@ -47,23 +34,10 @@ def latencies_to_events(latencies: np.ndarray) -> np.ndarray:
 
 
 def events_to_latencies(events: np.ndarray, shape: Shape) -> np.ndarray:
-    """The first event of each pixel and polarity as the latencies of one stimulus.
+    """The first event of each pixel and polarity as the latencies (ms) of one stimulus; ``inf`` where there is none.
 
-    Parameters
-    ----------
-    events : structured ndarray, shape (events,)
-        With the fields ``x``, ``y``, ``t`` (µs from the start of the presentation) and ``p``, in any order.
-    shape : (height, width, polarities)
-
-    Returns
-    -------
-    ndarray of float64, shape (height, width, polarities)
-        Latencies (ms); ``inf`` where there is no event.
-
-    Raises
-    ------
-    DataError
-        If a field is missing, or an event lies outside the shape or before the start.
+    Events have the fields ``x``, ``y``, ``t`` (µs from the start of the presentation) and ``p``, in any order; the
+    shape is (height, width, polarities).
     """
     y, x, t, p = event_fields(events, shape)
     latencies = np.full(shape, np.inf)

@@ -11,6 +11,7 @@ import math
 import os
 import struct
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,24 +31,9 @@ _CHUNK = 2**20
 
 
 def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
-    """Read an IDX file of unsigned bytes; gzip is recognised by its content.
+    """Read an IDX file of unsigned bytes with so many dimensions, by default 1 to 4; gzip is recognised by its content.
 
     No memory is taken for elements that the file does not hold, whatever its header promises.
-
-    Parameters
-    ----------
-    path : str or Path
-    dimensions : int, optional
-        How many dimensions the array has to have; by default 1 to 4.
-
-    Returns
-    -------
-    ndarray of uint8
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, is damaged, or holds anything but one array of unsigned bytes.
     """
     path = Path(path)
     try:
@@ -68,22 +54,9 @@ def read_idx(path: str | Path, dimensions: int | None = None) -> np.ndarray:
 
 
 def write_idx(path: str | Path, array: np.ndarray) -> None:
-    """Write unsigned bytes as an IDX file, gzip if its name ends in ``.gz``; it appears whole or not at all.
+    """Write an array of uint8 with 1 to 4 dimensions as an IDX file, gzip if its name ends in ``.gz``.
 
-    The same array gives the same file, byte for byte.
-
-    Parameters
-    ----------
-    path : str or Path
-    array : ndarray of uint8
-        With 1 to 4 dimensions.
-
-    Raises
-    ------
-    DataError
-        If the array does not fit into such a file.
-    RunError
-        If the file cannot be written.
+    It appears whole or not at all, and the same array gives the same file, byte for byte.
     """
     path = Path(path)
     if array.dtype != np.uint8:
@@ -95,13 +68,11 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     header = struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
 
     def write(stream: BinaryIO) -> None:
-        if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
-                zipped.write(header)
-                zipped.write(np.ascontiguousarray(array).data)
-        else:
-            stream.write(header)
-            stream.write(np.ascontiguousarray(array).data)
+        zipped = path.suffix == ".gz"
+        packing = gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) if zipped else nullcontext(stream)
+        with packing as target:
+            target.write(header)
+            target.write(np.ascontiguousarray(array).data)
 
     write_atomically(path, write)
 

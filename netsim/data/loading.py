@@ -58,17 +58,6 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
 
     A folder given by the user is the only one that is looked at. Otherwise they are the environment variable
     ``NETSIM_DATA``, the user's cache, and where a package of the system puts the data set.
-
-    Parameters
-    ----------
-    name : str
-        As for `load_dataset`.
-    data_dir : str or Path, optional
-
-    Raises
-    ------
-    DataError
-        If no data set has this name.
     """
     source = find_source(name)
     if source is None:
@@ -82,30 +71,10 @@ def fetch(
     mirrors: Sequence[str] | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Path:
-    """Download a data set; files that are there already are only checked.
+    """Download a data set into a folder, by default its own in the user's cache, and return the folder.
 
-    Parameters
-    ----------
-    name : str
-        Such as ``mnist``.
-    folder : str or Path, optional
-        Where the files go; by default a folder of the data set's name in the user's cache.
-    mirrors : sequence of str, optional
-        Addresses of folders that hold the gzip files, in place of the known ones; they are tried in turn.
-    on_progress : callable
-        Is called with the file's name, the bytes received so far, and the bytes to come in all.
-
-    Returns
-    -------
-    Path
-        The folder that holds the files.
-
-    Raises
-    ------
-    DataError
-        If the data set is none to be downloaded, no mirror delivers a file, or the folder cannot be made.
-    RunError
-        If a file cannot be written.
+    Files that are there already are only checked. Mirrors are addresses of folders that hold the gzip files, in place
+    of the known ones; they are tried in turn. Progress is told by file, in bytes.
     """
     source = find_source(name)
     if source is None or not source.fetched:

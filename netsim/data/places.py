@@ -12,31 +12,16 @@ from netsim.errors import DataError
 
 
 class Place(NamedTuple):
-    """A folder where a data set was looked for.
+    """A folder where a data set was looked for."""
 
-    Attributes
-    ----------
-    origin : str
-        Why there, for example ``NETSIM_DATA``.
-    path : Path
-    found : bool
-        Whether all files of the data set are there.
-    note : str
-        What is wrong, if the folder holds files but not those of the data set.
-    """
-
-    origin: str
+    origin: str  # why there, for example NETSIM_DATA
     path: Path
-    found: bool
-    note: str = ""
+    found: bool  # whether all files of the data set are there
+    note: str = ""  # what is wrong, if the folder holds files but not those of the data set
 
 
 def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
-    """The folders that may hold a data set, each with the reason.
-
-    A folder given by the user is the only one. Otherwise they are that of the environment variable ``NETSIM_DATA`` and
-    the user's cache.
-    """
+    """The folders that may hold a data set, each with the reason; a folder given by the user is the only one."""
     if data_dir is not None:
         return [("data folder", user_folder(data_dir))]
     folders = [("cache", cache_folder())]
@@ -46,12 +31,7 @@ def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def check_folder(data_dir: str | Path | None, name: str) -> None:
-    """Refuse a folder for a data set that is none.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a folder for a data set that is none."""
     if data_dir is not None and not os.path.isdir(user_folder(data_dir)):
         raise DataError(f"{data_dir}: no such folder; name the folder that holds the files of {name}")
 

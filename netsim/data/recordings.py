@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -28,12 +29,7 @@ class Recordings(Protocol):
 
 
 def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
-    """Refuse recordings of a sensor that does not fit the encoder; those that name no sensor size pass.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse recordings of a sensor that does not fit the encoder; those that name no sensor size pass."""
     size = getattr(recordings, "sensor_size", None)
     if not isinstance(size, tuple) or not all(isinstance(side, int | np.integer) for side in size):
         return
@@ -47,62 +43,24 @@ def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> No
         )
 
 
-def convert(
-    recordings: Recordings, encoder: EventEncoder, name: str = "recordings", on_progress: OnProgress = ignore_progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Times of first events, and labels, of all recordings.
-
-    Parameters
-    ----------
-    recordings : sequence of (events, label)
-        A data set of tonic, or one of its caches or slices of it.
-    encoder : EventEncoder
-    name : str
-        For messages.
-    on_progress : callable
-        See `netsim.data.source.OnProgress`.
-
-    Returns
-    -------
-    times : ndarray of int32, shape (recordings, height, width, channels)
-        As from `EventEncoder.first_events`.
-    labels : ndarray of int64, shape (recordings,)
-
-    Raises
-    ------
-    DataError
-        If a recording cannot be read or does not fit the encoder.
-    """
+def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, np.ndarray]:
+    """Times as from `EventEncoder.first_events`, shape (recordings, height, width, channels), and labels."""
+    name, order = "recordings", range(len(recordings))
     check_sensor(recordings, encoder, name)
     times = np.empty((len(recordings), *encoder.shape), dtype=np.int32)
     labels = np.empty(len(recordings), dtype=np.int64)
-    converted = _converted(recordings, range(len(recordings)), encoder, name, on_progress)
-    for place, (own_times, label) in enumerate(converted):
-        times[place], labels[place] = own_times, label
+    for place, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress)):
+        times[place], labels[place] = converted
     return times, labels
 
 
 def convert_once(
     file: Path, recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str, on_progress: OnProgress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `convert`, kept in two files; the times stay there and are read as they are needed.
+    """As `convert`, in the given order and kept in two files; the times stay there and are read as they are needed.
 
-    Parameters
-    ----------
-    file : Path
-        A ``.npy`` for the times, whose name tells everything that its content depends on; the labels go into
-        one beside it. If they are there, nothing is converted; damaged ones are written anew.
-    recordings, encoder, name, on_progress
-        As in `convert`.
-    order : sequence of int
-        Which recordings, in which order.
-
-    Raises
-    ------
-    DataError
-        As `convert`.
-    RunError
-        If the files cannot be written.
+    The name of `file`, a ``.npy`` for the times, tells everything that its content depends on; the labels go into one
+    beside it. If they are there, nothing is converted; damaged ones are written anew.
     """
     label_file = file.with_name(f"{file.stem}-labels.npy")
     shape = (len(order), *encoder.shape)
@@ -130,14 +88,12 @@ def convert_once(
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):  # of two that come at once, one converts
-                found = kept()
-                if found is None:
+                if kept() is None:
                     write()
-                    found = kept()
+            found = kept()
         except OSError as error:
-            raise RunError(
-                f"{file}: cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder that can be"
-            ) from error
+            remedy = "set XDG_CACHE_HOME to a folder that can be"
+            raise RunError(f"{file}: cannot be written ({error.strerror}); {remedy}") from error
     assert found is not None
     return found
 
@@ -148,13 +104,10 @@ def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
     The header has to be the one that is known beforehand: numpy reads as much as a damaged one promises.
     """
     known = _header(dtype, shape)
-    try:
-        with open_regular(file) as stream:
-            fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(dtype).itemsize
-            if fits and stream.read(len(known)) == known:
-                return np.memmap(file, dtype, "r", len(known), shape)
-    except (OSError, DataError):
-        return None
+    with contextlib.suppress(OSError, DataError), open_regular(file) as stream:
+        fits = os.fstat(stream.fileno()).st_size == len(known) + math.prod(shape) * np.dtype(dtype).itemsize
+        if fits and stream.read(len(known)) == known:
+            return np.memmap(file, dtype, "r", len(known), shape)
     return None
 
 
@@ -196,9 +149,8 @@ def _read(recordings: Recordings, index: int, name: str) -> tuple[np.ndarray, in
     except ImportError as error:
         raise DataError(f"{name}: tonic needs the library {error.name} to read it; install that with pip") from error
     except Exception as error:  # tonic lets through whatever a damaged file leads to
-        raise DataError(
-            f"{_called(recordings, index, name)}: cannot be read ({type(error).__name__}: {error}); get it anew"
-        ) from error
+        reason = f"cannot be read ({type(error).__name__}: {error}); get it anew"
+        raise DataError(f"{_called(recordings, index, name)}: {reason}") from error
     if not isinstance(events, np.ndarray):
         raise DataError(f"{name}: yields {type(events).__name__} where events are needed")
     if isinstance(label, bool) or not isinstance(label, int | np.integer | np.ndarray) or np.ndim(label):

@@ -1,7 +1,4 @@
-"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented.
-
-Stimuli are a data set of the library tonic as well, whose transforms, slicers and caches work on their spikes.
-"""
+"""Labelled stimuli of a network: images or recordings kept small, turned into latencies as they are presented."""
 
 from __future__ import annotations
 
@@ -66,9 +63,7 @@ class Stimuli:
 
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
-        if count is None or count >= len(self):
-            return self
-        return self.pick(np.arange(count))
+        return self if count is None or count >= len(self) else self.pick(np.arange(count))
 
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""
@@ -95,17 +90,8 @@ class Splits:
 class EventView:
     """Stimuli as a data set of tonic: its transforms, slicers and caches work on it.
 
-    Parameters
-    ----------
-    stimuli : Stimuli
-    transform : callable, optional
-        Is given the events of a stimulus and gives the events in their place, as tonic's transforms do.
-
-    Attributes
-    ----------
-    sensor_size : (width, height, channels)
-        What tonic's transforms ask for; the channel of the stimulus is the polarity.
-    classes : list of str
+    Events pass through `transform`, if there is one, as through tonic's. For these there is also `sensor_size`, as
+    (width, height, channels); the channel of the stimulus is the polarity.
     """
 
     def __init__(self, stimuli: Stimuli, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
@@ -132,19 +118,8 @@ class EventView:
 def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, ...] = ()) -> Stimuli:
     """Recordings of your own as stimuli, for example those of a data set of tonic with a transform.
 
-    Parameters
-    ----------
-    recordings : sequence of (events, label)
-        Such as the data sets, caches and slices of tonic, or an `EventView` of other stimuli.
-    encoder : Encoder
-        One that takes no recordings stands for an `EventEncoder` of the same shape and window.
-    classes : tuple of str
-        What the labels 0, 1, ... stand for.
-
-    Raises
-    ------
-    DataError
-        If a recording cannot be read or does not fit the encoder.
+    Recordings are pairs of events and label, such as the data sets, caches and slices of tonic yield, or an `EventView`
+    of other stimuli. An encoder that takes no recordings stands for an `EventEncoder` of the same shape and window.
     """
     own = encoder if isinstance(encoder, EventEncoder) else EventEncoder(encoder.shape, encoder.t_max)
     times, labels = convert(recordings, own)
@@ -152,10 +127,7 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
 
 
 def load_splits(
-    network: Network,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    on_progress: OnProgress = ignore_progress,
+    network: Network, dataset: str | None = None, data_dir: str | None = None, on_progress: OnProgress = ignore_progress
 ) -> Splits:
     """Load a data set and split it for a network.
 

@@ -1,6 +1,6 @@
 """Engines present stimuli to a network and return first-spike latencies. They know nothing of learning.
 
-An *experiment* is a generator that yields a `Batch` and is sent the latencies of all layers in return;
+An *experiment* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
 what it returns in the end, the engine's `run` returns. So the same experiment runs on every engine, and a
 clock-driven engine can hold the whole conversation inside one long simulation.
 """
@@ -9,47 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netsim.engines.protocol import (
-    Batch,
-    Engine,
-    EngineEntry,
-    Experiment,
-    Latencies,
-    Potential,
-    Recorded,
-    Result,
-    check_batch,
-    check_record,
-    silenced_neurons,
-    single_batch,
-)
+from netsim.engines.protocol import Batch as Batch
+from netsim.engines.protocol import Engine as Engine
+from netsim.engines.protocol import Experiment as Experiment
+from netsim.engines.protocol import Latencies as Latencies
+from netsim.engines.protocol import Potential as Potential
+from netsim.engines.protocol import Recorded as Recorded
+from netsim.engines.protocol import check_record
 from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.checks import check_choice
 
-__all__ = [
-    "Batch",
-    "Engine",
-    "EngineEntry",
-    "Experiment",
-    "Latencies",
-    "Potential",
-    "Recorded",
-    "Result",
-    "check_batch",
-    "check_record",
-    "make_engine",
-    "silenced_neurons",
-    "single_batch",
-]
-
 
 def make_engine(
-    name: str,
-    network: Network,
-    dt: float = 0.0,
-    precision: str = "double",
-    record: Sequence[Recorded] = (),
+    name: str, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
 ) -> Engine:
     """An engine by name.
 
@@ -72,5 +45,4 @@ def make_engine(
     """
     check_record(network, record)
     check_choice(name, tuple(engines), "engine")
-    engine: Engine = engines[name].make(network, dt=dt, precision=precision, record=record)
-    return engine
+    return engines[name].make(network, dt=dt, precision=precision, record=record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -58,16 +58,12 @@ class Recorded(NamedTuple):
 
 
 class Potential(NamedTuple):
-    """The potential of one neuron during one presentation.
+    """The potential of one neuron during one presentation, which is counted from the start of the batch.
 
     Attributes
     ----------
-    presentation : int
-        Counted from the start of the batch.
-    layer, neuron : str, int
-    time : ndarray of float, shape (samples,)
-        Times in the presentation (ms).
-    potential : ndarray of float, shape (samples,)
+    time, potential : ndarray of float, shape (samples,)
+        Times in the presentation (ms), and the potential then.
     """
 
     presentation: int
@@ -127,13 +123,7 @@ def single_batch(batch: Batch) -> Experiment[Latencies]:
 
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
-    """Refuse to record a neuron that does not exist or has no potential.
-
-    Raises
-    ------
-    SpecificationError
-        The message names the layer or neuron.
-    """
+    """Refuse to record a neuron that does not exist or has no potential."""
     for name, neuron in record:
         network.neurons(name)
         size = network.population(name).size
@@ -141,15 +131,39 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
             raise SpecificationError(f"neuron {name}:{neuron}", f"does not exist; {name} has 0 to {size - 1}")
 
 
-def check_batch(network: Network, batch: Batch) -> None:
-    """Refuse stimuli that are no latencies of the network's shape.
+def checked_batch(network: Network, batch: Batch) -> Batch:
+    """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
     Raises
     ------
+    SpecificationError
+        If there is no such population or projection, or it has no thresholds or no weights.
     DataError
-        If the shape differs, or a latency is NaN, negative, or after the end of the presentation.
+        If an array has another shape, or holds what is no latency, no threshold or no delay.
     """
-    stimuli = batch.stimuli
+    _check_stimuli(network, batch.stimuli)
+    for name, thresholds in batch.thresholds.items():
+        network.neurons(name)
+        _check_values("thresholds", name, thresholds, network.shapes[name])
+        if not (thresholds > 0).all():
+            raise DataError(f"thresholds: {name} holds some that are not positive")
+    for name, delays in batch.delays.items():
+        projection = network.projection(name)
+        network.neurons(projection.target)
+        _check_values("delays", name, delays, network.shapes[projection.source])
+        if not (delays >= 0).all():
+            raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
+    silenced = {}
+    for name, neurons in batch.silenced.items():
+        shape = network.population(name).shape
+        try:
+            silenced[name] = np.broadcast_to(neurons, (len(batch.stimuli), *shape))
+        except ValueError as error:
+            raise DataError(f"silenced: {name} has shape {neurons.shape}, the population has {shape}") from error
+    return replace(batch, silenced=silenced)
+
+
+def _check_stimuli(network: Network, stimuli: np.ndarray) -> None:
     if stimuli.shape[1:] != network.encoder.shape:
         raise DataError(f"stimuli: have shape {stimuli.shape[1:]}, {network.name} needs {network.encoder.shape}")
     if ((stimuli >= 0) & ((stimuli < network.duration) | (stimuli == np.inf))).all():
@@ -159,63 +173,6 @@ def check_batch(network: Network, batch: Batch) -> None:
     if (stimuli < 0).any():
         raise DataError("stimuli: hold negative latencies; time starts at 0 ms with the presentation")
     raise DataError(f"stimuli: hold latencies after the end of the presentation ({network.duration} ms)")
-
-
-def silenced_neurons(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The silenced neurons of a batch by population, all with a first axis of presentations.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such population.
-    DataError
-        If a shape does not fit.
-    """
-    silenced = {}
-    for name, neurons in batch.silenced.items():
-        shape = network.population(name).shape
-        try:
-            silenced[name] = np.broadcast_to(neurons, (len(batch.stimuli), *shape))
-        except ValueError as error:
-            raise DataError(f"silenced: {name} has shape {neurons.shape}, the layer has {shape}") from error
-    return silenced
-
-
-def neuron_thresholds(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The thresholds of single neurons of a batch, by population.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such population, or it has no thresholds.
-    DataError
-        If a shape does not fit, or a threshold is not positive.
-    """
-    for name, thresholds in batch.thresholds.items():
-        network.neurons(name)
-        _check_values("thresholds", name, thresholds, network.shapes[name])
-        if not (thresholds > 0).all():
-            raise DataError(f"thresholds: {name} holds some that are not positive")
-    return batch.thresholds
-
-
-def axonal_delays(network: Network, batch: Batch) -> dict[str, np.ndarray]:
-    """The conduction delays of a batch (ms), by the name of the projection.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such projection, or it has no weights.
-    DataError
-        If a shape does not fit, or a delay is negative.
-    """
-    for name, delays in batch.delays.items():
-        projection = network.projection(name)
-        network.neurons(projection.target)
-        _check_values("delays", name, delays, network.shapes[projection.source])
-        if not (delays >= 0).all():
-            raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
-    return batch.delays
 
 
 def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:

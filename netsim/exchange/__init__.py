@@ -77,18 +77,13 @@ def export_network(
     network : Network
     weights : dict of ndarray
         The weights that feed forward.
-    path : str or Path
-        Its suffix must be one of the format's.
-    record : mapping, optional
-        Where the weights come from, ready for JSON.
+    path, record
+        As in `export`; the record says where the weights come from.
 
     Raises
     ------
-    DataError
-        If there is no such format, the suffix is another one, a package is missing, or the weights are not the
-        network's.
-    RunError
-        If the file cannot be written.
+    DataError, RunError
+        As `export`, and if the weights are not the network's.
     """
     path = Path(path)
     format_to_write(to, path, network_formats).write(network, weights, path, record)
@@ -119,24 +114,9 @@ def import_network(path: str | Path) -> Imported:
 
 
 def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentations:
-    """Read the spikes of one layer from a file that `export` or another tool wrote.
+    """As `read_stimuli`, from the layer of a name and a shape, which may be (neurons,) too.
 
-    If a neuron has several spikes in a presentation, the first one counts.
-
-    Parameters
-    ----------
-    path : str or Path
-        Its suffix says the format.
-    layer : str or None
-        None is the layer or population ``stimulus``, or the only one there is.
-    shape : tuple of int
-        (height, width, channels), or (neurons,).
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged or of no known format, has no such layer or one of another shape, or a
-        package is missing.
+    None is the layer or population ``stimulus``, or the only one there is.
     """
     path = Path(path)
     read = reader(path, spike_formats)
@@ -150,5 +130,21 @@ def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentatio
 
 
 def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
-    """Read spikes as stimuli of a shape (height, width, channels): `read_layer` without the name of a layer."""
+    """Read spikes as stimuli from a file that `export` or another tool wrote.
+
+    If a neuron has several spikes in a presentation, the first one counts.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its suffix says the format.
+    shape : tuple of int
+        (height, width, channels).
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or of no known format, has no such layer or one of another shape, or a
+        package is missing.
+    """
     return read_layer(path, None, shape)

@@ -1,7 +1,4 @@
-"""What a file format is: entries of the seams `netsim.seams.spike_formats` and `netsim.seams.network_formats`.
-
-Their modules import what they need when it is first used, for that takes seconds: help lists them all.
-"""
+"""What a file format is; their modules import what they need when it is first used, for help lists them all."""
 
 from __future__ import annotations
 
@@ -81,32 +78,16 @@ class NetworkFormat(Format):
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A network from a file.
-
-    Attributes
-    ----------
-    network : Network
-    weights : dict of ndarray of float64
-        The weights that feed forward.
-    record : dict
-        What `export` was told of them; empty if another tool made the file.
-    assumed : tuple of str
-        What the file does not say.
-    """
+    """A network from a file."""
 
     network: Network
-    weights: Weights
-    record: dict[str, Any] = field(default_factory=dict)
-    assumed: tuple[str, ...] = ()
+    weights: Weights  # those that feed forward, float64
+    record: dict[str, Any] = field(default_factory=dict)  # what the export was told; empty from another tool
+    assumed: tuple[str, ...] = ()  # what the file does not say
 
 
 def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
-    """The format of a name, if a file may be called so and all that it needs is installed.
-
-    Raises
-    ------
-    DataError
-    """
+    """The format of a name in one of the seams, if a file may be called so and all that it needs is installed."""
     seam = next((seam for seam in seams if name in seam), None)
     if seam is None:
         known = ", ".join(known for seam in seams for known in seam)
@@ -120,20 +101,7 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
 
 
 def reader(path: Path, seam: Registry[Any], any_name: bool = False) -> Any:
-    """The function that reads a file, by the suffix of its name; None if no format has it.
-
-    Parameters
-    ----------
-    path : Path
-    seam : Registry
-    any_name : bool
-        Whether the first format will do.
-
-    Raises
-    ------
-    DataError
-        If the format needs a package that is not installed.
-    """
+    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read."""
     for name, known in seam.items():
         if known.read is not None and (any_name or path.name.endswith(known.suffixes)):
             _check_packages(seam, name, path)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -15,20 +15,14 @@ from netsim.errors import DataError
 from netsim.files import check_expansion, most_expanded, write_atomically
 from netsim.numerics.memory import limit_memory
 
-_SECONDS, _BYTES_A_SECOND = 30, 5e6
-_REFUSED = 3
-"""How long reading a file may take, and the exit code of the process that scans a file."""
+_SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how long reading a file may take
+_REFUSED = 3  # exit code of the process that scans a file
 
 
 def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
     """Let `fill` make an HDF5 file in memory, then write it; it appears whole or not at all.
 
     Of a full disk HDF5 itself tells in many lines, and it tells again when it is closed.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written.
     """
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -39,23 +33,13 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
 def check_hdf5(path: Path) -> None:
     """Refuse a file that reaches outside itself, unpacks to much more than its size, or that HDF5 fails over.
 
-    Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process
-    reads it first, with bounds on time and memory.
-
-    Raises
-    ------
-    DataError
+    Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process reads
+    it first, with bounds on time and memory.
     """
-    size = path.stat().st_size
+    command = [sys.executable, "-P", "-m", __name__, path]  # -P: what lies in the current folder is no module
+    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
     try:
-        # -P: what lies in the current folder is no module
-        tried = subprocess.run(
-            [sys.executable, "-P", "-m", __name__, path],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS + size / _BYTES_A_SECOND,
-        )
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{path}: is damaged: HDF5 does not come to an end with it") from error
     if tried.returncode == _REFUSED:
@@ -64,13 +48,20 @@ def check_hdf5(path: Path) -> None:
         raise DataError(f"{path}: is damaged: HDF5 crashes over it")
 
 
-def scan(path: Path) -> None:
-    """Read all that a file holds; what HDF5 refuses is passed over, for whoever reads it next will say it.
+@contextlib.contextmanager
+def reading_hdf5(path: Path, format_name: str) -> Iterator[None]:
+    """As `netsim.exchange.presentations.reading`, of a file that `check_hdf5` lets pass."""
+    from netsim.exchange.presentations import reading  # the process that scans starts sooner without it
 
-    Raises
-    ------
-    DataError
-        If it reaches outside itself, or holds much more than its size allows.
+    with reading(path, format_name):
+        check_hdf5(path)
+        yield
+
+
+def scan(path: Path) -> None:
+    """Read all that a file holds; `DataError` if it reaches outside itself, or holds much more than its size allows.
+
+    What HDF5 refuses is passed over, for whoever reads it next will say it.
     """
     try:
         _scan(path)
@@ -118,15 +109,11 @@ def _read_attributes(item: h5py.Group | h5py.Dataset) -> None:
             item.attrs[name]
 
 
-def _main() -> None:
-    path = Path(sys.argv[1])
-    limit_memory(2 * most_expanded(path.stat().st_size))
-    try:
-        scan(path)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        sys.exit(_REFUSED)
-
-
 if __name__ == "__main__":
-    _main()
+    scanned = Path(sys.argv[1])
+    limit_memory(2 * most_expanded(scanned.stat().st_size))
+    try:
+        scan(scanned)
+    except DataError as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(_REFUSED)

@@ -25,20 +25,11 @@ _LARGEST = 2.0**53  # a float holds all integers below
 
 @dataclass(frozen=True, eq=False)
 class Presentations:
-    """Latencies of one layer in some presentations.
+    """Latencies (ms, ``inf`` is silent) of one layer in some presentations."""
 
-    Parameters
-    ----------
-    latencies : ndarray of float64, shape (presentations, height, width, channels) or (presentations, neurons)
-        In ms; ``inf`` is silent.
-    labels : ndarray of int64, shape (presentations,), optional
-    indices : ndarray of int64, shape (presentations,)
-        What the file calls the presentations.
-    """
-
-    latencies: np.ndarray
-    labels: np.ndarray | None
-    indices: np.ndarray
+    latencies: np.ndarray  # float64, shape (presentations, height, width, channels) or (presentations, neurons)
+    labels: np.ndarray | None  # int64
+    indices: np.ndarray  # int64, what the file calls the presentations
 
     def stimuli(self, encoder: Encoder) -> Stimuli:
         """The presentations as stimuli; their shape must be the encoder's."""
@@ -50,12 +41,7 @@ class Presentations:
 
 @contextmanager
 def reading(path: Path, format_name: str) -> Iterator[None]:
-    """Turn what libraries raise over a damaged file, or one that is not there, into one line.
-
-    Raises
-    ------
-    DataError
-    """
+    """Turn what libraries raise over a damaged file, or one that is not there, into one line."""
     try:
         if not path.exists():  # libraries say it in many ways
             raise DataError(f"{path}: no such file")
@@ -72,12 +58,7 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
 
 
 def choose_layer(path: Path, layer: str | None, names: Sequence[str]) -> str:
-    """The layer that is read: the one asked for, else ``stimulus``, else the only one.
-
-    Raises
-    ------
-    DataError
-    """
+    """The layer that is read: the one asked for, else ``stimulus``, else the only one."""
     wanted = layer or STIMULUS
     if wanted in names:
         return wanted
@@ -88,20 +69,9 @@ def choose_layer(path: Path, layer: str | None, names: Sequence[str]) -> str:
 
 
 def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) -> np.ndarray:
-    """Numbers of neurons in their layer, from where they lie.
+    """Numbers of neurons in a layer of this shape, from where they lie.
 
-    Parameters
-    ----------
-    path : Path
-    columns : mapping of ndarray of int
-        ``y``, ``x`` and ``map`` (which may lack if there is one map only), or ``neuron``, or both.
-    shape : tuple of int
-        Of the layer.
-
-    Raises
-    ------
-    DataError
-        If a neuron lies outside the shape, or columns are missing or contradict each other.
+    Columns are ``y``, ``x`` and ``map`` (which may lack if there is one map only), or ``neuron``, or both.
     """
     axes = ("y", "x", "map") if len(shape) == 3 else ("map",)
     given = dict(columns)
@@ -128,29 +98,10 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
 def first_spikes(
     path: Path, latencies: np.ndarray, presentations: np.ndarray, neurons: np.ndarray, count: int, shape: Shape
 ) -> np.ndarray:
-    """The first spike of every neuron in every presentation.
+    """The first spike of every neuron in every one of `count` presentations, shape (count, *shape).
 
-    Parameters
-    ----------
-    path : Path
-    latencies : ndarray of float, shape (spikes,)
-        From the start of the presentation (ms).
-    presentations, neurons : ndarray of int, shape (spikes,)
-        Positions from 0; neurons are those of `neuron_numbers`.
-    count : int
-        How many presentations there are.
-    shape : tuple of int
-        Of the layer.
-
-    Returns
-    -------
-    ndarray of float64, shape (count, *shape)
-
-    Raises
-    ------
-    DataError
-        If a latency is NaN or negative, or so few spikes are spread over so many presentations that these
-        would not fit into memory.
+    Of each spike there is the latency from the start of its presentation (ms), and the positions from 0 of presentation
+    and neuron, the latter as of `neuron_numbers`.
     """
     if np.isnan(latencies).any():
         raise DataError(f"{path}: holds NaN among the times; a silent neuron has no spike")
@@ -168,27 +119,9 @@ def spikes_in_trials(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a recording into its presentations.
 
-    Parameters
-    ----------
-    path : Path
-    times : ndarray of float, shape (spikes,)
-        From the start of the recording.
-    starts, stops : ndarray of float, shape (presentations,)
-        Of the presentations, in the same unit; a spike at the stop belongs to no or the next one.
-    per_ms : float
-        How many of these units a ms has.
-
-    Returns
-    -------
-    spikes, presentations : ndarray of int, shape (chosen,)
-        Which spikes lie in a presentation, and in which.
-    latencies : ndarray of float64, shape (chosen,)
-        From its start (ms), rounded to 1 ps, so that times on a grid come back as they were.
-
-    Raises
-    ------
-    DataError
-        If a time is NaN or negative, or presentations overlap.
+    Times, starts and stops count from the start of the recording, in units of which a ms has `per_ms`; a spike at the
+    stop belongs to no or the next presentation. Returned is which spikes lie in a presentation, in which, and their
+    latencies from its start (ms), rounded to 1 ps, so that times on a grid come back as they were.
     """
     if not (times >= 0).all() or not (starts >= 0).all():  # NaN fails as well
         raise DataError(f"{path}: holds NaN or negative times; time starts at 0 with the recording")
@@ -205,27 +138,12 @@ def spikes_in_trials(
     return spikes, order[position], np.round((times[spikes] - begin[position]) / per_ms, PICOSECOND)
 
 
-def cut_into_presentations(
+def cut_recording(
     path: Path, times: np.ndarray, neurons: np.ndarray, trials: Mapping[str, np.ndarray], shape: Shape, per_ms: float
 ) -> Presentations:
-    """The presentations of a recording.
+    """The presentations of a recording, from times and `neuron_numbers` of its spikes; units as of `spikes_in_trials`.
 
-    Parameters
-    ----------
-    path : Path
-    times, neurons : ndarray, shape (spikes,)
-        From the start of the recording, and numbers as of `neuron_numbers`.
-    trials : mapping of ndarray, shape (presentations,)
-        ``start_time`` and ``stop_time``, in the unit of the times; ``presentation``, what a presentation is called,
-        and ``label`` may be there.
-    shape : tuple of int
-        Of the layer.
-    per_ms : float
-        How many units a ms has.
-
-    Raises
-    ------
-    DataError
+    Trials have the columns ``start_time`` and ``stop_time``, and maybe ``presentation``, their names, and ``label``.
     """
     counts = {name: len(column) for name, column in trials.items()}
     count = counts["start_time"]
@@ -241,13 +159,7 @@ def cut_into_presentations(
 
 
 def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None = 0) -> np.ndarray:
-    """Values that must be integers, as int64.
-
-    Raises
-    ------
-    DataError
-        If they are not, or one is below `least`.
-    """
+    """Values that must be integers, none below `least`, as int64."""
     array = np.asarray(values)
     if array.dtype.kind not in "iuf" or not ((array == np.floor(array)) & (np.abs(array) < _LARGEST)).all():
         raise DataError(f"{path}: {name} must hold integers")

@@ -14,15 +14,17 @@ from netsim.specification import Shape
 if TYPE_CHECKING:
     from netsim.measuring.simulation import Simulation
 
+TRIAL_COLUMNS = {
+    "start_time": "start of the presentation, in the unit of the times of spikes",
+    "stop_time": "end of the presentation, in the same unit",
+    "presentation": "number of the stimulus in its data set",
+    "label": "label of the stimulus",
+}
+"""What files tell of a presentation; the last two may lack."""
+
 
 def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """Latencies (ms) of the chosen layers by name, from first to last.
-
-    Raises
-    ------
-    SpecificationError
-        If the network has no such layer.
-    """
+    """Latencies (ms) of the chosen layers by name, from first to last; by default of all."""
     for name in layers or ():
         simulation.network.position(name)
     named = zip(simulation.network.shapes, simulation.latencies, strict=True)
@@ -30,17 +32,10 @@ def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[
 
 
 def places(shape: Shape) -> dict[str, np.ndarray]:
-    """Where the neurons of a layer lie.
+    """Where the neurons of a layer of shape (height, width, maps) or (neurons,) lie, as int32.
 
-    Parameters
-    ----------
-    shape : (height, width, maps) or (neurons,)
-
-    Returns
-    -------
-    dict of ndarray of int32, shape (neurons,)
-        ``map``, ``y`` and ``x``, and ``neuron``, its number row by row with maps last. In a layer without maps
-        the map is the neuron, and y and x are -1.
+    ``map``, ``y`` and ``x``, and ``neuron``, its number row by row with maps last. In a layer without maps the map is
+    the neuron, and y and x are -1.
     """
     neuron = np.arange(math.prod(shape), dtype=np.int32)
     nowhere = np.full_like(neuron, -1)
@@ -54,45 +49,18 @@ def session(simulation: Simulation, per_ms: float) -> np.ndarray:
 
 
 def trials(simulation: Simulation, bounds: np.ndarray) -> dict[str, np.ndarray]:
-    """Presentations as `netsim.exchange.presentations.cut_into_presentations` takes them.
-
-    Parameters
-    ----------
-    simulation : Simulation
-    bounds : ndarray of float, shape (presentations + 1,)
-        As from `session`.
-
-    Returns
-    -------
-    dict of ndarray, shape (presentations,)
-        ``start_time``, ``stop_time``, ``presentation`` and, where there are labels, ``label``.
-    """
-    columns = {
-        "start_time": bounds[:-1],
-        "stop_time": bounds[1:],
-        "presentation": np.array(simulation.indices, np.int64),
-    }
+    """Presentations within the bounds of `session`, as `presentations.cut_recording` takes them."""
+    indices = np.array(simulation.indices, np.int64)
+    columns = {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices}
     if simulation.labels is not None:
         columns["label"] = np.asarray(simulation.labels, np.int64)
     return columns
 
 
 def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:
-    """Times of spikes in a session.
+    """Times of spikes in a session, shape (presentations, neurons), from latencies (ms) and bounds as from `session`.
 
-    Parameters
-    ----------
-    latencies : ndarray of float, shape (presentations, ...)
-        In ms.
-    bounds : ndarray of float, shape (presentations + 1,)
-        As from `session`.
-    per_ms : float
-        How many of their units a ms has.
-
-    Returns
-    -------
-    ndarray of float64, shape (presentations, neurons)
-        Before the stop, even where rounding says otherwise; ``inf`` for silent neurons.
+    They lie before the stop, even where rounding says otherwise; ``inf`` is silent.
     """
     flat = latencies.reshape(len(latencies), -1)
     times = np.minimum(bounds[:-1, np.newaxis] + flat * per_ms, np.nextafter(bounds[1:], -np.inf)[:, np.newaxis])

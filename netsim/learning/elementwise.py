@@ -12,15 +12,9 @@ from netsim.weights.layout import Weights
 
 
 def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], constants: Sequence[float]) -> None:
-    """Let a compiled loop go over arrays of one size, on several threads.
+    """Let a compiled loop go over contiguous arrays of one size and type, on several threads.
 
-    Parameters
-    ----------
-    kernel : callable
-        Gets a piece of each array, flat, and the constants in their type.
-    arrays : sequence of ndarray
-        C-contiguous, of one type.
-    constants : sequence of float
+    It gets a piece of each array, flat, and the constants in their type.
     """
     dtype = arrays[0].dtype.type
     flat = [array.reshape(-1) for array in arrays]
@@ -29,14 +23,7 @@ def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], const
 
 
 def update_ema(mean: Weights, weights: Weights, keep: float) -> None:
-    """Move an exponential moving average of weights towards the weights, in place.
-
-    Parameters
-    ----------
-    mean, weights : dict of ndarray
-    keep : float
-        Share of the mean that stays, 0 to 1.
-    """
+    """Move an exponential moving average of weights towards the weights, in place; `keep` is the share that stays."""
     for name, array in weights.items():
         elementwise(_move, (mean[name], array), (1.0 - keep,))
 

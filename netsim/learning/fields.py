@@ -6,19 +6,11 @@ pooling, where one neuron of a field is heard at most, only the fields of those 
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import (
-    few_channels,
-    gather_columns,
-    gather_patches,
-    is_pointwise,
-    scatter_patches,
-)
+from netsim.numerics.receptive_fields import few_channels, gather_columns, gather_patches, is_pointwise, scatter_patches
 from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import PSP, Window
 
@@ -30,14 +22,8 @@ _COUNTED = 4096
 
 
 def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
-    """A postsynaptic potential in ms, as compiled loops take it; laid out once."""
-    return _breakpoints(tuple(map(tuple, psp.kernel)), dtype)
-
-
-@cache
-def _breakpoints(kernel: tuple[tuple[float, ...], ...], dtype: np.dtype) -> Breakpoints:
-    delays, changes = (np.array(values, dtype) for values in zip(*kernel, strict=True))
-    return Breakpoints(delays, changes)
+    """A postsynaptic potential in ms, as compiled loops take it."""
+    return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
 
 
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -51,16 +37,9 @@ def kernel_gradient(
 ) -> None:
     """Gradient of the synapses: over all positions, the outer product of the field with the signals of its neurons.
 
-    Parameters
-    ----------
-    inputs : ndarray, shape (presentations, height, width, channels)
-        Zero where nothing is seen.
-    signal : ndarray, shape (presentations, rows, columns, maps)
-    window : Window
-    visited : bool
-        Visit the fields of the neurons that carry a signal; see `is_sparse`.
-    gradient : ndarray, shape (inputs of a field, maps)
-        The result is written here.
+    Inputs, shape (presentations, height, width, channels), are zero where nothing is seen; the signal has the shape
+    (presentations, rows, columns, maps), the gradient (inputs of a field, maps). Where `visited`, only the fields of
+    neurons with a signal are looked at; see `is_sparse`.
     """
     maps = signal.shape[3]
     if visited:
@@ -80,13 +59,7 @@ def kernel_gradient(
 def propagate(signal: np.ndarray, kernel: np.ndarray, window: Window, visited: bool, propagated: np.ndarray) -> None:
     """Propagate the signal of each neuron to all that it receives from, by the weights of its synapses.
 
-    Parameters
-    ----------
-    signal, window, visited
-        As in `kernel_gradient`.
-    kernel : ndarray, shape (inputs of a field, maps)
-    propagated : ndarray, shape (presentations, height, width, channels)
-        The result is written here.
+    Shapes are those of `kernel_gradient`: of the gradient for the kernel, of the inputs for what is propagated.
     """
     maps = kernel.shape[1]
     if visited:
@@ -101,13 +74,7 @@ def propagate(signal: np.ndarray, kernel: np.ndarray, window: Window, visited: b
 
 @compiled
 def is_sparse(signal: np.ndarray, window: Window) -> bool:
-    """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
-
-    Parameters
-    ----------
-    signal, window
-        As in `kernel_gradient`.
-    """
+    """Whether visiting the fields of signalling neurons is less work than a matrix product over all."""
     _, rows, columns, _ = signal.shape
     if rows * columns == 1:
         return False  # nobody shares weights with them
@@ -118,16 +85,9 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 
 @compiled
 def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Lay out the synapses of each map in so many rows, each filled up with zeros to whole vectors.
+    """Lay out a kernel, shape (inputs of a field, maps), by map and row of a field: (maps, size, inputs of a row).
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (inputs of a field, maps)
-    size : int
-
-    Returns
-    -------
-    ndarray, shape (maps, size, inputs of a row and more)
+    Each row is filled up with zeros to whole vectors.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
     by_map = np.zeros((maps, size, _padded(row, kernel)), kernel.dtype)

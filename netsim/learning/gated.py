@@ -13,7 +13,7 @@ from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gr
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
-from netsim.specification import Neurons, Projection, Window
+from netsim.specification import STIMULUS, Neurons, Projection, Window
 
 
 def step_gated(
@@ -25,29 +25,14 @@ def step_gated(
     displacement: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
-    downward: bool = True,
 ) -> LayerStep:
-    """The step of synapses onto neurons that the drive alone carries from the gate to threshold.
+    """The step of synapses onto neurons that the drive alone carries from the gate (ms) to threshold.
 
-    Parameters
-    ----------
-    projection : Projection
-    neurons : Neurons
-        Of its target.
-    window : Window
-    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
-        Presynaptic latencies (ms).
-    gate : float
-        In ms.
-    displacement : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-        Of the layer's own spikes (ms).
-    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
-    causal : bool
-        Propagate by the order of spikes alone, not by the slope of the PSP.
-    downward : bool
-        Whether the displacement of the source is asked for.
+    `source` are presynaptic latencies (ms) and `displacement` is that of the population's own spikes (ms), both by
+    presentation in the shape of the population; `causal` propagates by the order of spikes alone, not by the slope of
+    the PSP.
     """
-    dtype, maps = source.dtype, kernel.shape[-1]
+    dtype, maps, downward = source.dtype, kernel.shape[-1], projection.source != STIMULUS
     per_drive = dtype.type(1 / neurons.drive)
     psp = breakpoints(projection.psp, dtype)
     slopes = psp._replace(changes=psp.changes * per_drive)
@@ -101,14 +86,7 @@ def _step(
 
 @compiled
 def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
-    """Write the sums of the columns of a matrix.
-
-    Parameters
-    ----------
-    rows : ndarray, shape (positions, maps)
-    total : ndarray, shape (maps,)
-        The result.
-    """
+    """Write the sums of the columns of a matrix, shape (positions, maps)."""
     total[:] = 0
     for row in rows:
         for m in range(total.size):

@@ -1,4 +1,4 @@
-"""What the learning step of a layer yields, and the gradient of a batch that its parts add up to."""
+"""What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from netsim.numerics.threads import over_elements
 class Factors(NamedTuple):
     """A part's gradient of a dense kernel, not multiplied yet: one product over the whole batch is less work.
 
-    Attributes
-    ----------
-    inputs : ndarray, shape (presentations, inputs)
-    signal : ndarray, shape (presentations, neurons)
+    Inputs have the shape (presentations, inputs), the signal (presentations, neurons).
     """
 
     inputs: np.ndarray
@@ -24,7 +21,7 @@ class Factors(NamedTuple):
 
 
 class LayerStep(NamedTuple):
-    """What the learning step of a layer yields.
+    """What the learning step of a projection yields.
 
     Attributes
     ----------
@@ -34,7 +31,7 @@ class LayerStep(NamedTuple):
     bias_gradient : ndarray, shape (maps,), or None
         The same for the constant current, which acts up to the gate or the spike; None if there is none.
     displacement : ndarray, shape of the source, or None
-        Of the presynaptic spikes (ms); None if it was not asked for.
+        Of the presynaptic spikes (ms); None of the stimulus.
     """
 
     kernel_gradient: np.ndarray | Factors | None
@@ -43,18 +40,7 @@ class LayerStep(NamedTuple):
 
 
 def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> np.ndarray:
-    """Add up the shares of all parts, and scale the sum.
-
-    Parameters
-    ----------
-    shares : sequence of ndarray or Factors
-        One for each part, all of one type; arrays are written over.
-    scale : number of the arrays' type
-
-    Returns
-    -------
-    ndarray
-    """
+    """Add up the shares of all parts, which are of one type, and scale the sum; arrays are written over."""
     factors = [share for share in shares if isinstance(share, Factors)]
     if factors:
         return _product(factors, scale)

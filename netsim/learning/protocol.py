@@ -62,22 +62,22 @@ class BatchGradients:
         return [np.concatenate(population) for population in zip(*self.parts, strict=True)]
 
 
-class _Described(Protocol):
-    """What tells the model description about itself, by default in the words of its docstring."""
-
-    @classmethod
-    def describe(cls, network: Network) -> str:
-        """Equations and values, without a full stop, in the mathematics of LaTeX."""
-        return inspect.getdoc(cls) or cls.__name__
-
-
-class Learner(_Described, Protocol):
-    """From the latencies and labels of a batch to gradients. It knows no engine."""
+class _Named(Protocol):
+    """What the settings of a network choose, and what tells the model description about itself."""
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
-        """The learner that the settings of a network ask for."""
+        """What the settings of a network ask for."""
         ...
+
+    @classmethod
+    def describe(cls, network: Network) -> str:
+        """Equations and values, without a full stop, in the mathematics of LaTeX; by default the docstring."""
+        return inspect.getdoc(cls) or cls.__name__
+
+
+class Learner(_Named, Protocol):
+    """From the latencies and labels of a batch to gradients. It knows no engine."""
 
     def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
         """Gradients of a batch.
@@ -107,13 +107,8 @@ class Learner(_Described, Protocol):
         return [("Rule", cls.describe(network))]
 
 
-class Targets(_Described, Protocol):
+class Targets(_Named, Protocol):
     """What the output neurons should have done; a silent one counts as firing at the end of its window."""
-
-    @classmethod
-    def from_network(cls, network: Network) -> Self:
-        """The targets that the settings of a network ask for."""
-        ...
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements and losses.
@@ -127,7 +122,7 @@ class Targets(_Described, Protocol):
         ...
 
 
-class Optimizer(_Described, Protocol):
+class Optimizer(_Named, Protocol):
     """From gradients to weights, which it changes in place.
 
     Attributes
@@ -138,11 +133,6 @@ class Optimizer(_Described, Protocol):
     """
 
     state: dict[str, np.ndarray]
-
-    @classmethod
-    def from_network(cls, network: Network) -> Self:
-        """The optimizer that the settings of a network ask for."""
-        ...
 
     def begin(self, weights: Weights) -> None:
         """Make the state anew, as it is before the first step on such weights."""

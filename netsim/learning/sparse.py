@@ -2,138 +2,79 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from netsim.learning.fields import breakpoints
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
-from netsim.specification import Network, Projection
-
-
-class SparseSynapses(NamedTuple):
-    """Index arrays of a projection's synapses, and its PSP.
-
-    Attributes
-    ----------
-    pre, post, weight : ndarray of int32, shape (synapses,)
-        As in `netsim.specification.Connections`.
-    psp : Breakpoints
-    """
-
-    pre: np.ndarray
-    post: np.ndarray
-    weight: np.ndarray
-    psp: Breakpoints
-
-
-def sparse_synapses(network: Network, projection: Projection) -> SparseSynapses:
-    """The synapses of a projection, as the step takes them."""
-    pre, post, weight = network.connections(projection)
-    return SparseSynapses(pre, post, weight, breakpoints(projection.psp, np.dtype(float)))
+from netsim.specification import STIMULUS, Connections, Projection
 
 
 def step_sparse(
-    synapses: SparseSynapses,
-    plastic: bool,
+    projection: Projection,
+    connections: Connections,
     source: np.ndarray,
     limit: np.ndarray,
     signal: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
-    downward: bool = True,
 ) -> LayerStep:
-    """Visit each synapse whose postsynaptic neuron carries a signal.
+    """Visit each synapse whose postsynaptic neuron carries a signal; other parameters are those of `step_pairwise`.
 
-    Parameters
-    ----------
-    synapses : SparseSynapses
-    plastic : bool
-        Whether the gradient of the weights is asked for.
-    source : ndarray, shape (presentations, *source)
-        Presynaptic latencies (ms).
-    limit : ndarray, shape (presentations, *target), or a number
-        Until when synaptic current counts (ms).
-    signal : ndarray, shape (presentations, *target)
-        Displacement over ``tau`` times the slope at threshold.
-    kernel : ndarray
-        Weights, of whatever shape.
-    causal : bool
-        Propagate by the order of spikes alone, not by the slope of the PSP.
-    downward : bool
-        Whether the displacement of the source is asked for.
+    Arrays of neurons have the shape (presentations, *population), a kernel any; the limit may be one number.
     """
-    dtype, presentations = source.dtype, len(source)
-    signals = np.ascontiguousarray(signal, dtype).reshape(presentations, -1)
-    limits = np.ascontiguousarray(np.broadcast_to(limit, signal.shape), dtype).reshape(presentations, -1)
-    times = np.ascontiguousarray(source).reshape(presentations, -1)
-    weights = np.ascontiguousarray(kernel, dtype).ravel()
-    gradient = np.zeros_like(weights if plastic else weights[:0])
+    dtype, psp, downward = source.dtype, breakpoints(projection.psp, np.dtype(float)), projection.source != STIMULUS
+    times, signals = _flat(source, dtype), _flat(signal, dtype)
+    limits, weights = _flat(np.broadcast_to(limit, signal.shape), dtype), np.ascontiguousarray(kernel, dtype).ravel()
+    gradient = np.zeros_like(weights if projection.plastic else weights[:0])
     displacement = np.zeros_like(times if downward else times[:0])
-    _step(synapses, times, limits, signals, weights, causal, gradient, displacement)
-    maps = signal.shape[-1]
+    _step(connections, psp, times, limits, signals, weights, causal, gradient, displacement)
     return LayerStep(
-        gradient.reshape(kernel.shape) if plastic else None,
-        (signals * limits).reshape(-1, maps).sum(axis=0),
+        gradient.reshape(kernel.shape) if projection.plastic else None,
+        (signals * limits).reshape(-1, signal.shape[-1]).sum(axis=0),
         displacement.reshape(source.shape) if downward else None,
     )
 
 
-def current_before(synapses: SparseSynapses, source: np.ndarray, times: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Synaptic current of neurons just before given times.
-
-    Parameters
-    ----------
-    synapses, source, kernel
-        As in `step_sparse`.
-    times : ndarray, shape (presentations, *target)
-        In ms.
-
-    Returns
-    -------
-    ndarray, shape of `times`
-    """
-    current = np.zeros((len(times), times[0].size), source.dtype)
-    flat = np.ascontiguousarray(source).reshape(len(source), -1)
-    limits = np.ascontiguousarray(times, source.dtype).reshape(len(times), -1)
-    _current(synapses, flat, limits, np.ascontiguousarray(kernel, source.dtype).ravel(), current)
+def current_before(
+    projection: Projection, connections: Connections, source: np.ndarray, times: np.ndarray, kernel: np.ndarray
+) -> np.ndarray:
+    """Synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
+    dtype, psp = source.dtype, breakpoints(projection.psp, np.dtype(float))
+    limits, weights = _flat(times, dtype), np.ascontiguousarray(kernel, dtype).ravel()
+    current = np.zeros_like(limits)
+    _current(connections, psp, _flat(source, dtype), limits, weights, current)
     return current.reshape(times.shape)
 
 
 def earliest_sparse(
-    synapses: SparseSynapses, values: np.ndarray, source: np.ndarray, relayed: np.ndarray
+    connections: Connections, values: np.ndarray, source: np.ndarray, relayed: np.ndarray
 ) -> np.ndarray:
     """Hand a value of each relay to the neuron whose spike it passed on: of several, the one with the lowest number.
 
-    Parameters
-    ----------
-    synapses : SparseSynapses
-    values, relayed : ndarray, shape (presentations, *target)
-        The values, and the latencies of the relays (ms).
-    source : ndarray, shape (presentations, *source)
-        Presynaptic latencies (ms).
-
-    Returns
-    -------
-    ndarray, shape of `source`
+    Values and `relayed`, the latencies of the relays, have the shape (presentations, *target), the latencies of the
+    source and the result (presentations, *source).
     """
-    count = len(values)
-    handed = np.zeros((count, source[0].size), values.dtype)
-    times, passed = (np.ascontiguousarray(array).reshape(count, -1) for array in (source, relayed))
-    _hand_to_earliest(synapses, np.ascontiguousarray(values).reshape(count, -1), times, passed, handed)
+    times = _flat(source, source.dtype)
+    handed = np.zeros(times.shape, values.dtype)
+    _hand_to_earliest(connections, _flat(values, values.dtype), times, _flat(relayed, relayed.dtype), handed)
     return handed.reshape(source.shape)
+
+
+def _flat(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values in C order, shape (presentations, neurons)."""
+    return np.ascontiguousarray(values, dtype).reshape(len(values), -1)
 
 
 @compiled
 def _hand_to_earliest(
-    synapses: SparseSynapses, values: np.ndarray, times: np.ndarray, relayed: np.ndarray, handed: np.ndarray
+    connections: Connections, values: np.ndarray, times: np.ndarray, relayed: np.ndarray, handed: np.ndarray
 ) -> None:
     for b in range(len(times)):
         taken = np.zeros(values.shape[1], np.bool_)
-        for s in range(synapses.pre.size):  # by presynaptic neuron
-            pre, post = synapses.pre[s], synapses.post[s]
+        for s in range(connections.pre.size):  # by presynaptic neuron
+            pre, post = connections.pre[s], connections.post[s]
             if not taken[post] and times[b, pre] == relayed[b, post] and times[b, pre] < np.inf:
                 handed[b, pre] += values[b, post]
                 taken[post] = True
@@ -141,7 +82,8 @@ def _hand_to_earliest(
 
 @compiled
 def _step(
-    synapses: SparseSynapses,
+    connections: Connections,
+    psp: Breakpoints,
     times: np.ndarray,
     limits: np.ndarray,
     signals: np.ndarray,
@@ -152,29 +94,34 @@ def _step(
 ) -> None:
     """The step; nothing is written to an empty array."""
     for b in range(len(times)):
-        for s in range(synapses.pre.size):
-            pre, post = synapses.pre[s], synapses.post[s]
+        for s in range(connections.pre.size):
+            pre, post = connections.pre[s], connections.post[s]
             signal, since = signals[b, post], limits[b, post] - times[b, pre]
             if signal == 0 or since <= 0:
                 continue
             potential, slope = times.dtype.type(0), times.dtype.type(0)
-            for k in range(synapses.psp.delays.size):
-                if since > synapses.psp.delays[k]:
-                    potential += synapses.psp.changes[k] * (since - synapses.psp.delays[k])
-                    slope += synapses.psp.changes[k]
+            for k in range(psp.delays.size):
+                if since > psp.delays[k]:
+                    potential += psp.changes[k] * (since - psp.delays[k])
+                    slope += psp.changes[k]
             if gradient.size:
-                gradient[synapses.weight[s]] += signal * potential
+                gradient[connections.weight[s]] += signal * potential
             if displacement.size:
-                displacement[b, pre] += signal * weights[synapses.weight[s]] * (1 if causal else slope)
+                displacement[b, pre] += signal * weights[connections.weight[s]] * (1 if causal else slope)
 
 
 @compiled
 def _current(
-    synapses: SparseSynapses, times: np.ndarray, limits: np.ndarray, weights: np.ndarray, current: np.ndarray
+    connections: Connections,
+    psp: Breakpoints,
+    times: np.ndarray,
+    limits: np.ndarray,
+    weights: np.ndarray,
+    current: np.ndarray,
 ) -> None:
     for b in range(len(times)):
-        for s in range(synapses.pre.size):
-            since = limits[b, synapses.post[s]] - times[b, synapses.pre[s]]
-            for k in range(synapses.psp.delays.size):
-                if since > synapses.psp.delays[k]:
-                    current[b, synapses.post[s]] += synapses.psp.changes[k] * weights[synapses.weight[s]]
+        for s in range(connections.pre.size):
+            since = limits[b, connections.post[s]] - times[b, connections.pre[s]]
+            for k in range(psp.delays.size):
+                if since > psp.delays[k]:
+                    current[b, connections.post[s]] += psp.changes[k] * weights[connections.weight[s]]

@@ -1,4 +1,4 @@
-"""The local learning step of the synapses between two layers, pair by pair of spikes.
+"""The local learning step of the synapses of a projection, pair by pair of spikes.
 
 Each synapse sees the latency of its presynaptic neuron, the latency of its postsynaptic neuron and the
 signal that the postsynaptic neuron carries. With the synaptic limit ``L_j = min(t_j, gate)`` the potential of
@@ -17,7 +17,7 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import gather_field
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
-from netsim.specification import Projection, Window
+from netsim.specification import STIMULUS, Projection, Window
 
 
 def step_pairwise(
@@ -28,7 +28,6 @@ def step_pairwise(
     signal: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
-    downward: bool = True,
 ) -> LayerStep:
     """Look at each pair of a presynaptic and a postsynaptic spike.
 
@@ -37,21 +36,18 @@ def step_pairwise(
 
     Parameters
     ----------
-    projection : Projection
-    window : Window
-    source : ndarray, shape (presentations, height, width, channels) or (presentations, neurons)
-        Presynaptic latencies (ms).
-    limit : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-        Synaptic limits (ms).
-    signal : ndarray, shape of `limit`
-        Displacement over ``tau`` times the slope at threshold; neurons without one are not visited.
+    projection, window
+        Of the synapses.
+    source : ndarray
+        Presynaptic latencies (ms), by presentation in the shape of the population.
+    limit, signal : ndarray
+        Synaptic limits (ms), and displacement over ``tau`` times the slope at threshold, of the postsynaptic neurons;
+        those without a signal are not visited.
     kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
     causal : bool
         Propagate by the order of spikes alone, not by the slope of the PSP.
-    downward : bool
-        Whether the displacement of the source is asked for.
     """
-    dtype = source.dtype
+    dtype, downward = source.dtype, projection.source != STIMULUS
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
     weights = _by_map(kernel, dtype)
     slopes, displacement = np.zeros_like(weights), np.zeros_like(times)
@@ -67,31 +63,15 @@ def step_pairwise(
 
 
 def slope_at(
-    projection: Projection,
-    window: Window,
-    source: np.ndarray,
-    times: np.ndarray,
-    kernel: np.ndarray,
-    wanted: np.ndarray,
+    projection: Projection, window: Window, source: np.ndarray, times: np.ndarray, kernel: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
-    """Synaptic current of neurons just before given times.
+    """Synaptic current of the neurons asked for just before given times (ms), zero elsewhere.
 
-    Parameters
-    ----------
-    projection, window, source, kernel
-        As in `step_pairwise`.
-    times : ndarray, shape (presentations, rows, columns, maps) or (presentations, neurons)
-    wanted : ndarray of bool, shape of `times`
-        Which neurons to visit.
-
-    Returns
-    -------
-    ndarray, shape of `times`
-        Zero where no neuron was visited.
+    Other parameters are those of `step_pairwise`.
     """
     dtype = source.dtype
     spikes, limits = contiguous(source, window.source, dtype), contiguous(times, window.shape, dtype)
-    current, visited = np.zeros_like(limits), contiguous(wanted, window.shape, np.dtype(bool))
+    current, visited = np.zeros_like(limits), contiguous(asked, window.shape, np.dtype(bool))
     _slope_at(spikes, window, breakpoints(projection.psp, dtype), limits, visited, _by_map(kernel, dtype), current)
     return current.reshape(times.shape)
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
-from netsim.measuring.distribution import Distribution, Part, PartExperiment
+from netsim.measuring.distribution import Distribution, OnPresented, Part, PartExperiment
 from netsim.numerics.threads import threads
 from netsim.weights.layout import Weights
 
@@ -29,20 +29,10 @@ _CONNECT_SECONDS = 10
 
 @contextmanager
 def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
-    """A client of Dask workers.
+    """A client of a Dask scheduler such as ``tls://node7:8786``, or of so many worker processes of this machine.
 
-    Parameters
-    ----------
-    scheduler : str, optional
-        Address of a scheduler, for example ``tls://node7:8786``. Keys and certificates come from Dask's own
-        configuration. By default workers are started on this machine, and stopped in the end.
-    workers : int
-        Number of processes to start on this machine; they share its cores.
-
-    Raises
-    ------
-    RunError
-        If the packages that it needs are missing, or no scheduler answers.
+    Keys and certificates for a scheduler come from Dask's own configuration. Workers of this machine share its cores,
+    and are stopped in the end.
     """
     try:
         import dask
@@ -88,13 +78,7 @@ def dask_setup(worker: object) -> None:
 
 
 def check_worker() -> None:
-    """Refuse to work beside other tasks in one process, for Brian2's state belongs to the whole process.
-
-    Raises
-    ------
-    RunError
-        If this worker process has several threads for tasks.
-    """
+    """Refuse to work beside other tasks in one process, for Brian2's state belongs to the whole process."""
     from distributed import get_worker
 
     count = get_worker().state.nthreads
@@ -112,14 +96,9 @@ def lost(error: BaseException) -> str | None:
 
 
 def over_workers(client: Client) -> Distribution:
-    """Have the parts of some stimuli presented by Dask workers.
+    """Have the parts of some stimuli presented by Dask workers; if they are lost, what is returned raises `RunError`.
 
     The engine must not have presented anything yet: each worker goes on with a copy of it.
-
-    Raises
-    ------
-    RunError
-        By what is returned, if the workers are lost; whatever the presentations raise is raised too.
     """
 
     def distribute(
@@ -127,7 +106,7 @@ def over_workers(client: Client) -> Distribution:
         experiment: PartExperiment[Part],
         weights: Weights,
         parts: Sequence[Stimuli],
-        progress: Callable[[int], None],
+        progress: OnPresented,
     ) -> list[Part]:
         from distributed import as_completed
 
@@ -161,6 +140,5 @@ def _present_part(part: Stimuli, job: str, engine: Engine, experiment: PartExper
     # the engine that came with the first part goes on: Brian2 takes long to build a network
     if job not in _engines:
         _engines.clear()
-        _engines[job] = engine
-    engine = _engines[job]
-    return engine.run(experiment(engine, weights, part))
+    kept = _engines.setdefault(job, engine)
+    return kept.run(experiment(kept, weights, part))

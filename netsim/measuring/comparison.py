@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment, Latencies
+from netsim.engines import Batch, Engine, Experiment
+from netsim.measuring.distribution import OnPresented, in_parts
 from netsim.measuring.metrics import decide
 from netsim.weights.layout import Weights
 
@@ -19,28 +20,14 @@ REQUIRED = 0.9999
 
 @dataclass(frozen=True)
 class Comparison:
-    """Agreement of two engines on the same time grid.
+    """Agreement of two engines on the same time grid."""
 
-    Attributes
-    ----------
-    agreement : float
-        Share of neurons and presentations with the same step, silence included.
-    by_layer : dict of float
-    largest_difference_steps : float
-        Of all spikes; ``inf`` if a neuron fired on one engine only.
-    same_decisions : float
-        Share of presentations with the same decision.
-    presentations : int
-    dt : float
-        Time grid (ms).
-    """
-
-    agreement: float
+    agreement: float  # share of neurons and presentations with the same step, silence included
     by_layer: dict[str, float]
-    largest_difference_steps: float
-    same_decisions: float
+    largest_difference_steps: float  # of all spikes; inf if a neuron fired on one engine only
+    same_decisions: float  # share of presentations with the same decision
     presentations: int
-    dt: float
+    dt: float  # time grid (ms)
 
     @property
     def agrees(self) -> bool:
@@ -63,39 +50,29 @@ class Comparison:
 
 
 def compare(
-    first: Engine,
-    second: Engine,
-    weights: Weights,
-    stimuli: Stimuli,
-    progress: Callable[[int], None] = lambda done: None,
+    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: OnPresented = lambda done: None
 ) -> Comparison:
     """Present the same stimuli on two engines that share a time grid.
 
     Parameters
     ----------
     first, second : Engine
-    weights : dict of ndarray
-        The weights that feed forward.
-    stimuli : Stimuli
-    progress : callable
-        Called with the number of presentations that both engines have done.
+    weights, stimuli, progress
+        As in `netsim.evaluate`.
     """
     return second.run(_comparison(first, second, weights, stimuli, progress))
 
 
 def _comparison(
-    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: Callable[[int], None]
+    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: OnPresented
 ) -> Experiment[Comparison]:
     network, dt = second.network, second.dt
     names = [population.name for population in network.populations]
-    same = dict.fromkeys(names, 0)
-    total = dict.fromkeys(names, 0)
-    largest = 0.0
-    decisions = 0
-    for start in range(0, len(stimuli), _BATCH):
-        chosen = np.arange(start, min(start + _BATCH, len(stimuli)))
-        batch = Batch(stimuli.latencies(chosen), weights)
-        ours: Latencies = first.present(batch)
+    same, total = Counter[str](), Counter[str]()
+    largest, decisions, done = 0.0, 0, 0
+    for part in in_parts(stimuli, _BATCH):
+        batch = Batch(part.latencies(np.arange(len(part))), weights)
+        ours = first.present(batch)
         theirs = yield batch
         for name, a, b in zip(names, ours[1:], theirs[1:], strict=True):
             steps = _step_differences(a, b, dt)
@@ -103,9 +80,10 @@ def _comparison(
             total[name] += steps.size
             largest = max(largest, float(steps.max()))
         decisions += int((decide(ours[-1]).choice == decide(theirs[-1]).choice).sum())
-        progress(int(chosen[-1]) + 1)
+        done += len(part)
+        progress(done)
     return Comparison(
-        agreement=sum(same.values()) / sum(total.values()),
+        agreement=same.total() / total.total(),
         by_layer={name: same[name] / total[name] for name in names},
         largest_difference_steps=largest,
         same_decisions=decisions / len(stimuli),

@@ -14,6 +14,8 @@ from netsim.weights.layout import Weights
 Part = TypeVar("Part")
 PartExperiment = Callable[[Engine, Weights, Stimuli], Experiment[Part]]
 """What is done with a part of the stimuli: presents it on the engine that runs it, and returns what came of it."""
+OnPresented = Callable[[int], None]
+"""Called with the number of presentations done so far."""
 
 
 class Distribution(Protocol):
@@ -25,34 +27,13 @@ class Distribution(Protocol):
         experiment: PartExperiment[Part],
         weights: Weights,
         parts: Sequence[Stimuli],
-        progress: Callable[[int], None],
+        progress: OnPresented,
     ) -> list[Part]:
-        """Present the parts.
-
-        Parameters
-        ----------
-        engine : Engine
-        experiment : callable
-        weights : dict of ndarray
-            The weights that feed forward.
-        parts : sequence of Stimuli
-        progress : callable
-            Called with the number of presentations done so far.
-
-        Returns
-        -------
-        list
-            What `experiment` returned, in the order of the parts.
-        """
-        ...
+        """What `experiment` returns of each part, in their order."""
 
 
 def serial(
-    engine: Engine,
-    experiment: PartExperiment[Part],
-    weights: Weights,
-    parts: Sequence[Stimuli],
-    progress: Callable[[int], None],
+    engine: Engine, experiment: PartExperiment[Part], weights: Weights, parts: Sequence[Stimuli], progress: OnPresented
 ) -> list[Part]:
     """Present one part after another on an engine of this process; see `Distribution`."""
 
@@ -70,6 +51,5 @@ def serial(
 
 def in_parts(stimuli: Stimuli, largest: int) -> list[Stimuli]:
     """Stimuli cut into parts of `largest`, the last one of what is left."""
-    return [
-        stimuli.pick(np.arange(first, min(first + largest, len(stimuli)))) for first in range(0, len(stimuli), largest)
-    ]
+    everything = np.arange(len(stimuli))
+    return [stimuli.pick(everything[first : first + largest]) for first in range(0, len(stimuli), largest)]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
-from netsim.measuring.distribution import Distribution, in_parts, serial
+from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import Decisions, decide, decision_figures, spike_counts, synaptic_operations
 from netsim.weights.layout import Weights
 
@@ -21,36 +20,18 @@ _BATCH = 200
 
 @dataclass
 class Evaluation:
-    """Figures of an evaluation.
+    """Figures of an evaluation; rates are shares of presentations."""
 
-    Attributes
-    ----------
-    accuracy : float
-        Share of presentations whose first output spike is the label's; ties go to the lowest number.
-    strict_accuracy : float
-        The same with every tie an error.
-    tie_rate, silent_rate : float
-        Share of presentations with several first output spikes, and with none.
-    mean_decision_latency_ms : float
-        Over the presentations with an output spike; NaN if there was none.
-    spikes_per_presentation, synaptic_operations_per_presentation : dict of float
-        By layer.
-    presentations : int
-    seconds : float
-    confusion : list of list of int
-        Rows are labels, columns are decisions; the last column counts silence.
-    """
-
-    accuracy: float
-    strict_accuracy: float
-    tie_rate: float
-    silent_rate: float
-    mean_decision_latency_ms: float
-    spikes_per_presentation: dict[str, float]
+    accuracy: float  # share with the first output spike at the label; ties go to the lowest number
+    strict_accuracy: float  # the same with every tie an error
+    tie_rate: float  # with several first output spikes
+    silent_rate: float  # with no output spike
+    mean_decision_latency_ms: float  # over the presentations with an output spike; NaN if there was none
+    spikes_per_presentation: dict[str, float]  # by layer
     synaptic_operations_per_presentation: dict[str, float]
     presentations: int
     seconds: float
-    confusion: list[list[int]] = field(repr=False)
+    confusion: list[list[int]] = field(repr=False)  # a row per label, a column per decision; the last counts silence
 
     def to_dict(self) -> dict[str, object]:
         """All figures, NaN as None, ready for JSON."""
@@ -60,19 +41,11 @@ class Evaluation:
         return figures
 
 
-class _Tally(NamedTuple):
-    """What one part of the stimuli contributes."""
-
-    decisions: Decisions
-    spikes: dict[str, int]
-    operations: dict[str, int]
-
-
 def evaluate(
     engine: Engine,
     weights: Weights,
     stimuli: Stimuli,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: OnPresented = lambda done: None,
     distribution: Distribution = serial,
 ) -> Evaluation:
     """Present every stimulus once and read the decisions.
@@ -90,25 +63,29 @@ def evaluate(
     """
     started = time.perf_counter()
     tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
-    made = Decisions(*(np.concatenate(parts) for parts in zip(*(tally.decisions for tally in tallies), strict=True)))
+    decisions, spikes, operations = zip(*tallies, strict=True)
+    made = Decisions(*map(np.concatenate, zip(*decisions, strict=True)))
     outputs = engine.network.outputs
     confusion = np.zeros((outputs, outputs + 1), dtype=int)
     np.add.at(confusion, (stimuli.labels, made.choice), 1)
     return Evaluation(
         **decision_figures(made, stimuli.labels),
-        spikes_per_presentation=_means([tally.spikes for tally in tallies], len(stimuli)),
-        synaptic_operations_per_presentation=_means([tally.operations for tally in tallies], len(stimuli)),
+        spikes_per_presentation=_means(spikes, len(stimuli)),
+        synaptic_operations_per_presentation=_means(operations, len(stimuli)),
         presentations=len(stimuli),
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
     )
 
 
-def _tally(engine: Engine, weights: Weights, stimuli: Stimuli) -> Experiment[_Tally]:
+def _tally(
+    engine: Engine, weights: Weights, stimuli: Stimuli
+) -> Experiment[tuple[Decisions, dict[str, int], dict[str, int]]]:
+    """Decisions, spikes and synaptic operations of one part of the stimuli."""
     latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
     network = engine.network
-    return _Tally(decide(latencies[-1]), spike_counts(network, latencies), synaptic_operations(network, latencies))
+    return decide(latencies[-1]), spike_counts(network, latencies), synaptic_operations(network, latencies)
 
 
-def _means(counts: list[dict[str, int]], presentations: int) -> dict[str, float]:
+def _means(counts: Sequence[dict[str, int]], presentations: int) -> dict[str, float]:
     return {name: sum(part[name] for part in counts) / presentations for name in counts[0]}

@@ -11,21 +11,11 @@ from netsim.specification import Network
 
 
 class Decisions(NamedTuple):
-    """What the output layer decided, one entry per presentation.
+    """What the output layer decided, one entry per presentation."""
 
-    Attributes
-    ----------
-    choice : ndarray of int
-        The neuron that fired first; of several, the one with the lowest number; -1 if none fired.
-    tied : ndarray of bool
-        Whether several neurons fired first.
-    latency : ndarray of float
-        Latency of the first output spike (ms); ``inf`` if none fired.
-    """
-
-    choice: np.ndarray
-    tied: np.ndarray
-    latency: np.ndarray
+    choice: np.ndarray  # int, the neuron that fired first; of several, the one with the lowest number; -1 for silence
+    tied: np.ndarray  # bool, whether several neurons fired first
+    latency: np.ndarray  # of the first output spike (ms); inf for silence
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""
@@ -52,19 +42,7 @@ def decide(outputs: np.ndarray) -> Decisions:
 
 
 def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, float]:
-    """How good decisions are.
-
-    Parameters
-    ----------
-    decisions : Decisions
-    labels : ndarray of int, shape (presentations,)
-
-    Returns
-    -------
-    dict of float
-        ``accuracy`` and ``strict_accuracy`` (a tie is an error), ``tie_rate`` and ``silent_rate``, as shares of
-        presentations, and ``mean_decision_latency_ms`` over those with an output spike; NaN if there was none.
-    """
+    """How good decisions are; what the figures are is said in `netsim.measuring.evaluation.Evaluation`."""
     fired = np.isfinite(decisions.latency)
     return {
         "accuracy": float(decisions.correct(labels).mean()),

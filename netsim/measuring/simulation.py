@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
-from netsim.measuring.distribution import Distribution, in_parts, serial
+from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 
-# small enough for many workers to have a share, and what the event engine gives one thread
-_PART = 50
+_PART = 50  # small enough for many workers to have a share, and what the event engine gives one thread
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What was presented and what fired.
-
-    Attributes
-    ----------
-    network : Network
-    dt : float
-        Time grid (ms); 0 for exact times.
-    indices : list of int
-        Which stimuli of their split were presented.
-    labels : ndarray of int, shape (presentations,), optional
-    latencies : list of ndarray
-        First-spike latencies (ms) of the stimulus and of every layer.
-    potentials : list of Potential
-    classes : tuple of str
-        What the labels stand for.
-    """
+    """What was presented and what fired."""
 
     network: Network
-    dt: float
-    indices: list[int]
+    dt: float  # time grid (ms); 0 for exact times
+    indices: list[int]  # which stimuli of their split were presented
     labels: np.ndarray | None = field(repr=False)
-    latencies: Latencies = field(repr=False)
+    latencies: Latencies = field(repr=False)  # of first spikes (ms), of the stimulus and of every population
     potentials: list[Potential] = field(repr=False)
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # what the labels stand for
 
     def to_dict(self) -> list[dict[str, object]]:
         """Label, decision and number of spikes of each presentation, ready for JSON."""
@@ -68,7 +52,7 @@ def simulate(
     weights: Weights,
     stimuli: Stimuli,
     indices: Sequence[int],
-    progress: Callable[[int], None] = lambda done: None,
+    progress: OnPresented = lambda done: None,
     distribution: Distribution = serial,
 ) -> Simulation:
     """Present chosen stimuli.
@@ -77,14 +61,10 @@ def simulate(
     ----------
     engine : Engine
         Its recorded neurons give the potentials.
-    weights : dict of ndarray
-        The weights that feed forward.
-    stimuli : Stimuli
     indices : sequence of int
-    progress : callable
-        Called with the number of presentations done so far.
-    distribution : Distribution
-        How the parts of the stimuli are presented; by default here, one after another.
+        Which of the stimuli are presented.
+    weights, stimuli, progress, distribution
+        As in `netsim.evaluate`.
     """
     chosen = stimuli.pick(np.asarray(indices))
     parts = distribution(engine, _present, weights, in_parts(chosen, _PART), progress)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,21 +27,20 @@ from netsim.specification.checks import finite
 from netsim.weights.files import write_weights
 from netsim.weights.layout import Weights, check_weights
 
-_FIGURES = frozenset(
-    {
-        "epoch",
-        "rate",
-        "training_loss",
-        "training_strict_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "validation_strict_accuracy",
-        "validation_tie_rate",
-        "validation_seconds",
-        "training_seconds",
-    }
-)
-"""What the metrics of an epoch hold at least."""
+
+class EpochFigures(NamedTuple):
+    """What the metrics of an epoch hold, beside the share of silent neurons of each population."""
+
+    epoch: int
+    rate: float
+    training_loss: float
+    training_strict_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_strict_accuracy: float
+    validation_tie_rate: float
+    validation_seconds: float
+    training_seconds: float
 
 
 @dataclass
@@ -54,31 +53,29 @@ class EpochTotals:
     seconds: float = 0.0
     silent: dict[str, float] = field(default_factory=dict)
     fired: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
-    """Presentations in which each map or dense neuron fired, by layer."""
+    """Presentations in which each map or dense neuron fired, by population."""
+
+
+_SUMS = ("presentations", "loss", "correct", "seconds", "silent")
+"""Fields of `EpochTotals` that are kept with the position."""
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands.
+    """Where a training stands: the next batch to present, counted from 0, and all that comes of those before.
 
     Attributes
     ----------
     weights : dict of ndarray
         The latent weights, which are updated: those that feed forward, or the real-valued ones behind binary ones.
-    optimizer : Optimizer
     mean : dict of ndarray or None
         Exponential moving average (EMA) of the weights, if the network's learning keeps one.
-    epoch, batch : int
-        The next batch to present, both counted from 0.
-    totals : EpochTotals
-        Of the epoch under way.
     history : list of dict
         Metrics of the finished epochs.
     best : (float, float)
         Strict validation accuracy and negative validation loss of the best epoch.
     best_weights : dict of ndarray or None
-        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until the first epoch is
-        finished.
+        The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.
     """
 
     weights: Weights = field(repr=False)
@@ -98,72 +95,38 @@ class TrainingState:
 
 
 def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
-    """Write a state; the last checkpoint becomes the previous one when the new one is whole.
-
-    Raises
-    ------
-    RunError
-        If it cannot be written.
-    """
-    totals = state.totals
+    """Write a state; the last checkpoint becomes the previous one when the new one is whole."""
     position = {
-        "epoch": state.epoch,
-        "batch": state.batch,
-        "best": state.best,
-        "history": state.history,
-        "presentations": totals.presentations,
-        "loss": totals.loss,
-        "correct": totals.correct,
-        "seconds": totals.seconds,
-        "silent": totals.silent,
+        **{name: getattr(state, name) for name in ("epoch", "batch", "best", "history")},
+        **{name: getattr(state.totals, name) for name in _SUMS},
     }
-    arrays = {
-        **_named("weights", state.weights),
-        **_named("mean", state.mean or {}),
-        **_named("best", state.best_weights or {}),
-        **_named("optimizer", state.optimizer.state),
-        **_named("fired", totals.fired),
-        "position": np.array(json.dumps(position)),
+    parts = {
+        "weights": state.weights,
+        "mean": state.mean or {},
+        "best": state.best_weights or {},
+        "optimizer": state.optimizer.state,
+        "fired": state.totals.fired,
     }
+    arrays = {f"{part}.{name}": array for part, named in parts.items() for name, array in named.items()}
+    arrays["position"] = np.array(json.dumps(position))
     checksum = np.array(_checksum(arrays), dtype=np.uint32)
     write_arrays(run.checkpoint, arrays | {"checksum": checksum}, keep=run.previous_checkpoint)
 
 
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
-    """Write what a run folder holds of the finished epochs: their metrics, and the best weights.
-
-    Raises
-    ------
-    RunError
-        If it cannot be written.
-    """
+    """Write what a run folder holds of the finished epochs: their metrics, and the best weights."""
     if state.best_weights is not None:
         write_weights(state.best_weights, run.best)
         run.write_metrics(state.history)
 
 
 def resume_state(
-    network: Network,
-    run: RunFolder,
-    warn: Callable[[str], None] = warnings.warn,
-    optimizer: Optimizer | None = None,
+    network: Network, run: RunFolder, warn: Callable[[str], None] = warnings.warn, optimizer: Optimizer | None = None
 ) -> TrainingState | None:
-    """The state to resume from, and a run folder that holds nothing later.
+    """The state to resume from, and a run folder that holds nothing later; None if there is no checkpoint yet.
 
-    Parameters
-    ----------
-    network : Network
-    run : RunFolder
-        Locked by this process.
-    warn : callable
-        Gets one line about a damaged checkpoint; by default it becomes a warning of Python's.
-    optimizer : Optimizer, optional
-        Gets the state of the run's; by default the one that the network's settings name.
-
-    Returns
-    -------
-    TrainingState or None
-        Of the last checkpoint, or of the one before if the last one is damaged; None if there is none yet.
+    It is that of the last checkpoint, or of the one before, with one line to `warn`, if the last one is damaged. The
+    folder is locked by this process. An `optimizer` gets the state of the run's, by default the one of the settings.
 
     Raises
     ------
@@ -208,13 +171,7 @@ def _last_whole(
 
 
 def read_checkpoint(network: Network, path: Path, optimizer: Optimizer | None = None) -> TrainingState:
-    """Read a state; `optimizer` is that of `resume_state`.
-
-    Raises
-    ------
-    RunError
-        If the file is damaged or belongs to another network.
-    """
+    """Read a state; `optimizer` is that of `resume_state`. A damaged file, or one of another network, is a RunError."""
     try:
         arrays = read_arrays(path)
         checksum = arrays.pop("checksum", None)
@@ -240,9 +197,10 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
     optimizer = optimizer or optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(updated)
     moments = _part(arrays, "optimizer")
-    if {k: (v.shape, v.dtype) for k, v in moments.items()} != {
-        k: (v.shape, v.dtype) for k, v in optimizer.state.items()
-    }:
+    found, wanted = (
+        {name: (array.shape, array.dtype) for name, array in kept.items()} for kept in (moments, optimizer.state)
+    )
+    if found != wanted:
         raise DataError(f"{origin}: was made with another optimizer")
     optimizer.state = moments
     fired = _part(arrays, "fired", np.dtype(np.int64))
@@ -255,14 +213,7 @@ def _state(network: Network, arrays: dict[str, np.ndarray], origin: str, optimiz
         weights("mean", latent=True) if network.learning.averaging else None,
         epoch=position["epoch"],
         batch=position["batch"],
-        totals=EpochTotals(
-            presentations=position["presentations"],
-            loss=position["loss"],
-            correct=position["correct"],
-            seconds=position["seconds"],
-            silent=position["silent"],
-            fired=fired,
-        ),
+        totals=EpochTotals(**{name: position[name] for name in _SUMS}, fired=fired),
         history=position["history"],
         best=tuple(position["best"]),
         best_weights=weights("best", latent=False) if position["history"] else None,
@@ -273,22 +224,18 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
     """Refuse with a ValueError what no training writes."""
     epoch, batch, history = position["epoch"], position["batch"], position["history"]
     counts = (epoch, batch, position["presentations"], position["correct"])
-    names = network.shapes.keys()
+    names, figures = network.shapes.keys(), set(EpochFigures._fields)
     if not (
         all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
         and epoch <= network.training.epochs
         and (batch > 0) == (position["presentations"] > 0)
         and len(history) == epoch
-        and all(row.keys() == history[0].keys() >= _FIGURES and all(map(finite, row.values())) for row in history)
+        and all(row.keys() == history[0].keys() >= figures and all(map(finite, row.values())) for row in history)
         and len(position["best"]) == 2
         and all(map(finite, [*position["best"], position["loss"], position["seconds"], *position["silent"].values()]))
         and names >= position["silent"].keys()
     ):
         raise ValueError("no position of a training")
-
-
-def _named(part: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{part}.{name}": array for name, array in arrays.items()}
 
 
 def _part(arrays: dict[str, np.ndarray], part: str, dtype: np.dtype | None = None) -> dict[str, np.ndarray]:

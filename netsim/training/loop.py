@@ -22,18 +22,12 @@ from netsim.measuring.metrics import decide, silent_fractions
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
-from netsim.training.checkpoint import EpochTotals, TrainingState, resume_state, write_checkpoint, write_epochs
+from netsim.training import checkpoint
+from netsim.training.checkpoint import EpochTotals, TrainingState, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.initial import draw, initial_weights
-from netsim.weights.layout import (
-    Weights,
-    all_finite,
-    bias_name,
-    kernel_name,
-    log_scale_name,
-    projections_with_learned_scales,
-)
+from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, log_scale_name
 
 CHECKPOINT_SECONDS = 60.0
 """Time between two checkpoints, at most; each epoch ends with one too."""
@@ -44,18 +38,10 @@ _ORDER, _VARIATION, _REVIVAL = 1, 2, 3
 
 @dataclass(frozen=True)
 class Progress:
-    """What a training reports after each batch.
+    """What a training reports after each batch: means of the epoch so far, which is counted from 0.
 
-    Attributes
-    ----------
-    epoch : int
-        Counted from 0.
-    presentations, expected : int
-        Of this epoch so far, and in all.
-    loss, accuracy : float
-        Means of this epoch so far.
-    silent : dict of float
-        Mean fraction of silent neurons by layer.
+    Of the `expected` presentations of the epoch some are done; `silent` is the mean fraction of silent neurons by
+    population.
     """
 
     epoch: int
@@ -86,20 +72,9 @@ class Callbacks:
 
 
 def start_training(network: Network, seed: int, optimizer: Optimizer | None = None) -> TrainingState:
-    """The state before the first batch.
+    """The state before the first batch; the same seed gives the same training, to the bit.
 
-    Parameters
-    ----------
-    network : Network
-    seed : int
-        The same seed gives the same training, to the bit.
-    optimizer : Optimizer, optional
-        By default the one that the network's settings name.
-
-    Raises
-    ------
-    SpecificationError, RunError, DataError
-        If the weights to begin with cannot be had (see `netsim.training.pretraining.load_pretrained`).
+    An `optimizer` takes the place of the one that the network's settings name. Errors are those of `load_pretrained`.
     """
     first = load_pretrained(network) or initial_weights(network, seed)
     dtype = np.float32 if network.training.precision == "single" else np.float64
@@ -117,16 +92,8 @@ def resume_training(
     warn: Callable[[str], None] = warnings.warn,
     optimizer: Optimizer | None = None,
 ) -> TrainingState:
-    """The state that a run resumes from, or a new one if there is no checkpoint yet.
-
-    Parameters are those of `netsim.training.checkpoint.resume_state` and `start_training`.
-
-    Raises
-    ------
-    RunError
-        If the checkpoints are damaged.
-    """
-    return resume_state(network, run, warn, optimizer) or start_training(network, seed, optimizer)
+    """The state that a run resumes from (see `resume_state`), or a new one if there is no checkpoint yet."""
+    return checkpoint.resume_state(network, run, warn, optimizer) or start_training(network, seed, optimizer)
 
 
 def train(
@@ -172,17 +139,8 @@ def train(
     """
     callbacks = callbacks or Callbacks()
     learner = learner or learners[network.learning.learner].from_network(network)
-    session = _Session(
-        network,
-        learner,
-        constraints_of(network) if constraints is None else constraints,
-        training,
-        state,
-        seed,
-        run,
-        callbacks,
-        checkpoint_seconds,
-    )
+    constraints = constraints_of(network) if constraints is None else constraints
+    session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
     while state.epoch < network.training.epochs:
         yield from session.learn()
         kept = kept_weights(network, state.current)
@@ -203,13 +161,7 @@ def train(
 
 
 def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
-    """What epochs are compared by: strict validation accuracy, then the loss; more is better.
-
-    Parameters
-    ----------
-    metrics : mapping
-        Of an epoch.
-    """
+    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better."""
     return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
 
 
@@ -259,31 +211,30 @@ class _Session:
         masks = dropout_masks(network, len(chosen), generator)
         factors = dropout_factors(network)
         forward = forward_weights(network, state.weights)
-        presented = {name: _scaled(array, factors.get(name, 1.0)) for name, array in forward.items()}
+        presented = _scaled(forward, factors)
         latencies = yield Batch(stimuli, presented, masks)
         labels = self.stimuli.labels[chosen]
         learned = self.learner.learn(latencies, labels, presented)
         self._check_finite("a weight step is not finite", learned.gradients.items())
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
-        gradients = {name: _scaled(array, factors.get(name, 1.0)) for name, array in learned.gradients.items()}
-        self._step(gradients | log_scale_gradients(network, forward, gradients))
+        gradients = _scaled(learned.gradients, factors)
+        self._step(gradients, log_scale_gradients(network, forward, gradients))
         state.batch += 1
         _accumulate(network, state.totals, latencies, labels, learned.loss)
 
-    def _step(self, gradients: Weights) -> None:
-        """Move the weights, and their mean."""
+    def _step(self, gradients: Weights, of_scales: Weights) -> None:
+        """Move the weights and the logarithms of their scales, and the mean of both."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            scale_names = [log_scale_name(projection) for projection in projections_with_learned_scales(network)]
-            rates = dict.fromkeys(scale_names, network.weighting.scale_rate)
-            state.optimizer.step(state.weights, gradients, self.rate(), rates)
+            rates = dict.fromkeys(of_scales, network.weighting.scale_rate)
+            state.optimizer.step(state.weights, gradients | of_scales, self.rate(), rates)
             for constraint in self.constraints:
                 constraint.enforce(state.weights)
             if state.mean is not None:
                 # a short memory at first, for the mean is to forget where the training began
                 steps = self.steps(state.epoch) + state.batch + 1
                 update_ema(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
-            scales = [(name, np.exp(state.weights[name])) for name in scale_names]
+            scales = [(name, np.exp(state.weights[name])) for name in of_scales]
         self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)
         self._check_finite("the mean of its weights is not finite", (state.mean or {}).items())
@@ -297,12 +248,11 @@ class _Session:
 
     def diverged(self, what: str, layer: str) -> TrainingError:
         """The error that says where a training broke down."""
-        state, rate = self.state, self.network.learning.rate
-        kept = self.run is not None and self.run.checkpoint.exists()
+        run, state, rate = self.run, self.state, self.network.learning.rate
+        kept = f" (the last good checkpoint is kept in {run.path})" if run and run.checkpoint.exists() else ""
         return TrainingError(
             f"training diverged in {layer} at epoch {state.epoch + 1}, batch {state.batch + 1}: {what}; lower"
-            f" learning.rate (now {rate:g}) and start again"
-            + (f" (the last good checkpoint is kept in {self.run.path})" if self.run is not None and kept else "")
+            f" learning.rate (now {rate:g}) and start again{kept}"
         )
 
 
@@ -325,8 +275,10 @@ def dropout_masks(network: Network, presentations: int, generator: np.random.Gen
     }
 
 
-def _scaled(array: np.ndarray, factor: float) -> np.ndarray:
-    return array if factor == 1.0 else array * array.dtype.type(factor)
+def _scaled(arrays: Weights, factors: Mapping[str, float]) -> Weights:
+    return arrays | {
+        name: arrays[name] * arrays[name].dtype.type(factors[name]) for name in factors.keys() & arrays.keys()
+    }
 
 
 def _accumulate(
@@ -361,37 +313,36 @@ def _validate(network: Network, learner: Learner, weights: Weights, stimuli: Sti
     """Figures of the validation stimuli, presented with the weights as they are."""
     forward = forward_weights(network, weights)
     began = time.perf_counter()
-    loss, correct, strict, tied = 0.0, 0, 0, 0
+    totals = np.zeros(4)
     for start in range(0, len(stimuli), _VALIDATION_BATCH):
         chosen = np.arange(start, min(start + _VALIDATION_BATCH, len(stimuli)))
         latencies = yield Batch(stimuli.latencies(chosen), forward)
         labels = stimuli.labels[chosen]
-        decisions = decide(latencies[-1])
-        loss += float(learner.loss(latencies[-1], labels).sum())
-        correct += int(decisions.correct(labels).sum())
-        strict += int(decisions.strictly_correct(labels).sum())
-        tied += int(decisions.tied.sum())
+        decisions, loss = decide(latencies[-1]), learner.loss(latencies[-1], labels)
+        right, strictly_right = decisions.correct(labels), decisions.strictly_correct(labels)
+        totals += [values.sum() for values in (loss, right, strictly_right, decisions.tied)]
+    loss, accuracy, strict_accuracy, tie_rate = (totals / len(stimuli)).tolist()
     return {
-        "validation_loss": loss / len(stimuli),
-        "validation_accuracy": correct / len(stimuli),
-        "validation_strict_accuracy": strict / len(stimuli),
-        "validation_tie_rate": tied / len(stimuli),
+        "validation_loss": loss,
+        "validation_accuracy": accuracy,
+        "validation_strict_accuracy": strict_accuracy,
+        "validation_tie_rate": tie_rate,
         "validation_seconds": time.perf_counter() - began,
     }
 
 
 def _epoch_metrics(state: TrainingState, rate: float, figures: dict[str, float]) -> dict[str, Any]:
     """The line of metrics.csv for the epoch that has just ended."""
-    totals = state.totals
-    return {
-        "epoch": state.epoch + 1,
-        "rate": rate,
-        "training_loss": totals.loss / totals.presentations,
-        "training_strict_accuracy": totals.correct / totals.presentations,
+    progress = _progress(state, state.totals.presentations)
+    metrics = checkpoint.EpochFigures(
+        epoch=state.epoch + 1,
+        rate=rate,
+        training_loss=progress.loss,
+        training_strict_accuracy=progress.accuracy,
+        training_seconds=state.totals.seconds,
         **figures,
-        "training_seconds": totals.seconds,
-        **{f"silent_{name}": total / totals.presentations for name, total in totals.silent.items()},
-    }
+    )
+    return metrics._asdict() | {f"silent_{name}": share for name, share in progress.silent.items()}
 
 
 def _revive(network: Network, state: TrainingState, seed: int) -> None:

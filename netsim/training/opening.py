@@ -24,18 +24,7 @@ from netsim.training.pretraining import load_pretrained, weights_sha256
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A run folder and all that its training needs.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    network : Network
-    seed : int
-    training, validation : Stimuli
-    engine : Engine
-    learner, optimizer, constraints
-        As of `open_training`; by default those of the network's settings.
-    """
+    """A run folder and all that its training needs; learner, optimizer and constraints are as of `open_training`."""
 
     folder: RunFolder
     network: Network
@@ -53,20 +42,14 @@ class TrainingRun:
         interrupted: Callable[[], bool] = lambda: False,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> list[dict[str, Any]]:
-        """Train from the last checkpoint to the end.
+        """Train from the last checkpoint to the end, and return the metrics of all epochs.
 
         Parameters
         ----------
-        callbacks : Callbacks, optional
+        callbacks, checkpoint_seconds
+            As for `netsim.training.loop.train`.
         interrupted : callable
             Is asked after each batch whether to stop there.
-        checkpoint_seconds : float
-            As for `netsim.training.loop.train`.
-
-        Returns
-        -------
-        list of dict
-            The metrics of all epochs.
 
         Raises
         ------
@@ -131,10 +114,8 @@ def open_training(
         Whether to resume the run at `path`.
     on_progress : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
-    learner, optimizer : Learner, Optimizer, optional
-        In place of those that the network's settings name.
-    constraints : sequence of Constraint, optional
-        In place of those that apply to the network.
+    learner, optimizer, constraints : Learner, Optimizer, sequence of Constraint, optional
+        In place of those that the network's settings ask for.
     **record
         What else a new run's record is to hold.
 
@@ -168,20 +149,10 @@ def open_training(
     settings = network.training
     engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
     if not resume:
-        folder = create_run(
-            path,
-            network,
-            describe_run(
-                seed,
-                plugins=plugins,
-                limit=limit,
-                data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
-                training=len(training),
-                validation=len(validation),
-                **begun_with,
-                **record,
-            ),
-        )
+        where = None if data_dir is None else str(Path(data_dir).resolve())
+        sizes = {"training": len(training), "validation": len(validation)}
+        begun = describe_run(seed, plugins=plugins, limit=limit, data_dir=where, **sizes, **begun_with, **record)
+        folder = create_run(path, network, begun)
     return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
 
 
@@ -191,13 +162,7 @@ def resuming(command: Sequence[str]) -> str:
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a training came to: figures of its best epoch by validation, and how long it took.
-
-    Parameters
-    ----------
-    history : sequence of mapping
-        The metrics of its epochs, at least one.
-    """
+    """What a training came to: figures of its best epoch by validation, and how long it took."""
     best = max(history, key=validation_score)
     return {
         "epochs": len(history),

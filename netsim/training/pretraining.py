@@ -18,10 +18,6 @@ from netsim.weights.layout import Weights, weight_shapes
 def load_pretrained(network: Network) -> Weights | None:
     """The weights that ``training.pretrained`` names, as they feed forward; None if it names none.
 
-    Parameters
-    ----------
-    network : Network
-
     Raises
     ------
     SpecificationError
@@ -61,12 +57,7 @@ def load_pretrained(network: Network) -> Weights | None:
 
 
 def weights_sha256(weights: Weights) -> str:
-    """A checksum, so that a record can say which weights they were.
-
-    Parameters
-    ----------
-    weights : dict of ndarray
-    """
+    """A checksum, so that a record can say which weights they were."""
     digest = hashlib.sha256()
     for name, array in sorted(weights.items()):
         digest.update(name.encode() + np.ascontiguousarray(array, np.float64).tobytes())

@@ -92,7 +92,7 @@ def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsi
     done = netsim("import", "theirs.nir", "--out", "run")
     assert done.code == 0
     (note,) = done.err.splitlines()
-    for words in ("theirs.nir", "another tool", "one spike a neuron", "a time step of 1 ms", "run/network.toml"):
+    for words in ("theirs.nir", "another tool", "one spike per neuron", "a time step of 1 ms", "run/network.toml"):
         assert words in note
     netsim("evaluate", "run").refused("digits", "8", "64")
     specification = Path("run/network.toml")

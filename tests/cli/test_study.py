@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,11 +19,13 @@ from netsim.specification.toml import network_from_dict, read_network
 
 Netsim = Callable[..., Any]
 
+OWN = """
+from netsim.studies.study import PROJECTIONS, NetworkStudy
 
-def documented(page: str) -> str:
-    """The last Python example of a page."""
-    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
+@NetworkStudy("weight-decay", "weights shrink (level: fraction)", "lost", (0, 0.5), random=False, scope=PROJECTIONS)
+def decay(condition):
+    return condition.change_kernels(lambda kernel: (1 - condition.level) * kernel)
+"""
 
 
 def test_every_study_is_told(netsim: Netsim) -> None:
@@ -34,13 +35,16 @@ def test_every_study_is_told(netsim: Netsim) -> None:
 
 
 def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
-    install(studies, "weight-decay", documented("studies"))
+    install(studies, "weight-decay", OWN)
     shown = " ".join(netsim("study", "--help").out.split())
     assert "* weight-decay: weights shrink (level: fraction) Files are" in shown
     done = netsim("study", "weight-decay", run, "--limit", 20, "--layer", "output", "--out", "here", "--json").json()
     assert [row["level"] for row in done["rows"]] == [None, 0.0, 0.5]
     assert done["rows"][2]["latency_difference_ms"] > 0
     assert done["disturbance"] == "weights shrink (level: fraction)"
+    assert [(plugin["seam"], plugin["name"], plugin["version"]) for plugin in done["plugins"]] == [
+        ("study", "weight-decay", "1.2")
+    ]
     assert Path("here/weight-decay.svg").exists()
     netsim("study", "weight-decays", run).refused("did you mean 'weight-decay'?")
 

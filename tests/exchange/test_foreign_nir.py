@@ -71,7 +71,7 @@ def test_a_chain_of_layers_becomes_a_network() -> None:
     assert weights["layer_5_Affine.kernel"][(2 * 2 + 1) * 3 + 1, 3] == graph.nodes["5.Affine"].weight[3, 6 + 2 * 2 + 1]
     assert imported.record == {}
     assert imported.assumed == (
-        "one spike a neuron",
+        "one spike per neuron",
         "a time step of 1 ms",
         "images coded in 64 ms",
         "presentations of 256 ms",

@@ -28,7 +28,7 @@ def test_sums_are_those_of_the_columns() -> None:
 def test_the_step_of_a_dense_layer_is_that_of_the_definition(psp: PSP, causal: bool) -> None:
     generator = np.random.default_rng(5)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=True)
-    projection, window = Projection("stimulus", "output", Dense(3), psp=psp), Dense(3).window((7,), (3,))
+    projection, window = Projection("hidden", "output", Dense(3), psp=psp), Dense(3).window((7,), (3,))
     source, kernel, signal = (
         generator.uniform(0, 30, (4, 7)),
         generator.normal(size=(7, 3)),
@@ -59,11 +59,11 @@ def test_a_convolution_yields_what_is_asked_for(plastic: bool, downward: bool, b
     generator = np.random.default_rng(6)
     neurons = Neurons(regime="phased", threshold=2.0, tau=10.0, onset=20.0, end=50.0, drive=2.0, bias=bias)
     rule = Convolution(4, 3, padding=1)
-    projection = Projection("stimulus", "conv", rule, plastic=plastic)
+    projection = Projection("hidden" if downward else "stimulus", "conv", rule, plastic=plastic)
     window = rule.window((5, 5, 3), (5, 5, 4))
     source, signal = generator.uniform(0, 30, (2, 5, 5, 3)), generator.normal(size=(2, 5, 5, 4))
     kernel = generator.normal(size=(3, 3, 3, 4))
-    step = step_gated(projection, neurons, window, source, 20.0, signal, kernel, False, downward)
+    step = step_gated(projection, neurons, window, source, 20.0, signal, kernel, False)
     fields = gather_patches(np.maximum(20.0 - source, 0) / 2, 3, 1, 1)
     if plastic:
         assert isinstance(step.kernel_gradient, np.ndarray)

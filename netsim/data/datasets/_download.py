@@ -29,36 +29,21 @@ _MNIST_SIZES = {
 
 @dataclass(frozen=True, kw_only=True)
 class IdxDownload(Source):
-    """A data set that can be downloaded as IDX files.
+    """A data set that can be downloaded as IDX files; attributes without a comment are those of `Source`.
 
     The files lie in a sub-folder of the data set's name or in a folder itself; in the latter case they count only if
     the folder has the data set's name or the test labels are its own, for MNIST and Fashion-MNIST have the same file
     names. Files that belong to another such data set never count.
-
-    Attributes
-    ----------
-    notation, summary, order
-        See `Source`.
-    classes : tuple of str
-        What the labels 0, 1, ... stand for.
-    mirrors : tuple of str
-        Addresses of folders that hold the four gzip files.
-    sha256 : dict of str
-        By file name, the checksum of the unzipped file, so that any compression of the same content passes.
-    sizes : dict of int
-        By file name, bytes of the unzipped file.
-    packages : tuple of (str, Path)
-        Where packages of the system put it, each with what the package is called.
     """
 
     notation: str
     summary: str
     order: int
     classes: tuple[str, ...]
-    mirrors: tuple[str, ...]
-    sha256: Mapping[str, str]
-    sizes: Mapping[str, int] = field(default_factory=lambda: _MNIST_SIZES)
-    packages: tuple[tuple[str, Path], ...] = ()
+    mirrors: tuple[str, ...]  # folders that hold the four gzip files
+    sha256: Mapping[str, str]  # of the unzipped files, by name: any compression of the same content passes
+    sizes: Mapping[str, int] = field(default_factory=lambda: _MNIST_SIZES)  # bytes of the unzipped files
+    packages: tuple[tuple[str, Path], ...] = ()  # where packages of the system put it, and what they are called
     fetched: bool = field(default=True, init=False)
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
@@ -81,8 +66,8 @@ class IdxDownload(Source):
         """Download the files one by one; mirrors are tried in turn, for each file anew."""
         from netsim.data.download import download
 
+        chosen = self.mirrors if mirrors is None else mirrors
         for file, checksum in self.sha256.items():
-            chosen = self.mirrors if mirrors is None else mirrors
             download(name, folder / file, self.sizes[file], checksum, chosen, on_progress)
 
     def _place(self, origin: str, base: Path) -> Place:

@@ -14,52 +14,31 @@ if TYPE_CHECKING:
 
     from netsim.data.dataset import Dataset
 
-PARTS: tuple[str, ...] = ("train-images", "train-labels", "t10k-images", "t10k-labels")
-_PATTERN = {
-    "images": r"{part}[-.]idx[34]-ubyte(\.gz)?",
-    "labels": r"{part}[-.]idx1-ubyte(\.gz)?",
-}
+PARTS: dict[str, str] = {"train-images": "34", "train-labels": "1", "t10k-images": "34", "t10k-labels": "1"}
+"""The four files, and how many dimensions their arrays may have."""
 
 
 def find_files(folder: Path) -> dict[str, Path]:
-    """Paths of the IDX files in a folder, by part (see `PARTS`).
+    """Paths of the IDX files in a folder, by part; of several files for a part, the first by name counts.
 
-    Names are those of MNIST, with a dash or a dot before ``idx`` and with or without ``.gz``; of several
-    files for a part, the first by name counts.
+    Names are those of MNIST, with a dash or a dot before ``idx`` and with or without ``.gz``.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(folder))
+        names = sorted(os.listdir(folder))
     except OSError:
         return {}
-    found = {}
-    for part in PARTS:
-        pattern = _PATTERN[part.rsplit("-", 1)[1]].format(part=part)
-        matches = [name for name in names if re.fullmatch(pattern, name)]
-        if matches:
-            found[part] = folder / matches[0]
-    return found
+    patterns = {part: rf"{part}[-.]idx[{dimensions}]-ubyte(\.gz)?" for part, dimensions in PARTS.items()}
+    matches = {part: [name for name in names if re.fullmatch(pattern, name)] for part, pattern in patterns.items()}
+    return {part: folder / found[0] for part, found in matches.items() if found}
 
 
 def missing_files(files: dict[str, Path]) -> str:
     """The names of the files that a folder lacks, for a message."""
-    return ", ".join(f"{part}-idx{3 if part.endswith('images') else 1}-ubyte" for part in PARTS if part not in files)
+    return ", ".join(f"{part}-idx{dimensions[0]}-ubyte" for part, dimensions in PARTS.items() if part not in files)
 
 
 def read_folder(name: str, folder: Path, classes: tuple[str, ...] | None) -> Dataset:
-    """The data set that a folder holds.
-
-    Parameters
-    ----------
-    name : str
-    folder : Path
-    classes : tuple of str, optional
-        What the labels stand for; by default their numbers.
-
-    Raises
-    ------
-    DataError
-        If a file is not there or is damaged, or they do not fit together.
-    """
+    """The data set that a folder holds; by default its classes are called by their numbers."""
     from netsim.data.dataset import Dataset
 
     files = find_files(folder)

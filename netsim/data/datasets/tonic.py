@@ -55,7 +55,7 @@ class Tonic(Source):
         import numpy as np
 
         from netsim.data.dataset import Dataset, check_samples
-        from netsim.data.recordings import check_sensor, convert_once
+        from netsim.data.recordings import convert_once
         from netsim.specification import EventEncoder
 
         if encoder is None:
@@ -71,8 +71,6 @@ class Tonic(Source):
             places.append(str(place.path))
         else:
             raise DataError(f"{name}: tonic finds no complete data set in {', '.join(places)}; {self.remedy(name)}")
-        for recordings in parts.values():
-            check_sensor(recordings, encoder, name)
         converted = []
         for part, recordings in parts.items():
             count = len(recordings)
@@ -90,9 +88,8 @@ class Tonic(Source):
                 raise DataError(f"{name}: holds one recording; training and test need one each at least")
             converted = [(times[:kept], labels[:kept]), (times[kept:], labels[kept:])]
         training, test = converted
-        first = next(iter(parts.values()))
         most = int(max(training[1].max(), test[1].max()))
-        return Dataset(name, str(place.path), *training, *test, None, _label_names(first, most))
+        return Dataset(name, str(place.path), *training, *test, None, _label_names(recordings, most))
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The usual folders, and whether tonic finds it there."""
@@ -101,14 +98,12 @@ class Tonic(Source):
     def remedy(self, name: str) -> str:
         """The command that lets tonic download it."""
         chosen = _class(name)
-        parts = [
-            ", ".join(["'DIR'", *(f"{key}={value!r}" for key, value in options.items())])
-            for options in _options(chosen).values()
-        ]
-        download = "; ".join(f"{chosen.__name__}({part})" for part in parts)
+        called = chosen.__name__
+        parts = ["".join(f", {key}={value!r}" for key, value in part.items()) for part in _options(chosen).values()]
+        download = "; ".join(f"{called}('DIR'{part})" for part in parts)
         return (
             "netsim lets tonic download nothing; if you want it to, run"
-            f' python -c "from tonic.datasets import {chosen.__name__}; {download}" and give --data-dir DIR'
+            f' python -c "from tonic.datasets import {called}; {download}" and give --data-dir DIR'
         )
 
     def not_fetched(self, name: str) -> str:
@@ -117,11 +112,7 @@ class Tonic(Source):
 
 
 class _NotThere(Exception):
-    """Tonic would have to download."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__(folder)
-        self.folder = folder
+    """Tonic would have to download into the folder that this is raised with."""
 
 
 def _classes() -> dict[str, type]:
@@ -129,9 +120,7 @@ def _classes() -> dict[str, type]:
     from tonic.dataset import Dataset
 
     def usable(known: Any) -> bool:
-        if not (
-            inspect.isclass(known) and issubclass(known, Dataset) and getattr(known, "sensor_size", ()) is not None
-        ):
+        if not inspect.isclass(known) or not issubclass(known, Dataset) or getattr(known, "sensor_size", ()) is None:
             return False
         parameters = inspect.signature(known).parameters.values()
         return [parameter.name for parameter in parameters if parameter.default is parameter.empty] == ["save_to"]
@@ -164,9 +153,9 @@ def _looked_up(chosen: type, data_dir: str | Path | None) -> Iterator[tuple[Plac
     for origin, base in data_folders(data_dir):
         try:
             parts = {part: _open(chosen, base, options) for part, options in _options(chosen).items()}
-            place = Place(origin, Path(_folder(next(iter(parts.values())))), True)
+            place = Place(origin, _folder(next(iter(parts.values()))), True)
         except _NotThere as missing:
-            place, parts = Place(origin, Path(missing.folder), False), {}
+            place, parts = Place(origin, Path(*missing.args), False), {}
         yield place, parts
 
 
@@ -192,8 +181,8 @@ def _open(chosen: type, base: Path, options: Mapping[str, Any]) -> Any:
         ) from error
 
 
-def _folder(recordings: Any) -> str:
-    return str(recordings.location_on_system)
+def _folder(recordings: Any) -> Path:
+    return Path(recordings.location_on_system)
 
 
 def _cache_file(name: str, part: str, recordings: Recordings, encoder: Encoder) -> Path:
@@ -201,7 +190,7 @@ def _cache_file(name: str, part: str, recordings: Recordings, encoder: Encoder) 
     described = {
         "tonic": importlib.metadata.version("tonic"),
         "data set": [name, part],
-        "files": _listing(Path(_folder(recordings))),
+        "files": _listing(_folder(recordings)),
         "encoder": {"kind": encoder.kind, **dataclasses.asdict(encoder)},
         "order": ORDER_SEED,
     }

@@ -5,31 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Generator, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic
 
 import numpy as np
 from brian2 import NetworkOperation
 
-from netsim.engines.protocol import (
-    Batch,
-    Experiment,
-    Latencies,
-    Potential,
-    Recorded,
-    axonal_delays,
-    check_batch,
-    check_record,
-    neuron_thresholds,
-    silenced_neurons,
-    single_batch,
-)
+from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
+from netsim.engines.protocol import Result, check_record, checked_batch, single_batch
 from netsim.errors import SpecificationError
 from netsim.models.network import NetworkModel, build_network
 from netsim.models.targets import Target, code_object_class
 from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
-
-Result = TypeVar("Result")
 
 # Presentations side by side share the overhead of each step, but need the synapses of all copies
 SYNAPSES_SIDE_BY_SIDE = 4_000_000
@@ -38,7 +25,7 @@ ENDLESS = 2**39
 
 
 class Brian2Engine:
-    """Presents stimuli to the Brian2 network of a specification.
+    """Presents stimuli to the Brian2 network of a specification; raises a SpecificationError if a parameter is wrong.
 
     The whole conversation with an experiment is one Brian2 run. Between presentations an operation collects
     the first spikes and, after the last one of a batch, lets the experiment answer.
@@ -56,16 +43,6 @@ class Brian2Engine:
     copies : int, optional
         Number of presentations that run side by side, which makes small networks faster. By default a
         training batch, or as many as a bound on the number of synapses allows.
-
-    Attributes
-    ----------
-    potentials : list of Potential
-        Potentials of the recorded neurons during the last batch.
-
-    Raises
-    ------
-    SpecificationError
-        If `dt` does not fit the network, a recorded neuron does not exist or the target is not available.
     """
 
     def __init__(
@@ -96,77 +73,57 @@ class Brian2Engine:
     def __repr__(self) -> str:
         return f"Brian2Engine({self.network.name!r}, dt={self.dt:g})"
 
-    @property
-    def model(self) -> NetworkModel:
-        """The Brian2 network, built when it is first needed."""
-        if self._model is None:
+    def model_for(self, batch: Batch) -> NetworkModel:
+        """The Brian2 network, built when it is first needed, and anew if a batch delays spikes for the first time."""
+        if self._model is None or (batch.delays and not self._with_axons):
+            self._with_axons = bool(batch.delays)
             self._model = build_network(
                 self.network, dt=self.dt, target=self._target, copies=self.copies, with_axons=self._with_axons
             )
         return self._model
 
-    def model_for(self, batch: Batch) -> NetworkModel:
-        """The Brian2 network, built anew if a batch delays spikes for the first time."""
-        if batch.delays and not self._with_axons:
-            self._with_axons = True
-            self._model = None
-        return self.model
-
     def present(self, batch: Batch) -> Latencies:
-        """Present one batch.
-
-        Each call is a Brian2 run of its own; `run` is the faster way to present many batches.
-
-        Raises
-        ------
-        DataError
-            If the stimuli or the weights do not belong to the network.
-        """
+        """Present one batch in a Brian2 run of its own; `run` is the faster way to present many."""
         return self.run(single_batch(batch))
 
     def run(self, experiment: Experiment[Result]) -> Result:
         """Hold the conversation with an experiment until it returns.
 
         Whatever the experiment raises is raised here, and the engine can be used again.
-
-        Raises
-        ------
-        DataError
-            If a batch does not belong to the network.
         """
         with contextlib.closing(experiment), _quiet_brian2():
             conversation = _Conversation(self, experiment)
             conversation.advance()
             model = None
-            while not conversation.over and model is not self.model:  # unless it was built anew, a stop is Ctrl-C
-                model = self.model
-                self._run_brian2(conversation, model)
+            while not conversation.over and model is not conversation.model:  # if it is the same, a stop is Ctrl-C
+                model = conversation.model
+                _run(conversation, model)
         return conversation.result()
 
-    def _run_brian2(self, conversation: _Conversation[Result], model: NetworkModel) -> None:
-        def step() -> None:
-            if not conversation.step(model):
-                model.network.stop()
 
-        operation = NetworkOperation(step, clock=model.clock, when="before_start")
-        model.network.add(operation)
-        try:
-            model.network.run(ENDLESS * model.clock.dt, namespace={})
-        finally:
-            model.network.remove(operation)
+def _run(conversation: _Conversation[Result], model: NetworkModel) -> None:
+    """Let the conversation go on until it is over, or needs another model."""
+
+    def step() -> None:
+        if not conversation.step(model):
+            model.network.stop()
+
+    operation = NetworkOperation(step, clock=model.clock, when="before_start")
+    model.network.add(operation)
+    try:
+        model.network.run(ENDLESS * model.clock.dt, namespace={})
+    finally:
+        model.network.remove(operation)
 
 
 class _Conversation(Generic[Result]):
-    """One experiment on its way through the steps of a Brian2 run.
+    """One experiment on its way through the steps of a Brian2 run, `over` once it has returned or raised.
 
-    What the experiment returns or raises is kept until the run has ended: an exception on its way through
-    Brian2's loop would leave Brian2 believing that it still runs.
-
-    Attributes
-    ----------
-    over : bool
-        Whether the experiment has returned or raised.
+    What it returns or raises is kept until the run has ended: an exception on its way through Brian2's loop would
+    leave Brian2 believing that it still runs.
     """
+
+    model: NetworkModel  # of the presentation under way
 
     def __init__(self, engine: Brian2Engine, experiment: Experiment[Result]) -> None:
         self.over = False
@@ -179,14 +136,11 @@ class _Conversation(Generic[Result]):
         self._traces: list[tuple[np.ndarray, np.ndarray]] = []
 
     def step(self, model: NetworkModel) -> bool:
-        """What happens before each step: recording, and after the last step the next presentation.
-
-        Returns whether the conversation goes on with this model.
-        """
+        """Record before each step, and after the last one begin the next presentation; whether this model goes on."""
         if self._step == self._steps:
             self._step = 0
             self.advance()
-            if self.over or self._engine.model is not model:
+            if self.over or self.model is not model:
                 return False
         for potential, trace in self._traces:
             trace[self._step] = potential
@@ -225,13 +179,11 @@ class _Conversation(Generic[Result]):
     def _present(self, batch: Batch) -> Generator[None, None, Latencies]:
         """Present the stimuli of a batch, as many at a time as the model has copies."""
         engine = self._engine
-        check_batch(engine.network, batch)
-        silenced = silenced_neurons(engine.network, batch)
-        thresholds, delays = neuron_thresholds(engine.network, batch), axonal_delays(engine.network, batch)
-        model = engine.model_for(batch)
+        batch = checked_batch(engine.network, batch)
+        self.model = model = engine.model_for(batch)
         model.set_weights(batch.weights)
-        model.set_thresholds(thresholds)
-        model.set_delays(delays)
+        model.set_thresholds(batch.thresholds)
+        model.set_delays(batch.delays)
         engine.potentials = []
         presentations = len(batch.stimuli)
         latencies = [np.empty((presentations, *shape)) for shape in engine.network.shapes.values()]
@@ -240,7 +192,7 @@ class _Conversation(Generic[Result]):
             self._traces = [self._trace(recorded) for recorded in engine.record]
             model.begin(
                 _filled_up(batch.stimuli[chunk], model.copies, np.inf),
-                {name: _filled_up(mute[chunk], model.copies, False) for name, mute in silenced.items()},
+                {name: _filled_up(mute[chunk], model.copies, False) for name, mute in batch.silenced.items()},
             )
             yield
             for kept, latest in zip(latencies, model.latencies(), strict=True):
@@ -250,7 +202,7 @@ class _Conversation(Generic[Result]):
 
     def _trace(self, recorded: Recorded) -> tuple[np.ndarray, np.ndarray]:
         """The live potentials of a neuron's copies and the array that takes them step by step."""
-        model = self._engine.model
+        model = self.model
         potential = model.neurons[recorded.layer].variables["v"].get_value()
         return potential.reshape(model.copies, -1)[:, recorded.neuron], np.empty((self._steps, model.copies))
 
@@ -263,10 +215,8 @@ class _Conversation(Generic[Result]):
 
 def _filled_up(presentations: np.ndarray, copies: int, value: float) -> np.ndarray:
     """Presentations with as many added as the copies that would stay without."""
-    missing = copies - len(presentations)
-    if missing == 0:
-        return presentations
-    return np.concatenate([presentations, np.full((missing, *presentations.shape[1:]), value, presentations.dtype)])
+    widths = [(0, copies - len(presentations)), *[(0, 0)] * (presentations.ndim - 1)]
+    return np.pad(presentations, widths, constant_values=value)
 
 
 @contextlib.contextmanager

@@ -12,27 +12,14 @@ import numpy as np
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
 from netsim.specification import Network, Population, Projection
-from netsim.specification.grid import (
-    TOLERANCE,
-    breakpoint_steps,
-    nearest_steps,
-    population_steps,
-    step_at_or_after,
-)
+from netsim.specification.grid import TOLERANCE, breakpoint_steps, nearest_steps, population_steps, step_at_or_after
 
 
 class Dynamics(NamedTuple):
-    """What compiled loops need to know of the neurons of a population.
+    """What compiled loops need to know of the neurons of a population, counted by the clock.
 
-    Attributes
-    ----------
-    threshold : float
-        In units of ``u``.
-    drive, onset, end : float
-    gated : bool
-        Whether synaptic current and bias stop counting at the onset.
-    whole_steps : bool
-        Round spike times up to whole steps.
+    The threshold is in units of ``u``. Gated neurons take neither synaptic current nor bias from the onset on;
+    `whole_steps` rounds spike times up.
     """
 
     threshold: float
@@ -44,22 +31,9 @@ class Dynamics(NamedTuple):
 
 
 class Clock:
-    """What the engine counts time in, and with what precision.
+    """What the engine counts time in, and with what precision: "single" holds only without a grid (`dt` = 0).
 
-    Parameters
-    ----------
-    network : Network
-    dt : float
-        Time grid (ms); 0 is none.
-    precision : {"double", "single"}
-        Of the arithmetic without a grid.
-
-    Attributes
-    ----------
-    dtype : dtype
-        Of the arithmetic.
-    times : dtype
-        Of spike times while they are counted.
+    `dtype` is that of the arithmetic, `times` that of spike times while they are counted.
     """
 
     def __init__(self, network: Network, dt: float, precision: str) -> None:

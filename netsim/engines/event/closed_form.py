@@ -6,7 +6,6 @@ The potential at the onset is one product over receptive fields; from there on t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
@@ -28,37 +27,25 @@ class ClosedForm(WindowStage):
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
-        arrays = self.arrays(weights, thresholds)
-        if not self.clock.dt or not grid_products.is_worthwhile(self.window, self.dynamics):
-            return partial(self._first_spikes, *arrays)
-        return partial(self._on_grid, *grid_products.prepare(*arrays, self.dynamics, self.clock.times))
+        dynamics, psp, window = self.dynamics, self.psp, self.window
+        kernel, bias, start = self.arrays(weights, thresholds)
+        if self.clock.dt and grid_products.is_worthwhile(window, dynamics):
+            synapses, steps = grid_products.prepare(kernel, bias, start, dynamics, self.clock.times)
 
-    def _first_spikes(
-        self,
-        kernel: np.ndarray,
-        bias: np.ndarray,
-        start: np.ndarray | None,
-        arriving: Sequence[np.ndarray],
-        spikes: np.ndarray,
-    ) -> None:
-        found = spikes.reshape(-1, *self.window.shape)
-        potentials = found if found.dtype == kernel.dtype else np.empty(found.shape, kernel.dtype)
-        phased_spikes(self._maps(arriving), kernel, bias, start, self.dynamics, self.psp, self.window, potentials)
-        if potentials is not found:
-            found[...] = potentials
+            def on_grid(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+                found = spikes.reshape(-1, *window.shape)
+                grid_products.first_spikes(self.maps(arriving), synapses, steps, dynamics, psp, window, found)
 
-    def _on_grid(
-        self,
-        synapses: grid_products.SinglePrecision,
-        steps: grid_products.Steps,
-        arriving: Sequence[np.ndarray],
-        spikes: np.ndarray,
-    ) -> None:
-        found = spikes.reshape(-1, *self.window.shape)
-        grid_products.first_spikes(self._maps(arriving), synapses, steps, self.dynamics, self.psp, self.window, found)
+            return on_grid
 
-    def _maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
-        return np.ascontiguousarray(arriving[0]).reshape(-1, *self.window.source)
+        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+            found = spikes.reshape(-1, *window.shape)
+            potentials = found if found.dtype == kernel.dtype else np.empty(found.shape, kernel.dtype)
+            phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, potentials)
+            if potentials is not found:
+                found[...] = potentials
+
+        return first_spikes
 
 
 @_njit
@@ -72,23 +59,11 @@ def phased_spikes(
     window: Window,
     spikes: np.ndarray,
 ) -> None:
-    """First spikes of a population, from the onset on moved by the drive alone.
+    """First spikes, shape (presentations, rows, columns, maps), from the onset on moved by the drive alone.
 
-    All in one call, so that threads seldom wait for each other to get the GIL.
-
-    Parameters
-    ----------
-    times : ndarray, shape (presentations, height, width, channels)
-        Presynaptic spike times.
-    kernel : ndarray, shape (inputs of a field, maps)
-    bias : ndarray, shape (maps,)
-    start : ndarray, shape (rows, columns, maps), or None
-        Potentials to begin with.
-    neurons : Dynamics
-    psp : Breakpoints
-    window : Window
-    spikes : ndarray of the type of `kernel`, shape (presentations, rows, columns, maps)
-        The result is written here.
+    `times` are presynaptic, shape (presentations, height, width, channels); `kernel` has the shape (inputs of a field,
+    maps); `start` are potentials to begin with, if any, shape (rows, columns, maps). All in one call, so that threads
+    seldom wait for each other to get the GIL.
     """
     integrals = np.empty(times.shape, kernel.dtype)
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
@@ -103,12 +78,7 @@ def phased_spikes(
 def _carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
     """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
 
-    Parameters
-    ----------
-    potentials : ndarray, shape (rows, maps)
-        Without bias. Overwritten by spike times; ``inf`` where the threshold is not reached before the end.
-    bias : ndarray, shape (maps,)
-    neurons : Dynamics
+    They have the shape (rows, maps), and come without the bias; who does not get there before the end is silent.
     """
     silent = potentials.dtype.type(np.inf)
     for row in range(len(potentials)):

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.potentials import potential_traces
@@ -21,19 +22,7 @@ from netsim.engines.event.relays import RelayStage
 from netsim.engines.event.sparse import SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes
-from netsim.engines.protocol import (
-    Batch,
-    Experiment,
-    Latencies,
-    Potential,
-    Recorded,
-    Result,
-    axonal_delays,
-    check_batch,
-    check_record,
-    neuron_thresholds,
-    silenced_neurons,
-)
+from netsim.engines.protocol import Result, check_record, checked_batch
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
@@ -44,17 +33,11 @@ class Stage(Protocol):
     """How the first spikes of a population are found; what is the same for all batches is laid out once."""
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
-        """A function that finds the first spikes of some presentations of a batch.
-
-        Parameters
-        ----------
-        weights : dict of ndarray
-        thresholds : ndarray, shape of the population, optional
-        """
+        """A function that finds the first spikes of some presentations; thresholds have the population's shape."""
 
 
 class EventEngine:
-    """Presents stimuli by events.
+    """Presents stimuli by events; raises a SpecificationError if a parameter does not fit the network.
 
     Parameters
     ----------
@@ -65,17 +48,7 @@ class EventEngine:
         Arithmetic, and type of the latencies. On a grid the latencies are always those of double precision: a
         rounding error would there move a spike by a whole step.
     record : sequence of Recorded
-        Neurons whose potentials are kept in `potentials`, at the times where their slope may change.
-
-    Attributes
-    ----------
-    potentials : list of Potential
-        Of the last batch.
-
-    Raises
-    ------
-    SpecificationError
-        If `dt` or `precision` does not fit, or a recorded neuron does not exist.
+        Neurons whose `potentials` are kept of the last batch, at the times where their slope may change.
     """
 
     def __init__(
@@ -103,34 +76,21 @@ class EventEngine:
                 while True:
                     batch = experiment.send(self.present(batch))
             except StopIteration as stop:
-                result: Result = stop.value
-                return result
+                return stop.value
 
     def present(self, batch: Batch) -> Latencies:
-        """First-spike latencies (ms) of the stimulus and of every population.
-
-        Parameters
-        ----------
-        batch : Batch
-
-        Raises
-        ------
-        DataError
-            If something in the batch does not belong to the network.
-        """
-        check_batch(self.network, batch)
-        check_weights(self.network, batch.weights, "weights")
+        """First-spike latencies (ms) of the stimulus and of every population; raises what `checked_batch` does."""
         network, clock = self.network, self._clock
-        thresholds, delays = neuron_thresholds(network, batch), axonal_delays(network, batch)
+        batch = checked_batch(network, batch)
+        check_weights(network, batch.weights, "weights")
         first_spikes = {
-            name: stage.prepare(batch.weights, thresholds.get(name)) for name, stage in self._stages.items()
+            name: stage.prepare(batch.weights, batch.thresholds.get(name)) for name, stage in self._stages.items()
         }
         late = {
-            projection.name: clock.count(np.asarray(projection.delay + delays.get(projection.name, 0.0)))
+            projection.name: clock.count(np.asarray(projection.delay + batch.delays.get(projection.name, 0.0)))
             for projection in network.projections
-            if projection.delay or projection.name in delays
+            if projection.delay or projection.name in batch.delays
         }
-        silenced = silenced_neurons(network, batch)
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
         latencies[0][...] = clock.on_grid(batch.stimuli)
 
@@ -139,21 +99,19 @@ class EventEngine:
             for population, latency in zip(network.populations, latencies[1:], strict=True):
                 own = latency[part]
                 spikes = np.empty(own.shape, clock.times) if self.dt else own
-                arriving = [
-                    counted[projection.source] + late[projection.name]
-                    if projection.name in late
-                    else counted[projection.source]
-                    for projection in network.incoming(population.name)
-                ]
+                arriving = []
+                for projection in network.incoming(population.name):
+                    sent = counted[projection.source]
+                    arriving.append(sent + late[projection.name] if projection.name in late else sent)
                 first_spikes[population.name](arriving, spikes)
-                if population.name in silenced:
-                    spikes[silenced[population.name][part]] = np.inf
+                if population.name in batch.silenced:
+                    spikes[batch.silenced[population.name][part]] = np.inf
                 if self.dt:
                     multiply(spikes.reshape(-1), self.dt, own.reshape(-1))
                 counted[population.name] = spikes
 
         over_presentations(len(batch.stimuli), present_part)
-        self.potentials = potential_traces(self.network, batch.weights, latencies, self.record, self.dt, delays)
+        self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 
     @cached_property
@@ -161,10 +119,10 @@ class EventEngine:
         return {population.name: self._stage(population) for population in self.network.populations}
 
     def _stage(self, population: Population) -> Stage:
-        projection, *others = self.network.incoming(population.name)
-        window = None if others else self.network.window(projection)
         if not population.integrates:
             return RelayStage(self._clock, population)
+        projection, *others = self.network.incoming(population.name)
+        window = None if others else self.network.window(projection)
         if window is None:
             return SparseStage(self._clock, population)
         by_window = ClosedForm if population.dynamics.gated else Sweep

@@ -27,15 +27,10 @@ _TINY = 1e-30
 
 
 class SinglePrecision(NamedTuple):
-    """The synapses of a layer in single precision, and how far off their sums can be.
+    """The synapses of a window in single precision, and how far off their sums can be.
 
-    Attributes
-    ----------
-    kernel : ndarray of float32, shape (inputs of a field, maps)
-    exact : ndarray of float64, shape (maps, inputs of a field)
-        The synapses as they are, those of a map side by side.
-    errors : ndarray of float32, shape (maps,)
-        Bound on the error of a potential, over the Euclidean length of a receptive field and the number of roundings.
+    The exact ones are laid out map by map. The bound on the error of a potential is over the Euclidean length of a
+    receptive field and the number of roundings.
     """
 
     kernel: np.ndarray
@@ -44,14 +39,8 @@ class SinglePrecision(NamedTuple):
 
 
 def single_precision(kernel: np.ndarray) -> SinglePrecision:
-    """Prepare the synapses of a window.
+    """Prepare the synapses of a window, shape (inputs of a field, maps).
 
-    Parameters
-    ----------
-    kernel : ndarray of float64, shape (inputs of a field, maps)
-
-    Notes
-    -----
     A sum of ``n`` products, in any order, is off by at most ``n·u`` times the sum of their absolute values, to first
     order in the unit roundoff ``u`` (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and that sum
     is at most the product of the Euclidean lengths. Rounding both factors first adds ``2·u``; a product that is zero
@@ -66,19 +55,11 @@ def single_precision(kernel: np.ndarray) -> SinglePrecision:
 
 
 class Steps(NamedTuple):
-    """What is to be known of a population to count its steps, all but one in one type of number.
+    """What is to be known of a population to count its steps, all but `exact` in the type of the spikes.
 
-    Attributes
-    ----------
-    exact : ndarray of float64, shape (rows, columns, maps) or (1, 1, maps)
-        What neurons miss to their threshold at the onset without any presynaptic spike.
-    missing : ndarray, shape of `exact`
-        The same in the type of the spikes, as all others.
-    onset, end, per_drive : number
-    unit : number
-        A rounding; a little more, for roundings of roundings.
-    one, few, never, unknown : number
-        1, 4, infinity and NaN.
+    `exact`, of shape (rows, columns, maps) or (1, 1, maps), is what neurons miss to their threshold at the onset if no
+    presynaptic spike arrives, and `missing` the same, rounded. `unit` is a rounding, and a little more for roundings of
+    roundings; `one`, `few`, `never` and `unknown` are 1, 4, infinity and NaN.
     """
 
     exact: np.ndarray
@@ -102,18 +83,7 @@ def is_worthwhile(window: Window, neurons: Dynamics) -> bool:
 def prepare(
     kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, neurons: Dynamics, dtype: np.dtype
 ) -> tuple[SinglePrecision, Steps]:
-    """Prepare a population for `first_spikes`.
-
-    Parameters
-    ----------
-    kernel : ndarray of float64, shape (inputs of a field, maps)
-    bias : ndarray of float64, shape (maps,)
-    start : ndarray of float64, shape (rows, columns, maps), or None
-        Potentials to begin with.
-    neurons : Dynamics
-    dtype : dtype
-        Of the spikes.
-    """
+    """Prepare a population for `first_spikes` of a type; shapes are those of `WindowStage.arrays`."""
     exact = (neurons.threshold - bias * neurons.onset).reshape(1, 1, -1)
     if start is not None:
         exact = exact - start
@@ -131,19 +101,9 @@ def first_spikes(
     window: Window,
     spikes: np.ndarray,
 ) -> None:
-    """First spikes of some presentations.
+    """First spikes of some presentations, in steps, shape (presentations, rows, columns, maps).
 
-    Parameters
-    ----------
-    times : ndarray, shape (presentations, height, width, channels)
-        Presynaptic spike times, in steps.
-    synapses : SinglePrecision
-    steps : Steps
-    neurons : Dynamics
-    psp : Breakpoints
-    window : Window
-    spikes : ndarray, shape (presentations, rows, columns, maps)
-        The result is written here, in steps.
+    `times` are presynaptic, in steps, shape (presentations, height, width, channels).
     """
     presentations, rows, columns, maps = spikes.shape
     integrals = np.empty(times.shape, np.float32)

@@ -15,13 +15,7 @@ from netsim.weights.layout import Weights
 
 
 class RelayStage:
-    """A population of relays, which receive by one projection.
-
-    Parameters
-    ----------
-    clock : Clock
-    population : Population
-    """
+    """A population of relays, which receive by one projection."""
 
     def __init__(self, clock: Clock, population: Population) -> None:
         (projection,) = clock.network.incoming(population.name)

@@ -25,10 +25,7 @@ class Synapses(NamedTuple):
     Attributes
     ----------
     first : ndarray of int64, shape (presynaptic neurons + 1,)
-        Where the synapses of each presynaptic neuron begin.
-    post : ndarray of int32, shape (synapses,)
-        Postsynaptic neuron.
-    weights : ndarray, shape (synapses,)
+        Where the synapses of each presynaptic neuron begin in `post` and `weights`.
     psp : ndarray of int32, shape (presynaptic neurons,)
         Which PSP a neuron's spike has, a row of the following.
     delays, changes : ndarray, shape (projections, breakpoints)
@@ -44,13 +41,7 @@ class Synapses(NamedTuple):
 
 
 class SparseStage:
-    """A population of integrating neurons that receives by any projections.
-
-    Parameters
-    ----------
-    clock : Clock
-    population : Population
-    """
+    """A population of integrating neurons that receives by any projections."""
 
     def __init__(self, clock: Clock, population: Population) -> None:
         self.clock = clock
@@ -83,13 +74,7 @@ def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
 
 
 def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
-    """The synapses onto a population, with indices into the arrays of weights, one after another, in place of weights.
-
-    Parameters
-    ----------
-    clock : Clock
-    population : Population
-    """
+    """The synapses onto a population, with indices into its weights, one array after another, in place of weights."""
     network = clock.network
     projections = network.incoming(population.name)
     most = max(len(projection.psp.kernel) for projection in projections)
@@ -111,12 +96,7 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
 
 @compiled
 def _first_spikes(
-    arrivals: np.ndarray,
-    synapses: Synapses,
-    start: np.ndarray,
-    bias: np.ndarray,
-    neurons: Dynamics,
-    spikes: np.ndarray,
+    arrivals: np.ndarray, synapses: Synapses, start: np.ndarray, bias: np.ndarray, neurons: Dynamics, spikes: np.ndarray
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
@@ -209,16 +189,7 @@ def _finish(
 
 @compiled
 def earliest_arrivals(arrivals: np.ndarray, first: np.ndarray, post: np.ndarray, spikes: np.ndarray) -> None:
-    """The earliest spike that reaches each relay.
-
-    Parameters
-    ----------
-    arrivals : ndarray, shape (presentations, presynaptic neurons)
-    first, post : ndarray
-        As in `Synapses`.
-    spikes : ndarray, shape (presentations, neurons)
-        The result is written here.
-    """
+    """The earliest spike that reaches each relay, shape (presentations, neurons); see `Synapses`."""
     spikes[:] = np.inf
     for b in range(len(arrivals)):
         for pre in range(arrivals.shape[1]):

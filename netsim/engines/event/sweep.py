@@ -6,6 +6,7 @@ The time it takes grows with the presynaptic spikes that come before the neurons
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = compiled_with(fastmath={"contract"})
-# called once a breakpoint: a call would take as long as the work
+# called once per breakpoint: a call would take as long as the work
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 # So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
 _QUEUED = 100_000
@@ -45,23 +46,15 @@ class Sweep(WindowStage):
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         blocks = _in_blocks(*self.arrays(weights, thresholds), self.window)
+        return partial(self._sweep, blocks)
 
-        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            self._sweep(
-                arriving[0].reshape(-1, *self.window.source).astype(self.clock.dtype, copy=False), blocks, spikes
-            )
-
-        return first_spikes
-
-    def _sweep(self, times: np.ndarray, blocks: Blocks, spikes: np.ndarray) -> None:
+    def _sweep(self, blocks: Blocks, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+        times = self.maps(arriving).astype(self.clock.dtype, copy=False)
         rows, columns, _ = self.window.shape
         breakpoints = blocks.kernel.shape[1] * self.psp.delays.size
         at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-        queue = Queue(
-            times=np.empty((at_once, rows, columns, breakpoints), times.dtype),
-            synapses=np.empty((at_once, rows, columns, breakpoints), np.int32),
-            counts=np.empty((at_once, rows, columns), np.int64),
-        )
+        shape = (at_once, rows, columns, breakpoints)
+        queue = Queue(np.empty(shape, times.dtype), np.empty(shape, np.int32), np.empty(shape[:3], np.int64))
         spikes = spikes.reshape(-1, *self.window.shape)
         for first in range(0, len(times), at_once):
             maps, own = times[first : first + at_once], spikes[first : first + at_once]
@@ -76,12 +69,8 @@ class Sweep(WindowStage):
 class Blocks(NamedTuple):
     """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
 
-    Attributes
-    ----------
-    kernel : ndarray, shape (blocks, inputs of a field, lanes)
-    bias : ndarray, shape (blocks, lanes)
-    start : ndarray, shape (rows, columns, blocks, lanes)
-        Potentials at the start of the presentation; ``-inf`` where there is no map.
+    The kernel has the shape (blocks, inputs of a field, lanes), the bias (blocks, lanes). Potentials to begin with,
+    shape (rows, columns, blocks, lanes), are ``-inf`` where there is no map.
     """
 
     kernel: np.ndarray
@@ -94,11 +83,9 @@ class Queue(NamedTuple):
 
     Attributes
     ----------
-    times : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
-        When they come.
-    synapses : ndarray of int, shape of `times`
-        Through which synapse, a row of the kernel; multiplied by the number of breakpoints of the PSP, plus the
-        breakpoint's own number.
+    times, synapses : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
+        When they come, and through which row of the kernel; the row is multiplied by the number of breakpoints of the
+        PSP, plus the breakpoint's own number.
     counts : ndarray of int, shape (presentations, rows, columns)
         How many there are.
     """
@@ -112,19 +99,10 @@ class Queue(NamedTuple):
 def queue_breakpoints(
     maps: np.ndarray, bits: np.ndarray, end: float, psp: Breakpoints, window: Window, queue: Queue
 ) -> None:
-    """Fill a queue with all breakpoints before the end of the time in which neurons may fire.
+    """Fill a queue, from its first presentation on, with all breakpoints before the end of the time to fire.
 
-    Parameters
-    ----------
-    maps : ndarray, shape (presentations, height, width, channels)
-        Presynaptic spike times; ``inf`` is silent.
-    bits : ndarray of unsigned int, shape of `maps`
-        The same, bit by bit, without a negative zero.
-    end : float
-    psp : Breakpoints
-    window : Window
-    queue : Queue
-        The result, from its first presentation on.
+    `maps` are presynaptic spike times, shape (presentations, height, width, channels); `bits` the same, bit by bit,
+    without a negative zero.
     """
     _, rows, columns, most = queue.times.shape
     height, width, channels = maps.shape[1:]
@@ -163,27 +141,14 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     """First spikes, position by position, by visiting its breakpoints in order of time until all maps have fired.
 
     Some maps of a position, a block, are swept together. A neuron that has fired gets the potential ``-inf``, which no
-    slope raises again.
-
-    Parameters
-    ----------
-    queue : Queue
-    blocks : Blocks
-    neurons : Dynamics
-    psp : Breakpoints
-    latencies : ndarray, shape (presentations, rows, columns, maps)
-        The result is written here.
+    slope raises again. Latencies have the shape (presentations, rows, columns, maps).
     """
     presentations, rows, columns, maps = latencies.shape
     lanes, breakpoints = blocks.bias.shape[1], psp.delays.size
     real = latencies.dtype.type
     nothing, silent, first_spikes = broadcast(real(0)), broadcast(real(np.inf)), np.empty(lanes, dtype=latencies.dtype)
-    threshold, onset, end, drive = (
-        broadcast(neurons.threshold),
-        broadcast(neurons.onset),
-        broadcast(neurons.end),
-        broadcast(neurons.drive),
-    )
+    threshold, onset = broadcast(neurons.threshold), broadcast(neurons.onset)
+    end, drive = broadcast(neurons.end), broadcast(neurons.drive)
     at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
     one = np.uint64(1)  # numbers that cannot be negative are places without a test
     for block in range(len(blocks.bias)):
@@ -233,9 +198,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         latency = where_at_least(latency, end, silent, latency)
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
-                    latencies[b, row, column, block * lanes : block * lanes + count_of_maps] = first_spikes[
-                        :count_of_maps
-                    ]
+                    own = latencies[b, row, column, block * lanes :]
+                    own[:count_of_maps] = first_spikes[:count_of_maps]
 
 
 @_inlined

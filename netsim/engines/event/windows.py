@@ -18,14 +18,9 @@ and of shape (presentations, \\*population)."""
 
 
 class WindowStage:
-    """A population that receives by one window; all to all is a window on one position whose channels are all inputs.
+    """A population that receives by one window.
 
-    Parameters
-    ----------
-    clock : Clock
-    population : Population
-    projection : Projection
-    window : Window
+    All to all is a window on one position whose channels are all inputs.
     """
 
     def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:
@@ -35,6 +30,10 @@ class WindowStage:
         self.window = window
         self.dynamics = clock.dynamics(population)
         self.psp = clock.breakpoints(projection)
+
+    def maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
+        """Presynaptic spike times, shape (presentations, height, width, channels)."""
+        return np.ascontiguousarray(arriving[0]).reshape(-1, *self.window.source)
 
     def arrays(
         self, weights: Weights, thresholds: np.ndarray | None

@@ -22,7 +22,7 @@ from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
 ASSUMED = (
-    "one spike a neuron",
+    "one spike per neuron",
     "a time step of 1 ms",
     f"images coded in {_T_MAX:g} ms",
     f"presentations of {_DURATION:g} ms",
@@ -30,29 +30,10 @@ ASSUMED = (
 
 
 def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weights, tuple[str, ...]]:
-    """A network and its weights from a graph without netsim's metadata.
+    """A network, its weights in float64, and what the graph, one without netsim's metadata, does not say.
 
-    Parameters
-    ----------
-    graph : nir.NIRGraph
-        A chain from an Input to an Output of Affine, Linear or Conv2d, each followed by IF, with Flatten and SumPool2d
-        between them.
-    origin : str
-        What the graph is called in messages; its last part names the network.
-
-    Returns
-    -------
-    network : Network
-    weights : dict of ndarray of float64
-    assumed : tuple of str
-        What the graph does not say.
-
-    Raises
-    ------
-    DataError
-        If the graph is no such chain; the message names the node.
-    SpecificationError
-        If the network cannot be built.
+    It has to be a chain from an Input to an Output of Affine, Linear or Conv2d, each followed by IF, with Flatten and
+    SumPool2d between them. `origin` is what messages call it; its last part names the network.
     """
     chain = _chain(graph, origin)
     try:

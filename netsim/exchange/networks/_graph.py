@@ -24,21 +24,7 @@ _LONGEST = 250_000  # characters of a text in the metadata
 
 
 def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | None = None) -> nir.NIRGraph:
-    """A network as a NIR graph, its types checked by NIR.
-
-    Parameters
-    ----------
-    network : Network
-    weights : dict of ndarray
-        The weights that feed forward.
-    record : mapping, optional
-        Where they come from, ready for JSON.
-
-    Raises
-    ------
-    DataError
-        If the weights are not those of the network, or a matrix of them would be too large.
-    """
+    """A network as a NIR graph, its types checked by NIR; `record` says where the weights come from, ready for JSON."""
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
     code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
@@ -51,9 +37,9 @@ def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | Non
         for projection in network.incoming(population.name):
             path = _between(layout, projection)
             if population.integrates:
-                path |= _synapses_node(network, projection, layout, weights[kernel_name(projection)], bias)
+                path |= _synapses_node(projection, layout, weights[kernel_name(projection)], bias)
             else:
-                path |= _relays_node(network, projection, layout)
+                path |= _relays_node(projection, layout)
             nodes |= path
             edges += pairwise([sender[projection.source], *path, *neurons])
             sender[population.name] = next(reversed(path | neurons))
@@ -76,9 +62,9 @@ def _between(layout: Layout, projection: Projection) -> dict[str, nir.NIRNode]:
     return nodes
 
 
-def _relays_node(network: Network, projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
+def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNode]:
     """The sums that stand for relays."""
-    window = network.window(projection) if projection.target in layout.with_maps else None
+    window = layout.window(projection)
     metadata = {"layer": projection.target, "passes_on": "earliest spike"}
     if window is None:
         matrix = layout.to_nir(projection, np.ones(1))
@@ -90,9 +76,9 @@ def _relays_node(network: Network, projection: Projection, layout: Layout) -> di
 
 
 def _synapses_node(
-    network: Network, projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
+    projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
 ) -> dict[str, nir.NIRNode]:
-    window = network.window(projection) if projection.target in layout.with_maps else None
+    window = layout.window(projection)
     metadata = {
         "layer": projection.target,
         "psp": projection.psp.shape,
@@ -145,21 +131,7 @@ def _neurons_node(network: Network, population: Population, layout: Layout) -> d
 
 
 def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
-    """The network and the weights of a graph that `to_graph` made, or another tool.
-
-    Parameters
-    ----------
-    graph : nir.NIRGraph
-    origin : str
-        What the graph is called in messages.
-
-    Raises
-    ------
-    SpecificationError
-        If the specification in it cannot be read, or a network cannot be built.
-    DataError
-        If the graph is not that of its specification, or holds what no network here can have.
-    """
+    """The network and its weights of a graph by `to_graph` or another tool; `origin` is what messages call it."""
     own = graph.metadata.get("netsim")
     if own is None:
         network, weights, assumed = from_foreign_graph(graph, origin)

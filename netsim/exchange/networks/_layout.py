@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.specification import STIMULUS, Network, Population, Projection, Shape
+from netsim.specification import STIMULUS, Network, Population, Projection, Shape, Window
 
 LARGEST = 2**27
 """Entries of a matrix with zeros where there is no synapse."""
@@ -30,14 +30,7 @@ def _numbers(shape: Shape) -> np.ndarray:
 class Layout:
     """How a network lies in a graph.
 
-    Parameters
-    ----------
-    network : Network
-
-    Attributes
-    ----------
-    with_maps : set of str
-        The stimulus, and the populations onto which kernels alone slide.
+    `with_maps` holds the stimulus, and the populations onto which kernels alone slide.
     """
 
     def __init__(self, network: Network) -> None:
@@ -60,11 +53,15 @@ class Layout:
         """How many neurons in a row share a bias where there is one for each map."""
         return 1 if population.name in self.with_maps else population.size // population.maps
 
+    def window(self, projection: Projection) -> Window | None:
+        """Where a kernel slides over maps; None for what becomes a matrix."""
+        return self._network.window(projection) if projection.target in self.with_maps else None
+
     def weight_shape(self, projection: Projection) -> Shape:
         """(maps, channels, size, size) of a kernel that slides, else (neurons, inputs)."""
         source, target = self._network.ends(projection)
-        window = self._network.window(projection)
-        if projection.target in self.with_maps and window is not None:
+        window = self.window(projection)
+        if window is not None:
             return (target[2], source[2], window.size, window.size)
         return (math.prod(target), math.prod(source))
 
@@ -75,19 +72,7 @@ class Layout:
         return projection.target not in self.with_maps and not (projection in self._network.weighted and one_position)
 
     def to_nir(self, projection: Projection, kernel: np.ndarray) -> np.ndarray:
-        """Weights of a projection in NIR's order, of shape `weight_shape`.
-
-        Parameters
-        ----------
-        projection : Projection
-        kernel : ndarray
-            Of the shape that the connectivity says; of relays ones, of any shape.
-
-        Raises
-        ------
-        DataError
-            If the matrix would be too large.
-        """
+        """Weights of a projection in NIR's order, of shape `weight_shape`; those of relays are ones, of any shape."""
         if projection.target in self.with_maps:
             maps, channels, size, _ = self.weight_shape(projection)
             return np.ascontiguousarray(kernel.reshape(size, size, channels, maps).transpose(3, 2, 0, 1))
@@ -97,13 +82,8 @@ class Layout:
     def from_nir(self, projection: Projection, weight: np.ndarray, kernel: np.ndarray | None = None) -> np.ndarray:
         """What `to_nir` was given.
 
-        Parameters
-        ----------
-        projection : Projection
-        weight : ndarray of shape `weight_shape`
-        kernel : ndarray, optional
-            Of a matrix with zeros the weights that no synapse has, and those that several synapses between two neurons
-            have; by default 0.
+        `kernel` has, of a matrix with zeros, the weights that no synapse has, and those that several synapses between
+        two neurons have; by default 0.
         """
         shape = self._network.weight_shape(projection)
         if projection.target in self.with_maps:

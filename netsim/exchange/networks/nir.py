@@ -12,7 +12,7 @@ the weights of the nodes.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netsim.weights.layout import Weights
 
 
-def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None = None) -> None:
+def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None) -> None:
     """Write a network with its weights; see `netsim.exchange.export_network`."""
     import nir
 
@@ -40,12 +40,10 @@ def read(path: Path) -> Imported:
     """Read a network; see `netsim.exchange.import_network`."""
     import nir
 
-    from netsim.exchange.hdf5 import check_hdf5
+    from netsim.exchange.hdf5 import reading_hdf5
     from netsim.exchange.networks._graph import from_graph
-    from netsim.exchange.presentations import reading
 
-    with reading(path, "a NIR graph"):
-        check_hdf5(path)
+    with reading_hdf5(path, "a NIR graph"):
         return from_graph(nir.read(path), str(path))
 
 
@@ -54,11 +52,11 @@ def without_primitive(network: Network) -> list[str]:
     from netsim.exchange.networks._layout import Layout
 
     neurons = [population.dynamics for population in network.integrating]
-    psps = _listed(projection.psp.shape for projection in network.weighted)
-    words = ["single spikes", f"postsynaptic potentials ({psps})"]
-    regimes = _listed(one.regime for one in neurons if one.onset or one.drive)
+    psps = dict.fromkeys(projection.psp.shape for projection in network.weighted)
+    words = ["single spikes", f"postsynaptic potentials ({', '.join(psps)})"]
+    regimes = dict.fromkeys(one.regime for one in neurons if one.onset or one.drive)
     if regimes:
-        words.append(f"onsets, windows and drives ({regimes})")
+        words.append(f"onsets, windows and drives ({', '.join(regimes)})")
     elif any(one.end < network.duration for one in neurons):
         words.append("windows")
     if any(map(Layout(network).is_sparse, network.projections)):
@@ -66,10 +64,6 @@ def without_primitive(network: Network) -> list[str]:
     if len(neurons) < len(network.populations):
         words.append("pooling of the earliest spike (sums stand for it)")
     return [*words, "the latency code", "learning"]
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(words))
 
 
 _SUMMARY = "no spikes, but the network and its weights as a graph for other simulators"

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 
 
-def write(
-    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
-) -> None:
+def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write `netsim.analysis.spike_table`; see `netsim.exchange.export`. The record has no place in a table."""
     from netsim.analysis.tables import spike_table, write_table
 

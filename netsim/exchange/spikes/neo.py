@@ -26,27 +26,11 @@ if TYPE_CHECKING:
 def to_block(
     simulation: Simulation, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
 ) -> neo.Block:
-    """The spikes of a simulation as a Neo block.
+    """The spikes of a simulation as a Neo block; layers and record are as in `netsim.exchange.export`.
 
-    Parameters
-    ----------
-    simulation : Simulation
-    layers : sequence of str, optional
-        Only these layers; by default all.
-    record : mapping, optional
-        What was simulated, ready for JSON.
-
-    Returns
-    -------
-    neo.Block
-        With one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set)
-        and ``label``. Its spike trains, of silent neurons too, are annotated with ``layer``, ``map``, ``y``, ``x``
-        and ``neuron``; y and x are -1 in layers without maps.
-
-    Raises
-    ------
-    SpecificationError
-        If the network has no such layer.
+    It has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set) and
+    ``label``. Its spike trains, of silent neurons too, are annotated with ``layer``, ``map``, ``y``, ``x`` and
+    ``neuron``; y and x are -1 in layers without maps.
     """
     import neo
 
@@ -81,9 +65,7 @@ def _trains(layer: str, latencies: np.ndarray, duration: float) -> list[neo.Spik
     ]
 
 
-def write(
-    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
-) -> None:
+def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
     import neo
 

@@ -6,6 +6,7 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,8 @@ import numpy as np
 from netsim import __version__
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.presentations import (
-    Presentations,
-    choose_layer,
-    cut_into_presentations,
-    neuron_numbers,
-    reading,
-    whole_numbers,
-)
-from netsim.exchange.trains import chosen_layers, places, session, session_times, to_json, trials
+from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
+from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, places, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -33,12 +27,6 @@ if TYPE_CHECKING:
 
 SECONDS = 1e-3  # in a ms
 _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
-_TRIAL_COLUMNS = {
-    "start_time": "start of the presentation (s)",
-    "stop_time": "end of the presentation (s)",
-    "presentation": "number of the stimulus in its data set",
-    "label": "label of the stimulus",
-}
 _COLUMNS = {
     "layer": "layer of the network; stimulus is what was presented",
     "map": "map or channel; in a layer without maps the neuron's number",
@@ -48,9 +36,7 @@ _COLUMNS = {
 }
 
 
-def write(
-    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
-) -> None:
+def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`.
 
     A silent neuron is a unit with an empty spike train.
@@ -90,7 +76,7 @@ def _trials(simulation: Simulation, bounds: np.ndarray) -> pynwb.epoch.TimeInter
         name="trials",
         description="presentations; a spike's latency is its time from the start",
         columns=[
-            pynwb.core.VectorData(name=name, description=_TRIAL_COLUMNS[name], data=data)
+            pynwb.core.VectorData(name=name, description=TRIAL_COLUMNS[name], data=data)
             for name, data in trials(simulation, bounds).items()
         ],
     )
@@ -109,10 +95,11 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     where = [places(latencies.shape[1:]) for latencies in chosen.values()]
     data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
+    compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
+    ends = compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
     spike_times = pynwb.core.VectorData(
-        name="spike_times", description="times of spikes (s)", data=_compressed(np.concatenate(times))
+        name="spike_times", description="times of spikes (s)", data=compressed(np.concatenate(times))
     )
-    ends = _compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
     return pynwb.misc.Units(
         name="units",
         description="neurons of the network; each fires at most once in a presentation",
@@ -125,12 +112,6 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     )
 
 
-def _compressed(array: np.ndarray) -> pynwb.H5DataIO:
-    import pynwb
-
-    return pynwb.H5DataIO(array, compression="gzip", shuffle=True)
-
-
 def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """Read the spikes of a layer; see `netsim.exchange.read_layer`.
 
@@ -139,24 +120,22 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     import pynwb
 
-    from netsim.exchange.hdf5 import check_hdf5
+    from netsim.exchange.hdf5 import reading_hdf5
 
-    with reading(path, "NWB"):
-        check_hdf5(path)
-        with pynwb.NWBHDF5IO(path, mode="r") as stream:
-            file = stream.read()
-            if file.units is None or "spike_times" not in file.units.colnames:
-                raise DataError(f"{path}: holds no units with spike times")
-            if file.trials is None:
-                raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
-            presented = {name: file.trials[name].data[:] for name in file.trials.colnames}
-            units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
-            index = file.units.spike_times_index
-            unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
-            unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
-            own = unit[unit_of]
-            times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
-        return cut_into_presentations(path, times, neurons, presented, shape, SECONDS)
+    with reading_hdf5(path, "NWB"), pynwb.NWBHDF5IO(path, mode="r") as stream:
+        file = stream.read()
+        if file.units is None or "spike_times" not in file.units.colnames:
+            raise DataError(f"{path}: holds no units with spike times")
+        if file.trials is None:
+            raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
+        presented = {name: file.trials[name].data[:] for name in file.trials.colnames}
+        units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
+        index = file.units.spike_times_index
+        unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
+        unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
+        own = unit[unit_of]
+        times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
+        return cut_recording(path, times, neurons, presented, shape, SECONDS)
 
 
 def _neurons(

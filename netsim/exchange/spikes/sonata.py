@@ -17,15 +17,8 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.presentations import (
-    Presentations,
-    choose_layer,
-    cut_into_presentations,
-    neuron_numbers,
-    reading,
-    whole_numbers,
-)
-from netsim.exchange.trains import chosen_layers, session, session_times, to_json, trials
+from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
+from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -36,13 +29,10 @@ if TYPE_CHECKING:
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
 _MAGIC, _VERSION = 0x0A7A, (0, 1)
-_COLUMNS = ("start_time", "stop_time", "presentation", "label")
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
-def write(
-    simulation: Simulation, path: Path, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
-) -> None:
+def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
     from netsim.exchange.hdf5 import write_hdf5
 
@@ -87,10 +77,9 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     """
     import h5py
 
-    from netsim.exchange.hdf5 import check_hdf5
+    from netsim.exchange.hdf5 import reading_hdf5
 
-    with reading(path, "SONATA"):
-        check_hdf5(path)
+    with reading_hdf5(path, "SONATA"):
         with h5py.File(path, "r") as file:
             if not isinstance(file.get("spikes"), h5py.Group):
                 raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
@@ -103,14 +92,15 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
             units = population["timestamps"].attrs.get("units", _MILLISECONDS)
             presented = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
             if "presentations" in file:
-                presented = {name: file["presentations"][name][:] for name in _COLUMNS if name in file["presentations"]}
+                group = file["presentations"]
+                presented = {name: group[name][:] for name in TRIAL_COLUMNS if name in group}
         units = units if isinstance(units, str) else units.decode("utf-8")
         if units not in ("ms", "milliseconds"):
             raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
         if len(nodes) != len(times):
             raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
         neurons = neuron_numbers(path, {"neuron": whole_numbers(path, "node_ids", nodes)}, shape)
-        return cut_into_presentations(path, times, neurons, presented, shape, per_ms=1.0)
+        return cut_recording(path, times, neurons, presented, shape, per_ms=1.0)
 
 
 _SUMMARY = "SONATA spikes: one population per layer"

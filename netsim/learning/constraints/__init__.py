@@ -8,11 +8,6 @@ from netsim.specification import Network
 
 
 def constraints_of(network: Network) -> list[Constraint]:
-    """What holds for the weights of a network after every step, in the order in which it is enforced: by name.
-
-    Parameters
-    ----------
-    network : Network
-    """
+    """What holds for the weights of a network after every step, in the order in which it is enforced: by name."""
     found = (entry.from_network(network) for entry in constraints.values())
     return [constraint for constraint in found if constraint is not None]

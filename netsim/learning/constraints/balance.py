@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from netsim.learning.protocol import Constraint, Row
@@ -12,17 +13,11 @@ from netsim.weights.layout import Weights, kernel_name
 
 
 @constraints.register("balance")
+@dataclass(frozen=True)
 class Balance(Constraint):
-    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs.
+    """Incoming weights of each map or dense neuron have a mean of zero, where they are free to have both signs."""
 
-    Parameters
-    ----------
-    kernels : sequence of str
-        Names of the weights.
-    """
-
-    def __init__(self, kernels: Sequence[str]) -> None:
-        self.kernels = kernels
+    kernels: Sequence[str]  # names of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -15,28 +16,22 @@ from netsim.weights.layout import Weights, kernel_name
 
 
 @constraints.register("bound")
+@dataclass(frozen=True)
 class Bound(Constraint):
-    """The latent weights behind binary ones are bounded, so that every sign can still change.
+    """The latent weights behind binary ones are bounded in absolute value, so that every sign can still change."""
 
-    Parameters
-    ----------
-    bounds : mapping
-        Largest absolute value, by the name of the weights.
-    """
-
-    def __init__(self, bounds: Mapping[str, float]) -> None:
-        self.bounds = bounds
+    bounds: Mapping[str, float]  # the largest absolute value, by the name of the weights
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
         if network.weighting.kind != "binary":
             return None
-        bounds = {}
+        clip, bounds = network.learning.clip, {}
         for projection in network.weighted:
             if projection.plastic:
-                largest = network.learning.clip * projection.initial.spread
-                bounds[kernel_name(projection)] = largest / math.sqrt(network.fan_in(projection))
+                bound = clip * projection.initial.spread / math.sqrt(network.fan_in(projection))
+                bounds[kernel_name(projection)] = bound
         return cls(bounds)
 
     def enforce(self, weights: Weights) -> None:

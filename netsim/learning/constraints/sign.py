@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -15,18 +16,12 @@ from netsim.weights.layout import Weights
 
 
 @constraints.register("sign")
+@dataclass(frozen=True)
 class Sign(Constraint):
-    """Weights of excitatory projections are at least zero, those of inhibitory ones at most.
+    """Weights of excitatory projections are at least zero, those of inhibitory ones at most."""
 
-    Parameters
-    ----------
-    excitatory, inhibitory : sequence of str
-        Names of the projections.
-    """
-
-    def __init__(self, excitatory: Sequence[str], inhibitory: Sequence[str]) -> None:
-        self.excitatory = excitatory
-        self.inhibitory = inhibitory
+    excitatory: Sequence[str]  # names of projections, as of the inhibitory ones
+    inhibitory: Sequence[str]
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:

@@ -33,10 +33,7 @@ def rule(network: Network) -> list[Row]:
             " gradient of its own weights, and hands displacements to the layer below. $w_{ij}$: weight that fed"
             " forward, from neuron $i$ to neuron $j$.",
         ),
-        (
-            "Output displacement",
-            f"{output}. The label is $y$; a silent output neuron counts as firing at ${END}$.",
-        ),
+        ("Output displacement", f"{output}. The label is $y$; a silent output neuron counts as firing at ${END}$."),
     ]
     if len(network.integrating) > 1:
         rows.append(("Hidden displacement", _hidden_displacement(network)))

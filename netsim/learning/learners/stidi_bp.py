@@ -7,8 +7,7 @@ synapses onto it, and hands a displacement to their sources. None looks further 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
-from netsim.learning.sparse import SparseSynapses, current_before, earliest_sparse, sparse_synapses, step_sparse
+from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
@@ -52,7 +51,11 @@ class STiDiBP(Learner):
             population.name: population_times(network, population, network.training.dt)
             for population in network.integrating
         }
-        self._sparse: dict[str, SparseSynapses] = {}
+        self._connections = {
+            projection.name: network.connections(projection)
+            for projection in network.projections
+            if network.window(projection) is None
+        }
 
     def __repr__(self) -> str:
         return f"STiDiBP({self.network.name!r}, {self.network.learning})"
@@ -76,15 +79,9 @@ class STiDiBP(Learner):
         parts = over_presentations(len(labels), learn_part)
         # time in units of the encoding window, mean over presentations
         scale = dtype.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
-        return BatchGradients(
-            {
-                name: total_gradient([part.gradients[name] for part in parts], scale)
-                for name in weights
-                if name in parts[0].gradients
-            },
-            loss,
-            [part.displacements for part in parts],
-        )
+        learned = [name for name in weights if name in parts[0].gradients]
+        gradients = {name: total_gradient([part.gradients[name] for part in parts], scale) for name in learned}
+        return BatchGradients(gradients, loss, [part.displacements for part in parts])
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """See `Learner`."""
@@ -120,12 +117,14 @@ class STiDiBP(Learner):
             incoming = network.incoming(name)
             arriving = [self._arriving(projection, latencies[projection.source]) for projection in incoming]
             signal = self._signal(population, arriving, own, displacement, weights)
-            for number, projection in enumerate(incoming):
-                step = self._step(projection, arriving[number], own, displacement, signal, weights)
+            for projection, source in zip(incoming, arriving, strict=True):
+                step = self._step(projection, source, own, displacement, signal, weights)
                 if step.kernel_gradient is not None:
                     gradients[kernel_name(projection)] = step.kernel_gradient
-                if step.bias_gradient is not None and population.has_bias and not number:
-                    gradients[bias_name(population)] = _by_map(step.bias_gradient, population)
+                if step.bias_gradient is not None and population.has_bias:  # the same by every projection
+                    # of neurons of maps that receive all to all there is one each
+                    by_map = step.bias_gradient.reshape(-1, population.maps).sum(axis=0)
+                    gradients.setdefault(bias_name(population), by_map)
                 if step.displacement is not None:
                     former = handed.get(projection.source)
                     handed[projection.source] = step.displacement if former is None else former + step.displacement
@@ -142,9 +141,8 @@ class STiDiBP(Learner):
         if population.integrates:
             return self._times[population.name].onset
         (projection,) = self.network.incoming(population.name)
-        if projection.source == STIMULUS:
-            return 0.0
-        return self._onset(self.network.population(projection.source))
+        source = projection.source
+        return 0.0 if source == STIMULUS else self._onset(self.network.population(source))
 
     def _step(
         self,
@@ -156,30 +154,23 @@ class STiDiBP(Learner):
         weights: Weights,
     ) -> LayerStep:
         """The step of a projection's synapses."""
-        network, downward = self.network, projection.source != STIMULUS
-        population, window = network.population(projection.target), network.window(projection)
+        network, window = self.network, self.network.window(projection)
+        population = network.population(projection.target)
         if not population.integrates:
             if window is not None:
                 values = np.ascontiguousarray(displacement)
                 return LayerStep(None, None, scatter_to_earliest(values, source, own, window.size, window.stride))
-            return LayerStep(None, None, earliest_sparse(self._synapses(projection), displacement, source, own))
+            return LayerStep(None, None, earliest_sparse(self._connections[projection.name], displacement, source, own))
         neurons, gate = population.dynamics, self._times[population.name].gate
         causal = network.learning.propagation == "causal"
         kernel = weights[kernel_name(projection)]
         if neurons.gated and window is not None:
-            return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal, downward)
+            return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
         limit = np.asarray(kernel.dtype.type(gate)) if neurons.gated else np.minimum(own, kernel.dtype.type(gate))
         if window is not None:
-            return step_pairwise(projection, window, source, limit, signal, kernel, causal, downward)
-        return step_sparse(
-            self._synapses(projection), projection.plastic, source, limit, signal, kernel, causal, downward
-        )
-
-    def _synapses(self, projection: Projection) -> SparseSynapses:
-        """The synapses of a projection, laid out when they are first needed."""
-        if projection.name not in self._sparse:
-            self._sparse[projection.name] = sparse_synapses(self.network, projection)
-        return self._sparse[projection.name]
+            return step_pairwise(projection, window, source, limit, signal, kernel, causal)
+        connections = self._connections[projection.name]
+        return step_sparse(projection, connections, source, limit, signal, kernel, causal)
 
     def _signal(
         self,
@@ -205,18 +196,14 @@ class STiDiBP(Learner):
             if window is not None:
                 current += slope_at(projection, window, source, times, kernel, displacement != 0)
             else:
-                current += current_before(self._synapses(projection), source, times, kernel)
+                connections = self._connections[projection.name]
+                current += current_before(projection, connections, source, times, kernel)
         if population.has_bias:
             current += weights[bias_name(population)]
         slope = np.where(times < neurons.gate, current, 0) + neurons.drive
         slope = np.maximum(slope, description.SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return displacement / np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
-
-
-def _by_map(gradient: np.ndarray, population: Population) -> np.ndarray:
-    """The gradient of a bias per map, where it is one per neuron of maps that receive all to all."""
-    return gradient if gradient.size == population.maps else gradient.reshape(-1, population.maps).sum(axis=0)
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:
@@ -239,8 +226,7 @@ def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:
     return (flat * (t_max / np.where(length > 0, length, 1)).astype(flat.dtype)).reshape(displacement.shape)
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """What some presentations of a batch teach; gradients are sums in ms²."""
 
     gradients: dict[str, np.ndarray | Factors]

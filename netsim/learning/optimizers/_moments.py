@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,26 +16,16 @@ from netsim.specification.traits import has_bias
 from netsim.weights.layout import Weights, projections_with_learned_scales
 
 
+@dataclass(eq=False)
 class MomentOptimizer(Optimizer):
-    """An optimizer that keeps moments of the gradient of each weight.
-
-    Parameters
-    ----------
-    momentum : float
-    weight_decay : float
-        Decay of kernels per unit of learning rate.
-    """
+    """An optimizer that keeps moments of the gradient of weights; `weight_decay` is of kernels, per unit of rate."""
 
     moments: ClassVar[tuple[str, ...]]
     """What is kept of each weight."""
 
-    def __init__(self, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.state: dict[str, np.ndarray] = {}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(momentum={self.momentum}, weight_decay={self.weight_decay})"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    state: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_network(cls, network: Network) -> Self:

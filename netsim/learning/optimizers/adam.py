@@ -30,10 +30,8 @@ class Adam(MomentOptimizer):
     ) -> None:
         """See `MomentOptimizer`."""
         steps = int(self.state["steps"])
-        corrected = rate / (1 - self.momentum**steps)
-        elementwise(
-            _adam, (weight, gradient, *moments), (corrected, 1 / math.sqrt(1 - SECOND**steps), self.momentum, decay)
-        )
+        corrected, correction = rate / (1 - self.momentum**steps), 1 / math.sqrt(1 - SECOND**steps)
+        elementwise(_adam, (weight, gradient, *moments), (corrected, correction, self.momentum, decay))
 
     @classmethod
     def describe(cls, network: Network) -> str:
@@ -59,9 +57,7 @@ def _adam(
     decay: float,
 ) -> None:
     dtype = weight.dtype.type
-    keep = dtype(SECOND)
-    epsilon = dtype(EPSILON)
-    one = dtype(1)
+    keep, epsilon, one = dtype(SECOND), dtype(EPSILON), dtype(1)
     for k in range(len(weight)):
         slope = gradient[k]
         first[k] = momentum * first[k] + (one - momentum) * slope

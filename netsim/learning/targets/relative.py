@@ -20,12 +20,7 @@ class Relative(Targets):
     """Displacements towards targets that are relative to the earliest output spike (S4NN).
 
     The labelled neuron should fire when the earliest does, every other at least `margin` later; if none
-    fired, the labelled one should fire `margin` before the end.
-
-    Parameters
-    ----------
-    t_max, margin, end : float
-        Encoding window, margin and end of the output window (ms).
+    fired, the labelled one should fire `margin` before the end of the output window. All parameters are in ms.
 
     References
     ----------

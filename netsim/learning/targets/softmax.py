@@ -21,16 +21,8 @@ class Softmax(Targets):
     """Displacements that follow the cross-entropy of a softmax over negative latencies.
 
     With ``p = softmax(-sharpness·latency/t_max)`` and the target distribution ``q``, the displacement is
-    ``t_max·(p - q)``: the negative gradient of the cross-entropy, up to a constant factor.
-
-    Parameters
-    ----------
-    t_max : float
-        Encoding window (ms).
-    sharpness, label_smoothing : float
-        See `netsim.specification.Learning`.
-    end : float
-        End of the window of the output neurons (ms).
+    ``t_max·(p - q)``: the negative gradient of the cross-entropy, up to a constant factor. The output window closes
+    at `end` (ms); the others are settings of `netsim.specification`.
     """
 
     t_max: float
