@@ -51,11 +51,12 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
 
 def check_literals(part: object, where: str) -> None:
     """Refuse anything but the choices of those fields that are literals."""
-    for name, choices in _literals(type(part)).items():
+    cls: Any = type(part)
+    for name, choices in _literals(cls).items():
         check_choice(getattr(part, name), choices, f"{where}.{name}")
 
 
-@functools.cache
+@functools.cache  # to evaluate annotations takes a while
 def _literals(cls: type) -> dict[str, tuple[str, ...]]:
     hints = typing.get_type_hints(cls)
     return {name: typing.get_args(hint) for name, hint in hints.items() if typing.get_origin(hint) is typing.Literal}
