@@ -52,8 +52,7 @@ def decision_table(
         If the latencies are not those of the network, or labels or indices do not fit.
     """
     count = check_latencies(network, [outputs], [network.output.name])
-    numbers = per_presentation("indices", indices, count, default=np.arange(count))
-    tags = per_presentation("labels", labels, count, default=numbers)
+    numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
     decisions = decide(outputs)
     fired = decisions.choice >= 0
     end = network.window_end(network.output)
@@ -77,13 +76,7 @@ def spike_count_table(
 ) -> pd.DataFrame:
     """How many neurons of each layer fired in each presentation.
 
-    Parameters
-    ----------
-    network : Network
-    latencies : list of ndarray
-        Of the stimulus and of every layer (ms).
-    indices : sequence of int, shape (presentations,), optional
-        As for `netsim.analysis.spike_table`.
+    Parameters and errors are those of `netsim.analysis.spike_table`.
 
     Returns
     -------
@@ -96,22 +89,15 @@ def spike_count_table(
         spikes        int64        neurons that fired; each fires once at most
         neurons       int64        neurons that the layer has
         ============  ===========  ================================================================
-
-    Raises
-    ------
-    DataError
-        If the latencies are not those of the network, or the indices do not fit.
     """
     names = list(network.shapes)
     count = check_latencies(network, latencies, names)
-    numbers = per_presentation("indices", indices, count, default=np.arange(count))
+    numbers = per_presentation("indices", indices, count)
     spikes = [np.isfinite(layer).reshape(count, -1).sum(axis=1) for layer in latencies]
     return pd.DataFrame(
         {
             "presentation": np.tile(numbers, len(names)),
-            "layer": pd.Categorical.from_codes(
-                np.repeat(np.arange(len(names)), count), dtype=pd.CategoricalDtype(names, ordered=True)
-            ),
+            "layer": pd.Categorical(np.repeat(names, count), names, ordered=True),
             "spikes": np.concatenate(spikes).astype(np.int64),
             "neurons": np.repeat([int(np.prod(shape)) for shape in network.shapes.values()], count),
         }

@@ -16,18 +16,7 @@ _WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 def require(frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool = True) -> None:
     """Refuse a table without these columns, with anything but finite or missing numbers in them, or without a row.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-    columns : iterable of str
-    what : str
-        What the table should be, for the message, for example ``spike``.
-    rows : bool
-        Whether it needs a row.
-
-    Raises
-    ------
-    DataError
+    The message says `what` table it should be, for example a ``spike`` table; `rows` is whether it needs a row.
     """
     import numpy as np
     import pandas as pd
@@ -49,13 +38,7 @@ def require(frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool =
 
 
 def one_presentation(frame: pd.DataFrame, presentation: int | None) -> tuple[pd.DataFrame, int]:
-    """The rows of one presentation, by default of the only one, and which one it is.
-
-    Raises
-    ------
-    DataError
-        If the table holds several and none is chosen.
-    """
+    """The rows of one presentation, by default of the only one, and which one it is."""
     present = frame["presentation"].unique()
     if presentation is None:
         if len(present) != 1:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.style import COLUMN_WIDTH, theme
 from netsim.errors import DataError
@@ -179,6 +179,12 @@ class Choice:
                 rows, figsize=(self.width, height), layout="constrained", sharex=True, squeeze=False
             )
         return figure, list(axes[:, 0])
+
+    def drawn(self, table: pd.DataFrame, draw: Callable[..., Axes], height: float, **options: Any) -> Drawn:
+        """A table, and a new figure of this height (inches) into whose Axes `draw` puts it."""
+        figure, (axes,) = self.new_figure(height)
+        draw(table, ax=axes, **options)
+        return Drawn(figure, table)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,13 +25,7 @@ def displacement_table(
 ) -> pd.DataFrame:
     """Actual and target latency of every output neuron in each presentation, by the network's targets.
 
-    Parameters
-    ----------
-    network : Network
-    outputs : ndarray of float, shape (presentations, neurons)
-        Latencies of the output layer (ms); ``inf`` is silent.
-    labels, indices : sequence of int, shape (presentations,)
-        As for `netsim.analysis.spike_table`.
+    Parameters and errors are those of `netsim.analysis.decision_table`; a label must also be that of an output neuron.
 
     Returns
     -------
@@ -48,15 +41,9 @@ def displacement_table(
         displacement_ms  float64  target less latency (ms), a silent neuron counted as firing at
                                   the end of its window; negative: it should fire earlier
         ===============  =======  ==============================================================
-
-    Raises
-    ------
-    DataError
-        If the latencies are not those of the network, or labels or indices do not fit.
     """
     count = check_latencies(network, [outputs], [network.output.name])
-    numbers = per_presentation("indices", indices, count, default=np.arange(count))
-    tags = per_presentation("labels", labels, count, default=numbers)
+    numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
     if count and not (tags.min() >= 0 and tags.max() < network.outputs):
         raise DataError(f"labels: must be 0 to {network.outputs - 1}, one of the output neurons of {network.name}")
     latencies = outputs.astype(np.float64)
@@ -114,13 +101,8 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
     if unknown:
         raise DataError(f"layer {unknown[0]}: has no weights in {network.name}; choose one of {', '.join(known)}")
     parts = [part for name in chosen for part in _parts(network, name, weights)]
-    return pd.concat(parts, ignore_index=True).astype(
-        {
-            "layer": pd.CategoricalDtype(chosen, ordered=True),
-            "kind": pd.CategoricalDtype(["kernel", "bias"]),
-            **dict.fromkeys(_PLACES, "Int32"),
-        }
-    )
+    types = {"layer": pd.CategoricalDtype(chosen, ordered=True), "kind": pd.CategoricalDtype(["kernel", "bias"])}
+    return pd.concat(parts, ignore_index=True).astype(types)
 
 
 def _parts(network: Network, name: str, weights: Weights) -> Iterator[pd.DataFrame]:
@@ -148,14 +130,8 @@ def _synapses(network: Network, projection: Projection, kernel: np.ndarray) -> t
 
 def _rows(name: str, part: str, places: dict[str, np.ndarray], values: np.ndarray) -> pd.DataFrame:
     """Rows of one array; places that it does not have are missing."""
-    size = math.prod(values.shape)
-    columns = {
-        place: pd.array(places[place], dtype="Int32")
-        if place in places
-        else pd.arrays.IntegerArray(np.zeros(size, np.int32), np.ones(size, bool))
-        for place in _PLACES
-    }
-    return pd.DataFrame({"layer": name, "kind": part, **columns, "weight": values.ravel().astype(np.float64)})
+    rows = pd.DataFrame({"layer": name, "kind": part, **places, "weight": values.ravel().astype(np.float64)})
+    return rows.reindex(columns=["layer", "kind", *_PLACES, "weight"]).astype(dict.fromkeys(_PLACES, "Int32"))
 
 
 def metrics_table(path: str | Path) -> pd.DataFrame:
@@ -206,16 +182,8 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
 
 
 def best_epoch(metrics: pd.DataFrame) -> int:
-    """The position of the epoch whose weights a run keeps: by strict validation accuracy, then by validation loss.
-
-    Parameters
-    ----------
-    metrics : pandas.DataFrame
-        As from `metrics_table`.
-    """
+    """The position of the epoch whose weights a run keeps: by strict validation accuracy, then by validation loss."""
     order = {"validation_strict_accuracy": False, "validation_loss": True}
-    columns = [column for column in order if column in metrics]
-    ranked = metrics.reset_index(drop=True).sort_values(
-        columns, ascending=[order[column] for column in columns], kind="stable"
-    )
+    known = {column: ascending for column, ascending in order.items() if column in metrics}
+    ranked = metrics.reset_index(drop=True).sort_values([*known], ascending=[*known.values()], kind="stable")
     return int(ranked.index[0])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,25 +14,22 @@ from scipy import stats
 
 from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, note_at, theme
+from netsim.analysis.gallery import Choice
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, note_at
 from netsim.errors import DataError
 from netsim.seams import studies
 from netsim.studies.study import Study
 
-CONDITIONS = ["undisturbed", "disturbed", "control"]
-
-_MEASURES = {
+_SHARES = {
     "strict_accuracy": "accuracy",
     "accuracy": "accuracy, ties broken",
     "same_decisions": "same decision",
     "tie_rate": "ties",
     "silent_rate": "no output spike",
-    "mean_decision_latency_ms": "decision latency (ms)",
-    "latency_difference_ms": "change of latency (ms)",
 }
-_SHARES = ("strict_accuracy", "accuracy", "same_decisions", "tie_rate", "silent_rate")
-# A smaller range of shares would make much of little
-_LEAST_RANGE = 0.05
+_TIMES = {"mean_decision_latency_ms": "decision latency (ms)", "latency_difference_ms": "change of latency (ms)"}
+_MEASURES = _SHARES | _TIMES
+_LEAST_RANGE = 0.05  # of shares: a smaller one would make much of little
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -69,19 +65,15 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                                                the undisturbed network (ms), where both decide
         ========================  ===========  =============================================================
     """
-    frame = pd.DataFrame(list(rows))
-    return frame.astype(
-        {
-            "kind": "str",
-            "condition": pd.CategoricalDtype(CONDITIONS),
-            "layer": "object",
-            "level": "float64",
-            "seed": "Int64",
-            "presentations": "int64",
-            "mean_decision_latency_ms": "float64",
-            "latency_difference_ms": "float64",
-        }
-    )
+    types: dict[str, Any] = {
+        "kind": "str",
+        "condition": pd.CategoricalDtype(["undisturbed", "disturbed", "control"]),
+        "layer": "object",
+        "seed": "Int64",
+        "presentations": "int64",
+        **dict.fromkeys(("level", *_TIMES), "float64"),
+    }
+    return pd.DataFrame(list(rows)).astype(types)
 
 
 def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes | None = None) -> Axes:
@@ -119,8 +111,7 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     if disturbed.empty:
         raise DataError("table: holds no disturbed presentations; a study table with at least one level is needed")
     curves = list(disturbed["layer"].unique())
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 2.1)
+    with drawing(ax, COLUMN_WIDTH, 2.1) as axes:
         for curve, colour in zip(curves, colours(len(curves)), strict=True):
             summary = _summary(disturbed[disturbed["layer"] == curve], measure)
             _curve(axes, summary, colour, study.marker, curve if len(curves) > 1 else study.label)
@@ -129,8 +120,7 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
                 label = study.control if curve == curves[-1] else ""
                 axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
         _mark_undisturbed(axes, frame, measure, study.rises)
-        axes.set_xlabel(study.level)
-        axes.set_ylabel(_MEASURES[measure])
+        axes.set(xlabel=study.level, ylabel=_MEASURES[measure])
         if study.finish is not None:
             study.finish(axes, disturbed, measure)
         if study.is_fraction:
@@ -170,18 +160,15 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
     """
     require(frame, ("kind", "condition"), "study")
     measures = _study_of(frame).panels
-    with theme():
-        figure, panels = plt.subplots(
-            len(measures), figsize=(width, 0.5 + 1.7 * len(measures)), layout="constrained", sharex=True, squeeze=False
-        )
+    figure, panels = Choice(width=width).new_figure(0.5 + 1.7 * len(measures), len(measures))
     named: list[str] = []
-    for measure, axes in zip(measures, panels[:, 0], strict=True):
+    for measure, axes in zip(measures, panels, strict=True):
         study_figure(frame, measure, axes)
         labels = axes.get_legend_handles_labels()[1]
         if labels and labels == named:
-            axes.get_legend().remove()
+            axes.legend().remove()
         named = labels
-    for axes in panels[:-1, 0]:
+    for axes in panels[:-1]:
         axes.set_xlabel("")
     return figure
 
@@ -191,8 +178,7 @@ def _study_of(frame: pd.DataFrame) -> Study:
     names = frame["kind"].unique()
     if len(names) > 1 or names[0] not in studies:
         raise DataError(f"table: holds {', '.join(map(str, names))}; a table of one kind of study is needed")
-    study: Study = studies[str(names[0])]
-    return study
+    return cast(Study, studies[names[0]])
 
 
 def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -211,19 +197,9 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def _curve(axes: Axes, summary: pd.DataFrame, colour: tuple[float, float, float], marker: str, label: str) -> None:
     levels = summary["level"]
+    mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
     axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
-    axes.plot(
-        levels,
-        summary["mean"],
-        marker=marker,
-        markersize=3.5,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        color=colour,
-        linewidth=1.4,
-        label=label,
-        zorder=3,
-    )
+    axes.plot(levels, summary["mean"], marker + "-", color=colour, linewidth=1.4, label=label, zorder=3, **mark)
 
 
 def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool) -> None:

@@ -12,6 +12,7 @@ from netsim.errors import DataError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from matplotlib.patches import Rectangle
 
 PALETTE = "colorblind"
@@ -59,13 +60,13 @@ def colours(count: int) -> list[tuple[float, float, float]]:
     return [tuple(colour) for colour in sns.color_palette(PALETTE, count)]
 
 
-def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
-    """The given Axes, or those of a new figure of this size (inches)."""
+@contextmanager
+def drawing(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
+    """The given Axes, or those of a new figure of this size (inches), to be drawn into under the theme."""
     import matplotlib.pyplot as plt
 
-    if ax is not None:
-        return ax
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    with theme():
+        yield ax or plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def is_narrow(axes: Axes) -> bool:
@@ -74,13 +75,7 @@ def is_narrow(axes: Axes) -> bool:
 
 
 def check_suffix(path: Path) -> str:
-    """The format that a file's suffix names.
-
-    Raises
-    ------
-    DataError
-        If figures are not saved in it.
-    """
+    """The format that a file's suffix names; refuses one that figures are not saved in."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise DataError(f"{path}: figures are saved as {', '.join(FORMATS)}; choose one of these suffixes")
@@ -90,6 +85,12 @@ def check_suffix(path: Path) -> str:
 def legend_above(axes: Axes, left: float, columns: int, **options: Any) -> None:
     """A legend that stands on the Axes, from `left` (in their widths) on."""
     axes.legend(loc="lower left", bbox_to_anchor=(left, 1.0), ncols=columns, borderpad=0.2, **options)
+
+
+def colour_bar(axes: Axes, image: AxesImage, left: float, width: float, label: str, **options: Any) -> None:
+    """A scale of colours to the right of the Axes, from `left` (in their widths) on."""
+    bar = axes.figure.colorbar(image, cax=axes.inset_axes((left, 0.0, width, 1.0)), label=label, **options)
+    bar.outline.set_linewidth(0.5)
 
 
 def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -59,10 +58,10 @@ def spike_table(
     """
     names, shapes = list(network.shapes), network.shapes.values()
     count = check_latencies(network, latencies, names)
-    numbers = per_presentation("indices", indices, count, default=np.arange(count))
+    numbers = per_presentation("indices", indices, count)
     if len(np.unique(numbers)) < count:
         raise DataError("indices: name a presentation twice; each needs its own")
-    tags = None if labels is None else per_presentation("labels", labels, count, default=numbers)
+    tags = None if labels is None else per_presentation("labels", labels, count)
 
     order = np.argsort(numbers)
     spikes = [_in_order(layer[presentation].ravel()) for presentation in order for layer in latencies]
@@ -153,17 +152,15 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """
     path = Path(path)
     check_table_suffix(path)
-    if path.suffix == ".parquet":
-        content = _parquet(frame)
-        write_atomically(path, lambda stream: stream.write(content))
-        return
 
     def write(stream: BinaryIO) -> None:
-        if path.suffix == ".gz":
+        if path.suffix == ".parquet":
+            frame.to_parquet(stream, engine="pyarrow", index=False)
+        elif path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
-                _write_rows(frame, zipped)
+                frame.to_csv(zipped, mode="wb", index=False, lineterminator="\n")
         else:
-            _write_rows(frame, stream)
+            frame.to_csv(stream, mode="wb", index=False, lineterminator="\n")
 
     write_atomically(path, write)
 
@@ -175,28 +172,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def check_table_suffix(path: Path) -> None:
-    """Refuse a file's suffix that names no format of tables, or one that cannot be written here.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a file's suffix that names no format of tables, or one that cannot be written here."""
     if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"{path}: tables are saved as .csv, .csv.gz or .parquet; choose one of these suffixes")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise DataError(f"{path}: Parquet needs the package pyarrow; pip install pyarrow, or choose .csv")
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    stream = io.BytesIO()
-    frame.to_parquet(stream, engine="pyarrow", index=False)
-    return stream.getvalue()
-
-
-def _write_rows(frame: pd.DataFrame, stream: BinaryIO | gzip.GzipFile) -> None:
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-    frame.to_csv(text, index=False, lineterminator="\n")
-    text.detach()
 
 
 def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -208,13 +188,7 @@ def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_latencies(network: Network, latencies: Latencies, names: Sequence[str]) -> int:
-    """Refuse latencies that are not those of the named layers; returns how many presentations there are.
-
-    Raises
-    ------
-    DataError
-        If an array is missing, has another shape, or holds NaN.
-    """
+    """Refuse latencies that are not those of the named layers; returns how many presentations there are."""
     if len(latencies) != len(names):
         raise DataError(
             f"latencies: {len(latencies)} arrays given, {network.name} needs {len(names)} with the stimulus"
@@ -229,19 +203,10 @@ def check_latencies(network: Network, latencies: Latencies, names: Sequence[str]
     return count
 
 
-def per_presentation(
-    what: str, values: Sequence[int] | np.ndarray | None, count: int, default: np.ndarray
-) -> np.ndarray:
-    """Integers, one per presentation, or the default.
-
-    Raises
-    ------
-    DataError
-        If there are too few or too many, or they are no integers.
-    """
-    array = default if values is None else np.asarray(values)
+def per_presentation(what: str, values: Sequence[int] | np.ndarray | None, count: int) -> np.ndarray:
+    """Integers, one per presentation, by default counted from 0; refuses what are none, or too few or too many."""
+    array = np.asarray(range(count) if values is None else values)
     if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
-        raise DataError(
-            f"{what}: must be {count} integers, one a presentation, not {array.dtype} of shape {array.shape}"
-        )
+        what_it_is = f"{array.dtype} of shape {array.shape}"
+        raise DataError(f"{what}: must be {count} integers, one per presentation, not {what_it_is}")
     return array.astype(np.int64)

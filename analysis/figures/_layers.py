@@ -1,7 +1,8 @@
-"""When the layers of a network can fire, and in which colours they are drawn."""
+"""The layers of a network as bands above one another: when they can fire, and in which colours they are drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from netsim.analysis.style import INK, colours
@@ -9,19 +10,15 @@ from netsim.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
-    from netsim.specification import Network
+    from netsim.specification import Network, Shape
 
 Colour = tuple[float, float, float]
 
 
 def check_layers(frame: pd.DataFrame, network: Network) -> None:
-    """Refuse a spike table with layers that the network does not have.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a spike table with layers that the network does not have."""
     unknown = set(frame["layer"].unique()) - set(network.shapes)
     if unknown:
         raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
@@ -29,15 +26,29 @@ def check_layers(frame: pd.DataFrame, network: Network) -> None:
 
 def firing_window(network: Network, name: str) -> tuple[float, float]:
     """When neurons can fire (ms): those of the stimulus while it is encoded, relays with those that they read."""
-    for projection in network.incoming(name):
-        population = network.population(name)
-        if population.integrates:
-            return population.dynamics.onset, network.window_end(population)
-        return firing_window(network, projection.source)
-    return 0.0, network.encoder.t_max
+    incoming = network.incoming(name)
+    if not incoming:
+        return 0.0, network.encoder.t_max
+    population = network.population(name)
+    if population.integrates:
+        return population.dynamics.onset, network.window_end(population)
+    return firing_window(network, incoming[0].source)
 
 
-def layer_colours(network: Network) -> dict[str, Colour]:
+def draw_bands(axes: Axes, network: Network, gap: float, alpha: float) -> Iterator[tuple[str, Shape, float, Colour]]:
+    """Name, shape, bottom and colour of each layer; its band is 1 high, shaded while the layer can fire."""
+    axes.set_yticks([position * (1 + gap) + 0.5 for position in range(len(network.shapes))], list(network.shapes))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    hues = _layer_colours(network)
+    for position, (name, shape) in enumerate(network.shapes.items()):
+        bottom, hue = position * (1 + gap), hues[name]
+        window = firing_window(network, name)
+        axes.fill_between(window, bottom, bottom + 1, color=hue, alpha=alpha, linewidth=0, zorder=1)
+        yield name, shape, bottom, hue
+
+
+def _layer_colours(network: Network) -> dict[str, Colour]:
     """Grey for the stimulus, one colour for each population that integrates; relays have that of what they read."""
     from matplotlib.colors import to_rgb
 

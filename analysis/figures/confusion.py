@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, INK, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, INK, colour_bar, drawing
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,22 +54,14 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     np.add.at(counts, (labels, np.where(decisions < 0, size, decisions)), 1)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [class_name(label, classes) for label in range(size)]
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.95)
+    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.95) as axes:
         # the root lets one error in a thousand be seen
         image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), aspect="equal")
         if size <= _MOST_NUMBERS:
-            for (row, column), count in np.ndenumerate(counts):
-                if count:
-                    axes.text(
-                        column,
-                        row,
-                        str(count),
-                        ha="center",
-                        va="center",
-                        fontsize=5 if size > 6 else 7,
-                        color="white" if share[row, column] > 40 else INK,
-                    )
+            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 5 if size > 6 else 7}
+            for row, column in np.argwhere(counts):
+                colour = "white" if share[row, column] > 40 else INK
+                axes.text(column, row, str(counts[row, column]), color=colour, **look)
         long = max(map(len, names)) > 2
         axes.set_xticks(range(size + 1), [*names, "silent"], rotation=90 if long else 0)
         if not long:
@@ -77,16 +69,11 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
         axes.set_yticks(range(size), names)
         axes.tick_params(length=0)
         axes.axvline(size - 0.5, color=INK, linewidth=0.6)
-        axes.set_xlabel("decision")
-        axes.set_ylabel("label")
-        for spine in axes.spines.values():
-            spine.set_visible(True)
-            spine.set_linewidth(0.6)
-        bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.035, 1.0)), ticks=[0, 1, 10, 25, 50, 100])
-        bar.set_label("share of the label (%)")
-        bar.outline.set_linewidth(0.5)
+        axes.spines[:].set(visible=True, linewidth=0.6)
+        colour_bar(axes, image, 1.03, 0.035, "share of the label (%)", ticks=[0, 1, 10, 25, 50, 100])
         accuracy, strict = float((labels == decisions).mean()), float(frame["correct"].mean())
-        axes.set_title(f"{len(frame):,} presentations\naccuracy {accuracy:.2%}, strict {strict:.2%}")
+        title = f"{len(frame):,} presentations\naccuracy {accuracy:.2%}, strict {strict:.2%}"
+        axes.set(xlabel="decision", ylabel="label", title=title)
     return axes
 
 
@@ -97,12 +84,8 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     section="Decisions",
     rank=10,
     title="Confusion matrix",
-    caption=(
-        "Labels against decisions in {count:,} presentations; the last column counts those without an output spike."
-    ),
+    caption="Labels against decisions in {count:,} presentations; the last column counts those without a decision.",
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.decisions(choice.limit)
-    figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 0.95)
-    confusion_matrix(table, source.stimuli.classes, ax=axes)
-    return Drawn(figure, table)
+    return choice.drawn(table, confusion_matrix, min(choice.width, 5.0) * 0.95, classes=source.stimuli.classes)

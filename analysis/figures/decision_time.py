@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, new_axes, note_at, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, note_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,19 +51,16 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     decided = np.searchsorted(latencies, times, side="right") / count
     correct = np.searchsorted(right, times, side="right") / count
     low, high = wilson_interval(correct, count)
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 2.3)
+    with drawing(ax, COLUMN_WIDTH, 2.3) as axes:
         blue = colours(1)[0]
         axes.step(times, decided, where="post", color="0.6", linewidth=1.2, label="decided", zorder=2)
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
         axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided, and rightly", zorder=3)
         axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
         note_at(axes, f"{correct[-1]:.2%}", (times[0], correct[-1]), (2, -2), verticalalignment="top")
-        axes.set_xlim(times[0], times[-1])
-        axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel("time of read-out (ms)")
-        axes.set_ylabel(f"share of {count:,} presentations")
+        axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
+        axes.set(xlabel="time of read-out (ms)", ylabel=f"share of {count:,} presentations")
         axes.legend(loc="lower right")
     return axes
 
@@ -90,7 +87,4 @@ def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    table = source.decisions(choice.limit)
-    figure, (axes,) = choice.new_figure(2.3)
-    accuracy_over_time(table, ax=axes)
-    return Drawn(figure, table)
+    return choice.drawn(source.decisions(choice.limit), accuracy_over_time, 2.3)

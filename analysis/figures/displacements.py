@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, legend_above, new_axes, note_at, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, drawing, legend_above, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,48 +56,35 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     low, high = min(target.min(), actual.min()), max(target.max(), actual.max())
     margin = 0.04 * (high - low) or 1.0
     limits = (low - margin, high + margin)
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, COLUMN_WIDTH)
+    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH) as axes:
         axes.plot(limits, limits, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
         handles = []
         for position, (name, colour) in enumerate(zip(stages, reversed(colours(max(2, len(stages)))), strict=False)):
             text = f"{name}: " if name else ""
             for of_label, who in ((False, "other neurons"), (True, "label's neuron")):
                 chosen = (stage == name) & (own == of_label)
+                mark: dict[str, Any] = {
+                    "linestyle": "",
+                    "marker": "o",
+                    "color": colour,
+                    "markerfacecolor": colour if of_label else "none",
+                }
                 axes.plot(
                     actual[chosen],
                     target[chosen],
-                    "o",
-                    color=colour,
+                    **mark,
                     markersize=3,
-                    markerfacecolor=colour if of_label else "none",
                     markeredgewidth=0.5,
                     alpha=0.6,
                     rasterized=chosen.sum() > _RASTERISE,
                     zorder=2 + position + 0.5 * of_label,
                 )
-                handles.append(
-                    Line2D(
-                        [],
-                        [],
-                        linestyle="",
-                        marker="o",
-                        color=colour,
-                        markersize=4,
-                        label=text + who,
-                        markerfacecolor=colour if of_label else "none",
-                        markeredgewidth=0.7,
-                    )
-                )
+                handles.append(Line2D([], [], **mark, markersize=4, markeredgewidth=0.7, label=text + who))
             mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
             mean_of = f"{text}mean |displacement| {mean:.2g} ms"
             place = {"xycoords": "axes fraction", "verticalalignment": "top"}
             note_at(axes, mean_of, (0, 1), (4, -2 - 9 * position), color=INK, **place)
-        axes.set_xlim(limits)
-        axes.set_ylim(limits)
-        axes.set_aspect("equal")
-        axes.set_xlabel("actual latency (ms)")
-        axes.set_ylabel("target latency (ms)")
+        axes.set(xlim=limits, ylim=limits, aspect="equal", xlabel="actual latency (ms)", ylabel="target latency (ms)")
         legend_above(axes, -0.16, 2, handles=handles, handletextpad=0.1, columnspacing=0.8)
     return axes
 
@@ -120,15 +107,12 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
     from netsim.analysis.learning_tables import displacement_table
 
-    stages = {"initial": source.initial, "trained": source.weights} if source.initial else {"": source.weights}
-
     def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
         return displacement_table(source.network, latencies[-1], labels, chosen)
 
-    tables = [source.table(make, choice.limit, weights).assign(weights=name) for name, weights in stages.items()]
-    table = pd.concat(tables, ignore_index=True)
-    if not source.initial:
-        table = table.drop(columns="weights")
-    figure, (axes,) = choice.new_figure(min(choice.width, 5.0) * 1.1)
-    displacement_figure(table, ax=axes)
-    return Drawn(figure, table)
+    table = source.table(make, choice.limit)
+    if source.initial:
+        initial = source.table(make, choice.limit, source.initial)
+        stages = [initial.assign(weights="initial"), table.assign(weights="trained")]
+        table = pd.concat(stages, ignore_index=True)
+    return choice.drawn(table, displacement_figure, min(choice.width, 5.0) * 1.1)

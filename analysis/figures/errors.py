@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FULL_WIDTH, INK, new_axes, outline, theme
+from netsim.analysis.style import FULL_WIDTH, INK, drawing, outline
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,30 +84,17 @@ def error_gallery(
     columns = max(1, min(columns, len(errors) or 1))
     across, down = width * 1.15, height * (1.04 + 0.16 * lines)
     rows = math.ceil(len(errors) / columns) or 1
-    with theme():
-        axes = new_axes(ax, FULL_WIDTH, 0.3 + FULL_WIDTH * (rows * down) / (max(columns, 4) * across))
-        captions = zip(errors["label"].to_list(), errors["decision"].to_list(), errors["gap_ms"].to_list(), strict=True)
+    between = " → " if lines == 2 else "\n→ "
+    with drawing(ax, FULL_WIDTH, 0.3 + FULL_WIDTH * (rows * down) / (max(columns, 4) * across)) as axes:
+        captions = errors[["label", "decision", "gap_ms"]].to_numpy(dtype=object)
         for place, (picture, (label, decision, gap)) in enumerate(zip(pictures, captions, strict=True)):
             left, top = place % columns * across, place // columns * down
-            axes.imshow(
-                picture,
-                cmap="Greys",
-                vmin=0,
-                vmax=1,
-                extent=(left, left + width, top + height, top),
-                interpolation="nearest",
-            )
+            extent = (left, left + width, top + height, top)
+            axes.imshow(picture, cmap="Greys", vmin=0, vmax=1, extent=extent, interpolation="nearest")
             axes.add_patch(outline(left, top, width, height))
-            between = " → " if lines == 2 else "\n→ "
-            axes.text(
-                left,
-                top - 0.03 * height,
-                f"{class_name(label, classes)}{between}{class_name(decision, classes)}\n{gap:.1f} ms",
-                fontsize=6.5,
-                color=INK,
-                verticalalignment="bottom",
-                linespacing=1.1,
-            )
+            names = f"{class_name(label, classes)}{between}{class_name(decision, classes)}"
+            look: dict[str, Any] = {"fontsize": 6.5, "color": INK, "verticalalignment": "bottom", "linespacing": 1.1}
+            axes.text(left, top - 0.03 * height, f"{names}\n{gap:.1f} ms", **look)
         axes.set_xlim(-0.02 * width, columns * across - 0.1 * width)
         axes.set_ylim((rows - 1) * down + height * 1.02, height - down)
         axes.set_aspect("equal")
@@ -169,7 +156,7 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
     stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
     columns = 4 if choice.width < 5 else 6
-    rows = max(1, -(-len(table) // columns))
+    rows = math.ceil(len(table) / columns) or 1
     figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * 1.25)
     error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
     return Drawn(figure, table)

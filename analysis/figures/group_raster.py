@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, is_narrow, legend_above, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, is_narrow, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from netsim.engines import Recorded
     from netsim.specification import Network
 
 _MOST_COLOURS = 8  # neurons beyond which each does not get a colour of its own
@@ -76,8 +75,7 @@ def group_raster(
     start, end = firing_window(network, name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 3.4)
+    with drawing(ax, COLUMN_WIDTH, 3.4) as axes:
         groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
             axes.vlines(
@@ -93,8 +91,7 @@ def group_raster(
         _mark_labels(axes, presentations, classes)
         axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
         axes.set_ylim(len(presentations) - 0.5, -0.5)
-        axes.set_xlabel("time in the presentation (ms)")
-        axes.set_ylabel(f"{len(presentations):,} presentations by label")
+        axes.set(xlabel="time in the presentation (ms)", ylabel=f"{len(presentations):,} presentations by label")
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
             is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
@@ -161,20 +158,14 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     if len(named) > 1 or (named and choice.layer not in (None, named[0])):
         raise DataError("neurons: must be of one layer, the one that is drawn")
     layer = choice.layer or (named[0] if named else source.network.output.name)
-    _check_neurons(source.network, layer, choice.neurons)
+    source.network.position(layer)  # refuses one that does not exist
+    neurons, size = [neuron for _, neuron in choice.neurons], math.prod(source.network.shapes[layer])
+    for neuron in neurons:
+        if neuron >= size:
+            raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")
     # the stimulus names the presentations in which the layer stays silent
     spikes = source.spikes(choice.limit, [STIMULUS, layer])
     figure, (axes,) = choice.new_figure(3.4)
-    neurons = [neuron for _, neuron in choice.neurons]
     group_raster(spikes, source.network, layer, neurons, source.stimuli.classes, ax=axes)
     own = spikes[spikes["layer"] == layer]
     return Drawn(figure, own[own["neuron"].isin(neurons)] if neurons else own)
-
-
-def _check_neurons(network: Network, layer: str, neurons: Sequence[Recorded]) -> None:
-    """Refuse a layer or neurons that the network does not have, before anything is presented."""
-    network.position(layer)
-    size = math.prod(network.shapes[layer])
-    for _, neuron in neurons:
-        if neuron >= size:
-            raise DataError(f"neuron {layer}:{neuron}: does not exist; {layer} has 0 to {size - 1}")

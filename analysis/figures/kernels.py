@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, new_axes, outline, theme
+from netsim.analysis.style import COLUMN_WIDTH, colour_bar, drawing, outline
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -70,16 +70,13 @@ def kernels(
     pictures = pictures[: max(1, count)]
     mosaic, places = _mosaic(pictures, max(1, columns))
     limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1])
+    with drawing(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1]) as axes:
         image = axes.imshow(mosaic, cmap=_COLOURS, vmin=-limit, vmax=limit, interpolation="nearest")
         height, width = pictures.shape[1:]
         for top, left in places:
             axes.add_patch(outline(left - 0.5, top - 0.5, width, height))
         axes.set_axis_off()
-        bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.02, 0.0, 0.025, 1.0)))
-        bar.set_label("weight")
-        bar.outline.set_linewidth(0.5)
+        colour_bar(axes, image, 1.02, 0.025, "weight")
         shown = f"{len(pictures)}" if len(pictures) == everything else f"first {len(pictures)} of {everything}"
         what = "kernels" if convolution else "receptive fields"
         depth = f", channel {channel}" if frame.loc[frame["layer"] == name, "channel"].nunique() > 1 else ""
@@ -129,7 +126,6 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     count = choice.count or 64
     columns = 8 if choice.width < 5 else 16
     shown = min(count, int(table["map"].fillna(table["neuron"]).max()) + 1)
-    rows = -(-shown // columns)
-    figure, (axes,) = choice.new_figure(0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2)))
-    kernels(table, layer, choice.channel, count=count, columns=columns, ax=axes)
-    return Drawn(figure, table)
+    rows = math.ceil(shown / columns)
+    height = 0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2))
+    return choice.drawn(table, kernels, height, layer=layer, channel=choice.channel, count=count, columns=columns)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from netsim.analysis.figures._layers import check_layers, firing_window, layer_colours
+from netsim.analysis.figures._layers import check_layers, draw_bands
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, new_axes, note_beside, theme
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, drawing, note_beside
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,33 +54,20 @@ def latency_histograms(
     import numpy as np
 
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
-    names = list(network.shapes)
     check_layers(frame, network)
     width = bin_ms or _default_width(network)
     if not width > 0:
         raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")
     edges = np.arange(math.ceil(network.duration / width) + 1) * width
     presentations = frame["presentation"].nunique()
-    with theme():
-        axes = new_axes(ax, FULL_WIDTH, 0.7 + 0.55 * len(names))
-        hues = layer_colours(network)
-        for position, (name, shape) in enumerate(network.shapes.items()):
+    with drawing(ax, FULL_WIDTH, 0.7 + 0.55 * len(network.shapes)) as axes:
+        for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.1):
             neurons = math.prod(shape)
             latencies = frame.loc[frame["layer"] == name, "latency_ms"].to_numpy()
             counts = np.histogram(latencies, edges)[0]
             rate = counts / (presentations * neurons * width / 1000)
-            bottom = position * (1 + _GAP)
-            start, end = firing_window(network, name)
-            axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.1, linewidth=0, zorder=1)
-            axes.stairs(
-                bottom + rate / max(rate.max(), 1e-300),
-                edges,
-                baseline=bottom,
-                fill=True,
-                color=hues[name],
-                linewidth=0,
-                zorder=2,
-            )
+            heights = bottom + rate / max(rate.max(), 1e-300)
+            axes.stairs(heights, edges, baseline=bottom, fill=True, color=colour, linewidth=0, zorder=2)
             axes.plot([0, network.duration], [bottom, bottom], color=FAINT, linewidth=0.5, zorder=3)
             note = "silent"
             if len(latencies):
@@ -89,13 +76,8 @@ def latency_histograms(
                 share = len(latencies) / (presentations * neurons)
                 note = f"median {median:.4g} ms\npeak {rate.max():.3g} /s\n{share:.1%} fired"
             note_beside(axes, bottom + 0.5, note)
-        axes.set_yticks([position * (1 + _GAP) + 0.5 for position in range(len(names))], names)
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.set_xlim(0, network.duration)
-        axes.set_ylim(-0.08, len(names) * (1 + _GAP) - _GAP + 0.08)
-        axes.set_xlabel("latency (ms)")
-        axes.set_ylabel("rate, scaled to its peak")
+        axes.set(xlim=(0, network.duration), ylim=(-0.08, bottom + 1.08))
+        axes.set(xlabel="latency (ms)", ylabel="rate, scaled to its peak")
         axes.set_title(f"{presentations:,} presentations, bins of {width:g} ms")
     return axes
 
@@ -120,7 +102,5 @@ def _default_width(network: Network) -> float:
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    spikes = source.spikes(choice.limit)
-    figure, (axes,) = choice.new_figure(0.7 + 0.5 * len(source.network.shapes))
-    latency_histograms(spikes, source.network, ax=axes)
-    return Drawn(figure, spikes)
+    height = 0.7 + 0.5 * len(source.network.shapes)
+    return choice.drawn(source.spikes(choice.limit), latency_histograms, height, network=source.network)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colours, legend_above, new_axes, theme
+from netsim.analysis.style import COLUMN_WIDTH, colours, drawing, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,24 +45,15 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     require(frame, ("epoch", "training_strict_accuracy", "validation_strict_accuracy"), "metrics")
     epoch = frame["epoch"].to_numpy()
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 2.2)
+    with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
         for part, colour in zip(("training", "validation"), ("0.6", colours(1)[0]), strict=True):
             error = 100 * (1 - frame[f"{part}_strict_accuracy"].to_numpy())
             error[error == 0] = np.nan  # has no place on a logarithmic axis
             axes.plot(epoch, error, color=colour, linewidth=1.4, marker="." if len(epoch) == 1 else "", label=part)
         least = 100 * (1 - float(frame["validation_strict_accuracy"].max()))
         best = best_epoch(frame)
-        axes.plot(
-            epoch[best],
-            error[best],
-            "o",
-            markersize=4.5,
-            color=colour,
-            markeredgecolor="white",
-            clip_on=False,
-            label=f"best: {least:.2f}% in epoch {epoch[best]}",
-        )
+        disc: dict[str, Any] = {"markersize": 4.5, "color": colour, "markeredgecolor": "white", "clip_on": False}
+        axes.plot(epoch[best], error[best], "o", label=f"best: {least:.2f}% in epoch {epoch[best]}", **disc)
         axes.set_yscale("log")
         # few decades: numbers beside the powers of ten are needed to read the axis
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -77,21 +68,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As from `metrics_table`.
-    ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    DataError
-        If the table is no metrics table.
+    Parameters, what is returned and errors are those of `learning_curves`.
     """
     from matplotlib.ticker import PercentFormatter
 
@@ -99,8 +76,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
     if not names:
         raise DataError("table: lacks the columns silent_<layer>; a metrics table is needed")
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 2.2)
+    with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
         for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
             axes.plot(
                 frame["epoch"],
@@ -113,8 +89,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
                 clip_on=False,
             )
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_ylim(0, 1)
-        axes.set_ylabel("silent neurons")
+        axes.set(ylim=(0, 1), ylabel="silent neurons")
         _epochs(axes, frame)
         legend_above(axes, 0.0, 3, columnspacing=1.0)
     return axes

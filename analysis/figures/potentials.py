@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, new_axes, note_at, theme
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, drawing, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def potential_figure(
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
     highest, lowest = 0.0, 0.0
     breakpoints: set[float] = set()
-    with theme():
-        axes = new_axes(ax, 7.0, 3.2)
+    with drawing(ax, 7.0, 3.2) as axes:
         for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
             name, neuron = map(str, key)
             time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()
@@ -74,22 +73,11 @@ def potential_figure(
             at_last = np.interp(last, time, potential)
             before, after = time < last, time > last
             highest, lowest = max(highest, threshold), min(lowest, at_last, potential[before].min(initial=0.0))
-            axes.plot(
-                np.append(time[before], last),
-                np.append(potential[before], at_last),
-                color=colour,
-                linewidth=1.5,
-                zorder=3,
-                label=f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)"),
-            )
-            axes.plot(
-                np.append(last, time[after]),
-                np.append(at_last, potential[after]),
-                color=colour,
-                linewidth=0.6,
-                alpha=0.5,
-                zorder=2,
-            )
+            decides = np.append(time[before], last), np.append(potential[before], at_last)
+            label = f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)")
+            axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
+            is_over = np.append(last, time[after]), np.append(at_last, potential[after])
+            axes.plot(*is_over, color=colour, linewidth=0.6, alpha=0.5, zorder=2)
             breakpoints.update(time[_bends(time, potential, last)])
             if math.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
@@ -104,10 +92,9 @@ def potential_figure(
             markeredgewidth=0.4,
             label="breakpoints",
         )
-        axes.set_xlim(0, network.duration)
-        axes.set_ylim(lowest - 0.1 * (highest - lowest), highest + 0.2 * (highest - lowest))
-        axes.set_xlabel("time in the presentation (ms)")
-        axes.set_ylabel("potential")
+        span = highest - lowest
+        axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
+        axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
         axes.set_title(f"presentation {traces['presentation'].iloc[0]}")
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="layer:neuron", alignment="left")
     return axes
@@ -158,11 +145,9 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
 
     one = trace.iloc[0]
     if spikes is not None:
-        own = spikes[
-            (spikes["presentation"] == one["presentation"])
-            & (spikes["layer"] == one["layer"])
-            & (spikes["neuron"] == one["neuron"])
-        ]
+        own = spikes
+        for column in ("presentation", "layer", "neuron"):
+            own = own[own[column] == one[column]]
         return float(own["latency_ms"].iloc[0]) if len(own) else math.inf
     start, end, threshold = _window(network, str(one["layer"]))
     time = trace["time_ms"].to_numpy()
@@ -190,9 +175,8 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
     spikes, engine = source.presentation(choice.index, choice.neurons or _earliest_outputs(source, choice.index))
     table = potential_table(engine.potentials, [choice.index])
-    figure, (axes,) = choice.new_figure(2.6)
-    potential_figure(table, source.network, spikes, choice.index, ax=axes)
-    return Drawn(figure, table)
+    shown = {"network": source.network, "spikes": spikes, "presentation": choice.index}
+    return choice.drawn(table, potential_figure, 2.6, **shown)
 
 
 def _earliest_outputs(source: Source, index: int) -> list[Recorded]:

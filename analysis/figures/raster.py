@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netsim.analysis.figures._layers import Colour, check_layers, firing_window, layer_colours
+from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FULL_WIDTH, INK, is_narrow, legend_above, new_axes, note_beside, theme
+from netsim.analysis.style import FULL_WIDTH, INK, drawing, is_narrow, legend_above, note_beside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,30 +60,17 @@ def raster(
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
     check_layers(spikes, network)
-    names, shapes = list(network.shapes), network.shapes.values()
-    with theme():
-        axes = new_axes(ax, 7.0, 0.9 + 0.62 * len(names))
-        hues = layer_colours(network)
-        for position, (name, shape) in enumerate(network.shapes.items()):
-            bottom = position * (1 + _GAP)
+    with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes)) as axes:
+        for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
             layer = spikes[spikes["layer"] == name]
-            start, end = firing_window(network, name)
-            axes.fill_between([start, end], bottom, bottom + 1, color=hues[name], alpha=0.12, linewidth=0, zorder=1)
-            _draw_spikes(axes, layer, shape, bottom, hues[name])
+            _draw_spikes(axes, layer, shape, bottom, colour)
             note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
-        sizes = ["×".join(f"{side:,}" for side in shape) for shape in shapes]
-        axes.set_yticks(
-            [position * (1 + _GAP) + 0.5 for position in range(len(names))],
-            [f"{name}\n{size}" for name, size in zip(names, sizes, strict=True)],
-        )
-        axes.tick_params(axis="y", length=0)
-        axes.set_ylim(-_GAP, len(names) * (1 + _GAP))
-        axes.set_xlim(-0.005 * network.duration, 1.005 * network.duration)
+        sizes = {name: "×".join(f"{side:,}" for side in shape) for name, shape in network.shapes.items()}
+        axes.set_yticklabels(f"{name}\n{size}" for name, size in sizes.items())
+        axes.set(xlim=(-0.005 * network.duration, 1.005 * network.duration), ylim=(-_GAP, bottom + 1 + _GAP))
         axes.set_xlabel("time in the presentation (ms)")
-        axes.spines["left"].set_visible(False)
-        axes.set_title(
-            f"presentation {presentation}" + (" (no spikes)" if spikes.empty else ""), pad=32 if is_narrow(axes) else 20
-        )
+        silence = " (no spikes)" if spikes.empty else ""
+        axes.set_title(f"presentation {presentation}{silence}", pad=32 if is_narrow(axes) else 20)
         _mark_decision(axes, spikes, network, classes)
     return axes
 
@@ -174,6 +161,5 @@ def _named(label: int, classes: Sequence[str]) -> str:
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     spikes, _ = source.presentation(choice.index)
-    figure, (axes,) = choice.new_figure(0.9 + 0.62 * len(source.network.shapes))
-    raster(spikes, source.network, choice.index, source.stimuli.classes, ax=axes)
-    return Drawn(figure, spikes)
+    shown = {"network": source.network, "presentation": choice.index, "classes": source.stimuli.classes}
+    return choice.drawn(spikes, raster, 0.9 + 0.62 * len(source.network.shapes), **shown)

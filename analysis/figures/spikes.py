@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colours, legend_above, new_axes, note_beside, theme
+from netsim.analysis.style import COLUMN_WIDTH, colours, drawing, legend_above, note_beside
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     mean = layers["spikes"].mean().to_numpy()
     low, high = layers["spikes"].quantile(0.05).to_numpy(), layers["spikes"].quantile(0.95).to_numpy()
     neurons = layers["neurons"].first().to_numpy()
-    with theme():
-        axes = new_axes(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names))
+    with drawing(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names)) as axes:
         axes.barh(rows, neurons, height=0.7, color="0.92", edgecolor="none", label="neurons", zorder=1)
         axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
         axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)
@@ -82,6 +81,4 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.table(
         lambda latencies, _, chosen: spike_count_table(source.network, latencies, chosen), choice.limit
     )
-    figure, (axes,) = choice.new_figure(0.8 + 0.26 * len(source.network.shapes))
-    spikes_per_layer(table, ax=axes)
-    return Drawn(figure, table)
+    return choice.drawn(table, spikes_per_layer, 0.8 + 0.26 * len(source.network.shapes))

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperOption
 
 from netsim.analysis.gallery import Choice, Source, draw, figures
 from netsim.analysis.style import WIDTHS, check_suffix, save_figure
+from netsim.cli import options
 from netsim.cli.listing import ListingCommand
-from netsim.cli.options import (
-    DataDir,
-    DatasetOption,
-    Dt,
-    EngineOption,
-    InitialSeed,
-    Json,
-    ModelArgument,
-    Split,
-    make_folder,
-    model_of,
-    note_initial_weights,
-    recorded_neuron,
-    split_of,
-)
 from netsim.cli.terminal import print_json, progress_bar, say
 from netsim.errors import SpecificationError
-
-if TYPE_CHECKING:
-    from netsim.runs.model import Model
 
 
 class PlotCommand(ListingCommand):
@@ -55,7 +38,7 @@ def plot(
     figure: Annotated[
         str, typer.Argument(metavar="KIND", help="What to draw, see above.", autocompletion=lambda: list(figures))
     ],
-    subject: ModelArgument,
+    subject: options.ModelArgument,
     index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of {all}.")] = 0,
     limit: Annotated[
         int | None,
@@ -84,13 +67,13 @@ def plot(
         Path | None,
         typer.Option("--table", metavar="FILE", help="Keep the table too: a .csv, .csv.gz or .parquet."),
     ] = None,
-    split: Split = "test",
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    engine: EngineOption = None,
-    dt: Dt = None,
-    seed: InitialSeed = 0,
-    as_json: Json = False,
+    split: options.Split = "test",
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
+    seed: options.InitialSeed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Draw a figure of a run or a preset, as PNG and SVG.
 
@@ -120,33 +103,27 @@ def plot(
         check_suffix(path)
     if table is not None:
         check_table_suffix(table)
-    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     settings = network.training
-    choice = Choice(
-        index,
-        limit,
-        layer,
-        channel,
-        [recorded_neuron(text, "--neuron") for text in neuron or ()],
-        count,
-        WIDTHS[width] if width else 0.0,
-    )
+    neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
+    choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source(
             network,
             chosen.weights,
-            lambda: split_of(chosen, network, split, data_dir),
+            lambda: options.split_of(chosen, network, split, data_dir),
             lambda record: make_engine(settings.engine, network, settings.dt, record=record),
             weights_before_learning(chosen, seed),
             chosen.run.metrics if chosen.run else None,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
         drawn = draw(figure, source, choice)
-    note_initial_weights(subject, chosen, seed)
-    files = out or _default_files(figure, chosen)
+    options.note_initial_weights(subject, chosen, seed)
+    folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
+    files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:
-        make_folder(path.parent)
+        options.make_folder(path.parent)
     for path in files:
         save_figure(drawn.figure, path)
     plt.close(drawn.figure)
@@ -154,13 +131,8 @@ def plot(
         write_table(drawn.table, table)
         files = [*files, table]
     if as_json:
-        result: dict[str, Any] = {"kind": figure, "subject": subject, "weights": chosen.origin}
-        print_json(result | {"rows": len(drawn.table), "files": [str(path) for path in files]})
+        made = {"rows": len(drawn.table), "files": [str(path) for path in files]}
+        print_json({"kind": figure, "subject": subject, "weights": chosen.origin, **made})
         return
     for path in files:
         say(str(path))
-
-
-def _default_files(figure: str, chosen: Model) -> list[Path]:
-    folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
-    return [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]

@@ -9,20 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netsim.cli import options
 from netsim.cli.listing import ListingCommand
-from netsim.cli.options import (
-    DataDir,
-    DatasetOption,
-    Dt,
-    EngineOption,
-    Json,
-    ModelArgument,
-    Split,
-    make_folder,
-    model_of,
-    note_initial_weights,
-    split_of,
-)
 from netsim.cli.terminal import counting, new_table, print_json, print_table, say
 from netsim.errors import SpecificationError
 from netsim.seams import studies
@@ -47,7 +35,7 @@ def study(
     name: Annotated[
         str, typer.Argument(metavar="KIND", help="What to disturb, see above.", autocompletion=lambda: list(studies))
     ],
-    subject: ModelArgument,
+    subject: options.ModelArgument,
     level: Annotated[
         list[float] | None,
         typer.Option(
@@ -75,12 +63,12 @@ def study(
         typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET."),
     ] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as KIND.parquet too.")] = False,
-    split: Split = "test",
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    engine: EngineOption = None,
-    dt: Dt = None,
-    as_json: Json = False,
+    split: options.Split = "test",
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
+    as_json: options.Json = False,
 ) -> None:
     """Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.
 
@@ -97,7 +85,7 @@ KIND.json, which says what was simulated.
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
 
-    chosen, network = model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
+    chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     plan = make_plan(network, name, level, range(seed, seed + (seeds or _SEEDS)), layer)
     if seeds is not None and not plan.seeds:
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
@@ -107,9 +95,9 @@ KIND.json, which says what was simulated.
     tables = [folder / f"{name}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
-    stimuli = split_of(chosen, network, split, data_dir).first(limit)
-    make_folder(folder)
-    note_initial_weights(subject, chosen, seed)
+    stimuli = options.split_of(chosen, network, split, data_dir).first(limit)
+    options.make_folder(folder)
+    options.note_initial_weights(subject, chosen, seed)
     record = study_record(subject, chosen, network, split, seed, plan, len(stimuli))
     with counting(f"studying {name}", plan.passes * len(stimuli)) as advance:
         runner = StudyRunner(plan, network, chosen.weights, stimuli, advance)

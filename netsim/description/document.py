@@ -9,58 +9,38 @@ punctuation, and no underscore behind punctuation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 _PIECE = re.compile(r"\$([^$]*)\$|`([^`]*)`|\\(.)|([^$`\\]+)")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Parameters
-    ----------
-    heading : str
-        In the markup of this module.
-    share : float
-        Of the width of the page.
-    """
-
-    heading: str
-    share: float
-
-
-LABELLED = (Column("", 0.2), Column("", 0.8))
-"""Columns without headings: labels, and what they stand for."""
-
-
-@dataclass(frozen=True)
 class Table:
-    """A table of a description.
-
-    Parameters
-    ----------
-    letter : str
-    title : str
-    rows : sequence of sequence of str
-        One cell per column, in the markup of this module.
-    columns : sequence of Column
-    notes : sequence of str
-        Paragraphs below the table.
-    """
+    """A table of a description; headings, cells and the notes below it are in the markup of this module."""
 
     letter: str
     title: str
     rows: tuple[tuple[str, ...], ...]
-    columns: tuple[Column, ...] = LABELLED
+    columns: Mapping[str, float] = field(default_factory=dict)
+    """Shares of the width of the page by heading; none if the rows are labels, and what they stand for."""
     notes: tuple[str, ...] = ()
 
     @property
     def is_labelled(self) -> bool:
-        """Whether the first column holds labels, and there are no headings."""
-        return self.columns == LABELLED
+        """Whether the first of two columns holds labels, and there are no headings."""
+        return not self.columns
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """One per column."""
+        return tuple(self.columns) or ("", "")
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What each column has of the width of the page."""
+        return tuple(self.columns.values()) or (0.2, 0.8)
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,8 @@ _BEGIN = r"""\documentclass[10pt,a4paper]{article}
 """
 _END = "\\end{document}\n"
 
-_SPECIAL = {
+_SPECIAL = {character: rf"\{character}" for character in "{}$&#%_"} | {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
     "<": r"\textless{}",
@@ -71,12 +64,7 @@ _BREAK = r"\allowbreak{}"
 
 
 def to_latex(description: Description) -> str:
-    """The LaTeX text of a description.
-
-    Parameters
-    ----------
-    description : Description
-    """
+    """The LaTeX text of a `Description`."""
     blocks = [rf"\section*{{{_inline(description.title)}}}", _inline(description.introduction)]
     for table in description.tables:
         blocks += [_table(table), *map(_inline, table.notes)]
@@ -85,17 +73,17 @@ def to_latex(description: Description) -> str:
 
 def _table(table: Table) -> str:
     title = rf"{table.letter}\quad {_inline(table.title)}"
-    *before, _ = (column.share for column in table.columns)
+    before = table.shares[:-1]
     # in the last cell, for a title that spans columns would take longtable two runs to measure
     head = [
         rf"\rowcolor{{black}} {'& ' * len(before)}\hspace*{{-{sum(before):g}\textwidth}}"
         rf"\rlap{{\headstrut\color{{white}}\bfseries {title}}} \\"
     ]
     if not table.is_labelled:
-        headings = " & ".join(_inline(column.heading) for column in table.columns)
+        headings = " & ".join(map(_inline, table.headings))
         head.append(rf"\rowcolor[gray]{{0.85}} \headstrut {headings} \\")
     return "\n".join([
-        rf"\begin{{longtable}}{{{''.join(f'P{{{column.share:g}}}' for column in table.columns)}}}",
+        rf"\begin{{longtable}}{{{''.join(f'P{{{share:g}}}' for share in table.shares)}}}",
         *head,
         r"\addlinespace[3pt] \endhead",
         "\\midrule\n".join(_row(table, cells) for cells in table.rows) + r"\bottomrule",

@@ -11,12 +11,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 
 def to_markdown(description: Description) -> str:
-    """The Markdown text of a description.
-
-    Parameters
-    ----------
-    description : Description
-    """
+    """The Markdown text of a `Description`."""
     blocks = [f"# {_inline(description.title)}", _inline(description.introduction)]
     for table in description.tables:
         blocks += [f"## {table.letter} {_inline(table.title)}", _table(table), *map(_inline, table.notes)]
@@ -24,7 +19,7 @@ def to_markdown(description: Description) -> str:
 
 
 def _table(table: Table) -> str:
-    lines = [_row(column.heading for column in table.columns), "|" + " --- |" * len(table.columns)]
+    lines = [_row(table.headings), "|" + " --- |" * len(table.headings)]
     lines += [_row(cells, table.is_labelled) for cells in table.rows]
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsim.description.document import Column, Table
+from netsim.description.document import Table
 from netsim.seams import regimes
 from netsim.specification import PSP, Network
 from netsim.specification.grid import TOLERANCE, nearest_step
@@ -100,17 +100,17 @@ def _time(network: Network) -> str:
 
 def parameters_table(network: Network) -> Table:
     """The parameters of the integrating neurons, one row per population."""
-    columns = [
-        Column("Layer", 0.16),
-        Column("Regime", 0.14),
-        Column(r"$\theta$", 0.08),
-        Column(r"$\tau$ (ms)", 0.11),
-        Column(f"${ONSET}$ (ms)", 0.11),
-        Column(f"${END}$ (ms)", 0.11),
-        Column(f"${GATE}$ (ms)", 0.12),
-        Column("$D$", 0.08),
-        Column("$b_j$", 0.09),
-    ]
+    columns = {
+        "Layer": 0.16,
+        "Regime": 0.14,
+        r"$\theta$": 0.08,
+        r"$\tau$ (ms)": 0.11,
+        f"${ONSET}$ (ms)": 0.11,
+        f"${END}$ (ms)": 0.11,
+        f"${GATE}$ (ms)": 0.12,
+        "$D$": 0.08,
+        "$b_j$": 0.09,
+    }
     rows = []
     for population in network.integrating:
         neurons = population.dynamics
@@ -122,4 +122,4 @@ def parameters_table(network: Network) -> Table:
         rf"$\theta$: threshold; $\tau$: membrane time constant; ${ONSET}$, ${END}$: window in which the neurons may"
         f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: constant current of a map or dense neuron."
     )
-    return Table("D2", "Parameters of the integrating neurons", tuple(rows), tuple(columns), (note,))
+    return Table("D2", "Parameters of the integrating neurons", tuple(rows), columns, (note,))

@@ -39,11 +39,13 @@ def optimization_table(network: Network) -> Table:
     if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
     if settings.revive_below and len(network.integrating) > 1:
+        own_scales = projections_with_learned_scales(network) and network.weighting.scale == "channel"
+        scales = r", and $\alpha$ with them" if own_scales else ""
         rows.append((
             "Revival",
             "After each epoch, the incoming weights of every hidden map or dense neuron that fired in less than a"
             f" fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C)"
-            f"{_new_scale(network)}; a map fires when one of its neurons does.",
+            f"{scales}; a map fires when one of its neurons does.",
         ))  # fmt: skip
     rows += [("Training", _training(network)), ("Arithmetic", _arithmetic(network))]
     return Table("G2", "Plasticity: optimization", tuple(rows))
@@ -54,20 +56,17 @@ def _binary_weights(network: Network) -> str:
         network.weighting.scale
     ]
     mean = rf"the mean of $\lvert u_{{ij}} \rvert$ over the weights of a {shared}"
-    learned = projections_with_learned_scales(network)
-    if learned:
+    scale = mean
+    if learned := projections_with_learned_scales(network):
         factor = number(network.weighting.scale_rate)
         scale = (
             rf"{mean} at the start; {'' if len(learned) == len(network.weighted) else 'where weights change, '}"
             r"$\ln \alpha$ is updated as well, with the gradient $\sum w_{ij} g_{ij}$ over those weights, $g_{ij}$"
             r" being that of $w_{ij}$" + ("" if factor == "1" else rf", and $\eta$ times {factor}")
         )
-    else:
-        scale = mean
     return (
-        r"$w_{ij} = \alpha \operatorname{sgn}(u_{ij})$, with $\operatorname{sgn}(0) = 1$ and $\alpha$ "
-        + scale
-        + r". The real-valued set $u_{ij}$"
+        rf"$w_{{ij}} = \alpha \operatorname{{sgn}}(u_{{ij}})$, with $\operatorname{{sgn}}(0) = 1$ and $\alpha$ {scale}."
+        r" The real-valued set $u_{ij}$"
         f" is {'taken from pretrained weights' if network.training.pretrained else 'drawn (table C)'}"
         " and updated, each with the gradient of its $w_{ij}$, and bounded after each update:"
         rf" $\lvert u_{{ij}} \rvert \leq {number(network.learning.clip)}{GAP}\sigma / \sqrt{{n}}$."
@@ -75,23 +74,14 @@ def _binary_weights(network: Network) -> str:
     )
 
 
-def _new_scale(network: Network) -> str:
-    own = projections_with_learned_scales(network) and network.weighting.scale == "channel"
-    return r", and $\alpha$ with them" if own else ""
-
-
 def _learned(network: Network) -> str:
-    found = [f"a weight ${_changed(network)}$"]
+    """The symbols of what an update changes."""
+    found = [f"a weight ${'u' if network.weighting.kind == 'binary' else 'w'}_{{ij}}$"]
     if has_bias(network):
         found.append("a bias $b_j$")
     if projections_with_learned_scales(network):
         found.append(r"$\ln \alpha$")
     return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
-
-
-def _changed(network: Network) -> str:
-    """Symbol of the weights that an update changes."""
-    return "u_{ij}" if network.weighting.kind == "binary" else "w_{ij}"
 
 
 def _static(static: list[Projection], network: Network) -> str:
@@ -107,32 +97,26 @@ def _dropout(network: Network) -> str:
         for fraction, alike in grouped(dropped, dropped.__getitem__).items()
     )
     scaled = [projection for projection in network.weighted if projection.source in dropped]
-    scaling = (
-        f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
-        if scaled
-        else ""
-    )
+    scaling = ""
+    if scaled:
+        scaling = (
+            f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
+        )
     return f"In training each neuron is kept from firing in a presentation with probability $p$: {fractions}.{scaling}"
 
 
 def _training(network: Network) -> str:
-    settings = network.training
+    settings, begins = network.training, ""
+    if settings.pretrained:  # in place of the weights of table C
+        biases = " and biases" if has_bias(network) else ""
+        begins = f"The training begins with the weights{biases} of the trained network `{settings.pretrained}`. "
     return (
-        _beginning(network)
-        + f"{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each time."
-        f" {settings.validation:,} of the training stimuli are set aside for validation, the same whatever the seed of"
-        f" the training (drawn with seed {VALIDATION_SEED}). The weights of the epoch with the best strict validation"
-        " accuracy (of equal ones, the lowest loss) are kept; validation knows neither dropout nor augmentation. Test"
-        " stimuli are not used."
+        f"{begins}{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each"
+        f" time. {settings.validation:,} of the training stimuli are set aside for validation, the same whatever the"
+        f" seed of the training (drawn with seed {VALIDATION_SEED}). The weights of the epoch with the best strict"
+        " validation accuracy (of equal ones, the lowest loss) are kept; validation knows neither dropout nor"
+        " augmentation. Test stimuli are not used."
     )
-
-
-def _beginning(network: Network) -> str:
-    """What a training begins with in place of the weights of table C."""
-    if not network.training.pretrained:
-        return ""
-    biases = " and biases" if has_bias(network) else ""
-    return f"The training begins with the weights{biases} of the trained network `{network.training.pretrained}`. "
 
 
 def _arithmetic(network: Network) -> str:

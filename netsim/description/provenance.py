@@ -21,17 +21,7 @@ class Fact(NamedTuple):
 
 
 def provenance_table(run: RunFolder) -> Table:
-    """Seed, data, versions, revision, machine, command, plug-ins and course of a run.
-
-    Parameters
-    ----------
-    run : RunFolder
-
-    Raises
-    ------
-    RunError
-        If the record of the run is missing or damaged.
-    """
+    """Seed, data, versions, revision, machine, command, plug-ins and course of a run."""
     record = run.record()
     facts = [*record_facts(record), *training_facts(run.metrics)]
     data = {"data_dir": "data folder", "limit": "limit of stimuli"}
@@ -80,21 +70,16 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         "pretrained_sha256": "checksum of the weights it began with",
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
-    return [
-        *facts,
+    facts += [
         Fact("netsim", _shown(record.get("netsim"))),
         Fact(f"git revision{changed}", revision.removesuffix("+"), True),
         Fact("machine", _listed(record.get("machine"))),
         Fact("libraries", _listed(record.get("versions"))),
-        *_plugin_facts(record.get("plugins")),
     ]
-
-
-def _plugin_facts(plugins: Any) -> list[Fact]:
-    """What of the run came with other packages, if anything did."""
-    if not plugins:
-        return []
-    return [Fact("plug-ins", "; ".join(map(_plugin, plugins)) if isinstance(plugins, list) else _shown(plugins))]
+    if plugins := record.get("plugins"):
+        listed = "; ".join(map(_plugin, plugins)) if isinstance(plugins, list) else _shown(plugins)
+        facts.append(Fact("plug-ins", listed))
+    return facts
 
 
 def _plugin(origin: Any) -> str:
@@ -102,7 +87,7 @@ def _plugin(origin: Any) -> str:
     if not isinstance(origin, Mapping):
         return _shown(origin)
     package = " ".join(str(origin[key]) for key in ("distribution", "version") if origin.get(key))
-    places = [package, _shown(origin.get("module"))] if package else [_shown(origin.get("module"))]
+    places = [*filter(None, [package]), _shown(origin.get("module"))]
     how = ", handed in from Python" if origin.get("handed_in") else ""
     return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
 

@@ -5,60 +5,47 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from netsim.description.document import Column, Table
-from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.description.document import Table
+from netsim.specification import STIMULUS, Network, Projection
 from netsim.specification.phrases import DELAY, dimensions, distinct, number, root
 from netsim.specification.traits import shares_weights
 
-_CONNECTIVITY = (
-    Column("Source", 0.13),
-    Column("Target", 0.13),
-    Column("Pattern", 0.25),
-    Column("Synapses", 0.11),
-    Column("Weights", 0.11),
-    Column("Inputs $n$", 0.09),
-    Column("Initial weights", 0.18),
+_CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.25, "Synapses": 0.11, "Weights": 0.11}
+_CONNECTIVITY |= {"Inputs $n$": 0.09, "Initial weights": 0.18}
+_IF_ANY: tuple[tuple[str, float, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
+    ("Name", 0.13, lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
+    (f"Delay ${DELAY}$ (ms)", 0.08, lambda one: one.delay > 0, lambda one: f"${number(one.delay)}$"),
+    ("Sign", 0.1, lambda one: one.sign != "any", lambda one: one.sign),
 )
-_IF_ANY: tuple[tuple[Column, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
-    (Column("Name", 0.13), lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
-    (Column(f"Delay ${DELAY}$ (ms)", 0.08), lambda one: one.delay > 0, lambda one: f"${number(one.delay)}$"),
-    (Column("Sign", 0.1), lambda one: one.sign != "any", lambda one: one.sign),
-)
-"""Columns that are there where a projection needs them, which it says, with their cells."""
+"""Columns that are there where a projection needs them: heading, share of the width, whether it does, its cell."""
 
 
 def populations_table(network: Network) -> Table:
     """The populations, with the stimulus."""
     elements = {STIMULUS: "Stimulus neurons, which fire as table E says"}
-    elements |= {population.name: _elements(population) for population in network.populations}
-    return Table(
-        "B",
-        "Populations",
-        tuple(
-            (f"`{name}`", elements[name], dimensions(shape), f"{math.prod(shape):,}")
-            for name, shape in network.shapes.items()
-        ),
-        (Column("Name", 0.2), Column("Elements", 0.4), Column("Shape", 0.24), Column("Neurons", 0.16)),
-        ("Shapes are rows, columns and maps (channels, for the stimulus), or the number of neurons.",),
+    for one in network.populations:
+        elements[one.name] = f"Integrating neurons, `{one.dynamics.regime}`" if one.integrates else "Pooling neurons"
+    rows = (
+        (f"`{name}`", elements[name], dimensions(shape), f"{math.prod(shape):,}")
+        for name, shape in network.shapes.items()
     )
-
-
-def _elements(population: Population) -> str:
-    return f"Integrating neurons, `{population.dynamics.regime}`" if population.integrates else "Pooling neurons"
+    note = "Shapes are rows, columns and maps (channels, for the stimulus), or the number of neurons."
+    columns = {"Name": 0.2, "Elements": 0.4, "Shape": 0.24, "Neurons": 0.16}
+    return Table("B", "Populations", tuple(rows), columns, (note,))
 
 
 def connectivity_table(network: Network) -> Table:
     """The connectivity: patterns, numbers of synapses and weights, and initial weights."""
-    further = [(column, cell) for column, needed, cell in _IF_ANY if any(map(needed, network.projections))]
-    columns = [*_CONNECTIVITY, *(column for column, _ in further)]
+    further = [column for column in _IF_ANY if any(map(column[2], network.projections))]
+    columns = _CONNECTIVITY | {heading: share for heading, share, _, _ in further}
     if further:
-        whole = sum(column.share for column in columns)
-        columns = [Column(column.heading, column.share / whole) for column in columns]
+        whole = sum(columns.values())
+        columns = {heading: share / whole for heading, share in columns.items()}
     rows = (
-        (*_connection(network, projection), *(cell(projection) for _, cell in further))
+        (*_connection(network, projection), *(cell(projection) for _, _, _, cell in further))
         for projection in network.projections
     )
-    return Table("C", "Connectivity", tuple(rows), tuple(columns), tuple(_notes(network)))
+    return Table("C", "Connectivity", tuple(rows), columns, tuple(_notes(network)))
 
 
 def _connection(network: Network, projection: Projection) -> tuple[str, ...]:
@@ -71,12 +58,9 @@ def _connection(network: Network, projection: Projection) -> tuple[str, ...]:
     shape, initial = network.weight_shape(projection), projection.initial
     if not shape:
         return (*cells, "none", "", "")
-    return (
-        *cells,
-        f"{math.prod(shape):,}{', shared' if shares_weights(network, projection) else ''}",
-        f"{network.fan_in(projection):,}",
-        rf"{initial.distribution}, $a = {number(initial.mean)}$, $\sigma = {root(initial.spread)}$",
-    )
+    weights = f"{math.prod(shape):,}{', shared' if shares_weights(network, projection) else ''}"
+    drawn = rf"{initial.distribution}, $a = {number(initial.mean)}$, $\sigma = {root(initial.spread)}$"
+    return (*cells, weights, f"{network.fan_in(projection):,}", drawn)
 
 
 def _notes(network: Network) -> Iterator[str]:
@@ -85,15 +69,12 @@ def _notes(network: Network) -> Iterator[str]:
         "normal": r"normally with mean $a / n$ and standard deviation $\sigma / \sqrt{n}$",
         "uniform": r"uniformly from $a / n - \sqrt{3} \sigma / \sqrt{n}$ to $a / n + \sqrt{3} \sigma / \sqrt{n}$",
     }
+    other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
     drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
     yield (
-        f"Initial weights{_pretrained(network)} are drawn independently, {drawn}.{_signs(network)}{_biases(network)}"
+        f"Initial weights{other} are drawn independently, {drawn}.{_signs(network)}{_biases(network)}"
         " No synapses within a layer, and none back."
     )
-
-
-def _pretrained(network: Network) -> str:
-    return " other than pretrained ones (table G2)" if network.training.pretrained else ""
 
 
 def _signs(network: Network) -> str:

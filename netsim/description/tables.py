@@ -69,6 +69,10 @@ def _summary(network: Network, learner: type[Learner]) -> Table:
     pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
     part, way = ("layer", ", from layer to layer") if is_chain(network) else ("population", "")
     delays = "conduction delays as in table C" if has_delays(network) else "no conduction delays"
+    maps = [name for name, shape in network.shapes.items() if len(shape) > 1]
+    vectors = [name for name, shape in network.shapes.items() if len(shape) == 1]
+    by_phrase = grouped(network.projections, lambda projection: projection.connectivity.phrase)
+    patterns = (f"{phrase} ({names(one.name for one in chosen)})" for phrase, chosen in by_phrase.items())
     rows = [("Description", plain(network.description))] if network.description else []
     rows += [
         (
@@ -76,10 +80,10 @@ def _summary(network: Network, learner: type[Learner]) -> Table:
             f"Stimulus, and {counted(len(network.populations), part)} of {counted(sizes['neurons'], 'neuron')} in all:"
             f" {names(population.name for population in network.populations)}",
         ),
-        ("Topology", _topology(network)),
+        ("Topology", f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"),
         (
             "Connectivity",
-            f"Feed-forward{way}: {_patterns(network)};"
+            f"Feed-forward{way}: {', '.join(patterns)};"
             f" {counted(sizes['synapses'], 'weighted synapse')},"
             f" {counted(sizes['parameters'], 'learned parameter')}",
         ),
@@ -104,17 +108,6 @@ def _summary(network: Network, learner: type[Learner]) -> Table:
         ("Simulation", _simulation(network)),
     ]
     return Table("A", "Model summary", tuple(rows))
-
-
-def _topology(network: Network) -> str:
-    maps = [name for name, shape in network.shapes.items() if len(shape) > 1]
-    vectors = [name for name, shape in network.shapes.items() if len(shape) == 1]
-    return f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"
-
-
-def _patterns(network: Network) -> str:
-    patterns = grouped(network.projections, lambda projection: projection.connectivity.phrase)
-    return ", ".join(f"{phrase} ({names(one.name for one in chosen)})" for phrase, chosen in patterns.items())
 
 
 def _simulation(network: Network) -> str:

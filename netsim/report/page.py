@@ -30,40 +30,26 @@ from netsim.specification.toml import dumps_network
 
 @dataclass(frozen=True)
 class Report:
-    """What a report shows.
-
-    Parameters
-    ----------
-    name : str
-        The run or preset, as the user calls it.
-    subject : Model
-        The network as it was specified or trained, with its weights.
-    network : Network
-        The same as it was measured: with another data set or time grid, perhaps.
-    dataset : Dataset
-        Where the stimuli come from.
-    split : {"test", "validation"}
-    available : int
-        How many stimuli the split holds.
-    evaluation : Evaluation
-        Of the first of these stimuli.
-    pictures : sequence of Picture
-    folder : str
-        Where the pictures lie as files, seen from the page.
-    made : mapping
-        How this report was made, as from `netsim.runs.folder.describe_run`; the seed is that of initial weights.
-    """
+    """What a report shows."""
 
     name: str
+    """The run or preset, as the user calls it."""
     subject: Model
+    """The network as it was specified or trained, with its weights."""
     network: Network
+    """The same as it was measured: with another data set or time grid, perhaps."""
     dataset: Dataset
     split: str
+    """``test`` or ``validation``."""
     available: int
+    """How many stimuli the split holds."""
     evaluation: Evaluation
+    """Of the first of these stimuli."""
     pictures: Sequence[Picture]
     folder: str
+    """Where the pictures lie as files, seen from the page."""
     made: Mapping[str, Any]
+    """How this report was made, as from `netsim.runs.folder.describe_run`; the seed is that of initial weights."""
 
 
 def render(report: Report) -> str:
@@ -76,23 +62,20 @@ def render(report: Report) -> str:
     shown = {
         title: in_rows([pictures[name] for name in names if name in pictures]) for title, names in sections().items()
     }
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            report=report,
-            measured=measured_on(report),
-            cautions=cautions(report),
-            results=results(report.network, report.evaluation),
-            activity=activity_table(report.network, report.evaluation),
-            sections={title: rows for title, rows in shown.items() if rows},
-            model=model_facts(network),
-            description=describe(network),
-            trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
-            made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
-            data=_data_facts(report),
-            specification=dumps_network(network),
-        )
+    page = _environment().get_template("page.html")
+    return page.render(
+        report=report,
+        measured=_measured_on(report),
+        cautions=cautions(report),
+        results=results(report.network, report.evaluation),
+        activity=activity_table(report.network, report.evaluation),
+        sections={title: rows for title, rows in shown.items() if rows},
+        model=model_facts(network),
+        description=describe(network),
+        trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
+        made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
+        data=_data_facts(report),
+        specification=dumps_network(network),
     )
 
 
@@ -101,7 +84,7 @@ def write_report(report: Report, path: Path) -> None:
     write_text(path, render(report))
 
 
-def measured_on(report: Report) -> str:
+def _measured_on(report: Report) -> str:
     """On which stimuli the results were measured."""
     count = report.evaluation.presentations
     which = f"all {count:,}" if count == report.available else f"the first {count:,} of {report.available:,}"
@@ -142,19 +125,18 @@ def _grid(dt: float) -> str:
 def _data_facts(report: Report) -> list[Fact]:
     """Where stimuli and weights come from, with checksums."""
     subject, data = report.subject, report.dataset
+    file, origin = None, f"initial, of seed {report.made['seed']}"
+    if subject.run:
+        file = subject.run.best
+        origin = str(file)
+    elif subject.origin == "trained":
+        file = trained_weights_file(subject.network.name)
+        origin = f"come with netsim {report.made['netsim']}"
     facts = [
         Fact("data set", f"{data.name}, from {data.origin}"),
         Fact("SHA-256 of its stimuli and labels", data.sha256, True),
+        Fact("weights", origin),
     ]
-    file = None
-    if subject.run:
-        file = subject.run.best
-        facts.append(Fact("weights", str(file)))
-    elif subject.origin == "trained":
-        file = trained_weights_file(subject.network.name)
-        facts.append(Fact("weights", f"come with netsim {report.made['netsim']}"))
-    else:
-        facts.append(Fact("weights", f"initial, of seed {report.made['seed']}"))
     if file:
         facts.append(Fact(f"SHA-256 of {file.name}", hashlib.sha256(file.read_bytes()).hexdigest(), True))
     return [*facts, Fact("engine", f"event, {_grid(report.network.training.dt)}")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -22,33 +22,22 @@ _PIXELS_PER_INCH = 96  # of CSS
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a page shows it.
-
-    Attributes
-    ----------
-    kind, title, caption : str
-        The kind is the name of a figure.
-    alt : str
-        What it shows, for who does not see it.
-    uri : str
-        The picture itself as a ``data:`` URI; empty if the figure could not be drawn.
-    width, height : int
-        In CSS pixels.
-    narrow : str
-        A second picture for narrow screens; empty if the first one is narrow enough.
-    reason : str
-        Why it could not be drawn.
-    """
+    """A figure, which its `kind` names, as a page shows it."""
 
     kind: str
     title: str
     caption: str
     alt: str
+    """What it shows, for who does not see it."""
     uri: str = ""
+    """The picture itself as a ``data:`` URI; empty if the figure could not be drawn."""
     width: int = 0
     height: int = 0
+    """In CSS pixels, as `width`."""
     narrow: str = ""
+    """A second picture for narrow screens; empty if the first one is narrow enough."""
     reason: str = ""
+    """Why it could not be drawn."""
 
     @property
     def is_wide(self) -> bool:
@@ -72,29 +61,10 @@ def draw_pictures(
     limit: int | None = None,
     step: Callable[[str], None] = lambda name: None,
 ) -> list[Picture]:
-    """Draw every figure, keep it in `folder` as PNG and SVG, and make a picture of it.
+    """Draw every figure, keep it in `folder` as PNG and SVG, and make a picture of it, or of why it cannot be drawn.
 
-    A figure that cannot be drawn leaves a picture with the reason.
-
-    Parameters
-    ----------
-    source : Source
-        Without metrics there are no learning curves.
-    folder : Path
-        ``NAME.png`` and ``NAME.svg`` appear in it, and ``NAME-column`` of those as wide as a page.
-    index : int
-        The stimulus of the figures of a single presentation.
-    limit : int, optional
-        Present the first stimuli only; by default as many as each figure needs.
-    step : callable
-        Is told the name of the figure that comes next.
-
-    Raises
-    ------
-    DataError
-        If there is no stimulus `index`.
-    RunError
-        If a file cannot be written.
+    Of figures as wide as a page the folder also gets a ``NAME-column``. Those of a single presentation show stimulus
+    `index`; of those of many `limit` is the most. `step` is told the name of the figure that comes next.
     """
     if not 0 <= index < len(source.stimuli):
         raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(source.stimuli) - 1}")
@@ -123,18 +93,15 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
     presented = min(filter(None, (plot.presentations, limit, len(source.stimuli))))
     first = source.network.weighted[0]
     weights = "Kernels" if shares_weights(source.network, first) else "Receptive fields"
-    title, caption = (
-        text.format(index=index, count=presented, layer=first.name, weights=weights)
-        for text in (plot.title, plot.caption)
-    )
+    named = {"index": index, "count": presented, "layer": first.name, "weights": weights}
+    title, caption = plot.title.format(**named), plot.caption.format(**named)
     alt = f"{title}: {plot.summary}"
     choice = Choice(index=index, limit=presented)
     try:
         uri, width, height = _drawn(name, source, choice, folder / name)
         narrow = ""
         if plot.width > COLUMN_WIDTH:
-            choice = Choice(index=index, limit=presented, width=COLUMN_WIDTH)
-            narrow, _, _ = _drawn(name, source, choice, folder / f"{name}-column")
+            narrow, _, _ = _drawn(name, source, replace(choice, width=COLUMN_WIDTH), folder / f"{name}-column")
     except DataError as error:
         return Picture(name, title, caption, alt, reason=str(error))
     return Picture(name, title, caption, alt, uri, width, height, narrow)
@@ -151,13 +118,9 @@ def _drawn(name: str, source: Source, choice: Choice, path: Path) -> tuple[str, 
         width, height = (round(_PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
     finally:
         plt.close(figure)
-    if len(drawing) > _LARGEST_SVG:
-        return _data_uri("image/png", png.read_bytes()), width, height
-    return _data_uri("image/svg+xml", drawing), width, height
-
-
-def _data_uri(media_type: str, content: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+    is_light = len(drawing) <= _LARGEST_SVG
+    media_type, content = ("image/svg+xml", drawing) if is_light else ("image/png", png.read_bytes())
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}", width, height
 
 
 def _outlined(figure: Figure) -> bytes:

@@ -33,26 +33,19 @@ class Table:
 
 def results(network: Network, evaluation: Evaluation) -> list[Result]:
     """How well and how fast the network decides, and what it spends on it."""
-    strict = np.array(evaluation.strict_accuracy)
-    low, high = (float(bound) for bound in wilson_interval(strict, evaluation.presentations))
+    low, high = wilson_interval(np.array(evaluation.strict_accuracy), evaluation.presentations)
+    interval = f"95% confidence interval {low:.2%} to {high:.2%}"
     summary = summarise(network)
     spikes = sum(count for name, count in evaluation.spikes_per_presentation.items() if name != STIMULUS)
     operations = sum(evaluation.synaptic_operations_per_presentation.values())
     latency = evaluation.mean_decision_latency_ms
+    first_spike = "none" if math.isnan(latency) else f"{latency:.1f} ms"
     return [
-        Result(
-            "strict accuracy",
-            f"{evaluation.strict_accuracy:.2%}",
-            f"a tie is an error; 95% confidence interval {low:.2%} to {high:.2%}",
-        ),
+        Result("strict accuracy", f"{evaluation.strict_accuracy:.2%}", f"a tie is an error; {interval}"),
         Result("plain accuracy", f"{evaluation.accuracy:.2%}", "a tie goes to the lowest neuron"),
         Result("ties", f"{evaluation.tie_rate:.2%}", "several first output spikes"),
         Result("silent", f"{evaluation.silent_rate:.2%}", "no output spike"),
-        Result(
-            "mean decision latency",
-            "none" if math.isnan(latency) else f"{latency:.1f} ms",
-            f"in presentations of {network.duration:g} ms",
-        ),
+        Result("mean decision latency", first_spike, f"in presentations of {network.duration:g} ms"),
         Result("spikes per presentation", f"{spikes:,.0f}", f"of {summary['neurons']:,} neurons"),
         Result("synaptic operations", f"{operations:,.0f}", f"per presentation, on {summary['synapses']:,} synapses"),
     ]
@@ -65,15 +58,8 @@ def activity_table(network: Network, evaluation: Evaluation) -> Table:
         spikes, neurons = evaluation.spikes_per_presentation[name], math.prod(shape)
         weighted = [projection.name for projection in network.weighted if projection.target == name]
         operations = sum(evaluation.synaptic_operations_per_presentation[projection] for projection in weighted)
-        rows.append(
-            (
-                name,
-                f"{neurons:,}",
-                f"{spikes:,.1f}",
-                f"{spikes / neurons:.1%}",
-                f"{operations:,.0f}" if weighted else "",
-            )
-        )
+        shown = f"{operations:,.0f}" if weighted else ""
+        rows.append((name, f"{neurons:,}", f"{spikes:,.1f}", f"{spikes / neurons:.1%}", shown))
     headings = ("layer", "neurons>", "spikes per presentation>", "neurons that fire>", "synaptic operations>")
     return Table(headings, tuple(rows))
 

@@ -17,17 +17,9 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is presented.
+    """What is presented: levels of a study by its name, and seeds, of which there are none if nothing is random.
 
-    Attributes
-    ----------
-    study : str
-        One of `netsim.seams.studies`.
-    levels : tuple of float
-    seeds : tuple of int
-        Empty if nothing is drawn at random.
-    curves : dict of tuple of str
-        By the name of a curve, the layers that are disturbed together; one with no layers if the study has none.
+    A curve is the layers that are disturbed together, by its name; where a study has none, one of no layers.
     """
 
     study: str
@@ -40,13 +32,13 @@ class Plan:
         """How many times all stimuli are presented; an undisturbed pass is one of them."""
         if studies[self.study].reads_once:
             return 1
-        disturbed = [level for level in self.levels if level > 0]
-        return 1 + len(self.curves) * len(disturbed) * (max(1, len(self.seeds)) + self.controls)
+        disturbed = sum(level > 0 for level in self.levels)
+        return 1 + len(self.curves) * disturbed * (max(1, len(self.seeds)) + self.controls)
 
     @property
     def controls(self) -> int:
         """How many controls there are at each level."""
-        return 1 if studies[self.study].control else 0
+        return int(bool(studies[self.study].control))
 
     def to_dict(self) -> dict[str, Any]:
         """The study and what it is, levels, seeds and layers of each curve, ready for JSON."""
@@ -112,9 +104,8 @@ def _curves(network: Network, study: Study, layers: Sequence[str] | None) -> dic
     scope = study.scope
     if scope is None:
         if layers:
-            raise SpecificationError(
-                f"layer {layers[0]!r}", f"cannot be chosen: {study.name} is not about single layers"
-            )
+            message = f"cannot be chosen: {study.name} is not about single layers"
+            raise SpecificationError(f"layer {layers[0]!r}", message)
         return {"": ()}
     suits = {part.name: scope.suits(network, part) for part in scope.parts(network)}
     spared = network.output.name if scope.spares_output else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ Row = dict[str, Any]
 _BATCH = 200
 
 
+@dataclass
 class StudyRunner:
     """Presents what a plan says.
 
@@ -36,20 +38,12 @@ class StudyRunner:
         Is told how many of ``plan.passes·len(stimuli)`` presentations are done.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        network: Network,
-        weights: Weights,
-        stimuli: Stimuli,
-        progress: Callable[[int], None] = lambda done: None,
-    ) -> None:
-        self.plan = plan
-        self.network = network
-        self.weights = weights
-        self.stimuli = stimuli
-        self._progress = progress
-        self._done = 0
+    plan: Plan
+    network: Network
+    weights: Weights
+    stimuli: Stimuli
+    progress: Callable[[int], None] = lambda done: None
+    _done: int = field(default=0, init=False)
 
     def run(self, engine_at: EngineAt) -> list[Row]:
         """Run the study.
@@ -66,8 +60,7 @@ class StudyRunner:
         """
         study: Study = studies[self.plan.study]
         if study.of_simulation:
-            rows: list[Row] = study.does(self, engine_at)
-            return rows
+            return cast(list[Row], study.does(self, engine_at))
         return engine_at(self.network.training.dt).run(self._over_levels(study))
 
     def _over_levels(self, study: Study) -> Experiment[list[Row]]:
@@ -86,17 +79,9 @@ class StudyRunner:
         return rows
 
     def present(self, batch: Callable[[np.ndarray, int], Batch] | None = None) -> Experiment[np.ndarray]:
-        """Present all stimuli.
+        """Present all stimuli; gives latencies of the output neurons (ms), of shape (presentations, neurons).
 
-        Parameters
-        ----------
-        batch : callable, optional
-            Makes a batch of stimuli (ms) and the index of the first of them; by default it is undisturbed.
-
-        Returns
-        -------
-        ndarray of float, shape (presentations, neurons)
-            Latencies of the output neurons (ms).
+        What makes a `batch` gets stimuli (ms) and the index of the first of them; by default it is undisturbed.
         """
         outputs = []
         for start in range(0, len(self.stimuli), _BATCH):
@@ -105,7 +90,7 @@ class StudyRunner:
             latencies = yield batch(stimuli, start) if batch else Batch(stimuli, self.weights)
             outputs.append(latencies[-1])
             self._done += len(chosen)
-            self._progress(self._done)
+            self.progress(self._done)
         return np.concatenate(outputs)
 
     def row(

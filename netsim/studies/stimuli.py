@@ -19,30 +19,15 @@ def transformed(
     transform: Callable[[np.ndarray], np.ndarray],
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Stimuli as one of tonic's transforms leaves them; spike times are in whole µs.
+    """Latencies (ms) of shape (presentations, height, width, channels), as a transform of their events leaves them.
 
-    Times before the start become 0; spikes after the end of the presentation are lost.
-
-    Parameters
-    ----------
-    network : Network
-    latencies : ndarray of float, shape (presentations, height, width, channels)
-        Latencies of the stimuli (ms).
-    transform : callable
-        Takes and gives events.
-    generator : numpy.random.Generator
-        Seeds numpy's global generator, which tonic draws from, for each stimulus; its state is restored.
-
-    Returns
-    -------
-    ndarray of float, shape of `latencies`
+    Spike times are in whole µs. Times before the start become 0; spikes after the end of the presentation are lost.
+    tonic draws from numpy's global generator: `generator` seeds it for each stimulus, and its state is restored.
     """
-    changed = np.empty_like(latencies)
+    changed, seeds = np.empty_like(latencies), generator.integers(2**32, size=len(latencies))
     state = np.random.get_state()  # noqa: NPY002
     try:
-        for stimulus, result, seed in zip(
-            latencies, changed, generator.integers(2**32, size=len(latencies)), strict=True
-        ):
+        for stimulus, result, seed in zip(latencies, changed, seeds, strict=True):
             np.random.seed(seed)  # noqa: NPY002
             events = latencies_to_events(stimulus).astype(_EVENT_TYPE)
             for axis in "xy":

@@ -25,15 +25,7 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a sweep ended.
-
-    Parameters
-    ----------
-    figures : dict
-        What `netsim.training.opening.training_figures` gives; nothing if it failed.
-    error : str, optional
-        Why it failed, in one line.
-    """
+    """How a run of a sweep ended: its `netsim.training.opening.training_figures`, or in one line why it failed."""
 
     figures: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -46,41 +38,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SweepCallbacks:
-    """What is called as a sweep goes.
-
-    Parameters
-    ----------
-    on_epoch : callable
-        Gets the name of a run and how many of its epochs are done.
-    on_outcome : callable
-        Gets the name of a run and its `Outcome`.
-    on_warning : callable
-        Gets a line about what was found wrong in a run and mended.
-    """
+    """What is called as a sweep goes."""
 
     on_epoch: Callable[[str, int], None]
+    """Gets the name of a run and how many of its epochs are done."""
     on_outcome: Callable[[str, Outcome], None]
+    """Gets the name of a run and how it ended."""
     on_warning: Callable[[str], None]
+    """Gets a line about what was found wrong in a run and mended."""
 
 
 def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
-    """Give each run a folder: the one where it was begun, or a new number.
+    """Runs in the order of the plan by the names of their folders: those where they were begun, or new numbers.
 
-    Parameters
-    ----------
-    plan : Plan
-    folder : Path
-        Of the sweep. It may hold runs that the plan does not have, or not any more.
-
-    Returns
-    -------
-    dict of PlannedRun
-        By the name of the run's folder, in the order of the plan.
-
-    Raises
-    ------
-    RunError, SpecificationError
-        If a run folder is damaged.
+    The `folder` of the sweep may hold runs that the plan does not have, or not any more; a damaged one is refused.
     """
     taken = {path.name for path in folder.iterdir() if is_run(path)} if folder.is_dir() else set()
     begun = {}
@@ -94,20 +65,7 @@ def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
 
 
 def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Outcome]:
-    """The outcomes of those runs that have finished already.
-
-    Parameters
-    ----------
-    runs : dict of PlannedRun
-        By the name of the run's folder.
-    folder : Path
-        Of the sweep.
-
-    Raises
-    ------
-    DataError
-        If the metrics of a run are damaged.
-    """
+    """The outcomes of those runs of `place_runs` that have finished already; damaged metrics are refused."""
     from netsim.analysis import metrics_table
     from netsim.analysis.tables import records
 
@@ -122,26 +80,11 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
 
 
 def ended_runs(runs: Mapping[str, PlannedRun], outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
-    """Name, status, seed, settings, figures and error of each run that has an outcome, in the order of the plan.
-
-    Parameters
-    ----------
-    runs : dict of PlannedRun
-        By the name of the run's folder.
-    outcomes : dict of Outcome
-        Likewise.
-    """
+    """Name, status, seed, settings, figures and error of each run that has an outcome, in the order of the plan."""
+    ended = [(name, run, outcomes[name]) for name, run in runs.items() if name in outcomes]
     return [
-        {
-            "run": name,
-            "status": outcomes[name].status,
-            "seed": run.seed,
-            **run.settings,
-            **outcomes[name].figures,
-            "error": outcomes[name].error,
-        }
-        for name, run in runs.items()
-        if name in outcomes
+        {"run": name, "status": end.status, "seed": run.seed, **run.settings, **end.figures, "error": end.error}
+        for name, run, end in ended
     ]
 
 
@@ -155,47 +98,20 @@ def train_runs(
     callbacks: SweepCallbacks,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train runs on the workers of a client.
+    """Train runs of `place_runs` on the workers of a client, which must see the `folder` of the sweep too.
 
     A run whose worker dies is done again by another one, from its last checkpoint, and a run that fails does not
-    touch the others. If this process dies, the trainings under way write a checkpoint and end.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    runs : dict of PlannedRun
-        By the name of the run's folder.
-    folder : Path
-        Of the sweep; the workers must see it too.
-    limit, data_dir
-        As for `netsim.training.opening.open_training`.
-    command : sequence of str
-        What resumes the sweep, for the runs' records.
-    callbacks : SweepCallbacks
-    interrupted : callable
-        Polled for whether to stop; the trainings under way then write a checkpoint and end.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If it was interrupted.
+    touch the others. If this process dies, the trainings under way write a checkpoint and end; so they do if it is
+    `interrupted`, which is polled, and then KeyboardInterrupt is raised. Whatever else a run is opened with is as for
+    `netsim.training.opening.open_training`.
     """
     job = f"netsim-sweep-{uuid.uuid4().hex}"
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     client.subscribe_topic(job, lambda event: messages.put(event[1]))
     waiting = {}
     for name, run in runs.items():
-        future = client.submit(
-            _train_run,
-            folder.resolve() / name,
-            run,
-            limit,
-            data_dir,
-            list(command),
-            job,
-            key=f"{job}-{name}",
-            pure=False,
-        )
+        given = (folder.resolve() / name, run, limit, data_dir, list(command), job)
+        future = client.submit(_train_run, *given, key=f"{job}-{name}", pure=False)
         waiting[future] = name
         future.add_done_callback(messages.put)
     under_way: set[str] = set()

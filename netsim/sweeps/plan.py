@@ -34,16 +34,7 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training of a sweep.
-
-    Parameters
-    ----------
-    settings : dict
-        Values of the swept keys.
-    seed : int
-    network : Network
-        The base with these settings.
-    """
+    """One training of a sweep: the values of the swept keys, a seed, and the base with these settings."""
 
     settings: Settings
     seed: int
@@ -52,31 +43,18 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep trains.
-
-    Parameters
-    ----------
-    keys : tuple of str
-        The swept keys, in the order of the file.
-    runs : tuple of PlannedRun
-        All different; the seeds of one combination of settings follow each other.
-    limit : int, optional
-        Train on the first so many stimuli, and validate on up to a fifth of that.
-    """
+    """What a sweep trains."""
 
     keys: tuple[str, ...]
+    """The swept keys, in the order of the file."""
     runs: tuple[PlannedRun, ...]
+    """All different; the seeds of one combination of settings follow each other."""
     limit: int | None = None
+    """Train on the first so many stimuli, and validate on up to a fifth of that."""
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Read a plan from a TOML file.
-
-    Raises
-    ------
-    SpecificationError
-        If the file cannot be read, or a run that it stands for cannot be built.
-    """
+    """Read a plan from a TOML file; refuses one with a run that cannot be built."""
     table = read_toml(path)
     try:
         return plan_from_dict(table, Path(path).parent)
@@ -85,19 +63,7 @@ def read_plan(path: str | Path) -> Plan:
 
 
 def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
-    """The runs that the nested dictionary of a TOML file stands for.
-
-    Parameters
-    ----------
-    table : dict
-    folder : Path
-        Where a base that is a file lies.
-
-    Raises
-    ------
-    SpecificationError
-        If a key is unknown or a value does not fit; the message names it.
-    """
+    """The runs that the nested dictionary of a TOML file stands for; a base that is a file lies in `folder`."""
     for key in table:
         require(key in _KEYS, key, f"is not a key of a sweep{nearest(key, _KEYS)}")
     base = _base_table(table.get("base"), folder)
@@ -215,13 +181,7 @@ def _draw(draw: dict[str, Any], generator: np.random.Generator) -> Any:
 
 
 def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> Network:
-    """The base with other values.
-
-    Raises
-    ------
-    SpecificationError
-        If a key is unknown or the network cannot be built; the message says with which settings.
-    """
+    """The base with other values; where they make no network, the message says which were swept."""
     table = copy.deepcopy(base)
     for key, value in (overrides | settings).items():
         _put(table, key, value)

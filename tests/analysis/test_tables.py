@@ -111,7 +111,7 @@ def test_latencies_of_another_network_are_refused(network: Network, latencies: L
 
 
 def test_labels_and_indices_must_fit(network: Network, latencies: Latencies) -> None:
-    with pytest.raises(DataError, match="labels: must be 5 integers, one a presentation"):
+    with pytest.raises(DataError, match="labels: must be 5 integers, one per presentation"):
         spike_table(network, latencies, labels=[1, 2])
     with pytest.raises(DataError, match="indices: must be 5 integers"):
         spike_table(network, latencies, indices=np.arange(5.0))

@@ -130,7 +130,7 @@ def formulas() -> Callable[[Description], list[str]]:
     def listed(description: Description) -> list[str]:
         texts = [description.title, description.introduction]
         for table in description.tables:
-            texts += [column.heading for column in table.columns]
+            texts += table.headings
             texts += [line for row in table.rows for cell in row for line in cell.split("\n")]
             texts += table.notes
         return [piece.content for text in texts for piece in pieces(text) if piece.sort == "math"]
