@@ -23,6 +23,11 @@ def load_preset(name: str) -> Network:
     ------
     SpecificationError
         If there is no such preset; the message names the nearest.
+
+    Examples
+    --------
+    >>> load_preset("digits").shapes
+    {'stimulus': (8, 8, 1), 'hidden': (200,), 'output': (10,)}
     """
     return read_network(preset_file(name))
 

@@ -42,6 +42,15 @@ def make_engine(
     ------
     SpecificationError
         If the engine is unknown, `dt` does not fit, or a recorded neuron does not exist.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> stimuli = netsim.load_splits(model.network).test.latencies(range(5))
+    >>> engine.present(netsim.Batch(stimuli, model.weights))[-1].shape
+    (5, 10)
     """
     check_record(network, record)
     check_choice(name, tuple(engines), "engine")

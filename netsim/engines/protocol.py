@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
+from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
 
@@ -38,6 +39,12 @@ class Batch:
     delays : dict of ndarray of float, optional
         By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
         neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> stimulus = np.full((1, 8, 8, 1), 3.0)
+    >>> batch = Batch(stimulus, netsim.load_model("digits").weights, silenced={"hidden": np.arange(200) < 100})
     """
 
     stimuli: np.ndarray
@@ -45,6 +52,8 @@ class Batch:
     silenced: dict[str, np.ndarray] = field(default_factory=dict)
     thresholds: dict[str, np.ndarray] = field(default_factory=dict)
     delays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
 
 Experiment = Generator[Batch, Latencies, Result]
@@ -71,6 +80,9 @@ class Potential(NamedTuple):
     neuron: int
     time: np.ndarray
     potential: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Engine(Protocol):
