@@ -178,14 +178,13 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
 @contextmanager
 def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Distribution]:
     """The way to have stimuli presented that the options ask for."""
+    from netsim.measuring.cluster import over_workers
     from netsim.measuring.distribution import serial
 
     check_workers(scheduler, workers)
     if scheduler is None and workers is None:
         yield serial
         return
-    from netsim.measuring.cluster import over_workers
-
     with dask_client(scheduler, workers or 1) as client:
         yield over_workers(client)
 

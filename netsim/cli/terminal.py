@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.training.loop import Callbacks, Progress
 
-INTERRUPTED = 130
-"""Exit code that shells give to a command stopped by Ctrl-C."""
+INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

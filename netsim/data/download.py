@@ -14,8 +14,6 @@ from netsim.errors import DataError
 from netsim.files import open_regular, write_atomically
 
 _CHUNK = 2**16
-_PATIENCE = 20.0  # s that a mirror may stay silent
-_GZIP = b"\x1f\x8b"
 
 
 def download(dataset: str, path: Path, size: int, sha256: str, mirrors: Sequence[str], on_progress: OnProgress) -> None:
@@ -55,7 +53,7 @@ def _is_there(path: Path, size: int, sha256: str) -> bool:
 def _unzipped(url: str, name: str, size: int, on_progress: OnProgress) -> bytes:
     """What an address delivers, unzipped if it is gzip; cut where it is longer, and nothing where it is damaged."""
     received = bytearray()
-    with requests.get(url, stream=True, timeout=_PATIENCE) as response:
+    with requests.get(url, stream=True, timeout=20.0) as response:  # s that a mirror may stay silent
         response.raise_for_status()
         total = int(response.headers.get("content-length", 0))
         for chunk in response.iter_content(_CHUNK):
@@ -63,7 +61,7 @@ def _unzipped(url: str, name: str, size: int, on_progress: OnProgress) -> bytes:
             on_progress(name, len(received), total)
             if len(received) > size + _CHUNK:
                 break
-    if not received.startswith(_GZIP):  # a server may have unzipped the file already
+    if not received.startswith(b"\x1f\x8b"):  # no gzip: a server may have unzipped the file already
         return bytes(received)
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(received, size + 1)

@@ -16,8 +16,7 @@ from netsim.data.source import OnProgress, ignore_progress
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 
-UNLABELLED = -1
-"""In place of a label, where there is none."""
+UNLABELLED = -1  # in place of a label, where there is none
 
 
 @dataclass(frozen=True)

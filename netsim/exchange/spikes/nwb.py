@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from netsim.specification import Shape
 
 SECONDS = 1e-3  # in a ms
-_SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
 _COLUMNS = {
     "layer": "layer of the network; stimulus is what was presented",
     "map": "map or channel; in a layer without maps the neuron's number",
@@ -58,7 +57,7 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
             description="a simulated network; age, sex and species are there because archives ask for them",
             age="P0D",
             sex="U",
-            species=_SYNTHETIC,
+            species="http://purl.obolibrary.org/obo/NCBITaxon_32630",  # synthetic
         ),
     )
     bounds = session(simulation, SECONDS)
@@ -124,7 +123,10 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
         units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
         index = file.units.spike_times_index
         unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
-        unit_of = _unit_of_spike(path, index.data[:], len(index.target.data))
+        counts, spikes = np.diff(index.data[:].astype(np.int64), prepend=0), len(index.target.data)
+        if (counts < 0).any() or counts.sum() != spikes:
+            raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
+        unit_of = np.repeat(np.arange(len(counts)), counts)
         own = unit[unit_of]
         times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
         return cut_recording(path, times, neurons, presented, shape, SECONDS)
@@ -145,13 +147,6 @@ def _neurons(
     neuron_of = np.full(count, -1)
     neuron_of[chosen] = neuron_numbers(path, columns, shape) if {"neuron", "y"} & set(columns) else np.arange(size)
     return chosen, neuron_of
-
-
-def _unit_of_spike(path: Path, ends: np.ndarray, spikes: int) -> np.ndarray:
-    counts = np.diff(ends.astype(np.int64), prepend=0)
-    if (counts < 0).any() or counts.sum() != spikes:
-        raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
-    return np.repeat(np.arange(len(ends)), counts)
 
 
 _SUMMARY = "Neurodata Without Borders: one unit per neuron, one trial per presentation"

@@ -14,15 +14,13 @@ from netsim.seams import spike_formats
 if TYPE_CHECKING:
     import pandas as pd
 
-_BYTES_PER_VALUE = 8
-
 
 def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
     import pandas as pd
     import pyarrow.parquet
 
     packed = pyarrow.parquet.ParquetFile(file).metadata
-    check_expansion(path, _BYTES_PER_VALUE * packed.num_rows * packed.num_columns, size)
+    check_expansion(path, 8 * packed.num_rows * packed.num_columns, size)  # 8 bytes per value
     return pd.read_parquet(file)
 
 

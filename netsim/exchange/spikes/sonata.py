@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from netsim.specification import Shape
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
-_MAGIC, _VERSION = 0x0A7A, (0, 1)
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
@@ -37,8 +36,8 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
     bounds = session(simulation, per_ms=1.0)
 
     def fill(file: h5py.File) -> None:
-        file.attrs["magic"] = np.uint32(_MAGIC)
-        file.attrs["version"] = np.array(_VERSION, np.uint32)
+        file.attrs["magic"] = np.uint32(0x0A7A)
+        file.attrs["version"] = np.array((0, 1), np.uint32)
         for name, latencies in chosen.items():
             _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
         group = file.create_group("presentations")
