@@ -46,7 +46,8 @@ def check_name(name: str, where: str) -> None:
 def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
     known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
-    require(known, where, f"must be one of {', '.join(choices)}, not {value!r}")
+    words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
+    require(known, where, f"must be {words}, not {value!r}")
 
 
 def check_literals(part: object, where: str) -> None:

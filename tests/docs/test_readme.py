@@ -19,7 +19,7 @@ def _blocks(language: str) -> list[str]:
 def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
     (program,) = _blocks("python")
     exec(program, {})
-    assert "Evaluation(accuracy=" in capsys.readouterr().out
+    assert "Evaluation(\n  accuracy=" in capsys.readouterr().out
 
 
 def test_toml_examples(tmp_path: Path) -> None:
