@@ -36,7 +36,7 @@ def check_hdf5(path: Path) -> None:
     Over a damaged file HDF5 can crash, or never end, not even by Ctrl-C. So another process reads it first, with bounds
     on time and memory.
     """
-    command = [sys.executable, "-P", "-m", __name__, path]  # -P: what lies in the current folder is no module
+    command = [sys.executable, "-P", "-m", __name__, str(path)]  # -P: what lies in the current folder is no module
     seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
     try:
         tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)

@@ -45,6 +45,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(
             netsim.Convolution(32, 5, padding=2),
             netsim.Dense(10),
+            network.neurons("hidden"),
             netsim.Pooling(2),
             netsim.EventView(test),
             netsim.Recorded("hidden", 3),
