@@ -1,7 +1,5 @@
 """The table of how gradients change weights: binary weights, optimizer, dropout, course of the training."""
 
-from __future__ import annotations
-
 import inspect
 
 from netsim.data.dataset import VALIDATION_SEED

@@ -1,7 +1,5 @@
 """The tables of what a network is made of: populations and connectivity."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 

@@ -3,8 +3,6 @@
 Order and letters are those of Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456.
 """
 
-from __future__ import annotations
-
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
