@@ -1,7 +1,4 @@
-"""What ``netsim plot`` and reports draw: what figures are made from, what they leave to choose, and what they are.
-
-Nothing heavy is imported before a figure is drawn, so that a list of figures is quick.
-"""
+"""What ``netsim plot`` and reports draw. Nothing heavy is imported before that, so that a list of figures is quick."""
 
 from __future__ import annotations
 

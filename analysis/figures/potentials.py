@@ -105,8 +105,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
     traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
         raise DataError(f"presentation {presentation}: has no potentials in the table")
-    known = {population.name for population in network.integrating}
-    unknown = sorted(set(traces["layer"]) - known)
+    unknown = sorted(set(traces["layer"]) - {population.name for population in network.integrating})
     if unknown:
         raise DataError(f"table: holds potentials of {', '.join(unknown)}, which {network.name} does not have")
     return traces

@@ -116,12 +116,9 @@ def _simulation(network: Network) -> str:
 
 
 def _input(network: Network) -> Table:
-    rows = (
-        ("Stimuli", f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"),
-        ("Latency code", network.encoder.code_text()),
-        ("Augmentation", _augmentation(network)),
-    )
-    return Table("E", "Input", rows)
+    stimuli = f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"
+    code, changes = network.encoder.code_text(), _augmentation(network)
+    return Table("E", "Input", (("Stimuli", stimuli), ("Latency code", code), ("Augmentation", changes)))
 
 
 def _augmentation(network: Network) -> str:
