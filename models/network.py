@@ -8,8 +8,6 @@
 >>> model.neurons["hidden"].latency[:]
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ Of all groups ``size`` is the number of neurons, and ``code`` the class of code 
 preferences say.
 """
 
-from __future__ import annotations
-
 import math
 
 from brian2 import Clock, NeuronGroup, ms, second

@@ -5,8 +5,6 @@ Both sides of every synapse answer for the latency of their neuron: ``synapses.l
 ``code`` is the class of code objects, None what Brian2's preferences say.
 """
 
-from __future__ import annotations
-
 from brian2 import NeuronGroup, Synapses, linked_var, second
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject

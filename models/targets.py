@@ -1,7 +1,5 @@
 """What Brian2 generates code for."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from brian2.codegen.codeobject import CodeObject

@@ -5,8 +5,6 @@ what it returns in the end, the engine's `run` returns. So the same experiment r
 clock-driven engine can hold the whole conversation inside one long simulation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from netsim.engines.protocol import Batch as Batch

@@ -1,7 +1,5 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, experiments."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar

@@ -1,7 +1,5 @@
 """What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Each is a class that subclasses its protocol and registers itself (`netsim.seams
 settings of a network ask for; an object that is made in another way can be handed to a training in its place.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

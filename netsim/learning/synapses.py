@@ -7,8 +7,6 @@ neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the la
 products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, lay_out_by_map

@@ -4,8 +4,6 @@ Nothing random is stored: every draw comes from a generator seeded by (seed, pur
 position says what comes next.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import warnings

@@ -1,7 +1,5 @@
 """Trained weights that another training begins with, in place of random ones."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 

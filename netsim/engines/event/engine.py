@@ -5,8 +5,6 @@ one matrix product; the others are swept, breakpoint by breakpoint. Presentation
 the same computation counts in whole steps and rounds spike times up, as a clock-driven engine finds them.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Relays: neurons that pass on the earliest spike that reaches them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ order of time, and each moves those neurons alone that its synapses reach. The k
 they apply, and give the same spikes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

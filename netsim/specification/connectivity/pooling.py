@@ -1,7 +1,5 @@
 """Fields of which the earliest spike is passed on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
