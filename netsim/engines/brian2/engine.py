@@ -13,8 +13,7 @@ from brian2 import NetworkOperation
 from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
 from netsim.engines.protocol import Result, check_record, checked_batch, single_batch
 from netsim.errors import SpecificationError
-from netsim.models.network import NetworkModel, build_network
-from netsim.models.targets import Target, code_object_class
+from netsim.models.network import NetworkModel, Target, build_network, code_object_class
 from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
 
