@@ -66,7 +66,6 @@ class _Named(Protocol):
     @classmethod
     def from_network(cls, network: Network) -> Self:
         """What the settings of a network ask for."""
-        ...
 
     @classmethod
     def describe(cls, network: Network) -> str:
@@ -88,11 +87,9 @@ class Learner(_Named, Protocol):
         weights : dict of ndarray
             The weights that fed forward.
         """
-        ...
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """The loss of each presentation, from output latencies (ms) alone, for validation."""
-        ...
 
     @classmethod
     def summary(cls, network: Network) -> str:
@@ -117,7 +114,6 @@ class Targets(_Named, Protocol):
             Latencies (ms); ``inf`` is silent.
         labels : ndarray of int, shape (presentations,)
         """
-        ...
 
 
 class Optimizer(_Named, Protocol):
@@ -134,7 +130,6 @@ class Optimizer(_Named, Protocol):
 
     def begin(self, weights: Weights) -> None:
         """Make the state anew, as it is before the first step on such weights."""
-        ...
 
     def step(
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
@@ -149,7 +144,6 @@ class Optimizer(_Named, Protocol):
         factors : mapping, optional
             By name, on the rate of some weights.
         """
-        ...
 
 
 class Constraint(Protocol):
@@ -158,12 +152,9 @@ class Constraint(Protocol):
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """The constraint as a network asks for it; None if it does not apply there."""
-        ...
 
     def enforce(self, weights: Weights) -> None:
         """Change latent weights in place so that they fulfil it."""
-        ...
 
     def describe(self, network: Network) -> Row | None:
         """A row of the table of optimization in the model description; None if other rows say it."""
-        ...

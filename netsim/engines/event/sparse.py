@@ -20,14 +20,9 @@ from netsim.weights.layout import Weights, kernel_name
 class Synapses(NamedTuple):
     """Synapses of all projections onto a population, by presynaptic neuron; sources are counted one after another.
 
-    Attributes
-    ----------
-    first : ndarray of int64, shape (presynaptic neurons + 1,)
-        Where the synapses of each presynaptic neuron begin in `post` and `weights`.
-    psp : ndarray of int32, shape (presynaptic neurons,)
-        Which PSP a neuron's spike has, a row of the following.
-    delays, changes : ndarray, shape (projections, breakpoints)
-        When the slope of the PSP changes after the spike, and by how much; filled up with changes of 0.
+    Those of a presynaptic neuron begin in `post` and `weights` at its entry of `first`, which has one more at the end.
+    `psp` is the row of `delays` and `changes`, shape (projections, breakpoints), that its spike has: when the slope of
+    the PSP changes after the spike, and by how much; filled up with changes of 0.
     """
 
     first: np.ndarray

@@ -81,13 +81,9 @@ class Blocks(NamedTuple):
 class Queue(NamedTuple):
     """The breakpoints that reach each position, in order of time.
 
-    Attributes
-    ----------
-    times, synapses : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
-        When they come, and through which row of the kernel; the row is multiplied by the number of breakpoints of the
-        PSP, plus the breakpoint's own number.
-    counts : ndarray of int, shape (presentations, rows, columns)
-        How many there are.
+    When they come, and through which row of the kernel, times the number of breakpoints of the PSP, plus the
+    breakpoint's own number: both of shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP).
+    `counts`, shape (presentations, rows, columns), are how many there are.
     """
 
     times: np.ndarray
