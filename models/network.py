@@ -1,11 +1,14 @@
 """Brian2 networks of a specification, usable alone.
 
->>> model = build_network(specification, weights, dt=0.5)
+>>> import brian2, netsim
+>>> preset = netsim.load_model("digits")
+>>> model = netsim.build_network(preset.network, preset.weights, dt=0.5)
 >>> spikes = brian2.SpikeMonitor(model.neurons["hidden"])
 >>> model.network.add(spikes)
->>> model.begin(stimulus)
+>>> model.begin(netsim.load_splits(preset.network).test.latencies(range(1))[0])
 >>> model.network.run(model.duration)
->>> model.neurons["hidden"].latency[:]
+>>> model.neurons["hidden"].latency[:].shape
+(200,)
 """
 
 import math
@@ -71,6 +74,9 @@ class NetworkModel:
     kernels: dict[str, NeuronGroup]
     axons: dict[str, NeuronGroup]
     copies: int
+
+    def __repr__(self) -> str:
+        return f"NetworkModel({self.specification.name!r}, dt={self.dt}, copies={self.copies})"
 
     @property
     def dt(self) -> float:

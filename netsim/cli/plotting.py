@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,9 +84,6 @@ def plot(
     """
     import matplotlib
 
-    from netsim.engines import make_engine
-    from netsim.runs.model import weights_before_learning
-
     entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
     for option, value in given.items():
@@ -104,18 +102,14 @@ def plot(
     if table is not None:
         check_table_suffix(table)
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    settings = network.training
     neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
     choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
-        source = Source(
-            network,
-            chosen.weights,
+        source = Source.of(
+            replace(chosen, network=network),
             lambda: options.split_of(chosen, network, split, data_dir),
-            lambda record: make_engine(settings.engine, network, settings.dt, record=record),
-            weights_before_learning(chosen, seed),
-            chosen.run.metrics if chosen.run else None,
+            seed,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
         drawn = draw(figure, source, choice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,6 @@ def report(
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.runs.folder import describe_run
-    from netsim.runs.model import weights_before_learning
 
     matplotlib.use("agg")
     from netsim.analysis.gallery import Source
@@ -65,15 +65,7 @@ def report(
             progress.update(task, completed=done, total=of)
 
         evaluation = evaluate(make_engine("event", network, step), chosen.weights, part, count)
-        source = Source(
-            network,
-            chosen.weights,
-            lambda: stimuli,
-            lambda record: make_engine("event", network, step, record=record),
-            weights_before_learning(chosen, seed),
-            chosen.run.metrics if chosen.run else None,
-            count,
-        )
+        source = Source.of(replace(chosen, network=network), lambda: stimuli, seed, count)
         pictures = draw_pictures(
             source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,7 +121,7 @@ def study_record(
 
     plugins = plugins_of(network)
     if not studies.is_own(plan.study):
-        plugins.append(studies.origin(plan.study).to_dict())
+        plugins.append(asdict(studies.origin(plan.study)))
     return describe_run(
         seed,
         **({"plugins": plugins} if plugins else {}),

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
+from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
 
@@ -44,6 +45,8 @@ class Batch:
     thresholds: dict[str, np.ndarray] = field(default_factory=dict)
     delays: dict[str, np.ndarray] = field(default_factory=dict)
 
+    __repr__ = short_repr
+
 
 Experiment = Generator[Batch, Latencies, Result]
 
@@ -69,6 +72,9 @@ class Potential(NamedTuple):
     neuron: int
     time: np.ndarray
     potential: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Engine(Protocol):

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 
@@ -32,6 +33,9 @@ class OutputDisplacement(NamedTuple):
     displacement: np.ndarray
     loss: np.ndarray
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 @dataclass(frozen=True)
 class BatchGradients:
@@ -47,9 +51,11 @@ class BatchGradients:
         The displacements of successive presentations; empty from a learner that knows none.
     """
 
-    gradients: Weights = field(repr=False)
-    loss: np.ndarray = field(repr=False)
+    gradients: Weights
+    loss: np.ndarray
     parts: Sequence[Sequence[np.ndarray]] = field(default=(), repr=False)
+
+    __repr__ = short_repr
 
     @property
     def displacements(self) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.distribution import OnPresented, in_parts
 from netsim.measuring.metrics import decide
+from netsim.reprs import short_repr
 from netsim.weights.layout import Weights
 
 _BATCH = 50
@@ -28,6 +29,8 @@ class Comparison:
     same_decisions: float  # share of presentations with the same decision
     presentations: int
     dt: float  # time grid (ms)
+
+    __repr__ = short_repr
 
     @property
     def agrees(self) -> bool:

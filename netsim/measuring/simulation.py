@@ -11,6 +11,7 @@ from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import decide
+from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 
@@ -24,10 +25,12 @@ class Simulation:
     network: Network
     dt: float  # time grid (ms); 0 for exact times
     indices: list[int]  # which stimuli of their split were presented
-    labels: np.ndarray | None = field(repr=False)
-    latencies: Latencies = field(repr=False)  # of first spikes (ms), of the stimulus and of every population
+    labels: np.ndarray | None
+    latencies: Latencies  # of first spikes (ms), of the stimulus and of every population
     potentials: list[Potential] = field(repr=False)
     classes: tuple[str, ...] = ()  # what the labels stand for
+
+    __repr__ = short_repr
 
     def to_dict(self) -> list[dict[str, object]]:
         """Label, decision and number of spikes of each presentation, ready for JSON."""

@@ -47,19 +47,20 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     require(known, where, f"must be one of {', '.join(choices)}, not {value!r}")
 
 
-def check_literals(part: Any, where: str) -> None:
+def check_literals(part: object, where: str) -> None:
     """Refuse anything but the choices of those fields that are literals."""
-    for name, choices in _literals(type(part)).items():
+    cls: Any = type(part)
+    for name, choices in _literals(cls).items():
         check_choice(getattr(part, name), choices, f"{where}.{name}")
 
 
-@functools.cache
+@functools.cache  # to evaluate annotations takes a while
 def _literals(cls: type) -> dict[str, tuple[str, ...]]:
     hints = typing.get_type_hints(cls)
     return {name: typing.get_args(hint) for name, hint in hints.items() if typing.get_origin(hint) is typing.Literal}
 
 
-def check_numbers(part: Any, where: str, names: Collection[str], bound: str) -> None:
+def check_numbers(part: object, where: str, names: Collection[str], bound: str) -> None:
     """Refuse fields that are no finite numbers within a bound, one of `_BOUNDS`."""
     for name in names:
         value = getattr(part, name)

@@ -58,7 +58,9 @@ class STiDiBP(Learner):
         }
 
     def __repr__(self) -> str:
-        return f"STiDiBP({self.network.name!r}, {self.network.learning})"
+        learning = self.network.learning
+        rule = f"derivative={learning.derivative!r}, propagation={learning.propagation!r}"
+        return f"STiDiBP({self.network.name!r}, {type(self.targets).__name__}, {rule})"
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
