@@ -1,7 +1,5 @@
 """The engine that runs the Brian2 network of a specification, presentation after presentation in one long run."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Generator, Iterator, Sequence
@@ -100,21 +98,6 @@ class Brian2Engine:
         return conversation.result()
 
 
-def _run(conversation: _Conversation[Result], model: NetworkModel) -> None:
-    """Let the conversation go on until it is over, or needs another model."""
-
-    def step() -> None:
-        if not conversation.step(model):
-            model.network.stop()
-
-    operation = NetworkOperation(step, clock=model.clock, when="before_start")
-    model.network.add(operation)
-    try:
-        model.network.run(ENDLESS * model.clock.dt, namespace={})
-    finally:
-        model.network.remove(operation)
-
-
 class _Conversation(Generic[Result]):
     """One experiment on its way through the steps of a Brian2 run, `over` once it has returned or raised.
 
@@ -210,6 +193,21 @@ class _Conversation(Generic[Result]):
         for copy, presentation in enumerate(range(chunk.start, chunk.stop)):
             for (layer, neuron), (_, trace) in zip(self._engine.record, self._traces, strict=True):
                 yield Potential(presentation, layer, neuron, time, trace[:, copy].copy())
+
+
+def _run(conversation: _Conversation[Result], model: NetworkModel) -> None:
+    """Let the conversation go on until it is over, or needs another model."""
+
+    def step() -> None:
+        if not conversation.step(model):
+            model.network.stop()
+
+    operation = NetworkOperation(step, clock=model.clock, when="before_start")
+    model.network.add(operation)
+    try:
+        model.network.run(ENDLESS * model.clock.dt, namespace={})
+    finally:
+        model.network.remove(operation)
 
 
 def _filled_up(presentations: np.ndarray, copies: int, value: float) -> np.ndarray:

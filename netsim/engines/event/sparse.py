@@ -1,4 +1,4 @@
-"""Populations of any connectivity: synapse by synapse, at a cost that is proportional to those that carry a spike.
+"""Populations of any connectivity, and relays: synapse by synapse, at a cost in proportion to those with a spike.
 
 Each neuron knows its potential at the time of its last event. The breakpoints of all presynaptic spikes are visited in
 order of time, and each moves those neurons alone that its synapses reach. The kernels for windows are quicker where
@@ -13,6 +13,7 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
+from netsim.numerics.receptive_fields import earliest
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -58,6 +59,28 @@ class SparseStage:
             spikes[...] = found.reshape(spikes.shape)
 
         return first_spikes
+
+
+class RelayStage:
+    """A population of relays, which receive by one projection."""
+
+    def __init__(self, clock: Clock, population: Population) -> None:
+        (projection,) = clock.network.incoming(population.name)
+        self.window = clock.network.window(projection)
+        self.layout = None if self.window is not None else lay_out_synapses(clock, population)
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """See `netsim.engines.event.engine.Stage`; there are neither weights nor thresholds."""
+        return self._first_spikes
+
+    def _first_spikes(self, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+        if self.window is not None:
+            earliest(np.ascontiguousarray(arriving[0]), self.window.size, self.window.stride, spikes)
+            return
+        assert self.layout is not None
+        found = np.empty((len(spikes), spikes[0].size), spikes.dtype)
+        earliest_arrivals(side_by_side(arriving, spikes.dtype), self.layout.first, self.layout.post, found)
+        spikes[...] = found.reshape(spikes.shape)
 
 
 def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
