@@ -32,3 +32,5 @@ from .sweep_tables import sweep_table as sweep_table
 from .tables import potential_table as potential_table
 from .tables import spike_table as spike_table
 from .tables import write_table as write_table
+
+__all__: list[str]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.style import COLUMN_WIDTH, theme
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import figures
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine, Latencies, Recorded
+    from netsim.runs.model import Model
     from netsim.specification import Network
     from netsim.weights.layout import Weights
 
@@ -59,6 +61,43 @@ class Source:
     progress: Callable[[int, int], None] = lambda done, of: None
     _decided: dict[int | None, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Decision tables by the number of stimuli: several figures show the same one."""
+
+    __repr__ = short_repr
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        load_stimuli: Callable[[], Stimuli] | None = None,
+        seed: int = 0,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Source:
+        """What figures of a model are made from, simulated by the engine of its ``network.training``.
+
+        Parameters
+        ----------
+        model : Model
+        load_stimuli : callable, optional
+            By default gives the test stimuli of the network's data set.
+        seed : int
+            Of the initial weights of a preset, which are drawn again to compare with.
+        progress : callable
+            Is told how many presentations of how many are done.
+        """
+        from netsim.data.stimuli import load_splits
+        from netsim.engines import make_engine
+        from netsim.runs.model import weights_before_learning
+
+        network, settings = model.network, model.network.training
+        return cls(
+            network,
+            model.weights,
+            load_stimuli or (lambda: load_splits(network, data_dir=model.data_dir).test),
+            lambda record: make_engine(settings.engine, network, settings.dt, record=record),
+            weights_before_learning(model, seed),
+            model.run.metrics if model.run else None,
+            progress,
+        )
 
     @cached_property
     def stimuli(self) -> Stimuli:
@@ -164,6 +203,8 @@ class Choice:
     count: int | None = None
     width: float = 0.0
 
+    __repr__ = short_repr
+
     def new_figure(self, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
         """A new figure of the chosen width and of this height (inches), with Axes above one another."""
         import matplotlib.pyplot as plt
@@ -187,6 +228,8 @@ class Drawn:
 
     figure: Figure
     table: pd.DataFrame
+
+    __repr__ = short_repr
 
 
 Draw = Callable[[Source, Choice], Drawn]
@@ -233,20 +276,23 @@ class Plot:
     caption: str = ""
     draw: Draw | None = None
 
+    __repr__ = short_repr
+
     def __call__(self, draw: Draw) -> Draw:
         """Register the figure with what draws it."""
         figures.add(self.name, replace(self, draw=draw), draw.__module__)
         return draw
 
 
-def draw(name: str, source: Source, choice: Choice | None = None) -> Drawn:
+def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Drawn:
     """Make a figure by its name.
 
     Parameters
     ----------
     name : str
         One of `netsim.seams.figures`.
-    source : Source
+    source : Source or Model
+        A model stands for ``Source.of(model)``.
     choice : Choice, optional
 
     Returns
@@ -260,10 +306,17 @@ def draw(name: str, source: Source, choice: Choice | None = None) -> Drawn:
         If the source lacks what it needs.
     SpecificationError
         If there is no such figure, or a chosen layer or neuron does not exist.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> drawn = netsim.draw("raster", netsim.load_model("digits"))
+    >>> netsim.analysis.save_figure(drawn.figure, "raster.svg")
     """
     import matplotlib.pyplot as plt
 
     plot = figures.require(name)
+    source = source if isinstance(source, Source) else Source.of(source)
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else plot.presentations
     before = set(plt.get_fignums())

@@ -14,8 +14,13 @@ from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, note_at
+from netsim.data.stimuli import Stimuli
+from netsim.engines import make_engine
 from netsim.errors import DataError
+from netsim.runs.model import Model
 from netsim.seams import studies
+from netsim.studies.plans import make_plan
+from netsim.studies.runner import StudyRunner
 from netsim.studies.study import Study
 
 _SHARES = {
@@ -27,6 +32,50 @@ _SHARES = {
 }
 _TIMES = {"mean_decision_latency_ms": "decision latency (ms)", "latency_difference_ms": "change of latency (ms)"}
 _MEASURES = _SHARES | _TIMES
+
+
+def study(
+    name: str,
+    model: Model,
+    stimuli: Stimuli,
+    levels: Sequence[float] | None = None,
+    seeds: Sequence[int] = range(5),
+    layers: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Disturb a network, and tabulate what becomes of its decisions.
+
+    Parameters
+    ----------
+    name : str
+        One of `netsim.seams.studies`.
+    model : Model
+        Is simulated by the engine and on the time grid of its ``network.training``.
+    stimuli : Stimuli
+    levels, seeds, layers : sequence, optional
+        How much is disturbed, by default as suits the study; the seeds of all draws; a curve for each layer, where
+        ``all`` stands for all together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `study_table`, which `study_panels` draws.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> table = netsim.study("lesion-neurons", model, netsim.load_splits(model.network).test.first(20), [0.5], [0])
+    >>> table["condition"].tolist()
+    ['undisturbed', 'disturbed']
+    """
+    network, settings = model.network, model.network.training
+    runner = StudyRunner(make_plan(network, name, levels, seeds, layers), network, model.weights, stimuli)
+    return study_table(runner.run(lambda dt: make_engine(settings.engine, network, dt)))
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

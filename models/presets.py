@@ -1,7 +1,5 @@
 """The networks that come with netsim, by name: specifications as TOML, and weights where they were trained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from netsim.errors import SpecificationError, nearest
@@ -23,6 +21,11 @@ def load_preset(name: str) -> Network:
     ------
     SpecificationError
         If there is no such preset; the message names the nearest.
+
+    Examples
+    --------
+    >>> load_preset("digits").shapes
+    {'stimulus': (8, 8, 1), 'hidden': (200,), 'output': (10,)}
     """
     return read_network(preset_file(name))
 

@@ -1,7 +1,13 @@
 from . import analysis as analysis
 from . import seams as seams
+from .analysis.gallery import draw as draw
+from .analysis.studies import study as study
+from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
+from .data.stimuli import EventView as EventView
+from .data.stimuli import Splits as Splits
 from .data.stimuli import Stimuli as Stimuli
+from .data.stimuli import event_stimuli as event_stimuli
 from .data.stimuli import load_splits as load_splits
 from .description import describe as describe
 from .description import to_latex as to_latex
@@ -50,8 +56,6 @@ from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network
 from .specification.toml import write_network as write_network
-from .studies.plans import make_plan as make_plan
-from .studies.runner import StudyRunner as StudyRunner
 from .training.loop import train as train
 from .training.opening import open_training as open_training
 from .weights.binary import forward_weights as forward_weights
@@ -59,4 +63,5 @@ from .weights.files import read_weights as read_weights
 from .weights.files import write_weights as write_weights
 from .weights.initial import initial_weights as initial_weights
 
+__all__: list[str]
 __version__: str

@@ -8,18 +8,18 @@ registering it before it is used::
     locally_connected = "mypackage.locally_connected"
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from netsim.errors import SpecificationError, nearest
+from netsim.reprs import WIDTH, limited
 
 Entry = TypeVar("Entry")
 
@@ -82,7 +82,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         self._modules: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        return f"Registry({self.seam!r}: {', '.join(sorted(self._names))})"
+        names = ", ".join(sorted(self._names))
+        return limited(textwrap.wrap(f"Registry({self.seam!r}: {names})", WIDTH, subsequent_indent="  "))
 
     def register(self, name: str) -> Callable[[Any], Any]:
         """A decorator that adds a class, a function or any other value under a name.

@@ -12,6 +12,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.analysis"}  # by folder
 FLOORS = (
+    "reprs",
     *("errors", "files", "registry", "seams", "numerics", "specification", "weights", "data", "models", "engines"),
     *("learning", "runs", "measuring", "training", "studies", "analysis", "exchange", "description", "report"),
     *("sweeps", "cli", "__main__"),

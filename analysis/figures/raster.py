@@ -109,10 +109,10 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
     label = pd.NA if spikes.empty else spikes["label"].iloc[0]
     if not pd.isna(label) and label < network.outputs:
         own = output.loc[output["neuron"] == label, "latency_ms"].to_numpy()
-        times, middles = own if len(own) else [network.duration], _tick(np.array([label]), network.outputs, bottom)[1]
+        time, middle = own if len(own) else [network.duration], _tick(np.array([label]), network.outputs, bottom)[1]
         text = f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)")
         ring: dict[str, Any] = {"markersize": 7, "markerfacecolor": "none", "markeredgecolor": INK, "clip_on": False}
-        axes.plot(times, middles, "o", label=text, zorder=4, **ring)
+        axes.plot(time, middle, "o", label=text, zorder=4, **ring)
     legend_above(axes, 0.0, 1 if is_narrow(axes) else 2, borderaxespad=0, handlelength=1)
 
 

@@ -6,18 +6,14 @@ import sys
 
 import typer
 
-from netsim.cli.describing import describe
-from netsim.cli.exporting import ExportCommand, export
-from netsim.cli.importing import ImportCommand, import_network
-from netsim.cli.information import data, models
-from netsim.cli.measuring import compare, evaluate
+from netsim.cli.exchanging import export, import_network
+from netsim.cli.options import ListingCommand
 from netsim.cli.plotting import PlotCommand, plot
-from netsim.cli.reporting import report
-from netsim.cli.simulating import simulate
-from netsim.cli.studying import StudyCommand, study
-from netsim.cli.sweeping import sweep
+from netsim.cli.presenting import compare, evaluate, simulate
+from netsim.cli.reporting import data, describe, models, report
+from netsim.cli.studying import study
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
-from netsim.cli.training import train
+from netsim.cli.training import sweep, train
 from netsim.errors import NetsimError
 
 app = typer.Typer(
@@ -31,9 +27,9 @@ app = typer.Typer(
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(cls=PlotCommand)(plot)
-app.command(cls=StudyCommand)(study)
-app.command(cls=ExportCommand)(export)
-app.command("import", cls=ImportCommand)(import_network)
+app.command(cls=ListingCommand)(study)
+app.command(cls=ListingCommand)(export)
+app.command("import", cls=ListingCommand)(import_network)
 app.command()(report)
 app.command()(describe)
 
@@ -61,14 +57,10 @@ def main() -> None:
         explain = getattr(error, "format_message", None)
         if explain is None:
             raise
-        command = next((name for name in arguments[:1] if not name.startswith("-") and name in _command_names()), "")
+        commands = {known.name or known.callback.__name__ for known in app.registered_commands if known.callback}
+        command = next((name for name in arguments[:1] if name in commands), "")
         help_command = " ".join(["netsim", *filter(None, [command]), "--help"])
         fail(f"{explain().rstrip('.')}; see {help_command}", 2)
     if code == INTERRUPTED:  # typer turns Ctrl-C into its exit code
         fail("interrupted", INTERRUPTED)
     sys.exit(code or 0)
-
-
-def _command_names() -> set[str]:
-    commands = app.registered_commands
-    return {command.name or command.callback.__name__ for command in commands if command.callback is not None}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
+from typer.core import TyperCommand
 
+from netsim import seams
 from netsim.cli.terminal import data_progress, note
 from netsim.data.loading import dataset_notations, find_source
 from netsim.errors import RunError, SpecificationError
-from netsim.seams import engines
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,52 +26,54 @@ if TYPE_CHECKING:
     from netsim.runs.model import Model
     from netsim.specification import Network
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 DataDir = Annotated[
-    str | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache."),
+    str | None, Option(metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache.")
 ]
-DatasetOption = Annotated[str | None, typer.Option("--dataset", metavar="NAME|DIR", help=f"{dataset_notations()}.")]
+DatasetOption = Annotated[str | None, Option(metavar="NAME|DIR", help=f"{dataset_notations()}.")]
 EngineOption = Annotated[
     str | None,
-    typer.Option(
-        "--engine",
-        metavar="|".join(engines),
+    Option(
+        metavar="|".join(seams.engines),
         help="Compute spike times, or integrate with Brian2; by default as the preset or run says.",
     ),
 ]
 Dt = Annotated[
     float | None,
-    typer.Option(
-        "--dt", metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."
-    ),
+    Option(metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."),
 ]
-ModelArgument = Annotated[str, typer.Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
-Split = Annotated[
-    str, typer.Option("--split", metavar="test|validation", help="Test stimuli, or those set aside from training.")
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of every random draw.")]
+ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+Split = Annotated[str, Option(metavar="test|validation", help="Test stimuli, or those set aside from training.")]
+Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[
-    int,
-    typer.Option(
-        "--seed", min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones."
-    ),
+    int, Option(min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones.")
 ]
 Index = Annotated[
-    list[int] | None,
-    typer.Option("--index", min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0."),
+    list[int] | None, Option(min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0.")
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Use the first N stimuli only.")]
+Limit = Annotated[int | None, Option(min=1, metavar="N", help="Use the first N stimuli only.")]
 Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786."
-    ),
+    str | None, Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786.")
 ]
 Workers = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one."),
+    int | None, Option(min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one.")
 ]
+
+
+class ListingCommand(TyperCommand):
+    """A command in whose help text ``{figures}``, or another seam, stands for names and summaries of its entries.
+
+    These are loaded when somebody asks for help, not before.
+    """
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help with the entries in it."""
+
+        def listed(found: re.Match[str]) -> str:
+            return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, found[1]).items())
+
+        self.help = re.sub(r"{(\w+)}", listed, self.help or "")
+        super().format_help(ctx, formatter)
 
 
 def with_options(
@@ -82,7 +86,7 @@ def with_options(
     """The network with the options of the command line in place of its own settings."""
     if dataset is not None and (source := find_source(dataset)) is not None:
         dataset = source.lasting_name(dataset)
-    clocked = engine is not None and engine in engines and not engines[engine].exact
+    clocked = engine is not None and engine in seams.engines and not seams.engines[engine].exact
     if clocked and dt is None and not network.training.dt:
         dt = 1.0
     options: dict[str, Any] = {"dataset": dataset, "engine": engine, "dt": dt, "epochs": epochs}

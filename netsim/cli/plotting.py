@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 from typer.core import TyperOption
 
 from netsim.analysis.gallery import Choice, Source, draw, figures
 from netsim.analysis.style import WIDTHS, check_suffix, save_figure
 from netsim.cli import options
-from netsim.cli.listing import ListingCommand
-from netsim.cli.terminal import print_json, progress_bar, say
+from netsim.cli.terminal import print_json, progress_bar
 from netsim.errors import SpecificationError
 
 
-class PlotCommand(ListingCommand):
-    """Lists the figures, and beside an option those that it has a meaning for."""
-
-    registry = figures
+class PlotCommand(options.ListingCommand):
+    """Lists beside an option the figures that it has a meaning for."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help with the figures in it."""
@@ -36,36 +34,29 @@ def leaving(choice: str) -> list[str]:
 
 def plot(
     figure: Annotated[
-        str, typer.Argument(metavar="KIND", help="What to draw, see above.", autocompletion=lambda: list(figures))
+        str, Argument(metavar="KIND", help="What to draw, see above.", autocompletion=lambda: list(figures))
     ],
     subject: options.ModelArgument,
-    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of {all}.")] = 0,
+    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of {all}.")] = 0,
     limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli; by default as KIND needs."),
+        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; by default as KIND needs.")
     ] = None,
-    layer: Annotated[str | None, typer.Option("--layer", metavar="LAYER", help="Layer of {all}.")] = None,
-    channel: Annotated[int, typer.Option("--channel", min=0, metavar="N", help="Input channel of {all}.")] = 0,
-    neuron: Annotated[
-        list[str] | None,
-        typer.Option("--neuron", metavar="LAYER:NEURON", help="Neuron of {all}; repeatable."),
-    ] = None,
-    count: Annotated[int | None, typer.Option("--count", min=1, metavar="N", help="Draw N {any} at most.")] = None,
+    layer: Annotated[str | None, Option(metavar="LAYER", help="Layer of {all}.")] = None,
+    channel: Annotated[int, Option(min=0, metavar="N", help="Input channel of {all}.")] = 0,
+    neuron: Annotated[list[str] | None, Option(metavar="LAYER:NEURON", help="Neuron of {all}; repeatable.")] = None,
+    count: Annotated[int | None, Option(min=1, metavar="N", help="Draw N {any} at most.")] = None,
     width: Annotated[
-        str | None,
-        typer.Option("--width", metavar="column|full", help="85 mm or 180 mm wide; by default as suits KIND."),
+        str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits KIND.")
     ] = None,
     out: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--out",
+        Option(
             metavar="FILE",
             help="A .png, .svg or .pdf; repeatable; by default KIND.png and .svg in RUN/figures or figures-PRESET.",
         ),
     ] = None,
     table: Annotated[
-        Path | None,
-        typer.Option("--table", metavar="FILE", help="Keep the table too: a .csv, .csv.gz or .parquet."),
+        Path | None, Option(metavar="FILE", help="Keep the table too: a .csv, .csv.gz or .parquet.")
     ] = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
@@ -79,12 +70,9 @@ def plot(
 
     KIND is one of:
 
-    {entries}
+    {figures}
     """
     import matplotlib
-
-    from netsim.engines import make_engine
-    from netsim.runs.model import weights_before_learning
 
     entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
@@ -104,18 +92,14 @@ def plot(
     if table is not None:
         check_table_suffix(table)
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    settings = network.training
     neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
     choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
-        source = Source(
-            network,
-            chosen.weights,
+        source = Source.of(
+            replace(chosen, network=network),
             lambda: options.split_of(chosen, network, split, data_dir),
-            lambda record: make_engine(settings.engine, network, settings.dt, record=record),
-            weights_before_learning(chosen, seed),
-            chosen.run.metrics if chosen.run else None,
+            seed,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
         drawn = draw(figure, source, choice)
@@ -133,6 +117,5 @@ def plot(
     if as_json:
         made = {"rows": len(drawn.table), "files": [str(path) for path in files]}
         print_json({"kind": figure, "subject": subject, "weights": chosen.origin, **made})
-        return
-    for path in files:
-        say(str(path))
+    else:
+        print(*files, sep="\n")

@@ -1,26 +1,74 @@
-"""The command ``report``."""
+"""The commands that tell: ``models`` and ``data`` what there is, ``report`` and ``describe`` of one model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.terminal import note, print_json, progress_bar, say
+from netsim.cli.terminal import data_progress, new_table, note, print_json, print_table, progress_bar, rounded
+from netsim.data import loading
 from netsim.errors import SpecificationError
+
+
+def models(as_json: options.Json = False) -> None:
+    """List the presets: architecture, regime, neurons, synapses, parameters."""
+    from netsim.models.presets import load_preset, preset_names, trained_weights_file
+    from netsim.specification.summary import summarise
+
+    trained = {name: trained_weights_file(name) is not None for name in preset_names()}
+    rows = [summarise(load_preset(name)) | {"trained": known} for name, known in trained.items()]
+    if as_json:
+        print_json({"presets": rows})
+        return
+    table = new_table("preset", "layers", "regime", "weights", "neurons>", "synapses>", "parameters>", fold=1)
+    for row in rows:
+        name = row["name"] + "*" * row["trained"]
+        counts = f"{row['neurons']:,}", rounded(row["synapses"]), rounded(row["parameters"])
+        table.add_row(name, row["architecture"], row["regime"], row["weights"], *counts)
+    print_table(table)
+    if any(trained.values()):
+        print("* comes with trained weights")
+
+
+def data(
+    name: Annotated[str | None, Argument(metavar="[NAME]", help=f"{loading.dataset_notations()}.")] = None,
+    fetch: Annotated[bool, Option("--fetch", help="Download into the user's cache, checked by SHA-256.")] = False,
+    data_dir: options.DataDir = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show which data sets are found, and where."""
+    if fetch:
+        if name is None:
+            raise SpecificationError("--fetch", "needs the name of a data set")
+        with data_progress() as on_progress:
+            loading.fetch(name, on_progress=on_progress)
+    places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
+    if as_json:
+        print_json({known: [p._asdict() | {"path": str(p.path)} for p in looked] for known, looked in places.items()})
+    else:
+        table = new_table("data set", "place", "path", "found", "note", fold=2)
+        for known, looked in places.items():
+            for place in looked:
+                table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
+        print_table(table)
+    if name is not None and not any(place.found for place in places[name]):
+        source = loading.find_source(name)
+        assert source is not None  # else there would be no places
+        raise SpecificationError(name, f"is not found; {source.remedy(name)}")
 
 
 def report(
     subject: options.ModelArgument,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html."),
+        Path | None, Option(metavar="FILE", help="An .html; by default RUN/report.html or report-PRESET.html.")
     ] = None,
     split: options.Split = "test",
     limit: options.Limit = None,
-    index: Annotated[int, typer.Option("--index", min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
+    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
     dt: options.Dt = None,
@@ -35,11 +83,9 @@ def report(
     """
     import matplotlib
 
-    from netsim.data.loading import load_dataset
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.runs.folder import describe_run
-    from netsim.runs.model import weights_before_learning
 
     matplotlib.use("agg")
     from netsim.analysis.gallery import Source
@@ -65,15 +111,7 @@ def report(
             progress.update(task, completed=done, total=of)
 
         evaluation = evaluate(make_engine("event", network, step), chosen.weights, part, count)
-        source = Source(
-            network,
-            chosen.weights,
-            lambda: stimuli,
-            lambda record: make_engine("event", network, step, record=record),
-            weights_before_learning(chosen, seed),
-            chosen.run.metrics if chosen.run else None,
-            count,
-        )
+        source = Source.of(replace(chosen, network=network), lambda: stimuli, seed, count)
         pictures = draw_pictures(
             source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
         )
@@ -81,7 +119,7 @@ def report(
         name=subject,
         subject=chosen,
         network=network,
-        dataset=load_dataset(dataset, data_dir or chosen.data_dir, network.encoder),
+        dataset=loading.load_dataset(dataset, data_dir or chosen.data_dir, network.encoder),
         split=split,
         available=len(stimuli),
         evaluation=evaluation,
@@ -97,4 +135,38 @@ def report(
         measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split, "dt_ms": step}
         print_json(measured | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
     else:
-        say(str(page))
+        print(str(page))
+
+
+def describe(
+    subject: options.ModelArgument,
+    form: Annotated[
+        str | None,
+        Option(
+            "--format",
+            metavar="markdown|latex",
+            help="GitHub's tables, or a document for pdflatex; by default latex if FILE ends in .tex, else markdown.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, Option(metavar="FILE", help="Where it is written; by default to stdout.")] = None,
+) -> None:
+    """Describe a model for a methods section: tables and equations, from its specification alone.
+
+    The tables are those of Nordlie, Gewaltig and Plesser (2009); a run also has its provenance.
+    """
+    from netsim import description
+    from netsim.files import write_text
+    from netsim.runs.model import find_run, load_network
+
+    writers = {"markdown": description.to_markdown, "latex": description.to_latex}
+    if form not in (None, *writers):
+        raise SpecificationError(f"--format {form}", f"must be {' or '.join(writers)}")
+    run = find_run(subject)
+    default = "latex" if out is not None and out.suffix == ".tex" else "markdown"
+    text = writers[form or default](description.describe(run.network() if run else load_network(subject), run))
+    if out is None:
+        print(text.rstrip("\n"))
+    else:
+        options.make_folder(out.parent)
+        write_text(out, text)
+        print(str(out))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.listing import ListingCommand
-from netsim.cli.terminal import counting, new_table, print_json, print_table, say
+from netsim.cli.terminal import counting, new_table, print_json, print_table
 from netsim.errors import SpecificationError
 from netsim.seams import studies
 
@@ -21,47 +21,31 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.studies.plans import Plan
 
-_SEEDS = 5
-
-
-class StudyCommand(ListingCommand):
-    """Lists the studies."""
-
-    registry = studies
-
 
 def study(
     name: Annotated[
-        str, typer.Argument(metavar="KIND", help="What to disturb, see above.", autocompletion=lambda: list(studies))
+        str, Argument(metavar="KIND", help="What to disturb, see above.", autocompletion=lambda: list(studies))
     ],
     subject: options.ModelArgument,
     level: Annotated[
         list[float] | None,
-        typer.Option(
-            "--level", metavar="X", help="How much to disturb, see KIND; repeatable; by default several that suit."
-        ),
+        Option(metavar="X", help="How much to disturb, see KIND; repeatable; by default several that suit."),
     ] = None,
     layer: Annotated[
         list[str] | None,
-        typer.Option(
-            "--layer", metavar="LAYER|all", help="Disturb this layer only; repeatable, a curve each; by default all."
-        ),
+        Option(metavar="LAYER|all", help="Disturb this layer only; repeatable, a curve each; by default all."),
     ] = None,
     seeds: Annotated[
-        int | None,
-        typer.Option("--seeds", min=1, max=10_000, metavar="N", help="Draw everything N times; by default 5 times."),
+        int | None, Option(min=1, max=10_000, metavar="N", help="Draw everything N times; by default 5 times.")
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="First seed; initial weights, if any, are drawn from it.")
+        int, Option(min=0, metavar="N", help="First seed; initial weights, if any, are drawn from it.")
     ] = 0,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, metavar="N", help="Present the first N stimuli, over and over.")
-    ] = 1000,
+    limit: Annotated[int, Option(min=1, metavar="N", help="Present the first N stimuli, over and over.")] = 1000,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET."),
+        Path | None, Option(metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET.")
     ] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as KIND.parquet too.")] = False,
+    parquet: Annotated[bool, Option("--parquet", help="Write the table as KIND.parquet too.")] = False,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
@@ -73,7 +57,7 @@ def study(
 
     KIND is one of:
 
-    {entries}
+    {studies}
 
     Files are KIND.csv, one row per level and seed; KIND.png and .svg, with 95 % confidence bands over seeds; and \
 KIND.json, which says what was simulated.
@@ -85,7 +69,7 @@ KIND.json, which says what was simulated.
     from netsim.studies.runner import StudyRunner
 
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
-    plan = make_plan(network, name, level, range(seed, seed + (seeds or _SEEDS)), layer)
+    plan = make_plan(network, name, level, range(seed, seed + (seeds or 5)), layer)
     if seeds is not None and not plan.seeds:
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
     if studies[name].is_grid and dt is not None:
@@ -106,8 +90,7 @@ KIND.json, which says what was simulated.
         print_json(record | {"rows": records(frame), "files": files})
         return
     print_levels(frame)
-    for file in files:
-        say(file)
+    print(*files, sep="\n")
 
 
 def study_record(
@@ -120,7 +103,7 @@ def study_record(
 
     plugins = plugins_of(network)
     if not studies.is_own(plan.study):
-        plugins.append(studies.origin(plan.study).to_dict())
+        plugins.append(asdict(studies.origin(plan.study)))
     return describe_run(
         seed,
         **({"plugins": plugins} if plugins else {}),
@@ -165,9 +148,8 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 def print_levels(frame: pd.DataFrame) -> None:
     """One line per curve and level: means over seeds."""
     table = new_table("", "layer", "level>", "accuracy (a tie is an error)>", "same decisions>", "change of latency>")
-    curves = frame.fillna({"layer": ""}).groupby(
-        ["condition", "layer", "level"], sort=False, dropna=False, observed=True
-    )
+    by = ["condition", "layer", "level"]
+    curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
     for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):
         change = row["latency_difference_ms"]
         table.add_row(

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit code that shells give to a command stopped by Ctrl-C."""
 
-# Wide enough for every table, where no terminal says how wide it is.
-_PIPED_WIDTH = 140
-
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """End with one line on stderr and an exit code."""
@@ -53,11 +50,6 @@ def drop_output() -> None:
 def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object on stdout; NaN and infinity, which JSON does not have, raise ValueError."""
     print(json.dumps(content, indent=2, allow_nan=False))
-
-
-def say(text: str) -> None:
-    """Print a result on stdout."""
-    print(text)
 
 
 def note(text: str) -> None:
@@ -86,7 +78,7 @@ def print_table(table: Table) -> None:
     """Print a table on stdout, as wide as the terminal."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)  # wide enough for every table
 
 
 def progress_bar() -> ProgressBar:

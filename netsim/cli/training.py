@@ -1,43 +1,49 @@
-"""The command ``train``."""
+"""The commands that train: ``train`` and ``sweep``."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
-from netsim.cli.options import DataDir, DatasetOption, Dt, EngineOption, Json, Seed, with_options
-from netsim.cli.terminal import data_progress, fail_interrupted, interrupt_noted, print_json, say, training_progress
+from netsim.cli import options, terminal
+from netsim.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netsim.sweeps.execution import Outcome, SweepCallbacks
+    from netsim.sweeps.plan import Plan, PlannedRun
+
+_PLAN, _TABLE = "sweep.toml", "results.csv"
+_ROWS_SHOWN = 20
 
 
 def train(
     model: Annotated[
-        str,
-        typer.Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a specification of your own."),
+        str, Argument(metavar="PRESET|FILE.toml", help="A preset (see netsim models) or a specification of your own.")
     ],
-    dataset: DatasetOption = None,
-    data_dir: DataDir = None,
-    engine: EngineOption = None,
-    dt: Dt = None,
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
     epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", min=1, metavar="N", help="Passes over the training images; by default the preset's."),
+        int | None, Option(min=1, metavar="N", help="Passes over the training images; by default the preset's.")
     ] = None,
     limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=2, metavar="N", help="Train on the first N images, validate on up to N/5."),
+        int | None, Option(min=2, metavar="N", help="Train on the first N images, validate on up to N/5.")
     ] = None,
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder where it stopped.")] = False,
+    seed: options.Seed = 0,
+    out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run folder where it stopped.")] = False,
     checkpoint_every: Annotated[
-        float,
-        typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="Longest time between two checkpoints."),
+        float, Option(min=0, metavar="SECONDS", help="Longest time between two checkpoints.")
     ] = 60.0,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train a network and keep what validates best. The test images are not touched.
 
@@ -46,22 +52,187 @@ def train(
     from netsim.runs.model import load_network
     from netsim.training.opening import open_training, training_figures
 
-    network = with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
+    network = options.with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
     path = out or Path("runs") / f"{network.name}-seed{seed}"
-    with data_progress() as on_progress:
+    with terminal.data_progress() as on_progress:
         run = open_training(path, network, seed, limit, data_dir, resume, on_progress)
     try:
-        with interrupt_noted() as interrupted, training_progress(network, interrupted) as callbacks:
+        with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
             history = run.train(callbacks, interrupted, checkpoint_every)
     except KeyboardInterrupt:
         when = "; the last checkpoint is kept" if run.folder.checkpoint.exists() else " before the first checkpoint"
-        fail_interrupted(path, when)
+        terminal.fail_interrupted(path, when)
     figures = training_figures(history)
     if as_json:
-        print_json({"run": str(path), **figures})
+        terminal.print_json({"run": str(path), **figures})
         return
-    say(
+    print(
         f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_accuracy']:.2%}"
         f" (a tie is an error: {figures['validation_strict_accuracy']:.2%})"
     )
-    say(f"run folder: {path}")
+    print(f"run folder: {path}")
+
+
+def sweep(
+    plan_file: Annotated[
+        Path, Argument(metavar="FILE.toml", help="Base, grid or random draws, and seeds; docs/sweeps.md says how.")
+    ],
+    out: Annotated[Path | None, Option(metavar="DIR", help="New folder of the sweep; by default sweeps/FILE.")] = None,
+    workers: Annotated[
+        int | None, Option(min=1, metavar="N", help="Processes of this machine; by default one per core.")
+    ] = None,
+    scheduler: options.Scheduler = None,
+    data_dir: options.DataDir = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the sweep where it stopped.")] = False,
+    only_list: Annotated[bool, Option("--list", help="Show the runs and train none.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a network over a grid or random draws of its settings, and over seeds, several runs at a time.
+
+    Each run is a run folder; results.csv gets its row when it ends. The test images are not touched: settings
+    are chosen by the validation images. Ctrl-C stops all runs after the batch under way; --resume goes on.
+    """
+    from netsim.analysis import sweep_summary
+    from netsim.analysis.tables import records
+    from netsim.runs.folder import check_free
+    from netsim.sweeps.plan import read_plan
+
+    options.check_workers(scheduler, workers)
+    plan = read_plan(plan_file)
+    if only_list:
+        print_plan(plan, as_json)
+        return
+    folder = out or Path("sweeps") / plan_file.stem
+    if not resume:
+        check_free(folder)
+    elif not (folder / _PLAN).exists():
+        raise RunError(f"{folder}: is no sweep to go on with (it has no {_PLAN}); start it without --resume")
+    table = train_plan(plan, plan_file, folder, data_dir, scheduler, workers)
+    summary, failed = sweep_summary(table), table[table["status"] == "failed"]
+    if as_json:
+        counts = {"finished": len(table) - len(failed), "failed": len(failed)}
+        results = {"summary": records(summary), "runs": records(table)}
+        terminal.print_json({"sweep": str(folder), "table": str(folder / _TABLE)} | counts | results)
+    else:
+        print_summary(plan, summary)
+        print(f"{len(table)} runs: {folder / _TABLE}")
+    if len(failed):
+        run, error = failed.iloc[0][["run", "error"]]
+        terminal.fail(f"{len(failed)} of {len(table)} runs failed, --resume tries them again; {run}: {error}")
+
+
+def train_plan(
+    plan: Plan, plan_file: Path, folder: Path, data_dir: str | None, scheduler: str | None, workers: int | None
+) -> pd.DataFrame:
+    """Train the runs that have not finished, and write the table of all as they end."""
+    from netsim.analysis import sweep_table, write_table
+    from netsim.files import write_text
+    from netsim.numerics.threads import threads
+    from netsim.runs.folder import lock_folder
+    from netsim.sweeps.execution import ended_runs, finished_runs, place_runs, train_runs
+
+    runs = place_runs(plan, folder)
+    outcomes = finished_runs(runs, folder)
+    waiting = {name: run for name, run in runs.items() if name not in outcomes}
+
+    def write_results() -> pd.DataFrame:
+        table = sweep_table(plan.keys, ended_runs(runs, outcomes))
+        write_table(table, folder / _TABLE)
+        return table
+
+    def keep(name: str, outcome: Outcome) -> None:
+        outcomes[name] = outcome
+        write_results()
+
+    with ExitStack() as stack:
+        if waiting:
+            client = stack.enter_context(options.dask_client(scheduler, workers or min(threads(), len(waiting))))
+        options.make_folder(folder)
+        stack.enter_context(lock_folder(folder))
+        write_text(folder / _PLAN, plan_file.read_text(encoding="utf-8"))
+        table = write_results()
+        if not waiting:
+            return table
+        command = ["netsim", *sys.argv[1:]]
+        try:
+            with terminal.interrupt_noted() as interrupted, sweep_progress(waiting, keep, interrupted) as callbacks:
+                place = data_dir and str(Path(data_dir).resolve())
+                train_runs(client, waiting, folder, plan.limit, place, command, callbacks, interrupted)
+        except KeyboardInterrupt:
+            terminal.fail_interrupted(folder, f"; {len(outcomes)} of {len(runs)} runs have ended")
+        return sweep_table(plan.keys, ended_runs(runs, outcomes))
+
+
+def print_plan(plan: Plan, as_json: bool) -> None:
+    """Show what would be trained."""
+    from netsim.sweeps.plan import shown
+
+    if as_json:
+        terminal.print_json({"runs": [{"seed": run.seed, "settings": run.settings} for run in plan.runs]})
+        return
+    table = terminal.new_table("run>", *plan.keys, "seed>")
+    for number, run in enumerate(plan.runs, 1):
+        table.add_row(str(number), *(shown(run.settings[key]) for key in plan.keys), str(run.seed))
+    terminal.print_table(table)
+
+
+def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
+    """Show what each combination of settings came to, the best ones first."""
+    from netsim.analysis.tables import records
+    from netsim.sweeps.plan import shown
+
+    shown_table = terminal.new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")
+    for row in records(summary.head(_ROWS_SHOWN)):
+        shown_table.add_row(
+            *(shown(row[key]) for key in plan.keys),
+            str(row["seeds"]),
+            f"{row['validation_strict_accuracy']:.2%}",
+            "" if row["seeds"] == 1 else f"{row['sd']:.2%}",
+            row["best_run"],
+        )
+    if len(summary):
+        terminal.print_table(shown_table)
+    if len(summary) > _ROWS_SHOWN:
+        print(f"and {len(summary) - _ROWS_SHOWN:,} more")
+
+
+@contextmanager
+def sweep_progress(
+    runs: Mapping[str, PlannedRun], keep: Callable[[str, Outcome], None], interrupted: Callable[[], bool]
+) -> Iterator[SweepCallbacks]:
+    """Show a sweep as it goes, with a line for each run that has ended."""
+    from netsim.sweeps.execution import SweepCallbacks
+    from netsim.sweeps.plan import described
+
+    epochs = {name: run.network.training.epochs for name, run in runs.items()}
+    done = dict.fromkeys(runs, 0)
+    ended: list[Outcome] = []
+    progress = terminal.progress_bar()
+    task = progress.add_task("epochs", total=sum(epochs.values()))
+
+    def on_epoch(name: str, epoch: int) -> None:
+        done[name] = epoch
+        progress.update(task, completed=sum(done.values()))
+
+    def on_outcome(name: str, outcome: Outcome) -> None:
+        keep(name, outcome)
+        ended.append(outcome)
+        on_epoch(name, epochs[name])
+        run = runs[name]
+        came_to = f"failed: {outcome.error}"
+        if outcome.status == "finished":
+            came_to = (
+                f"strict validation accuracy {outcome.figures['validation_strict_accuracy']:.2%}"
+                f" in epoch {outcome.figures['best_epoch']}; {outcome.figures['seconds']:.1f} s"
+            )
+        settings = described(run.settings | {"seed": run.seed})
+        print_line(f"{name} ({settings}): {came_to}")
+
+    def below() -> str:
+        if interrupted():
+            return "stopping after the batches under way; Ctrl-C again stops at once"
+        failed = sum(outcome.status == "failed" for outcome in ended)
+        return f"{len(ended)} of {len(runs)} runs have ended" + (f", {failed} failed" if failed else "")
+
+    with terminal.live(progress, below) as print_line:
+        yield SweepCallbacks(on_epoch, on_outcome, print_line)

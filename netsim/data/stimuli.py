@@ -13,6 +13,7 @@ from netsim.data.events import latencies_to_events
 from netsim.data.loading import load_dataset
 from netsim.data.recordings import Recordings, convert
 from netsim.data.source import OnProgress, ignore_progress
+from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 
 UNLABELLED = -1
@@ -44,6 +45,10 @@ class Stimuli:
     encoder: Encoder
     classes: tuple[str, ...] = ()
     rows: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        shape, code = self.encoder.shape, type(self.encoder).__name__
+        return f"{type(self).__name__}({len(self):,} of shape {shape}, {len(self.classes)} classes, {code})"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,6 +90,11 @@ class Splits:
     training: Stimuli
     validation: Stimuli
     test: Stimuli
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        return html_table("Splits", [(name, repr(stimuli)) for name, stimuli in vars(self).items()])
 
 
 class EventView:

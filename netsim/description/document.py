@@ -6,10 +6,13 @@ mathematics survives every reader of Markdown, it holds neither ``|`` nor ``*``,
 punctuation, and no underscore behind punctuation.
 """
 
+import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from netsim.reprs import limited
 
 _PIECE = re.compile(r"\$([^$]*)\$|`([^`]*)`|\\(.)|([^$`\\]+)")
 
@@ -24,6 +27,9 @@ class Table:
     columns: Mapping[str, float] = field(default_factory=dict)
     """Shares of the width of the page by heading; none if the rows are labels, and what they stand for."""
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Table({self.letter!r}, {self.title!r}, {len(self.rows)} rows)"
 
     @property
     def is_labelled(self) -> bool:
@@ -49,6 +55,19 @@ class Description:
     introduction: str
     tables: tuple[Table, ...]
 
+    def __repr__(self) -> str:
+        return limited([f"Description({self.title!r}):", *(f"  {table!r}" for table in self.tables)])
+
+    def _repr_html_(self) -> str:
+        body = [_html(self.introduction)]
+        for table in self.tables:
+            headings = () if table.is_labelled else list(table.columns)
+            cells = [[_html(cell) for cell in row] for row in (headings, *table.rows) if row]
+            lines = "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in cells)
+            notes = "".join(f"<p>{_html(note)}</p>" for note in table.notes)
+            body.append(f"<table><caption>{table.letter}: {_html(table.title)}</caption>{lines}</table>{notes}")
+        return f"<h3>{_html(self.title)}</h3>{''.join(body)}"
+
 
 class Piece(NamedTuple):
     """A part of a text: words, mathematics or a name."""
@@ -71,6 +90,13 @@ def pieces(markup: str) -> Iterator[Piece]:
         yield Piece("name", name) if mathematics is None else Piece("math", mathematics)
     if words:
         yield Piece("text", words)
+
+
+def _html(markup: str) -> str:
+    """Text of a description for notebooks, which typeset mathematics between dollar signs."""
+    tags = {"text": "{}", "math": "${}$", "name": "<code>{}</code>"}
+    lines = [[tags[one.sort].format(html.escape(one.content)) for one in pieces(line)] for line in markup.split("\n")]
+    return "<br>".join(map("".join, lines))
 
 
 def plain(text: str) -> str:

@@ -1,7 +1,5 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, experiments."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
@@ -9,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
+from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
 
@@ -38,6 +37,12 @@ class Batch:
     delays : dict of ndarray of float, optional
         By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
         neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> stimulus = np.full((1, 8, 8, 1), 3.0)
+    >>> batch = Batch(stimulus, netsim.load_model("digits").weights, silenced={"hidden": np.arange(200) < 100})
     """
 
     stimuli: np.ndarray
@@ -45,6 +50,8 @@ class Batch:
     silenced: dict[str, np.ndarray] = field(default_factory=dict)
     thresholds: dict[str, np.ndarray] = field(default_factory=dict)
     delays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
 
 Experiment = Generator[Batch, Latencies, Result]
@@ -72,6 +79,9 @@ class Potential(NamedTuple):
     time: np.ndarray
     potential: np.ndarray
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class Engine(Protocol):
     """What every engine offers.
@@ -91,11 +101,9 @@ class Engine(Protocol):
 
     def run(self, experiment: Experiment[Result]) -> Result:
         """Hold the conversation with an experiment until it returns."""
-        ...
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch; the learner's and everybody's shortest way to latencies."""
-        ...
 
 
 class EngineEntry(NamedTuple):
@@ -134,12 +142,8 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
 def checked_batch(network: Network, batch: Batch) -> Batch:
     """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
-    Raises
-    ------
-    SpecificationError
-        If there is no such population or projection, or it has no thresholds or no weights.
-    DataError
-        If an array has another shape, or holds what is no latency, no threshold or no delay.
+    Raises SpecificationError if there is no such population or projection, or it has no thresholds or no weights;
+    DataError if an array has another shape, or holds what is no latency, no threshold or no delay.
     """
     _check_stimuli(network, batch.stimuli)
     for name, thresholds in batch.thresholds.items():

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.errors import DataError
-from netsim.exchange.formats import Imported, NetworkFormat, SpikeFormat, format_to_write, reader
+from netsim.exchange.formats import Imported as Imported
+from netsim.exchange.formats import NetworkFormat as NetworkFormat
+from netsim.exchange.formats import SpikeFormat as SpikeFormat
+from netsim.exchange.formats import format_to_write, reader
 from netsim.seams import network_formats, spike_formats
 
 if TYPE_CHECKING:
@@ -18,17 +21,6 @@ if TYPE_CHECKING:
     from netsim.measuring.simulation import Simulation
     from netsim.specification import Network, Shape
     from netsim.weights.layout import Weights
-
-__all__ = [
-    "Imported",
-    "NetworkFormat",
-    "SpikeFormat",
-    "export",
-    "export_network",
-    "import_network",
-    "read_layer",
-    "read_stimuli",
-]
 
 
 def export(

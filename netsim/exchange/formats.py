@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.errors import DataError
 from netsim.registry import Registry
+from netsim.reprs import short_repr
 
 if TYPE_CHECKING:
     from netsim.specification import Network
@@ -84,6 +85,8 @@ class Imported:
     weights: Weights  # those that feed forward, float64
     record: dict[str, Any] = field(default_factory=dict)  # what the export was told; empty from another tool
     assumed: tuple[str, ...] = ()  # what the file does not say
+
+    __repr__ = short_repr
 
 
 def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:

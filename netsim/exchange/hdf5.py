@@ -33,10 +33,10 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], object]) -> None:
 def check_hdf5(path: Path) -> None:
     """Refuse a file that reaches outside itself, unpacks to much more than its size, or that HDF5 fails over.
 
-    Over a damaged file HDF5 can crash, or never come to an end, so that not even Ctrl-C helps. So another process reads
-    it first, with bounds on time and memory.
+    Over a damaged file HDF5 can crash, or never end, not even by Ctrl-C. So another process reads it first, with bounds
+    on time and memory.
     """
-    command = [sys.executable, "-P", "-m", __name__, path]  # -P: what lies in the current folder is no module
+    command = [sys.executable, "-P", "-m", __name__, str(path)]  # -P: what lies in the current folder is no module
     seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
     try:
         tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)

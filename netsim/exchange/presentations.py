@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.errors import DataError, NetsimError
+from netsim.reprs import short_repr
 from netsim.specification import STIMULUS, Encoder, Shape
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Presentations:
     latencies: np.ndarray  # float64, shape (presentations, height, width, channels) or (presentations, neurons)
     labels: np.ndarray | None  # int64
     indices: np.ndarray  # int64, what the file calls the presentations
+
+    __repr__ = short_repr
 
     def stimuli(self, encoder: Encoder) -> Stimuli:
         """The presentations as stimuli; their shape must be the encoder's."""

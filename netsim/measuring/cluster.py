@@ -31,8 +31,7 @@ _CONNECT_SECONDS = 10
 def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
     """A client of a Dask scheduler such as ``tls://node7:8786``, or of so many worker processes of this machine.
 
-    Keys and certificates for a scheduler come from Dask's own configuration. Workers of this machine share its cores,
-    and are stopped in the end.
+    Keys and certificates for a scheduler come from Dask's configuration. This machine's workers are stopped in the end.
     """
     try:
         import dask

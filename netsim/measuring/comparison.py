@@ -12,6 +12,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.distribution import OnPresented, in_parts
 from netsim.measuring.metrics import decide
+from netsim.reprs import short_repr
 from netsim.weights.layout import Weights
 
 _BATCH = 50
@@ -28,6 +29,8 @@ class Comparison:
     same_decisions: float  # share of presentations with the same decision
     presentations: int
     dt: float  # time grid (ms)
+
+    __repr__ = short_repr
 
     @property
     def agrees(self) -> bool:
@@ -60,36 +63,33 @@ def compare(
     weights, stimuli, progress
         As in `netsim.evaluate`.
     """
-    return second.run(_comparison(first, second, weights, stimuli, progress))
+    names, dt = [population.name for population in second.network.populations], second.dt
 
+    def experiment() -> Experiment[Comparison]:
+        same, total = Counter[str](), Counter[str]()
+        largest, decisions, done = 0.0, 0, 0
+        for part in in_parts(stimuli, _BATCH):
+            batch = Batch(part.latencies(np.arange(len(part))), weights)
+            ours = first.present(batch)
+            theirs = yield batch
+            for name, a, b in zip(names, ours[1:], theirs[1:], strict=True):
+                steps = _step_differences(a, b, dt)
+                same[name] += int((steps == 0).sum())
+                total[name] += steps.size
+                largest = max(largest, float(steps.max()))
+            decisions += int((decide(ours[-1]).choice == decide(theirs[-1]).choice).sum())
+            done += len(part)
+            progress(done)
+        return Comparison(
+            agreement=same.total() / total.total(),
+            by_layer={name: same[name] / total[name] for name in names},
+            largest_difference_steps=largest,
+            same_decisions=decisions / len(stimuli),
+            presentations=len(stimuli),
+            dt=dt,
+        )
 
-def _comparison(
-    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: OnPresented
-) -> Experiment[Comparison]:
-    network, dt = second.network, second.dt
-    names = [population.name for population in network.populations]
-    same, total = Counter[str](), Counter[str]()
-    largest, decisions, done = 0.0, 0, 0
-    for part in in_parts(stimuli, _BATCH):
-        batch = Batch(part.latencies(np.arange(len(part))), weights)
-        ours = first.present(batch)
-        theirs = yield batch
-        for name, a, b in zip(names, ours[1:], theirs[1:], strict=True):
-            steps = _step_differences(a, b, dt)
-            same[name] += int((steps == 0).sum())
-            total[name] += steps.size
-            largest = max(largest, float(steps.max()))
-        decisions += int((decide(ours[-1]).choice == decide(theirs[-1]).choice).sum())
-        done += len(part)
-        progress(done)
-    return Comparison(
-        agreement=same.total() / total.total(),
-        by_layer={name: same[name] / total[name] for name in names},
-        largest_difference_steps=largest,
-        same_decisions=decisions / len(stimuli),
-        presentations=len(stimuli),
-        dt=dt,
-    )
+    return second.run(experiment())
 
 
 def _step_differences(ours: np.ndarray, theirs: np.ndarray, dt: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import Decisions, decide, decision_figures, spike_counts, synaptic_operations
+from netsim.reprs import brief, html_table, short_repr
 from netsim.weights.layout import Weights
 
 _BATCH = 200
@@ -32,6 +33,12 @@ class Evaluation:
     presentations: int
     seconds: float
     confusion: list[list[int]] = field(repr=False)  # a row per label, a column per decision; the last counts silence
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        figures = [(name.replace("_", " "), brief(value)) for name, value in vars(self).items() if name != "confusion"]
+        return html_table("Evaluation", figures)
 
     def to_dict(self) -> dict[str, object]:
         """All figures, NaN as None, ready for JSON."""
@@ -60,6 +67,14 @@ def evaluate(
         Called with the number of presentations done so far.
     distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = netsim.load_splits(model.network).test.first(20)
+    >>> netsim.evaluate(netsim.make_engine("event", model.network), model.weights, stimuli).presentations
+    20
     """
     started = time.perf_counter()
     tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)

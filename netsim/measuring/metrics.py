@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.specification import Network
 
 
@@ -16,6 +17,9 @@ class Decisions(NamedTuple):
     choice: np.ndarray  # int, the neuron that fired first; of several, the one with the lowest number; -1 for silence
     tied: np.ndarray  # bool, whether several neurons fired first
     latency: np.ndarray  # of the first output spike (ms); inf for silence
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""

@@ -11,6 +11,7 @@ from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import decide
+from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.weights.layout import Weights
 
@@ -24,10 +25,12 @@ class Simulation:
     network: Network
     dt: float  # time grid (ms); 0 for exact times
     indices: list[int]  # which stimuli of their split were presented
-    labels: np.ndarray | None = field(repr=False)
-    latencies: Latencies = field(repr=False)  # of first spikes (ms), of the stimulus and of every population
+    labels: np.ndarray | None
+    latencies: Latencies  # of first spikes (ms), of the stimulus and of every population
     potentials: list[Potential] = field(repr=False)
     classes: tuple[str, ...] = ()  # what the labels stand for
+
+    __repr__ = short_repr
 
     def to_dict(self) -> list[dict[str, object]]:
         """Label, decision and number of spikes of each presentation, ready for JSON."""
@@ -65,6 +68,15 @@ def simulate(
         Which of the stimuli are presented.
     weights, stimuli, progress, distribution
         As in `netsim.evaluate`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = netsim.load_splits(model.network).test
+    >>> simulation = netsim.simulate(netsim.make_engine("event", model.network), model.weights, stimuli, [0, 7])
+    >>> [times.shape for times in simulation.latencies]
+    [(2, 8, 8, 1), (2, 200), (2, 10)]
     """
     chosen = stimuli.pick(np.asarray(indices))
     parts = distribution(engine, _present, weights, in_parts(chosen, _PART), progress)

@@ -6,8 +6,6 @@ epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the
 weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged).
 """
 
-from __future__ import annotations
-
 import csv
 import importlib.metadata
 import io
@@ -25,8 +23,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from netsim import __version__
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import read_text, write_json, write_text
+from netsim.reprs import html_table
 from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import read_network, write_network
@@ -54,6 +53,14 @@ class RunFolder:
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        try:
+            told = {"network": self.network().name} | self.record()
+        except NetsimError as error:
+            return html_table(str(self.path), [("damaged", error)])
+        keys = ("network", "seed", "limit", "training", "validation", "started", "netsim", "revision")
+        return html_table(str(self.path), [(key, told[key]) for key in keys if told.get(key) is not None])
 
     def lock(self) -> AbstractContextManager[None]:
         """Take the run for this process, as `lock_folder` does."""

@@ -1,13 +1,12 @@
 """What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
 
-from __future__ import annotations
-
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
+from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, open_run
 from netsim.specification import Network
 from netsim.specification.toml import read_network
@@ -26,19 +25,21 @@ class Model:
     network : Network
     weights : dict of ndarray
         The weights that feed forward.
-    origin : {"run", "imported", "trained", "initial"}
-        Whether the weights are the best of a run, come from another tool's file, come with the preset, or are drawn
-        from the seed.
+    origin : {"run", "imported", "trained", "initial", "given"}
+        Whether the weights are the best of a run, come from another tool's file, come with the preset, are drawn
+        from the seed, or come from elsewhere.
     run : RunFolder, optional
     data_dir : str, optional
         Where the run found its data.
     """
 
     network: Network
-    weights: Weights = field(repr=False)
-    origin: str
+    weights: Weights
+    origin: str = "given"
     run: RunFolder | None = None
     data_dir: str | None = None
+
+    __repr__ = short_repr
 
 
 def load_network(name: str) -> Network:
@@ -75,6 +76,12 @@ def load_model(name: str, seed: int = 0) -> Model:
     ------
     SpecificationError, RunError, DataError
         If there is no such thing, or its files are damaged.
+
+    Examples
+    --------
+    >>> model = load_model("rcsnn-mnist")
+    >>> model.origin, model.network.outputs
+    ('trained', 10)
     """
     run = find_run(name)
     if run is not None:
@@ -94,7 +101,7 @@ def weights_before_learning(model: Model, seed: int) -> Weights | None:
 
     None for what was not, or elsewhere, or began with the weights of another network, which need not be there any more.
     """
-    if model.origin in ("initial", "imported") or model.network.training.pretrained:
+    if model.origin in ("initial", "imported", "given") or model.network.training.pretrained:
         return None
     first = model.run.record()["seed"] if model.run else seed
     return forward_weights(model.network, initial_weights(model.network, first))

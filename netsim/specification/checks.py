@@ -1,7 +1,5 @@
 """Checks that the parts of a specification share; each refuses with the field and the remedy."""
 
-from __future__ import annotations
-
 import functools
 import sys
 import typing
@@ -46,22 +44,24 @@ def check_name(name: str, where: str) -> None:
 def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
     known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
-    require(known, where, f"must be one of {', '.join(choices)}, not {value!r}")
+    words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
+    require(known, where, f"must be {words}, not {value!r}")
 
 
-def check_literals(part: Any, where: str) -> None:
+def check_literals(part: object, where: str) -> None:
     """Refuse anything but the choices of those fields that are literals."""
-    for name, choices in _literals(type(part)).items():
+    cls: Any = type(part)
+    for name, choices in _literals(cls).items():
         check_choice(getattr(part, name), choices, f"{where}.{name}")
 
 
-@functools.cache
+@functools.cache  # to evaluate annotations takes a while
 def _literals(cls: type) -> dict[str, tuple[str, ...]]:
     hints = typing.get_type_hints(cls)
     return {name: typing.get_args(hint) for name, hint in hints.items() if typing.get_origin(hint) is typing.Literal}
 
 
-def check_numbers(part: Any, where: str, names: Collection[str], bound: str) -> None:
+def check_numbers(part: object, where: str, names: Collection[str], bound: str) -> None:
     """Refuse fields that are no finite numbers within a bound, one of `_BOUNDS`."""
     for name in names:
         value = getattr(part, name)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from netsim.errors import SpecificationError
+from netsim.reprs import html_table, limited
 from netsim.specification.checks import finite, require
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.encoders import Encoder
@@ -79,6 +80,26 @@ class Network:
     learning: Learning = field(default_factory=Learning)
     training: Training = field(default_factory=Training)
     description: str = ""
+
+    def __repr__(self) -> str:
+        lines = [f"{name} {shape}: {text}" for name, shape, text in self._rows()]
+        return limited([f"Network {self.name!r}:", *(f"  {line}" for line in lines), f"  {self._extent()}"])
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.name}: {self._extent()}", self._rows(), ("population", "shape", "receives"))
+
+    def _rows(self) -> list[tuple[str, Shape, str]]:
+        """Name and shape of the stimulus and of each population, with what it does in a few words."""
+        rows = [(STIMULUS, self.encoder.shape, f"{type(self.encoder).__name__}, t_max {self.encoder.t_max:g} ms")]
+        for population in self.populations:
+            regime = "relays" if population.neurons is None else population.neurons.regime
+            sources = [f"{one.connectivity!r} from {one.source}" for one in self.incoming(population.name)]
+            rows.append((population.name, population.shape, f"{regime}, {' and '.join(sources)}"))
+        return rows
+
+    def _extent(self) -> str:
+        count = sum(math.prod(self.weight_shape(projection)) for projection in self.weighted)
+        return f"{self.duration:g} ms, {count:,} {self.weighting.kind} weights"
 
     @classmethod
     def chain(cls, name: str, encoder: Encoder, layers: Sequence[Layer], duration: float, **settings: Any) -> Network:
@@ -364,13 +385,7 @@ class Network:
 def expand_layers(
     layers: Sequence[Layer], source_shape: Shape
 ) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
-    """The populations and projections of a chain, whose first layer receives from the stimulus.
-
-    Raises
-    ------
-    SpecificationError
-        If a layer cannot follow the one before.
-    """
+    """The populations and projections of a chain; a SpecificationError, if a layer cannot follow the one before."""
     populations, projections, source = [], [], STIMULUS
     for layer in layers:
         name, where = layer.name, f"layers.{layer.name}"

@@ -1,7 +1,5 @@
 """How neurons integrate and fire: postsynaptic potentials and regimes."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.seams import regimes
 from netsim.specification.checks import check_choice, check_numbers, finite, require
 
@@ -33,6 +32,8 @@ class PSP:
     rise: float | None = None
     fall: float | None = None
     breakpoints: tuple[tuple[float, float], ...] = ()
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         needs = {"ramp": (), "plateau": ("rise",), "triangle": ("rise", "fall"), "breakpoints": ()}
@@ -130,6 +131,8 @@ class Neurons:
     drive: float = 0.0
     bias: bool = False
     crossing_slope: float | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_choice(self.regime, regimes, "neurons.regime")

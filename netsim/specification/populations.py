@@ -1,7 +1,5 @@
 """Populations and projections, and the layer: the short form of both in a chain."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from netsim.errors import SpecificationError
+from netsim.reprs import short_repr
 from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.neurons import PSP, Neurons
@@ -37,6 +36,8 @@ class InitialWeights:
     spread: float = 1.4142135623730951
     bias: float = 0.0
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         check_literals(self, "initial")
         check_numbers(self, "initial", ("mean", "bias"), "finite")
@@ -63,6 +64,8 @@ class Population:
     shape: Shape
     neurons: Neurons | None = field(default_factory=Neurons)
     dropout: float = 0.0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
@@ -131,6 +134,8 @@ class Projection:
     plastic: bool = True
     name: str = ""
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         if self.name:
             check_name(self.name, "projections.name")
@@ -177,6 +182,8 @@ class Layer:
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
     plastic: bool = True
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_name(self.name, "layers.name")

@@ -1,10 +1,9 @@
 """How a network learns: which weights feed forward, the learner, the training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
+from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_literals, check_numbers, check_size, require
 
@@ -27,6 +26,8 @@ class Weighting:
     kind: Literal["real", "binary"] = "real"
     scale: Literal["channel", "layer"] = "channel"
     scale_rate: float = 0.0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_literals(self, "weighting")
@@ -103,6 +104,8 @@ class Learning:
     revive_below: float = 0.0
     learner: str = "stidi-bp"
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         check_literals(self, "learning")
         registries = {"targets": targets, "optimizer": optimizers, "schedule": schedules, "learner": learners}
@@ -153,6 +156,8 @@ class Training:
     flips: bool = False
     shift: int = 0
     occlusion: int = 0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_choice(self.engine, engines, "training.engine")

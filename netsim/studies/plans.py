@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsim.errors import SpecificationError
+from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.study import Study
@@ -24,6 +25,8 @@ class Plan:
     levels: tuple[float, ...]
     seeds: tuple[int, ...]
     curves: dict[str, tuple[str, ...]]
+
+    __repr__ = short_repr
 
     @property
     def passes(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import SpecificationError, nearest
+from netsim.reprs import short_repr
 from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
@@ -38,6 +39,8 @@ class PlannedRun:
     seed: int
     network: Network
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -49,6 +52,8 @@ class Plan:
     """All different; the seeds of one combination of settings follow each other."""
     limit: int | None = None
     """Train on the first so many stimuli, and validate on up to a fifth of that."""
+
+    __repr__ = short_repr
 
 
 def read_plan(path: str | Path) -> Plan:

@@ -1,7 +1,5 @@
 """Trainings as run folders: begun or resumed, and summed up in figures of the validation stimuli."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +12,7 @@ from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
 from netsim.errors import RunError
 from netsim.learning import Constraint, Learner, Optimizer
+from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, check_free, create_run, describe_run, open_run
 from netsim.runs.plugins import names_of, plugins_of
 from netsim.specification import Network
@@ -35,6 +34,8 @@ class TrainingRun:
     learner: Learner | None = None
     optimizer: Optimizer | None = None
     constraints: Sequence[Constraint] | None = None
+
+    __repr__ = short_repr
 
     def train(
         self,

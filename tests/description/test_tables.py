@@ -202,8 +202,8 @@ def test_tables_are_those_of_the_paper(network: Network) -> None:
     letters = [table.letter for table in describe(network).tables]
     assert letters == ["A", "B", "C", "D1", "D2", "E", "F", "G1", "G2"]
     for table in describe(network).tables:
-        assert sum(column.share for column in table.columns) == pytest.approx(1)
-        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert sum(table.shares) == pytest.approx(1)
+        assert all(len(row) == len(table.headings) for row in table.rows)
 
 
 def test_what_a_network_lacks_is_not_told(networks: dict[str, Network]) -> None:
@@ -234,7 +234,7 @@ def test_presets_tell_their_sizes(name: str) -> None:
 def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
     description = describe(networks["graph"])
     connectivity = next(table for table in description.tables if table.letter == "C")
-    assert [column.heading for column in connectivity.columns[-3:]] == ["Name", "Delay $e_{ij}$ (ms)", "Sign"]
+    assert list(connectivity.columns)[-3:] == ["Name", "Delay $e_{ij}$ (ms)", "Sign"]
     assert [(row[0], row[1], *row[-3:]) for row in connectivity.rows] == [
         ("`stimulus`", "`maps`", "`maps`", "$0$", "any"),
         ("`maps`", "`pool`", "`pool`", "$1$", "any"),

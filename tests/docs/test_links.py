@@ -31,9 +31,9 @@ def test_every_command_is_in_the_table() -> None:
     assert sorted(named) == sorted(known)
 
 
-def test_every_package_is_in_the_layout() -> None:
+def test_every_room_is_in_the_layout() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    packages = [name.removeprefix("netsim.") for name in setup["options"]["packages"].split()]
+    rooms = {name.removeprefix("netsim.").split(".")[0] for name in setup["options"]["packages"].split()}
     layout = README.split("## Layout")[1]
-    assert [name for name in packages if not re.search(rf"^ +{name}/ ", layout, re.MULTILINE)] == []
+    assert [name for name in rooms if not re.search(rf"^ +{name}/ ", layout, re.MULTILINE)] == []

@@ -198,4 +198,5 @@ def test_specifications_are_values() -> None:
     network = load_preset("digits")
     assert network == load_preset("digits")
     assert dataclasses.replace(network, duration=200.0) != network
-    assert "Population(name='hidden'" in repr(network)
+    assert "Population(\n  name='hidden'" in repr(network.populations[0])
+    assert repr(network).startswith("Network 'digits':\n  stimulus (8, 8, 1)")

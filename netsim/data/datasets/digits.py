@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from netsim.data.dataset import Dataset
     from netsim.specification import Encoder
 
-INTENSITY_MAX = 16
 TEST_IMAGES = 360
 SPLIT_SEED = 1797
 
@@ -38,7 +37,7 @@ class Digits(Source):
         order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
         test, train = np.sort(order[:TEST_IMAGES]), np.sort(order[TEST_IMAGES:])
         splits = (images[train], labels[train], images[test], labels[test])
-        return Dataset(name, "scikit-learn", *splits, INTENSITY_MAX, tuple("0123456789"))
+        return Dataset(name, "scikit-learn", *splits, 16, tuple("0123456789"))
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The folder of scikit-learn."""

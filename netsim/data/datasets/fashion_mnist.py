@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from netsim.data.datasets._download import IdxDownload
+from netsim.data.datasets._idx import IdxDownload
 from netsim.seams import datasets
 
 FASHION_MNIST = IdxDownload(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netsim.data.datasets._idx_files import find_files, missing_files, read_folder
+from netsim.data.datasets._idx import find_files, missing_files, read_folder
 from netsim.data.places import Place, user_folder
 from netsim.data.source import OnProgress, Source
 from netsim.seams import datasets

@@ -1,6 +1,6 @@
 """MNIST, handwritten digits."""
 
-from netsim.data.datasets._download import IdxDownload
+from netsim.data.datasets._idx import IdxDownload
 from netsim.seams import datasets
 
 MNIST = IdxDownload(

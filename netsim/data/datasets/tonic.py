@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from netsim.specification import Encoder
 
 PREFIX = "tonic:"
-ORDER_SEED = 2015
-"""Recordings lie in folders by class; they are presented in an order drawn once and for all from this seed."""
-TEST_SHARE = 5
-"""Of a data set without splits, one recording in so many is kept for the test."""
+ORDER_SEED = 2015  # recordings lie in folders by class; they are presented in an order drawn once and for all
+TEST_SHARE = 5  # of a data set without splits, one recording in so many is kept for the test
 
 
 class Tonic(Source):

@@ -1,4 +1,4 @@
-"""A network with its weights as a NIR graph, and back; `netsim.exchange.networks.nir` says how it is laid out."""
+"""A network with its weights as a NIR graph, and back; ``docs/exchange.md`` says how it is laid out."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNod
     metadata = {"layer": projection.target, "passes_on": "earliest spike"}
     if window is None:
         matrix = layout.to_nir(projection, np.ones(1))
-        node: nir.NIRNode = nir.Linear(matrix, metadata=metadata | _rule(projection))
+        rule = {"connectivity": projection.connectivity.pattern()}
+        node: nir.NIRNode = nir.Linear(matrix, metadata=metadata | rule)
     else:
         sides = (np.full(2, side) for side in (window.size, window.stride, window.padding))
         node = nir.SumPool2d(*sides, metadata=metadata)
@@ -85,7 +86,7 @@ def _synapses_node(
         "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
     }
     if layout.is_sparse(projection):
-        metadata |= _rule(projection) | {"kernel": kernel}
+        metadata |= {"connectivity": projection.connectivity.pattern(), "kernel": kernel}
     weight = layout.to_nir(projection, kernel)
     if window is not None:
         node: nir.NIRNode = nir.Conv2d(
@@ -103,11 +104,6 @@ def _synapses_node(
     else:
         node = nir.Affine(weight, bias, metadata=metadata)
     return {projection.name + _SYNAPSES: node}
-
-
-def _rule(projection: Projection) -> dict[str, str]:
-    """What stands for the rule of a matrix with zeros."""
-    return {"connectivity": projection.connectivity.pattern()}
 
 
 def _neurons_node(network: Network, population: Population, layout: Layout) -> dict[str, nir.NIRNode]:

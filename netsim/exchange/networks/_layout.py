@@ -1,7 +1,6 @@
 """Shapes and weights in NIR's order, channels first, as PyTorch has it too.
 
-Where a kernel slides over maps, populations keep their maps; all else is vectors, and a projection is the matrix of its
-weights, of shape (neurons, inputs).
+Where a kernel slides over maps, populations keep their maps; all else is vectors, and matrices of (neurons, inputs).
 """
 
 from __future__ import annotations
@@ -13,13 +12,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape, Window
 
-LARGEST = 2**27
-"""Entries of a matrix with zeros where there is no synapse."""
-
-
-def channels_first(shape: Shape) -> Shape:
-    """(channels, height, width) of (height, width, channels); (neurons,) stays."""
-    return (*shape[2:], *shape[:2])
+LARGEST = 2**27  # entries of a matrix with zeros where there is no synapse
 
 
 def _numbers(shape: Shape) -> np.ndarray:
@@ -28,10 +21,7 @@ def _numbers(shape: Shape) -> np.ndarray:
 
 
 class Layout:
-    """How a network lies in a graph.
-
-    `with_maps` holds the stimulus, and the populations onto which kernels alone slide.
-    """
+    """How a network lies in a graph; `with_maps` are the stimulus and populations onto which kernels alone slide."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -47,7 +37,7 @@ class Layout:
     def shape(self, name: str) -> Shape:
         """Shape of the stimulus or of a population."""
         shape = self._network.shapes[name]
-        return channels_first(shape) if name in self.with_maps else (math.prod(shape),)
+        return (*shape[2:], *shape[:2]) if name in self.with_maps else (math.prod(shape),)
 
     def per_bias(self, population: Population) -> int:
         """How many neurons in a row share a bias where there is one for each map."""
@@ -82,8 +72,7 @@ class Layout:
     def from_nir(self, projection: Projection, weight: np.ndarray, kernel: np.ndarray | None = None) -> np.ndarray:
         """What `to_nir` was given.
 
-        `kernel` has, of a matrix with zeros, the weights that no synapse has, and those that several synapses between
-        two neurons have; by default 0.
+        `kernel` has, of a matrix with zeros, the weights of no synapse, or of several between two neurons; else 0.
         """
         shape = self._network.weight_shape(projection)
         if projection.target in self.with_maps:

@@ -1,12 +1,8 @@
 """NIR, the neuromorphic intermediate representation: a network with its weights as a graph.
 
-A projection becomes the node ``<projection>_synapses`` (Conv2d, Affine or Linear), with ``<projection>_delay`` and
-``<projection>_flatten`` before it where spikes are delayed, or pass from maps to vectors. A population becomes
-``<population>_neurons`` (IF), or ``<population>_pooling`` where it pools (SumPool2d, the nearest there is).
-Connectivity that NIR does not know is the matrix of its weights. Arrays are in NIR's order, channels first, and times
-in s. What NIR has no primitive for is metadata: of each node, to be read by people, and of the graph, whose entry
-``netsim`` holds the whole specification as TOML and what was exported as JSON. From that the network comes back, with
-the weights of the nodes.
+``docs/exchange.md`` says what becomes which node. What NIR has no primitive for is metadata: of each node, to be read
+by people, and of the graph, whose entry ``netsim`` holds the whole specification as TOML and what was exported as JSON.
+From that the network comes back, with the weights of the nodes.
 """
 
 from __future__ import annotations

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.exchange.presentations import (
-    Presentations,
-    choose_layer,
-    first_spikes,
-    neuron_numbers,
-    reading,
-    whole_numbers,
-)
+from netsim.exchange import presentations
 from netsim.exchange.trains import chosen_layers
 from netsim.files import open_regular
 
@@ -41,38 +34,37 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
 
 def read(
     path: Path, layer: str | None, shape: Shape, load: Callable[[Path, BinaryIO, int], pd.DataFrame]
-) -> Presentations:
+) -> presentations.Presentations:
     """Read the spikes of a layer; see `netsim.exchange.read_layer`.
 
     Needed are the columns ``presentation``, ``latency_ms`` and ``neuron``, or ``y``, ``x`` and ``channel`` in its
     place (which may lack if there is one channel); ``layer`` and ``label`` may be there. A latency of ``inf`` is no
-    spike; such a row can stand for a presentation in which all neurons are silent. Presentations are sorted by
-    their numbers.
+    spike; such a row can stand for a presentation in which all neurons are silent. They are sorted by number.
 
     `load` makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
     """
-    with reading(path, "a table of spikes"):
+    with presentations.reading(path, "a table of spikes"):
         with open_regular(path) as file:
             table = load(path, file, os.fstat(file.fileno()).st_size)
         missing = [name for name in ("presentation", "latency_ms") if name not in table.columns]
         if missing:
             raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
-        indices, presentations = np.unique(_integers(path, table, "presentation"), return_inverse=True)
-        labels = _labels(path, table, presentations, len(indices))
+        indices, rows = np.unique(_integers(path, table, "presentation"), return_inverse=True)
+        labels = _labels(path, table, rows, len(indices))
         if "layer" in table.columns:
             # Parquet knows of layers that never fired
-            own = table["layer"] == choose_layer(path, layer, list(table["layer"].astype("category").cat.categories))
-            table, presentations = table[own], presentations[own]
+            names = list(table["layer"].astype("category").cat.categories)
+            own = table["layer"] == presentations.choose_layer(path, layer, names)
+            table, rows = table[own], rows[own]
         latencies = _numbers(path, table, "latency_ms")
         columns = {
             place: _integers(path, table, name)
             for name, place in _NEURON.items()
             if name in table.columns and (table.empty or table[name].notna().any())
         }
-        neurons = neuron_numbers(path, columns, shape)
-        return Presentations(
-            first_spikes(path, latencies, presentations, neurons, len(indices), shape), labels, indices
-        )
+        neurons = presentations.neuron_numbers(path, columns, shape)
+        first = presentations.first_spikes(path, latencies, rows, neurons, len(indices), shape)
+        return presentations.Presentations(first, labels, indices)
 
 
 def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
@@ -88,16 +80,16 @@ def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def _integers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
-    return whole_numbers(path, name, _numbers(path, table, name), None)
+    return presentations.whole_numbers(path, name, _numbers(path, table, name), None)
 
 
-def _labels(path: Path, table: pd.DataFrame, presentations: np.ndarray, count: int) -> np.ndarray | None:
+def _labels(path: Path, table: pd.DataFrame, rows: np.ndarray, count: int) -> np.ndarray | None:
     """One label per presentation, if there are any."""
     if "label" not in table.columns or table["label"].isna().all():
         return None
-    tags = whole_numbers(path, "label", _numbers(path, table, "label"))
+    tags = presentations.whole_numbers(path, "label", _numbers(path, table, "label"))
     labels = np.zeros(count, np.int64)
-    labels[presentations] = tags
-    if (labels[presentations] != tags).any():
+    labels[rows] = tags
+    if (labels[rows] != tags).any():
         raise DataError(f"{path}: has several labels in one presentation")
     return labels

@@ -46,12 +46,11 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
     from netsim.exchange.hdf5 import write_hdf5
 
     network = simulation.network
-    description = network.description or f"the single-spike network {network.name}"
     file = pynwb.NWBFile(
         session_description=f"simulated first spikes of {network.name}, presentations one after the other",
         identifier=str(uuid.uuid4()),
         session_start_time=datetime.now(UTC),
-        experiment_description=description,
+        experiment_description=network.description or f"the single-spike network {network.name}",
         keywords=["simulation", "spiking neural network", "first-spike latency"],
         was_generated_by=[["netsim", __version__]],
         subject=pynwb.file.Subject(
@@ -63,23 +62,18 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
         ),
     )
     bounds = session(simulation, SECONDS)
-    file.trials = _trials(simulation, bounds)
+    columns = [_column(name, TRIAL_COLUMNS[name], data) for name, data in trials(simulation, bounds).items()]
+    presented = "presentations; a spike's latency is its time from the start"
+    file.trials = pynwb.epoch.TimeIntervals(name="trials", description=presented, columns=columns)
     file.units = _units(simulation, layers, bounds)
     file.add_scratch(to_json(record), name="simulation", description="what was simulated, as JSON")
     write_hdf5(path, lambda stream: pynwb.NWBHDF5IO(mode="w", file=stream).write(file))
 
 
-def _trials(simulation: Simulation, bounds: np.ndarray) -> pynwb.epoch.TimeIntervals:
+def _column(name: str, description: str, data: Any) -> pynwb.core.VectorData:
     import pynwb
 
-    return pynwb.epoch.TimeIntervals(
-        name="trials",
-        description="presentations; a spike's latency is its time from the start",
-        columns=[
-            pynwb.core.VectorData(name=name, description=TRIAL_COLUMNS[name], data=data)
-            for name, data in trials(simulation, bounds).items()
-        ],
-    )
+    return pynwb.core.VectorData(name=name, description=description, data=data)
 
 
 def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndarray) -> pynwb.misc.Units:
@@ -97,9 +91,7 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
     compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
     ends = compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
-    spike_times = pynwb.core.VectorData(
-        name="spike_times", description="times of spikes (s)", data=compressed(np.concatenate(times))
-    )
+    spike_times = _column("spike_times", "times of spikes (s)", compressed(np.concatenate(times)))
     return pynwb.misc.Units(
         name="units",
         description="neurons of the network; each fires at most once in a presentation",
@@ -107,7 +99,7 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
         columns=[
             spike_times,
             pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
-            *(pynwb.core.VectorData(name=name, description=text, data=data[name]) for name, text in _COLUMNS.items()),
+            *(_column(name, text, data[name]) for name, text in _COLUMNS.items()),
         ],
     )
 

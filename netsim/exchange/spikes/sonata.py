@@ -1,9 +1,6 @@
-"""SONATA spikes: one population per layer, presentations one after the other, times in ms.
+"""SONATA spikes: one population per layer, presentations one after the other, times in ms; see ``docs/exchange.md``.
 
-SONATA knows no presentations. Theirs is the group ``/presentations`` beside ``/spikes``, with the data sets
-``start_time``, ``stop_time`` (ms), ``presentation`` (number of the stimulus in its data set) and ``label``, which
-other readers pass over; ``/simulation`` says as JSON what was simulated. The attribute ``shape`` of a population is
-that of its layer; a node is a neuron, row by row with maps last.
+SONATA knows no presentations: theirs is the group ``/presentations`` beside ``/spikes``, which other readers pass over.
 """
 
 from __future__ import annotations

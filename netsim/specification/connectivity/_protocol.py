@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.specification.checks import Shape, require
 
 
@@ -26,6 +27,9 @@ class Connections(NamedTuple):
     pre: np.ndarray
     post: np.ndarray
     weight: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @classmethod
     def of(cls, pre: np.ndarray, post: np.ndarray, weight: np.ndarray) -> Connections:

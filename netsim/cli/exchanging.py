@@ -1,16 +1,15 @@
-"""The command ``export``: spikes, or the network, in the file formats of other tools."""
+"""The commands ``export`` and ``import``: spikes, or a network, in the file formats of other tools."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.listing import ListingCommand
-from netsim.cli.simulating import simulation_record
-from netsim.cli.terminal import counting, note, print_json, say
+from netsim.cli.presenting import simulation_record
+from netsim.cli.terminal import counting, note, print_json
 from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats
 
@@ -20,27 +19,14 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 
-class ExportCommand(ListingCommand):
-    """Lists the formats of spikes, then those of networks."""
-
-    registry = spike_formats
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help with the formats in it."""
-        networks = "\n".join(f"* {name}: {known.summary}" for name, known in network_formats.items())
-        self.help = (self.help or "").replace("{networks}", networks)
-        super().format_help(ctx, formatter)
-
-
 def export(
     subject: options.ModelArgument,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format, see above.")],
+    path: Annotated[Path, Argument(metavar="PATH", help="The file to write; an older one is replaced.")],
+    to: Annotated[str, Option(metavar="FORMAT", help="The format, see above.")],
     index: options.Index = None,
     limit: options.Limit = None,
     layer: Annotated[
-        list[str] | None,
-        typer.Option("--layer", metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all."),
+        list[str] | None, Option(metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all.")
     ] = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
@@ -54,8 +40,8 @@ def export(
 
     FORMAT is one of:
 
-    {entries}
-    {networks}
+    {spike_formats}
+    {network_formats}
     """
     from netsim.exchange.formats import format_to_write
     from netsim.measuring.simulation import simulate
@@ -84,7 +70,7 @@ def export(
     if as_json:
         print_json({"kind": to, "subject": subject, "weights": chosen.origin, **figures, "files": [str(path)]})
     else:
-        say(f"{path}: {summary}")
+        print(f"{path}: {summary}")
 
 
 def _export_spikes(
@@ -131,3 +117,37 @@ def _export_network(
         note(f"{path}: {known.title} has no primitives for {listed}; {unseen}")
     figures = {"parameters": parameters, "without_primitive": missing}
     return figures, f"{architecture(network)}, {parameters:,} parameters"
+
+
+def import_network(
+    file: Annotated[Path, Argument(metavar="FILE", help="A network file of another tool, such as NIR.")],
+    out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/NETWORK-imported.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a run folder of a network file: specification and weights, for every command that takes a RUN.
+
+    A network that netsim exported fires the same spikes. What files of other tools do not say is assumed, and said.
+
+    The format of FILE is one of:
+
+    {network_formats}
+    """
+    from netsim.exchange import import_network as read
+    from netsim.runs.folder import create_run, describe_run
+    from netsim.specification.summary import architecture
+
+    imported = read(file)
+    network, weights = imported.network, imported.weights
+    seed = imported.record.get("seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        seed = 0
+    record = describe_run(seed, imported=str(file.resolve()), exported=imported.record)
+    parameters = sum(array.size for array in weights.values())
+    run = create_run(out or Path("runs") / f"{network.name}-imported", network, record, weights)
+    if imported.assumed:
+        note(f"{file}: made by another tool; assumed: {', '.join(imported.assumed)}; {run.network_file} can be edited")
+    if as_json:
+        told = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
+        print_json({"run": str(run.path), "file": str(file), **told})
+    else:
+        print(f"{run.path}: {architecture(network)}, {parameters:,} parameters")

@@ -1,0 +1,72 @@
+"""Representations of a few lines: what is not as by default, and never what an array holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Sequence
+from textwrap import wrap
+from types import FunctionType
+from typing import Any
+
+WIDTH, LINES = 100, 12
+
+
+def limited(lines: Sequence[str]) -> str:
+    """Lines, at most `LINES` of at most `WIDTH` characters; an ellipsis stands for the rest."""
+    kept = (
+        list(lines) if len(lines) <= LINES else [*lines[: LINES - 2], f"  … {len(lines) - LINES + 1} more", lines[-1]]
+    )
+    return "\n".join(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in kept)
+
+
+def brief(value: Any) -> str:
+    """A value in a few words: of an array the type and shape, of what needs several lines the first."""
+    if isinstance(value, float):
+        return repr(float(f"{value:.6g}"))
+    if hasattr(value, "__array__"):
+        return f"<{getattr(value, 'dtype', type(value).__name__)} {tuple(value.shape)}>" if value.shape else str(value)
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {brief(entry)}" for key, entry in value.items()) + "}"
+    if type(value) in (list, tuple):
+        inner = ", ".join(map(brief, value)) if len(value) <= LINES else f"{brief(value[0])}, … {len(value) - 1} more"
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
+    first, _, more = repr(value).partition("\n")
+    return f"<{first.rstrip('(:')}>" if more else first
+
+
+def short_repr(self: Any) -> str:
+    """Of a dataclass or named tuple: the fields that are not as by default, functions aside."""
+    if dataclasses.is_dataclass(self):
+        fields = dataclasses.fields(self)
+        values = {field.name: getattr(self, field.name) for field in fields if field.repr}
+        defaults = {
+            field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+            for field in fields
+        }
+    else:
+        values, defaults = self._asdict(), self._field_defaults
+    told = [
+        f"{name}={brief(value)}"
+        for name, value in values.items()
+        if not _same(value, defaults.get(name, _same)) and not isinstance(value, FunctionType)
+    ]
+    name, line = type(self).__name__, ", ".join(told)
+    if len(name) + len(line) + 2 <= WIDTH:
+        return f"{name}({line})"
+    inner = [wrapped for one in told for wrapped in wrap(f"  {one},", WIDTH, subsequent_indent="    ")]
+    return limited([f"{name}(", *inner, ")"])
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and not hasattr(value, "dtype") and bool(value == default))
+
+
+def html_table(title: str, rows: Sequence[Sequence[object]], heading: Sequence[str] = ()) -> str:
+    """A table for notebooks; whatever the cells hold is escaped."""
+
+    def line(cells: Sequence[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    head = line(heading, "th") if heading else ""
+    return f"<table><caption>{html.escape(title)}</caption>{head}{''.join(line(row, 'td') for row in rows)}</table>"

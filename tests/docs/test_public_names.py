@@ -1,0 +1,67 @@
+"""The README, the pages and the examples of docstrings use what `netsim` and `netsim.analysis` give by name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import netsim
+import netsim.analysis
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PUBLIC = {"netsim": set(netsim.__all__), "netsim.analysis": set(netsim.analysis.__all__)}
+PROTOCOLS = {
+    "extending.md": {"netsim.errors", "netsim.exchange", "netsim.files", "netsim.seams", "netsim.studies"},
+    "studies.md": {"netsim.studies"},
+}
+"""Rooms whose protocols the pages on extensions import from, by page."""
+
+
+def _programs(page: Path) -> list[ast.Module]:
+    blocks = re.findall(r"^```(?:python|py)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [ast.parse(block) for block in blocks]
+
+
+def _imported(program: ast.Module) -> set[str]:
+    """Full names of what a program imports from netsim."""
+    names = set()
+    for node in ast.walk(program):
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{name.name}" for name in node.names}
+    return {name for name in names if name.partition(".")[0] == "netsim"}
+
+
+def _is_public(name: str) -> bool:
+    room, _, last = name.rpartition(".")
+    return name in PUBLIC or last in PUBLIC.get(room, ())
+
+
+def _attributes(program: ast.Module) -> set[str]:
+    """Names after ``netsim.`` and ``netsim.analysis.`` in a program."""
+    return {
+        f"{ast.unparse(node.value)}.{node.attr}"
+        for node in ast.walk(program)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in PUBLIC
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_programs_import_public_names(page: Path) -> None:
+    rooms = PROTOCOLS.get(page.name, set())
+    deep = {name for program in _programs(page) for name in _imported(program) if not _is_public(name)}
+    assert {name for name in deep if ".".join(name.split(".")[:2]) not in rooms} == set()
+    used = {name for program in _programs(page) for name in _attributes(program)}
+    assert {name for name in used if not _is_public(name) and name not in rooms} == set()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_name_is_told(name: str) -> None:
+    """A public name can be had, and says what it is."""
+    module = netsim if name == "netsim" else netsim.analysis
+    assert [one for one in module.__all__ if not (getattr(module, one).__doc__ or "").strip()] == []

@@ -1,0 +1,47 @@
+"""`import netsim` takes no time: what is slow to import is imported when it is used."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import subprocess
+import sys
+from types import ModuleType
+
+import matplotlib.pyplot as plt
+import pytest
+
+import netsim
+import netsim.analysis
+
+SLOW = ("numpy", "scipy", "pandas", "matplotlib", "numba", "brian2", "tonic", "sklearn", "typer")
+
+
+def _loaded(statements: str) -> set[str]:
+    """Which of the slow packages are imported by a process that does this."""
+    shown = f"{statements}\nimport sys\nprint(*[name for name in {SLOW} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_loads_nothing_slow() -> None:
+    assert _loaded("import netsim") == set()
+    assert _loaded("import netsim\nnetsim.analysis, netsim.seams, dir(netsim), netsim.__version__") == set()
+
+
+def test_what_is_used_loads_what_it_needs() -> None:
+    assert not _loaded("import netsim\nnetsim.load_preset('digits')") & {"brian2", "tonic", "pandas", "matplotlib"}
+
+
+def _documented() -> list[ModuleType]:
+    """The modules that define public names."""
+    objects = [getattr(module, name) for module in (netsim, netsim.analysis) for name in module.__all__]
+    names = {one.__module__ for one in objects if hasattr(one, "__module__")} | {"netsim.registry"}
+    return [importlib.import_module(name) for name in sorted(names)]
+
+
+@pytest.mark.parametrize("module", _documented(), ids=lambda module: module.__name__)
+def test_examples_run(module: ModuleType) -> None:
+    failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    plt.close("all")
+    assert failed == 0

@@ -1,0 +1,129 @@
+"""Every public object says what it is in a few lines, and never what its arrays hold."""
+
+from __future__ import annotations
+
+import inspect
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.exchange.presentations import Presentations
+from netsim.measuring.metrics import decide
+from netsim.registry import Registry
+from netsim.seams import optimizers
+from netsim.studies.plans import make_plan
+from netsim.sweeps.plan import plan_from_dict
+
+TABLE = {"base": "digits", "seeds": list(range(20)), "grid": {"learning": {"rate": [0.001, 0.01]}}}
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """An instance of every public class, and what the public functions give, by name."""
+    model = netsim.load_model("digits")
+    network = model.network
+    engine = netsim.make_engine("event", network, record=[netsim.Recorded("hidden", 3)])
+    splits = netsim.load_splits(network)
+    test = splits.test.first(5)
+    batch = netsim.Batch(test.latencies(np.arange(5)), model.weights, {"hidden": np.zeros(200, bool)})
+    latencies = engine.present(batch)
+    gradients = netsim.STiDiBP(network).learn(latencies, test.labels, model.weights)
+    simulation = netsim.simulate(engine, model.weights, test, range(5))
+    run = netsim.open_training(tmp_path_factory.mktemp("runs") / "run", network, seed=0, limit=20)
+    run.train()
+    description = netsim.describe(network)
+    made = [
+        *(model, network, network.encoder, engine, splits, test, batch, gradients, simulation, run, run.folder),
+        *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
+        *(*network.populations, *network.projections, *(network.layers() or ()), network.learning, network.training),
+        *(network.weighting, network.connections(network.projections[0]), network.projections[0].initial),
+        *(netsim.EventEncoder((34, 34, 2), 16.0), netsim.PSP("breakpoints", breakpoints=((0.0, 1.0), (4.0, -1.0)))),
+        *(
+            netsim.Convolution(32, 5, padding=2),
+            netsim.Dense(10),
+            network.neurons("hidden"),
+            netsim.Pooling(2),
+            netsim.EventView(test),
+            netsim.Recorded("hidden", 3),
+        ),
+        netsim.evaluate(engine, model.weights, test),
+        netsim.compare(
+            netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0), model.weights, test
+        ),
+        netsim.draw("raster", model),
+        netsim.analysis.Source.of(model),
+        netsim.analysis.Choice(),
+        netsim.seams.figures["raster"],
+        make_plan(network, "spike-jitter", seeds=range(100)),
+        plan_from_dict(TABLE, Path()),
+        optimizers["adam"].from_network(network),
+        Presentations(batch.stimuli, test.labels, np.arange(5)),
+        netsim.load_dataset("digits"),
+        netsim.build_network(network, model.weights, dt=1.0),
+        *(netsim.load_preset(name) for name in netsim.preset_names()),
+        *netsim.seams.SEAMS,
+    ]
+    return {f"{type(one).__name__}-{number}": one for number, one in enumerate(made)}
+
+
+def test_every_public_object_is_short(objects: dict[str, Any]) -> None:
+    for name, one in objects.items():
+        lines = repr(one).splitlines()
+        assert 1 <= len(lines) <= 12, (name, lines)
+        assert len(max(lines, key=len)) <= 100, (name, lines)
+        assert "array(" not in repr(one), name
+        assert " object at 0x" not in repr(one), name
+
+
+def test_no_public_class_is_left_out(objects: dict[str, Any]) -> None:
+    """Protocols and exceptions aside, every public class has an instance above."""
+    made = [type(one) for one in objects.values()]
+    for module in (netsim, netsim.analysis):
+        for name in module.__all__:
+            public = getattr(module, name)
+            if not inspect.isclass(public) or inspect.isabstract(public) or getattr(public, "_is_protocol", False):
+                continue
+            assert issubclass(public, Exception) or any(issubclass(one, public) for one in made), name
+    assert Registry in made
+
+
+class _Page(HTMLParser):
+    """Counts what is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in {"table", "caption", "tr", "td", "th", "h3", "p", "code", "br"}, tag
+        self.open += [tag] * (tag != "br")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_html_is_whole(objects: dict[str, Any]) -> None:
+    shown = [one for one in objects.values() if hasattr(one, "_repr_html_")]
+    assert {type(one).__name__ for one in shown} == {"Network", "RunFolder", "Splits", "Evaluation", "Description"}
+    for one in shown:
+        page = _Page()
+        page.feed(one._repr_html_())
+        page.close()
+        assert page.open == []
+        assert "array(" not in page.text
+
+
+def test_html_escapes_names() -> None:
+    network = netsim.load_preset("digits")
+    table = netsim.network_to_dict(network) | {"description": "<script>alert(1)</script> & more"}
+    described = netsim.describe(netsim.network_from_dict(table))._repr_html_()
+    assert "<script>" not in described
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in described
