@@ -1,23 +1,16 @@
 """Tidy tables of what was decided: one row per presentation, or per presentation and layer."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from netsim.analysis.tables import check_latencies, per_presentation
+from netsim.analysis.tables import Integers, check_latencies, per_presentation
 from netsim.engines import Latencies
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
 
 
 def decision_table(
-    network: Network,
-    outputs: np.ndarray,
-    labels: Sequence[int] | np.ndarray,
-    indices: Sequence[int] | np.ndarray | None = None,
+    network: Network, outputs: np.ndarray, labels: Integers, indices: Integers | None = None
 ) -> pd.DataFrame:
     """What the output layer decided in each presentation: the first output spike counts.
 
@@ -71,9 +64,7 @@ def decision_table(
     )
 
 
-def spike_count_table(
-    network: Network, latencies: Latencies, indices: Sequence[int] | np.ndarray | None = None
-) -> pd.DataFrame:
+def spike_count_table(network: Network, latencies: Latencies, indices: Integers | None = None) -> pd.DataFrame:
     """How many neurons of each layer fired in each presentation.
 
     Parameters and errors are those of `netsim.analysis.spike_table`.

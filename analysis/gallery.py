@@ -1,13 +1,10 @@
-"""What ``netsim plot`` and reports draw: what figures are made from, what they leave to choose, and what they are.
-
-Nothing heavy is imported before a figure is drawn, so that a list of figures is quick.
-"""
+"""What ``netsim plot`` and reports draw. Nothing heavy is imported before that, so that a list of figures is quick."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +59,8 @@ class Source:
     initial: Weights | None = None
     metrics: Path | None = None
     progress: Callable[[int, int], None] = lambda done, of: None
+    _decided: dict[int | None, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Decision tables by the number of stimuli: several figures show the same one."""
 
     __repr__ = short_repr
 
@@ -104,11 +103,6 @@ class Source:
     def stimuli(self) -> Stimuli:
         """What is presented, loaded when it is first needed."""
         return self.load_stimuli()
-
-    @cached_property
-    def _decided(self) -> dict[int | None, pd.DataFrame]:
-        """Decision tables by the number of stimuli: several figures show the same one."""
-        return {}
 
     def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
         """One table of the first stimuli, presented in batches.

@@ -1,14 +1,12 @@
 """Tidy tables of learning: displacements of the output neurons, weights, and the metrics of a training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from netsim.analysis.tables import check_latencies, per_presentation
+from netsim.analysis.tables import Integers, check_latencies, per_presentation
 from netsim.errors import DataError
 from netsim.seams import targets
 from netsim.specification import Network, Projection
@@ -18,10 +16,7 @@ _PLACES = ("map", "neuron", "channel", "y", "x", "input")
 
 
 def displacement_table(
-    network: Network,
-    outputs: np.ndarray,
-    labels: Sequence[int] | np.ndarray,
-    indices: Sequence[int] | np.ndarray | None = None,
+    network: Network, outputs: np.ndarray, labels: Integers, indices: Integers | None = None
 ) -> pd.DataFrame:
     """Actual and target latency of every output neuron in each presentation, by the network's targets.
 

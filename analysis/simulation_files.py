@@ -1,7 +1,5 @@
 """The files of a simulation: spike and potential tables, a raster and a figure of potentials per presentation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

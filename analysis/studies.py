@@ -1,7 +1,5 @@
 """Studies: their tidy table, and figures of what disturbances do to the decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -34,7 +32,6 @@ _SHARES = {
 }
 _TIMES = {"mean_decision_latency_ms": "decision latency (ms)", "latency_difference_ms": "change of latency (ms)"}
 _MEASURES = _SHARES | _TIMES
-_LEAST_RANGE = 0.05  # of shares: a smaller one would make much of little
 
 
 def study(
@@ -139,11 +136,7 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     measure : str
         Column to draw.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -163,7 +156,11 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     with drawing(ax, COLUMN_WIDTH, 2.1) as axes:
         for curve, colour in zip(curves, colours(len(curves)), strict=True):
             summary = _summary(disturbed[disturbed["layer"] == curve], measure)
-            _curve(axes, summary, colour, study.marker, curve if len(curves) > 1 else study.label)
+            levels, label = summary["level"], curve if len(curves) > 1 else study.label
+            axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
+            mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
+            mark |= {"color": colour, "linewidth": 1.4, "label": label, "zorder": 3}
+            axes.plot(levels, summary["mean"], study.marker + "-", **mark)
             equal = _summary(control[control["layer"] == curve], measure)
             if len(equal):
                 label = study.control if curve == curves[-1] else ""
@@ -180,7 +177,8 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
             axes.xaxis.set_minor_locator(NullLocator())
         if measure in _SHARES:
             low, high = axes.get_ylim()
-            axes.set_ylim(0.0 if low < 0.4 else min(low, high - _LEAST_RANGE), min(high, 1.02))
+            # a range of less than 5 % would make much of little
+            axes.set_ylim(0.0 if low < 0.4 else min(low, high - 0.05), min(high, 1.02))
             axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # whole percents in any such range
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         if axes.get_legend_handles_labels()[1]:
@@ -197,10 +195,6 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
         As from `study_table`, of one study.
     width : float
         Of the figure (inches).
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------
@@ -242,13 +236,6 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
         summary["low"] = summary["low"].where(~single, low)
         summary["high"] = summary["high"].where(~single, high).clip(upper=1)
     return summary.reset_index()
-
-
-def _curve(axes: Axes, summary: pd.DataFrame, colour: tuple[float, float, float], marker: str, label: str) -> None:
-    levels = summary["level"]
-    mark: dict[str, Any] = {"markersize": 3.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
-    axes.fill_between(levels, summary["low"], summary["high"], color=colour, alpha=0.25, linewidth=0, zorder=2)
-    axes.plot(levels, summary["mean"], marker + "-", color=colour, linewidth=1.4, label=label, zorder=3, **mark)
 
 
 def _mark_undisturbed(axes: Axes, frame: pd.DataFrame, measure: str, rises: bool) -> None:

@@ -1,7 +1,5 @@
 """Tidy tables of a sweep: one row per run, and means over seeds."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,7 +49,7 @@ def sweep_table(keys: Sequence[str], ended: Sequence[Mapping[str, Any]]) -> pd.D
         error                         str      why it failed
         ============================  =======  ======================================================
     """
-    rows = [{name: _cell(value) for name, value in run.items()} for run in ended]
+    rows = [{name: json.dumps(v) if isinstance(v, list | dict) else v for name, v in run.items()} for run in ended]
     return pd.DataFrame(rows, columns=[*_FIRST, *keys, *_FIGURES, "error"]).astype(_FIRST | _FIGURES)
 
 
@@ -115,7 +113,3 @@ def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
         best_run=("run", "first"),
     ).reset_index(drop=not settings)
     return summary.sort_values("validation_strict_accuracy", ascending=False, kind="stable", ignore_index=True)
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict) else value

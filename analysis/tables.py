@@ -1,7 +1,5 @@
 """Tidy tables: one row per spike, or per sample of a potential."""
 
-from __future__ import annotations
-
 import gzip
 import importlib.util
 from collections.abc import Sequence
@@ -16,12 +14,11 @@ from netsim.errors import DataError
 from netsim.files import write_atomically
 from netsim.specification import Network
 
+Integers = Sequence[int] | np.ndarray
+
 
 def spike_table(
-    network: Network,
-    latencies: Latencies,
-    labels: Sequence[int] | np.ndarray | None = None,
-    indices: Sequence[int] | np.ndarray | None = None,
+    network: Network, latencies: Latencies, labels: Integers | None = None, indices: Integers | None = None
 ) -> pd.DataFrame:
     """All spikes of some presentations, sorted by presentation, layer, latency and neuron.
 
@@ -92,7 +89,7 @@ def spike_table(
     )
 
 
-def potential_table(potentials: Sequence[Potential], indices: Sequence[int] | np.ndarray | None = None) -> pd.DataFrame:
+def potential_table(potentials: Sequence[Potential], indices: Integers | None = None) -> pd.DataFrame:
     """Recorded potentials, one row per sample.
 
     Parameters
@@ -203,7 +200,7 @@ def check_latencies(network: Network, latencies: Latencies, names: Sequence[str]
     return count
 
 
-def per_presentation(what: str, values: Sequence[int] | np.ndarray | None, count: int) -> np.ndarray:
+def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarray:
     """Integers, one per presentation, by default counted from 0; refuses what are none, or too few or too many."""
     array = np.asarray(range(count) if values is None else values)
     if array.shape != (count,) or (count and array.dtype.kind not in "iu"):

@@ -11,31 +11,24 @@
 (200,)
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
 from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.targets import codegen_targets
 
+from netsim.errors import SpecificationError
 from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
-from netsim.models.targets import Target, code_object_class
-from netsim.specification import STIMULUS, Connections, Population, Projection
+from netsim.specification import STIMULUS, Connections, Population, Projection, grid
 from netsim.specification import Network as Specification
-from netsim.specification.grid import (
-    TOLERANCE,
-    breakpoint_steps,
-    nearest_steps,
-    on_grid,
-    population_steps,
-    step_at_or_after,
-)
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
+
+Target = Literal["cython", "numpy"]
 
 # Of the variables of groups, those that a presentation changes
 _AT_THE_START: dict[str, Any] = {
@@ -93,7 +86,7 @@ class NetworkModel:
     @property
     def steps(self) -> int:
         """Number of time steps of a presentation."""
-        return step_at_or_after(self.specification.duration, self.dt)
+        return grid.step_at_or_after(self.specification.duration, self.dt)
 
     @property
     def duration(self) -> Quantity:
@@ -122,7 +115,7 @@ class NetworkModel:
         for population in self.specification.integrating:
             own = thresholds.get(population.name, population.dynamics.threshold)
             values = np.broadcast_to(own, (self.copies, *population.shape))
-            self.neurons[population.name].variables["threshold"].set_value(values.ravel() * (1 - TOLERANCE))
+            self.neurons[population.name].variables["threshold"].set_value(values.ravel() * (1 - grid.TOLERANCE))
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
         """Write conduction delays (ms) by projection, of the shape of its source; the network must have axons for them.
@@ -133,7 +126,7 @@ class NetworkModel:
             projection = self.specification.projection(name)
             shape = (self.copies, *self.specification.shapes[projection.source])
             values = np.broadcast_to(projection.delay + delays.get(name, 0.0), shape)
-            lag = np.minimum(nearest_steps(values, self.dt), self.steps)
+            lag = np.minimum(grid.nearest_steps(values, self.dt), self.steps)
             axon.variables["lag"].set_value(lag.ravel().astype(np.int32))
 
     def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:
@@ -157,7 +150,7 @@ class NetworkModel:
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:
-                latencies = math.inf if stimuli is None else on_grid(stimuli, self.dt)
+                latencies = math.inf if stimuli is None else grid.on_grid(stimuli, self.dt)
                 variables["latency"].set_value(np.broadcast_to(latencies, (self.copies, *shape)).ravel() * 1e-3)
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
@@ -214,12 +207,13 @@ def build_network(
         If the weights do not belong to the network.
     """
     specification.check_dt(dt)
-    clock, code = Clock(dt * ms, name="netsim_clock"), code_object_class(target)
+    clock = Clock(dt * ms, name="netsim_clock")
+    common = {"clock": clock, "codeobj_class": code_object_class(target)}
     network = Network(name="netsim_network*")
     network.schedule = SCHEDULE
-    stimulus = stimulus_neurons(copies * math.prod(specification.encoder.shape), clock, code)
+    stimulus = stimulus_neurons(copies * math.prod(specification.encoder.shape), common)
     model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, copies)
-    builder = _Builder(model, dt, code)
+    builder = _Builder(model, dt, common)
     for population in specification.populations:
         builder.add(population, with_axons)
     for objects in (model.neurons, model.synapses, model.kernels, model.axons):
@@ -230,11 +224,26 @@ def build_network(
     return model
 
 
+def code_object_class(target: Target | None) -> type[CodeObject] | None:
+    """Brian2's class of code objects for a target; None leaves the choice to Brian2's preferences.
+
+    A SpecificationError, if the target is unknown or does not work on this machine.
+    """
+    if target is None:
+        return None
+    classes = {known.class_name: known for known in codegen_targets if known.class_name}
+    if target not in classes:
+        raise SpecificationError("target", f"must be one of {', '.join(sorted(classes))}, not {target!r}")
+    if not classes[target].is_available():
+        raise SpecificationError("target", f"{target} does not work here (is there a C++ compiler?); use numpy")
+    return classes[target]
+
+
 class _Builder:
     """Fills a model with the Brian2 objects of its populations."""
 
-    def __init__(self, model: NetworkModel, dt: float, code: type[CodeObject] | None) -> None:
-        self.model, self.dt, self.code = model, dt, code
+    def __init__(self, model: NetworkModel, dt: float, common: dict[str, Any]) -> None:
+        self.model, self.dt, self.common = model, dt, common
         # relays fire within the step of their source, one population after another
         self.depth = {STIMULUS: 0}
 
@@ -245,11 +254,11 @@ class _Builder:
         if population.neurons is None:
             # axons, if there are any, fire in between
             self.depth[name] = 1 + max(self.depth[each.source] + (each.delay > 0) for each in incoming)
-            model.neurons[name] = pooling_neurons(name, size, self.depth[name], model.clock, self.code)
+            model.neurons[name] = pooling_neurons(name, size, self.depth[name], self.common)
         else:
             self.depth[name] = 0
-            steps = population_steps(model.specification, population, self.dt)
-            model.neurons[name] = integrating_neurons(name, size, population.neurons, steps, model.clock, self.code)
+            steps = grid.population_steps(model.specification, population, self.dt)
+            model.neurons[name] = integrating_neurons(name, size, population.neurons, steps, self.common)
         for projection in incoming:
             source, connections = model.neurons[projection.source], model.specification.connections(projection)
             if projection.delay or (with_axons and population.integrates):
@@ -257,15 +266,15 @@ class _Builder:
             if population.integrates:
                 onto = self._weighted(projection, source, connections)
             else:
-                onto = pooling_synapses(projection.name, source, model.neurons[name], self.code)
+                onto = pooling_synapses(projection.name, source, model.neurons[name], self.common)
             connect(onto, _side_by_side(connections, *model.specification.ends(projection), model.copies))
             model.synapses[projection.name] = onto
 
     def _delayed(self, projection: Projection, source: NeuronGroup) -> NeuronGroup:
         """Axons between a source and a projection's synapses."""
         name, neuron = projection.name, np.arange(len(source), dtype=np.int32)
-        delayed = axons(name, neuron.size, self.depth[projection.source], self.model.clock, self.code)
-        hillock = axon_hillocks(name, source, delayed, self.code)
+        delayed = axons(name, neuron.size, self.depth[projection.source], self.common)
+        hillock = axon_hillocks(name, source, delayed, self.common)
         connect(hillock, Connections(neuron, neuron, np.full(neuron.size, -1)))
         self.model.axons[name] = delayed
         self.model.network.add(hillock)
@@ -276,9 +285,9 @@ class _Builder:
         model, name, target = self.model, projection.name, self.model.neurons[projection.target]
         weights, kernel = math.prod(model.specification.weight_shape(projection)), None
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
-            kernel = model.kernels[name] = shared_kernel(name, weights, target, self.code)
-        steps = breakpoint_steps(model.specification, projection, self.dt)
-        return weighted_synapses(name, source, target, projection.psp, steps, kernel, self.code)
+            kernel = model.kernels[name] = shared_kernel(name, weights, self.common)
+        steps = grid.breakpoint_steps(model.specification, projection, self.dt)
+        return weighted_synapses(name, source, target, projection.psp, steps, kernel, self.common)
 
 
 def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:

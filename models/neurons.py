@@ -4,16 +4,13 @@ A presentation begins at the time ``start``, shared by a group; ``step`` counts 
 ``latency`` is the time of the neuron's spike in the presentation, infinite while it has not fired. Brian2's own
 refractoriness keeps a neuron that has fired silent (``refractory='True'``) and its ``lastspike`` records when.
 
-Of all groups ``size`` is the number of neurons, and ``code`` the class of code objects; None is what Brian2's
-preferences say.
+Of all groups ``size`` is the number of neurons, and ``common`` what all Brian2 objects of a network are made with.
 """
 
-from __future__ import annotations
-
 import math
+from typing import Any
 
-from brian2 import Clock, NeuronGroup, ms, second
-from brian2.codegen.codeobject import CodeObject
+from brian2 import NeuronGroup, ms, second
 
 from netsim.specification import Neurons
 from netsim.specification.grid import TOLERANCE, PopulationTimes
@@ -59,25 +56,17 @@ latency = lastspike - start : second
 """
 
 
-def stimulus_neurons(size: int, clock: Clock, code: type[CodeObject] | None) -> NeuronGroup:
+def stimulus_neurons(size: int, common: dict[str, Any]) -> NeuronGroup:
     """Neurons that fire at the step nearest to their ``latency``, which is theirs to be set."""
-    group = NeuronGroup(
-        size,
-        STIMULUS,
-        threshold="abs(t - start - latency) < dt/2",
-        reset="",
-        clock=clock,
-        name="neurons_stimulus",
-        namespace={},
-        codeobj_class=code,
-    )
+    condition = "abs(t - start - latency) < dt/2"
+    group = NeuronGroup(size, STIMULUS, threshold=condition, reset="", name="neurons_stimulus", namespace={}, **common)
     group.resetter["spike"].active = False  # an empty reset, so that Brian2 does not ask for one
     group.latency = math.inf * second
     return group
 
 
 def integrating_neurons(
-    name: str, size: int, neurons: Neurons, steps: PopulationTimes, clock: Clock, code: type[CodeObject] | None
+    name: str, size: int, neurons: Neurons, steps: PopulationTimes, common: dict[str, Any]
 ) -> NeuronGroup:
     """Neurons of a population that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
@@ -89,7 +78,6 @@ def integrating_neurons(
         threshold="v >= threshold and step >= onset and step < end and not silenced",
         refractory="True",
         method="euler",  # exact here: the slope is constant within a step
-        clock=clock,
         name=f"neurons_{name}",
         namespace={
             "tau": neurons.tau * ms,
@@ -99,45 +87,35 @@ def integrating_neurons(
             "gate": steps.gate if neurons.gated else NEVER,
             "end": steps.end,
         },
-        codeobj_class=code,
+        **common,
     )
     group.threshold = neurons.threshold * (1 - TOLERANCE)
     group.lastspike = math.inf * second
     return group
 
 
-def pooling_neurons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None) -> NeuronGroup:
+def pooling_neurons(name: str, size: int, depth: int, common: dict[str, Any]) -> NeuronGroup:
     """Relays that fire in the very step in which the earliest spike of their field has ``reached`` them.
 
     They are run one population after another within a step: `depth` is the number of those in a row up to this one.
     """
-    return _relays(f"neurons_{name}", size, POOLING, "reached and not silenced", 2 * depth, clock, code)
+    return _relays(f"neurons_{name}", size, POOLING, "reached and not silenced", 2 * depth, common)
 
 
-def axons(name: str, size: int, depth: int, clock: Clock, code: type[CodeObject] | None) -> NeuronGroup:
+def axons(name: str, size: int, depth: int, common: dict[str, Any]) -> NeuronGroup:
     """Delay lines of a projection: each passes on the spike of its neuron ``lag`` steps later, 0 being the very step.
 
     They are run after the relays below them, of which there are `depth` in a row.
     """
-    group = _relays(f"axons_{name}", size, AXONS, "step == arrival", 2 * (depth + 1), clock, code)
+    group = _relays(f"axons_{name}", size, AXONS, "step == arrival", 2 * (depth + 1), common)
     group.arrival = NEVER
     return group
 
 
-def _relays(
-    name: str, size: int, equations: str, threshold: str, order: int, clock: Clock, code: type[CodeObject] | None
-) -> NeuronGroup:
+def _relays(name: str, size: int, equations: str, threshold: str, order: int, common: dict[str, Any]) -> NeuronGroup:
     """Neurons that have nothing to integrate: they fire as soon as a condition holds."""
     group = NeuronGroup(
-        size,
-        equations,
-        threshold=threshold,
-        refractory="True",
-        order=order,
-        clock=clock,
-        name=name,
-        namespace={},
-        codeobj_class=code,
+        size, equations, threshold=threshold, refractory="True", order=order, name=name, namespace={}, **common
     )
     group.state_updater.active = False
     group.lastspike = math.inf * second

@@ -1,7 +1,5 @@
 """The networks that come with netsim, by name: specifications as TOML, and weights where they were trained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from netsim.errors import SpecificationError, nearest

@@ -2,13 +2,12 @@
 
 Both sides of every synapse answer for the latency of their neuron: ``synapses.latency_pre[:]`` and
 ``synapses.latency_post[:]`` are read from the neurons, nothing is stored per synapse. Names are those of projections;
-``code`` is the class of code objects, None what Brian2's preferences say.
+``common`` is what all Brian2 objects of a network are made with.
 """
 
-from __future__ import annotations
+from typing import Any
 
 from brian2 import NeuronGroup, Synapses, linked_var, second
-from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from netsim.specification import PSP, Connections
@@ -21,7 +20,7 @@ def weighted_synapses(
     psp: PSP,
     delays: tuple[int, ...],
     kernel: NeuronGroup | None,
-    code: type[CodeObject] | None,
+    common: dict[str, Any],
 ) -> Synapses:
     """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
 
@@ -40,45 +39,35 @@ def weighted_synapses(
         "w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)",
         on_pre=pathways,
         delay={pathway: steps * source.clock.dt for pathway, steps in zip(pathways, delays, strict=True)},
-        clock=source.clock,
         name=f"synapses_{name}",
         namespace=constants,
-        codeobj_class=code,
+        **common,
     )
     if kernel is not None:
         synapses.w = linked_var(kernel, "w", index="kernel_index")
     return synapses
 
 
-def shared_kernel(name: str, size: int, source: NeuronGroup, code: type[CodeObject] | None) -> NeuronGroup:
+def shared_kernel(name: str, size: int, common: dict[str, Any]) -> NeuronGroup:
     """The weights ``w`` that synapses share, such as all positions of a convolution."""
-    return NeuronGroup(size, "w : 1", clock=source.clock, name=f"kernel_{name}", namespace={}, codeobj_class=code)
+    return NeuronGroup(size, "w : 1", name=f"kernel_{name}", namespace={}, **common)
 
 
-def pooling_synapses(name: str, source: NeuronGroup, neurons: NeuronGroup, code: type[CodeObject] | None) -> Synapses:
+def pooling_synapses(name: str, source: NeuronGroup, neurons: NeuronGroup, common: dict[str, Any]) -> Synapses:
     """Synapses that tell a pooling neuron, within the step, that a spike of its field has reached it."""
-    return _within_the_step(f"synapses_{name}", source, neurons, "reached_post = True", code)
+    return _within_the_step(f"synapses_{name}", source, neurons, "reached_post = True", common)
 
 
-def axon_hillocks(name: str, source: NeuronGroup, axons: NeuronGroup, code: type[CodeObject] | None) -> Synapses:
+def axon_hillocks(name: str, source: NeuronGroup, axons: NeuronGroup, common: dict[str, Any]) -> Synapses:
     """Tells each axon, within the step, that its neuron has fired."""
-    return _within_the_step(f"hillocks_{name}", source, axons, "arrival_post = step_post + lag_post", code)
+    return _within_the_step(f"hillocks_{name}", source, axons, "arrival_post = step_post + lag_post", common)
 
 
 def _within_the_step(
-    name: str, source: NeuronGroup, neurons: NeuronGroup, on_pre: str, code: type[CodeObject] | None
+    name: str, source: NeuronGroup, neurons: NeuronGroup, on_pre: str, common: dict[str, Any]
 ) -> Synapses:
     """Synapses that act after the source's spikes and before those of the target."""
-    synapses = Synapses(
-        source,
-        neurons,
-        on_pre=on_pre,
-        delay=0 * second,
-        clock=source.clock,
-        name=name,
-        namespace={},
-        codeobj_class=code,
-    )
+    synapses = Synapses(source, neurons, on_pre=on_pre, delay=0 * second, name=name, namespace={}, **common)
     synapses.pre.when = "thresholds"
     synapses.pre.order = neurons.order - 1
     return synapses

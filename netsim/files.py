@@ -1,7 +1,5 @@
 """Files that appear whole or not at all: written beside, synced, renamed."""
 
-from __future__ import annotations
-
 import errno
 import glob
 import json

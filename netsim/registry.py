@@ -8,8 +8,6 @@ registering it before it is used::
     locally_connected = "mypackage.locally_connected"
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import importlib.util

@@ -4,8 +4,6 @@ A registry knows the names of its entries without importing them. What an entry 
 room that uses it; ``docs/extending.md`` shows one of each.
 """
 
-from __future__ import annotations
-
 from operator import attrgetter
 from typing import Any
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_MOST_NUMBERS = 20  # classes beyond which the fields hold no numbers
-
 
 def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None) -> Axes:
     """Draw how often each label led to each decision; the last column counts presentations without one.
@@ -30,11 +28,7 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     classes : sequence of str, optional
         What the labels stand for; there is a row for each, and for each number that the table holds.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -57,7 +51,7 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.95) as axes:
         # the root lets one error in a thousand be seen
         image = axes.imshow(share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), aspect="equal")
-        if size <= _MOST_NUMBERS:
+        if size <= 20:  # in smaller fields numbers cannot be read
             look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 5 if size > 6 else 7}
             for row, column in np.argwhere(counts):
                 colour = "white" if share[row, column] > 40 else INK

@@ -27,11 +27,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     frame : pandas.DataFrame
         As from `decision_table`.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------

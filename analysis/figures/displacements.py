@@ -31,11 +31,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         As from `displacement_table`. With a column ``weights``, for example ``initial`` and ``trained``, each
         of its values has a colour.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -63,22 +59,10 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             text = f"{name}: " if name else ""
             for of_label, who in ((False, "other neurons"), (True, "label's neuron")):
                 chosen = (stage == name) & (own == of_label)
-                mark: dict[str, Any] = {
-                    "linestyle": "",
-                    "marker": "o",
-                    "color": colour,
-                    "markerfacecolor": colour if of_label else "none",
-                }
-                axes.plot(
-                    actual[chosen],
-                    target[chosen],
-                    **mark,
-                    markersize=3,
-                    markeredgewidth=0.5,
-                    alpha=0.6,
-                    rasterized=chosen.sum() > _RASTERISE,
-                    zorder=2 + position + 0.5 * of_label,
-                )
+                face, order = colour if of_label else "none", 2 + position + 0.5 * of_label
+                mark: dict[str, Any] = {"linestyle": "", "marker": "o", "color": colour, "markerfacecolor": face}
+                dots: dict[str, Any] = mark | {"markersize": 3, "markeredgewidth": 0.5, "alpha": 0.6, "zorder": order}
+                axes.plot(actual[chosen], target[chosen], **dots, rasterized=chosen.sum() > _RASTERISE)
                 handles.append(Line2D([], [], **mark, markersize=4, markeredgewidth=0.7, label=text + who))
             mean = np.abs(frame["displacement_ms"].to_numpy()[stage == name]).mean()
             mean_of = f"{text}mean |displacement| {mean:.2g} ms"

@@ -66,11 +66,7 @@ def error_gallery(
     count, columns : int
         How many errors at most, and how many in a row.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
@@ -48,11 +48,7 @@ def group_raster(
     classes : sequence of str, optional
         What the labels stand for.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -78,16 +74,14 @@ def group_raster(
     with drawing(ax, COLUMN_WIDTH, 3.4) as axes:
         groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
-            axes.vlines(
-                group["latency_ms"],
-                group["row"] - _HALF_TICK,
-                group["row"] + _HALF_TICK,
-                color=colour,
-                linewidth=1.2,
-                label=text,
-                rasterized=len(group) > _RASTERISE,
-                zorder=2,
-            )
+            look: dict[str, Any] = {
+                "color": colour,
+                "linewidth": 1.2,
+                "rasterized": len(group) > _RASTERISE,
+                "zorder": 2,
+            }
+            times, row = group["latency_ms"], group["row"]
+            axes.vlines(times, row - _HALF_TICK, row + _HALF_TICK, label=text, **look)
         _mark_labels(axes, presentations, classes)
         axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
         axes.set_ylim(len(presentations) - 0.5, -0.5)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_COLOURS = "RdBu_r"  # diverging, and safe for people who are colour-blind
-
 
 def kernels(
     frame: pd.DataFrame,
@@ -41,11 +39,7 @@ def kernels(
     columns : int
         Pictures in a row.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -65,13 +59,16 @@ def kernels(
         raise DataError(f"channel {channel}: does not exist; the input of {name} has 0 to {last}")
     rows = rows[rows["channel"] == channel]
     convolution = bool(rows["map"].notna().all())
-    pictures = _pictures(rows, "map" if convolution else "neuron")
+    index = rows[["map" if convolution else "neuron", "y", "x"]].to_numpy(dtype=np.int64).T
+    pictures = np.full(tuple(index.max(axis=1) + 1), np.nan)
+    pictures[tuple(index)] = rows["weight"].to_numpy()
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
     mosaic, places = _mosaic(pictures, max(1, columns))
     limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
     with drawing(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1]) as axes:
-        image = axes.imshow(mosaic, cmap=_COLOURS, vmin=-limit, vmax=limit, interpolation="nearest")
+        # the colours are diverging, and safe for people who are colour-blind
+        image = axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
         height, width = pictures.shape[1:]
         for top, left in places:
             axes.add_patch(outline(left - 0.5, top - 0.5, width, height))
@@ -82,16 +79,6 @@ def kernels(
         depth = f", channel {channel}" if frame.loc[frame["layer"] == name, "channel"].nunique() > 1 else ""
         axes.set_title(f"{name}: {shown} {what} of {height}×{width}{depth}")
     return axes
-
-
-def _pictures(rows: pd.DataFrame, own: str) -> np.ndarray:
-    """Weights of shape (maps or neurons, height, width)."""
-    import numpy as np
-
-    index = rows[[own, "y", "x"]].to_numpy(dtype=np.int64).T
-    pictures = np.full(tuple(index.max(axis=1) + 1), np.nan)
-    pictures[tuple(index)] = rows["weight"].to_numpy()
-    return pictures
 
 
 def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[int, int]]]:

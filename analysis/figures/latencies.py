@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 _GAP = 0.25  # between bands, which are 1 high
-_BINS = 150  # about, over a presentation
 
 
 def latency_histograms(
@@ -40,11 +39,7 @@ def latency_histograms(
         power of two, about 150 bins in a presentation; so no bin crosses the end of a window that is a multiple
         of it.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -55,7 +50,8 @@ def latency_histograms(
 
     require(frame, ("presentation", "layer", "latency_ms"), "spike")
     check_layers(frame, network)
-    width = bin_ms or _default_width(network)
+    window = network.encoder.t_max
+    width = bin_ms or window / 2.0 ** round(math.log2(window * 150 / network.duration))
     if not width > 0:
         raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")
     edges = np.arange(math.ceil(network.duration / width) + 1) * width
@@ -80,11 +76,6 @@ def latency_histograms(
         axes.set(xlabel="latency (ms)", ylabel="rate, scaled to its peak")
         axes.set_title(f"{presentations:,} presentations, bins of {width:g} ms")
     return axes
-
-
-def _default_width(network: Network) -> float:
-    wanted = network.encoder.t_max * _BINS / network.duration
-    return network.encoder.t_max / 2.0 ** round(math.log2(wanted))
 
 
 @Plot(

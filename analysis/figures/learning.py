@@ -27,11 +27,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     frame : pandas.DataFrame
         As from `metrics_table`.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -78,16 +74,9 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         raise DataError("table: lacks the columns silent_<layer>; a metrics table is needed")
     with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
         for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
-            axes.plot(
-                frame["epoch"],
-                frame[name],
-                color=colour,
-                linestyle=("-", "--")[position % 2],
-                linewidth=1.4,
-                marker="." if len(frame) == 1 else "",
-                label=name.removeprefix(_SILENT),
-                clip_on=False,
-            )
+            line, marker = ("-", "--")[position % 2], "." if len(frame) == 1 else ""
+            look: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.4, "marker": marker}
+            axes.plot(frame["epoch"], frame[name], label=name.removeprefix(_SILENT), clip_on=False, **look)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(ylim=(0, 1), ylabel="silent neurons")
         _epochs(axes, frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import one_presentation, require
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from netsim.engines import Recorded
     from netsim.specification import Network
-
-_EARLIEST = 3  # output neurons beside the label's
 
 
 def potential_figure(
@@ -46,11 +44,7 @@ def potential_figure(
     presentation : int, optional
         Which presentation of the table; needed if it holds several.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -82,16 +76,9 @@ def potential_figure(
             if math.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
         _draw_thresholds(axes, network, list(dict.fromkeys(traces["layer"])))
-        axes.plot(
-            sorted(breakpoints),
-            np.zeros(len(breakpoints)),
-            "|",
-            transform=axes.get_xaxis_transform(),
-            color=INK,
-            markersize=9,  # half of it lies in the Axes
-            markeredgewidth=0.4,
-            label="breakpoints",
-        )
+        ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
+        ticks["markersize"] = 9  # half of it lies in the Axes
+        axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
         span = highest - lowest
         axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
         axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
@@ -118,8 +105,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
     traces, presentation = one_presentation(frame, presentation)
     if traces.empty:
         raise DataError(f"presentation {presentation}: has no potentials in the table")
-    known = {population.name for population in network.integrating}
-    unknown = sorted(set(traces["layer"]) - known)
+    unknown = sorted(set(traces["layer"]) - {population.name for population in network.integrating})
     if unknown:
         raise DataError(f"table: holds potentials of {', '.join(unknown)}, which {network.name} does not have")
     return traces
@@ -180,11 +166,11 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
 
 def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
-    """The output neurons that fire first, and the label's."""
+    """The three output neurons that fire first, and the label's."""
     from netsim.engines import Recorded
 
     spikes, _ = source.presentation(index)
     name = source.network.output.name
     output = spikes[spikes["layer"] == name]
     label = int(source.stimuli.labels[index])
-    return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(_EARLIEST), label])]
+    return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(3), label])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
 from netsim.analysis.frames import one_presentation, require
@@ -45,11 +45,7 @@ def raster(
     classes : sequence of str, optional
         What the labels stand for.
     ax : matplotlib Axes, optional
-        By default those of a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
+        What is drawn into and returned; by default Axes of a new figure.
 
     Raises
     ------
@@ -82,16 +78,9 @@ def _draw_spikes(axes: Axes, layer: pd.DataFrame, shape: Shape, bottom: float, c
     if len(shape) == 3:
         row = layer["channel"].to_numpy() * (shape[0] * shape[1]) + row // shape[2]
     height, middle = _tick(row, size, bottom)
-    axes.vlines(
-        layer["latency_ms"],
-        middle - height / 2,
-        middle + height / 2,
-        color=colour,
-        linewidth=1.2 if size <= 100 else 0.6,
-        alpha=1.0 if len(layer) < 500 else 0.6,
-        rasterized=len(layer) > _RASTERISE,
-        zorder=2,
-    )
+    look: dict[str, Any] = {"linewidth": 1.2 if size <= 100 else 0.6, "alpha": 1.0 if len(layer) < 500 else 0.6}
+    look |= {"color": colour, "rasterized": len(layer) > _RASTERISE, "zorder": 2}
+    axes.vlines(layer["latency_ms"], middle - height / 2, middle + height / 2, **look)
 
 
 def _tick(row: np.ndarray, size: int, bottom: float) -> tuple[float, np.ndarray]:
@@ -114,29 +103,16 @@ def _mark_decision(axes: Axes, spikes: pd.DataFrame, network: Network, classes: 
         winners = np.sort(output.loc[output["latency_ms"] == first, "neuron"].to_numpy())
         names = ", ".join(_named(winner, classes) for winner in winners)
         axes.axvline(first, color=INK, linewidth=0.8, linestyle=":", zorder=3)
-        axes.plot(
-            np.full(len(winners), first),
-            _tick(winners, network.outputs, bottom)[1],
-            "o",
-            markersize=3.5,
-            color=INK,
-            zorder=5,
-            label=f"{'decision' if len(winners) == 1 else 'tie'}: {names} at {first:.1f} ms",
-        )
+        times, middles = np.full(len(winners), first), _tick(winners, network.outputs, bottom)[1]
+        text = f"{'decision' if len(winners) == 1 else 'tie'}: {names} at {first:.1f} ms"
+        axes.plot(times, middles, "o", markersize=3.5, color=INK, zorder=5, label=text)
     label = pd.NA if spikes.empty else spikes["label"].iloc[0]
     if not pd.isna(label) and label < network.outputs:
         own = output.loc[output["neuron"] == label, "latency_ms"].to_numpy()
-        axes.plot(
-            own if len(own) else [network.duration],
-            _tick(np.array([label]), network.outputs, bottom)[1],
-            "o",
-            markersize=7,
-            markerfacecolor="none",
-            markeredgecolor=INK,
-            clip_on=False,
-            zorder=4,
-            label=f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)"),
-        )
+        time, middle = own if len(own) else [network.duration], _tick(np.array([label]), network.outputs, bottom)[1]
+        text = f"label: {_named(label, classes)} " + (f"at {own[0]:.1f} ms" if len(own) else "(silent)")
+        ring: dict[str, Any] = {"markersize": 7, "markerfacecolor": "none", "markeredgecolor": INK, "clip_on": False}
+        axes.plot(time, middle, "o", label=text, zorder=4, **ring)
     legend_above(axes, 0.0, 1 if is_narrow(axes) else 2, borderaxespad=0, handlelength=1)
 
 

@@ -6,8 +6,6 @@ mathematics survives every reader of Markdown, it holds neither ``|`` nor ``*``,
 punctuation, and no underscore behind punctuation.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator, Mapping

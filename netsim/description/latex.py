@@ -1,7 +1,5 @@
 """Descriptions as LaTeX: a document of its own that pdflatex compiles, with tables that may span pages."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
@@ -34,7 +32,6 @@ _BEGIN = r"""\documentclass[10pt,a4paper]{article}
 \begin{document}
 \small
 """
-_END = "\\end{document}\n"
 
 _SPECIAL = {character: rf"\{character}" for character in "{}$&#%_"} | {
     "\\": r"\textbackslash{}",
@@ -47,8 +44,7 @@ _SPECIAL = {character: rf"\{character}" for character in "{}$&#%_"} | {
     "`": r"\textasciigrave{}",
 }
 # What pdflatex has beyond ASCII, in the encoding T1 and in mathematics; others are written as their code points.
-_LATIN = {chr(code) for code in range(0xA1, 0x180)} - set("¸ĦħĸĿŀŉŦŧſ")
-_SIGNS = "–—‘’“”…€"
+_LATIN = {chr(code) for code in range(0xA1, 0x180)} - set("¸ĦħĸĿŀŉŦŧſ") | set("–—‘’“”…€")
 _SYMBOLS = r"""
 α \alpha β \beta γ \gamma δ \delta ε \varepsilon ζ \zeta η \eta θ \theta ι \iota κ \kappa λ \lambda μ \mu ν \nu ξ \xi
 π \pi ρ \rho σ \sigma τ \tau υ \upsilon φ \varphi χ \chi ψ \psi ω \omega Γ \Gamma Δ \Delta Θ \Theta Λ \Lambda Ξ \Xi
@@ -68,7 +64,7 @@ def to_latex(description: Description) -> str:
     blocks = [rf"\section*{{{_inline(description.title)}}}", _inline(description.introduction)]
     for table in description.tables:
         blocks += [_table(table), *map(_inline, table.notes)]
-    return _BEGIN + "\n\n".join(blocks) + "\n" + _END
+    return _BEGIN + "\n\n".join(blocks) + "\n\\end{document}\n"
 
 
 def _table(table: Table) -> str:
@@ -97,12 +93,8 @@ def _row(table: Table, cells: Iterable[str]) -> str:
 
 
 def _inline(markup: str) -> str:
-    written = {"text": _text, "math": "${}$".format, "name": _name}
+    written = {"text": _text, "math": "${}$".format, "name": lambda name: rf"\texttt{{{_word(name, _LONGEST_NAME)}}}"}
     return "".join(written[sort](content) for sort, content in pieces(markup))
-
-
-def _name(name: str) -> str:
-    return rf"\texttt{{{_word(name, _LONGEST_NAME)}}}"
 
 
 def _text(text: str) -> str:
@@ -123,5 +115,4 @@ def _character(character: str) -> str:
         return _SPECIAL.get(character, character)
     if character in _MATHEMATICAL:
         return rf"\ensuremath{{{_MATHEMATICAL[character]}}}"
-    known = character in _LATIN or character in _SIGNS
-    return character if known else f"[U+{ord(character):04X}]"
+    return character if character in _LATIN else f"[U+{ord(character):04X}]"

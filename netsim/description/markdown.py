@@ -1,7 +1,5 @@
 """Descriptions as Markdown: tables and ``$mathematics$`` as GitHub, Jupyter and pandoc read them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """The tables of the neuron and synapse model, and of its parameters."""
 
-from __future__ import annotations
-
 from netsim.description.document import Table
 from netsim.seams import regimes
 from netsim.specification import PSP, Network
@@ -100,17 +98,8 @@ def _time(network: Network) -> str:
 
 def parameters_table(network: Network) -> Table:
     """The parameters of the integrating neurons, one row per population."""
-    columns = {
-        "Layer": 0.16,
-        "Regime": 0.14,
-        r"$\theta$": 0.08,
-        r"$\tau$ (ms)": 0.11,
-        f"${ONSET}$ (ms)": 0.11,
-        f"${END}$ (ms)": 0.11,
-        f"${GATE}$ (ms)": 0.12,
-        "$D$": 0.08,
-        "$b_j$": 0.09,
-    }
+    columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
+    columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
     rows = []
     for population in network.integrating:
         neurons = population.dynamics

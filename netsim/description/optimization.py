@@ -1,7 +1,5 @@
 """The table of how gradients change weights: binary weights, optimizer, dropout, course of the training."""
 
-from __future__ import annotations
-
 import inspect
 
 from netsim.data.dataset import VALIDATION_SEED
@@ -97,12 +95,10 @@ def _dropout(network: Network) -> str:
         for fraction, alike in grouped(dropped, dropped.__getitem__).items()
     )
     scaled = [projection for projection in network.weighted if projection.source in dropped]
-    scaling = ""
+    text = f"In training each neuron is kept from firing in a presentation with probability $p$: {fractions}."
     if scaled:
-        scaling = (
-            f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
-        )
-    return f"In training each neuron is kept from firing in a presentation with probability $p$: {fractions}.{scaling}"
+        text += f" Meanwhile the weights {onto(scaled, network)}, and their gradients, are multiplied by $1 / (1 - p)$."
+    return text
 
 
 def _training(network: Network) -> str:

@@ -1,7 +1,5 @@
 """Where a run comes from: its record in words, and the table of them."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The tables of what a network is made of: populations and connectivity."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 
@@ -71,17 +69,12 @@ def _notes(network: Network) -> Iterator[str]:
     }
     other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
     drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
+    signed = any(projection.sign != "any" for projection in network.projections)
+    signs = " Those of an excitatory projection are then made positive, those of an inhibitory one negative."
     yield (
-        f"Initial weights{other} are drawn independently, {drawn}.{_signs(network)}{_biases(network)}"
+        f"Initial weights{other} are drawn independently, {drawn}.{signs if signed else ''}{_biases(network)}"
         " No synapses within a layer, and none back."
     )
-
-
-def _signs(network: Network) -> str:
-    """What the sign of a projection means: one sentence, or nothing if none has any."""
-    if all(projection.sign == "any" for projection in network.projections):
-        return ""
-    return " Those of an excitatory projection are then made positive, those of an inhibitory one negative."
 
 
 def _biases(network: Network) -> str:

@@ -3,8 +3,6 @@
 Order and letters are those of Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456.
 """
 
-from __future__ import annotations
-
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
@@ -118,12 +116,9 @@ def _simulation(network: Network) -> str:
 
 
 def _input(network: Network) -> Table:
-    rows = (
-        ("Stimuli", f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"),
-        ("Latency code", network.encoder.code_text()),
-        ("Augmentation", _augmentation(network)),
-    )
-    return Table("E", "Input", rows)
+    stimuli = f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"
+    code, changes = network.encoder.code_text(), _augmentation(network)
+    return Table("E", "Input", (("Stimuli", stimuli), ("Latency code", code), ("Augmentation", changes)))
 
 
 def _augmentation(network: Network) -> str:

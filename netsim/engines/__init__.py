@@ -5,17 +5,9 @@ what it returns in the end, the engine's `run` returns. So the same experiment r
 clock-driven engine can hold the whole conversation inside one long simulation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
-from netsim.engines.protocol import Batch as Batch
-from netsim.engines.protocol import Engine as Engine
-from netsim.engines.protocol import Experiment as Experiment
-from netsim.engines.protocol import Latencies as Latencies
-from netsim.engines.protocol import Potential as Potential
-from netsim.engines.protocol import Recorded as Recorded
-from netsim.engines.protocol import check_record
+from netsim.engines.protocol import Batch, Engine, Experiment, Latencies, Potential, Recorded, check_record
 from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.checks import check_choice

@@ -1,7 +1,5 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, experiments."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
@@ -103,11 +101,9 @@ class Engine(Protocol):
 
     def run(self, experiment: Experiment[Result]) -> Result:
         """Hold the conversation with an experiment until it returns."""
-        ...
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch; the learner's and everybody's shortest way to latencies."""
-        ...
 
 
 class EngineEntry(NamedTuple):
@@ -146,12 +142,8 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
 def checked_batch(network: Network, batch: Batch) -> Batch:
     """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
-    Raises
-    ------
-    SpecificationError
-        If there is no such population or projection, or it has no thresholds or no weights.
-    DataError
-        If an array has another shape, or holds what is no latency, no threshold or no delay.
+    Raises SpecificationError if there is no such population or projection, or it has no thresholds or no weights;
+    DataError if an array has another shape, or holds what is no latency, no threshold or no delay.
     """
     _check_stimuli(network, batch.stimuli)
     for name, thresholds in batch.thresholds.items():

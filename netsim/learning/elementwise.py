@@ -1,7 +1,5 @@
 """Compiled loops over flat arrays of one length, and the exponential moving average (EMA) of weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Both are matrix products with receptive fields as rows. Where few postsynaptic n
 pooling, where one neuron of a field is heard at most, only the fields of those are visited.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with

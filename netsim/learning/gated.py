@@ -5,8 +5,6 @@ products over receptive fields. It is compiled as a whole: array expressions wou
 operation, and threads would wait for each other to get the GIL.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gradient, propagate

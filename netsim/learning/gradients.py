@@ -1,7 +1,5 @@
 """What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,15 +21,10 @@ class Factors(NamedTuple):
 class LayerStep(NamedTuple):
     """What the learning step of a projection yields.
 
-    Attributes
-    ----------
-    kernel_gradient : ndarray or Factors, or None
-        Sum over presentations and positions of what each synapse contributes, times the postsynaptic signal (ms²); None
-        if the synapses are static.
-    bias_gradient : ndarray, shape (maps,), or None
-        The same for the constant current, which acts up to the gate or the spike; None if there is none.
-    displacement : ndarray, shape of the source, or None
-        Of the presynaptic spikes (ms); None of the stimulus.
+    The gradient of the kernel is a sum over presentations and positions of what each synapse contributes, times the
+    postsynaptic signal (ms²), None if the synapses are static; that of the bias, shape (maps,), the same for the
+    constant current, which acts up to the gate or the spike. The displacement is that of the presynaptic spikes (ms),
+    of the shape of the source; the stimulus has none.
     """
 
     kernel_gradient: np.ndarray | Factors | None

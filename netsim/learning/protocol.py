@@ -4,8 +4,6 @@ Each is a class that subclasses its protocol and registers itself (`netsim.seams
 settings of a network ask for; an object that is made in another way can be handed to a training in its place.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +72,6 @@ class _Named(Protocol):
     @classmethod
     def from_network(cls, network: Network) -> Self:
         """What the settings of a network ask for."""
-        ...
 
     @classmethod
     def describe(cls, network: Network) -> str:
@@ -96,11 +93,9 @@ class Learner(_Named, Protocol):
         weights : dict of ndarray
             The weights that fed forward.
         """
-        ...
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """The loss of each presentation, from output latencies (ms) alone, for validation."""
-        ...
 
     @classmethod
     def summary(cls, network: Network) -> str:
@@ -125,7 +120,6 @@ class Targets(_Named, Protocol):
             Latencies (ms); ``inf`` is silent.
         labels : ndarray of int, shape (presentations,)
         """
-        ...
 
 
 class Optimizer(_Named, Protocol):
@@ -142,7 +136,6 @@ class Optimizer(_Named, Protocol):
 
     def begin(self, weights: Weights) -> None:
         """Make the state anew, as it is before the first step on such weights."""
-        ...
 
     def step(
         self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
@@ -157,7 +150,6 @@ class Optimizer(_Named, Protocol):
         factors : mapping, optional
             By name, on the rate of some weights.
         """
-        ...
 
 
 class Constraint(Protocol):
@@ -166,12 +158,9 @@ class Constraint(Protocol):
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """The constraint as a network asks for it; None if it does not apply there."""
-        ...
 
     def enforce(self, weights: Weights) -> None:
         """Change latent weights in place so that they fulfil it."""
-        ...
 
     def describe(self, network: Network) -> Row | None:
         """A row of the table of optimization in the model description; None if other rows say it."""
-        ...

@@ -1,7 +1,5 @@
 """The learning step of any connectivity, synapse by synapse; `netsim.learning.synapses` has the rule."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.learning.fields import breakpoints

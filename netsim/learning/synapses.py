@@ -7,8 +7,6 @@ neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the la
 products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, lay_out_by_map
@@ -32,20 +30,11 @@ def step_pairwise(
     """Look at each pair of a presynaptic and a postsynaptic spike.
 
     The gradient of a weight is the sum of ``signal_j · PSP(L_j - t_i)``, the displacement of a presynaptic spike that
-    of ``signal_j · w_ij · PSP'(L_j - t_i)``.
+    of ``signal_j · w_ij · PSP'(L_j - t_i)``; `causal` propagates by the order of spikes alone, not by ``PSP'``.
 
-    Parameters
-    ----------
-    projection, window
-        Of the synapses.
-    source : ndarray
-        Presynaptic latencies (ms), by presentation in the shape of the population.
-    limit, signal : ndarray
-        Synaptic limits (ms), and displacement over ``tau`` times the slope at threshold, of the postsynaptic neurons;
-        those without a signal are not visited.
-    kernel : ndarray, shape (kernel, kernel, channels, maps) or (inputs, neurons)
-    causal : bool
-        Propagate by the order of spikes alone, not by the slope of the PSP.
+    `source` are presynaptic latencies (ms), `limit` and `signal` the synaptic limits (ms) and the displacements over
+    ``tau`` times the slope at threshold of the postsynaptic neurons, by presentation in the shapes of the populations;
+    neurons without a signal are not visited. The kernel is of shape (..., maps) or (inputs, neurons).
     """
     dtype, downward = source.dtype, projection.source != STIMULUS
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)

@@ -4,8 +4,6 @@ numba recompiles a function whose own file has changed, but not one that calls i
 digest of all sources of netsim that hold compiled code, so that none is ever loaded that was made from others.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

@@ -1,7 +1,5 @@
 """Bounds on what a process may take."""
 
-from __future__ import annotations
-
 
 def limit_memory(more: int) -> None:
     """Let this process take so many more bytes of address space than now, and no more, if the system is Linux."""

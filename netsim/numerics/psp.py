@@ -1,7 +1,5 @@
 """Postsynaptic potentials, summed over their breakpoints in compiled loops."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ Maps, of numbers or spike times (``inf`` is silent), have the shape (presentatio
 stride and padding are those of `netsim.specification.Convolution`, in neurons. There is a field at each position.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.numerics.compilation import compiled

@@ -5,8 +5,6 @@ by one thread from beginning to end, so results are the same to the bit on any m
 wait for each other within a part.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Callable

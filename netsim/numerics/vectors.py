@@ -5,8 +5,6 @@ the same few numbers are changed by one event after the other, that takes longer
 value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``), and `store` it.
 """
 
-from __future__ import annotations
-
 import operator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The page of a report: what it holds, and the HTML that shows it."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -59,9 +57,7 @@ def render(report: Report) -> str:
     """
     network, run = report.subject.network, report.subject.run
     pictures = {picture.kind: picture for picture in report.pictures}
-    shown = {
-        title: in_rows([pictures[name] for name in names if name in pictures]) for title, names in sections().items()
-    }
+    chosen = {title: [pictures[name] for name in names if name in pictures] for title, names in sections().items()}
     page = _environment().get_template("page.html")
     return page.render(
         report=report,
@@ -69,7 +65,7 @@ def render(report: Report) -> str:
         cautions=cautions(report),
         results=results(report.network, report.evaluation),
         activity=activity_table(report.network, report.evaluation),
-        sections={title: rows for title, rows in shown.items() if rows},
+        sections={title: in_rows(found) for title, found in chosen.items() if found},
         model=model_facts(network),
         description=describe(network),
         trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
@@ -158,11 +154,8 @@ def _environment() -> Environment:
 
 def _marked_up(text: str) -> Markup:
     """The markup of descriptions as HTML, mathematics as MathML."""
-    written: dict[str, Callable[[str], Markup]] = {
-        "text": escape,
-        "name": Markup("<code>{}</code>").format,
-        "math": _mathml,
-    }
+    written: dict[str, Callable[[str], Markup]] = {"text": escape, "math": _mathml}
+    written["name"] = Markup("<code>{}</code>").format
     lines = (Markup().join(written[sort](content) for sort, content in pieces(line)) for line in text.split("\n"))
     return Markup("<br>").join(lines)
 

@@ -1,7 +1,5 @@
 """The figures of a report: drawn for wide and narrow pages, kept as files, embedded as data."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The words and numbers of a report, as rows of text."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -6,8 +6,6 @@ epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the
 weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged).
 """
 
-from __future__ import annotations
-
 import csv
 import importlib.metadata
 import io

@@ -1,7 +1,5 @@
 """What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Plug-ins: what of a run does not come with netsim itself, and has to be there again where the run is used."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Checks that the parts of a specification share; each refuses with the field and the remedy."""
 
-from __future__ import annotations
-
 import functools
 import sys
 import typing

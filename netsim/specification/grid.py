@@ -4,8 +4,6 @@ A time that has to be kept (an onset, a gate, a window's end) falls on the first
 a time that may move (a stimulus latency, a delay) falls on the nearest step.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

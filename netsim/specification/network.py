@@ -385,13 +385,7 @@ class Network:
 def expand_layers(
     layers: Sequence[Layer], source_shape: Shape
 ) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
-    """The populations and projections of a chain, whose first layer receives from the stimulus.
-
-    Raises
-    ------
-    SpecificationError
-        If a layer cannot follow the one before.
-    """
+    """The populations and projections of a chain; a SpecificationError, if a layer cannot follow the one before."""
     populations, projections, source = [], [], STIMULUS
     for layer in layers:
         name, where = layer.name, f"layers.{layer.name}"

@@ -1,7 +1,5 @@
 """How neurons integrate and fire: postsynaptic potentials and regimes."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Numbers, names and symbols as model descriptions write them, for every entry that describes itself."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar

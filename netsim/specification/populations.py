@@ -1,7 +1,5 @@
 """Populations and projections, and the layer: the short form of both in a chain."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """How a network learns: which weights feed forward, the learner, the training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

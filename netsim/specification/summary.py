@@ -1,7 +1,5 @@
 """A specification in a few words and numbers, for tables of presets."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """Specifications as TOML: read with every key checked, written so that reading gives the same network."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import math

@@ -1,7 +1,5 @@
 """What descriptions ask of a network: whether it is a chain, has biases or delays, and what of it is meant."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What a study presents: levels, seeds and layers, checked against the network before anything is presented."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

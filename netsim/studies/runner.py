@@ -1,7 +1,5 @@
 """Runs a study: presents the stimuli under each condition and compares the decisions with the undisturbed ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast

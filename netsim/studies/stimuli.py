@@ -1,7 +1,5 @@
 """Disturbed stimuli: tonic's transforms on the spikes of the stimulus as events."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

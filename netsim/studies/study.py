@@ -1,7 +1,6 @@
-"""What a study is: its levels, what it does at each of them, and how it is drawn.
+"""A study is a function under one of three decorators, by what it varies: see `StimulusStudy` and those below it.
 
-A study is a function under one of three decorators, by what it varies: `StimulusStudy`, `NetworkStudy`,
-`SimulationStudy`. Nothing heavy is imported before one runs, so that a list of studies is quick.
+Nothing heavy is imported before one runs, so that a list of studies is quick.
 """
 
 from __future__ import annotations
@@ -33,26 +32,17 @@ _OF_NETWORK, _OF_STIMULI = 10, 11  # purposes of draws, apart from those of trai
 
 @dataclass(frozen=True)
 class Condition:
-    """What is presented once with all stimuli.
-
-    Attributes
-    ----------
-    network : Network
-    weights : dict of ndarray
-        The weights that feed forward, undisturbed.
-    layers : tuple of str
-        What is disturbed: names of populations or of projections.
-    level : float
-        How much.
-    seed : int
-        Of all draws, which are the same at each level.
-    """
+    """What is presented once with all stimuli."""
 
     network: Network
     weights: Weights
+    """Those that feed forward, undisturbed."""
     layers: tuple[str, ...]
+    """What is disturbed: names of populations or of projections."""
     level: float
+    """How much."""
     seed: int
+    """Of all draws, which are the same at each level."""
 
     @cached_property
     def generator(self) -> np.random.Generator:
@@ -75,27 +65,18 @@ class Condition:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which parts of a network a study disturbs.
-
-    Attributes
-    ----------
-    parts : callable
-        All populations, or projections, of a network.
-    suits : callable
-        Whether one of them can be disturbed, from the network and the part.
-    fault : str
-        What one is that cannot be.
-    needed : str
-        What a network lacks in which none is disturbed by default.
-    spares_output : bool
-        Whether the output is disturbed only if it is chosen.
-    """
+    """Which parts of a network a study disturbs."""
 
     parts: Callable[[Network], Iterable[Population | Projection]]
+    """All populations, or projections, of a network."""
     suits: Callable[[Network, Any], bool]
+    """Whether one of them can be disturbed."""
     fault: str = "is a pooling layer"
+    """What one is that cannot be."""
     needed: str = "layers with weights"
+    """What a network lacks in which none is disturbed by default."""
     spares_output: bool = False
+    """Whether the output is disturbed only if it is chosen."""
 
 
 PROJECTIONS = Scope(attrgetter("projections"), lambda network, one: bool(network.weight_shape(one)))

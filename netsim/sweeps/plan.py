@@ -1,7 +1,5 @@
 """What a sweep trains: a plan in TOML, and the runs that it stands for."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math

@@ -4,8 +4,6 @@ Nothing random is stored: every draw comes from a generator seeded by (seed, pur
 position says what comes next.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import warnings
@@ -128,10 +126,7 @@ def resume_state(
     It is that of the last checkpoint, or of the one before, with one line to `warn`, if the last one is damaged. The
     folder is locked by this process. An `optimizer` gets the state of the run's, by default the one of the settings.
 
-    Raises
-    ------
-    RunError
-        If none of the checkpoints can be read, or epochs are finished and there is none.
+    Raises RunError if none of the checkpoints can be read, or epochs are finished and there is none.
     """
     state = _last_whole(network, run, warn, optimizer)
     for path in (run.checkpoint, run.best, run.metrics):

@@ -1,7 +1,5 @@
 """Training: an experiment that presents batches, lets the learner step, and keeps what validates best."""
 
-from __future__ import annotations
-
 import math
 import time
 import warnings

@@ -1,7 +1,5 @@
 """Trainings as run folders: begun or resumed, and summed up in figures of the validation stimuli."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Trained weights that another training begins with, in place of random ones."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 
@@ -18,13 +16,9 @@ from netsim.weights.layout import Weights, weight_shapes
 def load_pretrained(network: Network) -> Weights | None:
     """The weights that ``training.pretrained`` names, as they feed forward; None if it names none.
 
-    Raises
-    ------
-    SpecificationError
-        If there is no such preset or run, it is not trained, its weights have other shapes, or they were learned from
-        stimuli that the network is to be validated with.
-    RunError, DataError
-        If its files are damaged.
+    Raises SpecificationError if there is no such preset or run, it is not trained, its weights have other shapes, or
+    they were learned from stimuli that the network is to be validated with; RunError or DataError if its files are
+    damaged.
     """
     name, where = network.training.pretrained, "training.pretrained"
     if not name:

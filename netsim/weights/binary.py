@@ -1,7 +1,5 @@
 """Binary weights: the signs and scales that feed forward, and the latent, real-valued weights behind them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.specification import Network

@@ -1,7 +1,5 @@
 """Weights in ``.npz`` files, in double precision."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

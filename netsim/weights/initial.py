@@ -1,7 +1,5 @@
 """Initial weights, drawn from a seed."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

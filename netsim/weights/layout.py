@@ -6,8 +6,6 @@ the neurons have a bias. The latent weights behind binary ones have ``"<projecti
 are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.errors import DataError

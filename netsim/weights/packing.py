@@ -4,8 +4,6 @@ A packed file of a binary network holds ``<layer>.signs`` (the signs of the flat
 and ``<layer>.scale`` (one per projection or output channel) in place of ``<layer>.kernel``.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -24,10 +24,17 @@ from netsim.seams import figures
 Netsim = Callable[..., Any]
 
 
-def documented(page: str) -> str:
-    """The last Python example of a page."""
-    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
+GAPS = """
+from netsim.analysis import Drawn, Plot
+
+
+@Plot("gaps", "times to the second spike", choices=("count",), section="Decisions", rank=25, title="Gaps")
+def draw(source, choice):
+    figure, (axes,) = choice.new_figure(height=2.0)
+    table = source.decisions(choice.limit)
+    axes.hist(table["gap_ms"], bins=choice.count or 10)
+    return Drawn(figure, table)
+"""
 
 
 def is_no_empty_picture(path: Path) -> bool:
@@ -43,7 +50,7 @@ def test_every_figure_is_told(netsim: Netsim) -> None:
 
 
 def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[..., None]) -> None:
-    install(figures, "gaps", documented("figures"))
+    install(figures, "gaps", GAPS)
     shown = " ".join(netsim("plot", "--help").out.replace("│", "").split())
     assert "stimuli * gaps: times to the second spike" in shown
     assert "Draw N kernels or errors or gaps at most." in shown

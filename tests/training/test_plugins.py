@@ -137,8 +137,8 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
     ("field", "message"),
     [
         ("learner", "learning.learner: must be one of stidi-bp, not 'hebb'"),
-        ("targets", "learning.targets: must be one of softmax, relative, not 'hebb'"),
-        ("optimizer", "learning.optimizer: must be one of adam, sgd, not 'hebb'"),
+        ("targets", "learning.targets: must be softmax or relative, not 'hebb'"),
+        ("optimizer", "learning.optimizer: must be adam or sgd, not 'hebb'"),
         ("schedule", "learning.schedule: must be one of constant, cosine, one-cycle, not 'hebb'"),
     ],
 )

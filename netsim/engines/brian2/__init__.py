@@ -1,7 +1,5 @@
 """The engine that runs the Brian2 network of a specification."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from netsim.engines.protocol import Engine, EngineEntry

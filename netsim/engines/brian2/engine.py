@@ -1,7 +1,5 @@
 """The engine that runs the Brian2 network of a specification, presentation after presentation in one long run."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Generator, Iterator, Sequence
@@ -13,8 +11,7 @@ from brian2 import NetworkOperation
 from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
 from netsim.engines.protocol import Result, check_record, checked_batch, single_batch
 from netsim.errors import SpecificationError
-from netsim.models.network import NetworkModel, build_network
-from netsim.models.targets import Target, code_object_class
+from netsim.models.network import NetworkModel, Target, build_network, code_object_class
 from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
 
@@ -99,21 +96,6 @@ class Brian2Engine:
                 model = conversation.model
                 _run(conversation, model)
         return conversation.result()
-
-
-def _run(conversation: _Conversation[Result], model: NetworkModel) -> None:
-    """Let the conversation go on until it is over, or needs another model."""
-
-    def step() -> None:
-        if not conversation.step(model):
-            model.network.stop()
-
-    operation = NetworkOperation(step, clock=model.clock, when="before_start")
-    model.network.add(operation)
-    try:
-        model.network.run(ENDLESS * model.clock.dt, namespace={})
-    finally:
-        model.network.remove(operation)
 
 
 class _Conversation(Generic[Result]):
@@ -211,6 +193,21 @@ class _Conversation(Generic[Result]):
         for copy, presentation in enumerate(range(chunk.start, chunk.stop)):
             for (layer, neuron), (_, trace) in zip(self._engine.record, self._traces, strict=True):
                 yield Potential(presentation, layer, neuron, time, trace[:, copy].copy())
+
+
+def _run(conversation: _Conversation[Result], model: NetworkModel) -> None:
+    """Let the conversation go on until it is over, or needs another model."""
+
+    def step() -> None:
+        if not conversation.step(model):
+            model.network.stop()
+
+    operation = NetworkOperation(step, clock=model.clock, when="before_start")
+    model.network.add(operation)
+    try:
+        model.network.run(ENDLESS * model.clock.dt, namespace={})
+    finally:
+        model.network.remove(operation)
 
 
 def _filled_up(presentations: np.ndarray, copies: int, value: float) -> np.ndarray:

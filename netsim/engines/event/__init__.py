@@ -1,7 +1,5 @@
 """The event engine: no time step, a spike time is the root of a line."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from netsim.engines.protocol import Engine, EngineEntry

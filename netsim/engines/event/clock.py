@@ -3,8 +3,6 @@
 Potentials are counted as ``u = tau·v``, so that their slope is the sum of currents.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

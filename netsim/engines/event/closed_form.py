@@ -3,8 +3,6 @@
 The potential at the onset is one product over receptive fields; from there on the drive alone moves it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ one matrix product; the others are swept, breakpoint by breakpoint. Presentation
 the same computation counts in whole steps and rounds spike times up, as a clock-driven engine finds them.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,8 +16,7 @@ from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.potentials import potential_traces
-from netsim.engines.event.relays import RelayStage
-from netsim.engines.event.sparse import SparseStage
+from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes
 from netsim.engines.protocol import Result, check_record, checked_batch

@@ -6,8 +6,6 @@ computed again in double precision. Sums of double precision depend on their ord
 what the tolerance of the grid is for.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Membrane potentials of chosen neurons, computed afterwards from the spikes that reach them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

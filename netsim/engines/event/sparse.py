@@ -1,11 +1,9 @@
-"""Populations of any connectivity: synapse by synapse, at a cost that is proportional to those that carry a spike.
+"""Populations of any connectivity, and relays: synapse by synapse, at a cost in proportion to those with a spike.
 
 Each neuron knows its potential at the time of its last event. The breakpoints of all presynaptic spikes are visited in
 order of time, and each moves those neurons alone that its synapses reach. The kernels for windows are quicker where
 they apply, and give the same spikes.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +13,7 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
+from netsim.numerics.receptive_fields import earliest
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -22,14 +21,9 @@ from netsim.weights.layout import Weights, kernel_name
 class Synapses(NamedTuple):
     """Synapses of all projections onto a population, by presynaptic neuron; sources are counted one after another.
 
-    Attributes
-    ----------
-    first : ndarray of int64, shape (presynaptic neurons + 1,)
-        Where the synapses of each presynaptic neuron begin in `post` and `weights`.
-    psp : ndarray of int32, shape (presynaptic neurons,)
-        Which PSP a neuron's spike has, a row of the following.
-    delays, changes : ndarray, shape (projections, breakpoints)
-        When the slope of the PSP changes after the spike, and by how much; filled up with changes of 0.
+    Those of a presynaptic neuron begin in `post` and `weights` at its entry of `first`, which has one more at the end.
+    `psp` is the row of `delays` and `changes`, shape (projections, breakpoints), that its spike has: when the slope of
+    the PSP changes after the spike, and by how much; filled up with changes of 0.
     """
 
     first: np.ndarray
@@ -65,6 +59,28 @@ class SparseStage:
             spikes[...] = found.reshape(spikes.shape)
 
         return first_spikes
+
+
+class RelayStage:
+    """A population of relays, which receive by one projection."""
+
+    def __init__(self, clock: Clock, population: Population) -> None:
+        (projection,) = clock.network.incoming(population.name)
+        self.window = clock.network.window(projection)
+        self.layout = None if self.window is not None else lay_out_synapses(clock, population)
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """See `netsim.engines.event.engine.Stage`; there are neither weights nor thresholds."""
+        return self._first_spikes
+
+    def _first_spikes(self, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+        if self.window is not None:
+            earliest(np.ascontiguousarray(arriving[0]), self.window.size, self.window.stride, spikes)
+            return
+        assert self.layout is not None
+        found = np.empty((len(spikes), spikes[0].size), spikes.dtype)
+        earliest_arrivals(side_by_side(arriving, spikes.dtype), self.layout.first, self.layout.post, found)
+        spikes[...] = found.reshape(spikes.shape)
 
 
 def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:

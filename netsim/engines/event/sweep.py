@@ -3,8 +3,6 @@
 The time it takes grows with the presynaptic spikes that come before the neurons fire.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -40,6 +38,31 @@ _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 _QUEUED = 100_000
 
 
+class Blocks(NamedTuple):
+    """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
+
+    The kernel has the shape (blocks, inputs of a field, lanes), the bias (blocks, lanes). Potentials to begin with,
+    shape (rows, columns, blocks, lanes), are ``-inf`` where there is no map.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    start: np.ndarray
+
+
+class Queue(NamedTuple):
+    """The breakpoints that reach each position, in order of time.
+
+    When they come, and through which row of the kernel, times the number of breakpoints of the PSP, plus the
+    breakpoint's own number: both of shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP).
+    `counts`, shape (presentations, rows, columns), are how many there are.
+    """
+
+    times: np.ndarray
+    synapses: np.ndarray
+    counts: np.ndarray
+
+
 class Sweep(WindowStage):
     """A population of any regime that receives by one window."""
 
@@ -64,35 +87,6 @@ class Sweep(WindowStage):
             sweep(queue, blocks, self.dynamics, self.psp, found)
             if found is not own:
                 own[...] = found
-
-
-class Blocks(NamedTuple):
-    """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
-
-    The kernel has the shape (blocks, inputs of a field, lanes), the bias (blocks, lanes). Potentials to begin with,
-    shape (rows, columns, blocks, lanes), are ``-inf`` where there is no map.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    start: np.ndarray
-
-
-class Queue(NamedTuple):
-    """The breakpoints that reach each position, in order of time.
-
-    Attributes
-    ----------
-    times, synapses : ndarray, shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP)
-        When they come, and through which row of the kernel; the row is multiplied by the number of breakpoints of the
-        PSP, plus the breakpoint's own number.
-    counts : ndarray of int, shape (presentations, rows, columns)
-        How many there are.
-    """
-
-    times: np.ndarray
-    synapses: np.ndarray
-    counts: np.ndarray
 
 
 @_njit

@@ -1,7 +1,5 @@
 """What populations that receive by one window have in common: constants of an engine, and arrays of a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

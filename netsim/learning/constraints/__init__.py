@@ -1,7 +1,5 @@
 """The constraints that come with netsim, one in each module."""
 
-from __future__ import annotations
-
 from netsim.learning.protocol import Constraint
 from netsim.seams import constraints
 from netsim.specification import Network

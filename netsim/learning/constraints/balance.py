@@ -1,7 +1,5 @@
 """Excitation and inhibition in balance."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self

@@ -1,7 +1,5 @@
 """Bounds on latent weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

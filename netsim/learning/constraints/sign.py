@@ -1,7 +1,5 @@
 """Excitatory and inhibitory synapses keep their sign."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self

@@ -1,7 +1,5 @@
 """What the model description says of STiDi-BP."""
 
-from __future__ import annotations
-
 from netsim.learning.protocol import Row
 from netsim.seams import targets
 from netsim.specification import Network, Population

@@ -4,8 +4,6 @@ A population receives the displacement of its spikes from those that it projects
 synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -24,6 +22,13 @@ from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.layout import Weights, bias_name, kernel_name
+
+
+class _Part(NamedTuple):
+    """What some presentations of a batch teach; gradients are sums in ms²."""
+
+    gradients: dict[str, np.ndarray | Factors]
+    displacements: list[np.ndarray]
 
 
 @learners.register("stidi-bp")
@@ -211,9 +216,8 @@ class STiDiBP(Learner):
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:
     """Keep the displacements of hidden neurons whose latency can move.
 
-    One that stayed silent, or that was over threshold at its onset already, would not fire at another time
-    for a small change of its potential. Output neurons always learn: that is what brings them back into
-    their window.
+    One that stayed silent, or that was over threshold at its onset already, would not fire at another time for a small
+    change of its potential. Output neurons always learn: that is what brings them back into their window.
     """
     kept = np.empty_like(displacement)
     earliest = own.dtype.type(onset if onset > 0 else -1.0)
@@ -226,10 +230,3 @@ def _normalised(displacement: np.ndarray, t_max: float) -> np.ndarray:
     flat = displacement.reshape(len(displacement), -1)
     length = np.sqrt(np.square(flat).sum(axis=1, keepdims=True))
     return (flat * (t_max / np.where(length > 0, length, 1)).astype(flat.dtype)).reshape(displacement.shape)
-
-
-class _Part(NamedTuple):
-    """What some presentations of a batch teach; gradients are sums in ms²."""
-
-    gradients: dict[str, np.ndarray | Factors]
-    displacements: list[np.ndarray]

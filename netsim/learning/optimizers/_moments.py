@@ -1,7 +1,5 @@
 """What optimizers with moments of the gradient and decoupled weight decay share."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

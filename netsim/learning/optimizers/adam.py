@@ -1,7 +1,5 @@
 """Adam."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

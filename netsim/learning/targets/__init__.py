@@ -1,7 +1,5 @@
 """The targets that come with netsim, one in each module."""
 
-from __future__ import annotations
-
 from netsim.specification import Network
 from netsim.specification.grid import population_times
 

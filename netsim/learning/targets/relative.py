@@ -1,7 +1,5 @@
 """Targets relative to the earliest output spike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

@@ -1,7 +1,5 @@
 """Targets of a softmax over negative latencies."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Self

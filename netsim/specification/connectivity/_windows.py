@@ -1,7 +1,5 @@
 """What windows that slide over maps have in common: positions, and the index arrays of their synapses."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.specification.connectivity._protocol import Connections, Window

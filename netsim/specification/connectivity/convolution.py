@@ -1,7 +1,5 @@
 """Maps of neurons that share a kernel."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self

@@ -1,7 +1,5 @@
 """All to all."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self

@@ -1,7 +1,5 @@
 """Fields of which the earliest spike is passed on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,8 +37,7 @@ class Pooling(Connectivity):
         check_size(self.size, "size")
         if self.stride is None:
             object.__setattr__(self, "stride", self.size)
-        assert self.stride is not None
-        check_size(self.stride, "stride")
+        check_size(self.step, "stride")
 
     @property
     def step(self) -> int:

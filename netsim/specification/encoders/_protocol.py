@@ -1,7 +1,5 @@
 """What an encoder has to say of itself."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar

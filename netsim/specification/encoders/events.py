@@ -4,8 +4,6 @@ An event has the fields ``x``, ``y``, ``t`` (µs) and ``p``, the polarity, as th
 row may leave out ``y``, those of one polarity ``p``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Images: the stronger, the earlier."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

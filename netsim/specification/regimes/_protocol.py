@@ -1,7 +1,5 @@
 """What a regime has to say of itself."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """All populations run at once."""
 
-from __future__ import annotations
-
 from netsim.seams import regimes
 from netsim.specification.checks import require
 from netsim.specification.regimes._protocol import Regime

@@ -1,7 +1,5 @@
 """Integrate, then fire: synaptic current counts until the onset, from there on the drive."""
 
-from __future__ import annotations
-
 from netsim.seams import regimes
 from netsim.specification.checks import require
 from netsim.specification.regimes._protocol import Regime

@@ -1,7 +1,5 @@
 """Each population may fire from its onset on, helped by a constant drive."""
 
-from __future__ import annotations
-
 from netsim.seams import regimes
 from netsim.specification.checks import require
 from netsim.specification.regimes._protocol import Regime

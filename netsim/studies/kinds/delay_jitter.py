@@ -1,7 +1,5 @@
 """Axons of different conduction delays."""
 
-from __future__ import annotations
-
 import math
 
 from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from netsim.studies.runner import EngineAt, Row, StudyRunner
 
-_TIMES = 30  # of read-out, by default
-
 
 def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     if measure == "strict_accuracy":
@@ -36,7 +34,7 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     order=120,
 )
 def early_readout(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
-    """The levels are times, by default from the first to the last decision."""
+    """The levels are times, by default 30 from the first to the last decision."""
     import numpy as np
 
     from netsim.measuring.metrics import decide
@@ -46,7 +44,7 @@ def early_readout(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
     fired = first[np.isfinite(first)]
     times: Sequence[float] = runner.plan.levels
     if not times and len(fired):
-        times = np.linspace(fired.min(), fired.max(), _TIMES).tolist()
+        times = np.linspace(fired.min(), fired.max(), 30).tolist()
     rows = [runner.row(outputs, outputs)]
     for time in times:
         early = np.where(outputs <= time, outputs, np.inf)

@@ -1,7 +1,5 @@
 """Maps of which no neuron fires."""
 
-from __future__ import annotations
-
 from netsim.studies.study import MAPS, Changes, Condition, NetworkStudy
 
 

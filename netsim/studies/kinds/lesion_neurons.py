@@ -1,7 +1,5 @@
 """Neurons that never fire."""
 
-from __future__ import annotations
-
 from netsim.studies.study import HIDDEN, Changes, Condition, NetworkStudy
 
 

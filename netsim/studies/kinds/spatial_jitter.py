@@ -1,7 +1,5 @@
 """Jitter of the places of input spikes."""
 
-from __future__ import annotations
-
 from netsim.studies.study import StimulusStudy, Transform
 
 

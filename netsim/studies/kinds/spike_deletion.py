@@ -1,7 +1,5 @@
 """Input spikes that are missing."""
 
-from __future__ import annotations
-
 from netsim.studies.study import StimulusStudy, Transform
 
 

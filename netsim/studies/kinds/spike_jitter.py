@@ -1,7 +1,5 @@
 """Jitter of input spike times."""
 
-from __future__ import annotations
-
 from netsim.studies.study import StimulusStudy, Transform
 
 

@@ -1,7 +1,5 @@
 """Input spikes that nothing has caused."""
 
-from __future__ import annotations
-
 import math
 
 from netsim.studies.study import StimulusStudy, Transform

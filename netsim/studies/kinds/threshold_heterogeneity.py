@@ -1,7 +1,5 @@
 """Neurons of different thresholds."""
 
-from __future__ import annotations
-
 from netsim.studies.study import POPULATIONS, Changes, Condition, NetworkStudy
 
 

@@ -1,7 +1,5 @@
 """Noise on synaptic weights."""
 
-from __future__ import annotations
-
 from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 
 
