@@ -1,7 +1,5 @@
 """Representations of a few lines: what is not as by default, and never what an array holds."""
 
-from __future__ import annotations
-
 import dataclasses
 import html
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The command line. Everything heavy is imported by the command that needs it."""
 
-from __future__ import annotations
-
 import sys
 
 import typer

@@ -1,7 +1,5 @@
 """The command ``netsim plot``: every figure by its name."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any

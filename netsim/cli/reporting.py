@@ -1,7 +1,5 @@
 """The commands that tell: ``models`` and ``data`` what there is, ``report`` and ``describe`` of one model."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated

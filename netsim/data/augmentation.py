@@ -1,7 +1,5 @@
 """Augmentation: stimuli mirrored, moved and partly covered at random, by their latencies."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Data sets as arrays of intensities, or of the times of first events, and labels."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property

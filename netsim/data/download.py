@@ -1,7 +1,5 @@
 """Downloads with checksums, from the first mirror that delivers."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from collections.abc import Sequence

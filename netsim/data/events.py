@@ -3,8 +3,6 @@
 Sensors of one row may leave out ``y``, those of one polarity ``p``.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from netsim.errors import DataError

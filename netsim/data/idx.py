@@ -4,8 +4,6 @@ A header is two zero bytes, one for the type of the elements, one for the number
 dimensions as big-endian 32-bit integers; the elements follow, last dimension fastest.
 """
 
-from __future__ import annotations
-
 import gzip
 import math
 import os

@@ -1,7 +1,5 @@
 """Recordings of events turned into the times of first events, once, and kept in a file that is read as needed."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import math

@@ -1,7 +1,5 @@
 """Files in HDF5."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import subprocess

@@ -1,7 +1,5 @@
 """Two engines on the same stimuli: how many spikes fall on the same step, and whether the decisions agree."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Stimuli cut into parts that are presented one after another, here or wherever a `Distribution` has them presented."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 

@@ -1,7 +1,5 @@
 """How well a network decides: one pass over labelled stimuli on any engine."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Sequence

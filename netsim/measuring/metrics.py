@@ -1,7 +1,5 @@
 """Decisions and rates, computed from latencies alone. The first output spike decides."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

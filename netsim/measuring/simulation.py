@@ -1,7 +1,5 @@
 """A few presentations looked at closely: all latencies, and the potentials of chosen neurons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

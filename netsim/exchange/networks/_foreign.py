@@ -5,8 +5,6 @@ where a spike raises the potential by its weight, the network does in 1 ms: the 
 steps, but for one step more with every layer that they pass. All else has to be assumed, and `ASSUMED` says it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A network with its weights as a NIR graph, and back; ``docs/exchange.md`` says how it is laid out."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from itertools import pairwise

@@ -3,8 +3,6 @@
 Where a kernel slides over maps, populations keep their maps; all else is vectors, and matrices of (neurons, inputs).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
