@@ -54,7 +54,7 @@ def kernels(
     if rows.empty:
         raise DataError(f"layer {name}: has no kernels in the table")
     if rows["y"].isna().any():
-        raise DataError(f"layer {name}: reads a dense layer, so its weights have no rows and columns to draw")
+        raise DataError(f"layer {name}: reads a population without rows and columns, so its weights have none to draw")
     if not 0 <= channel <= (last := int(rows["channel"].max())):
         raise DataError(f"channel {channel}: does not exist; the input of {name} has 0 to {last}")
     rows = rows[rows["channel"] == channel]

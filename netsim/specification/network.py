@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from netsim.errors import SpecificationError
+from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.specification.checks import finite, require
 from netsim.specification.connectivity import Connections, Window
@@ -190,10 +190,10 @@ class Network:
 
     def _connected(self) -> Iterator[Projection]:
         """The projections in the order of their targets, with names and the parameters that populations tell."""
-        known = ", ".join(self.shapes)
         for projection in self.projections:
+            where = f"projections.{projection.name or f'{projection.source}_to_{projection.target}'}"
             for end, name in (("source", projection.source), ("target", projection.target)):
-                require(name in self.shapes, f"projections.{end}", f"{name!r} is no population; known are {known}")
+                require(name in self.shapes, f"{where}.{end}", f"{name!r} is no population{nearest(name, self.shapes)}")
             require(projection.target != STIMULUS, "projections.target", "the stimulus receives nothing")
         seen, names = {STIMULUS}, set()
         for population in self.populations:
@@ -268,7 +268,7 @@ class Network:
         require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
         for projection in self.incoming(population.name):
-            long = f"{projection.delay} ms is longer than the presentation ({self.duration} ms)"
+            long = f"{projection.delay} ms is not shorter than the presentation ({self.duration} ms)"
             require(projection.delay < self.duration, f"projections.{projection.name}.delay", long)
 
     def check_dt(self, dt: float, where: str = "dt") -> None:
@@ -357,8 +357,8 @@ class Network:
         return projection.connectivity.window(*self.ends(projection))
 
     def connections(self, projection: Projection) -> Connections:
-        """Index arrays of the synapses of a projection."""
-        return projection.connectivity.connections(*self.ends(projection))
+        """Index arrays of the synapses of a projection; a SpecificationError, if they do not fit its shapes."""
+        return projection.connectivity.checked_connections(*self.ends(projection))
 
     def synapse_count(self, projection: Projection) -> int:
         """Number of synapses of a projection."""
@@ -391,6 +391,8 @@ def expand_layers(
         name, where = layer.name, f"layers.{layer.name}"
         try:
             shape = layer.connectivity.target_shape(source_shape)
+            sizes = isinstance(shape, tuple) and all(isinstance(size, int) and size > 0 for size in shape)
+            require(sizes, "", f"makes a population of shape {shape!r}; it must be of positive integers")
             weighted = bool(layer.connectivity.weight_shape(source_shape, shape))
         except SpecificationError as error:
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error

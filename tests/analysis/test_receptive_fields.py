@@ -69,7 +69,7 @@ def test_any_connectivity_has_receptive_fields(
 
 def test_what_cannot_be_drawn_is_refused(learned: Network, weights: Weights) -> None:
     frame = weight_table(learned, weights)
-    with pytest.raises(DataError, match="layer output: reads a dense layer"):
+    with pytest.raises(DataError, match="layer output: reads a population without rows and columns"):
         kernels(frame, "output")
     with pytest.raises(DataError, match="layer pool: has no kernels"):
         kernels(frame, "pool")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, Recorded
+from netsim.engines import Batch, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
@@ -24,6 +24,7 @@ from netsim.specification import (
     Dense,
     InitialWeights,
     IntensityEncoder,
+    Layer,
     Learning,
     Network,
     Neurons,
@@ -221,13 +222,16 @@ IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "outpu
 @pytest.mark.parametrize(
     ("projections", "message"),
     [
-        ((IN, Projection("hiden", "output", Dense())), "projections.source: 'hiden' is no population; known are"),
+        (
+            (IN, Projection("hiden", "output", Dense())),
+            "hiden_to_output.source: 'hiden' is no population; did you mean 'hidden'?",
+        ),
         ((IN, OUT, Projection("output", "hidden", Dense())), "output does not come before hidden; loops"),
         ((IN, OUT, Projection("hidden", "hidden", Dense())), "hidden does not come before hidden; loops"),
         ((IN,), "populations.output: receives from nobody"),
         ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: sends to nobody"),
         ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),
-        ((IN, dataclasses.replace(OUT, delay=50.0)), "projections.output.delay: 50.0 ms is longer than the"),
+        ((IN, dataclasses.replace(OUT, delay=50.0)), "projections.output.delay: 50.0 ms is not shorter than the"),
         ((IN, dataclasses.replace(OUT, connectivity=Dense(7))), "projections.output.connectivity.size: is 7, but"),
         ((IN, dataclasses.replace(OUT, connectivity=Convolution(None, 2))), "a convolution cannot follow"),
         ((IN, dataclasses.replace(OUT, connectivity=Pooling(2))), "a pooling layer cannot follow a dense layer"),
@@ -255,3 +259,56 @@ def test_signs_and_delays_are_checked() -> None:
     weights["output.kernel"][0, 1] = 0.1
     with pytest.raises(DataError, match=r"weights: output.kernel holds weights that are not inhibitory"):
         EventEngine(network).present(Batch(np.zeros((1, 2, 2, 1)), weights))
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrong(EveryOther):
+    """A rule whose arrays do not fit its shapes."""
+
+    pre: int = 0
+    post: int = 0
+    weight: int = 0
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        found = super().connections(source, target)
+        return Connections(found.pre + self.pre, found.post + self.post, found.weight + self.weight)
+
+
+@pytest.mark.parametrize("engine", ["event", "brian2"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (Wrong(pre=1), r"connectivity: Wrong\(pre=1, .*\) lists indices in pre that are not from 0 to 3"),
+        (Wrong(pre=-1), "indices in pre that are not from 0 to 3"),
+        (Wrong(post=1), "indices in post that are not from 0 to 3"),
+        (Wrong(weight=8), "indices in weight that are not from 0 to 7"),
+        (Wrong(weight=-1), "indices in weight that are not from 0 to 7"),
+    ],
+)
+def test_index_arrays_that_do_not_fit_are_refused(engine: str, wrong: Wrong, message: str) -> None:
+    right = _two(dataclasses.replace(IN, connectivity=EveryOther()), OUT)
+    batch = Batch(np.zeros((1, 2, 2, 1)), initial_weights(right, 0))
+    network = _two(dataclasses.replace(IN, connectivity=wrong), OUT)
+    with pytest.raises(SpecificationError, match=message):
+        make_engine(engine, network, dt=1.0).present(batch)
+
+
+def test_weights_are_those_of_the_neuron_that_receives() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Shifted(EveryOther):
+        def connections(self, source: Shape, target: Shape) -> Connections:
+            found = super().connections(source, target)
+            return found._replace(weight=(found.weight + 1) % 8)
+
+    network = _two(dataclasses.replace(IN, connectivity=Shifted()), OUT)
+    with pytest.raises(SpecificationError, match="weights whose last axis is not that of the neuron"):
+        network.connections(network.projection("hidden"))
+
+
+def test_shapes_of_a_rule_are_positive_integers() -> None:
+    class Shapeless(EveryOther):
+        def target_shape(self, source: Shape) -> Shape:
+            return (None,)  # type: ignore[return-value]
+
+    with pytest.raises(SpecificationError, match=r"layers.own: makes a population of shape \(None,\); it must be"):
+        Network.chain("x", IntensityEncoder((2, 2, 1), 1.0), [Layer("own", Shapeless())], 2.0)

@@ -128,9 +128,22 @@ class Connectivity(ABC):
         """Number of synapses."""
         return int(self.fan_out(source, target).sum())
 
+    def checked_connections(self, source: Shape, target: Shape) -> Connections:
+        """The index arrays; a SpecificationError, if they do not fit the shapes that the rule says."""
+        found, shape = self.connections(source, target), self.weight_shape(source, target)
+        weights = (0, math.prod(shape)) if shape else (-1, 0)
+        bounds = {"pre": (0, math.prod(source)), "post": (0, math.prod(target)), "weight": weights}
+        for name, (least, beyond) in bounds.items():
+            indices = getattr(found, name)
+            inside = not indices.size or (indices.min() >= least and indices.max() < beyond)
+            require(inside, "connectivity", f"{self} lists indices in {name} that are not from {least} to {beyond - 1}")
+        own = not shape or bool((found.weight % shape[-1] == found.post % shape[-1]).all())
+        require(own, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives")
+        return found
+
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:
         """Number of synapses that leave each presynaptic neuron, in the shape of the source."""
-        return np.bincount(self.connections(source, target).pre, minlength=math.prod(source)).reshape(source)
+        return np.bincount(self.checked_connections(source, target).pre, minlength=math.prod(source)).reshape(source)
 
     def fan_in(self, source: Shape, target: Shape) -> int:
         """Number of synapses onto a neuron, rounded up from the mean; padding counts."""
