@@ -8,9 +8,8 @@ wait for each other within a part.
 import itertools
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from queue import SimpleQueue
-from threading import Thread
 from typing import TypeVar
 
 import numpy as np
@@ -53,28 +52,26 @@ def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list
     helpers = min(threads(), len(slices)) - 1
     if helpers < 1:
         return [quiet_work(part) for part in slices]
-    numbers = itertools.count()
-    done: SimpleQueue[None] = SimpleQueue()
-    results: dict[int, Part] = {}
-    errors: list[BaseException] = []
+    numbers, results = itertools.count(), dict[int, Part]()
+    failed = False
 
     def take_parts() -> None:
-        while (number := next(numbers)) < len(slices):
+        nonlocal failed
+        while not failed and (number := next(numbers)) < len(slices):
             try:
-                if not errors:
-                    results[number] = quiet_work(slices[number])
-            except BaseException as error:
-                errors.append(error)
-            done.put(None)
+                results[number] = quiet_work(slices[number])
+            except BaseException:
+                failed = True  # an error stops the other parts
+                raise
 
-    for _ in range(helpers):
-        _helpers(threads() - 1).put(take_parts)
-    # this thread takes parts, too: otherwise it would only wait, for one thread more to wake up
-    take_parts()
-    for _ in slices:
-        done.get()
-    if errors:
-        raise errors.pop()
+    submitted = [_helpers(threads() - 1).submit(take_parts) for _ in range(helpers)]
+    try:
+        take_parts()  # this thread takes parts, too: otherwise it would only wait
+    finally:
+        running = [helper for helper in submitted if not helper.cancel()]  # all others would find nothing left
+        wait(running)
+    for helper in running:
+        helper.result()
     return [results[number] for number in range(len(slices))]
 
 
@@ -92,17 +89,9 @@ def _controller() -> ThreadpoolController:
 
 
 @cache
-def _helpers(count: int) -> SimpleQueue[Callable[[], None]]:
-    """Where so many threads get their work from, one by one; quicker to reach than those of an executor."""
-    work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-
-    def help_out() -> None:
-        while True:
-            work.get()()
-
-    for number in range(count):
-        Thread(target=help_out, name=f"netsim-{number}", daemon=True).start()
-    return work
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """So many threads beside the calling one."""
+    return ThreadPoolExecutor(count, thread_name_prefix="netsim")
 
 
 if hasattr(os, "register_at_fork"):

@@ -56,10 +56,18 @@ class STiDiBP(Learner):
             population.name: population_times(network, population, network.training.dt)
             for population in network.integrating
         }
+        # asked for once: beside other threads every look-up holds the GIL
+        self._windows = {projection.name: network.window(projection) for projection in network.projections}
+        self._incoming = {name: network.incoming(name) for name in network.shapes}
         self._connections = {
             projection.name: network.connections(projection)
             for projection in network.projections
-            if network.window(projection) is None
+            if self._windows[projection.name] is None
+        }
+        # what a relay hands back could move already
+        self._may_be_stuck = {
+            name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
+            for name in network.shapes
         }
 
     def __repr__(self) -> str:
@@ -114,14 +122,12 @@ class STiDiBP(Learner):
         for population in reversed(network.populations):
             name, own = population.name, latencies[population.name]
             displacement = handed.pop(name).reshape(own.shape)
-            outgoing = network.outgoing(name)
-            # what a relay handed down could move already
-            if any(network.population(projection.target).integrates for projection in outgoing):
+            if self._may_be_stuck[name]:
                 displacement = _of_movable(displacement, own, self._onset(population))
             if population.integrates and network.learning.normalised:
                 displacement = _normalised(displacement, network.encoder.t_max)
             displacements.append(displacement)
-            incoming = network.incoming(name)
+            incoming = self._incoming[name]
             arriving = [self._arriving(projection, latencies[projection.source]) for projection in incoming]
             signal = self._signal(population, arriving, own, displacement, weights)
             for projection, source in zip(incoming, arriving, strict=True):
@@ -161,7 +167,7 @@ class STiDiBP(Learner):
         weights: Weights,
     ) -> LayerStep:
         """The step of a projection's synapses."""
-        network, window = self.network, self.network.window(projection)
+        network, window = self.network, self._windows[projection.name]
         population = network.population(projection.target)
         if not population.integrates:
             if window is not None:
@@ -173,7 +179,11 @@ class STiDiBP(Learner):
         kernel = weights[kernel_name(projection)]
         if neurons.gated and window is not None:
             return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
-        limit = np.asarray(kernel.dtype.type(gate)) if neurons.gated else np.minimum(own, kernel.dtype.type(gate))
+        limit = np.asarray(kernel.dtype.type(gate))
+        if neurons.gated:
+            signal = displacement / own.dtype.type(neurons.drive)
+        else:
+            limit = np.minimum(own, limit)
         if window is not None:
             return step_pairwise(projection, window, source, limit, signal, kernel, causal)
         connections = self._connections[projection.name]
@@ -187,19 +197,20 @@ class STiDiBP(Learner):
         displacement: np.ndarray,
         weights: Weights,
     ) -> np.ndarray:
-        """The displacement over ``tau`` times the slope at threshold, by the chosen derivative."""
-        if not population.integrates:
+        """The displacement over ``tau`` times the slope at threshold, by the chosen derivative.
+
+        Where that slope is the drive's, the displacement itself: kernels for windows divide by the drive on the way.
+        """
+        if population.neurons is None or population.neurons.gated:
             return displacement
-        neurons = population.dynamics
-        if neurons.gated:
-            return displacement / own.dtype.type(neurons.drive)
+        neurons = population.neurons
         assumed = own.dtype.type(neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return displacement / np.asarray(assumed)
         times = np.where(np.isfinite(own), own, 0)
         current = np.zeros_like(own)
         for projection, source in zip(self.network.incoming(population.name), arriving, strict=True):
-            window, kernel = self.network.window(projection), weights[kernel_name(projection)]
+            window, kernel = self._windows[projection.name], weights[kernel_name(projection)]
             if window is not None:
                 current += slope_at(projection, window, source, times, kernel, displacement != 0)
             else:
