@@ -7,9 +7,11 @@ neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the la
 products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 
+import math
+
 import numpy as np
 
-from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, lay_out_by_map
+from netsim.learning.fields import breakpoints, collect_from_maps, contiguous
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
@@ -67,7 +69,10 @@ def slope_at(
 
 def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The weights of each map side by side, filled up with zeros to whole vectors."""
-    return lay_out_by_map(np.ascontiguousarray(kernel, dtype).reshape(-1, kernel.shape[-1]), 1)[:, 0]
+    inputs, maps = math.prod(kernel.shape[:-1]), kernel.shape[-1]
+    filled = np.zeros((maps, inputs + -inputs % lanes_of(dtype.itemsize)), dtype)
+    filled[:, :inputs] = kernel.reshape(inputs, maps).T  # numpy transposes large arrays faster than a loop does
+    return filled
 
 
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
