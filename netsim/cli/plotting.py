@@ -32,25 +32,25 @@ def leaving(choice: str) -> list[str]:
 
 def plot(
     figure: Annotated[
-        str, Argument(metavar="KIND", help="What to draw, see above.", autocompletion=lambda: list(figures))
+        str, Argument(metavar="FIGURE", help="What to draw, see above.", autocompletion=lambda: list(figures))
     ],
     subject: options.ModelArgument,
     index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of {all}.")] = 0,
     limit: Annotated[
-        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; by default as KIND needs.")
+        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; by default as FIGURE needs.")
     ] = None,
     layer: Annotated[str | None, Option(metavar="LAYER", help="Layer of {all}.")] = None,
     channel: Annotated[int, Option(min=0, metavar="N", help="Input channel of {all}.")] = 0,
     neuron: Annotated[list[str] | None, Option(metavar="LAYER:NEURON", help="Neuron of {all}; repeatable.")] = None,
     count: Annotated[int | None, Option(min=1, metavar="N", help="Draw N {any} at most.")] = None,
     width: Annotated[
-        str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits KIND.")
+        str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits FIGURE.")
     ] = None,
     out: Annotated[
         list[Path] | None,
         Option(
             metavar="FILE",
-            help="A .png, .svg or .pdf; repeatable; by default KIND.png and .svg in RUN/figures or figures-PRESET.",
+            help="A .png, .svg or .pdf; repeatable; by default FIGURE.png and .svg in RUN/figures or figures-PRESET.",
         ),
     ] = None,
     table: Annotated[
@@ -66,7 +66,7 @@ def plot(
 ) -> None:
     """Draw a figure of a run or a preset, as PNG and SVG.
 
-    KIND is one of:
+    FIGURE is one of:
 
     {figures}
     """

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 def study(
     name: Annotated[
-        str, Argument(metavar="KIND", help="What to disturb, see above.", autocompletion=lambda: list(studies))
+        str, Argument(metavar="STUDY", help="What to disturb, see above.", autocompletion=lambda: list(studies))
     ],
     subject: options.ModelArgument,
     level: Annotated[
         list[float] | None,
-        Option(metavar="X", help="How much to disturb, see KIND; repeatable; by default several that suit."),
+        Option(metavar="X", help="How much to disturb, see STUDY; repeatable; by default several that suit."),
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ def study(
     out: Annotated[
         Path | None, Option(metavar="DIR", help="Where files go; by default RUN/studies, or studies-PRESET.")
     ] = None,
-    parquet: Annotated[bool, Option("--parquet", help="Write the table as KIND.parquet too.")] = False,
+    parquet: Annotated[bool, Option("--parquet", help="Write the table as STUDY.parquet too.")] = False,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
@@ -55,12 +55,12 @@ def study(
 ) -> None:
     """Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.
 
-    KIND is one of:
+    STUDY is one of:
 
     {studies}
 
-    Files are KIND.csv, one row per level and seed; KIND.png and .svg, with 95 % confidence bands over seeds; and \
-KIND.json, which says what was simulated.
+    Files are STUDY.csv, one row per level and seed; STUDY.png and .svg, with 95 % confidence bands over seeds; and \
+STUDY.json, which says what was simulated.
     """
     from netsim.analysis.studies import study_table
     from netsim.analysis.tables import check_table_suffix, records
