@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -27,6 +28,13 @@ _DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test works in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays() -> Iterator[None]:
+    """Figures that a test leaves open are closed after it: others count those that a command leaves."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:
         ("group-raster RUN --neuron hidden:200", ["hidden:200", "0 to 199"]),
         ("group-raster RUN --neuron hidden:1 --neuron output:1", ["neurons", "one layer"]),
         ("group-raster RUN --layer conv1", ["conv1", "hidden, output"]),
-        ("kernels RUN --layer output", ["output", "dense"]),
+        ("kernels RUN --layer output", ["output", "without rows and columns"]),
         ("kernels RUN --channel 1", ["channel 1", "hidden"]),
         ("learning digits", ["digits", "no metrics"]),
         ("raster nosuch", ["nosuch", "neither"]),
