@@ -55,8 +55,8 @@ def projections_with_learned_scales(network: Network) -> list[Projection]:
     return [projection for projection in network.weighted if projection.plastic and network.weighting.learns_scales]
 
 
-def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> None:
-    """Refuse weights, or latent weights with their scales, whose names or shapes are not the network's.
+def check_shapes(network: Network, weights: Weights, origin: str, latent: bool = False) -> dict[str, Shape]:
+    """Refuse weights, or latent weights with their scales, whose names or shapes are not the network's; gives these.
 
     Raises DataError if a name is missing or unknown, or a shape differs; `origin` is named.
     """
@@ -67,6 +67,7 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
     for name, shape in expected.items():
         if weights[name].shape != shape:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
+    return expected
 
 
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
@@ -75,7 +76,7 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
     Raises DataError if a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the
     projection's; `origin` is named.
     """
-    check_shapes(network, weights, origin, latent)
+    expected = check_shapes(network, weights, origin, latent)
     for name, array in weights.items():
         if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
@@ -83,7 +84,7 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
         kernel = weights[kernel_name(projection)]
         if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
             raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
-    return {name: weights[name] for name in (latent_shapes(network) if latent else weight_shapes(network))}
+    return {name: weights[name] for name in expected}
 
 
 def all_finite(array: np.ndarray) -> bool:
