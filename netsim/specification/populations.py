@@ -8,9 +8,10 @@ import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape
+from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape, require
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.scopes import Winners
 
 STIMULUS = "stimulus"
 """The name of the population that presents what the encoder makes."""
@@ -58,12 +59,15 @@ class Population:
         weights.
     dropout : float
         Fraction of spikes that are withheld during training.
+    winners : Winners, optional
+        Whether the first neurons of a scope silence the others, for example `MapWinners`; by default all may fire.
     """
 
     name: str
     shape: Shape
     neurons: Neurons | None = field(default_factory=Neurons)
     dropout: float = 0.0
+    winners: Winners | None = None
 
     __repr__ = short_repr
 
@@ -73,6 +77,10 @@ class Population:
         form = "(neurons) or (height, width, maps), positive integers"
         check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
+        if self.winners is not None:
+            relays = "have a meaning for neurons that integrate, not for relays; put them on those that integrate"
+            require(self.neurons is not None, f"{where}.winners", relays)
+            check_winners(self.winners, self.shape, where)
 
     @property
     def integrates(self) -> bool:
@@ -101,9 +109,19 @@ class Population:
         return self.shape[-1]
 
 
+def check_winners(winners: Winners, shape: Shape, where: str) -> None:
+    """Refuse what is no competition, or none that a population of this shape can have."""
+    if not isinstance(winners, Winners):
+        raise SpecificationError(f"{where}.winners", f"must be Winners, for example MapWinners(), not {winners!r}")
+    try:
+        winners.check(shape)
+    except SpecificationError as error:
+        raise SpecificationError(f"{where}.{error.field}", error.message) from error
+
+
 @dataclass(frozen=True)
 class Projection:
-    """Synapses from one population, or the stimulus, onto another.
+    """Synapses from one population, or the stimulus, onto another or onto itself.
 
     Parameters
     ----------
@@ -165,7 +183,7 @@ class Layer:
         By default ``Neurons()``, or relays where the connectivity has no weights.
     psp, initial, plastic
         See `Projection`.
-    dropout : float
+    dropout, winners
         See `Population`.
 
     Examples
@@ -182,6 +200,7 @@ class Layer:
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
     plastic: bool = True
+    winners: Winners | None = None
 
     __repr__ = short_repr
 

@@ -14,7 +14,7 @@ import tomli_w
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.files import read_text, write_text
 from netsim.registry import Registry
-from netsim.seams import connectivities, encoders
+from netsim.seams import connectivities, encoders, scopes
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
@@ -66,12 +66,15 @@ def network_to_dict(network: Network) -> dict[str, Any]:
         table["layers"] = [
             {"name": layer.name}
             | _chosen_table(connectivities, "kind", layer.connectivity)
-            | _to_dict(layer, "connectivity")
+            | _to_dict(layer, "connectivity", "winners")
+            | _winners_to_dict(layer)
             for layer in layers
         ]
         return table
     table["populations"] = [
-        _to_dict(population) | ({} if population.integrates else {"neurons": _RELAYS})
+        _to_dict(population, "winners")
+        | ({} if population.integrates else {"neurons": _RELAYS})
+        | _winners_to_dict(population)
         for population in network.populations
     ]
     table["projections"] = [
@@ -81,6 +84,10 @@ def network_to_dict(network: Network) -> dict[str, Any]:
         for projection in network.projections
     ]
     return table
+
+
+def _winners_to_dict(part: Layer | Population) -> dict[str, Any]:
+    return {"winners": _chosen_table(scopes, "scope", part.winners)} if part.winners is not None else {}
 
 
 def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -201,14 +208,28 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "kind", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    return _build(Layer, table | {"connectivity": make()}, where)
+    return _build(Layer, table | {"connectivity": make()} | _winners(table, where), where)
 
 
 def _population(table: dict[str, Any]) -> Population:
     relays = table.get("neurons") == _RELAYS
     where = f"populations.{table.get('name', '')}".rstrip(".")
+    table = table | _winners(table, where)
     population = _build(Population, table | {"neurons": {}} if relays else table, where)
     return dataclasses.replace(population, neurons=None) if relays else population
+
+
+def _winners(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """The winners of a layer or a population, if its table has any."""
+    if "winners" not in table:
+        return {}
+    chosen, inner = table["winners"], f"{where}.winners"
+    if not isinstance(chosen, dict):
+        raise SpecificationError(inner, f'must be a table such as {{ scope = "map", first = 1 }}, not {chosen!r}')
+    chosen = dict(chosen)
+    make = _chosen(scopes, chosen, "scope", inner)
+    _check_keys(make.args[0], chosen, inner)
+    return {"winners": make()}
 
 
 def _projection(table: dict[str, Any]) -> Projection:
