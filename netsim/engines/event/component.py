@@ -5,17 +5,18 @@ fires, which may move all that were due later. A potential has no jumps, so that
 other: they fire before any of them changes a slope. On a grid the same holds of the spikes of one step.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.sparse import Synapses, lay_out_synapses, side_by_side
+from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled
-from netsim.specification import Population, Projection
+from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
 Run = Callable[[Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray]], None]
@@ -26,6 +27,8 @@ and where the spikes of each population are written, all of shape (presentations
 
 EQUAL = 1e-9
 """Potentials at threshold that differ by less, in units of the threshold, are the same to neurons that compete."""
+INSTANT = 1e-9
+"""Events within so many ms are of one instant; in single precision, within what rounding makes of one."""
 
 
 class _Members(NamedTuple):
@@ -65,7 +68,8 @@ class ComponentStage:
         incoming = [projection for one in component for projection in network.incoming(one.name)]
         self.outer = [projection for projection in incoming if not network.is_recurrent(projection)]
         self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
-        self.layout = lay_out_synapses(clock, self.outer + self.inner, self.offsets)
+        self.instant = max(INSTANT, 16 * float(np.finfo(clock.dtype).eps) * network.duration)
+        self.layout, self.sources = self._synapses()
         self.members = self._members()
 
     def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
@@ -74,7 +78,8 @@ class ComponentStage:
         Thresholds of neurons are by population, conduction delays, as the clock counts, by projection.
         """
         dtype, shapes = self.clock.dtype, self.clock.network.shapes
-        values = [weights[kernel_name(projection)].ravel() for projection in self.outer + self.inner]
+        projections = self.outer + self.inner
+        values = [weights[kernel_name(projection)].ravel() for projection in projections]
         synapses = self.layout._replace(weights=np.concatenate(values).astype(dtype)[self.layout.weights])
         start, bias = np.empty(self.size, dtype), np.empty(self.size, dtype)
         for population, dynamics in zip(self.component, self.dynamics, strict=True):
@@ -84,8 +89,8 @@ class ComponentStage:
                 start[own] += self.clock.head_start(population, thresholds[population.name]).ravel()
             bias[own] = biases(population, weights, dtype, population.size)
         lags = [
-            np.broadcast_to(late.get(projection.name, 0), shapes[projection.source]).ravel()
-            for projection in self.inner
+            np.broadcast_to(late.get(projection.name, 0), shapes[projection.source]).ravel()[own]
+            for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
 
@@ -93,29 +98,58 @@ class ComponentStage:
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
         ) -> None:
             presentations = len(next(iter(spikes.values())))
-            empty = np.zeros((presentations, 0))
-            arrivals = side_by_side([empty, *(arriving[projection.name] for projection in self.outer)], dtype)
+            arrivals = [np.zeros((presentations, 0), dtype)]
+            for projection, own in zip(self.outer, self.sources, strict=False):
+                arrivals.append(arriving[projection.name].reshape(presentations, -1)[:, own])
             mute = np.zeros((presentations, self.size), dtype=bool)
             for name in silenced.keys() & spikes.keys():
                 first = self.offsets[name]
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
             found = np.empty((presentations, self.size), dtype)
-            _run(arrivals, mute, synapses, lag, start, bias, self.members, self.dynamics[0].whole_steps, found)
+            from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
+            whole_steps, instant = self.dynamics[0].whole_steps, dtype.type(self.instant)
+            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, found)
             for name, own in spikes.items():
                 first = self.offsets[name]
                 own[...] = found[:, first : first + own[0].size].reshape(own.shape)
 
         return run
 
+    def _synapses(self) -> tuple[Synapses, list[np.ndarray]]:
+        """The synapses by line, with indices into all weights in place of these, and each projection's lines by source.
+
+        A line is what a spike reaches at once: the synapses of a presynaptic neuron in one projection. Those from
+        outside come first.
+        """
+        network, dtype = self.clock.network, self.clock.dtype
+        projections = self.outer + self.inner
+        most = max(len(projection.psp.kernel) for projection in projections)
+        delays, changes = np.zeros((2, len(projections), most), dtype)
+        counts, posts, weights, psps, sources = [], [], [], [], []
+        offset = 0
+        for number, projection in enumerate(projections):
+            pre, post, weight = network.connections(projection)
+            size = math.prod(network.shapes[projection.source])
+            sources.append(np.arange(size))
+            counts.append(np.bincount(pre, minlength=size))
+            posts.append(post + np.int32(self.offsets[projection.target]))
+            weights.append(weight.astype(np.int64) + offset)
+            psps.append(np.full(size, number, np.int32))
+            offset += math.prod(network.weight_shape(projection))
+            psp = self.clock.breakpoints(projection)
+            delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
+        first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+        flat = (np.concatenate(arrays) for arrays in (posts, weights, psps))
+        return Synapses(first, *flat, delays, changes), sources
+
     def _members(self) -> _Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]
         each = {name: np.array([getattr(one, name) for one in self.dynamics]) for name in Dynamics._fields}
         lines, leaving = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        line = sum(self._source_size(projection) for projection in self.outer)
-        for projection in self.inner:
-            own = np.arange(self._source_size(projection))
+        line = sum(len(own) for own in self.sources[: len(self.outer)])
+        for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True):
             leaving = np.concatenate([leaving, own + self.offsets[projection.source]])
-            lines = np.concatenate([lines, own + line])
+            lines = np.concatenate([lines, np.arange(line, line + own.size)])
             line += own.size
         scope, most = np.full((2, self.size), -1)
         neurons, counted, scopes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
@@ -145,9 +179,6 @@ class ComponentStage:
             _firsts(np.concatenate(neurons), self.size),
             np.concatenate(counted),
         )
-
-    def _source_size(self, projection: Projection) -> int:
-        return int(np.prod(self.clock.network.shapes[projection.source]))
 
 
 def _firsts(owners: np.ndarray, size: int) -> np.ndarray:
@@ -182,6 +213,7 @@ def _run(
     bias: np.ndarray,
     members: _Members,
     whole_steps: bool,
+    instant: float,
     spikes: np.ndarray,
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
@@ -231,14 +263,12 @@ def _run(
             from_within = events.times[0] if events.count[0] > 0 else silent
             event = min(from_outside, from_within)
             opening = members.onset[openings[opened]] if opened < openings.size else silent
-            now = min(event, opening, state.due[1])
-            if not now < last:
+            now = min(event, opening)
+            if not min(now, state.due[1]) < last:
                 break
-            if opening == now:
-                _open(openings[opened], now, members, state, whole_steps)
-                opened += 1
-            elif state.due[1] == now:
-                _fire(now, members, state, firing, tally, spikes[b])
+            # a potential that reaches threshold at an instant does so whatever changes its slope then
+            if state.due[1] <= now + instant and state.due[1] < opening:
+                _fire(state.due[1] + instant, members, state, firing, tally, spikes[b])
                 for neuron in firing:
                     if neuron < 0:
                         break
@@ -246,9 +276,12 @@ def _run(
                         line = members.lines[place_of_line]
                         row = synapses.psp[line]
                         for k in range(breakpoints):
-                            time = now + lag[line - outer] + synapses.delays[row, k]
+                            time = spikes[b, neuron] + lag[line - outer] + synapses.delays[row, k]
                             if time < last and synapses.changes[row, k] != 0:
                                 push(events, time, line * breakpoints + k)
+            elif opening == now:
+                _open(openings[opened], now, members, state, whole_steps)
+                opened += 1
             elif from_outside == now:
                 line, k = divmod(codes[order[place]], breakpoints)
                 _change_slopes(line, synapses.changes[synapses.psp[line], k], False, now, synapses, members, state,
@@ -331,12 +364,13 @@ def _change_slopes(
 
 @compiled
 def _fire(
-    now: float, members: _Members, state: _State, firing: np.ndarray, tally: np.ndarray, spikes: np.ndarray
+    until: float, members: _Members, state: _State, firing: np.ndarray, tally: np.ndarray, spikes: np.ndarray
 ) -> None:
     """Let all neurons fire that are due, as far as competition lets them; a -1 follows those that do in `firing`."""
     count, compete = 0, False
-    while state.due[1] == now:
+    while state.due[1] <= until:
         neuron = next_due(state.due)
+        spikes[neuron] = state.due[1]
         schedule(state.due, neuron, np.inf)
         state.done[neuron] = True
         compete |= members.scope[neuron] >= 0
@@ -346,7 +380,7 @@ def _fire(
         missing = np.empty(count)
         for place in range(count):
             neuron = firing[place]
-            _advance(neuron, now, members, state)
+            _advance(neuron, spikes[neuron], members, state)
             missing[place] = -np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
         firing[:count] = firing[:count][np.argsort(missing, kind="mergesort")]
     fired = 0
@@ -355,10 +389,10 @@ def _fire(
         scope = members.scope[neuron]
         if scope >= 0:
             if tally[scope] >= members.most[neuron]:
+                spikes[neuron] = np.inf
                 continue
             for pair in range(members.first_counted[neuron], members.first_counted[neuron + 1]):
                 tally[members.counted[pair]] += 1
-        spikes[neuron] = now
         firing[fired] = neuron
         fired += 1
     if fired < firing.size:

@@ -5,7 +5,7 @@ order of time, and each moves those neurons alone that its synapses reach. The k
 they apply, and give the same spikes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
 from netsim.numerics.receptive_fields import earliest
-from netsim.specification import Population, Projection
+from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
 
@@ -41,7 +41,7 @@ class SparseStage:
         self.clock = clock
         self.population = population
         self.dynamics = clock.dynamics(population)
-        self.layout = lay_out_synapses(clock, clock.network.incoming(population.name))
+        self.layout = lay_out_synapses(clock, population)
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
@@ -67,7 +67,7 @@ class RelayStage:
     def __init__(self, clock: Clock, population: Population) -> None:
         (projection,) = clock.network.incoming(population.name)
         self.window = clock.network.window(projection)
-        self.layout = None if self.window is not None else lay_out_synapses(clock, [projection])
+        self.layout = None if self.window is not None else lay_out_synapses(clock, population)
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`; there are neither weights nor thresholds."""
@@ -89,14 +89,10 @@ def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate(flat, axis=1))
 
 
-def lay_out_synapses(
-    clock: Clock, projections: Sequence[Projection], offsets: Mapping[str, int] | None = None
-) -> Synapses:
-    """The synapses of projections, with indices into their weights, one array after another, in place of weights.
-
-    Postsynaptic neurons are counted from the `offsets` of their populations, if there are several.
-    """
+def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
+    """The synapses onto a population, with indices into its weights, one array after another, in place of weights."""
     network = clock.network
+    projections = network.incoming(population.name)
     most = max(len(projection.psp.kernel) for projection in projections)
     delays, changes = np.zeros((2, len(projections), most), clock.dtype)
     counts, posts, weights, psps = [], [], [], []
@@ -104,7 +100,7 @@ def lay_out_synapses(
     for number, projection in enumerate(projections):
         pre, post, weight = network.connections(projection)
         counts.append(np.bincount(pre, minlength=int(np.prod(network.shapes[projection.source]))))
-        posts.append(post + np.int32(offsets[projection.target]) if offsets else post)
+        posts.append(post)
         weights.append(weight.astype(np.int64) + offset)
         psps.append(np.full(counts[-1].size, number, np.int32))
         offset += int(np.prod(network.weight_shape(projection) or (0,)))
