@@ -21,8 +21,11 @@ def weighted_synapses(
     delays: tuple[int, ...],
     kernel: NeuronGroup | None,
     common: dict[str, Any],
+    current: str = "current",
 ) -> Synapses:
     """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
+
+    They add it to the `current` of the neurons, or to what that is called.
 
     The delays of the breakpoints are in steps. Synapses may share weights, a `shared_kernel`; else each has its own.
     """
@@ -32,7 +35,7 @@ def weighted_synapses(
         constants |= {f"change_{number}": change, f"delay_{number}": steps}
         # an event that arrives sooner than its delay was sent before the presentation began
         in_time = f"*int(step_post >= delay_{number})" if steps > 0 else ""
-        pathways[f"breakpoint_{number}"] = f"current_post += change_{number}*w{in_time}"
+        pathways[f"breakpoint_{number}"] = f"{current}_post += change_{number}*w{in_time}"
     synapses = Synapses(
         source,
         neurons,
