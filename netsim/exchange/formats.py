@@ -115,5 +115,5 @@ def reader(path: Path, seam: Registry[Any], any_name: bool = False) -> Any:
 def _check_packages(seam: Registry[Any], name: str, path: Path) -> None:
     missing = [package for package in seam[name].packages if find_spec(package) is None]
     if missing:
-        install = "'netsim[exchange]'" if seam.is_own(name) else " ".join(missing)
+        install = "'netsim-snn[exchange]'" if seam.is_own(name) else " ".join(missing)
         raise DataError(f"{path}: the format {name} needs {' and '.join(missing)}; pip install {install}")

@@ -473,7 +473,7 @@ def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> No
 
 def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.exchange.formats.find_spec", lambda name: None)
-    message = r"n.nir: the format nir needs nir; pip install 'netsim\[exchange\]'"
+    message = r"n.nir: the format nir needs nir; pip install 'netsim-snn\[exchange\]'"
     with pytest.raises(DataError, match=message):
         export_network("nir", network, _drawn_weights(network), "n.nir")
     with pytest.raises(DataError, match=message):
