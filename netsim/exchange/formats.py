@@ -71,10 +71,13 @@ class NetworkFormat(Format):
         What messages call it.
     without_primitive : callable
         What of a network other tools will not see in the file, in words.
+    unread : str
+        What they make of the file therefore, and what helps.
     """
 
     title: str = "the format"
     without_primitive: Callable[[Network], Sequence[str]] = lambda network: ()
+    unread: str = "other tools will not see them"
 
 
 @dataclass(frozen=True, eq=False)
