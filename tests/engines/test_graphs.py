@@ -21,6 +21,7 @@ from netsim.specification import (
     Connections,
     Connectivity,
     Convolution,
+    Delays,
     Dense,
     InitialWeights,
     IntensityEncoder,
@@ -34,6 +35,7 @@ from netsim.specification import (
     Shape,
     Weighting,
 )
+from netsim.weights.delays import initial_delays
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import weight_shapes
 
@@ -63,6 +65,7 @@ class EveryOther(Connectivity):
 
 PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
 RULES = [Dense(), EveryOther()]
+DELAYS = [0.0, 0.0, 3.4, 11.0, Delays(mean=5.0, spread=4.0), Delays("synapse", 8.0, 5.0, "uniform", longest=14.0)]
 
 
 def _neurons(regime: str, depth: int) -> Neurons:
@@ -85,16 +88,16 @@ def graph(seed: int) -> Network:
         Population("output", (4,), _neurons(draw(["free", "staggered", "phased"]), 3)),
     ]
     projections = [
-        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS)),
-        Projection("maps", "pool", Pooling(2), delay=draw([0.0, 2.6])),
+        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS), delay=draw(DELAYS)),
+        Projection("maps", "pool", Pooling(2), delay=draw([0.0, 2.6, Delays(mean=4.0, spread=2.0)])),
     ]
     if generator.random() < 0.5:
-        projections.append(Projection("stimulus", "maps", draw(RULES), delay=1.3))
+        projections.append(Projection("stimulus", "maps", draw(RULES), delay=draw(DELAYS)))
     for target in ("hidden", "output"):
         sources = ["pool", "stimulus", "maps"] + ["hidden"] * (target == "output")
         for source in sources:
             if source in ("pool", "hidden") or generator.random() < 0.6:
-                delay = draw([0.0, 0.0, 3.4, 11.0])
+                delay = draw(DELAYS)
                 sign = draw(["any", "excitatory", "inhibitory"])
                 psp, rule = draw(PSPS), draw(RULES)
                 projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
@@ -104,6 +107,7 @@ def graph(seed: int) -> Network:
 def batch_of(network: Network, presentations: int, seed: int) -> Batch:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    weights |= initial_delays(network, seed)
     for projection in network.weighted:
         weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
     stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
