@@ -281,7 +281,7 @@ class _Builder:
         for projection in incoming:
             source, connections = model.neurons[projection.source], model.specification.connections(projection)
             steps_late = min(grid.nearest_step(projection.common_delay, self.dt), model.steps)
-            lag = None if projection.delays is not None or with_delays and population.integrates else steps_late
+            lag = None if projection.delays is not None or (with_delays and population.integrates) else steps_late
             if population.integrates:
                 onto = self._weighted(projection, source, connections, lag)
             else:

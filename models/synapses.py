@@ -43,9 +43,9 @@ def weighted_synapses(
         neurons,
         "\n".join(equations + ["lag : integer"] * (lag is None)),
         on_pre=pathways,
-        delay=None if lag is None else {
-            pathway: (steps + lag) * source.clock.dt for pathway, steps in zip(pathways, breakpoints, strict=True)
-        },
+        delay=None
+        if lag is None
+        else {pathway: (steps + lag) * source.clock.dt for pathway, steps in zip(pathways, breakpoints, strict=True)},
         name=f"synapses_{name}",
         namespace=constants,
         **common,

@@ -162,6 +162,11 @@ class Projection:
         """Whether training changes its delays."""
         return self.delays is not None and self.delays.learned
 
+    @property
+    def asks_for_displacement(self) -> bool:
+        """Whether learning has a use for displacements of arriving spikes: below the source, or for their delays."""
+        return self.source != STIMULUS or (self.learns_delays and self.is_delayed_per("axon"))
+
     def is_delayed_per(self, part: Literal["axon", "synapse"]) -> bool:
         """Whether there is a delay for each axon, or for each synapse, beside the weights."""
         return self.delays is not None and self.delays.per == part

@@ -1,6 +1,7 @@
 """How late spikes arrive: what the specification, the weights and a batch say of it."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from netsim.weights.layout import Weights, delay_name
 
 Delayed = Mapping[str, np.ndarray]
 """By the name of a projection, how much later (ms) the spikes of each presynaptic neuron arrive in a batch."""
+ON_TIME: Delayed = MappingProxyType({})
+"""No spikes are later than the specification and the weights say."""
 
 
 def axonal_delay(projection: Projection, weights: Weights, late: Delayed) -> np.ndarray:
@@ -42,3 +45,12 @@ def initial_delays(network: Network, seed: int) -> Weights:
             values = generator.uniform(delays.mean - reach, delays.mean + reach, shape)
         drawn[delay_name(projection)] = np.clip(values, delays.shortest, network.longest_delay(delays))
     return drawn
+
+
+def delay_rates(network: Network) -> dict[str, float]:
+    """Learning rates of learned delays (ms), over that of weights, by their names."""
+    return {
+        delay_name(projection): projection.delays.rate * network.encoder.t_max
+        for projection in network.delayed
+        if projection.delays is not None and projection.learns_delays
+    }

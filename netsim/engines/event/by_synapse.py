@@ -70,9 +70,7 @@ def _by_target(synapses: Synapses, count: int) -> Afferents:
     pre = np.repeat(np.arange(synapses.psp.size, dtype=np.int32), np.diff(synapses.first))[order]
     first = np.concatenate([[0], np.cumsum(np.bincount(synapses.post, minlength=count))]).astype(np.int64)
     nothing = np.empty(0, synapses.delays.dtype)
-    return Afferents(
-        first, pre, synapses.weights[order], nothing, synapses.psp[pre], synapses.delays, synapses.changes
-    )
+    return Afferents(first, pre, synapses.weights[order], nothing, synapses.psp[pre], synapses.delays, synapses.changes)
 
 
 @compiled
