@@ -3,8 +3,8 @@
 A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
 (kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
 the neurons have a bias. Delays that are drawn or learned (ms) are ``"<projection>.delay"``, of the shape of the source
-or, per synapse, of the weights. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales
-are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
+or, per synapse, of the weights. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where
+scales are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
 """
 
 import numpy as np

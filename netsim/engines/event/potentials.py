@@ -73,7 +73,7 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
 def _synapses(
     network: Network, projection: Projection, kernel: np.ndarray, neuron: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Presynaptic neurons of one neuron and their weights, or what lies like these, shape (synapses,); padding is left out."""
+    """Presynaptic neurons of one neuron and their weights, or delays; shape (synapses,), without padding."""
     window = network.window(projection)
     if window is None:
         pre, post, weight = network.connections(projection)

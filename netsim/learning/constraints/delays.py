@@ -10,6 +10,7 @@ from netsim.learning.protocol import Constraint
 from netsim.seams import constraints
 from netsim.specification import Network
 from netsim.specification.phrases import grouped, in_ms, names
+from netsim.weights.delays import delay_rates
 from netsim.weights.layout import Weights, delay_name
 
 
@@ -42,4 +43,10 @@ class DelayBounds(Constraint):
             f"from ${in_ms(shortest)}$ to ${in_ms(longest)}$ ({names(name.removesuffix('.delay') for name in chosen)})"
             for (shortest, longest), chosen in found.items()
         )
-        return "Delays", f"After each update learned delays are cut to their bounds: {'; '.join(ranges)}"
+        rates = grouped(delay_rates(network).items(), lambda item: item[1])
+        steps = (
+            rf"$\eta$ times ${in_ms(rate)}$ ({names(name.removesuffix('.delay') for name, _ in chosen)})"
+            for rate, chosen in rates.items()
+        )
+        cut = f"after each update they are cut to their bounds, {'; '.join(ranges)}"
+        return "Delays", f"The learning rate of delays is {' and '.join(steps)}; {cut}"
