@@ -48,7 +48,7 @@ def oracle_latencies(
     """First-spike latencies (ms) of the stimulus and of every population; exact if `dt` is 0, else on that grid.
 
     `silenced` and `thresholds` are of single neurons, by population; `delays` (ms) of presynaptic neurons, by
-    projection, and come to the projection's own.
+    projection, and come to the projection's own. Drawn or learned delays are beside the weights.
     """
     latencies = {"stimulus": stimuli.astype(float)}
     if dt:
@@ -64,14 +64,14 @@ def oracle_latencies(
         incoming = [projection for projection in network.projections if projection.target == population.name]
         arriving = []
         for projection in incoming:
-            late = projection.delay + np.asarray((delays or {}).get(projection.name, 0.0), dtype=float)
+            late = of_axons(projection, weights, delays or {})
             arriving.append(latencies[projection.source] + (np.floor(late / dt + 0.5) * dt if dt else late))
         for index in np.ndindex(result.shape):
             if mute[index]:
                 continue
             place, neurons = index[1:], population.neurons
             inputs = [
-                synapses_of(network, projection, source[index[0]], place)
+                delayed(projection, synapses_of(network, projection, source[index[0]], place), weights, dt)
                 for projection, source in zip(incoming, arriving, strict=True)
             ]
             if neurons is None:
@@ -206,12 +206,13 @@ class Loop:
         for projection in self.network.projections:
             if projection.target != one.name:
                 continue
-            late = projection.delay + np.asarray(self.delays.get(projection.name, 0.0), dtype=float)
+            late = of_axons(projection, self.weights, self.delays)
             sent = (spikes[projection.source] + (np.floor(late / self.dt + 0.5) * self.dt if self.dt else late)).ravel()
             if (projection.name, place) not in self.synapses:
                 neurons_of = np.arange(sent.size).reshape(spikes[projection.source].shape)
                 self.synapses[projection.name, place] = synapses_of(self.network, projection, neurons_of, place)
             inputs = [(float(sent[int(pre)]), weight) for pre, weight in self.synapses[projection.name, place]]
+            inputs = delayed(projection, inputs, self.weights, self.dt)
             arrivals += arrivals_of([projection], [inputs], self.weights, projection.source in self.names)
         neurons = one.neurons
         assert neurons is not None
@@ -236,6 +237,27 @@ def compete(winners: Winners, place: tuple[int, ...], other: tuple[int, ...]) ->
 
 Arrival = tuple[float, float, tuple[tuple[float, float], ...], bool]
 """When a presynaptic spike arrives (ms), its synapse's weight, the breakpoints of the PSP, and whether by a loop."""
+
+
+def of_axons(projection: Projection, weights: dict[str, np.ndarray], delays: dict[str, np.ndarray]) -> np.ndarray:
+    """How late the spikes of presynaptic neurons are (ms), in the shape of the source if they differ."""
+    late = np.asarray(delays.get(projection.name, 0.0), dtype=float)
+    if isinstance(projection.delay, float):
+        return late + projection.delay
+    return late + weights[f"{projection.name}.delay"] if projection.delay.per == "axon" else late
+
+
+def delayed(
+    projection: Projection, synapses: list[tuple[float, int]], weights: dict[str, np.ndarray], dt: float
+) -> list[tuple[float, int]]:
+    """The synapses of a neuron, with spikes that are late by the delays of single synapses."""
+    if isinstance(projection.delay, float) or projection.delay.per == "axon":
+        return synapses
+    late = weights[f"{projection.name}.delay"].ravel()
+    return [
+        (time + (math.floor(late[number] / dt + 0.5) * dt if dt else float(late[number])), number)
+        for time, number in synapses
+    ]
 
 
 def arrivals_of(

@@ -13,6 +13,7 @@ from netsim.specification import (
     Connections,
     Connectivity,
     Convolution,
+    Delays,
     Dense,
     IntensityEncoder,
     MapWinners,
@@ -27,6 +28,7 @@ from netsim.specification import (
     Shape,
     Winners,
 )
+from netsim.weights.delays import initial_delays
 from netsim.weights.layout import weight_shapes
 
 
@@ -86,7 +88,7 @@ class _Draws:
         return self.of(scopes)
 
     def connect(self, source: str, target: str, rules: list[Connectivity]) -> None:
-        delay = self.of([0.0, 0.0, 0.9, 3.4, 11.0])
+        delay = self.of([0.0, 0.0, 0.9, 3.4, 11.0, Delays("axon", 2.0, 2.0), Delays("synapse", 2.0, 2.0)])
         sign = self.of(["any", "excitatory", "inhibitory"])
         self.projections.append(Projection(source, target, self.of(rules), self.of(PSPS), delay=delay, sign=sign))
 
@@ -136,6 +138,7 @@ def random_batch(network: Network, presentations: int, seed: int) -> Batch:
     weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
     for projection in network.weighted:
         weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+    weights |= initial_delays(network, seed)
     stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
     silenced, thresholds, delays = {}, {}, {}

@@ -14,6 +14,7 @@ from netsim.reprs import html_table, limited
 from netsim.specification import graph
 from netsim.specification.checks import finite, require
 from netsim.specification.connectivity import Connections, Window
+from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import (
@@ -157,6 +158,8 @@ class Network:
                 projection.initial,
                 population.dropout,
                 projection.plastic,
+                projection.delay,
+                projection.sign,
                 population.winners,
             )
             for population, projection in zip(self.populations, self.projections, strict=True)
@@ -194,6 +197,7 @@ class Network:
         for population in self.integrating:
             self._check_times(population)
         for projection in self.projections:
+            self._check_delays(projection)
             remedy = "has no meaning for binary weights, which are nothing but signs"
             real = self.weighting.kind == "real"
             require(real or projection.sign == "any", f"projections.{projection.name}.sign", remedy)
@@ -295,9 +299,18 @@ class Network:
         late = f"ms is after the end of the presentation ({self.duration} ms)"
         require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
-        for projection in self.incoming(population.name):
-            long = f"{projection.delay} ms is not shorter than the presentation ({self.duration} ms)"
-            require(projection.delay < self.duration, f"projections.{projection.name}.delay", long)
+
+    def _check_delays(self, projection: Projection) -> None:
+        where, delays = f"projections.{projection.name}.delay", projection.delays
+        given = {"": projection.common_delay}
+        if delays is not None:
+            given = {".mean": delays.mean, ".shortest": delays.shortest}
+            given |= {".longest": delays.longest} if delays.longest < math.inf else {}
+            weighted = delays.per == "axon" or self.weight_shape(projection)
+            require(bool(weighted), f"{where}.per", "must be axon where there are no weights, as onto relays")
+        for field_name, delay in given.items():
+            long = f"{delay} ms is not shorter than the presentation ({self.duration} ms)"
+            require(delay < self.duration, f"{where}{field_name}", long)
 
     def check_dt(self, dt: float, where: str = "dt") -> None:
         """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
@@ -388,6 +401,11 @@ class Network:
         return tuple(projection for projection in self.projections if self.weight_shape(projection))
 
     @cached_property
+    def delayed(self) -> tuple[Projection, ...]:
+        """The projections whose axons or synapses have delays of their own, in order."""
+        return tuple(projection for projection in self.projections if projection.delays is not None)
+
+    @cached_property
     def integrating(self) -> tuple[Population, ...]:
         """The populations whose neurons have a potential, in order."""
         return tuple(population for population in self.populations if population.integrates)
@@ -416,6 +434,16 @@ class Network:
     def weight_shape(self, projection: Projection) -> Shape:
         """Shape of the weights of a projection; ``()`` if it has none."""
         return projection.connectivity.weight_shape(*self.ends(projection))
+
+    def delay_shape(self, projection: Projection) -> Shape:
+        """Shape of the delays that are kept beside the weights: the source's or the weights'; ``()`` if none are."""
+        if projection.delays is None:
+            return ()
+        return self.shapes[projection.source] if projection.is_delayed_per("axon") else self.weight_shape(projection)
+
+    def longest_delay(self, delays: Delays) -> float:
+        """The longest delay that is drawn or learned (ms)."""
+        return min(delays.longest, self.duration)
 
     def window(self, projection: Projection) -> Window | None:
         """The window of a projection, if its connectivity is one."""
@@ -468,7 +496,17 @@ def expand_layers(
             check_winners(layer.winners, shape, where)
         populations.append(Population(name, shape, neurons, layer.dropout, layer.winners))
         projections.append(
-            Projection(source, name, layer.connectivity, layer.psp, layer.initial, plastic=layer.plastic, name=name)
+            Projection(
+                source,
+                name,
+                layer.connectivity,
+                layer.psp,
+                layer.initial,
+                layer.delay,
+                layer.sign,
+                layer.plastic,
+                name,
+            )
         )
         source, source_shape = name, shape
     return tuple(populations), tuple(projections)

@@ -10,6 +10,7 @@ from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape, require
 from netsim.specification.connectivity import Connectivity
+from netsim.specification.delays import Delays
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.scopes import Winners
 
@@ -132,8 +133,8 @@ class Projection:
     psp : PSP
     initial : InitialWeights
         What weights are drawn from; its bias is that of the target.
-    delay : float
-        Conduction delay of all its axons (ms).
+    delay : float or Delays
+        Conduction delay of all its axons (ms), or how delays of their own are drawn and learned.
     sign : {"any", "excitatory", "inhibitory"}
         Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step.
     plastic : bool
@@ -147,7 +148,7 @@ class Projection:
     connectivity: Connectivity
     psp: PSP = field(default_factory=PSP)
     initial: InitialWeights = field(default_factory=InitialWeights)
-    delay: float = 0.0
+    delay: float | Delays = 0.0
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
     plastic: bool = True
     name: str = ""
@@ -160,8 +161,33 @@ class Projection:
         where = f"projections.{self.name or f'{self.source}_to_{self.target}'}"
         if not isinstance(self.connectivity, Connectivity):
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
-        check_numbers(self, where, ["delay"], "a time >= 0 ms")
+        if self.delays is None:
+            check_numbers(self, where, ["delay"], "a time >= 0 ms")
         check_literals(self, where)
+
+    @property
+    def delays(self) -> Delays | None:
+        """How the delays of single axons or synapses are drawn and learned; None if all axons have one."""
+        return self.delay if isinstance(self.delay, Delays) else None
+
+    @property
+    def common_delay(self) -> float:
+        """The conduction delay of all axons (ms); 0 where they have delays of their own."""
+        return 0.0 if isinstance(self.delay, Delays) else self.delay
+
+    @property
+    def learns_delays(self) -> bool:
+        """Whether training changes its delays."""
+        return self.delays is not None and self.delays.learned
+
+    @property
+    def asks_for_displacement(self) -> bool:
+        """Whether learning has a use for displacements of arriving spikes: below the source, or for their delays."""
+        return self.source != STIMULUS or (self.learns_delays and self.is_delayed_per("axon"))
+
+    def is_delayed_per(self, part: Literal["axon", "synapse"]) -> bool:
+        """Whether there is a delay for each axon, or for each synapse, beside the weights."""
+        return self.delays is not None and self.delays.per == part
 
     def signed(self, weights: np.ndarray) -> np.ndarray:
         """Weights with the sign of the projection in place of their own."""
@@ -181,7 +207,7 @@ class Layer:
         Says the shape, too.
     neurons : Neurons, optional
         By default ``Neurons()``, or relays where the connectivity has no weights.
-    psp, initial, plastic
+    psp, initial, plastic, delay, sign
         See `Projection`.
     dropout, winners
         See `Population`.
@@ -200,6 +226,8 @@ class Layer:
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
     plastic: bool = True
+    delay: float | Delays = 0.0
+    sign: Literal["any", "excitatory", "inhibitory"] = "any"
     winners: Winners | None = None
 
     __repr__ = short_repr

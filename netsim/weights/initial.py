@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from netsim.specification import Network, Projection, Shape
-from netsim.weights.layout import Weights, bias_name, kernel_name
+from netsim.weights.delays import initial_delays
+from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
@@ -25,7 +26,8 @@ def initial_weights(network: Network, seed: int) -> Weights:
             weights[kernel_name(projection)] = draw(network, projection, shape, generator)
         if population.has_bias:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
-    return weights
+    weights |= initial_delays(network, seed)
+    return {name: weights[name] for name in weight_shapes(network)}
 
 
 def draw(network: Network, projection: Projection, shape: Shape, generator: np.random.Generator) -> np.ndarray:

@@ -29,6 +29,7 @@ from netsim.specification import (
     Connections,
     Connectivity,
     Convolution,
+    Delays,
     Dense,
     IntensityEncoder,
     Layer,
@@ -41,6 +42,7 @@ from netsim.specification import (
     Weighting,
 )
 from netsim.weights.binary import forward_weights
+from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
@@ -56,6 +58,9 @@ PSPS = [
 ]
 
 
+DELAYS = [0.0, 2.5, Delays("axon", 2.0, 1.0), Delays("synapse", 2.0, 1.0, learned=True)]
+
+
 @st.composite
 def _networks(draw: st.DrawFn) -> Network:
     """Small networks of all kinds of layers, regimes and postsynaptic potentials."""
@@ -67,7 +72,7 @@ def _networks(draw: st.DrawFn) -> Network:
         regime, bias, onset = draw(st.sampled_from(["free", "staggered", "phased"])), draw(st.booleans()), next(onsets)
         limits = {} if regime == "free" else {"onset": onset, "end": onset + 20.0, "drive": draw(st.floats(0.1, 2))}
         neurons = Neurons(regime, draw(st.floats(0.1, 1)), draw(st.floats(1, 30)), bias=bias, **limits)
-        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS))}
+        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS)), "delay": draw(st.sampled_from(DELAYS))}
 
     if draw(st.booleans()):
         kernel = draw(st.integers(1, 3))
@@ -86,6 +91,7 @@ def _networks(draw: st.DrawFn) -> Network:
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    weights |= initial_delays(network, seed)
     for projection in network.weighted:
         weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
     return forward_weights(network, weights)

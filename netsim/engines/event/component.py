@@ -16,7 +16,8 @@ from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled
-from netsim.specification import Population
+from netsim.specification import Population, Projection
+from netsim.weights.delays import synaptic_delay
 from netsim.weights.layout import Weights, kernel_name
 
 Run = Callable[[Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray]], None]
@@ -88,8 +89,10 @@ class ComponentStage:
             if population.name in thresholds:
                 start[own] += self.clock.head_start(population, thresholds[population.name]).ravel()
             bias[own] = biases(population, weights, dtype, population.size)
+        own_lags = {projection.name: self._own_lags(projection, weights) for projection in projections}
         lags = [
             np.broadcast_to(late.get(projection.name, 0), shapes[projection.source]).ravel()[own]
+            + own_lags[projection.name]
             for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
@@ -100,7 +103,8 @@ class ComponentStage:
             presentations = len(next(iter(spikes.values())))
             arrivals = [np.zeros((presentations, 0), dtype)]
             for projection, own in zip(self.outer, self.sources, strict=False):
-                arrivals.append(arriving[projection.name].reshape(presentations, -1)[:, own])
+                sent = arriving[projection.name].reshape(presentations, -1)[:, own]
+                arrivals.append(sent + own_lags[projection.name])
             mute = np.zeros((presentations, self.size), dtype=bool)
             for name in silenced.keys() & spikes.keys():
                 first = self.offsets[name]
@@ -115,11 +119,18 @@ class ComponentStage:
 
         return run
 
+    def _own_lags(self, projection: Projection, weights: Weights) -> np.ndarray:
+        """How much later spikes arrive at single synapses, as the clock counts; 0 without delays of their own."""
+        delays = synaptic_delay(projection, weights)
+        if delays is None:
+            return np.zeros(1, self.clock.dtype)
+        return self.clock.count(delays).ravel()[self.clock.network.connections(projection).weight]
+
     def _synapses(self) -> tuple[Synapses, list[np.ndarray]]:
         """The synapses by line, with indices into all weights in place of these, and each projection's lines by source.
 
-        A line is what a spike reaches at once: the synapses of a presynaptic neuron in one projection. Those from
-        outside come first.
+        A line is what a spike reaches at once: the synapses of a presynaptic neuron in one projection, or each for
+        itself if they have delays of their own. Lines from outside come first.
         """
         network, dtype = self.clock.network, self.clock.dtype
         projections = self.outer + self.inner
@@ -130,11 +141,12 @@ class ComponentStage:
         for number, projection in enumerate(projections):
             pre, post, weight = network.connections(projection)
             size = math.prod(network.shapes[projection.source])
-            sources.append(np.arange(size))
-            counts.append(np.bincount(pre, minlength=size))
+            apart = projection.is_delayed_per("synapse")
+            sources.append(pre if apart else np.arange(size))
+            counts.append(np.ones_like(pre) if apart else np.bincount(pre, minlength=size))
             posts.append(post + np.int32(self.offsets[projection.target]))
             weights.append(weight.astype(np.int64) + offset)
-            psps.append(np.full(size, number, np.int32))
+            psps.append(np.full(counts[-1].size, number, np.int32))
             offset += math.prod(network.weight_shape(projection))
             psp = self.clock.breakpoints(projection)
             delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
+from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.component import ComponentStage, Run
@@ -25,6 +26,7 @@ from netsim.engines.protocol import Result, check_record, checked_batch
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
+from netsim.weights.delays import axonal_delay
 from netsim.weights.layout import Weights, check_weights
 
 
@@ -105,11 +107,8 @@ class EventEngine:
         network, clock = self.network, self._clock
         batch = checked_batch(network, batch)
         check_weights(network, batch.weights, "weights")
-        late = {
-            projection.name: clock.count(np.asarray(projection.delay + batch.delays.get(projection.name, 0.0)))
-            for projection in network.projections
-            if projection.delay or projection.name in batch.delays
-        }
+        axons = {one.name: axonal_delay(one, batch.weights, batch.delays) for one in network.projections}
+        late = {name: clock.count(delay) for name, delay in axons.items() if delay.any()}
         runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
         latencies[0][...] = clock.on_grid(batch.stimuli)
@@ -156,6 +155,8 @@ class EventEngine:
         if not population.integrates:
             return RelayStage(self._clock, population)
         projection, *others = self.network.incoming(population.name)
+        if any(one.is_delayed_per("synapse") for one in (projection, *others)):
+            return AfferentStage(self._clock, population)
         window = None if others else self.network.window(projection)
         if window is None:
             return SparseStage(self._clock, population)
