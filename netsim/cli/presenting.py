@@ -40,7 +40,9 @@ def evaluate(
     from netsim.measuring.evaluation import evaluate as evaluate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    whole = options.split_of(chosen, network, split, data_dir)
+    options.check_split(split)
+    splits = options.splits_of(chosen, network, data_dir)
+    whole = options.part_of(splits, split)
     stimuli = whole.first(limit)
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)
@@ -55,7 +57,9 @@ def evaluate(
         print_evaluation(model, figures, result)
     if chosen.run is None:
         return
-    if network == chosen.network and len(stimuli) == len(whole):
+    if chosen.change_of(splits.dataset, network):
+        note(f"not kept in {chosen.run.path}: it keeps figures on its own data only")
+    elif network == chosen.network and len(stimuli) == len(whole):
         note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
     else:
         note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
