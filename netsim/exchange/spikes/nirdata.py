@@ -17,7 +17,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import PICOSECOND, Presentations, choose_layer, first_spikes, whole_numbers
-from netsim.exchange.trains import chosen_layers, to_json
+from netsim.exchange.trains import chosen_layers, judged, to_json
 from netsim.seams import spike_formats
 from netsim.specification import STIMULUS, Shape
 
@@ -48,8 +48,8 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
             file["nodes"][node].attrs["shape"] = shape  # NIRData knows vectors
         group = file.create_group("presentations")
         group["presentation"] = np.array(simulation.indices, np.int64)
-        if simulation.labels is not None:
-            group["label"] = np.asarray(simulation.labels, np.int64)
+        for name, values in judged(simulation).items():
+            group[name] = values
         file["simulation"] = np.bytes_(to_json(record).encode("utf-8"))
     write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
 
