@@ -111,7 +111,7 @@ def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("export RUN --to pdf spikes.pdf", ["'pdf'", "nwb, sonata, neo, csv, parquet"]),
+        ("export RUN --to pdf spikes.pdf", ["'pdf'", "nwb, sonata, neo, nirdata, csv, parquet"]),
         ("export RUN --to csv spikes.nwb", ["spikes.nwb", "*.csv or *.csv.gz"]),
         ("export RUN spikes.nwb", ["--to", "netsim export --help"]),
         ("export RUN --to csv", ["PATH", "netsim export --help"]),

@@ -45,7 +45,10 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simul
         units, trials = content.units.to_dataframe(), content.trials.to_dataframe()
         assert json.loads(content.scratch["simulation"].data) == {"weights": "trained"}
     assert len(units) == sum(layer[0].size for layer in simulation.latencies)
-    assert list(trials.columns) == ["start_time", "stop_time", "presentation", "label"]
+    assert list(trials.columns) == [
+        *("start_time", "stop_time", "presentation", "label"),
+        *("decision", "tied", "correct"),
+    ]
     assert trials["presentation"].tolist() == [7, 3, 0, 12]
     assert trials["label"].tolist() == [1, 0, 2, 1]
     np.testing.assert_allclose(trials["stop_time"] - trials["start_time"], 0.0643)
