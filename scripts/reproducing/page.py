@@ -98,7 +98,7 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
             "## Costs",
             "",
-            "By the definitions of NeuroBench, with a presentation as one step, for seed 0; `docs/measures.md` says how",
+            "By the definitions of NeuroBench, one step a presentation, for seed 0; `docs/measures.md` says how",
             f"they are to be read, and `netsim evaluate PRESET` gives them. Energies are {CAVEAT}.",
             "",
             costs_table(results),
