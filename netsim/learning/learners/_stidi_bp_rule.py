@@ -123,8 +123,8 @@ def _delay_gradient(network: Network) -> str:
     steps = " A grid's rounding of delays is passed over." if network.training.dt else ""
     return (
         rf"$\displaystyle -\frac{{1}}{{N {T_MAX}^2}} \sum w_{{ij}}{GAP}\delta_j{GAP}{_slope(network)}$ for the delays"
-        f" ${DELAY}$ of {names(one.name for one in learning)}, summed over presentations and over the synapses that share"
-        f" a delay.{steps}"
+        f" ${DELAY}$ of {names(one.name for one in learning)}, summed over presentations and the synapses that share a"
+        f" delay.{steps}"
     )
 
 
