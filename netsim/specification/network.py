@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
+
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.specification import graph
@@ -160,6 +162,7 @@ class Network:
                 projection.plastic,
                 projection.delay,
                 projection.sign,
+                population.inhibitory,
                 population.winners,
             )
             for population, projection in zip(self.populations, self.projections, strict=True)
@@ -198,9 +201,7 @@ class Network:
             self._check_times(population)
         for projection in self.projections:
             self._check_delays(projection)
-            remedy = "has no meaning for binary weights, which are nothing but signs"
-            real = self.weighting.kind == "real"
-            require(real or projection.sign == "any", f"projections.{projection.name}.sign", remedy)
+            self._check_sign(projection)
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 
@@ -248,6 +249,9 @@ class Network:
         decides = output.integrates and len(output.shape) == 1
         require(decides, "layers", "the last layer is the output and must be dense")
         require(output.dropout == 0, f"{self._where(output.name)}.dropout", "must be 0: every output spike counts")
+        alone = output.inhibitory is None or bool(self.outgoing(output.name))
+        where = f"{self._where(output.name)}.inhibitory"
+        require(alone, where, "has no meaning for the output, which sends to nobody; remove it")
         heard = graph.reached(output.name, [(one.target, one.source) for one in self.projections])
         for population in self.populations:
             lost = f"sends to nobody; only the last population, {output.name}, is read out"
@@ -312,6 +316,16 @@ class Network:
             long = f"{delay} ms is not shorter than the presentation ({self.duration} ms)"
             require(delay < self.duration, f"{where}{field_name}", long)
 
+    def _check_sign(self, projection: Projection) -> None:
+        of_neurons, source = self.signs(projection.source), projection.source
+        where = f"projections.{projection.name}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
+        signed = of_neurons is not None or projection.sign != "any"
+        remedy = "has no meaning for binary weights, which are nothing but signs"
+        require(self.weighting.kind == "real" or not signed, where, remedy)
+        twice = f"is said twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
+        once = of_neurons is None or projection.sign == "any"
+        require(once, f"projections.{projection.name}.sign", twice)
+
     def check_dt(self, dt: float, where: str = "dt") -> None:
         """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
 
@@ -350,6 +364,11 @@ class Network:
         edges = [(numbers[one.source], numbers[one.target]) for one in self.projections if one.source != STIMULUS]
         found = graph.components(len(numbers), edges)
         return tuple(tuple(self.populations[number] for number in component) for component in found)
+
+    @cached_property
+    def in_order(self) -> tuple[Population, ...]:
+        """The populations in the order of the components: each after all that it receives from, but for loops."""
+        return tuple(population for component in self.components for population in component)
 
     @cached_property
     def _component_of(self) -> dict[str, int]:
@@ -445,6 +464,57 @@ class Network:
         """The longest delay that is drawn or learned (ms)."""
         return min(delays.longest, self.duration)
 
+    def signs(self, name: str) -> np.ndarray | None:
+        """1 for excitatory and -1 for inhibitory neurons of the stimulus or a population; None if they have no sign.
+
+        The array has the shape of the population, or one that goes with it. Relays have the signs of those whose spikes
+        they pass on.
+        """
+        if name == STIMULUS:
+            return None
+        population = self.population(name)
+        if population.integrates:
+            return population.signs
+        (projection,) = self.incoming(name)
+        signs = self.signs(projection.source)
+        if signs is None or signs.size == population.maps:  # pooling keeps maps apart
+            return signs
+        pre, post, _ = self.connections(projection)
+        found = np.zeros(population.size, np.int8)
+        found[post] = np.broadcast_to(signs, self.shapes[projection.source]).ravel()[pre]
+        return found.reshape(population.shape)
+
+    def weight_signs(self, projection: Projection) -> np.ndarray | None:
+        """1 for weights that are bound to be at least zero, -1 at most, 0 neither; None if all are free.
+
+        The array has the shape of the weights, or one that goes with it.
+        """
+        if projection.name not in self._weight_signs:
+            self._weight_signs[projection.name] = self._signs_of_weights(projection)
+        return self._weight_signs[projection.name]
+
+    @cached_property
+    def _weight_signs(self) -> dict[str, np.ndarray | None]:
+        """Signs that were asked for: they are the same after every step."""
+        return {}
+
+    def _signs_of_weights(self, projection: Projection) -> np.ndarray | None:
+        if projection.sign != "any":
+            return np.array(1 if projection.sign == "excitatory" else -1, np.int8)
+        signs = self.signs(projection.source)
+        if signs is None or (signs == signs.flat[0]).all():
+            return signs if signs is None else signs.reshape(-1)[:1]
+        of_source = np.broadcast_to(signs, self.shapes[projection.source]).ravel()
+        window = self.window(projection)
+        if window is not None:
+            return of_source[: window.source[2], None]
+        pre, _, weight = self.connections(projection)
+        found = np.zeros(math.prod(self.weight_shape(projection)), np.int8)
+        found[weight] = of_source[pre]
+        shared = "has weights that excitatory and inhibitory neurons share; they cannot have a sign"
+        require(bool((found[weight] == of_source[pre]).all()), f"projections.{projection.name}.connectivity", shared)
+        return found.reshape(self.weight_shape(projection))
+
     def window(self, projection: Projection) -> Window | None:
         """The window of a projection, if its connectivity is one."""
         return projection.connectivity.window(*self.ends(projection))
@@ -494,7 +564,7 @@ def expand_layers(
         if layer.winners is not None:
             require(neurons is not None, f"{where}.winners", "has no meaning for relays; remove it")
             check_winners(layer.winners, shape, where)
-        populations.append(Population(name, shape, neurons, layer.dropout, layer.winners))
+        populations.append(Population(name, shape, neurons, layer.dropout, layer.inhibitory, layer.winners))
         projections.append(
             Projection(
                 source,

@@ -60,6 +60,10 @@ class Population:
         weights.
     dropout : float
         Fraction of spikes that are withheld during training.
+    inhibitory : float, optional
+        Fraction of inhibitory neurons, the last ones; the others are excitatory, and the weights of all synapses that a
+        neuron sends to have its sign (Dale's law). Of a population with maps it is the fraction of inhibitory maps. By
+        default neurons have no sign.
     winners : Winners, optional
         Whether the first neurons of a scope silence the others, for example `MapWinners`; by default all may fire.
     """
@@ -68,6 +72,7 @@ class Population:
     shape: Shape
     neurons: Neurons | None = field(default_factory=Neurons)
     dropout: float = 0.0
+    inhibitory: float | None = None
     winners: Winners | None = None
 
     __repr__ = short_repr
@@ -78,10 +83,34 @@ class Population:
         form = "(neurons) or (height, width, maps), positive integers"
         check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
+        if self.inhibitory is not None:
+            self._check_signs(where)
         if self.winners is not None:
             relays = "have a meaning for neurons that integrate, not for relays; put them on those that integrate"
             require(self.neurons is not None, f"{where}.winners", relays)
             check_winners(self.winners, self.shape, where)
+
+    def _check_signs(self, where: str) -> None:
+        assert self.inhibitory is not None
+        require(self.integrates, f"{where}.inhibitory", "has no meaning for relays, which pass spikes on; remove it")
+        check_numbers(self, where, ["inhibitory"], "in [0, 1]")
+        part = "maps" if len(self.shape) == 3 else "neurons"
+        all_or_none = f"{self.inhibitory} of {self.maps} {part} is {'all' if self._inhibitory_maps else 'none'} of them"
+        exact = self.inhibitory in (0, 1)
+        require(exact or 0 < self._inhibitory_maps < self.maps, f"{where}.inhibitory", f"{all_or_none}; say 0 or 1")
+
+    @property
+    def _inhibitory_maps(self) -> int:
+        return math.floor((self.inhibitory or 0.0) * self.maps + 0.5)
+
+    @property
+    def signs(self) -> np.ndarray | None:
+        """1 for excitatory maps or neurons of a population without maps, -1 for inhibitory; None if they have none."""
+        if self.inhibitory is None:
+            return None
+        signs = np.ones(self.maps, np.int8)
+        signs[self.maps - self._inhibitory_maps :] = -1
+        return signs
 
     @property
     def integrates(self) -> bool:
@@ -136,7 +165,8 @@ class Projection:
     delay : float or Delays
         Conduction delay of all its axons (ms), or how delays of their own are drawn and learned.
     sign : {"any", "excitatory", "inhibitory"}
-        Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step.
+        Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step. By
+        default they have the sign of the neurons that they come from, see `Population`, if these have one.
     plastic : bool
         Whether training changes the weights; biases always learn.
     name : str
@@ -189,12 +219,6 @@ class Projection:
         """Whether there is a delay for each axon, or for each synapse, beside the weights."""
         return self.delays is not None and self.delays.per == part
 
-    def signed(self, weights: np.ndarray) -> np.ndarray:
-        """Weights with the sign of the projection in place of their own."""
-        if self.sign == "any":
-            return weights
-        return np.abs(weights) if self.sign == "excitatory" else -np.abs(weights)
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -209,7 +233,7 @@ class Layer:
         By default ``Neurons()``, or relays where the connectivity has no weights.
     psp, initial, plastic, delay, sign
         See `Projection`.
-    dropout, winners
+    dropout, inhibitory, winners
         See `Population`.
 
     Examples
@@ -228,6 +252,7 @@ class Layer:
     plastic: bool = True
     delay: float | Delays = 0.0
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
+    inhibitory: float | None = None
     winners: Winners | None = None
 
     __repr__ = short_repr

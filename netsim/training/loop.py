@@ -358,7 +358,7 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         redrawn = []
         for projection in incoming:
             kernel = state.weights[kernel_name(projection)]
-            kernel[..., silent] = draw(network, projection, (*kernel.shape[:-1], len(silent)), generator)
+            kernel[..., silent] = draw(network, projection, generator, (..., silent))
             redrawn.append(kernel_name(projection))
             if log_scale_name(projection) in state.weights and network.weighting.scale == "channel":
                 state.weights[log_scale_name(projection)][silent] = log_scales(network, kernel)[silent]

@@ -12,6 +12,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.numerics.compilation import compiled
 from netsim.specification import Network, Population, Projection, Shape
+from netsim.weights.signs import contradict, sign_words
 
 Weights = dict[str, np.ndarray]
 
@@ -95,8 +96,9 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
             raise DataError(f"{origin}: {delay_name(projection)} {negative}")
     for projection in network.weighted:
         kernel = weights[kernel_name(projection)]
-        if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
-            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
+        if contradict(kernel, network.weight_signs(projection)):
+            words = sign_words(network, projection)
+            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {words}")
     return {name: weights[name] for name in expected}
 
 

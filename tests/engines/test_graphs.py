@@ -38,6 +38,7 @@ from netsim.specification import (
 from netsim.weights.delays import initial_delays
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import weight_shapes
+from netsim.weights.signs import signed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +82,9 @@ def graph(seed: int) -> Network:
     def draw(items: list[Any]) -> Any:
         return items[generator.integers(len(items))]
 
+    of_maps = draw([None, None, 0.34, 1.0])
     populations = [
-        Population("maps", (4, 5, 3), _neurons(draw(["free", "staggered", "phased"]), 1)),
+        Population("maps", (4, 5, 3), _neurons(draw(["free", "staggered", "phased"]), 1), inhibitory=of_maps),
         Population("pool", (2, 2, 3), None),
         Population("hidden", (6,), _neurons(draw(["free", "staggered", "phased"]), 2)),
         Population("output", (4,), _neurons(draw(["free", "staggered", "phased"]), 3)),
@@ -98,7 +100,8 @@ def graph(seed: int) -> Network:
         for source in sources:
             if source in ("pool", "hidden") or generator.random() < 0.6:
                 delay = draw(DELAYS)
-                sign = draw(["any", "excitatory", "inhibitory"])
+                free = source in ("stimulus", "hidden") or of_maps is None
+                sign = draw(["any", "excitatory", "inhibitory"]) if free else "any"
                 psp, rule = draw(PSPS), draw(RULES)
                 projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
     return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
@@ -109,7 +112,8 @@ def batch_of(network: Network, presentations: int, seed: int) -> Batch:
     weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
     weights |= initial_delays(network, seed)
     for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+        name = f"{projection.name}.kernel"
+        weights[name] = signed(weights[name], network.weight_signs(projection))
     stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
     return Batch(stimuli, weights)
@@ -236,8 +240,7 @@ IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "outpu
             (IN, Projection("hiden", "output", Dense())),
             "hiden_to_output.source: 'hiden' is no population; did you mean 'hidden'?",
         ),
-        ((IN, OUT, Projection("output", "hidden", Dense())), "output does not come before hidden; loops"),
-        ((IN, OUT, Projection("hidden", "hidden", Dense())), "hidden does not come before hidden; loops"),
+        ((OUT, Projection("output", "hidden", Dense())), "populations.hidden: is not reached by the stimulus"),
         ((IN,), "populations.output: receives from nobody"),
         ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: sends to nobody"),
         ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),

@@ -44,6 +44,7 @@ from netsim.specification import (
 from netsim.weights.binary import forward_weights
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.signs import signed
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -56,7 +57,6 @@ PSPS = [
     PSP("triangle", rise=5.2, fall=9.1),
     PSP("breakpoints", breakpoints=((1.2, 1.0), (4.0, -2.5), (11.7, 2.0))),
 ]
-
 
 DELAYS = [0.0, 2.5, Delays("axon", 2.0, 1.0), Delays("synapse", 2.0, 1.0, learned=True)]
 
@@ -93,7 +93,8 @@ def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     weights = {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
     weights |= initial_delays(network, seed)
     for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+        name = f"{projection.name}.kernel"
+        weights[name] = signed(weights[name], network.weight_signs(projection))
     return forward_weights(network, weights)
 
 
