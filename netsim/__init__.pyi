@@ -43,8 +43,10 @@ from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
 from .specification import Delays as Delays
 from .specification import Dense as Dense
+from .specification import DirectFeedback as DirectFeedback
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
+from .specification import Feedback as Feedback
 from .specification import InitialWeights as InitialWeights
 from .specification import IntensityEncoder as IntensityEncoder
 from .specification import LatencyEncoder as LatencyEncoder
@@ -59,6 +61,8 @@ from .specification import Population as Population
 from .specification import PopulationWinners as PopulationWinners
 from .specification import PositionWinners as PositionWinners
 from .specification import Projection as Projection
+from .specification import RandomFeedback as RandomFeedback
+from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting
 from .specification import Winners as Winners

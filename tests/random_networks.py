@@ -30,7 +30,6 @@ from netsim.specification import (
 )
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import weight_shapes
-from netsim.weights.signs import signed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +137,9 @@ def random_batch(network: Network, presentations: int, seed: int) -> Batch:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
     for projection in network.weighted:
-        name = f"{projection.name}.kernel"
-        weights[name] = signed(weights[name], network.weight_signs(projection))
+        signs = network.weight_signs(projection)
+        if signs is not None:
+            weights[f"{projection.name}.kernel"] = np.abs(weights[f"{projection.name}.kernel"]) * signs
     weights |= initial_delays(network, seed)
     stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf

@@ -15,6 +15,7 @@ that spikes of one instant do not see each other, nor on a grid those of one ste
 from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netsim.engines import Batch, Recorded, make_engine
@@ -50,6 +50,7 @@ def drawn() -> ModuleType:
 
 
 @given(seed=st.integers(0, 2**32 - 1), dt=st.sampled_from([0.0, 0.0, 0.7]))
+@example(seed=814005, dt=0.0)  # rivals that the drive alone carries to threshold, and rounding apart
 @settings(deadline=None, max_examples=25)
 def test_latencies_are_those_of_the_oracle(oracle: ModuleType, drawn: ModuleType, seed: int, dt: float) -> None:
     network = drawn.random_network(seed)

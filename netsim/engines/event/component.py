@@ -389,6 +389,7 @@ def _fire(
         firing[count] = neuron
         count += 1
     if compete and count > 1:
+        firing[:count].sort()  # they came in order of time, which rounding decides
         missing = np.empty(count)
         for place in range(count):
             neuron = firing[place]

@@ -4,6 +4,8 @@ A population receives the displacement of its spikes from those that it projects
 synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
 """
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -21,7 +23,7 @@ from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
-from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
@@ -79,6 +81,7 @@ class STiDiBP(Learner):
             for component in network.components
             if any(map(network.is_recurrent, network.incoming(component[0].name)))
         }
+        self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # what a relay hands back could move already
         self._may_be_stuck = {
             name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
@@ -161,11 +164,16 @@ class STiDiBP(Learner):
                 signals = self._signals_of_loop(component, handed, latencies, arriving, weights, late)
             else:
                 signals = self._signal_of(component[0], handed, latencies, arriving, weights, late)
+            if network.output in component:  # which comes last of all
+                output = self._per_drive(network.output, signals[component.index(network.output)][1])
             for population, (displacement, signal) in zip(component, signals, strict=True):
                 name, own = population.name, latencies[population.name]
                 displacements[name] = displacement
                 for projection in self._incoming[name]:
                     step = self._step(projection, arriving[projection.name], own, signal, weights, late)
+                    if projection.feedback is not None:
+                        back = self._fed_back(projection, arriving[projection.name], own, signal, weights, late, output)
+                        step = step._replace(displacement=back)
                     if step.kernel_gradient is not None:
                         gradients[kernel_name(projection)] = step.kernel_gradient
                     if step.bias_gradient is not None and population.has_bias:  # the same by every projection
@@ -232,8 +240,13 @@ class STiDiBP(Learner):
             slopes[name] = np.broadcast_to(slope, own.shape)
         onsets = {name: self._times[name].onset for name in asked}
         spikes = Spikes(latencies, limits, slopes, movable, onsets)
-        causal = self.network.learning.propagation == "causal"
-        found = self._loops[component].displacements(asked, spikes, weights, late.axons, late.synapses, causal)
+        causal, loop = self.network.learning.propagation == "causal", self._loops[component]
+        back = weights | {
+            kernel_name(one): self._weights_back(one, weights, weights[kernel_name(one)].shape)
+            for one in loop.projections
+            if one.feedback is not None
+        }
+        found = loop.displacements(asked, spikes, back, late.axons, late.synapses, causal)
         signals = []
         for population in component:
             displacement = found[population.name]
@@ -264,6 +277,38 @@ class STiDiBP(Learner):
             return step._replace(delay_gradient=-step.displacement.sum(axis=0))
         return step
 
+    def _fed_back(
+        self,
+        projection: Projection,
+        source: np.ndarray,
+        own: np.ndarray,
+        signal: np.ndarray,
+        weights: Weights,
+        late: _Late,
+        output: np.ndarray,
+    ) -> np.ndarray | None:
+        """The displacement of a source by weights that are not those that fed forward."""
+        feedback, name = projection.feedback, kernel_name(projection)
+        assert feedback is not None
+        if feedback.direct:
+            back = self._weights_back(projection, weights, (source[0].size, output.shape[1]))
+            return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
+        back = self._weights_back(projection, weights, weights[name].shape)
+        static = dataclasses.replace(projection, plastic=False)
+        return self._step_of_weights(static, source, own, signal, weights | {name: back}, late).displacement
+
+    def _weights_back(self, projection: Projection, weights: Weights, shape: Shape) -> np.ndarray:
+        """The weights that displacements pass back through, if they are not those that fed forward."""
+        feedback, kernel = projection.feedback, weights[kernel_name(projection)]
+        assert feedback is not None
+        deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
+        return feedback.weights(kernel, shape, deviation, self._position[projection.name]).astype(kernel.dtype)
+
+    def _per_drive(self, population: Population, signal: np.ndarray) -> np.ndarray:
+        """A signal, of gated neurons divided by the drive; see `_step`."""
+        neurons = population.dynamics
+        return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
+
     def _step_of_weights(
         self,
         projection: Projection,
@@ -286,7 +331,7 @@ class STiDiBP(Learner):
         if neurons.gated and window is not None and projection.name not in late.synapses and not recurrent:
             return step_gated(projection, neurons, window, source, times.gate, signal, kernel, causal)
         if neurons.gated:
-            signal = signal / own.dtype.type(neurons.drive)
+            signal = self._per_drive(population, signal)
         until = np.asarray(own.dtype.type(times.gate))
         if recurrent:
             until = np.minimum(own, own.dtype.type(times.end))
@@ -312,7 +357,7 @@ class STiDiBP(Learner):
         """The gradient of the constant current, shape (maps,)."""
         gate = own.dtype.type(self._times[population.name].gate)
         if population.dynamics.gated:
-            acted = signal * (gate / own.dtype.type(population.dynamics.drive))
+            acted = self._per_drive(population, signal) * gate
         else:
             acted = signal * np.minimum(own, gate)
         total: np.ndarray = acted.reshape(-1, population.maps).sum(axis=0)
