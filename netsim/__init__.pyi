@@ -47,9 +47,11 @@ from .specification import Layer as Layer
 from .specification import Learning as Learning
 from .specification import Network as Network
 from .specification import Neurons as Neurons
+from .specification import OneToOne as OneToOne
 from .specification import Pooling as Pooling
 from .specification import Population as Population
 from .specification import Projection as Projection
+from .specification import Random as Random
 from .specification import Training as Training
 from .specification import Weighting as Weighting
 from .specification.toml import network_from_dict as network_from_dict

@@ -10,7 +10,16 @@ with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold`
 ``(d_k, c_k)`` are the breakpoints of the postsynaptic potential (`PSP`).
 """
 
-from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
+from netsim.specification.connectivity import (
+    Connections,
+    Connectivity,
+    Convolution,
+    Dense,
+    OneToOne,
+    Pooling,
+    Random,
+    Window,
+)
 from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons

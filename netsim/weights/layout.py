@@ -1,9 +1,10 @@
 """Synaptic weights as plain arrays by name: their names and shapes, and checks of them.
 
 A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
-(kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
-the neurons have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales
-are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
+(kernel, kernel, channels, maps), (inputs, neurons) or (synapses,), and ``"<population>.bias"`` of shape (maps,) or
+(neurons,) where the neurons have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as
+well where scales are learned, of shape (maps,), (neurons,) or (1,). In a chain a projection is called like the
+population that it goes to.
 """
 
 import numpy as np
@@ -46,7 +47,7 @@ def latent_shapes(network: Network) -> dict[str, Shape]:
     shapes = weight_shapes(network)
     shared = network.weighting.scale == "layer"
     for projection in projections_with_learned_scales(network):
-        shapes[log_scale_name(projection)] = (1,) if shared else shapes[kernel_name(projection)][-1:]
+        shapes[log_scale_name(projection)] = (1 if shared else network.receivers(projection),)
     return shapes
 
 

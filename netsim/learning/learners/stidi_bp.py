@@ -15,6 +15,7 @@ from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
+from netsim.learning.sparse_gated import step_gated_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
@@ -22,6 +23,7 @@ from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.layout import Weights, bias_name, kernel_name
+from netsim.weights.sparse import matrix_of
 
 
 class _Part(NamedTuple):
@@ -59,11 +61,10 @@ class STiDiBP(Learner):
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: network.incoming(name) for name in network.shapes}
-        self._connections = {
-            projection.name: network.connections(projection)
-            for projection in network.projections
-            if self._windows[projection.name] is None
-        }
+        listed = [projection for projection in network.projections if self._windows[projection.name] is None]
+        gated = [one for one in listed if one in network.weighted and network.neurons(one.target).gated]
+        self._matrices = {projection.name: matrix_of(network, projection) for projection in gated}
+        self._connections = {one.name: network.connections(one) for one in listed if one not in gated}
         # what a relay hands back could move already
         self._may_be_stuck = {
             name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
@@ -177,13 +178,12 @@ class STiDiBP(Learner):
         neurons, gate = population.dynamics, self._times[population.name].gate
         causal = network.learning.propagation == "causal"
         kernel = weights[kernel_name(projection)]
-        if neurons.gated and window is not None:
-            return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
-        limit = np.asarray(kernel.dtype.type(gate))
         if neurons.gated:
-            signal = displacement / own.dtype.type(neurons.drive)
-        else:
-            limit = np.minimum(own, limit)
+            if window is not None:
+                return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
+            matrix = self._matrices[projection.name]
+            return step_gated_sparse(projection, neurons, matrix, source, gate, displacement, kernel, causal)
+        limit = np.minimum(own, kernel.dtype.type(gate))
         if window is not None:
             return step_pairwise(projection, window, source, limit, signal, kernel, causal)
         connections = self._connections[projection.name]
