@@ -39,12 +39,15 @@ from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
 from .specification import Dense as Dense
+from .specification import Distance as Distance
+from .specification import EdgeList as EdgeList
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
 from .specification import InitialWeights as InitialWeights
 from .specification import IntensityEncoder as IntensityEncoder
 from .specification import Layer as Layer
 from .specification import Learning as Learning
+from .specification import LocallyConnected as LocallyConnected
 from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import OneToOne as OneToOne

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from netsim.errors import SpecificationError
 from netsim.specification import Network, Projection, Shape
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
@@ -15,14 +16,24 @@ def initial_weights(network: Network, seed: int) -> Weights:
     ----------
     network : Network
     seed : int
-        The same seed gives the same weights, to the bit.
+        The same seed gives the same weights, to the bit. Those that a connectivity brings along are not drawn.
+
+    Raises
+    ------
+    SpecificationError
+        If weights that a connectivity brings along are not of the sign of the projection.
     """
     generator = np.random.default_rng([seed, 0])
     weights: Weights = {}
     for population in network.integrating:
         for projection in network.incoming(population.name):
-            shape = network.weight_shape(projection)
-            weights[kernel_name(projection)] = draw(network, projection, shape, generator)
+            known = projection.connectivity.known_weights(*network.ends(projection))
+            if known is None:
+                known = draw(network, projection, network.weight_shape(projection), generator)
+            elif (projection.signed(known) != known).any():
+                wrong = f"is {projection.sign}, but weights that come with its connectivity are not"
+                raise SpecificationError(f"projections.{projection.name}.sign", wrong)
+            weights[kernel_name(projection)] = known
         if population.has_bias:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
     return weights

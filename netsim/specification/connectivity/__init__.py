@@ -6,6 +6,9 @@ Neurons of a map are numbered row by row, channels last, as in an array of shape
 from netsim.specification.connectivity._protocol import Connections, Connectivity, Window
 from netsim.specification.connectivity.convolution import Convolution
 from netsim.specification.connectivity.dense import Dense
+from netsim.specification.connectivity.distance import Distance
+from netsim.specification.connectivity.edge_list import EdgeList
+from netsim.specification.connectivity.locally_connected import LocallyConnected
 from netsim.specification.connectivity.one_to_one import OneToOne
 from netsim.specification.connectivity.pooling import Pooling
 from netsim.specification.connectivity.random import Random

@@ -107,6 +107,16 @@ class Connectivity(ABC):
     def connections(self, source: Shape, target: Shape) -> Connections:
         """All synapses from a source onto a target, as index arrays."""
 
+    def known_weights(self, source: Shape, target: Shape) -> np.ndarray | None:
+        """Weights that the rule knows, of the shape `weight_shape`, and that are not drawn then; None, if it has none.
+
+        Raises
+        ------
+        SpecificationError
+            If they cannot be read.
+        """
+        return None
+
     def fitted(self, source: Shape, target: Shape) -> Self:
         """The same rule with the parameters filled in that the target tells."""
         return self
