@@ -19,11 +19,13 @@ from netsim.specification.connectivity import (
     EdgeList,
     LocallyConnected,
     OneToOne,
+    PerSynapse,
     Pooling,
     Random,
+    Sized,
     Window,
 )
-from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder
+from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
