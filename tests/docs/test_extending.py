@@ -134,7 +134,7 @@ def test_what_comes_from_outside_stands_in_record_description_and_report(outside
         (each["module"], each["distribution"], each["version"]) == ("outside", "outside", "1.0") for each in plugins
     )
     described = _run(outside, "netsim", "describe", "run")
-    assert "Squares of the source, weights not shared" in described
+    assert "Convolution with a kernel for each row" in described
     assert "row-kernels" in described
     assert "silent if $x_i = 1$" in described
     _run(outside, "netsim", "report", "run", "--out", "report.html")
