@@ -25,6 +25,7 @@ from netsim.specification.connectivity import (
     Sized,
     Window,
 )
+from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons

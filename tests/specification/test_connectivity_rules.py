@@ -162,7 +162,10 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
     assert network_from_dict(network_to_dict(network)) == network
     excitatory = network.projections[0].__class__("stimulus", "output", rule, sign="excitatory")
     signed = Network("signed", network.encoder, network.populations, (excitatory,), 20.0)
-    with pytest.raises(SpecificationError, match=r"projections.output.sign: is excitatory, but weights that come with"):
+    with pytest.raises(
+        SpecificationError,
+        match=r"projections.output.connectivity: has weights that come with it, and that are not exc",
+    ):
         initial_weights(signed, 0)
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(SpecificationError, match=r"connectivity.file: .* has another SHA-256 .* than this network was"):

@@ -24,7 +24,8 @@ class Balance(Constraint):
         """See `Constraint`."""
         if not network.learning.balanced:
             return None
-        free = [projection for projection in network.weighted if projection.plastic and projection.sign == "any"]
+        plastic = [projection for projection in network.weighted if projection.plastic]
+        free = [projection for projection in plastic if network.weight_signs(projection) is None]
         for projection in free:
             single = "of {0} would all be 0, as each is the only one of its neuron; give {0} a sign or plastic = false"
             require(network.fan_in(projection) > 1, "learning.balanced", f"weights {single.format(projection.name)}")
