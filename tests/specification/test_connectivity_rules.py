@@ -168,7 +168,7 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
     ):
         initial_weights(signed, 0)
     path.write_bytes(path.read_bytes() + b"\n")
-    with pytest.raises(SpecificationError, match=r"connectivity.file: .* has another SHA-256 .* than this network was"):
+    with pytest.raises(SpecificationError, match=r"file: .* has another SHA-256 .* than this network was"):
         network_from_dict(network_to_dict(signed))
 
 
