@@ -2,6 +2,7 @@ from . import analysis as analysis
 from . import seams as seams
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
+from .classifier import SpikingClassifier as SpikingClassifier
 from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
@@ -53,6 +54,7 @@ from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import Pooling as Pooling
 from .specification import Population as Population
+from .specification import PopulationEncoder as PopulationEncoder
 from .specification import Projection as Projection
 from .specification import Training as Training
 from .specification import Weighting as Weighting
