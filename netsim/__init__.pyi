@@ -42,6 +42,7 @@ from .specification import PSP as PSP
 from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
+from .specification import Delays as Delays
 from .specification import Dense as Dense
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder

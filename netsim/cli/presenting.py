@@ -66,6 +66,8 @@ def evaluate(
 
 def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) -> None:
     """Show an evaluation as tables."""
+    from netsim.measuring import costs
+
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     print(
         f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
@@ -83,6 +85,11 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
         operations = result.synaptic_operations_per_presentation.get(name)
         table.add_row(name, f"{spikes:,.1f}", "" if operations is None else f"{operations:,.0f}")
     print_table(table)
+    table = new_table("costs, as NeuroBench defines them", "value>", "")
+    for figure in costs.shown(result.costs):
+        table.add_row(*figure)
+    print_table(table)
+    print(f"Energies are {costs.CAVEAT}.")
 
 
 def compare(
