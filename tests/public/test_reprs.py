@@ -64,6 +64,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         optimizers["adam"].from_network(network),
         Presentations(batch.stimuli, test.labels, np.arange(5)),
         netsim.load_dataset("digits"),
+        *(netsim.SpikingClassifier(), netsim.Delays()),
         netsim.build_network(network, model.weights, dt=1.0),
         *(netsim.load_preset(name) for name in netsim.preset_names()),
         *netsim.seams.SEAMS,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.checks import check_numbers, require
 from netsim.specification.encoders._protocol import Encoder, Shape
@@ -56,6 +57,8 @@ class PopulationEncoder(Encoder):
     high: tuple[float, ...] = ()
     width: float = 1.5
     cutoff: float = 0.1
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         super().__post_init__()
