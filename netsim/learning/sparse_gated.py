@@ -10,7 +10,7 @@ from netsim.learning.fields import breakpoints
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
 from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products
-from netsim.specification import STIMULUS, Neurons, Projection
+from netsim.specification import Neurons, Projection
 
 
 def step_gated_sparse(
@@ -39,7 +39,7 @@ def step_gated_sparse(
         inputs, gradient = np.empty_like(times), np.zeros_like(weights)
         integrate(times.reshape(-1), gate, slopes, inputs.reshape(-1))
         add_outer_products(inputs, signal, matrix, gradient)
-    if projection.source != STIMULUS:
+    if projection.asks_for_displacement:
         propagated = np.zeros_like(times)
         add_products(signal, matrix.by_source, weights[matrix.weight], propagated)
         before = Breakpoints(np.zeros(1, dtype), np.full(1, per_drive)) if causal else slopes

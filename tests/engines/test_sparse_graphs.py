@@ -41,7 +41,7 @@ from netsim.weights.incoming import Incoming
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import check_weights, weight_shapes
 from netsim.weights.packing import pack, unpack
-from netsim.weights.signs import signed
+from netsim.weights.signs import bound_to_signs
 
 PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
 STIMULUS = (4, 5, 1)
@@ -89,7 +89,7 @@ def batch_of(network: Network, presentations: int, seed: int) -> Batch:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.2, 0.6, shape) for name, shape in weight_shapes(network).items()}
     for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = signed(
+        weights[f"{projection.name}.kernel"] = bound_to_signs(
             weights[f"{projection.name}.kernel"], network.weight_signs(projection)
         )
     stimuli = generator.uniform(0.0, 20.0, (presentations, *STIMULUS))

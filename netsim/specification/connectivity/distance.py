@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import check_numbers, check_probability, check_size, require
 from netsim.specification.connectivity._per_synapse import PerSynapse, sorted_pairs, successes
@@ -58,6 +59,8 @@ class Distance(PerSynapse):
     probability: float = 1.0
     wrap: bool = False
     seed: int = 0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         given = [name for name in ("sigma", "radius") if getattr(self, name) is not None]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import require
 from netsim.specification.connectivity._edge_files import Edges, checksum, read_edges
@@ -60,6 +61,8 @@ class EdgeList(Sized, PerSynapse):
     file: str = ""
     population: str = ""
     sha256: str = ""
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import check_probability, check_size, require
 from netsim.specification.connectivity._per_synapse import PerSynapse, successes
@@ -53,6 +54,8 @@ class Random(Sized, PerSynapse):
     indegree: int | None = None
     outdegree: int | None = None
     seed: int = 0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         super().__post_init__()
