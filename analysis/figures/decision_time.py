@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, note_at
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
 
-def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the share of presentations that are decided, and rightly decided, at each time of read-out.
 
     A presentation is right at ``t`` if its first output spike came by ``t`` and is the label's alone; a tie
@@ -28,6 +28,8 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         As from `decision_table`.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     decided = np.searchsorted(latencies, times, side="right") / count
     correct = np.searchsorted(right, times, side="right") / count
     low, high = wilson_interval(correct, count)
-    with drawing(ax, COLUMN_WIDTH, 2.3) as axes:
+    with drawing(ax, COLUMN_WIDTH, 2.3, palette) as axes:
         blue = colours(1)[0]
         axes.step(times, decided, where="post", color="0.6", linewidth=1.2, label="decided", zorder=2)
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, is_narrow, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, is_narrow, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def group_raster(
     neurons: Sequence[int] = (),
     classes: Sequence[str] = (),
     ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw the spikes of a group of neurons over presentations sorted by label, one row each.
 
@@ -49,6 +50,8 @@ def group_raster(
         What the labels stand for.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def group_raster(
     start, end = firing_window(network, name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
-    with drawing(ax, COLUMN_WIDTH, 3.4) as axes:
+    with drawing(ax, COLUMN_WIDTH, 3.4, palette) as axes:
         groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
             look: dict[str, Any] = {

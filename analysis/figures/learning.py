@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colours, drawing, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SILENT = "silent_"
 
 
-def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the error of training and validation over epochs; a tie is an error.
 
     The training error is that of the presentations as they were learned from, with dropout and augmentation.
@@ -28,6 +28,8 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         As from `metrics_table`.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     require(frame, ("epoch", "training_strict_accuracy", "validation_strict_accuracy"), "metrics")
     epoch = frame["epoch"].to_numpy()
-    with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
+    with drawing(ax, COLUMN_WIDTH, 2.2, palette) as axes:
         for part, colour in zip(("training", "validation"), ("0.6", colours(1)[0]), strict=True):
             error = 100 * (1 - frame[f"{part}_strict_accuracy"].to_numpy())
             error[error == 0] = np.nan  # has no place on a logarithmic axis
@@ -61,7 +63,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
     Parameters, what is returned and errors are those of `learning_curves`.
@@ -72,7 +74,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
     if not names:
         raise DataError("table: lacks the columns silent_<layer>; a metrics table is needed")
-    with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
+    with drawing(ax, COLUMN_WIDTH, 2.2, palette) as axes:
         for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
             line, marker = ("-", "--")[position % 2], "." if len(frame) == 1 else ""
             look: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.4, "marker": marker}

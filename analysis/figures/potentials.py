@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, drawing, note_at
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, colours, drawing, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def potential_figure(
     spikes: pd.DataFrame | None = None,
     presentation: int | None = None,
     ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw recorded potentials of one presentation.
 
@@ -45,6 +46,8 @@ def potential_figure(
         Which presentation of the table; needed if it holds several.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def potential_figure(
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
     highest, lowest = 0.0, 0.0
     breakpoints: set[float] = set()
-    with drawing(ax, 7.0, 3.2) as axes:
+    with drawing(ax, 7.0, 3.2, palette) as axes:
         for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
             name, neuron = map(str, key)
             time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()

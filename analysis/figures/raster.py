@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FULL_WIDTH, INK, drawing, is_narrow, legend_above, note_beside
+from netsim.analysis.style import FULL_WIDTH, INK, Palette, drawing, is_narrow, legend_above, note_beside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,7 @@ def raster(
     presentation: int | None = None,
     classes: Sequence[str] = (),
     ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw the spikes of one presentation, layer above layer, the stimulus at the bottom.
 
@@ -46,6 +47,8 @@ def raster(
         What the labels stand for.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def raster(
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
     check_layers(spikes, network)
-    with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes)) as axes:
+    with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes), palette) as axes:
         for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
             layer = spikes[spikes["layer"] == name]
             _draw_spikes(axes, layer, shape, bottom, colour)

@@ -13,6 +13,7 @@ from netsim.registry import Registry
 from netsim.reprs import short_repr
 
 if TYPE_CHECKING:
+    from netsim.analysis.spikes import Spikes
     from netsim.specification import Network
     from netsim.weights.layout import Weights
 
@@ -50,12 +51,20 @@ class Format:
         return f"{self.contents} ({', '.join(self.suffixes)})"
 
 
+@dataclass(frozen=True)
 class SpikeFormat(Format):
     """A format of spikes.
 
     It has ``write(simulation, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
     as `netsim.exchange.read_layer`, where no layer is that of the stimuli.
+
+    Parameters
+    ----------
+    read_spikes : callable, optional
+        Reads all layers of a file, as `netsim.exchange.read_spikes`; not all formats have it.
     """
+
+    read_spikes: Callable[[Path], Spikes] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +112,16 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
     return chosen
 
 
-def reader(path: Path, seam: Registry[Any], any_name: bool = False) -> Any:
-    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read."""
+def reader(path: Path, seam: Registry[Any], any_name: bool = False, what: str = "read") -> Any:
+    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read.
+
+    `what` is the field of the format that holds the function.
+    """
     for name, known in seam.items():
-        if known.read is not None and (any_name or path.name.endswith(known.suffixes)):
+        function = getattr(known, what)
+        if function is not None and (any_name or path.name.endswith(known.suffixes)):
             _check_packages(seam, name, path)
-            return known.read
+            return function
     return None
 
 

@@ -1,0 +1,214 @@
+"""Decoding in time: which layer knows the label when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.figures.decision_time import wilson_interval
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
+from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.style import FAINT, Palette
+from netsim.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_CODES = ("latency", "fired")
+
+
+def decoding_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw how well the label is decoded from each layer by the time up to which its spikes are known.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `decoding_over_time`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    require(frame, ("layer", "time_ms", "accuracy", "low", "high", "chance"), "decoding")
+    axes = draw_lines(frame, "time_ms", "accuracy", ax, palette)
+    axes.axhline(frame["chance"].iloc[0], color=FAINT, linewidth=0.7, linestyle=":")
+    axes.text(1.0, frame["chance"].iloc[0], "chance ", transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+              fontsize="small", color=FAINT)  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set(xlabel="spikes known up to (ms)", ylabel="label decoded rightly", ylim=(0, 1.02))
+    return axes
+
+
+@Analysis("decoding", "which layer knows the label when, by linear decoders", decoding_figure, order=130)
+def decoding_over_time(
+    spikes: Spikes,
+    times: int = 12,
+    folds: int = 5,
+    code: str = "latency",
+    penalty: float = 0.1,
+    sample: int = 1000,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    r"""How well a linear decoder reads the label from what has fired up to a time, cross-validated.
+
+    At time :math:`t` a neuron counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the window
+    of its layer, if it has fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge regression
+    onto the labels, one against the others, whose largest output decides (scikit-learn's `KernelRidge` with a linear
+    kernel, centred on the training presentations); ``penalty`` is relative to the mean squared norm of presentations. It is
+    trained on all folds but one and tested on that; folds are stratified. Nothing of it was learned by the network, so
+    that it tells what a layer holds, not what the network reads. ``information_bits`` is the mutual information of label
+    and decoded label, without the bias of Panzeri and Treves: at most what the layer carries (a lower bound). The control
+    has shuffled labels.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With labels.
+    times : int
+        How many times, evenly from the first to the last spike of all layers.
+    folds : int
+        How many parts cross-validation has.
+    code : {"latency", "fired"}
+        What a spike counts.
+    penalty : float
+        Of large weights of the decoder.
+    sample : int
+        At most so many presentations, drawn evenly over labels: with fewer, decoders are worse.
+    seed : int
+        Of the sample, the folds and the shuffle.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and time, with the columns
+
+        ================  ===========  ================================================================
+        layer             categorical  ordered from first to last
+        time_ms           float64      up to which spikes are known (ms)
+        presentations     int64
+        accuracy          float64      share of presentations that are decoded rightly when left out
+        low, high         float64      bounds of its 95 % confidence interval (Wilson)
+        chance            float64      share of the commonest label
+        control           float64      accuracy with shuffled labels
+        information_bits  float64      of decoded and true label (bits)
+        ================  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If there are no labels, or fewer presentations of one than folds.
+    SpecificationError
+        If a setting is out of bounds.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> table = netsim.analysis.decoding_over_time(spikes, times=3, sample=200)
+    >>> bool(table["accuracy"].iloc[-1] > 0.7 > table["control"].iloc[-1])
+    True
+    """
+    import pandas as pd
+    from sklearn.model_selection import StratifiedKFold
+
+    _check(times, folds, code, penalty)
+    spikes.require_labels()
+    chosen = spikes.sample(sample, seed)
+    labels, tag = positions(chosen.require_labels())
+    fewest = np.bincount(tag).min()
+    if fewest < folds:
+        raise DataError(f"spikes: a label has {fewest} presentations, of which {folds} folds are to be made; give more")
+    generator = np.random.default_rng([seed, 1])
+    shuffled = generator.permutation(tag)
+    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(tag, tag))
+    chance = float(np.bincount(tag).max() / len(tag))
+    ends = [(layer.latencies.min(), layer.latencies.max()) for layer in chosen if len(layer.latencies)]
+    if not ends:
+        raise DataError("spikes: there are none")
+    moments = np.linspace(min(first for first, _ in ends), max(last for _, last in ends), times)
+    rows = []
+    for position, layer in enumerate(chosen):
+        before, decoded = -1, (0.0, 0.0, 0.0)
+        for step, time in enumerate(moments):
+            progress(position * times + step, len(chosen.sizes) * times)
+            known = layer.latencies <= time
+            if known.sum() != before:  # else nothing has fired since
+                before = known.sum()
+                kernel = _kernel(layer, known, code)
+                guesses = _cross_validated(kernel, tag, parts, len(labels), penalty)
+                control = _cross_validated(kernel, shuffled, parts, len(labels), penalty)
+                table = np.zeros((1, len(labels), len(labels)), np.int64)
+                np.add.at(table[0], (tag, guesses), 1)
+                bits = float((plug_in(table) - panzeri_treves_bias(table))[0])
+                decoded = float((guesses == tag).mean()), float((control == shuffled).mean()), bits
+            low, high = wilson_interval(np.array(decoded[0]), len(tag))
+            rows.append(
+                {
+                    "layer": layer.name,
+                    "time_ms": time,
+                    "presentations": len(tag),
+                    "accuracy": decoded[0],
+                    "low": float(low),
+                    "high": float(high),
+                    "chance": chance,
+                    "control": decoded[1],
+                    "information_bits": decoded[2],
+                }
+            )
+    result = pd.DataFrame(rows)
+    return result.assign(layer=ordered_layers(result["layer"], spikes))
+
+
+def _check(times: int, folds: int, code: str, penalty: float) -> None:
+    for name, value in (("times", times), ("folds", folds)):
+        if value < 2:
+            raise SpecificationError(f"decoding: setting {name}", f"must be at least 2, not {value}")
+    if code not in _CODES:
+        raise SpecificationError("decoding: setting code", f"must be {' or '.join(_CODES)}, not {code!r}")
+    if not penalty > 0:
+        raise SpecificationError("decoding: setting penalty", f"must be more than 0, not {penalty:g}")
+
+
+def _kernel(layer: LayerSpikes, known: np.ndarray, code: str) -> np.ndarray:
+    """Inner products of all presentations, by what has fired, shape (presentations, presentations)."""
+    values = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
+    rows = layer.matrix(values).astype(np.float32).toarray()
+    kernel: np.ndarray = (rows @ rows.T).astype(np.float64)
+    return kernel
+
+
+def _cross_validated(
+    kernel: np.ndarray, tag: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], labels: int, penalty: float
+) -> np.ndarray:
+    """What each presentation is decoded as, when it is left out."""
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.preprocessing import KernelCenterer
+
+    decoded = np.zeros(len(tag), np.int64)
+    for train, test in parts:
+        centre = KernelCenterer()
+        inner = centre.fit_transform(kernel[np.ix_(train, train)])
+        targets = np.eye(labels)[tag[train]]
+        scale = np.trace(inner) / len(train)
+        if not scale > 0:  # nothing has fired: the commonest label
+            decoded[test] = np.bincount(tag[train]).argmax()
+            continue
+        ridge = KernelRidge(alpha=penalty * scale, kernel="precomputed").fit(inner, targets - targets.mean(axis=0))
+        outputs = ridge.predict(centre.transform(kernel[np.ix_(test, train)])) + targets.mean(axis=0)
+        decoded[test] = outputs.argmax(axis=1)
+    return decoded
