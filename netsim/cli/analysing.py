@@ -263,17 +263,17 @@ def _show(table: Any) -> None:
     import pandas as pd
 
     from netsim.cli.terminal import new_table
-    from netsim.reprs import brief
 
     rows = table
     for name in ("neuron", "label"):
         if name in rows and rows[name].isna().any():
             rows = rows[rows[name].isna()].drop(columns=name)
-    if len(table) > _ROWS_SHOWN:
-        rows = rows.head(_ROWS_SHOWN)
+    rows = rows.dropna(axis="columns", how="all").head(_ROWS_SHOWN)
     shown = new_table(*(f"{name}>" if pd.api.types.is_numeric_dtype(rows[name]) else str(name) for name in rows))
     for row in rows.itertuples(index=False):
-        shown.add_row(*("" if pd.isna(cell) else brief(cell) if isinstance(cell, float) else str(cell) for cell in row))
+        shown.add_row(
+            *("" if pd.isna(cell) else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
+        )
     print_table(shown)
     if len(table) > len(rows):
         print(f"and {len(table) - len(rows):,} more rows")

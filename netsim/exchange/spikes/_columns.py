@@ -82,10 +82,9 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
         names.append(unique)
         tags.append(tag[first])
         if "layer" in table:
-            layers = table["layer"].astype("category").cat
-            for known in layers.categories:
-                order.setdefault(str(known), len(order))
-            code, categories = layers.codes.to_numpy(), list(map(str, layers.categories))
+            code, categories = _layers(table["layer"])
+            for known in categories:
+                order.setdefault(known, len(order))
         else:
             code, categories = np.zeros(len(table), np.int8), [_ONLY_LAYER]
             order.setdefault(_ONLY_LAYER, 0)
@@ -112,11 +111,10 @@ def _columns(
     """Presentations, neurons and latencies of the spikes of a layer."""
     numbers, neurons, times = [], [], []
     for table in parts:
-        rows = (
-            table
-            if layer is None
-            else table[(table["layer"].astype(str) if table["layer"].dtype == object else table["layer"]) == layer]
-        )
+        rows = table
+        if layer is not None:
+            code, categories = _layers(table["layer"])
+            rows = table[code == (categories.index(layer) if layer in categories else len(categories))]
         latencies = _latencies(path, rows)
         fired = np.isfinite(latencies)
         numbers.append(_whole(path, rows, "presentation")[fired])
@@ -126,6 +124,16 @@ def _columns(
         )
         times.append(latencies[fired])
     return np.concatenate(numbers), np.concatenate(neurons), np.concatenate(times)
+
+
+def _layers(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """The layer of each row, as a position in a list of names; those of a categorical, else as they come."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), [str(name) for name in column.cat.categories]
+    codes, names = pd.factorize(column)
+    return codes, [str(name) for name in names]
 
 
 def _latencies(path: Path, table: pd.DataFrame) -> np.ndarray:
