@@ -113,8 +113,7 @@ def _export_network(
     missing = list(known.without_primitive(network))
     if missing:
         listed = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
-        unseen = "they are metadata, which other simulators will not see"
-        note(f"{path}: {known.title} has no primitives for {listed}; {unseen}")
+        note(f"{path}: {known.title} has no primitives for {listed}; {known.unread}")
     figures = {"parameters": parameters, "without_primitive": missing}
     return figures, f"{architecture(network)}, {parameters:,} parameters"
 
