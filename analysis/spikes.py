@@ -153,8 +153,8 @@ class LayerSpikes:
         part = self if chosen is None else self.pick(chosen)
         if part.presentations * self.size > _MOST_DENSE:
             raise DataError(
-                f"{self.name}: {part.presentations:,} presentations of {self.size:,} neurons are too many to compare one"
-                " by one; choose fewer"
+                f"{self.name}: {part.presentations:,} presentations of {self.size:,} neurons are too many to compare"
+                " one by one; choose fewer"
             )
         latencies = np.full((part.presentations, self.size), np.inf)
         latencies[part.rows, part.neurons] = part.latencies

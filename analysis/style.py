@@ -120,6 +120,11 @@ def is_narrow(axes: Axes) -> bool:
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches
 
 
+def is_tiny(axes: Axes) -> bool:
+    """Whether Axes are a panel of some 60 mm or less, where only what is needed can be read."""
+    return axes.bbox.width / axes.figure.dpi < 2.5  # inches
+
+
 def check_suffix(path: Path) -> str:
     """The format that a file's suffix names; refuses one that figures are not saved in."""
     suffix = path.suffix.lower().removeprefix(".")
@@ -142,12 +147,12 @@ def colour_bar(axes: Axes, image: AxesImage, left: float, width: float, label: s
 def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:
     """A small text to the right of the Axes."""
     place = axes.get_yaxis_transform()
-    axes.text(x, y, text, transform=place, fontsize=7, color=FAINT, verticalalignment="center")
+    axes.text(x, y, text, transform=place, fontsize="small", color=FAINT, verticalalignment="center")
 
 
 def note_at(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
     """A small text at some points of type from a point of the Axes."""
-    looks: dict[str, Any] = {"fontsize": 7, "color": FAINT} | options
+    looks: dict[str, Any] = {"fontsize": "small", "color": FAINT} | options
     axes.annotate(text, point, xytext=offset, textcoords="offset points", **looks)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, is_narrow, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, is_narrow, is_tiny, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,11 +88,12 @@ def group_raster(
         _mark_labels(axes, presentations, classes)
         axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
         axes.set_ylim(len(presentations) - 0.5, -0.5)
-        axes.set(xlabel="time in the presentation (ms)", ylabel=f"{len(presentations):,} presentations by label")
+        axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
+        axes.set_ylabel(f"{len(presentations):,} presentations by label")
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
             is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
-            columns = min(2 if is_tight else 4, len(groups))
+            columns = 1 if is_tiny(axes) else min(2 if is_tight else 4, len(groups))
             spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
             legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
         else:

@@ -31,8 +31,8 @@ def potential_figure(
     """Draw recorded potentials of one presentation.
 
     A dashed line with the layer's name is its threshold, as long as its neurons can fire; a dotted line is the
-    onset, a disc the spike. Ticks at the bottom are the breakpoints of the potentials. A potential is drawn thin
-    where it decides nothing any more: after the spike, and after the end of the window.
+    onset, a disc the spike. Ticks at the bottom are the breakpoints of the potentials. After the spike, and after the
+    end of the window, nothing depends on a potential any more: what it would be is dotted and pale.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def potential_figure(
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
     highest, lowest = 0.0, 0.0
     breakpoints: set[float] = set()
+    has_more = False
     with drawing(ax, 7.0, 3.2, palette) as axes:
         for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
             name, neuron = map(str, key)
@@ -74,7 +75,8 @@ def potential_figure(
             label = f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)")
             axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
             is_over = np.append(last, time[after]), np.append(at_last, potential[after])
-            axes.plot(*is_over, color=colour, linewidth=0.6, alpha=0.5, zorder=2)
+            axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=(0, (1, 1.5)), alpha=0.6, zorder=2)
+            has_more |= len(is_over[0]) > 1
             breakpoints.update(time[_bends(time, potential, last)])
             if math.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
@@ -82,6 +84,9 @@ def potential_figure(
         ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
         ticks["markersize"] = 9  # half of it lies in the Axes
         axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
+        if has_more:
+            gone: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
+            axes.plot([], [], label="without effect:\nspike or window over", **gone)
         span = highest - lowest
         axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
         axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
@@ -155,8 +160,8 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     title="Potentials",
     caption=(
         "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the"
-        " neurons can fire; dotted: onset; disc: spike; ticks at the bottom: breakpoints, where a postsynaptic"
-        " potential changes its slope."
+        " neurons can fire; dotted upright: onset; disc: spike, after which a potential has no effect and is dotted;"
+        " ticks at the bottom: breakpoints, where a postsynaptic potential changes its slope."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

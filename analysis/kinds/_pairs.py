@@ -18,7 +18,8 @@ _DRAWS = 500
 def overlap_sums(layer: LayerSpikes, similarity: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """For each two presentations the sum over neurons that fire in both of the similarity of their latencies.
 
-    `similarity` takes differences of latencies (ms, at least 0); the result has the shape (presentations, presentations).
+    `similarity` takes differences of latencies (ms, at least 0); the result has the shape (presentations,
+    presentations).
     """
     count, sums = layer.presentations, np.zeros((layer.presentations, layer.presentations))
     fired = np.flatnonzero(layer.counts)
@@ -44,8 +45,8 @@ def overlap_sums(layer: LayerSpikes, similarity: Callable[[np.ndarray], np.ndarr
 def van_rossum(layer: LayerSpikes, tau_ms: float) -> np.ndarray:
     r"""Distances of van Rossum between all presentations, shape (presentations, presentations), without a unit.
 
-    The squared distance of two trains of one spike each, :math:`d` apart, is :math:`2 (1 - e^{-d / \tau})`, of one spike
-    and none 1; that of the layer is the sum over neurons.
+    The squared distance of two trains of one spike each, :math:`d` apart, is :math:`2 (1 - e^{-d / \tau})`, of one
+    spike and none 1; that of the layer is the sum over neurons.
     """
     if not tau_ms > 0:
         raise SpecificationError("setting tau_ms", f"must be more than 0 ms, not {tau_ms:g}")
@@ -92,8 +93,8 @@ def mean_over_pairs(
 ) -> tuple[float, float, float, int]:
     """Mean of a measure over pairs of presentations, bounds of its 95 % interval, and how many pairs there are.
 
-    `which` pairs: ``all``, or those ``within`` or ``between`` labels. Presentations are drawn with replacement; none is a
-    pair with itself.
+    `which` pairs: ``all``, or those ``within`` or ``between`` labels. Presentations are drawn with replacement; none is
+    a pair with itself.
     """
     same = tag[:, None] == tag
     chosen = {"all": np.ones_like(same), "within": same, "between": ~same}[which] & ~np.eye(len(tag), dtype=bool)

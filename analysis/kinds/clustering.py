@@ -64,9 +64,9 @@ def label_clustering(
     """Hierarchical clustering of labels, and of presentations, by the van Rossum distances of each layer.
 
     Labels are joined one after the other, those first that are the least apart in the mean over pairs of presentations
-    (average linkage of `scipy.cluster.hierarchy`). Presentations are clustered likewise and cut into as many clusters as
-    there are labels; ``agreement`` is the adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J Classif
-    2:193-218): 1 if they are the same, 0 in the mean by chance.
+    (average linkage of `scipy.cluster.hierarchy`). Presentations are clustered likewise and cut into as many clusters
+    as there are labels; ``agreement`` is the adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J
+    Classif 2:193-218): 1 if they are the same, 0 in the mean by chance.
 
     Parameters
     ----------

@@ -74,16 +74,16 @@ def comparison_figure(
 def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Paired differences between two sets of spikes of the same presentations.
 
-    In each presentation there is a value of each, and their difference :math:`d`, `spikes` minus `against`: the share of a
-    layer's neurons that fires; the mean latency of its spikes (ms), where both have some; of the last layer the latency of
-    the first spike, the decision, where both decide; and whether that is strictly correct, if there are labels. The effect
-    size is Cohen's :math:`d_z = \bar d / \mathrm{SD}(d)`, 0 without any difference and missing if all are the same one.
-    Bounds are those of the 95 % percentile interval over 1,000 bootstrap draws of presentations. ``p`` is two-sided:
-    Wilcoxon's signed-rank test, for ``correct`` McNemar's exact one; ``q`` the false discovery rate over all rows, whatever
-    their dependence (Benjamini and Yekutieli 2001, Ann Stat 29:1165-1188).
+    In each presentation there is a value of each, and their difference :math:`d`, `spikes` minus `against`: the share
+    of a layer's neurons that fires; the mean latency of its spikes (ms), where both have some; of the last layer the
+    latency of the first spike, the decision, where both decide; and whether that is strictly correct, if there are
+    labels. The effect size is Cohen's :math:`d_z = \bar d / \mathrm{SD}(d)`, 0 without any difference and missing if
+    all are the same one. Bounds are those of the 95 % percentile interval over 1,000 bootstrap draws of presentations.
+    ``p`` is two-sided: Wilcoxon's signed-rank test, for ``correct`` McNemar's exact one; ``q`` the false discovery rate
+    over all rows, whatever their dependence (Benjamini and Yekutieli 2001, Ann Stat 29:1165-1188).
 
-    The unit is the presentation: what is found is about these two networks. About how they were trained one presentation
-    more says nothing; that takes several trainings of each.
+    The unit is the presentation: what is found is about these two networks. About how they were trained one
+    presentation more says nothing; that takes several trainings of each.
 
     Parameters
     ----------

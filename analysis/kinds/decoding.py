@@ -64,14 +64,14 @@ def decoding_over_time(
 ) -> pd.DataFrame:
     r"""How well a linear decoder reads the label from what has fired up to a time, cross-validated.
 
-    At time :math:`t` a neuron counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the window
-    of its layer, if it has fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge regression
-    onto the labels, one against the others, whose largest output decides (scikit-learn's `KernelRidge` with a linear
-    kernel, centred on the training presentations); ``penalty`` is relative to the mean squared norm of presentations. It is
-    trained on all folds but one and tested on that; folds are stratified. Nothing of it was learned by the network, so
-    that it tells what a layer holds, not what the network reads. ``information_bits`` is the mutual information of label
-    and decoded label, without the bias of Panzeri and Treves: at most what the layer carries (a lower bound). The control
-    has shuffled labels.
+    At time :math:`t` a neuron counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the
+    window of its layer, if it has fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge
+    regression onto the labels, one against the others, whose largest output decides (scikit-learn's `KernelRidge` with
+    a linear kernel, centred on the training presentations); ``penalty`` is relative to the mean squared norm of
+    presentations. It is trained on all folds but one and tested on that; folds are stratified. Nothing of it was
+    learned by the network, so that it tells what a layer holds, not what the network reads. ``information_bits`` is the
+    mutual information of label and decoded label, without the bias of Panzeri and Treves: at most what the layer
+    carries (a lower bound). The control has shuffled labels.
 
     Parameters
     ----------

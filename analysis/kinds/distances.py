@@ -73,11 +73,11 @@ def spike_train_distances(
     Victor-Purpura    :math:`\min(q d, 2)`                 1    0
     ================  ===================================  ===  ===
 
-    (van Rossum 2001, Neural Computation 13:751-763, scaled so that one spike is 1 from none; Victor and Purpura 1996,
-    J Neurophysiol 76:1310-1326). Those of a layer are of labelled lines: the root of the sum of squares over neurons
-    (van Rossum), and the sum (Victor and Purpura). Bounds are those of the 95 % percentile interval over 500 bootstrap
-    draws of presentations. ``nearest`` is how well distances tell labels: the share of presentations whose nearest other
-    one has the same label.
+    (van Rossum 2001, Neural Computation 13:751-763, scaled so that one spike is 1 from none; Victor and Purpura 1996, J
+    Neurophysiol 76:1310-1326). Those of a layer are of labelled lines: the root of the sum of squares over neurons (van
+    Rossum), and the sum (Victor and Purpura). Bounds are those of the 95 % percentile interval over 500 bootstrap draws
+    of presentations. ``nearest`` is how well distances tell labels: the share of presentations whose nearest other one
+    has the same label.
 
     Parameters
     ----------

@@ -81,8 +81,8 @@ def ablation_importance(
 
     Every unit is silenced alone, and all stimuli in which one of its neurons fires are presented again; in the others
     nothing changes. ``accuracy_loss`` is the strict accuracy of the intact network minus that without the unit, paired,
-    with the 95 % interval of Agresti and Min (2005, Stat Med 24:729-740); ``p`` is McNemar's exact test, not corrected for
-    the number of units. ``loss_per_spike`` weights it: the loss over the mean number of the unit's spikes in a
+    with the 95 % interval of Agresti and Min (2005, Stat Med 24:729-740); ``p`` is McNemar's exact test, not corrected
+    for the number of units. ``loss_per_spike`` weights it: the loss over the mean number of the unit's spikes in a
     presentation, by which rare but important ones stand out.
 
     Parameters

@@ -81,8 +81,8 @@ def label_information(
     With probabilities from counts :math:`I` is too large. ``corrected_pt`` takes off the bias to first order, with the
     Bayesian count of responses of Panzeri and Treves (1996, Network 7:87-107), ``corrected_shuffle`` the mean of
     :math:`I` with the labels shuffled over presentations. That is also the control: ``control_95`` is the 95th
-    percentile of shuffles, and ``p`` the share :math:`(1 + k) / (1 + n)` of :math:`n` shuffles of which :math:`k` have at
-    least as much information; it is not corrected for the number of neurons.
+    percentile of shuffles, and ``p`` the share :math:`(1 + k) / (1 + n)` of :math:`n` shuffles of which :math:`k` have
+    at least as much information; it is not corrected for the number of neurons.
 
     Parameters
     ----------

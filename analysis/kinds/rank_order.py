@@ -60,8 +60,8 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     With ranks of mean 0 and norm 1, :math:`z_p`, the correlation of two presentations is :math:`z_p \cdot z_q`, and its
     mean over all pairs of a set follows from the sum :math:`S` of its :math:`n` vectors,
     :math:`(|S|^2 - n) / (n (n - 1))`: no pair is left out. A presentation in which no neuron or all at once fire has no
-    order and counts for none. Bounds are those of the 95 % percentile interval over 200 bootstrap draws of presentations
-    (within labels), in which no presentation is a pair with itself.
+    order and counts for none. Bounds are those of the 95 % percentile interval over 200 bootstrap draws of
+    presentations (within labels), in which no presentation is a pair with itself.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _unit_ranks(layer: LayerSpikes) -> tuple[object, np.ndarray, np.ndarray]:
     mean = (size + 1) / 2
     relative = ranks - silent[layer.rows]
     square = np.bincount(layer.rows, (ranks - mean) ** 2, minlength=layer.presentations)
-    square += (size - counts) * (silent - mean) ** 2
+    square = square + (size - counts) * (silent - mean) ** 2
     has_order = square > 1e-12
     norm = np.sqrt(np.where(has_order, square, 1.0))
     return layer.matrix(relative / norm[layer.rows]), np.where(has_order, (silent - mean) / norm, 0.0), has_order

@@ -55,20 +55,20 @@ def selectivity_figure(
 def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Preferred label, selectivity and lifetime sparseness of each neuron.
 
-    The response of a neuron is its earliness, :math:`r = (t_{end} - t) / (t_{end} - t_{onset})` in the firing window of its
-    layer: 1 at the onset, 0 at the end, as in silence, which the learning rule takes for a spike at the end too. (In files
-    that do not tell the window it is that of the spikes.) With :math:`\bar r_s` its mean over the presentations of label
-    :math:`s`, the preferred label is that with the largest :math:`\bar r_s`, and the selectivity
+    The response of a neuron is its earliness, :math:`r = (t_{end} - t) / (t_{end} - t_{onset})` in the firing window of
+    its layer: 1 at the onset, 0 at the end, as in silence, which the learning rule takes for a spike at the end too.
+    (In files that do not tell the window it is that of the spikes.) With :math:`\bar r_s` its mean over the
+    presentations of label :math:`s`, the preferred label is that with the largest :math:`\bar r_s`, and the selectivity
 
     .. math:: (\bar r_{max} - \bar r_{other}) / (\bar r_{max} + \bar r_{other})
 
-    with :math:`\bar r_{other}` the mean over all other labels: 0 if all are the same, 1 if the neuron fires for one only.
-    The lifetime sparseness over :math:`n` presentations is
+    with :math:`\bar r_{other}` the mean over all other labels: 0 if all are the same, 1 if the neuron fires for one
+    only. The lifetime sparseness over :math:`n` presentations is
 
     .. math:: S = (1 - a) / (1 - 1 / n), \quad a = (\sum_p r_p / n)^2 / (\sum_p r_p^2 / n)
 
-    with :math:`a` the activity ratio of Treves and Rolls (1991, Network 2:371-397) in the form of Vinje and Gallant (2000,
-    Science 287:1273-1276): 0 if all responses are the same, 1 if there is one alone.
+    with :math:`a` the activity ratio of Treves and Rolls (1991, Network 2:371-397) in the form of Vinje and Gallant
+    (2000, Science 287:1273-1276): 0 if all responses are the same, 1 if there is one alone.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
         neuron               int64        number in the layer
         spikes               int64        presentations with a spike
         preferred            Int64        preferred label, the lowest of several; missing if silent
-        preferred_response   float64      mean response to it, 0 to 1
+        preferred_response   float64      mean response to it, a share from 0 to 1
         other_response       float64      mean over other labels of the mean response
         selectivity          float64      0 to 1; missing without a response
         lifetime_sparseness  float64      0 to 1; missing without a response

@@ -76,10 +76,10 @@ def representational_similarity(
     r"""Representational similarity analysis of layers, of labels, and of another model.
 
     Each layer has a dissimilarity of every two presentations: 1 - Spearman's correlation of their latencies (``rank``,
-    silence last), or their distance as of `spike_train_distances`. Two layers are compared by Spearman's :math:`\rho` of
-    their dissimilarities over all pairs of presentations (Kriegeskorte, Mur and Bandettini 2008, Front Syst Neurosci
-    2:4). Bounds are those of the 95 % percentile interval over 200 bootstrap draws of presentations, without the pairs of
-    a presentation with itself (Nili et al. 2014, PLoS Comput Biol 10:e1003553).
+    silence last), or their distance as of `spike_train_distances`. Two layers are compared by Spearman's :math:`\rho`
+    of their dissimilarities over all pairs of presentations (Kriegeskorte, Mur and Bandettini 2008, Front Syst Neurosci
+    2:4). Bounds are those of the 95 % percentile interval over 200 bootstrap draws of presentations, without the pairs
+    of a presentation with itself (Nili et al. 2014, PLoS Comput Biol 10:e1003553).
 
     Parameters
     ----------
@@ -186,8 +186,6 @@ def representational_similarity(
 def same_presentations(spikes: Spikes, against: Spikes) -> None:
     """Refuse spikes that are not of the same presentations."""
     if len(spikes) != len(against) or (spikes.numbers != against.numbers).any():
-        raise DataError(
-            f"against: has {len(against)} presentations, the other {len(spikes)}; both need the same ones, by their numbers"
-        )
+        raise DataError(f"against: has {len(against)} presentations, the other {len(spikes)}; both need the same ones")
     if spikes.labels is not None and against.labels is not None and (spikes.labels != against.labels).any():
         raise DataError("against: has other labels of the same presentations")

@@ -39,6 +39,8 @@ def trajectory_figure(
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
     """
+    import pandas as pd
+
     require(frame, ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), "trajectory")
     name = layer_names(frame)[-1]
     rows = frame[frame["layer"] == name]
@@ -47,7 +49,7 @@ def trajectory_figure(
         for position, ((label, path), colour) in enumerate(zip(paths, colours(len(paths)), strict=True)):
             style = ("-", "--")[position // 10 % 2]
             axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
-            text = "" if label is None or label != label else names_of(classes, [int(str(label))])[0]
+            text = "" if pd.isna(label) else names_of(classes, [int(str(label))])[0]
             end = (path["pc1"].iloc[-1], path["pc2"].iloc[-1])
             axes.annotate(text, end, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
         begin = rows.iloc[0]
@@ -65,10 +67,10 @@ def trajectory_figure(
 def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Paths of the mean state of each layer in its principal components, a path for each label.
 
-    The state of a layer at time :math:`t` is the share of presentations of a label in which each neuron has fired by then.
-    The components are those of all states of all labels and times together, the mean taken off (scikit-learn's `PCA`):
-    orthogonal directions in the space of neurons, without a unit, of which the first has the most variance. Signs have no
-    meaning.
+    The state of a layer at time :math:`t` is the share of presentations of a label in which each neuron has fired by
+    then. The components are those of all states of all labels and times together, the mean taken off (scikit-learn's
+    `PCA`): orthogonal directions in the space of neurons, without a unit, of which the first has the most variance.
+    Signs have no meaning.
 
     Parameters
     ----------

@@ -146,8 +146,8 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
 def read_spikes(path: str | Path) -> Spikes:
     """Read the spikes of all layers from a file that `export` or another tool wrote, to analyse them.
 
-    Of several spikes of a neuron in a presentation the first one counts. Layers of a Parquet file are read when they are
-    asked for, in parts, so that it can be larger than the memory.
+    Of several spikes of a neuron in a presentation the first one counts. Layers of a Parquet file are read when they
+    are asked for, in parts, so that it can be larger than the memory.
 
     Parameters
     ----------

@@ -162,8 +162,8 @@ def _recording(path: Path) -> _Recording:
 def read_spikes(path: Path) -> Spikes:
     """Read the spikes of all layers; see `netsim.exchange.read_spikes`.
 
-    Without the column ``layer`` all units are one. A neuron has the number of the column ``neuron``, else the place of its
-    unit in the layer.
+    Without the column ``layer`` all units are one. A neuron has the number of the column ``neuron``, else the place of
+    its unit in the layer.
     """
     from netsim.analysis.spikes import LayerSpikes, Spikes
     from netsim.exchange.hdf5 import reading_hdf5
