@@ -12,7 +12,7 @@ from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import FAINT, Palette
 from netsim.errors import DataError, SpecificationError
 
@@ -149,9 +149,9 @@ def decoding_over_time(
             known = layer.latencies <= time
             if known.sum() != before:  # else nothing has fired since
                 before = known.sum()
-                kernel = _kernel(layer, known, code)
-                guesses = _cross_validated(kernel, tag, parts, len(labels), penalty)
-                control = _cross_validated(kernel, shuffled, parts, len(labels), penalty)
+                states = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
+                states = layer.matrix(states).astype(np.float32).toarray()
+                guesses, control = _cross_validated(states, [tag, shuffled], parts, len(labels), penalty)
                 table = np.zeros((1, len(labels), len(labels)), np.int64)
                 np.add.at(table[0], (tag, guesses), 1)
                 bits = float((plug_in(table) - panzeri_treves_bias(table))[0])
@@ -184,31 +184,37 @@ def _check(times: int, folds: int, code: str, penalty: float) -> None:
         raise SpecificationError("decoding: setting penalty", f"must be more than 0, not {penalty:g}")
 
 
-def _kernel(layer: LayerSpikes, known: np.ndarray, code: str) -> np.ndarray:
-    """Inner products of all presentations, by what has fired, shape (presentations, presentations)."""
-    values = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
-    rows = layer.matrix(values).astype(np.float32).toarray()
-    kernel: np.ndarray = (rows @ rows.T).astype(np.float64)
-    return kernel
-
-
 def _cross_validated(
-    kernel: np.ndarray, tag: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], labels: int, penalty: float
+    states: np.ndarray,
+    tags: Sequence[np.ndarray],
+    parts: list[tuple[np.ndarray, np.ndarray]],
+    labels: int,
+    penalty: float,
 ) -> np.ndarray:
-    """What each presentation is decoded as, when it is left out."""
+    """What each presentation is decoded as, when it is left out, for each assignment of labels.
+
+    States are of shape (presentations, neurons). With more neurons than presentations, products of presentations are
+    cheaper to invert; they are made once for all folds.
+    """
     from sklearn.kernel_ridge import KernelRidge
+    from sklearn.linear_model import Ridge
     from sklearn.preprocessing import KernelCenterer
 
-    decoded = np.zeros(len(tag), np.int64)
+    decoded = np.zeros((len(tags), len(states)), np.int64)
+    targets = np.hstack([np.eye(labels)[tag] for tag in tags])
+    kernel = (states @ states.T).astype(np.float64) if states.shape[1] > len(states) else None
     for train, test in parts:
-        centre = KernelCenterer()
-        inner = centre.fit_transform(kernel[np.ix_(train, train)])
-        targets = np.eye(labels)[tag[train]]
-        scale = np.trace(inner) / len(train)
-        if not scale > 0:  # nothing has fired: the commonest label
-            decoded[test] = np.bincount(tag[train]).argmax()
-            continue
-        ridge = KernelRidge(alpha=penalty * scale, kernel="precomputed").fit(inner, targets - targets.mean(axis=0))
-        outputs = ridge.predict(centre.transform(kernel[np.ix_(test, train)])) + targets.mean(axis=0)
-        decoded[test] = outputs.argmax(axis=1)
+        mean, centre = targets[train].mean(axis=0), states[train].mean(axis=0)
+        scale = float(((states[train] - centre) ** 2).sum()) / len(train)
+        if not scale > 0:  # all are the same: the commonest label
+            outputs = np.broadcast_to(mean, (len(test), len(mean)))
+        elif kernel is None:
+            ridge = Ridge(penalty * scale).fit(states[train].astype(np.float64), targets[train])
+            outputs = ridge.predict(states[test])
+        else:
+            centred = KernelCenterer().fit(kernel[np.ix_(train, train)])
+            ridge = KernelRidge(alpha=penalty * scale, kernel="precomputed")
+            ridge.fit(centred.transform(kernel[np.ix_(train, train)]), targets[train] - mean)
+            outputs = ridge.predict(centred.transform(kernel[np.ix_(test, train)])) + mean
+        decoded[:, test] = outputs.reshape(len(test), len(tags), labels).argmax(axis=2).T
     return decoded

@@ -17,16 +17,19 @@ from netsim.measuring.metrics import decide
 from netsim.runs.model import load_model
 
 
-def test_decoders_are_ridge_regressions_with_an_intercept() -> None:
+@pytest.mark.parametrize("neurons", [9, 90])
+def test_decoders_are_ridge_regressions_with_an_intercept(neurons: int) -> None:
+    """Also where there are more neurons than presentations."""
     generator = np.random.default_rng(0)
-    tag = np.arange(60) % 3
-    states = generator.random((60, 9)) + 0.4 * np.eye(9)[tag]
+    tag, other = np.arange(60) % 3, generator.integers(0, 3, 60)
+    states = generator.random((60, neurons)) + 0.4 * np.eye(neurons)[tag]
     parts = list(StratifiedKFold(4, shuffle=True, random_state=0).split(tag, tag))
-    decoded = _cross_validated(states @ states.T, tag, parts, 3, 0.1)
-    for train, test in parts:
-        centred = states[train] - states[train].mean(axis=0)
-        ridge = Ridge(alpha=0.1 * (centred**2).sum() / len(train)).fit(states[train], np.eye(3)[tag[train]])
-        np.testing.assert_array_equal(decoded[test], ridge.predict(states[test]).argmax(axis=1))
+    decoded = _cross_validated(states, [tag, other], parts, 3, 0.1)
+    for position, labels in enumerate((tag, other)):
+        for train, test in parts:
+            centred = states[train] - states[train].mean(axis=0)
+            ridge = Ridge(alpha=0.1 * (centred**2).sum() / len(train)).fit(states[train], np.eye(3)[labels[train]])
+            np.testing.assert_array_equal(decoded[position, test], ridge.predict(states[test]).argmax(axis=1))
 
 
 def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
@@ -42,7 +45,7 @@ def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
     assert accuracy[(accuracy.index >= 12) & (accuracy.index < 25)].tolist() == [1.0] * 2
     assert accuracy.iloc[-1] < 0.7  # all have fired: whether they did tells nothing
     bits = table.loc[table["accuracy"] == 1, "information_bits"]
-    assert (bits.round(6) == 1 - round(0.0, 6)).all() or (bits > 0.97).all()
+    assert (bits > 0.97).all()
     with pytest.raises(DataError, match="a label has 40 presentations, of which 41 folds"):
         decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), folds=41)
 
