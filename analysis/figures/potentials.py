@@ -55,6 +55,7 @@ def potential_figure(
         If the table does not hold the presentation, or holds layers without potentials.
     """
     import numpy as np
+    from matplotlib.lines import Line2D
 
     traces = _choose(frame, network, presentation)
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
@@ -75,7 +76,7 @@ def potential_figure(
             label = f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)")
             axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
             is_over = np.append(last, time[after]), np.append(at_last, potential[after])
-            axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=(0, (1, 1.5)), alpha=0.6, zorder=2)
+            axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)
             has_more |= len(is_over[0]) > 1
             breakpoints.update(time[_bends(time, potential, last)])
             if math.isfinite(spike):
@@ -84,14 +85,16 @@ def potential_figure(
         ticks: dict[str, Any] = {"color": INK, "markeredgewidth": 0.4, "transform": axes.get_xaxis_transform()}
         ticks["markersize"] = 9  # half of it lies in the Axes
         axes.plot(sorted(breakpoints), np.zeros(len(breakpoints)), "|", label="breakpoints", **ticks)
-        if has_more:
-            gone: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
-            axes.plot([], [], label="without effect:\nspike or window over", **gone)
         span = highest - lowest
         axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
         axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
         axes.set_title(f"presentation {traces['presentation'].iloc[0]}")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="layer:neuron", alignment="left")
+        handles, _ = axes.get_legend_handles_labels()
+        if has_more:
+            look: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": ":"}
+            handles.append(Line2D([], [], label="without effect:\nspike or window over", **look))
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        axes.legend(handles=handles, title="layer:neuron", alignment="left", **place)
     return axes
 
 

@@ -102,8 +102,18 @@ def draw_intervals(
         series, offsets, colours(len(series)), MARKERS, strict=False
     ):
         at = rows - offset
-        axes.hlines(at, low, high, color=colour, linewidth=1.2, zorder=2)
-        axes.plot(middle, at, marker, color=colour, markersize=4, markeredgecolor="white", label=label, zorder=3)
+        axes.hlines(at, low, high, color=colour, linewidth=1.2, zorder=4)
+        axes.plot(
+            middle,
+            at,
+            marker,
+            color=colour,
+            markersize=4,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            label=label,
+            zorder=3,
+        )
     axes.set_yticks(rows, list(groups))
     axes.set_ylim(-0.6, len(groups) - 0.4)
     axes.tick_params(axis="y", length=0)

@@ -12,7 +12,7 @@ from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
-from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.spikes import Progress, Spikes, no_progress, observed_window
 from netsim.analysis.style import FAINT, Palette
 from netsim.errors import DataError, SpecificationError
 
@@ -54,7 +54,7 @@ def decoding_figure(
 @Analysis("decoding", "which layer knows the label when, by linear decoders", decoding_figure, order=130)
 def decoding_over_time(
     spikes: Spikes,
-    times: int = 12,
+    times: int = 10,
     folds: int = 5,
     code: str = "latency",
     penalty: float = 0.1,
@@ -66,19 +66,19 @@ def decoding_over_time(
 
     At time :math:`t` a neuron counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the
     window of its layer, if it has fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge
-    regression onto the labels, one against the others, whose largest output decides (scikit-learn's `KernelRidge` with
-    a linear kernel, centred on the training presentations); ``penalty`` is relative to the mean squared norm of
-    presentations. It is trained on all folds but one and tested on that; folds are stratified. Nothing of it was
-    learned by the network, so that it tells what a layer holds, not what the network reads. ``information_bits`` is the
-    mutual information of label and decoded label, without the bias of Panzeri and Treves: at most what the layer
-    carries (a lower bound). The control has shuffled labels.
+    regression onto the labels, one against the others, whose largest output decides (scikit-learn's `Ridge`, or with
+    more neurons than presentations its `KernelRidge`, which is the same); ``penalty`` is relative to the mean squared
+    distance of presentations from their mean. It is trained on all folds but one and tested on that; folds are
+    stratified. Nothing of it was learned by the network, so that it tells what a layer holds, not what the network
+    reads. ``information_bits`` is the mutual information of label and decoded label, without the bias of Panzeri and
+    Treves: a lower bound of what the layer carries. The control has shuffled labels.
 
     Parameters
     ----------
     spikes : Spikes
         With labels.
     times : int
-        How many times, evenly from the first to the last spike of all layers.
+        How many times, evenly from the first to the last spike of each layer.
     folds : int
         How many parts cross-validation has.
     code : {"latency", "fired"}
@@ -137,14 +137,11 @@ def decoding_over_time(
     shuffled = generator.permutation(tag)
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(tag, tag))
     chance = float(np.bincount(tag).max() / len(tag))
-    ends = [(layer.latencies.min(), layer.latencies.max()) for layer in chosen if len(layer.latencies)]
-    if not ends:
-        raise DataError("spikes: there are none")
-    moments = np.linspace(min(first for first, _ in ends), max(last for _, last in ends), times)
     rows = []
     for position, layer in enumerate(chosen):
         before, decoded = -1, (0.0, 0.0, 0.0)
-        for step, time in enumerate(moments):
+        first, last = observed_window(layer.latencies)
+        for step, time in enumerate(np.linspace(first, last, times if last > first else 1)):
             progress(position * times + step, len(chosen.sizes) * times)
             known = layer.latencies <= time
             if known.sum() != before:  # else nothing has fired since

@@ -51,7 +51,7 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
     run("comparison", "digits", "--limit", "20", "--against", "lesion-neurons=1", "--out", "lesion.csv")
     table = pd.read_csv("lesion.csv").set_index(["layer", "measure"])
     assert table.loc[("hidden", "fired"), "against"] == 0
-    train = ["train", "digits", "--limit", "200", "--epochs", "1", "--out", "run"]
+    train = ["train", "digits", "--limit", "100", "--epochs", "1", "--out", "run"]
     RUNNER.invoke(app, train, catch_exceptions=False)
     run("comparison", "run", "--limit", "50", "--against", "initial", "--out", "learned.csv")
     table = pd.read_csv("learned.csv").set_index(["layer", "measure"])
