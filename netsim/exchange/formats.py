@@ -60,10 +60,13 @@ class SpikeFormat(Format):
 
     Parameters
     ----------
+    beside : callable
+        The files that are written beside one of this name.
     read_spikes : callable, optional
         Reads all layers of a file, as `netsim.exchange.read_spikes`; not all formats have it.
     """
 
+    beside: Callable[[Path], Sequence[Path]] = lambda path: ()
     read_spikes: Callable[[Path], Spikes] | None = None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.spikes._columns import PartsOf, read_columns
-from netsim.exchange.spikes._table import read, write
+from netsim.exchange.spikes._table import provenance, read, write
 from netsim.files import check_expansion, most_expanded, open_regular
 from netsim.seams import spike_formats
 
@@ -44,5 +44,6 @@ _FORMAT = SpikeFormat(
     partial(read, load=_load),
     order=3,
     read_spikes=partial(read_columns, parts_of=_parts),
+    beside=lambda path: (provenance(path),),
 )
 spike_formats.add("csv", _FORMAT, __name__)
