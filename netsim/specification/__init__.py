@@ -12,9 +12,23 @@ projections that are part of a loop (lateral, recurrent), which have no part in 
 that spikes of one instant do not see each other, nor on a grid those of one step.
 """
 
-from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
+from netsim.specification.connectivity import (
+    Connections,
+    Connectivity,
+    Convolution,
+    Dense,
+    Distance,
+    EdgeList,
+    LocallyConnected,
+    OneToOne,
+    PerSynapse,
+    Pooling,
+    Random,
+    Sized,
+    Window,
+)
 from netsim.specification.delays import Delays
-from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons
