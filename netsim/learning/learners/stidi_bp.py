@@ -4,6 +4,8 @@ A population receives the displacement of its spikes from those that it projects
 synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
 """
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -16,6 +18,7 @@ from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
+from netsim.learning.sparse_gated import step_gated_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
@@ -24,6 +27,7 @@ from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
+from netsim.weights.sparse import matrix_of
 
 
 class _Part(NamedTuple):
@@ -68,11 +72,13 @@ class STiDiBP(Learner):
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: network.incoming(name) for name in network.shapes}
-        self._connections = {
-            projection.name: network.connections(projection)
-            for projection in network.projections
-            if self._windows[projection.name] is None or projection.is_delayed_per("synapse")
-        }
+        by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
+        listed = [one for one in network.projections if self._windows[one.name] is None and one not in by_synapse]
+        gated = [one for one in listed if one in network.weighted and network.neurons(one.target).gated]
+        self._matrices = {one.name: matrix_of(network, one) for one in gated}
+        visited = [one for one in listed if one not in gated]
+        self._connections = {one.name: network.connections(one) for one in (*visited, *by_synapse)}
+        self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # what a relay hands back could move already
         self._may_be_stuck = {
             name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
@@ -156,8 +162,13 @@ class STiDiBP(Learner):
             incoming = self._incoming[name]
             arriving = [_arriving(projection, latencies[projection.source], late) for projection in incoming]
             signal = self._signal(population, arriving, own, displacement, weights, late)
+            if population is network.output:
+                output = self._per_drive(population, signal)
             for projection, source in zip(incoming, arriving, strict=True):
                 step = self._step(projection, source, own, displacement, signal, weights, late)
+                if projection.feedback is not None:
+                    back = self._fed_back(projection, source, own, displacement, signal, weights, late, output)
+                    step = step._replace(displacement=back)
                 if step.kernel_gradient is not None:
                     gradients[kernel_name(projection)] = step.kernel_gradient
                 if step.bias_gradient is not None and population.has_bias:  # the same by every projection
@@ -197,6 +208,36 @@ class STiDiBP(Learner):
             return step._replace(delay_gradient=-step.displacement.sum(axis=0))
         return step
 
+    def _fed_back(
+        self,
+        projection: Projection,
+        source: np.ndarray,
+        own: np.ndarray,
+        displacement: np.ndarray,
+        signal: np.ndarray,
+        weights: Weights,
+        late: _Late,
+        output: np.ndarray,
+    ) -> np.ndarray | None:
+        """The displacement of a source by weights that are not those that fed forward."""
+        feedback, name = projection.feedback, kernel_name(projection)
+        assert feedback is not None
+        direct = (source[0].size, output.shape[1])
+        shape = direct if feedback.direct else weights[name].shape
+        deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
+        back = feedback.weights(weights[name], shape, deviation, self._position[projection.name]).astype(own.dtype)
+        if feedback.direct:
+            return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
+        static = dataclasses.replace(projection, plastic=False)
+        return self._step_of_weights(
+            static, source, own, displacement, signal, weights | {name: back}, late
+        ).displacement
+
+    def _per_drive(self, population: Population, signal: np.ndarray) -> np.ndarray:
+        """The signal of `_signal`, of gated neurons divided by the drive."""
+        neurons = population.dynamics
+        return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
+
     def _step_of_weights(
         self,
         projection: Projection,
@@ -218,11 +259,14 @@ class STiDiBP(Learner):
         causal = network.learning.propagation == "causal"
         kernel = weights[kernel_name(projection)]
         delays = late.synapses.get(projection.name)
-        if neurons.gated and window is not None and delays is None:
-            return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
+        if neurons.gated and delays is None:
+            if window is not None:
+                return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
+            matrix = self._matrices[projection.name]
+            return step_gated_sparse(projection, neurons, matrix, source, gate, displacement, kernel, causal)
         limit = np.asarray(kernel.dtype.type(gate))
         if neurons.gated:
-            signal = displacement / own.dtype.type(neurons.drive)
+            signal = self._per_drive(population, signal)
         else:
             limit = np.minimum(own, limit)
         if delays is not None:
