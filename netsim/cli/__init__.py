@@ -5,7 +5,7 @@ import sys
 import typer
 
 from netsim.cli.exchanging import export, import_network
-from netsim.cli.options import ListingCommand
+from netsim.cli.options import ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
@@ -22,14 +22,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (models, data, train, sweep, evaluate, simulate, compare):
-    app.command()(_command)
-app.command(cls=PlotCommand)(plot)
-app.command(cls=ListingCommand)(study)
-app.command(cls=ListingCommand)(export)
-app.command("import", cls=ListingCommand)(import_network)
-app.command()(report)
-app.command()(describe)
+for _command in (models, data, train, sweep, evaluate, simulate, compare, report, describe):
+    app.command()(with_plugins(_command))
+for _command in (study, export):
+    app.command(cls=ListingCommand)(with_plugins(_command))
+app.command(cls=PlotCommand)(with_plugins(plot))
+app.command("import", cls=ListingCommand)(with_plugins(import_network))
 
 
 def main() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,6 +66,40 @@ Workers = Annotated[
 ]
 
 
+def _load_plugins(files: list[str] | None) -> None:
+    if files:
+        from netsim.runs.plugin_files import load_plugin
+
+        for file in files:
+            load_plugin(file)
+
+
+Plugins = Annotated[
+    list[str] | None,
+    Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Run a file that registers entries of your own, such as a learner; repeatable.",
+        is_eager=True,
+        callback=_load_plugins,
+    ),
+]
+
+
+def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the option ``--plugin``, whose files are loaded before any other option is read."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, plugin: Any = None, **given: Any) -> None:
+        command(*arguments, **given)
+
+    signature = inspect.signature(command)
+    option = inspect.Parameter("plugin", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Plugins)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+    run.__annotations__ = {**command.__annotations__, "plugin": Plugins}
+    return run
+
+
 class ListingCommand(TyperCommand):
     """A command in whose help text ``{figures}``, or another seam, stands for names and summaries of its entries.
 
@@ -105,10 +141,17 @@ def with_options(
 
 
 def model_of(name: str, seed: int, **options: Any) -> tuple[Model, Network]:
-    """What a command works on, and its network with the options applied."""
+    """What a command works on, and its network with the options applied; a note, if a plug-in of a run has changed."""
     from netsim.runs.model import load_model
+    from netsim.runs.plugins import changed_plugins, check_engine
 
     chosen = load_model(name, seed)
+    if chosen.run is not None:
+        plugins = chosen.run.record().get("plugins", [])
+        if options.get("engine") is None:
+            check_engine(plugins, str(chosen.run.path))
+        if changed := changed_plugins(plugins):
+            note(f"{name}: {changed}")
     return chosen, with_options(chosen.network, **options)
 
 

@@ -18,7 +18,7 @@ from netsim.learning import Constraint, Learner, Optimizer
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, open_run
 from netsim.runs.model import change_of_data
-from netsim.runs.plugins import names_of, plugins_of
+from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.specification import Network
 from netsim.training.checkpoint import write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train, validation_score
@@ -168,6 +168,8 @@ def open_training(
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
         if (former := names_of(known.get("plugins", []))) != names_of(plugins):
             raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
+        if changed := changed_plugins(known.get("plugins", [])):
+            raise RunError(f"{path}: {changed}; restore it, or choose another --out")
         if {key: known.get(key) for key in begun_with} != begun_with:
             raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
         data_dir = data_dir or (str(folder.data) if folder.data.is_dir() else known.get("data_dir"))
