@@ -93,10 +93,11 @@ def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, plugin: Any = None, **given: Any) -> None:
         command(*arguments, **given)
 
-    signature = inspect.signature(command)
+    signature = inspect.signature(command, eval_str=True)
     option = inspect.Parameter("plugin", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Plugins)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-    run.__annotations__ = {**command.__annotations__, "plugin": Plugins}
+    parameters = [*signature.parameters.values(), option]
+    vars(run)["__signature__"] = signature.replace(parameters=parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
@@ -143,14 +144,13 @@ def with_options(
 def model_of(name: str, seed: int, **options: Any) -> tuple[Model, Network]:
     """What a command works on, and its network with the options applied; a note, if a plug-in of a run has changed."""
     from netsim.runs.model import load_model
-    from netsim.runs.plugins import changed_plugins, check_engine
+    from netsim.runs.plugins import changed_plugins
 
     chosen = load_model(name, seed)
     if chosen.run is not None:
-        plugins = chosen.run.record().get("plugins", [])
         if options.get("engine") is None:
-            check_engine(plugins, str(chosen.run.path))
-        if changed := changed_plugins(plugins):
+            chosen.check_engine()
+        if changed := changed_plugins(chosen.run.record().get("plugins", [])):
             note(f"{name}: {changed}")
     return chosen, with_options(chosen.network, **options)
 

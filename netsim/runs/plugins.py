@@ -81,17 +81,9 @@ def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(f"{file} has changed since the training: sha256 {change}" for file, change in changed.items())
 
 
-def engine_handed_in(plugins: Iterable[Mapping[str, Any]]) -> str:
-    """The engine that a training was handed as an object, in words; empty if there was none."""
-    return names_of(one for one in plugins if one.get("handed_in") and one["seam"] == seams.engines.seam)
-
-
-def check_engine(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
-    """Refuse, by a RunError, to take another engine in silence for one that a training was handed."""
-    if engine := engine_handed_in(plugins):
-        others = " or ".join(f"--engine {name}" for name in seams.engines)
-        remedy = f"present it there, or say {others} to take another"
-        raise RunError(f"{where}: was trained with {engine}, an object in Python; {remedy}")
+def handed_in(plugins: Iterable[Mapping[str, Any]], registry: Registry[Any]) -> str:
+    """What a training was handed as objects in place of entries of a registry, in words; empty if there was nothing."""
+    return names_of(one for one in plugins if one.get("handed_in") and one["seam"] == registry.seam)
 
 
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:

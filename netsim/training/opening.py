@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class TrainingRun:
     learner: Learner | None = None
     optimizer: Optimizer | None = None
     constraints: Sequence[Constraint] | None = None
+    _recorded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """All of it as the folder's record says it."""
 
     __repr__ = short_repr
 
@@ -61,10 +63,13 @@ class TrainingRun:
         KeyboardInterrupt
             If it was interrupted; a checkpoint is written first.
         RunError
-            If another process trains in the folder, or its files are damaged.
+            If another process trains in the folder, its files are damaged, or a part was replaced since it was opened.
         TrainingError
             If the training diverges.
         """
+        if changed := [name for name, value in self._recorded.items() if getattr(self, name) is not value]:
+            given = "data" if changed[0] in ("training", "validation") else changed[0]
+            raise RunError(f"{self.folder.path}: its record says another {changed[0]}; give {given} to open_training")
         callbacks = callbacks or Callbacks()
         with self.folder.lock():
             state = resume_training(self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer)
@@ -199,7 +204,9 @@ def open_training(
             **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
-    return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
+    run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
+    run._recorded.update(vars(run))
+    return run
 
 
 def resuming(command: Sequence[str]) -> str:
