@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.exchanging import export, import_network
 from netsim.cli.options import ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
@@ -22,12 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (models, data, train, sweep, evaluate, simulate, compare, report, describe):
-    app.command()(with_plugins(_command))
-for _command in (study, export):
-    app.command(cls=ListingCommand)(with_plugins(_command))
-app.command(cls=PlotCommand)(with_plugins(plot))
-app.command("import", cls=ListingCommand)(with_plugins(import_network))
+_LISTING = {
+    plot: PlotCommand,
+    analyse: AnalyseCommand,
+    study: ListingCommand,
+    export: ListingCommand,
+    import_network: ListingCommand,
+}
+for _command in (models, data, train, sweep, evaluate, simulate, compare, *_LISTING, report, describe):
+    _name = "import" if _command is import_network else None
+    app.command(_name, cls=_LISTING.get(_command))(with_plugins(_command))
 
 
 def main() -> None:
