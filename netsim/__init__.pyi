@@ -40,6 +40,7 @@ from .report import write_report as write_report
 from .runs.folder import open_run as open_run
 from .runs.model import Model as Model
 from .runs.model import load_model as load_model
+from .runs.plugin_files import load_plugin as load_plugin
 from .specification import PSP as PSP
 from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity

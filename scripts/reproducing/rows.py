@@ -30,6 +30,7 @@ PAPER = {
     "mlp-fashion": "(S4NN 88.0)",
     "sparse-mnist": "(S4NN 97.4)",
     "ei-mnist": "(S4NN 97.4)",
+    "yin-yang": "–",
 }
 """The rows, and the paper's accuracies (%)."""
 
