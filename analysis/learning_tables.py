@@ -90,7 +90,8 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
         If the weights are not the network's, or it has no such layer with weights.
     """
     check_shapes(network, weights, "weights")
-    known = list(dict.fromkeys(name.rpartition(".")[0] for name in weight_shapes(network)))
+    parts_of_names = (name.rpartition(".") for name in weight_shapes(network))
+    known = list(dict.fromkeys(name for name, _, part in parts_of_names if part in ("kernel", "bias")))
     chosen = known if layers is None else list(layers)
     unknown = [name for name in chosen if name not in known]
     if unknown:

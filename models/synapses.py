@@ -100,6 +100,8 @@ def set_lags(synapses: Synapses, lags: np.ndarray, breakpoints: tuple[int, ...])
     for name, steps in zip(pathways, breakpoints or (0,), strict=True):
         pathway = getattr(synapses, name)
         pathway.variables["delay"].set_value((lags + steps) * synapses.clock.dt_)
+        # spikes under way are of an earlier presentation, and their lags are not known any more
+        pathway.queue._restore_from_full_state(None)
         pathway.initialise_queue()  # which Brian2 does by itself only when a run begins
 
 

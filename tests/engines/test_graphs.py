@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.engines import Batch, Recorded, make_engine
+from netsim.engines import Batch, Experiment, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
@@ -139,6 +140,32 @@ def test_both_engines_give_the_same_steps(seed: int) -> None:
     assert 0.1 < fired.mean() < 1
     for ours, theirs in zip(event, brian2, strict=True):
         np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+
+
+def test_delays_that_learn_change_from_batch_to_batch() -> None:
+    """In one run of Brian2, which prepares its queues of delayed spikes only when a run begins."""
+    network = _two(
+        dataclasses.replace(IN, delay=Delays("synapse", 4.0, 3.0, learned=True)),
+        dataclasses.replace(OUT, delay=Delays("axon", 3.0, 2.0, longest=30.0, learned=True)),
+    )
+    weights = initial_weights(network, 0)
+    weights |= {name: 4 * np.abs(array) for name, array in weights.items() if name.endswith("kernel")}
+    stimuli = np.random.default_rng(0).uniform(0, 10, (5, 2, 2, 1))
+    batches = [Batch(stimuli, weights | initial_delays(network, seed)) for seed in range(3)]
+    batches.insert(2, dataclasses.replace(batches[1], delays={"output": np.array([0.0, 3.0, 25.0, 6.0])}))
+
+    def experiment() -> Experiment[list[Latencies]]:
+        answers = []
+        for batch in batches:
+            answers.append((yield batch))
+        return answers
+
+    event = EventEngine(network, dt=0.5).run(experiment())
+    brian2 = Brian2Engine(network, 0.5, target="numpy", copies=2).run(experiment())
+    for ours, theirs in zip(event, brian2, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(np.rint(one / 0.5), np.rint(other / 0.5))
+    assert all((one[-1] != other[-1]).any() for one, other in pairwise(event))
 
 
 def test_potentials_come_from_all_projections() -> None:
