@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def information_figure(
     neurons = frame[frame["neuron"].notna()]
     names = layer_names(neurons)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.34 * len(names), palette) as axes:
-        series = []
+        series: list[tuple[Any, ...]] = []
         for code in CODES:
             groups = neurons[neurons["code"] == code].groupby("layer", observed=True)["corrected_shuffle"]
             quantiles = [groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95)]

@@ -126,7 +126,7 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
     by_both = by_label[np.argsort(neuron[by_label], kind="stable")]
     count, kinds = layer.size, len(labels)
     of_both = neuron.astype(np.int64) * kinds + label
-    groupings = [
+    groupings: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]] = [
         (by_neuron, np.bincount(neuron, minlength=count), np.full(count, shown.sum()), np.arange(count), None),
         (order, np.array([len(order)]), np.array([shown.sum() * count]), None, None),
     ]
