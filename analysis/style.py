@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,10 @@ WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block."""
+    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block.
+
+    A ``matplotlibrc`` changes none of them, unless the environment variable ``MATPLOTLIBRC`` names it.
+    """
     import matplotlib.pyplot as plt
     import seaborn as sns
     from cycler import cycler
@@ -49,8 +53,14 @@ def theme() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "netsim",
     }
-    with plt.style.context(settings):
+    with plt.style.context([settings, *_asked_for()], after_reset=True):
         yield
+
+
+def _asked_for() -> list[Path]:
+    """The file of settings that ``MATPLOTLIBRC`` names, as it is or as the folder that holds it."""
+    given = os.environ.get("MATPLOTLIBRC", "")
+    return [path for path in (Path(given), Path(given, "matplotlibrc")) if given and path.is_file()]
 
 
 def colours(count: int) -> list[tuple[float, float, float]]:

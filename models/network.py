@@ -22,6 +22,7 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
 from netsim.errors import SpecificationError
+from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
@@ -229,11 +230,14 @@ def code_object_class(target: Target | None) -> type[CodeObject] | None:
 
     A SpecificationError, if the target is unknown or does not work on this machine.
     """
+    has_place = machine_code_has_place()
     if target is None:
         return None
     classes = {known.class_name: known for known in codegen_targets if known.class_name}
     if target not in classes:
         raise SpecificationError("target", f"must be one of {', '.join(sorted(classes))}, not {target!r}")
+    if target == "cython" and not has_place:
+        raise SpecificationError("target", "cython has no folder for machine code; set CYTHON_CACHE_DIR, or use numpy")
     if not classes[target].is_available():
         raise SpecificationError("target", f"{target} does not work here (is there a C++ compiler?); use numpy")
     return classes[target]

@@ -13,7 +13,19 @@ REPOSITORY = Path(__file__).parents[1]
 PACKAGES = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.analysis"}  # by folder
 FLOORS = (
     "reprs",
-    *("errors", "files", "registry", "seams", "numerics", "specification", "weights", "data", "models", "engines"),
+    *(
+        "errors",
+        "current_folder",
+        "files",
+        "registry",
+        "seams",
+        "numerics",
+        "specification",
+        "weights",
+        "data",
+        "models",
+        "engines",
+    ),
     *("learning", "runs", "measuring", "training", "studies", "analysis", "exchange", "description", "report"),
     *("sweeps", "cli", "__main__"),
 )

@@ -1,5 +1,7 @@
 """The command line. Everything heavy is imported by the command that needs it."""
 
+import logging
+import os
 import sys
 
 import typer
@@ -12,6 +14,7 @@ from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import sweep, train
+from netsim.current_folder import guard
 from netsim.errors import NetsimError
 
 app = typer.Typer(
@@ -32,9 +35,19 @@ app.command()(report)
 app.command()(describe)
 
 
+def _prepare_process() -> None:
+    """Take no code from the current folder, and draw into files alone, by settings of the package's own."""
+    guard()
+    os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Python starts for this one
+    os.environ["MPLBACKEND"] = "agg"
+    if "MATPLOTLIBRC" not in os.environ:
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # what is wrong in settings that no figure heeds
+
+
 def main() -> None:
     """Run the command line; an error the user can mend is one line on stderr and an exit code that is not 0."""
     arguments = sys.argv[1:] or ["--help"]
+    _prepare_process()
     try:
         code = app(arguments, prog_name="netsim", standalone_mode=False)
         sys.stdout.flush()

@@ -70,8 +70,6 @@ def plot(
 
     {figures}
     """
-    import matplotlib
-
     entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
     for option, value in given.items():
@@ -80,7 +78,6 @@ def plot(
             raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
     if width not in (None, *WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
-    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.tables import check_table_suffix, write_table

@@ -154,8 +154,6 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
-    import matplotlib
-
     from netsim.exchange import read_stimuli
     from netsim.files import write_json
     from netsim.measuring.simulation import simulate as simulate_network
@@ -179,7 +177,6 @@ def simulate(
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
     result = simulation_record(model, chosen, network, source, seed, simulation)
     write_json(folder / "simulation.json", result)
-    matplotlib.use("agg")
     from netsim.analysis.simulation_files import write_simulation
 
     drawn = [] if limit else indices

@@ -79,15 +79,11 @@ def report(
 
     Everything is measured with the event engine. Use --split validation while you still choose between networks.
     """
-    import matplotlib
-
+    from netsim.analysis.gallery import Source
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
-    from netsim.runs.folder import describe_run
-
-    matplotlib.use("agg")
-    from netsim.analysis.gallery import Source
     from netsim.report import Report, draw_pictures, write_report
+    from netsim.runs.folder import describe_run
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")

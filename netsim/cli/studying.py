@@ -121,16 +121,12 @@ def study_record(
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
     """Write tables, figures and record of a study; returns the names of the files."""
-    import matplotlib
-
-    from netsim.files import write_json
-
-    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
     from netsim.analysis.style import save_figure
     from netsim.analysis.tables import write_table
+    from netsim.files import write_json
 
     name = record["kind"]
     figure = study_panels(frame)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from netsim.current_folder import guard
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
@@ -73,6 +74,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
 
 def dask_setup(worker: object) -> None:
     """Leave Ctrl-C to the process that the user sees; Dask calls this in each worker of this machine."""
+    guard()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
