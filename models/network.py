@@ -136,8 +136,8 @@ class NetworkModel:
         Parameters
         ----------
         stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
-            Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
-            inputs of your own.
+            Latencies (ms), ``inf`` is silent; they move to the nearest step, and those moved to the end have no
+            place. By default all are silent, for inputs of your own.
         silenced : dict of ndarray of bool, shape ([copies,] *population's), optional
             By population, neurons that cannot fire; by default all can.
         """
@@ -151,7 +151,8 @@ class NetworkModel:
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:
-                latencies = math.inf if stimuli is None else grid.on_grid(stimuli, self.dt)
+                given = np.asarray(math.inf) if stimuli is None else stimuli
+                latencies = grid.stimuli_on_grid(given, self.specification.duration, self.dt)
                 variables["latency"].set_value(np.broadcast_to(latencies, (self.copies, *shape)).ravel() * 1e-3)
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))

@@ -36,8 +36,13 @@ app.command()(describe)
 
 
 def _prepare_process() -> None:
-    """Take no code from the current folder, and draw into files alone, by settings of the package's own."""
+    """Take no code from the current folder, draw into files by settings of the package's own, and print anywhere."""
     guard()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  as long as the process
+        elif hasattr(stream := getattr(sys, name), "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # of a terminal that knows ASCII alone
     os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Python starts for this one
     os.environ["MPLBACKEND"] = "agg"
     if "MATPLOTLIBRC" not in os.environ:

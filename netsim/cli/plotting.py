@@ -99,7 +99,7 @@ def plot(
         )
         drawn = draw(figure, source, choice)
     options.note_initial_weights(subject, chosen, seed)
-    folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
+    folder = chosen.run.subfolder("figures") if chosen.run else Path(f"figures-{chosen.network.name}")
     files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:
         options.make_folder(path.parent)

@@ -9,7 +9,7 @@ from typer import Option
 
 from netsim.cli import options
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
-from netsim.errors import SpecificationError
+from netsim.errors import RunError, SpecificationError
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
@@ -56,7 +56,10 @@ def evaluate(
     if chosen.run is None:
         return
     if network == chosen.network and len(stimuli) == len(whole):
-        note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+        try:
+            note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+        except RunError as error:
+            note(f"not kept: {error}")
     else:
         note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
 
@@ -96,7 +99,7 @@ def compare(
     """Present the same stimuli on both engines; exit code 1 if they disagree.
 
     They agree if the step is the same in 99.99 % of neurons and presentations, silence included, no other
-    differs by more than one step, and all decisions are the same."""
+    differs by more than one step, and all stimuli and decisions are the same."""
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
 
@@ -123,7 +126,8 @@ def compare(
         fail(
             f"the engines disagree: {result.agreement:.4%} of neurons and presentations have the same step"
             f" ({REQUIRED:.2%} is required), the largest difference is {result.largest_difference_steps:g} steps"
-            f" (1 is allowed), {result.same_decisions:.2%} of decisions are the same"
+            f" (1 is allowed), {result.same_decisions:.2%} of decisions and {result.by_layer['stimulus']:.2%} of the"
+            " stimulus are the same"
         )
 
 
@@ -170,7 +174,7 @@ def simulate(
     indices = options.chosen_indices(index, limit, len(stimuli), where)
     recorded = [options.recorded_neuron(text, "--record") for text in record or []]
     simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)
-    folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
+    folder = out or (chosen.run.subfolder("simulation") if chosen.run else Path(f"simulation-{network.name}"))
     options.make_folder(folder)
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:

@@ -94,6 +94,8 @@ def report(
     if page.is_dir():
         raise SpecificationError(f"--out {page}", "is a folder; name a file")
     folder = page.with_name(f"{page.stem}-figures")
+    if chosen.run and not out:
+        chosen.run.subfolder(folder.name)
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
     part = stimuli.first(limit)

@@ -74,7 +74,7 @@ STUDY.json, which says what was simulated.
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
     if studies[name].is_grid and dt is not None:
         raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
-    folder = out or (chosen.run.path / "studies" if chosen.run else Path(f"studies-{network.name}"))
+    folder = out or (chosen.run.subfolder("studies") if chosen.run else Path(f"studies-{network.name}"))
     tables = [folder / f"{name}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)

@@ -11,7 +11,8 @@ import logging
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from netsim.current_folder import guard
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _CONNECT_SECONDS = 10
+_START_SECONDS = 120
 
 
 @contextmanager
@@ -54,22 +56,46 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
             yield client
         return
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
-    with (
-        dask.config.set(no_pages),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            security=own_key,
-            silence_logs=logging.CRITICAL,
-            env={"NETSIM_THREADS": str(max(1, threads() // workers))},
-            preload=[__name__],
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(no_pages))
+        scratch = stack.enter_context(TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
+        try:
+            with _ctrl_c_later():
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",
+                        scheduler_kwargs={"dashboard": False},
+                        security=own_key,
+                        silence_logs=logging.CRITICAL,
+                        env={"NETSIM_THREADS": str(max(1, threads() // workers))},
+                        preload=[__name__],
+                        local_directory=scratch,
+                        death_timeout=_START_SECONDS,
+                    )
+                )
+                client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
+        except (RuntimeError, OSError, TimeoutError) as error:
+            raise RunError(
+                f"workers: {workers} did not start ({error or type(error).__name__}); is there memory for them?"
+                " Choose fewer --workers, or a higher limit"
+            ) from error
         yield client
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back for a while; processes that are started meanwhile never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def dask_setup(worker: object) -> None:
