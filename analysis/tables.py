@@ -3,7 +3,7 @@
 import gzip
 import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -138,12 +138,12 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     )
 
 
-def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a table as CSV or Parquet, by the suffix of its name; it appears whole or not at all.
 
     In CSV (``.csv``, gzip if ``.csv.gz``) numbers are written so that reading gives the same ones, and what is
     missing is an empty field; words that a spreadsheet would run as a formula follow an apostrophe. Parquet
-    (``.parquet``) keeps the types too; it needs the package pyarrow.
+    (``.parquet``) keeps the types too, and texts of `metadata` beside them; it needs the package pyarrow.
 
     Raises
     ------
@@ -157,7 +157,13 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
     def write(stream: BinaryIO) -> None:
         if path.suffix == ".parquet":
-            frame.to_parquet(stream, engine="pyarrow", index=False)
+            import pyarrow
+            import pyarrow.parquet
+
+            packed = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            pyarrow.parquet.write_table(
+                packed.replace_schema_metadata({**packed.schema.metadata, **(metadata or {})}), stream
+            )
         elif path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
                 _without_formulas(frame).to_csv(zipped, mode="wb", index=False, lineterminator="\n")

@@ -2,8 +2,11 @@ from . import analysis as analysis
 from . import seams as seams
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
+from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
+from .data.making import make_dataset as make_dataset
+from .data.packed import write_dataset as write_dataset
 from .data.stimuli import EventView as EventView
 from .data.stimuli import Splits as Splits
 from .data.stimuli import Stimuli as Stimuli
@@ -38,11 +41,13 @@ from .specification import PSP as PSP
 from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
+from .specification import Delays as Delays
 from .specification import Dense as Dense
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
 from .specification import InitialWeights as InitialWeights
 from .specification import IntensityEncoder as IntensityEncoder
+from .specification import LatencyEncoder as LatencyEncoder
 from .specification import Layer as Layer
 from .specification import Learning as Learning
 from .specification import Network as Network

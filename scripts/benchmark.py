@@ -6,7 +6,7 @@
     python scripts/benchmark.py --all --page docs/speed.md   # for maintainers, on a machine without other jobs
 
 Rows are timed in turn, with the same images, batch and number of threads. torch, snnTorch and SpikingJelly come
-with ``pip install 'netsim[bench]'``; a row whose library is missing says so.
+with ``pip install 'netsim-snn[bench]'``; a row whose library is missing says so.
 """
 
 from __future__ import annotations

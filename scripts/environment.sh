@@ -30,6 +30,8 @@ make_environment() {
     echo "Installing netsim into .venv ..." >&2
     { [ -x .venv/bin/python ] && [ "$(.venv/bin/python --version 2>/dev/null)" = "$("$python" --version)" ]; } ||
         "$python" -m venv --clear .venv || return 1
+    # one of this name is an earlier version of this or another project's, with the same package and command
+    .venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes netsim 2>/dev/null
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}" || return 1
     echo "$extras" >.venv/extras
     echo "$recipe" >.venv/recipe

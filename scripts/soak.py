@@ -6,7 +6,7 @@
 
 Resident memory is sampled about four times a second and kept in runs/soak. The first stimulus is presented before
 and after, with the same weights and by the same engine. Exit code 1 if memory grows or a spike differs. Needs
-psutil: pip install 'netsim[sweep]'.
+psutil: pip install 'netsim-snn[sweep]'.
 """
 
 from __future__ import annotations

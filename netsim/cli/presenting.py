@@ -9,7 +9,7 @@ from typer import Option
 
 from netsim.cli import options
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
-from netsim.errors import RunError, SpecificationError
+from netsim.errors import RunError
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
@@ -40,7 +40,9 @@ def evaluate(
     from netsim.measuring.evaluation import evaluate as evaluate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    whole = options.split_of(chosen, network, split, data_dir)
+    options.check_split(split)
+    splits = options.splits_of(chosen, network, data_dir)
+    whole = options.part_of(splits, split)
     stimuli = whole.first(limit)
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)
@@ -55,7 +57,9 @@ def evaluate(
         print_evaluation(model, figures, result)
     if chosen.run is None:
         return
-    if network == chosen.network and len(stimuli) == len(whole):
+    if chosen.change_of(splits.dataset, network):
+        note(f"not kept in {chosen.run.path}: it keeps figures on its own data only")
+    elif network == chosen.network and len(stimuli) == len(whole):
         try:
             note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
         except RunError as error:
@@ -66,6 +70,8 @@ def evaluate(
 
 def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) -> None:
     """Show an evaluation as tables."""
+    from netsim.measuring import costs
+
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     print(
         f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
@@ -83,6 +89,11 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
         operations = result.synaptic_operations_per_presentation.get(name)
         table.add_row(name, f"{spikes:,.1f}", "" if operations is None else f"{operations:,.0f}")
     print_table(table)
+    table = new_table("costs, as NeuroBench defines them", "value>", "")
+    for figure in costs.shown(result.costs):
+        table.add_row(*figure)
+    print_table(table)
+    print(f"Energies are {costs.CAVEAT}.")
 
 
 def compare(
@@ -137,10 +148,7 @@ def simulate(
     limit: Annotated[
         int | None, Option(min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures.")
     ] = None,
-    stimuli_file: Annotated[
-        Path | None,
-        Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
-    ] = None,
+    stimuli_file: options.StimuliFile = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
@@ -158,19 +166,11 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
-    from netsim.exchange import read_stimuli
     from netsim.files import write_json
     from netsim.measuring.simulation import simulate as simulate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    if stimuli_file is None:
-        source, where = {"dataset": network.training.dataset, "split": split}, f"the {split} split"
-        stimuli = options.split_of(chosen, network, split, data_dir)
-    elif dataset or data_dir:
-        raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
-    else:
-        source, where = {"stimuli": str(stimuli_file)}, str(stimuli_file)
-        stimuli = read_stimuli(stimuli_file, network.encoder.shape).stimuli(network.encoder)
+    stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
     indices = options.chosen_indices(index, limit, len(stimuli), where)
     recorded = [options.recorded_neuron(text, "--record") for text in record or []]
     simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)

@@ -42,7 +42,9 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
 
         own_key = Security.temporary() if scheduler is None else None
     except ImportError as error:
-        raise RunError("workers need the packages distributed and cryptography; pip install 'netsim[sweep]'") from error
+        raise RunError(
+            "workers need the packages distributed and cryptography; pip install 'netsim-snn[sweep]'"
+        ) from error
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is raised
     if scheduler is not None:
         try:

@@ -275,7 +275,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return value
     origin = typing.get_origin(hint)
     if origin is types.UnionType or origin is typing.Union:
-        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+        options = [option for option in typing.get_args(hint) if option is not types.NoneType]
+        # a table, or the short form of one
+        hint = next((one for one in options if dataclasses.is_dataclass(one) == isinstance(value, dict)), options[0])
         origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):

@@ -26,7 +26,7 @@ def imported(module: str) -> Any:
         return importlib.import_module(module)
     except (ImportError, OSError) as error:
         reason = "is not installed" if getattr(error, "name", "") == library else f"does not import ({error})"
-        raise MissingLibraryError(f"{library} {reason}; pip install 'netsim[bench]'") from error
+        raise MissingLibraryError(f"{library} {reason}; pip install 'netsim-snn[bench]'") from error
 
 
 def dense_network(torch: Any, seed: int) -> Any:

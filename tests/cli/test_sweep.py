@@ -194,7 +194,7 @@ def test_no_scheduler(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_without_the_extra(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    netsim("evaluate", run, "--workers", 2).refused("distributed", "pip install 'netsim[sweep]'")
+    netsim("evaluate", run, "--workers", 2).refused("distributed", "pip install 'netsim-snn[sweep]'")
 
 
 def test_options_that_do_not_go_together(netsim: Netsim, run: Path) -> None:

@@ -74,7 +74,7 @@ def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Simul
 def test_a_missing_package_is_named(to: str, name: str, simulation: Simulation) -> None:
     known, module = spike_formats[to], spike_formats.origin(to).module
     spike_formats.add(to, dataclasses.replace(known, packages=("no_such_package",)), module)
-    message = rf"{name}: the format {to} needs no_such_package; pip install 'netsim\[exchange\]'"
+    message = rf"{name}: the format {to} needs no_such_package; pip install 'netsim-snn\[exchange\]'"
     try:
         with pytest.raises(DataError, match=message):
             export(to, simulation, name)

@@ -29,6 +29,7 @@ from netsim.specification import (
     Connections,
     Connectivity,
     Convolution,
+    Delays,
     Dense,
     IntensityEncoder,
     Layer,
@@ -41,7 +42,9 @@ from netsim.specification import (
     Weighting,
 )
 from netsim.weights.binary import forward_weights
+from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.signs import signed
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -55,6 +58,8 @@ PSPS = [
     PSP("breakpoints", breakpoints=((1.2, 1.0), (4.0, -2.5), (11.7, 2.0))),
 ]
 
+DELAYS = [0.0, 2.5, Delays("axon", 2.0, 1.0), Delays("synapse", 2.0, 1.0, learned=True)]
+
 
 @st.composite
 def _networks(draw: st.DrawFn) -> Network:
@@ -67,7 +72,7 @@ def _networks(draw: st.DrawFn) -> Network:
         regime, bias, onset = draw(st.sampled_from(["free", "staggered", "phased"])), draw(st.booleans()), next(onsets)
         limits = {} if regime == "free" else {"onset": onset, "end": onset + 20.0, "drive": draw(st.floats(0.1, 2))}
         neurons = Neurons(regime, draw(st.floats(0.1, 1)), draw(st.floats(1, 30)), bias=bias, **limits)
-        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS))}
+        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS)), "delay": draw(st.sampled_from(DELAYS))}
 
     if draw(st.booleans()):
         kernel = draw(st.integers(1, 3))
@@ -86,8 +91,10 @@ def _networks(draw: st.DrawFn) -> Network:
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    weights |= initial_delays(network, seed)
     for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+        name = f"{projection.name}.kernel"
+        weights[name] = signed(weights[name], network.weight_signs(projection))
     return forward_weights(network, weights)
 
 
@@ -254,7 +261,7 @@ def test_any_network_comes_back(graph_network: Network) -> None:
         "local_flatten": "Flatten",
         "local_synapses": "Affine",
         "conv_to_local_flatten": "Flatten",
-        "conv_to_local_synapses": "Linear",
+        "conv_to_local_synapses": "Affine",
         "local_neurons": "IF",
         "pool_pooling": "SumPool2d",
         "late_synapses": "Affine",
@@ -262,7 +269,7 @@ def test_any_network_comes_back(graph_network: Network) -> None:
         "turned_pooling": "Linear",
         "output_synapses": "Affine",
         "pool_to_output_flatten": "Flatten",
-        "pool_to_output_synapses": "Linear",
+        "pool_to_output_synapses": "Affine",
         "output_neurons": "IF",
         "output": "Output",
     }
@@ -276,6 +283,13 @@ def test_any_network_comes_back(graph_network: Network) -> None:
     assert back.network == graph_network
     assert _same_bits(back.weights, weights)
     assert "sparse connectivity (matrices with zeros stand for it)" in without_primitive(graph_network)
+
+
+def test_files_of_version_0_1_come_back(graph_network: Network) -> None:
+    weights = _drawn_weights(graph_network)
+    graph = to_graph(graph_network, weights, in_seconds=True)
+    assert graph.nodes["output_neurons"].r.flat[0] == 1000 / graph_network.output.dynamics.tau
+    assert _same_bits(from_graph(graph, "file").weights, weights)
 
 
 def test_matrices_are_what_the_connections_say(graph_network: Network) -> None:
@@ -338,7 +352,7 @@ def test_nir_reads_types_parameters_and_metadata(network: Network) -> None:
         "hidden_flatten": "Flatten",
         "hidden_synapses": "Affine",
         "hidden_neurons": "IF",
-        "output_synapses": "Linear",
+        "output_synapses": "Affine",
         "output_neurons": "IF",
         "output": "Output",
     }
@@ -348,8 +362,8 @@ def test_nir_reads_types_parameters_and_metadata(network: Network) -> None:
     for name, shape in (shapes | {"hidden_flatten": (8,), "hidden_neurons": (8,), "output": (3,)}).items():
         assert tuple(graph.nodes[name].output_type["output"]) == shape
     neurons = graph.nodes["conv_neurons"]
-    assert (neurons.r == 1000 / 16).all()
-    assert (neurons.v_threshold == 2).all()
+    assert (neurons.r == 1).all()  # all that snnTorch and SpikingJelly take, and what others take it for
+    assert (neurons.v_threshold == 2 * 16).all()
     assert neurons.metadata["regime"] == "phased"
     assert (neurons.metadata["onset_ms"], neurons.metadata["end_ms"], neurons.metadata["drive"]) == (20, 40, 0.5)
     assert graph.nodes["output_neurons"].metadata["gate_ms"] == np.inf
@@ -473,7 +487,7 @@ def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> No
 
 def test_a_missing_package_is_named(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.exchange.formats.find_spec", lambda name: None)
-    message = r"n.nir: the format nir needs nir; pip install 'netsim\[exchange\]'"
+    message = r"n.nir: the format nir needs nir; pip install 'netsim-snn\[exchange\]'"
     with pytest.raises(DataError, match=message):
         export_network("nir", network, _drawn_weights(network), "n.nir")
     with pytest.raises(DataError, match=message):

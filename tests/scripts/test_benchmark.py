@@ -47,7 +47,7 @@ def test_a_quick_run_without_torch(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = {line.split("`")[1]: line for line in done.stdout.splitlines() if line.startswith("| `")}
-    assert "torch is not installed; pip install 'netsim[bench]'" in lines["torch-forward"]
+    assert "torch is not installed; pip install 'netsim-snn[bench]'" in lines["torch-forward"]
     cells = [cell.strip() for cell in lines["event-phased-forward"].split("|")]
     assert float(cells[3]) > 0
     assert "16 random images, 392 of 784 pixels active, seed 3" in done.stdout

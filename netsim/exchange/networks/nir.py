@@ -57,12 +57,18 @@ def without_primitive(network: Network) -> list[str]:
         words.append("windows")
     if any(map(Layout(network).is_sparse, network.projections)):
         words.append("sparse connectivity (matrices with zeros stand for it)")
+    if any(projection.is_delayed_per("synapse") for projection in network.delayed):
+        words.append("delays of single synapses")
     if len(neurons) < len(network.populations):
         words.append("pooling of the earliest spike (sums stand for it)")
     return [*words, "the latency code", "learning"]
 
 
 _SUMMARY = "no spikes, but the network and its weights as a graph for other simulators"
+_UNREAD = (
+    "a simulator that loads the file as it is runs neurons that fire again and again, and decides by chance; the"
+    " metadata suffice for the same spikes, and docs/nir.md has the program that applies them"
+)
 network_formats.add(
-    "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive), __name__
+    "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive, _UNREAD), __name__
 )
