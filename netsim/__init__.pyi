@@ -2,6 +2,7 @@ from . import analysis as analysis
 from . import seams as seams
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
+from .classifier import SpikingClassifier as SpikingClassifier
 from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
@@ -43,8 +44,10 @@ from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
 from .specification import Delays as Delays
 from .specification import Dense as Dense
+from .specification import DirectFeedback as DirectFeedback
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
+from .specification import Feedback as Feedback
 from .specification import InitialWeights as InitialWeights
 from .specification import IntensityEncoder as IntensityEncoder
 from .specification import LatencyEncoder as LatencyEncoder
@@ -54,7 +57,10 @@ from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import Pooling as Pooling
 from .specification import Population as Population
+from .specification import PopulationEncoder as PopulationEncoder
 from .specification import Projection as Projection
+from .specification import RandomFeedback as RandomFeedback
+from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting
 from .specification.toml import network_from_dict as network_from_dict

@@ -92,14 +92,15 @@ def test_folders_that_may_not_be_written_to(
         "train digits --epochs 1 --limit 100 --out new": "new: cannot be made (Permission denied); choose another",
         "train digits --epochs 2 --limit 300 --out run --resume": "run: cannot be written (Permission denied); choose",
         "simulate run --out figures": "figures: cannot be made (Permission denied); choose another folder",
-        "export run --to csv --index 0 spikes.csv": "spikes.csv: cannot be written (Permission denied)",
+        "export run --to csv --index 0 spikes.csv": "spikes.csv.provenance.json: cannot be written (Permission denied)",
     }
     for command in commands:  # they work, and import what they need as long as this process may
         assert netsim(*command.split()).code == 0
     shutil.rmtree("run")
     shutil.rmtree("figures")
     shutil.rmtree("new")
-    Path("spikes.csv").unlink()
+    for file in Path().glob("spikes.csv*"):
+        file.unlink()
     shutil.copytree(run, "run")
     before = {path: path.read_bytes() for path in Path("run").iterdir()}
     Path("run").chmod(0o555)
