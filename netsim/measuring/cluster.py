@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 _START_SECONDS = 120
+LOST_SECONDS = 60.0
+"""How long workers that died may be away: they are started again, unless there is no memory for it."""
+MEMORY = "is there memory for them? Choose fewer --workers, or a higher limit"
 
 
 @contextmanager
@@ -80,10 +83,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 )
                 client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
         except (RuntimeError, OSError, TimeoutError) as error:
-            raise RunError(
-                f"workers: {workers} did not start ({error or type(error).__name__}); is there memory for them?"
-                " Choose fewer --workers, or a higher limit"
-            ) from error
+            raise RunError(f"workers: {workers} did not start ({error or type(error).__name__}); {MEMORY}") from error
         yield client
 
 
@@ -113,6 +113,11 @@ def check_worker() -> None:
     count = get_worker().state.nthreads
     if count > 1:
         raise RunError(f"a worker has {count} threads; start workers with one: dask worker ADDRESS --nthreads 1")
+
+
+def all_lost(client: Client) -> bool:
+    """Whether no worker of this machine is there; those of a scheduler may come when they like."""
+    return client.cluster is not None and not client.scheduler_info()["workers"]
 
 
 def lost(error: BaseException) -> str | None:
