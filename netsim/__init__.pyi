@@ -1,5 +1,6 @@
 from . import analysis as analysis
 from . import seams as seams
+from .analysis.analyses import analyse as analyse
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
 from .classifier import SpikingClassifier as SpikingClassifier
@@ -23,6 +24,7 @@ from .errors import NetsimError as NetsimError
 from .exchange import export as export
 from .exchange import export_network as export_network
 from .exchange import import_network as import_network
+from .exchange import read_spikes as read_spikes
 from .exchange import read_stimuli as read_stimuli
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner
