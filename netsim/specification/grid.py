@@ -5,6 +5,7 @@ a time that may move (a stimulus latency, a delay) falls on the nearest step.
 """
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from netsim.specification import Network, Population, Projection
 # exactly only up to rounding, and the engines round differently.
 TOLERANCE = 1e-9
 # Relative: of a product and its quotient, with a margin of two.
-_ROUNDING = 4 * np.finfo(np.float64).eps
+_ROUNDING = 4 * sys.float_info.epsilon
 
 
 def step_at_or_after(time: float, dt: float) -> int:

@@ -40,7 +40,7 @@ def test_tables_are_regular_files_of_a_bounded_size() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="makes links")
 def test_nothing_is_written_through_a_linked_folder_of_a_run(netsim: Netsim, run: Path) -> None:
     Path("elsewhere").mkdir()
-    for name in ("figures", "simulation", "studies", "report-figures"):
+    for name in ("figures", "simulation", "studies", "report-figures", "analysis"):
         (run / name).symlink_to(Path("elsewhere").resolve())
     for command in ("plot raster run", "simulate run", "study early-readout run --limit 20", "report run --limit 20"):
         netsim(*command.split()).refused("is a link; remove it, or choose another folder with --out")
