@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from netsim.errors import DataError, NetsimError
-from netsim.files import read_text
 
 _LARGEST_SETTINGS = 10_000_000
 
@@ -47,6 +46,8 @@ def _check_settings(file: Path) -> None:
     """Refuse settings that matplotlib would wait for or fail over; what they say changes no figure."""
     if not file.exists() or file.is_dir():
         return
+    from netsim.files import read_text  # imports numpy, which help does without
+
     try:
         read_text(file, _LARGEST_SETTINGS)
     except (OSError, ValueError, DataError) as error:
