@@ -40,6 +40,7 @@ from .report import write_report as write_report
 from .runs.folder import open_run as open_run
 from .runs.model import Model as Model
 from .runs.model import load_model as load_model
+from .runs.plugin_files import load_plugin as load_plugin
 from .specification import PSP as PSP
 from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity
@@ -47,6 +48,8 @@ from .specification import Convolution as Convolution
 from .specification import Delays as Delays
 from .specification import Dense as Dense
 from .specification import DirectFeedback as DirectFeedback
+from .specification import Distance as Distance
+from .specification import EdgeList as EdgeList
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
 from .specification import Feedback as Feedback
@@ -55,12 +58,15 @@ from .specification import IntensityEncoder as IntensityEncoder
 from .specification import LatencyEncoder as LatencyEncoder
 from .specification import Layer as Layer
 from .specification import Learning as Learning
+from .specification import LocallyConnected as LocallyConnected
 from .specification import Network as Network
 from .specification import Neurons as Neurons
+from .specification import OneToOne as OneToOne
 from .specification import Pooling as Pooling
 from .specification import Population as Population
 from .specification import PopulationEncoder as PopulationEncoder
 from .specification import Projection as Projection
+from .specification import Random as Random
 from .specification import RandomFeedback as RandomFeedback
 from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training

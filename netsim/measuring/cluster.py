@@ -21,6 +21,7 @@ from netsim.engines import Engine
 from netsim.errors import RunError
 from netsim.measuring.distribution import Distribution, OnPresented, Part, PartExperiment
 from netsim.numerics.threads import threads
+from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.weights.layout import Weights
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 " start one with: dask scheduler --host ADDRESS"
             ) from error
         with client:
+            _load_plugins(client)
             yield client
         return
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
@@ -84,7 +86,14 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
         except (RuntimeError, OSError, TimeoutError) as error:
             raise RunError(f"workers: {workers} did not start ({error or type(error).__name__}); {MEMORY}") from error
+        _load_plugins(client)
         yield client
+
+
+def _load_plugins(client: Client) -> None:
+    """Load the files of this process in the workers that there are, which must find them under the same path."""
+    for path in loaded_plugins():
+        client.run(load_plugin, str(path))
 
 
 @contextmanager
