@@ -29,7 +29,16 @@ WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block."""
+    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from netsim import analysis
+    >>> with analysis.theme():
+    ...     figure, axes = plt.subplots()
+    ...     analysis.save_figure(figure, "themed.png")
+    """
     import matplotlib.pyplot as plt
     import seaborn as sns
     from cycler import cycler
@@ -129,6 +138,13 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
         If the suffix is another one.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from netsim import analysis
+    >>> figure, axes = plt.subplots()
+    >>> analysis.save_figure(figure, "figure.svg")
     """
     from matplotlib.axes import Axes
 

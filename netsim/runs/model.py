@@ -37,6 +37,15 @@ class Model:
     run : RunFolder, optional
     data_dir : str, optional
         Where the run found its data, or keeps them.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> model.origin
+    'initial'
+    >>> sorted(model.weights)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     network: Network

@@ -30,6 +30,12 @@ class InitialWeights:
         Standard deviation in units of ``1/sqrt(number of inputs)``.
     bias : float
         Constant current of every neuron that has a bias; it is not drawn.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.InitialWeights(spread=1.0, bias=0.5)
+    InitialWeights(spread=1.0, bias=0.5)
     """
 
     distribution: Literal["normal", "uniform"] = "normal"
@@ -63,6 +69,13 @@ class Population:
         Fraction of inhibitory neurons, the last ones; the others are excitatory, and the weights of all synapses that a
         neuron sends to have its sign (Dale's law). Of a population with maps it is the fraction of inhibitory maps. By
         default neurons have no sign.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> population = netsim.Population("hidden", (200,), netsim.Neurons("free", threshold=1.0, tau=16.0))
+    >>> population.size
+    200
     """
 
     name: str
@@ -153,6 +166,13 @@ class Projection:
         Whether training changes the weights; biases always learn.
     name : str
         By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> projection = netsim.Projection("hidden", "output", netsim.Dense(), delay=2.0, sign="inhibitory")
+    >>> projection.sign
+    'inhibitory'
     """
 
     source: str

@@ -19,6 +19,13 @@ def initial_weights(network: Network, seed: int) -> Weights:
     network : Network
     seed : int
         The same seed gives the same weights, to the bit.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> weights = netsim.initial_weights(netsim.load_preset("digits"), seed=0)
+    >>> weights["hidden.kernel"].shape, weights["hidden.bias"].shape
+    ((64, 200), (200,))
     """
     generator = np.random.default_rng([seed, 0])
     weights: Weights = {}
