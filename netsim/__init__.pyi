@@ -1,7 +1,9 @@
 from . import analysis as analysis
 from . import seams as seams
+from .analysis.analyses import analyse as analyse
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
+from .classifier import SpikingClassifier as SpikingClassifier
 from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
@@ -22,6 +24,7 @@ from .errors import NetsimError as NetsimError
 from .exchange import export as export
 from .exchange import export_network as export_network
 from .exchange import import_network as import_network
+from .exchange import read_spikes as read_spikes
 from .exchange import read_stimuli as read_stimuli
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner
@@ -43,8 +46,10 @@ from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
 from .specification import Delays as Delays
 from .specification import Dense as Dense
+from .specification import DirectFeedback as DirectFeedback
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
+from .specification import Feedback as Feedback
 from .specification import InitialWeights as InitialWeights
 from .specification import IntensityEncoder as IntensityEncoder
 from .specification import LatencyEncoder as LatencyEncoder
@@ -54,7 +59,10 @@ from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import Pooling as Pooling
 from .specification import Population as Population
+from .specification import PopulationEncoder as PopulationEncoder
 from .specification import Projection as Projection
+from .specification import RandomFeedback as RandomFeedback
+from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting
 from .specification.toml import network_from_dict as network_from_dict

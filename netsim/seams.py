@@ -25,6 +25,8 @@ engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True, firs
 """`netsim.engines.Engine`: from a batch to the latencies of all populations."""
 datasets: Registry[Any] = Registry("data set", "netsim.data.datasets", attrgetter("order"))
 """`netsim.data.source.Source`: stimuli with labels, and where they lie."""
+feedbacks: Registry[Any] = Registry("feedback", "netsim.specification.feedback")
+"""`netsim.specification.Feedback`: by what weights displacements pass back through a projection."""
 learners: Registry[Any] = Registry("learner", "netsim.learning.learners")
 """`netsim.learning.Learner`: from latencies and labels to gradients."""
 targets: Registry[Any] = Registry("target", "netsim.learning.targets", first="softmax")
@@ -39,6 +41,8 @@ studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("o
 """`netsim.studies.study.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
 """`netsim.analysis.Plot`: what is drawn, from which table."""
+analyses: Registry[Any] = Registry("analysis", "netsim.analysis.kinds", attrgetter("order"))
+"""`netsim.analysis.Analysis`: what spikes say, as a table and a figure."""
 spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes", attrgetter("order"))
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
 network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks", attrgetter("order"))

@@ -81,11 +81,15 @@ def _notes(network: Network) -> Iterator[str]:
     }
     other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
     drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
-    signed = any(projection.sign != "any" for projection in network.projections)
+    signed = any(network.weight_signs(projection) is not None for projection in network.weighted)
     delays = (
         " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
     )
-    signs = " Those of an excitatory projection are then made positive, those of an inhibitory one negative."
+    signs = (
+        " Those of the wrong sign are then set to 0, and the others scaled: onto neurons that receive of both signs, so"
+        r" that they cancel on average and their sum has the variance $\sigma^2$; of one sign, so that they add up to"
+        r" $\sigma$ on average."
+    )
     yield (
         f"Initial weights{other} are drawn independently, {drawn}.{signs if signed else ''}"
         f"{delays if network.delayed else ''}{_biases(network)}"

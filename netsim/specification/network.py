@@ -153,6 +153,7 @@ class Network:
                 projection.delay,
                 projection.sign,
                 population.inhibitory,
+                projection.feedback,
             )
             for population, projection in zip(self.populations, self.projections, strict=True)
         )
@@ -190,6 +191,11 @@ class Network:
         for projection in self.projections:
             self._check_delays(projection)
             self._check_sign(projection)
+            if projection.feedback is not None:
+                where, source = f"projections.{projection.name}.feedback", projection.source
+                require(source != STIMULUS, where, "has no meaning from the stimulus, which does not learn; remove it")
+                weighted = bool(self.weight_shape(projection))
+                require(weighted, where, "has no meaning where there are no weights; remove it")
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 
@@ -503,6 +509,7 @@ def expand_layers(
                 layer.sign,
                 layer.plastic,
                 name,
+                layer.feedback,
             )
         )
         source, source_shape = name, shape

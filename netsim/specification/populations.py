@@ -11,6 +11,7 @@ from netsim.reprs import short_repr
 from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape, require
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.delays import Delays
+from netsim.specification.feedback import Feedback
 from netsim.specification.neurons import PSP, Neurons
 
 STIMULUS = "stimulus"
@@ -164,6 +165,8 @@ class Projection:
         default they have the sign of the neurons that they come from, see `Population`, if these have one.
     plastic : bool
         Whether training changes the weights; biases always learn.
+    feedback : Feedback, optional
+        By what displacements pass back to the source, for example `RandomFeedback`; by default the weights themselves.
     name : str
         By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
 
@@ -184,6 +187,7 @@ class Projection:
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
     plastic: bool = True
     name: str = ""
+    feedback: Feedback | None = None
 
     __repr__ = short_repr
 
@@ -193,6 +197,9 @@ class Projection:
         where = f"projections.{self.name or f'{self.source}_to_{self.target}'}"
         if not isinstance(self.connectivity, Connectivity):
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
+        if self.feedback is not None and not isinstance(self.feedback, Feedback):
+            wrong = f"must be a Feedback, for example RandomFeedback(), not {self.feedback!r}"
+            raise SpecificationError(f"{where}.feedback", wrong)
         if self.delays is None:
             check_numbers(self, where, ["delay"], "a time >= 0 ms")
         check_literals(self, where)
@@ -233,7 +240,7 @@ class Layer:
         Says the shape, too.
     neurons : Neurons, optional
         By default ``Neurons()``, or relays where the connectivity has no weights.
-    psp, initial, plastic, delay, sign
+    psp, initial, plastic, delay, sign, feedback
         See `Projection`.
     dropout, inhibitory
         See `Population`.
@@ -255,6 +262,7 @@ class Layer:
     delay: float | Delays = 0.0
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
     inhibitory: float | None = None
+    feedback: Feedback | None = None
 
     __repr__ = short_repr
 

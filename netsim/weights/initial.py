@@ -8,7 +8,7 @@ import numpy as np
 from netsim.specification import Network, Projection
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
-from netsim.weights.signs import signed
+from netsim.weights.signs import bound_to_signs
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
@@ -41,7 +41,8 @@ def initial_weights(network: Network, seed: int) -> Weights:
 def draw(network: Network, projection: Projection, generator: np.random.Generator, where: Any = ...) -> np.ndarray:
     """Draw weights of a projection: all, or those that an index into their array picks out.
 
-    Where they have a sign, it takes the place of that of the draw, and they are scaled as `sign_factors` says.
+    Those of the wrong sign are set to 0, as they are after each step of a training, and the others are scaled as
+    `sign_factors` says.
     """
     inputs, initial = network.fan_in(projection), projection.initial
     deviation, whole = initial.spread / math.sqrt(inputs), network.weight_shape(projection)
@@ -56,11 +57,14 @@ def draw(network: Network, projection: Projection, generator: np.random.Generato
         return drawn
     excitatory, inhibitory = sign_factors(network, projection.target)
     own = np.broadcast_to(signs, whole)[where]
-    return signed(drawn, own) * np.where(own > 0, excitatory, np.where(own < 0, inhibitory, 1.0))
+    return bound_to_signs(drawn, own) * np.where(own > 0, excitatory, np.where(own < 0, inhibitory, 1.0))
 
 
-_HALF = {"normal": (math.sqrt(2 / math.pi), 1 - 2 / math.pi), "uniform": (math.sqrt(3) / 2, 1 / 4)}
-"""Mean and variance of the absolute value of a draw with a standard deviation of 1."""
+_KEPT = {
+    "normal": (1 / math.sqrt(2 * math.pi), 1 / 2 - 1 / (2 * math.pi)),
+    "uniform": (math.sqrt(3) / 4, 1 / 2 - 3 / 16),
+}
+"""Mean and variance of a draw with a standard deviation of 1, where one of the wrong sign is replaced by 0."""
 
 
 def sign_factors(network: Network, name: str) -> tuple[float, float]:
@@ -79,7 +83,7 @@ def sign_factors(network: Network, name: str) -> tuple[float, float]:
         inputs = network.fan_in(projection)
         counts = inputs * np.array([(signs > 0).mean(), (signs < 0).mean()])
         deviation = projection.initial.spread / math.sqrt(inputs)
-        mean, rest = _HALF[projection.initial.distribution]
+        mean, rest = _KEPT[projection.initial.distribution]
         sums += counts * mean * deviation
         variances += counts * rest * deviation**2
         variance += counts.sum() * deviation**2

@@ -5,9 +5,9 @@ import numpy as np
 from netsim.specification import Network, Projection
 
 
-def signed(weights: np.ndarray, signs: np.ndarray | None) -> np.ndarray:
-    """Weights with other signs in place of their own, where a sign is not 0; see `Network.weight_signs`."""
-    return weights if signs is None else np.where(signs == 0, weights, signs * np.abs(weights))
+def bound_to_signs(weights: np.ndarray, signs: np.ndarray | None) -> np.ndarray:
+    """The weights, those of the wrong sign set to 0; see `Network.weight_signs`."""
+    return weights if signs is None else np.where(weights * signs < 0, 0.0, weights)
 
 
 def contradict(weights: np.ndarray, signs: np.ndarray | None) -> bool:

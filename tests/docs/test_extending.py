@@ -148,6 +148,8 @@ def test_it_is_drawn_and_exported(outside: Path, run: Path) -> None:
         _run(outside, "netsim", "plot", figure, "run", "--out", f"{figure}.png")
         assert (outside / f"{figure}.png").stat().st_size > 5000
     _run(outside, "netsim", "export", "run", "network.nir", "--to", "nir")
+    _run(outside, "netsim", "analyse", "first-spike", "run", "--limit", "20", "--set", "least=2", "--out", "first.csv")
+    assert pd.read_csv(outside / "first.csv")["layer"].tolist() == ["stimulus", "local", "output"]
     _run(outside, "netsim", "import", "network.nir", "--out", "imported")
     _run(outside, "netsim", "export", "run", "spikes.h5", "--to", "sonata", "--limit", "5")
 

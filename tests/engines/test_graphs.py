@@ -38,7 +38,7 @@ from netsim.specification import (
 from netsim.weights.delays import initial_delays
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import weight_shapes
-from netsim.weights.signs import signed
+from netsim.weights.signs import bound_to_signs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ def batch_of(network: Network, presentations: int, seed: int) -> Batch:
     weights |= initial_delays(network, seed)
     for projection in network.weighted:
         name = f"{projection.name}.kernel"
-        weights[name] = signed(weights[name], network.weight_signs(projection))
+        weights[name] = bound_to_signs(weights[name], network.weight_signs(projection))
     stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
     return Batch(stimuli, weights)

@@ -44,7 +44,7 @@ from netsim.specification import (
 from netsim.weights.binary import forward_weights
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
-from netsim.weights.signs import signed
+from netsim.weights.signs import bound_to_signs
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -94,7 +94,7 @@ def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     weights |= initial_delays(network, seed)
     for projection in network.weighted:
         name = f"{projection.name}.kernel"
-        weights[name] = signed(weights[name], network.weight_signs(projection))
+        weights[name] = bound_to_signs(weights[name], network.weight_signs(projection))
     return forward_weights(network, weights)
 
 

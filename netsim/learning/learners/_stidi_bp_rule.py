@@ -2,7 +2,7 @@
 
 from netsim.learning.protocol import Row
 from netsim.seams import targets
-from netsim.specification import Network, Population
+from netsim.specification import Feedback, Network, Population
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, names, number
 from netsim.specification.traits import has_bias, has_delays, has_relays, shares_weights, unless_all
 
@@ -128,12 +128,22 @@ def _delay_gradient(network: Network) -> str:
     )
 
 
+def _fed_back(feedback: Feedback) -> str:
+    seed = getattr(feedback, "seed", None)
+    drawn = "" if seed is None else f" (seed {seed})"
+    past = "; target and slope are passed over" if feedback.direct else ""
+    return f"{feedback.summary}{drawn}{past}"
+
+
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
         factor = rf"{_slope(network)}$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
     else:
         factor = f"{_slope(network)}$, by the order of spikes alone"
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"
+    for feedback, chosen in grouped(network.projections, lambda projection: projection.feedback).items():
+        if feedback is not None:
+            text += f"\nOf {names(one.name for one in chosen)} $w_{{ij}}$ is here replaced by {_fed_back(feedback)}."
     if has_relays(network):
         text += (
             "\nA pooling neuron hands its displacement to the neuron whose spike it passed on (of several, the first by"

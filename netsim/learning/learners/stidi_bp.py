@@ -4,6 +4,8 @@ A population receives the displacement of its spikes from those that it projects
 synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
 """
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -86,6 +88,7 @@ class STiDiBP(Learner):
             for projection in network.projections
             if self._windows[projection.name] is None or projection.is_delayed_per("synapse")
         }
+        self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # what a relay hands back could move already
         self._may_be_stuck = {
             name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
@@ -169,8 +172,13 @@ class STiDiBP(Learner):
             incoming = self._incoming[name]
             arriving = [_arriving(projection, latencies[projection.source], late) for projection in incoming]
             signal = self._signal(population, arriving, own, displacement, weights, late)
+            if population is network.output:
+                output = self._per_drive(population, signal)
             for projection, source in zip(incoming, arriving, strict=True):
                 step = self._step(projection, source, own, displacement, signal, weights, late)
+                if projection.feedback is not None:
+                    back = self._fed_back(projection, source, own, displacement, signal, weights, late, output)
+                    step = step._replace(displacement=back)
                 if step.kernel_gradient is not None:
                     gradients[kernel_name(projection)] = step.kernel_gradient
                 if step.bias_gradient is not None and population.has_bias:  # the same by every projection
@@ -210,6 +218,36 @@ class STiDiBP(Learner):
             return step._replace(delay_gradient=-step.displacement.sum(axis=0))
         return step
 
+    def _fed_back(
+        self,
+        projection: Projection,
+        source: np.ndarray,
+        own: np.ndarray,
+        displacement: np.ndarray,
+        signal: np.ndarray,
+        weights: Weights,
+        late: _Late,
+        output: np.ndarray,
+    ) -> np.ndarray | None:
+        """The displacement of a source by weights that are not those that fed forward."""
+        feedback, name = projection.feedback, kernel_name(projection)
+        assert feedback is not None
+        direct = (source[0].size, output.shape[1])
+        shape = direct if feedback.direct else weights[name].shape
+        deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
+        back = feedback.weights(weights[name], shape, deviation, self._position[projection.name]).astype(own.dtype)
+        if feedback.direct:
+            return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
+        static = dataclasses.replace(projection, plastic=False)
+        return self._step_of_weights(
+            static, source, own, displacement, signal, weights | {name: back}, late
+        ).displacement
+
+    def _per_drive(self, population: Population, signal: np.ndarray) -> np.ndarray:
+        """The signal of `_signal`, of gated neurons divided by the drive."""
+        neurons = population.dynamics
+        return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
+
     def _step_of_weights(
         self,
         projection: Projection,
@@ -235,7 +273,7 @@ class STiDiBP(Learner):
             return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
         limit = np.asarray(kernel.dtype.type(gate))
         if neurons.gated:
-            signal = displacement / own.dtype.type(neurons.drive)
+            signal = self._per_drive(population, signal)
         else:
             limit = np.minimum(own, limit)
         if delays is not None:
