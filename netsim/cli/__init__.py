@@ -6,7 +6,7 @@ import typer
 
 from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.exchanging import export, import_network
-from netsim.cli.options import ListingCommand
+from netsim.cli.options import ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
@@ -23,15 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (models, data, train, sweep, evaluate, simulate, compare):
-    app.command()(_command)
-app.command(cls=PlotCommand)(plot)
-app.command(cls=AnalyseCommand)(analyse)
-app.command(cls=ListingCommand)(study)
-app.command(cls=ListingCommand)(export)
-app.command("import", cls=ListingCommand)(import_network)
-app.command()(report)
-app.command()(describe)
+_LISTING = {
+    plot: PlotCommand,
+    analyse: AnalyseCommand,
+    study: ListingCommand,
+    export: ListingCommand,
+    import_network: ListingCommand,
+}
+for _command in (models, data, train, sweep, evaluate, simulate, compare, *_LISTING, report, describe):
+    _name = "import" if _command is import_network else None
+    app.command(_name, cls=_LISTING.get(_command))(with_plugins(_command))
 
 
 def main() -> None:

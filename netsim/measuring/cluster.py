@@ -19,6 +19,7 @@ from netsim.engines import Engine
 from netsim.errors import RunError
 from netsim.measuring.distribution import Distribution, OnPresented, Part, PartExperiment
 from netsim.numerics.threads import threads
+from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.weights.layout import Weights
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 " start one with: dask scheduler --host ADDRESS"
             ) from error
         with client:
+            _load_plugins(client)
             yield client
         return
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
@@ -70,7 +72,14 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
         ) as cluster,
         Client(cluster) as client,
     ):
+        _load_plugins(client)
         yield client
+
+
+def _load_plugins(client: Client) -> None:
+    """Load the files of this process in the workers that there are, which must find them under the same path."""
+    for path in loaded_plugins():
+        client.run(load_plugin, str(path))
 
 
 def dask_setup(worker: object) -> None:

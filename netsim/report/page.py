@@ -23,6 +23,8 @@ from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import activity_table, costs_table, model_facts, results
 from netsim.runs.model import Model
+from netsim.runs.plugins import handed_in
+from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
 
@@ -70,7 +72,7 @@ def render(report: Report) -> str:
         caveat=CAVEAT,
         sections={title: in_rows(found) for title, found in chosen.items() if found},
         model=model_facts(network),
-        description=describe(network),
+        description=describe(network, run, provenance=False),
         trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
         made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
         data=_data_facts(report),
@@ -126,6 +128,13 @@ def cautions(report: Report) -> list[str]:
         said.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
     if measured.dataset != trained.dataset:
         said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
+    if run := report.subject.run:
+        if handed := handed_in(run.record().get("plugins", []), engines):
+            said.append(
+                f"The network was trained with {handed}, an object in Python, and is measured with the engine event."
+            )
+        if change := report.subject.change_of(report.dataset, report.network):
+            said.append(f"{change}.")
     if measured.dt != trained.dt:
         said.append(f"The network was made for {_grid(trained.dt)} and is measured with {_grid(measured.dt)}.")
     return said

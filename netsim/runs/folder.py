@@ -132,7 +132,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "seed": is_count(record.get("seed")),
         "limit": limit is None or is_count(limit),
         "data_dir": isinstance(record.get("data_dir"), str | None),
-        "data": isinstance(record.get("data", {}), dict),
+        "data": isinstance(data := record.get("data", {}), dict) and isinstance(data.get("sizes", {}), dict),
         "plugins": are_plugins(record.get("plugins", [])),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }

@@ -10,10 +10,12 @@ from typing import Any
 from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
-from netsim.errors import SpecificationError, nearest
+from netsim.errors import RunError, SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, open_run
+from netsim.runs.plugins import handed_in
+from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.toml import read_network
 from netsim.weights.binary import forward_weights
@@ -86,6 +88,14 @@ class Model:
         if change := self.change_of(found.dataset, network):
             on_warning(change)
         return found
+
+    def check_engine(self) -> None:
+        """Refuse, by a RunError, to take another engine for one that the training was handed as an object."""
+        if self.run is None or not (handed := handed_in(self.run.record().get("plugins", []), engines)):
+            return
+        others = " or ".join(f"--engine {name}" for name in engines)
+        remedy = f"present it there, or say {others} to take another"
+        raise RunError(f"{self.run.path}: was trained with {handed}, an object in Python; {remedy}")
 
     def change_of(self, dataset: Dataset, network: Network | None = None) -> str:
         """What to say if the run's data set is not any more what it learned from; empty if it is, or is not known."""

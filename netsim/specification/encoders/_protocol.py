@@ -72,7 +72,7 @@ class Encoder(ABC):
 
         Returns
         -------
-        ndarray, shape (samples, *sample_shape)
+        ndarray, shape ``(samples, *sample_shape)``
 
         Raises
         ------
