@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from netsim.files import read_arrays, write_arrays
+from netsim.files import Digest, read_arrays, write_arrays
 from netsim.specification import Network
 from netsim.weights.layout import Weights, check_weights
 
 
-def read_weights(network: Network, path: str | Path) -> Weights:
-    """Read and check the weights of a network from an ``.npz`` file, in double precision.
+def read_weights(network: Network, path: str | Path, digest: Digest | None = None) -> Weights:
+    """Read and check the weights of a network from an ``.npz`` file, in double precision; `digest` as `read_arrays`.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def read_weights(network: Network, path: str | Path) -> Weights:
     >>> sorted(netsim.read_weights(model.network, "weights.npz"))
     ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
-    weights = check_weights(network, read_arrays(Path(path)), str(path))
+    weights = check_weights(network, read_arrays(Path(path), digest), str(path))
     return {name: array.astype(np.float64) for name, array in weights.items()}
 
 
