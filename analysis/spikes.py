@@ -192,6 +192,16 @@ class Spikes:
         What the labels stand for.
     complete : bool
         Whether silent neurons and silent presentations are known; a table of spikes has only those that fire.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> list(spikes.sizes.items())
+    [('stimulus', 64), ('hidden', 200), ('output', 10)]
     """
 
     numbers: np.ndarray

@@ -199,6 +199,13 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
         If the suffix is another one.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from netsim import analysis
+    >>> figure, axes = plt.subplots()
+    >>> analysis.save_figure(figure, "figure.svg")
     """
     from matplotlib.axes import Axes
 

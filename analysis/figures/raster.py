@@ -66,6 +66,18 @@ def raster(
     DataError
         If the table is no spike table, holds layers that the network does not have, or several presentations
         and none is chosen.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.raster(analysis.spike_table(model.network, latencies), model.network, presentation=0)
+    >>> ax.get_xlabel()
+    'time in the presentation (ms)'
     """
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)

@@ -45,6 +45,19 @@ def comparison_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> lesioned = analysis.Spikes.of(model, test, disturbance=("lesion-neurons", 0.5))
+    >>> table = netsim.analyse("comparison", lesioned, spikes).table
+    >>> ax = analysis.comparison_figure(table)
+    >>> ax.get_xlabel()
+    'paired difference over its SD ($d_z$)'
     """
     require(frame, ("layer", "effect", "effect_low", "effect_high"), "comparison")
     rows = frame.reset_index(drop=True)

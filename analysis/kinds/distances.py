@@ -34,6 +34,18 @@ def distance_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("distances", spikes).table
+    >>> ax = analysis.distance_figure(table)
+    >>> ax.get_xlabel()
+    'van Rossum distance (mean of all pairs = 1)'
     """
     require(frame, ("layer", "distance", "low", "high"), "distance")
     shown = frame[frame["measure"] == "van-rossum"]

@@ -44,6 +44,17 @@ def importance_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> table = analysis.ablation_importance(model, test, units=3)
+    >>> ax = analysis.importance_figure(table)
+    >>> ax.get_xlabel()
+    'neuron or map, by importance'
     """
     from matplotlib.ticker import PercentFormatter
 

@@ -41,6 +41,18 @@ def information_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("information", spikes).table
+    >>> ax = analysis.information_figure(table)
+    >>> ax.get_xlabel()
+    'information about the label (bits per neuron)'
     """
     require(frame, ("layer", "corrected_shuffle", "control_95"), "information")
     neurons = frame[frame["neuron"].notna()]

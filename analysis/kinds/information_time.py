@@ -37,6 +37,18 @@ def information_time_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("information-time", spikes).table
+    >>> ax = analysis.information_time_figure(table)
+    >>> ax.get_xlabel()
+    'spikes known up to (ms)'
     """
     require(frame, ("layer", "time_ms", "mean_bits", "low", "high"), "information over time")
     axes = draw_lines(frame, "time_ms", "mean_bits", ax, palette)

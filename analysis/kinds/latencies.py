@@ -36,6 +36,18 @@ def reliability_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("latencies", spikes).table
+    >>> ax = analysis.reliability_figure(table)
+    >>> ax.get_xlabel()
+    'median latency of a neuron (ms)'
     """
     require(frame, ("layer", "reliability", "median_ms"), "latency statistics")
     neurons = frame[frame["neuron"].notna() & frame["label"].isna()]

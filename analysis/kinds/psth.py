@@ -37,6 +37,18 @@ def psth_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("psth", spikes).table
+    >>> ax = analysis.psth_figure(table)
+    >>> ax.get_xlabel()
+    'time in the presentation (ms)'
     """
     require(frame, ("layer", "time_ms", "rate_hz", "low", "high"), "PSTH")
     shown = frame[frame["label"].isna()]

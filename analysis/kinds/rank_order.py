@@ -35,6 +35,18 @@ def rank_order_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("rank-order", spikes).table
+    >>> ax = analysis.rank_order_figure(table)
+    >>> ax.get_xlabel()
+    'rank-order correlation between presentations'
     """
     require(frame, ("layer", "correlation", "low", "high"), "rank-order")
     names = layer_names(frame)

@@ -34,6 +34,18 @@ def selectivity_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("selectivity", spikes).table
+    >>> ax = analysis.selectivity_figure(table)
+    >>> ax.get_xlabel()
+    'selectivity for a label'
     """
     require(frame, ("layer", "selectivity"), "selectivity")
     names = layer_names(frame)

@@ -42,6 +42,18 @@ def sparseness_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("sparseness", spikes).table
+    >>> ax = analysis.sparseness_figure(table)
+    >>> ax.get_xlabel()
+    'sparseness (0: all respond alike, 1: one alone)'
     """
     require(frame, ("layer", "population_sparseness", "lifetime_sparseness"), "sparseness")
     rows = frame[frame["label"].isna()].set_index("layer")

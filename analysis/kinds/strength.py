@@ -38,6 +38,18 @@ def strength_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("strength", spikes).table
+    >>> ax = analysis.strength_figure(table)
+    >>> ax.get_xlabel()
+    'strength of the stimulus (mean intensity)'
     """
     require(frame, ("layer", "strength", "latency_ms", "low", "high", "rho"), "strength")
     means = frame.groupby("layer", observed=True)["latency_ms"].transform("mean")

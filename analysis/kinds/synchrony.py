@@ -37,6 +37,18 @@ def synchrony_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("synchrony", spikes).table
+    >>> ax = analysis.synchrony_figure(table)
+    >>> ax.get_xlabel()
+    'share of spike pairs within 1 ms'
     """
     require(frame, ("layer", "coincidence", "low", "high", "across"), "synchrony")
     names = layer_names(frame)

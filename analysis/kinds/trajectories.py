@@ -39,6 +39,18 @@ def trajectory_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("trajectories", spikes).table
+    >>> ax = analysis.trajectory_figure(table)
+    >>> type(ax).__name__
+    'Axes'
     """
     import pandas as pd
 
