@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 import platformdirs
 
-from netsim.errors import DataError
+from netsim.errors import DataError, RunError
+from netsim.files import read_text, write_text
+
+_LONGEST_PATH = 100_000
+DATA_FOLDER = "data folder"
+"""The origin of a folder that the user has given."""
 
 
 class Place(NamedTuple):
@@ -21,8 +26,10 @@ class Place(NamedTuple):
 def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
     """The folders that may hold a data set, each with the reason; a folder given by the user is the only one."""
     if data_dir is not None:
-        return [("data folder", user_folder(data_dir))]
+        return [(DATA_FOLDER, user_folder(data_dir))]
     folders = [("cache", cache_folder())]
+    if (remembered := remembered_folder()) is not None:
+        folders.insert(0, ("remembered", remembered))
     if os.environ.get("NETSIM_DATA"):
         folders.insert(0, ("NETSIM_DATA", user_folder(os.environ["NETSIM_DATA"])))
     return folders
@@ -42,3 +49,26 @@ def user_folder(name: str | Path) -> Path:
 def cache_folder() -> Path:
     """The user's cache, where downloads go."""
     return platformdirs.user_cache_path("netsim")
+
+
+def remembered_folder() -> Path | None:
+    """The data folder that `remember_folder` was given last."""
+    try:
+        return Path(read_text(_memory(), _LONGEST_PATH).strip())
+    except (OSError, UnicodeDecodeError, DataError, RuntimeError):
+        return None
+
+
+def remember_folder(folder: str | Path) -> Path:
+    """Look in a folder from now on, after ``NETSIM_DATA`` and before the cache; returns the file that says so."""
+    file = _memory()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{file.parent}: cannot be made ({error.strerror}); set NETSIM_DATA instead") from error
+    write_text(file, f"{user_folder(folder).resolve()}\n")
+    return file
+
+
+def _memory() -> Path:
+    return platformdirs.user_config_path("netsim") / "data-dir"
