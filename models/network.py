@@ -22,6 +22,7 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
 from netsim.errors import SpecificationError
+from netsim.models.competition import Competition
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_kernel, weighted_synapses
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
@@ -38,6 +39,7 @@ _AT_THE_START: dict[str, Any] = {
     "reached": False,
     "v": 0.0,
     "current": 0.0,
+    "recurrent": 0.0,
 }
 
 
@@ -61,6 +63,8 @@ class NetworkModel:
         Weights that synapses share, by projection.
     delays : dict of ndarray of float
         Delays that were written with the weights (ms); see `netsim.weights.layout`.
+    competitions : dict of netsim.models.competition.Competition
+        By population, where the first neurons of a scope silence the others.
     copies : int
         Number of presentations side by side: each group holds this many copies of its population, one after
         another.
@@ -73,6 +77,7 @@ class NetworkModel:
     synapses: dict[str, Synapses]
     kernels: dict[str, NeuronGroup]
     delays: Weights
+    competitions: dict[str, Competition]
     copies: int
 
     def __repr__(self) -> str:
@@ -165,6 +170,8 @@ class NetworkModel:
             state = _AT_THE_START | {"start": self.network.t_}
             for name in state.keys() & group.variables.keys():
                 group.variables[name].set_value(state[name])
+        for competition in self.competitions.values():
+            competition.begin()
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:
@@ -230,12 +237,16 @@ def build_network(
     network = Network(name="netsim_network*")
     network.schedule = SCHEDULE
     stimulus = stimulus_neurons(copies * math.prod(specification.encoder.shape), common)
-    model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, copies)
+    model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, {}, copies)
     builder = _Builder(model, dt, common)
-    for population in specification.populations:
-        builder.add(population, with_delays)
+    for component in specification.components:
+        for population in component:
+            builder.add_neurons(population)
+        for population in component:
+            builder.add_synapses(population, with_delays)
     for objects in (model.neurons, model.synapses, model.kernels):
         network.add(*objects.values())
+    network.add(*(competition.operation for competition in model.competitions.values()))
     for projection in specification.delayed:
         model.delays[delay_name(projection)] = np.zeros(specification.delay_shape(projection))
     model.set_delays({})
@@ -267,8 +278,8 @@ class _Builder:
         # relays fire within the step of their source, one population after another
         self.depth = {STIMULUS: 0}
 
-    def add(self, population: Population, with_delays: bool) -> None:
-        """Add a population, and the projections onto it."""
+    def add_neurons(self, population: Population) -> None:
+        """Add a population."""
         model, name = self.model, population.name
         size, incoming = model.copies * population.size, model.specification.incoming(name)
         if population.neurons is None:
@@ -277,8 +288,17 @@ class _Builder:
         else:
             self.depth[name] = 0
             steps = grid.population_steps(model.specification, population, self.dt)
-            model.neurons[name] = integrating_neurons(name, size, population.neurons, steps, self.common)
-        for projection in incoming:
+            looped = any(map(model.specification.is_recurrent, incoming))
+            group = integrating_neurons(name, size, population.neurons, steps, self.common, looped)
+            model.neurons[name] = group
+            if population.winners is not None:
+                competition = Competition(group, population, steps, model.copies, self.common)
+                model.competitions[name] = competition
+
+    def add_synapses(self, population: Population, with_delays: bool) -> None:
+        """Add the projections onto a population, whose sources there are already."""
+        model, name = self.model, population.name
+        for projection in model.specification.incoming(name):
             source, connections = model.neurons[projection.source], model.specification.connections(projection)
             steps_late = min(grid.nearest_step(projection.common_delay, self.dt), model.steps)
             lag = None if projection.delays is not None or (with_delays and population.integrates) else steps_late
@@ -298,7 +318,8 @@ class _Builder:
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
             kernel = model.kernels[name] = shared_kernel(name, weights, self.common)
         steps = grid.breakpoint_steps(model.specification, projection, self.dt)
-        return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common)
+        current = "recurrent" if model.specification.is_recurrent(projection) else "current"
+        return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common, current)
 
 
 def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:
