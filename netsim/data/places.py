@@ -1,5 +1,6 @@
 """Where data sets lie on this machine."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -7,7 +8,6 @@ from typing import NamedTuple
 import platformdirs
 
 from netsim.errors import DataError, RunError
-from netsim.files import read_text, write_text
 
 _LONGEST_PATH = 100_000
 DATA_FOLDER = "data folder"
@@ -27,7 +27,9 @@ def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
     """The folders that may hold a data set, each with the reason; a folder given by the user is the only one."""
     if data_dir is not None:
         return [(DATA_FOLDER, user_folder(data_dir))]
-    folders = [("cache", cache_folder())]
+    folders = []
+    with contextlib.suppress(DataError):
+        folders.append(("cache", cache_folder()))
     if (remembered := remembered_folder()) is not None:
         folders.insert(0, ("remembered", remembered))
     if os.environ.get("NETSIM_DATA"):
@@ -47,12 +49,18 @@ def user_folder(name: str | Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """The user's cache, where downloads go."""
-    return platformdirs.user_cache_path("netsim")
+    """The user's cache, where downloads go; a DataError, if there is none, as for a user without a home folder."""
+    with contextlib.suppress(RuntimeError):  # a user without a home; earlier versions give a relative path
+        folder = platformdirs.user_cache_path("netsim")
+        if folder.is_absolute():
+            return folder
+    raise DataError("cache: this user has no home folder; set XDG_CACHE_HOME to a folder where data can be kept")
 
 
 def remembered_folder() -> Path | None:
     """The data folder that `remember_folder` was given last."""
+    from netsim.files import read_text  # imports numpy, which no help text needs
+
     try:
         return Path(read_text(_memory(), _LONGEST_PATH).strip())
     except (OSError, UnicodeDecodeError, DataError, RuntimeError):
@@ -61,14 +69,20 @@ def remembered_folder() -> Path | None:
 
 def remember_folder(folder: str | Path) -> Path:
     """Look in a folder from now on, after ``NETSIM_DATA`` and before the cache; returns the file that says so."""
-    file = _memory()
+    from netsim.files import write_text
+
     try:
+        file = _memory()
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{file.parent}: cannot be made ({error.strerror}); set NETSIM_DATA instead") from error
+    except (OSError, RuntimeError) as error:
+        raise RunError(f"{folder}: cannot be remembered ({error}); set NETSIM_DATA instead") from error
     write_text(file, f"{user_folder(folder).resolve()}\n")
     return file
 
 
 def _memory() -> Path:
-    return platformdirs.user_config_path("netsim") / "data-dir"
+    """The file that says it; a RuntimeError for a user without a home."""
+    file = platformdirs.user_config_path("netsim") / "data-dir"
+    if not file.is_absolute():
+        raise RuntimeError("this user has no home folder")
+    return file

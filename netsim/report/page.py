@@ -1,6 +1,5 @@
 """The page of a report: what it holds, and the HTML that shows it."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import activity_table, costs_table, model_facts, results
-from netsim.runs.model import Model
+from netsim.runs.model import Model, load_model
 from netsim.runs.plugins import handed_in
 from netsim.seams import engines
 from netsim.specification import Network
@@ -112,6 +111,8 @@ def cautions(report: Report) -> list[str]:
         )
     if report.evaluation.presentations < report.available:
         said.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
+    if report.subject.run and load_model(str(report.subject.run.path)).sha256 != report.subject.sha256:
+        said.append("The training went on meanwhile: the run has better weights by now than those measured here.")
     if measured.dataset != trained.dataset:
         said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
     if run := report.subject.run:
@@ -145,8 +146,8 @@ def _data_facts(report: Report) -> list[Fact]:
         Fact("SHA-256 of its stimuli and labels", data.sha256, True),
         Fact("weights", origin),
     ]
-    if file:
-        facts.append(Fact(f"SHA-256 of {file.name}", hashlib.sha256(file.read_bytes()).hexdigest(), True))
+    if file and subject.sha256:
+        facts.append(Fact(f"SHA-256 of {file.name}", subject.sha256, True))
     return [*facts, Fact("engine", f"event, {_grid(report.network.training.dt)}")]
 
 

@@ -134,10 +134,14 @@ def train(
 
     Raises
     ------
+    DataError
+        If a stimulus has no label.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     """
     callbacks = callbacks or Callbacks()
+    for stimuli in (training, validation):
+        stimuli.check_labels(network.outputs)
     learner = learner or learners[network.learning.learner].from_network(network)
     constraints = constraints_of(network) if constraints is None else constraints
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from netsim import seams
+from netsim.errors import DataError
 from netsim.learning.delayed import delayed_current_before, step_delayed
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
@@ -105,7 +106,11 @@ class STiDiBP(Learner):
     def learn(
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
-        """See `Learner`."""
+        """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
+        if not ((labels >= 0) & (labels < self.network.outputs)).all():
+            raise DataError(
+                f"labels: must be from 0 to {self.network.outputs - 1}, one per presentation, to learn from"
+            )
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
