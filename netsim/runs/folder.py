@@ -179,6 +179,15 @@ def open_run(path: str | Path) -> RunFolder:
     ------
     RunError
         If there is none at `path`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> run = netsim.open_training("runs/opened", model.network, seed=0, limit=100)
+    >>> metrics = run.train()
+    >>> netsim.open_run("runs/opened").network().name
+    'digits'
     """
     if not is_run(path):
         raise RunError(f"{path}: is no run folder (it has no network.toml)")
