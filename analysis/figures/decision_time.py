@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
@@ -95,7 +95,7 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     errors.tick_params(axis="y", colors=colour)
     errors.spines["right"].set(visible=True, color=colour)
     errors.spines["top"].set_visible(False)
-    return cast("Line2D", line)
+    return line
 
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,7 +66,12 @@ def comparison_figure(
             own = rows[rows["measure"] == measure]
             if len(own):
                 axes.hlines(own.index, own["effect_low"], own["effect_high"], color=colour, linewidth=1.2)
-                look = {"color": colour, "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.4}
+                look: dict[str, Any] = {
+                    "color": colour,
+                    "markersize": 4,
+                    "markeredgecolor": "white",
+                    "markeredgewidth": 0.4,
+                }
                 axes.plot(own["effect"], own.index, marker, label=MEASURES[measure], **look)
         axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.set_yticks(range(len(rows)), rows["layer"].astype(str))

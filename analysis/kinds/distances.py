@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def distance_figure(
     whole = shown[shown["pairs_of"] == "all"].set_index("layer").loc[names, "distance"].to_numpy()
     whole = np.where(whole > 0, whole, np.nan)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series = []
+        series: list[tuple[Any, ...]] = []
         for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
             rows = shown[shown["pairs_of"] == which].set_index("layer")
             if len(rows) and not (which == "all" and series):

@@ -116,7 +116,7 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
         place = np.minimum((layer.latencies / bin_ms + 1e-9).astype(np.int64), bins - 1)
         counts = np.bincount(layer.rows * np.int64(bins) + place, minlength=len(spikes) * bins).reshape(-1, bins)
         rates = counts / (layer.size * bin_ms / 1000)
-        groups = [(None, np.ones(len(spikes), bool))]
+        groups: list[tuple[int | None, np.ndarray]] = [(None, np.ones(len(spikes), bool))]
         if spikes.labels is not None:
             groups += [(int(label), tag == position) for position, label in enumerate(labels)]
         for label, chosen in groups:

@@ -68,7 +68,7 @@ def similarity_figure(
         axes.set_xticks(range(len(names)), names, rotation=90)
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(length=0)
-        colour_bar(axes, image, 1.04, 0.05, "correlation of dissimilarities (ρ)")
+        colour_bar(axes, image, 1.04, 0.05, "correlation (ρ)")
     return axes
 
 

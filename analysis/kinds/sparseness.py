@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,9 +59,9 @@ def sparseness_figure(
     rows = frame[frame["label"].isna()].set_index("layer")
     names = layer_names(rows.reset_index())
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series = [
+        series: list[tuple[Any, ...]] = [
             (
-                f"{what} sparseness",
+                what,
                 *(rows.loc[names, f"{what}{end}"].to_numpy() for end in ("_sparseness", "_low", "_high")),
             )
             for what in ("population", "lifetime")

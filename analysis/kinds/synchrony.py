@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def synchrony_figure(
     rows = frame.set_index("layer")
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
         across = rows.loc[names, "across"].to_numpy()
-        series = [
+        series: list[tuple[Any, ...]] = [
             ("same presentation", *(rows.loc[names, column].to_numpy() for column in ("coincidence", "low", "high"))),
             ("across presentations", across, across, across),
         ]

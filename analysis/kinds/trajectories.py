@@ -24,9 +24,10 @@ _COMPONENTS = 3
 def trajectory_figure(
     frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
 ) -> Axes:
-    """Draw the path of each label in the plane of the first two components, in the last layer of the table.
+    """Draw the path of each label in the plane of the first two components, in one layer.
 
-    A ring is the begin; the label stands at the end.
+    That is the last one before the output, or the only one of the table. A ring is the begin; the label stands at the
+    end.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def trajectory_figure(
     import pandas as pd
 
     require(frame, ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), "trajectory")
-    name = layer_names(frame)[-1]
+    name = layer_names(frame)[-2:][0]
     rows = frame[frame["layer"] == name]
     paths = [(label, path) for label, path in rows.groupby("label", dropna=False)]
     with drawing(ax, COLUMN_WIDTH, 2.8, palette) as axes:
