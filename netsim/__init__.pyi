@@ -2,6 +2,8 @@ from . import analysis as analysis
 from . import seams as seams
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
+from .calibration.activity import calibrate as calibrate
+from .calibration.response import fit_psp as fit_psp
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
 from .data.stimuli import EventView as EventView
@@ -15,6 +17,7 @@ from .description import to_markdown as to_markdown
 from .engines import Batch as Batch
 from .engines import Recorded as Recorded
 from .engines import make_engine as make_engine
+from .engines.brian2.own import brian2_engine as brian2_engine
 from .errors import NetsimError as NetsimError
 from .exchange import export as export
 from .exchange import export_network as export_network
