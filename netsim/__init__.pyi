@@ -59,6 +59,10 @@ from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network
 from .specification.toml import write_network as write_network
+from .training.loop import Callbacks as Callbacks
+from .training.loop import EarlyStopping as EarlyStopping
+from .training.loop import Progress as Progress
+from .training.loop import start_training as start_training
 from .training.loop import train as train
 from .training.opening import open_training as open_training
 from .weights.binary import forward_weights as forward_weights

@@ -14,7 +14,18 @@ PACKAGES = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.a
 FLOORS = (
     "reprs",
     *("errors", "files", "registry", "seams", "numerics", "specification", "weights", "data", "models", "engines"),
-    *("learning", "runs", "measuring", "training", "studies", "analysis", "exchange", "description", "report"),
+    *(
+        "learning",
+        "runs",
+        "measuring",
+        "training",
+        "studies",
+        "analysis",
+        "calibration",
+        "exchange",
+        "description",
+        "report",
+    ),
     *("sweeps", "cli", "__main__"),
 )
 """Rooms from the ground up."""

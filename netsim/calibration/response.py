@@ -3,16 +3,21 @@
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize
 
+from netsim.analysis.psp_fits import psp_fits
 from netsim.engines.brian2.own import OwnBrian2Engine
 from netsim.engines.protocol import Batch, Recorded
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import html_table, limited, short_repr
 from netsim.specification import PSP, Network, Projection
 from netsim.weights.layout import Weights, check_weights, kernel_name, weight_shapes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STEP = 1e-3
 """The weight of the synapse whose response is measured, beside those of the operating point."""
@@ -70,6 +75,11 @@ class PSPFit:
     def _repr_html_(self) -> str:
         rows = [(one.projection, f"{peak:.4g}", f"{time:g}", f"{one.error:.1%}") for one, time, peak in self._peaks()]
         return html_table(self.network.name, rows, ("projection", "peak per weight", "at (ms)", "largest error"))
+
+    def figure(self) -> "Figure":
+        """Responses and stand-ins over time."""
+        names, times = [one.projection for one in self.responses], [one.time for one in self.responses]
+        return psp_fits(names, times, [one.potential for one in self.responses], [one.fitted for one in self.responses])
 
     def _peaks(self) -> Iterator[tuple[Response, float, float]]:
         for one in self.responses:

@@ -10,8 +10,8 @@ from typing import Any
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
-from netsim.errors import RunError
-from netsim.learning import Constraint, Learner, Optimizer
+from netsim.errors import RunError, SpecificationError
+from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, check_free, create_run, describe_run, open_run
 from netsim.runs.plugins import names_of, plugins_of
@@ -23,7 +23,7 @@ from netsim.training.pretraining import load_pretrained, weights_sha256
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A run folder and all that its training needs; learner, optimizer and constraints are as of `open_training`."""
+    """A run folder and all that its training needs; what may be handed in is as of `open_training`."""
 
     folder: RunFolder
     network: Network
@@ -34,6 +34,7 @@ class TrainingRun:
     learner: Learner | None = None
     optimizer: Optimizer | None = None
     constraints: Sequence[Constraint] | None = None
+    targets: Targets | None = None
 
     __repr__ = short_repr
 
@@ -83,6 +84,7 @@ class TrainingRun:
                 checkpoint_seconds,
                 self.learner,
                 self.constraints,
+                self.targets,
             )
             return self.engine.run(experiment).history
 
@@ -98,6 +100,8 @@ def open_training(
     learner: Learner | None = None,
     optimizer: Optimizer | None = None,
     constraints: Sequence[Constraint] | None = None,
+    targets: Targets | None = None,
+    engine: Engine | None = None,
     **record: Any,
 ) -> TrainingRun:
     """A new run folder, or one to resume, its stimuli and its engine.
@@ -115,8 +119,10 @@ def open_training(
         Whether to resume the run at `path`.
     on_progress : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
-    learner, optimizer, constraints : Learner, Optimizer, sequence of Constraint, optional
+    learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
         In place of those that the network's settings ask for.
+    engine : Engine, optional
+        In place of the one of the settings, of a network of the same shapes, for example a `netsim.brian2_engine`.
     **record
         What else a new run's record is to hold.
 
@@ -130,7 +136,7 @@ def open_training(
     """
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
-    plugins = plugins_of(network, learner, optimizer, constraints or ())
+    plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
     if resume:
         folder = open_run(path)
         known = folder.record()
@@ -148,13 +154,20 @@ def open_training(
     splits = load_splits(network, None, data_dir, on_progress)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     settings = network.training
-    engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
+    if engine is None:
+        engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
+    elif engine.network.shapes != network.shapes or engine.dt != settings.dt:
+        raise SpecificationError(
+            "engine",
+            f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
+            f" {network.shapes} and training.dt {settings.dt:g}",
+        )
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}
         begun = describe_run(seed, plugins=plugins, limit=limit, data_dir=where, **sizes, **begun_with, **record)
         folder = create_run(path, network, begun)
-    return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
+    return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
 
 
 def resuming(command: Sequence[str]) -> str:

@@ -80,6 +80,11 @@ class STiDiBP(Learner):
         """See `Learner`."""
         return cls(network)
 
+    @classmethod
+    def with_targets(cls, network: Network, targets: Targets) -> Self:
+        """See `Learner`."""
+        return cls(network, targets)
+
     def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
         """See `Learner`."""
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
