@@ -2,7 +2,7 @@
 
 import gzip
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -134,11 +134,12 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     )
 
 
-def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a table as CSV or Parquet, by the suffix of its name; it appears whole or not at all.
 
     In CSV (``.csv``, gzip if ``.csv.gz``) numbers are written so that reading gives the same ones, and what is
-    missing is an empty field. Parquet (``.parquet``) keeps the types too; it needs the package pyarrow.
+    missing is an empty field. Parquet (``.parquet``) keeps the types too, and texts of `metadata` beside them; it
+    needs the package pyarrow.
 
     Raises
     ------
@@ -152,7 +153,13 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
     def write(stream: BinaryIO) -> None:
         if path.suffix == ".parquet":
-            frame.to_parquet(stream, engine="pyarrow", index=False)
+            import pyarrow
+            import pyarrow.parquet
+
+            packed = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            pyarrow.parquet.write_table(
+                packed.replace_schema_metadata({**packed.schema.metadata, **(metadata or {})}), stream
+            )
         elif path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
                 frame.to_csv(zipped, mode="wb", index=False, lineterminator="\n")

@@ -146,7 +146,7 @@ class NetworkModel:
         stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
             Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
             inputs of your own.
-        silenced : dict of ndarray of bool, shape ([copies,] *population's), optional
+        silenced : dict of ndarray of bool, shape ``([copies,] *population)``, optional
             By population, neurons that cannot fire; by default all can.
         """
         silenced = silenced or {}

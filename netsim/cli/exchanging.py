@@ -28,6 +28,7 @@ def export(
     layer: Annotated[
         list[str] | None, Option(metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all.")
     ] = None,
+    stimuli_file: options.StimuliFile = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
@@ -47,9 +48,11 @@ def export(
     from netsim.measuring.simulation import simulate
 
     format_to_write(to, path, spike_formats, network_formats)
+    files = [str(path)]
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     if to in network_formats:
         presenting = {"--index": index, "--limit": limit, "--layer": layer, "--data-dir": data_dir}
+        presenting["--stimuli"] = stimuli_file
         for option, value in (presenting | {"--split": split != "test"}).items():
             if value:
                 raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
@@ -57,18 +60,18 @@ def export(
     else:
         for name in layer or ():
             network.position(name)
-        stimuli = options.split_of(chosen, network, split, data_dir)
-        indices = options.chosen_indices(index, limit, len(stimuli), f"the {split} split")
+        stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
+        indices = options.chosen_indices(index, limit, len(stimuli), where)
         simulator = options.build(network.training.engine, network, network.training.dt)
         options.make_folder(path.parent)
         options.note_initial_weights(subject, chosen, seed)
         with counting("presenting", len(indices)) as advance:
             simulation = simulate(simulator, chosen.weights, stimuli, indices, advance)
-        source = {"dataset": network.training.dataset, "split": split}
         record = simulation_record(subject, chosen, network, source, seed, simulation)
         figures, summary = _export_spikes(simulation, to, path, layer, record)
+        files += map(str, spike_formats[to].beside(path))
     if as_json:
-        print_json({"kind": to, "subject": subject, "weights": chosen.origin, **figures, "files": [str(path)]})
+        print_json({"kind": to, "subject": subject, "weights": chosen.origin, **figures, "files": files})
     else:
         print(f"{path}: {summary}")
 
@@ -113,8 +116,7 @@ def _export_network(
     missing = list(known.without_primitive(network))
     if missing:
         listed = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
-        unseen = "they are metadata, which other simulators will not see"
-        note(f"{path}: {known.title} has no primitives for {listed}; {unseen}")
+        note(f"{path}: {known.title} has no primitives for {listed}; {known.unread}")
     figures = {"parameters": parameters, "without_primitive": missing}
     return figures, f"{architecture(network)}, {parameters:,} parameters"
 

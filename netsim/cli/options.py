@@ -43,6 +43,10 @@ Dt = Annotated[
     Option(metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."),
 ]
 ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
+StimuliFile = Annotated[
+    Path | None,
+    Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
+]
 Split = Annotated[str, Option(metavar="test|validation", help="Test stimuli, or those set aside from training.")]
 Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[
@@ -123,6 +127,22 @@ def split_of(chosen: Model, network: Network, split: str, data_dir: str | None) 
     with data_progress() as on_progress:
         splits = load_splits(network, None, data_dir or chosen.data_dir, on_progress)
     return splits.test if split == "test" else splits.validation
+
+
+def stimuli_of(
+    chosen: Model, network: Network, file: Path | None, split: str, dataset: str | None, data_dir: str | None
+) -> tuple[Stimuli, dict[str, str], str]:
+    """The stimuli of a split, or of a file of spikes; what a record says of them, and what messages call them."""
+    if file is None:
+        source = {"dataset": network.training.dataset, "split": split}
+        return split_of(chosen, network, split, data_dir), source, f"the {split} split"
+    for option, given in {"--dataset": dataset, "--data-dir": data_dir, "--split": split != "test"}.items():
+        if given:
+            raise SpecificationError("--stimuli", f"stands in place of a data set; leave out {option}")
+    from netsim.exchange import read_stimuli
+
+    stimuli = read_stimuli(file, network.encoder.shape).stimuli(network.encoder)
+    return stimuli, {"stimuli": str(file)}, str(file)
 
 
 def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:

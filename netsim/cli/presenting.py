@@ -9,7 +9,6 @@ from typer import Option
 
 from netsim.cli import options
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
-from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
@@ -133,10 +132,7 @@ def simulate(
     limit: Annotated[
         int | None, Option(min=1, metavar="N", help="Present the first N stimuli; writes tables and no figures.")
     ] = None,
-    stimuli_file: Annotated[
-        Path | None,
-        Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
-    ] = None,
+    stimuli_file: options.StimuliFile = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
@@ -156,19 +152,11 @@ def simulate(
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
     import matplotlib
 
-    from netsim.exchange import read_stimuli
     from netsim.files import write_json
     from netsim.measuring.simulation import simulate as simulate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    if stimuli_file is None:
-        source, where = {"dataset": network.training.dataset, "split": split}, f"the {split} split"
-        stimuli = options.split_of(chosen, network, split, data_dir)
-    elif dataset or data_dir:
-        raise SpecificationError("--stimuli", "stands in place of a data set; leave out --dataset and --data-dir")
-    else:
-        source, where = {"stimuli": str(stimuli_file)}, str(stimuli_file)
-        stimuli = read_stimuli(stimuli_file, network.encoder.shape).stimuli(network.encoder)
+    stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
     indices = options.chosen_indices(index, limit, len(stimuli), where)
     recorded = [options.recorded_neuron(text, "--record") for text in record or []]
     simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)

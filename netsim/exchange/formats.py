@@ -50,12 +50,20 @@ class Format:
         return f"{self.contents} ({', '.join(self.suffixes)})"
 
 
+@dataclass(frozen=True)
 class SpikeFormat(Format):
     """A format of spikes.
 
     It has ``write(simulation, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
     as `netsim.exchange.read_layer`, where no layer is that of the stimuli.
+
+    Parameters
+    ----------
+    beside : callable
+        The files that are written beside one of this name.
     """
+
+    beside: Callable[[Path], Sequence[Path]] = lambda path: ()
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,13 @@ class NetworkFormat(Format):
         What messages call it.
     without_primitive : callable
         What of a network other tools will not see in the file, in words.
+    unread : str
+        What they make of the file therefore, and what helps.
     """
 
     title: str = "the format"
     without_primitive: Callable[[Network], Sequence[str]] = lambda network: ()
+    unread: str = "other tools will not see them"
 
 
 @dataclass(frozen=True, eq=False)

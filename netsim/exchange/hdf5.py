@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from netsim.files import check_expansion, most_expanded, write_atomically
 from netsim.numerics.memory import limit_memory
 
 _SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how long reading a file may take
+_TRUNCATED = re.compile(r"truncated file: eof = (\d+).* stored_eof = (\d+)")
 _REFUSED = 3  # exit code of the process that scans a file
 
 
@@ -53,7 +55,14 @@ def reading_hdf5(path: Path, format_name: str) -> Iterator[None]:
 
     with reading(path, format_name):
         check_hdf5(path)
-        yield
+        try:
+            yield
+        except OSError as error:
+            cut = _TRUNCATED.search(str(error))
+            if cut is None:
+                raise
+            sizes = "{:,} of {:,} bytes".format(*map(int, cut.groups()))
+            raise DataError(f"{path}: is half-written, {sizes} are there; write or copy it again") from error
 
 
 def scan(path: Path) -> None:

@@ -19,8 +19,11 @@ TRIAL_COLUMNS = {
     "stop_time": "end of the presentation, in the same unit",
     "presentation": "number of the stimulus in its data set",
     "label": "label of the stimulus",
+    "decision": "output neuron that fired first; of several, the one with the lowest number; -1 if none did",
+    "tied": "whether several output neurons fired first",
+    "correct": "whether the label's neuron alone fired first; ties and silence are errors",
 }
-"""What files tell of a presentation; the last two may lack."""
+"""What files tell of a presentation; only the first two must be there."""
 
 
 def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -51,10 +54,19 @@ def session(simulation: Simulation, per_ms: float) -> np.ndarray:
 def trials(simulation: Simulation, bounds: np.ndarray) -> dict[str, np.ndarray]:
     """Presentations within the bounds of `session`, as `presentations.cut_recording` takes them."""
     indices = np.array(simulation.indices, np.int64)
-    columns = {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices}
-    if simulation.labels is not None:
-        columns["label"] = np.asarray(simulation.labels, np.int64)
-    return columns
+    return {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices, **judged(simulation)}
+
+
+def judged(simulation: Simulation) -> dict[str, np.ndarray]:
+    """Label, decision, whether it is tied and whether it is correct, of each presentation; see `TRIAL_COLUMNS`."""
+    from netsim.measuring.metrics import decide
+
+    decisions = decide(simulation.latencies[-1])
+    columns = {"decision": decisions.choice.astype(np.int64), "tied": decisions.tied}
+    if simulation.labels is None:
+        return columns
+    labels = np.asarray(simulation.labels, np.int64)
+    return {"label": labels, **columns, "correct": decisions.strictly_correct(labels)}
 
 
 def session_times(latencies: np.ndarray, bounds: np.ndarray, per_ms: float) -> np.ndarray:

@@ -44,7 +44,8 @@ def test_exported_stimuli_give_the_same_spikes(
     done = netsim("export", run, "--to", to, *chosen, "deep/" + name, "--json")
     assert done.code == 0, done.err
     result = done.json()
-    assert result["files"] == ["deep/" + name]
+    beside = spike_formats[to].beside(Path("deep") / name)
+    assert result["files"] == ["deep/" + name, *map(str, beside)]
     assert (result["kind"], result["presentations"], result["neurons"]) == (to, 2, 64 + 200 + 10)
     no_leftovers(Path("deep"))
 
@@ -62,6 +63,23 @@ def test_exported_stimuli_give_the_same_spikes(
     for one, other in zip(before, record["presentations"], strict=True):
         for what in ("label", "decision", "tied", "spikes"):
             assert one[what] == other[what]
+
+
+def test_spikes_of_a_file_are_presented(netsim: Netsim, run: Path) -> None:
+    assert netsim("export", run, "--to", "csv", "--index", 3, "--index", 7, "own.csv").code == 0
+    done = netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "--limit", 2, "caused.csv")
+    assert done.code == 0, done.err
+    own, caused = pd.read_csv("own.csv"), pd.read_csv("caused.csv")
+    assert own["layer"].nunique() == 3
+    own["presentation"] = own["presentation"].map({3: 0, 7: 1})
+    pd.testing.assert_frame_equal(own, caused)
+    record = json.loads(Path("caused.csv.provenance.json").read_text(encoding="utf-8"))
+    assert record["stimuli"] == "own.csv"
+    for option in (("--dataset", "digits"), ("--split", "validation")):
+        done = netsim("export", run, "--to", "csv", "--stimuli", "own.csv", *option, "no.csv")
+        assert done.code == 1
+        assert f"leave out {option[0]}" in done.err
+    assert not Path("no.csv").exists()
 
 
 def test_spikes_without_labels(netsim: Netsim, run: Path) -> None:
@@ -93,7 +111,7 @@ def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("export RUN --to pdf spikes.pdf", ["'pdf'", "nwb, sonata, neo, csv, parquet"]),
+        ("export RUN --to pdf spikes.pdf", ["'pdf'", "nwb, sonata, neo, nirdata, csv, parquet"]),
         ("export RUN --to csv spikes.nwb", ["spikes.nwb", "*.csv or *.csv.gz"]),
         ("export RUN spikes.nwb", ["--to", "netsim export --help"]),
         ("export RUN --to csv", ["PATH", "netsim export --help"]),

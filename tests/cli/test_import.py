@@ -36,7 +36,12 @@ def test_a_run_goes_out_and_comes_back_with_the_same_spikes(
     assert result["files"] == ["deep/network.nir"]
     assert (result["kind"], result["weights"], result["parameters"]) == ("nir", "run", 65 * 200 + 201 * 10)
     (warning,) = done.err.splitlines()
-    for words in ("single spikes", "postsynaptic potentials (ramp)", "(phased)", "other simulators will not see"):
+    for words in (
+        "single spikes",
+        "postsynaptic potentials (ramp)",
+        "(phased)",
+        "decides by chance; the metadata suffice",
+    ):
         assert words in warning
     assert nir.read("deep/network.nir").nodes["output"].output_type["output"].tolist() == [10]
 

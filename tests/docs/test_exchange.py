@@ -38,7 +38,7 @@ def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert len(re.findall(r"^output \d: \d+\.\d{3} ms$", out, re.MULTILINE)) >= 2
     assert len(re.findall(r"^label \d: \d+\.\d\d Hz, peak \d+ spikes$", out, re.MULTILINE)) == 3
     assert re.findall(r"^hidden: .*$", out, re.MULTILINE) == [
-        "hidden: 200 neurons of threshold 2.0",
+        "hidden: 200 neurons of threshold 32.0",
         "hidden: may fire from 16.0 ms to 48.0 ms",
     ]
     assert {"spikes.nwb", "spikes.h5", "spikes.mat", "spikes.csv", "spikes.parquet", "own.nwb", "digits.nir"} <= {

@@ -1,33 +1,46 @@
-"""The examples in the README run as they stand."""
+"""What the README says is so: its commands run, and its figures are those of the results."""
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from netsim import load_preset, read_network
+from netsim.cli import app
 
-README = Path(__file__).parents[2] / "README.md"
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = _blocks("python")
-    exec(program, {})
-    assert "Evaluation(\n  accuracy=" in capsys.readouterr().out
+def test_commands() -> None:
+    """The first three commands, but for the installation, run as they stand; less is trained."""
+    (block,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    install, train, report = (shlex.split(line.removeprefix("$ "), comments=True) for line in block.splitlines())
+    assert install == ["pip", "install", "."]
+    for command in (train + ["--limit", "100", "--epochs", "1"], report + ["--limit", "20"]):
+        assert command[0] == "netsim"
+        done = CliRunner().invoke(app, command[1:])
+        assert done.exit_code == 0, done.output
+    page = (Path(report[2]) / "report.html").read_text(encoding="utf-8")
+    for promised in ("Results", "Raster", "<math", "provenance"):
+        assert promised.lower() in page.lower()
 
 
-def test_toml_examples(tmp_path: Path) -> None:
-    chain, graph = _blocks("toml")
-    head = chain.partition("[[layers]]")[0]
-    shapes = {"stimulus": (8, 8, 1), "hidden": (200,), "output": (10,)}
-    for name, text in (("chain.toml", chain), ("graph.toml", head + graph)):
-        (tmp_path / name).write_text(text)
-        assert read_network(tmp_path / name).shapes == shapes
-    assert read_network(tmp_path / "chain.toml").layers() == load_preset("digits").layers()
-    assert [one.source for one in read_network(tmp_path / "graph.toml").incoming("output")] == ["hidden", "stimulus"]
+@pytest.mark.parametrize("page", ["README.md", "docs/accuracy.md"])
+def test_accuracies_are_those_of_the_records(page: str) -> None:
+    shown = re.findall(r"^\| `([\w-]+)`[^|]*\|[^|]*\| ([\d.]+) % \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    assert len(shown) > 3
+    for preset, accuracy in shown:
+        record = json.loads((ROOT / "models" / "trained" / "records" / f"{preset}-seed0.json").read_text("utf-8"))
+        assert accuracy == f"{100 * record['test']['strict_accuracy']:.2f}", preset
+
+
+def test_one_screen_comes_before_the_first_heading_below_start() -> None:
+    """Some forty lines, as an editor shows them on one screen."""
+    screen = README.partition("## Start")[0] + README.partition("## Start")[2].partition("\n## ")[0]
+    assert len(screen.splitlines()) <= 45
+    assert all(name in screen for name in ("Brian2", "snnTorch", "SpikingJelly", "mlGeNN", "SpykeTorch"))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.lib.stride_tricks import sliding_window_view
 
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError
@@ -77,6 +78,61 @@ def test_a_chain_of_layers_becomes_a_network() -> None:
         "presentations of 256 ms",
         "pooling of the earliest spike",
     )
+
+
+def _averaged(kernel: int, stride: int, *behind: Any, first: Any = None) -> Any:
+    pool = nir.AvgPool2d(np.full(2, kernel), np.full(2, stride), np.zeros(2, int))
+    return _chain(nir.Input(np.array([2, 6, 9])), *([first] if first else []), pool, *behind)
+
+
+def _conv(generator: np.random.Generator, size: int, padding: int) -> Any:
+    return nir.Conv2d(None, generator.normal(size=(3, 2, size, size)), 1, padding, 1, 1, np.arange(3.0))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size", "padding"), [(3, 3, 2, 1), (3, 3, 2, 0), (3, 1, 2, 0)])
+def test_means_are_worked_into_the_weights_behind_them(kernel: int, stride: int, size: int, padding: int) -> None:
+    """As in torch: of a picture, the convolution of its means is the larger convolution of the picture."""
+    generator = np.random.default_rng(0)
+    picture, conv = generator.random((2, 6, 9)), _conv(generator, size, padding)
+    pooled = sliding_window_view(picture, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride].mean(axis=(-2, -1))
+    expected = _convolved(pooled, conv.weight, 1, padding)
+    flatten = nir.Flatten(np.array(expected.shape), start_dim=0, end_dim=-1)
+    dense = nir.Linear(np.ones((4, expected.size)))
+    graph = _averaged(
+        kernel, stride, conv, _neurons(*expected.shape), flatten, dense, _neurons(4), nir.Output(np.array([4]))
+    )
+    back = from_graph(graph, "file")
+    projection = back.network.projections[0]
+    window = back.network.window(projection)
+    assert window is not None
+    weight = back.weights[f"{projection.name}.kernel"].reshape(window.size, window.size, 2, 3).transpose(3, 2, 0, 1)
+    assert (window.shape[2], *window.shape[:2]) == expected.shape
+    np.testing.assert_allclose(_convolved(picture, weight, window.stride, window.padding), expected)
+
+
+def _convolved(picture: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
+    padded = np.pad(picture, [(0, 0), (padding, padding), (padding, padding)])
+    fields = sliding_window_view(padded, weight.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
+    return np.einsum("cyxij,mcij->myx", fields, weight)
+
+
+def test_means_are_worked_into_a_matrix() -> None:
+    generator = np.random.default_rng(0)
+    picture, weight = generator.random((2, 6, 9)), generator.normal(size=(4, 12))
+    pooled = sliding_window_view(picture, (3, 3), axis=(1, 2))[:, ::3, ::3].mean(axis=(-2, -1))
+    flatten = nir.Flatten(np.array([2, 2, 3]), start_dim=0, end_dim=-1)
+    graph = _averaged(3, 3, flatten, nir.Linear(weight), _neurons(4), nir.Output(np.array([4])))
+    back = from_graph(graph, "file")
+    (kernel,) = back.weights.values()
+    np.testing.assert_allclose(np.moveaxis(picture, 0, -1).ravel() @ kernel, weight @ pooled.ravel())
+
+
+def test_lif_without_leak_is_read_as_if() -> None:
+    """As snnTorch writes its Leaky of beta 1."""
+    endless = np.full(3, np.inf)
+    neurons = nir.LIF(tau=endless, r=endless, v_leak=np.zeros(3), v_threshold=np.full(3, 0.5))
+    back = from_graph(_chain(nir.Input([2]), nir.Linear(np.ones((3, 2))), neurons, nir.Output([3])), "file")
+    assert back.network.output.dynamics == Neurons(threshold=0.5, tau=1.0)
 
 
 _QUARTERS = st.integers(-8, 8).map(lambda number: number / 4)  # whose sums are exact
@@ -183,7 +239,7 @@ def _uneven_padding(graph: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_leaky, "node '6.IF': LIF has no place here"),
+        (_leaky, "node '6.IF': leaks; a LIF is read if its tau"),
         (_mixed_thresholds, "node '2.IF': has another threshold"),
         (_mixed_resistances, "IF with different r"),
         (_branch, "node '6.IF': several edges meet here"),
@@ -227,6 +283,13 @@ def test_no_file_or_another_one(whole: bytes) -> None:
         _refused("file.nir")
     Path("folder.nir").mkdir()
     _refused("folder.nir")
+
+
+def test_a_half_written_file_is_called_so(whole: bytes) -> None:
+    Path("half.nir").write_bytes(whole[: len(whole) // 2])
+    sizes = f"{len(whole) // 2:,} of {len(whole):,} bytes"
+    with pytest.raises(DataError, match=f"^half.nir: is half-written, {sizes} are there; write or copy it again$"):
+        import_network("half.nir")
 
 
 def test_changed_bytes_are_read_or_refused(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,10 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simul
         units, trials = content.units.to_dataframe(), content.trials.to_dataframe()
         assert json.loads(content.scratch["simulation"].data) == {"weights": "trained"}
     assert len(units) == sum(layer[0].size for layer in simulation.latencies)
-    assert list(trials.columns) == ["start_time", "stop_time", "presentation", "label"]
+    assert list(trials.columns) == [
+        *("start_time", "stop_time", "presentation", "label"),
+        *("decision", "tied", "correct"),
+    ]
     assert trials["presentation"].tolist() == [7, 3, 0, 12]
     assert trials["label"].tolist() == [1, 0, 2, 1]
     np.testing.assert_allclose(trials["stop_time"] - trials["start_time"], 0.0643)
@@ -119,3 +123,16 @@ def test_an_index_that_does_not_fit_is_noticed(file: Path) -> None:
         content["units/spike_times_index"][3] = 10**6
     with pytest.raises(DataError, match="is damaged: spike_times_index"):
         read_stimuli(file, (4, 5, 2))
+
+
+def test_trials_say_what_was_decided(simulation: Simulation) -> None:
+    outputs = simulation.latencies[-1].copy()
+    outputs[0], outputs[1], outputs[3] = (5.0, 5.0, np.inf), (2.0, 3.0, 4.0), (9.0, 8.0, 7.0)
+    decided = dataclasses.replace(simulation, latencies=[*simulation.latencies[:-1], outputs])
+    export("nwb", decided, "spikes.nwb")
+    with pynwb.NWBHDF5IO("spikes.nwb", mode="r") as stream:
+        trials = stream.read().trials.to_dataframe()
+    assert trials["label"].tolist() == [1, 0, 2, 1]
+    assert trials["decision"].tolist() == [0, 0, -1, 2]
+    assert trials["tied"].tolist() == [True, False, False, False]
+    assert trials["correct"].tolist() == [False, True, False, False]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from netsim.errors import DataError
-from netsim.exchange import read_stimuli
+from netsim.exchange import export, read_stimuli
+from netsim.measuring.simulation import Simulation
 
 SHAPE = (2, 3, 1)
 
@@ -91,3 +94,16 @@ def test_bytes_that_are_no_text() -> None:
     Path("spikes.csv").write_bytes(b"presentation,neuron,latency_ms\n\xff\xfe\x00,0,1\n")
     with pytest.raises(DataError, match="cannot be read as a table of spikes"):
         read_stimuli("spikes.csv", SHAPE)
+
+
+@pytest.mark.parametrize("name", ["spikes.parquet", "spikes.csv"])
+def test_a_table_says_what_was_simulated(name: str, simulation: Simulation) -> None:
+    record = {"weights": "trained", "seed": 3}
+    export(name.rpartition(".")[2], simulation, name, record=record)
+    if name.endswith(".parquet"):
+        parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow, of the extra 'exchange'")
+        said = parquet.read_schema(name).metadata[b"netsim"].decode("utf-8")
+        assert parquet.read_table(name).to_pandas().equals(pd.read_parquet(name))
+    else:
+        said = Path("spikes.csv.provenance.json").read_text(encoding="utf-8")
+    assert json.loads(said) == record

@@ -6,7 +6,7 @@ steps, but for one step more with every layer that they pass. All else has to be
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +15,18 @@ import numpy as np
 
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.networks._layout import Layout
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling, Training
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Pooling,
+    Shape,
+    Training,
+)
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
@@ -30,15 +41,17 @@ ASSUMED = (
 def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weights, tuple[str, ...]]:
     """A network, its weights in float64, and what the graph, one without netsim's metadata, does not say.
 
-    It has to be a chain from an Input to an Output of Affine, Linear or Conv2d, each followed by IF, with Flatten and
-    SumPool2d between them. `origin` is what messages call it; its last part names the network.
+    It has to be a chain from an Input to an Output of Affine, Linear or Conv2d, each followed by IF or by LIF without
+    leak, with Flatten, SumPool2d and AvgPool2d between them. `origin` is what messages call it; its last part names
+    the network.
     """
     chain = _chain(graph, origin)
     try:
-        layers, nodes = _layers(chain[1:-1], origin)
+        shape = _stimulus_shape(*chain[0], origin)
+        layers, nodes = _layers(list(_without_averages(chain[1:-1], shape, origin)), origin)
         network = Network.chain(
             re.sub(r"[^A-Za-z0-9_.-]|^[.-]", "_", Path(origin).stem),
-            IntensityEncoder(_stimulus_shape(*chain[0], origin), _T_MAX),
+            IntensityEncoder(shape, _T_MAX),
             layers,
             _DURATION,
             training=Training(dt=1.0, validation=100),  # so few that all data sets have them
@@ -68,7 +81,7 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
         node_type = type(node)
         if node_type in (nir.Affine, nir.Linear, nir.Conv2d) and waiting is None:
             waiting = (name, node)
-        elif node_type is nir.IF and waiting is not None:
+        elif node_type in (nir.IF, nir.LIF) and waiting is not None:
             layers.append(_layer(*waiting, name, node, origin))
             weighted[layers[-1].name] = waiting[1]
             waiting = None
@@ -79,9 +92,75 @@ def _layers(chain: Sequence[tuple[str, Any]], origin: str) -> tuple[tuple[Layer,
             _refuse(origin, name, f"{node_type.__name__} {why}")
     if waiting is not None:
         _refuse(origin, waiting[0], "is not followed by IF, so that nothing spikes")
-    if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF)}) > 1:
+    if len({float(node.r.flat[0]) for _, node in chain if isinstance(node, nir.IF | nir.LIF)}) > 1:
         raise DataError(f"{origin}: has IF with different r; one for all is needed, that of the time step")
     return tuple(layers), weighted
+
+
+def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: str) -> Iterator[tuple[str, nir.NIRNode]]:
+    """The nodes, with each AvgPool2d worked into the weights behind it: a mean of spikes is a sum with equal weights.
+
+    `shape` is that of the stimulus.
+    """
+    sides, average = np.array(shape[:2]), None
+    for name, node in chain:
+        if isinstance(node, nir.AvgPool2d):
+            average = (name, *_sides(name, node, origin))
+            if np.any((sides - average[1]) % average[2]):
+                _refuse(
+                    origin, name, f"does not cover maps of {sides[0]} x {sides[1]} evenly, which cannot be said here"
+                )
+            continue
+        if average is not None and isinstance(node, nir.Conv2d):
+            node = _conv_of_means(node, *average, origin)
+            average = None
+        elif average is not None and isinstance(node, nir.Affine | nir.Linear):
+            node = _matrix_of_means(node, sides, *average[1:])
+            average = None
+        elif average is not None and not isinstance(node, nir.Flatten):
+            _refuse(origin, average[0], "is not followed by weights, which it could be worked into")
+        yield name, node
+        if isinstance(node, nir.Conv2d):
+            padding = 0 if np.array_equal(node.padding, "valid") else _one("padding", node.padding, name, origin)
+            kernel, stride = node.weight.shape[2], _one("stride", node.stride, name, origin)
+            sides = (sides + 2 * padding - kernel) // stride + 1
+        elif isinstance(node, nir.SumPool2d):
+            size, stride = _sides(name, node, origin)
+            sides = (sides - size) // stride + 1
+    if average is not None:
+        _refuse(origin, average[0], "is not followed by weights, which it could be worked into")
+
+
+def _conv_of_means(node: nir.Conv2d, pool: str, size: int, step: int, origin: str) -> nir.Conv2d:
+    """A convolution that sees what its AvgPool2d, of these sides, sees."""
+    padding = 0 if np.array_equal(node.padding, "valid") else np.asarray(node.padding)
+    if np.any(padding != 0) and size > step:
+        _refuse(origin, pool, "overlaps, and is followed by a padding, which cannot be said here")
+    maps, channels, kernel, _ = node.weight.shape
+    sees = (kernel - 1) * step + size
+    weight = np.zeros((maps, channels, sees, sees))
+    for y, x in np.ndindex(kernel, kernel):
+        weight[:, :, y * step : y * step + size, x * step : x * step + size] += node.weight[:, :, y, x, None, None]
+    return nir.Conv2d(
+        input_shape=None,
+        weight=weight / size**2,
+        stride=np.asarray(node.stride) * step,
+        padding=padding * step,
+        dilation=node.dilation,
+        groups=node.groups,
+        bias=node.bias,
+    )
+
+
+def _matrix_of_means(node: Any, sides: np.ndarray, size: int, step: int) -> Any:
+    """Weights of the neurons that an AvgPool2d of a size and a stride sees in maps of height and width `sides`."""
+    pooled = (sides - size) // step + 1
+    small = node.weight.reshape(len(node.weight), -1, *pooled)
+    weight = np.zeros((*small.shape[:2], *sides))
+    for y, x in np.ndindex(*pooled):
+        weight[:, :, y * step : y * step + size, x * step : x * step + size] += small[:, :, y, x, None, None]
+    weight = weight.reshape(len(weight), -1) / size**2
+    return nir.Linear(weight) if isinstance(node, nir.Linear) else nir.Affine(weight, node.bias)
 
 
 def _refuse(origin: str, name: str, why: str) -> NoReturn:
@@ -120,7 +199,9 @@ def _layer_name(name: str) -> str:
     return word if word.isidentifier() and word != "stimulus" else f"layer_{word}"
 
 
-def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF, origin: str) -> Layer:
+def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LIF, origin: str) -> Layer:
+    if isinstance(neurons, nir.LIF) and not (np.isinf(neurons.tau).all() and np.isinf(neurons.r).all()):
+        _refuse(origin, neurons_name, "leaks; a LIF is read if its tau, and with it its r, is infinite")
     thresholds = np.unique(neurons.v_threshold)
     if thresholds.size != 1 or np.unique(neurons.r).size != 1:
         _refuse(origin, neurons_name, "has another threshold or resistance for each neuron; one for all is needed")
@@ -144,10 +225,14 @@ def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF, origin:
 
 
 def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Layer:
+    return Layer(_layer_name(name), Pooling(*_sides(name, node, origin)))
+
+
+def _sides(name: str, node: nir.SumPool2d | nir.AvgPool2d, origin: str) -> tuple[int, int]:
+    """Size and stride of a pooling node."""
     if np.any(np.asarray(node.padding) != 0):
         _refuse(origin, name, "has padding, which pooling here has not")
-    sides = _one("kernel_size", node.kernel_size, name, origin), _one("stride", node.stride, name, origin)
-    return Layer(_layer_name(name), Pooling(*sides))
+    return _one("kernel_size", node.kernel_size, name, origin), _one("stride", node.stride, name, origin)
 
 
 def _one(what: str, sides: Any, name: str, origin: str) -> int:

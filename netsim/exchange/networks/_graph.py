@@ -21,20 +21,26 @@ _SYNAPSES, _NEURONS, _POOLING, _FLATTEN, _DELAY = "_synapses", "_neurons", "_poo
 _LONGEST = 250_000  # characters of a text in the metadata
 
 
-def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | None = None) -> nir.NIRGraph:
-    """A network as a NIR graph, its types checked by NIR; `record` says where the weights come from, ready for JSON."""
+def to_graph(
+    network: Network, weights: Weights, record: Mapping[str, Any] | None = None, in_seconds: bool = False
+) -> nir.NIRGraph:
+    """A network as a NIR graph, its types checked by NIR; `record` says where the weights come from, ready for JSON.
+
+    `in_seconds` is how version 0.1 wrote them: ``r`` = 1000/τ, which most tools refuse or pass over.
+    """
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
-    code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
-    nodes = {"input": nir.Input(layout.shape(STIMULUS), metadata=code)}
+    nodes = {"input": nir.Input(layout.shape(STIMULUS), metadata=_code(network, in_seconds))}
     edges: list[tuple[str, str]] = []
     sender = {STIMULUS: "input"}  # the nodes that the spikes of populations come from
     for population in network.populations:
-        neurons = _neurons_node(network, population, layout) if population.integrates else {}
+        neurons = _neurons_node(network, population, layout, in_seconds) if population.integrates else {}
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
         for projection in network.incoming(population.name):
             path = _between(layout, projection)
             if population.integrates:
+                if bias is None and not in_seconds:  # of these nodes all tools know Affine, but not all Linear
+                    bias = np.zeros(layout.weight_shape(projection)[0])
                 path |= _synapses_node(projection, layout, weights[kernel_name(projection)], bias)
             else:
                 path |= _relays_node(projection, layout)
@@ -47,6 +53,15 @@ def to_graph(network: Network, weights: Weights, record: Mapping[str, Any] | Non
     edges.append((sender[network.output.name], "output"))
     own = {"specification": dumps_network(network), "exported": to_json(record)}
     return nir.NIRGraph(nodes, edges, metadata={"netsim": own})
+
+
+def _code(network: Network, in_seconds: bool) -> dict[str, Any]:
+    """How stimuli become spikes: the settings of the encoder."""
+    code = {"code": f"latencies ({network.encoder.kind})", "t_max_ms": network.encoder.t_max}
+    if in_seconds:
+        return code
+    own = {name: value for name, value in vars(network.encoder).items() if name not in ("shape", "t_max")}
+    return code | own | {"duration_ms": network.duration}
 
 
 def _between(layout: Layout, projection: Projection) -> dict[str, nir.NIRNode]:
@@ -104,11 +119,13 @@ def _synapses_node(
     return {projection.name + _SYNAPSES: node}
 
 
-def _neurons_node(network: Network, population: Population, layout: Layout) -> dict[str, nir.NIRNode]:
+def _neurons_node(network: Network, population: Population, layout: Layout, in_seconds: bool) -> dict[str, nir.NIRNode]:
     neurons, shape = population.dynamics, layout.shape(population.name)
+    resistance = 1000 / neurons.tau if in_seconds else 1.0
+    threshold = neurons.threshold if in_seconds else neurons.threshold * neurons.tau
     node = nir.IF(
-        r=np.full(shape, 1000 / neurons.tau),
-        v_threshold=np.full(shape, neurons.threshold),
+        r=np.full(shape, resistance),
+        v_threshold=np.full(shape, threshold),
         v_reset=np.zeros(shape),
         metadata={
             "layer": population.name,
@@ -153,7 +170,8 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
         if population.has_bias:
             weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
     weights = check_weights(network, weights, origin)
-    _check_same(graph, to_graph(network, weights), origin)
+    in_seconds = "duration_ms" not in getattr(graph.nodes.get("input"), "metadata", {})
+    _check_same(graph, to_graph(network, weights, in_seconds=in_seconds), origin)
     return Imported(network, {name: array.astype(np.float64) for name, array in weights.items()}, record)
 
 

@@ -63,6 +63,10 @@ def without_primitive(network: Network) -> list[str]:
 
 
 _SUMMARY = "no spikes, but the network and its weights as a graph for other simulators"
+_UNREAD = (
+    "a simulator that loads the file as it is runs neurons that fire again and again, and decides by chance; the"
+    " metadata suffice for the same spikes, and docs/nir.md has the program that applies them"
+)
 network_formats.add(
-    "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive), __name__
+    "nir", NetworkFormat(_SUMMARY, (".nir",), write, read, ("nir",), 0, "NIR", without_primitive, _UNREAD), __name__
 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange import presentations
-from netsim.exchange.trains import chosen_layers
+from netsim.exchange.trains import chosen_layers, to_json
 from netsim.files import open_regular
 
 if TYPE_CHECKING:
@@ -24,12 +24,25 @@ _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 
 
 def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write `netsim.analysis.spike_table`; see `netsim.exchange.export`. The record has no place in a table."""
+    """Write `netsim.analysis.spike_table`; see `netsim.exchange.export`.
+
+    The record goes into a Parquet file's metadata; CSV has no place for it, so that it is a JSON file beside.
+    """
     from netsim.analysis.tables import spike_table, write_table
+    from netsim.files import write_text
 
     table = spike_table(simulation.network, simulation.latencies, simulation.labels, simulation.indices)
     table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(simulation, layers)))
-    write_table(table[table["layer"].notna()], path)
+    table = table[table["layer"].notna()]
+    inside = path.suffix == ".parquet"
+    if record is not None and not inside:
+        write_text(provenance(path), to_json(record) + "\n")
+    write_table(table, path, {"netsim": to_json(record)} if record is not None and inside else None)
+
+
+def provenance(path: Path) -> Path:
+    """The file beside a CSV that says what was simulated."""
+    return path.with_name(f"{path.name}.provenance.json")
 
 
 def read(

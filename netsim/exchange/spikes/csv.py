@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.spikes._table import read, write
+from netsim.exchange.spikes._table import provenance, read, write
 from netsim.files import check_expansion, most_expanded
 from netsim.seams import spike_formats
 
@@ -28,5 +28,12 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
     return pd.read_csv(file, float_precision="round_trip")
 
 
-_FORMAT = SpikeFormat("the spike table", (".csv", ".csv.gz"), write, partial(read, load=_load), order=3)
+_FORMAT = SpikeFormat(
+    "the spike table",
+    (".csv", ".csv.gz"),
+    write,
+    partial(read, load=_load),
+    order=3,
+    beside=lambda path: (provenance(path),),
+)
 spike_formats.add("csv", _FORMAT, __name__)

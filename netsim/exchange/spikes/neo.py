@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.trains import chosen_layers, places, to_json
+from netsim.exchange.trains import chosen_layers, judged, places, to_json
 from netsim.files import write_by_name
 from netsim.seams import spike_formats
 
@@ -28,19 +28,19 @@ def to_block(
 ) -> neo.Block:
     """The spikes of a simulation as a Neo block; layers and record are as in `netsim.exchange.export`.
 
-    It has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set) and
-    ``label``. Its spike trains, of silent neurons too, are annotated with ``layer``, ``map``, ``y``, ``x`` and
-    ``neuron``; y and x are -1 in layers without maps.
+    It has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set),
+    ``label``, ``decision``, ``tied`` and ``correct``. Its spike trains, of silent neurons too, are annotated with
+    ``layer``, ``map``, ``y``, ``x`` and ``neuron``; y and x are -1 in layers without maps.
     """
     import neo
 
     chosen = chosen_layers(simulation, layers)
     block = neo.Block(name=simulation.network.name, description=simulation.network.description)
     block.annotate(simulation=to_json(record))
+    said = judged(simulation)
     for position, index in enumerate(simulation.indices):
         segment = neo.Segment(name=f"presentation {index}", index=position, presentation=int(index))
-        if simulation.labels is not None:
-            segment.annotate(label=int(simulation.labels[position]))
+        segment.annotate(**{name: values[position].item() for name, values in said.items()})
         for name, latencies in chosen.items():
             segment.spiketrains.extend(_trains(name, latencies[position], simulation.network.duration))
         block.segments.append(segment)

@@ -56,13 +56,13 @@ class Encoder(ABC):
 
         Parameters
         ----------
-        samples : ndarray, shape (presentations, *sample_shape)
+        samples : ndarray, shape ``(presentations, *sample_shape)``
         intensity_max : float, optional
             The largest intensity that an image can have; recordings have none.
 
         Returns
         -------
-        ndarray of float64, shape (presentations, *shape)
+        ndarray of float64, shape ``(presentations, *shape)``
             In ms; ``inf`` is silent.
 
         Raises

@@ -1,0 +1,168 @@
+"""The reference is written from what netsim offers, when the pages are built; and names in pages are linked to it.
+
+The public names and their order come from the stubs, the rooms' first sentences are the introductions, commands come
+from the command line itself, protocols from the table of seams in ``extending.md``.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+import netsim
+import netsim.analysis
+import netsim.models
+
+_NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
+_FIRST = ("specification", "models", "data", "engines", "measuring", "learning", "training", "weights", "runs")
+"""Rooms in the order of a newcomer's way; the others follow by name."""
+
+_BESIDE = ("CHANGELOG", "CONTRIBUTING", "RESULTS", "SECURITY")
+"""Pages in the folder above that belong to the documentation."""
+
+
+def _offered(module: Any) -> dict[str, list[str]]:
+    """The public names of a module by the room of the package that they come from."""
+    stub = Path(module.__file__).with_suffix(".pyi")
+    rooms: dict[str, list[str]] = {}
+    for node in ast.parse(stub.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            room = (node.module or "").partition(".")[0]
+            rooms.setdefault(room, []).extend(name.asname or name.name for name in node.names)
+    return dict(sorted(rooms.items(), key=lambda each: (_FIRST.index(each[0]) if each[0] in _FIRST else 99, each[0])))
+
+
+def _first_paragraph(name: str) -> str:
+    text = (importlib.import_module(name).__doc__ or "").strip().partition("\n\n")[0]
+    return " ".join(text.split())
+
+
+def _table(names: Iterable[str]) -> str:
+    listed = "\n".join(f"   {name}" for name in names)
+    return f".. autosummary::\n   :toctree: objects\n\n{listed}\n"
+
+
+def _titled(title: str, underline: str, *parts: str) -> str:
+    return "\n\n".join([f"{title}\n{underline * len(title)}", *parts]) + "\n"
+
+
+def _public_page() -> str:
+    parts = []
+    for room, names in _offered(netsim).items():
+        if room:
+            title = room.capitalize()
+            parts.append(
+                _titled(title, "-", _first_paragraph(f"netsim.{room}"), _table(f"netsim.{name}" for name in names))
+            )
+    return _titled("netsim", "=", "What a day needs: ``import netsim`` gives it by name.", *parts)
+
+
+def _analysis_page() -> str:
+    offered = _offered(netsim.analysis)
+    figures = offered.pop("figures")
+    rest = sorted(name for names in offered.values() for name in names)
+    return _titled(
+        "netsim.analysis",
+        "=",
+        _first_paragraph("netsim.analysis"),
+        _titled("Figures", "-", _table(f"netsim.analysis.{name}" for name in figures)),
+        _titled("Tables, drawing and style", "-", _table(f"netsim.analysis.{name}" for name in rest)),
+    )
+
+
+def _models_page() -> str:
+    names = [name for names in _offered(netsim.models).values() for name in names]
+    return _titled(
+        "netsim.models", "=", _first_paragraph("netsim.models"), _table(f"netsim.models.{name}" for name in names)
+    )
+
+
+def _seams_page() -> str:
+    return _titled("netsim.seams", "=", ".. automodule:: netsim.seams\n   :members:")
+
+
+def _protocols_page(source: Path) -> str:
+    seams = re.compile(r"^\| [\w ]+ \| `\w+`, `netsim\.\w+` \| [^|`]*`(netsim\.[\w.]+)` \|", re.MULTILINE)
+    protocols = dict.fromkeys(seams.findall(source.read_text("utf-8")))
+    public = {f"{module.__name__}.{name}" for module in (netsim, netsim.analysis) for name in module.__all__}
+    names = [name for name in protocols if name not in public]
+    introduction = "What an entry of a registry has to be, where it is not in `netsim` or `netsim.analysis`."
+    return _titled("Protocols of the seams", "=", introduction, _table([*names, "netsim.registry.Registry"]))
+
+
+def _commands_page() -> str:
+    command = [sys.executable, "-m", "typer", "netsim.cli", "utils", "docs", "--name", "netsim", "--title", "Commands"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _copy(page: Path) -> str:
+    """A page from the folder above, with its links as they are seen from ``docs/project``."""
+    text = page.read_text("utf-8").replace("](docs/", "](../")
+    text = text.replace("](LICENSE)", "](../../LICENSE)")
+    return re.sub(rf"\]\(({'|'.join(_BESIDE)})\.md", r"](../../\1.md", text)
+
+
+def _write(app: Sphinx, config: Any) -> None:
+    source = Path(app.srcdir)
+    pages = {
+        "reference/netsim.rst": _public_page(),
+        "reference/analysis.rst": _analysis_page(),
+        "reference/models.rst": _models_page(),
+        "reference/seams.rst": _seams_page(),
+        "reference/protocols.rst": _protocols_page(source / "extending.md"),
+        "reference/commands.md": _commands_page(),
+    } | {f"project/{name.lower()}.md": _copy(source.parent / f"{name}.md") for name in _BESIDE}
+    (source / "project").mkdir(exist_ok=True)
+    for name, text in pages.items():
+        path = source / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+class _LinkNames(SphinxTransform):
+    """What stands in a page as code and is the name of a documented object leads to it."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        for literal in list(self.document.findall(nodes.literal)):
+            text = literal.astext()
+            if isinstance(literal.parent, nodes.reference | addnodes.pending_xref) or not _NAME.fullmatch(text):
+                continue
+            target = re.sub(r"^np\.", "numpy.", text.removesuffix("()"))
+            link = addnodes.pending_xref(
+                "",
+                reftype="obj",
+                refdomain="py",
+                reftarget=target,
+                refwarn=False,
+                refexplicit=True,
+                refdoc=self.env.docname,
+            )
+            literal.replace_self(link)
+            link += literal
+
+
+def _lead_to_copies(app: Sphinx, document: str, source: list[str]) -> None:
+    """Links to pages beside ``docs/`` lead to their copies among the pages."""
+    for name in _BESIDE:
+        source[0] = re.sub(rf"\]\((?:\.\./)+{name}\.md", f"](/project/{name.lower()}.md", source[0])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect to the build."""
+    app.connect("config-inited", _write, priority=100)
+    app.connect("source-read", _lead_to_copies)
+    app.add_transform(_LinkNames)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

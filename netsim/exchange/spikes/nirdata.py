@@ -1,0 +1,109 @@
+"""NIRData: spikes of the nodes of a NIR graph, as events; see ``docs/exchange.md``.
+
+Nodes are called, and neurons numbered, as in the graph that ``export --to nir`` writes: channels first. NIRData knows
+no labels; what was presented stands in the group ``/presentations``, which the package nir passes over.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.exchange.formats import SpikeFormat
+from netsim.exchange.presentations import PICOSECOND, Presentations, choose_layer, first_spikes, whole_numbers
+from netsim.exchange.trains import chosen_layers, judged, to_json
+from netsim.seams import spike_formats
+from netsim.specification import STIMULUS, Shape
+
+if TYPE_CHECKING:
+    from netsim.measuring.simulation import Simulation
+
+_SPIKES, _INPUT, _NEURONS, _POOLING = "spikes", "input", "_neurons", "_pooling"
+
+
+def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
+    """Write the spikes of a simulation; see `netsim.exchange.export`."""
+    import h5py
+    import nir
+
+    from netsim.files import write_atomically
+
+    network = simulation.network
+    relays = {population.name for population in network.populations if not population.integrates}
+    nodes, shapes = {}, {}
+    for name, latencies in chosen_layers(simulation, layers).items():
+        node = _INPUT if name == STIMULUS else name + (_POOLING if name in relays else _NEURONS)
+        shapes[node] = latencies.shape[1:]
+        nodes[node] = nir.NIRNodeData({_SPIKES: nir.EventData(*_events(latencies), network.duration / 1000)})
+    buffer = io.BytesIO()
+    nir.write_data(buffer, nir.NIRGraphData(nodes))
+    with h5py.File(buffer, "r+") as file:
+        for node, shape in shapes.items():
+            file["nodes"][node].attrs["shape"] = shape  # NIRData knows vectors
+        group = file.create_group("presentations")
+        group["presentation"] = np.array(simulation.indices, np.int64)
+        for name, values in judged(simulation).items():
+            group[name] = values
+        file["simulation"] = np.bytes_(to_json(record).encode("utf-8"))
+    write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
+
+
+def _events(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Neurons, and times (s) in order, shape (presentations, most spikes), and how many neurons there are."""
+    channels_first = np.moveaxis(latencies, -1, 1) if latencies.ndim == 4 else latencies
+    times = channels_first.reshape(len(latencies), -1)
+    most = np.isfinite(times).sum(axis=1).max(initial=1)  # HDF5 packs no empty array
+    order = np.argsort(times, axis=1, kind="stable")[:, :most]
+    first = np.take_along_axis(times, order, axis=1)
+    return np.where(np.isfinite(first), order, -1), first / 1000, times.shape[1]
+
+
+def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
+    """Read the spikes of a layer, or of the node of that name; see `netsim.exchange.read_layer`."""
+    import h5py
+    import nir
+
+    from netsim.exchange.hdf5 import reading_hdf5
+
+    with reading_hdf5(path, "NIRData"):
+        nodes = nir.read_data(path).nodes
+        with h5py.File(path, "r") as file:
+            said = {name: array[:] for name, array in file.get("presentations", {}).items()}
+            shapes = {_layer_of(name): tuple(node.attrs.get("shape", ())) for name, node in file["nodes"].items()}
+    observed = {
+        _layer_of(name): node.observables[_SPIKES]
+        for name, node in nodes.items()
+        if isinstance(getattr(node, "observables", {}).get(_SPIKES), nir.EventData)
+    }
+    name = choose_layer(path, layer, list(observed))
+    events = observed[name]
+    if shapes[name] not in ((), shape):
+        raise DataError(f"{path}: {name} has the shape {shapes[name]}, not {shape}")
+    if events.n_neurons != math.prod(shape):
+        raise DataError(f"{path}: has {events.n_neurons} neurons there, not {math.prod(shape)} in the shape {shape}")
+    presentation, place = np.nonzero(events.idx != -1)
+    neurons = whole_numbers(path, "idx", events.idx[presentation, place])
+    if len(neurons) and neurons.max() >= events.n_neurons:
+        raise DataError(f"{path}: idx goes to {neurons.max()}, but there are only {events.n_neurons} neurons")
+    in_layer = np.moveaxis(np.arange(math.prod(shape)).reshape(shape), -1, 0).ravel()
+    times = np.round(events.time[presentation, place].astype(np.float64) * 1000, PICOSECOND)
+    count = len(events.idx)
+    return Presentations(
+        first_spikes(path, times, presentation, in_layer[neurons], count, shape),
+        whole_numbers(path, "label", said["label"]) if "label" in said else None,
+        whole_numbers(path, "presentation", said.get("presentation", np.arange(count))),
+    )
+
+
+def _layer_of(node: str) -> str:
+    return STIMULUS if node == _INPUT else node.removesuffix(_NEURONS).removesuffix(_POOLING)
+
+
+_SUMMARY = "NIRData: spikes of the nodes of a NIR graph, as events"
+spike_formats.add("nirdata", SpikeFormat(_SUMMARY, (".nird",), write, read, ("nir", "h5py"), order=2), __name__)

@@ -1,0 +1,90 @@
+"""The programs of docs/nir.md, with each simulator that is installed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsim
+
+PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+SIMULATORS = ["norse", "sinabs", "snntorch", "spikingjelly"]
+
+torch = pytest.importorskip("torch", reason="the simulators run in torch, of the extra 'bench'")
+pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
+
+
+@pytest.fixture(scope="module")
+def page() -> dict[str, Any]:
+    """What the first two programs define."""
+    names: dict[str, Any] = {}
+    exec(PROGRAMS[0], names)
+    exec(PROGRAMS[1], names)
+    return names
+
+
+def _agrees(page: dict[str, Any], simulator: str, model: netsim.Model, stimuli: np.ndarray, dt: float) -> None:
+    """All neurons of the simulator fire at the same steps as netsim's."""
+    pytest.importorskip(simulator, reason=f"{simulator} is not installed")
+    netsim.export_network("nir", model.network, model.weights, "network.nir")
+    with torch.no_grad():
+        found = page["first_spikes"]("network.nir", np.moveaxis(stimuli, -1, 1), page[f"in_{simulator}"], dt)
+    expected = netsim.make_engine("event", model.network, dt=dt).present(netsim.Batch(stimuli, model.weights))
+    fired = 0
+    for population, own in zip(model.network.populations, expected[1:], strict=True):
+        if population.integrates:
+            theirs = found[f"{population.name}_neurons"].numpy()
+            np.testing.assert_allclose(np.moveaxis(theirs, 1, -1) if theirs.ndim == 4 else theirs, own)
+            fired += int(np.isfinite(own).sum())
+    assert fired > 0
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_a_preset_fires_the_same_spikes(
+    page: dict[str, Any], simulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = netsim.load_model("digits")
+    stimuli = netsim.load_splits(model.network).test.latencies(np.arange(100))
+    _agrees(page, simulator, model, stimuli, 1.0)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("regime", ["free", "staggered"])
+def test_convolution_pooling_and_psps_on_a_fine_grid(
+    page: dict[str, Any], simulator: str, regime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    limits = {} if regime == "free" else {"onset": 5.0, "drive": 0.5, "end": 30.0}
+    neurons = netsim.Neurons(regime, 0.5, 8.0, bias=True, **limits)  # type: ignore[arg-type]
+    network = netsim.Network.chain(
+        "small",
+        netsim.IntensityEncoder((6, 5, 2), t_max=10.0),
+        [
+            netsim.Layer("conv", netsim.Convolution(3, 3, padding=1), neurons, netsim.PSP("plateau", rise=4.0)),
+            netsim.Layer("pool", netsim.Pooling(2)),
+            netsim.Layer("output", netsim.Dense(4), neurons, netsim.PSP("triangle", rise=3.0, fall=6.0)),
+        ],
+        duration=40.0,
+    )
+    generator = np.random.default_rng(0)
+    weights = {
+        name: generator.normal(0.3, 0.5, array.shape) for name, array in netsim.initial_weights(network, 0).items()
+    }
+    stimuli = generator.uniform(0, 10, (5, 6, 5, 2)).round(1)
+    _agrees(page, simulator, netsim.Model(network, weights), stimuli, 0.25)
+
+
+def test_the_program_of_the_end(
+    page: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("snntorch", reason="snntorch is not installed")
+    monkeypatch.chdir(tmp_path)
+    for program in PROGRAMS[2:]:
+        exec(program, page)
+    assert capsys.readouterr().out == "the same latencies: True\n"

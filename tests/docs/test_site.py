@@ -1,0 +1,54 @@
+"""The documentation builds without a warning, and what it shows is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netsim
+import netsim.analysis
+
+for _package in ("sphinx", "pydata_sphinx_theme", "numpydoc", "myst_nb", "sphinx_copybutton"):
+    pytest.importorskip(_package, reason="pages need the extra docs: pip install -e '.[docs]'")
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built pages. A link that leads nowhere is a warning, and stops the build."""
+    built = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", "2"]
+    done = subprocess.run([*command, "-b", "html", str(DOCS), str(built)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return built
+
+
+def test_every_public_object_has_a_page(site: Path) -> None:
+    names = {module.__name__: set(module.__all__) - {"analysis", "seams"} for module in (netsim, netsim.analysis)}
+    missing = [
+        f"{room}.{name}"
+        for room, those in names.items()
+        for name in those
+        if not (site / "reference" / "objects" / f"{room}.{name}.html").exists()
+    ]
+    assert missing == []
+
+
+def test_names_in_pages_lead_to_the_reference_and_to_other_projects(site: Path) -> None:
+    assert 'href="reference/objects/netsim.Network.html' in (site / "networks.html").read_text("utf-8")
+    assert "https://numpy.org/doc/stable/reference/generated/numpy.ndarray.html" in (
+        site / "reference" / "objects" / "netsim.decide.html"
+    ).read_text("utf-8")
+
+
+def test_pages_need_nothing_from_elsewhere(site: Path) -> None:
+    """Equations are MathML, styles and scripts come with the pages: they can be read without a network."""
+    for page in site.glob("*.html"):
+        text = page.read_text("utf-8")
+        assert 'src="http' not in text, page.name
+        assert 'rel="stylesheet" href="http' not in text, page.name
+    assert "<math" in (site / "concepts.html").read_text("utf-8")

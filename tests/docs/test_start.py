@@ -1,0 +1,48 @@
+"""The page that a newcomer reads first, and the page on networks: programs and specifications work as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netsim import load_preset, read_network
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_start(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = _blocks("start.md", "python")
+    (shown,) = _blocks("start.md", "text")
+    space: dict[str, object] = {}
+    exec(first, space)
+    assert capsys.readouterr().out == shown
+    exec(second, space)
+    printed = capsys.readouterr().out
+    assert float(re.findall(r"strict_accuracy=([\d.]+)", printed)[0]) > 0.9
+
+
+def test_quickstart_does_what_the_page_says() -> None:
+    """The commands of the script are those that the page explains, but for the name of the run."""
+    script = (DOCS.parent / "scripts" / "quickstart.sh").read_text(encoding="utf-8")
+    done = [line.replace('"$run"', "RUN") for line in script.splitlines() if line.startswith("netsim ")]
+    told = [
+        line[2:].replace("runs/first", "RUN") for block in _blocks("start.md", "console") for line in block.splitlines()
+    ]
+    assert done == [line for line in told if line.startswith("netsim ")]
+
+
+def test_networks_in_toml(tmp_path: Path) -> None:
+    chain, graph, *_ = _blocks("networks.md", "toml")
+    head = chain.partition("[[layers]]")[0]
+    shapes = {"stimulus": (8, 8, 1), "hidden": (200,), "output": (10,)}
+    for name, text in (("chain.toml", chain), ("graph.toml", head + graph)):
+        (tmp_path / name).write_text(text)
+        assert read_network(tmp_path / name).shapes == shapes
+    assert read_network(tmp_path / "chain.toml").layers() == load_preset("digits").layers()
+    assert [one.source for one in read_network(tmp_path / "graph.toml").incoming("output")] == ["hidden", "stimulus"]
