@@ -65,8 +65,8 @@ def calibrate(
 
     Population after population, from the stimulus on, the constant current ``initial.bias`` (of neurons without a bias
     ``initial.mean``) is bisected until the median of the first-spike latencies is `latency`, and ``initial.spread``
-    is scaled until their quartiles are `quartiles` apart. The network that comes of it holds distributions, so that any
-    seed draws anew.
+    is scaled until their quartiles are about `quartiles` apart, or as near as stimuli and neurons let them: `activity`
+    says what came of it. The network that comes of it holds distributions, so that any seed draws anew.
 
     Parameters
     ----------

@@ -168,7 +168,7 @@ class OwnNetwork:
         self.begun: list[float] = []  # when presentations began (s)
         self._step = 0
         self._state: dict[ArrayVariable, np.ndarray] = {}
-        self.also: dict[str, np.ndarray] = {}  # neurons by population that fire as a presentation begins, whatever else
+        self.also: dict[str, np.ndarray] = {}  # neurons that fire as a presentation begins, and then no more
         self._due: dict[int, np.ndarray] = {}
         self._muted: dict[str, np.ndarray] = {}
         self._first: dict[str, np.ndarray] = {}
@@ -313,8 +313,9 @@ class OwnNetwork:
                 if name in self._muted and fired.size:
                     fired = fired[~self._muted[name][fired]]
                     spikes.replace(fired)
-            if self._step == 0 and name in self.also:
-                fired = np.union1d(fired, self.also[name]).astype(np.int32)
+            if name in self.also:
+                change = np.setdiff1d if self._step else np.union1d
+                fired = change(fired, self.also[name]).astype(np.int32)
                 spikes.replace(fired)
             if fired.size:
                 first = self._first[name]
