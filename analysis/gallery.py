@@ -84,7 +84,6 @@ class Source:
         progress : callable
             Is told how many presentations of how many are done.
         """
-        from netsim.data.stimuli import load_splits
         from netsim.engines import make_engine
         from netsim.runs.model import weights_before_learning
 
@@ -92,7 +91,7 @@ class Source:
         return cls(
             network,
             model.weights,
-            load_stimuli or (lambda: load_splits(network, data_dir=model.data_dir).test),
+            load_stimuli or (lambda: model.splits().test),
             lambda record: make_engine(settings.engine, network, settings.dt, record=record),
             weights_before_learning(model, seed),
             model.run.metrics if model.run else None,

@@ -22,11 +22,12 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
 from netsim.errors import SpecificationError
-from netsim.models.neurons import NEVER, SCHEDULE, axons, integrating_neurons, pooling_neurons, stimulus_neurons
-from netsim.models.synapses import axon_hillocks, connect, pooling_synapses, shared_kernel, weighted_synapses
+from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
+from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_kernel, weighted_synapses
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
 from netsim.specification import Network as Specification
-from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
+from netsim.weights.delays import axonal_delay, synaptic_delay
+from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
 Target = Literal["cython", "numpy"]
 
@@ -34,7 +35,6 @@ Target = Literal["cython", "numpy"]
 _AT_THE_START: dict[str, Any] = {
     "lastspike": math.inf,
     "not_refractory": True,
-    "arrival": NEVER,
     "reached": False,
     "v": 0.0,
     "current": 0.0,
@@ -59,8 +59,8 @@ class NetworkModel:
         Those of each projection, by its name, which in a chain is that of the population that receives.
     kernels : dict of brian2.NeuronGroup
         Weights that synapses share, by projection.
-    axons : dict of brian2.NeuronGroup
-        Where spikes are delayed, by projection: those with a delay, or all if the network was built for it.
+    delays : dict of ndarray of float
+        Delays that were written with the weights (ms); see `netsim.weights.layout`.
     copies : int
         Number of presentations side by side: each group holds this many copies of its population, one after
         another.
@@ -72,7 +72,7 @@ class NetworkModel:
     neurons: dict[str, NeuronGroup]
     synapses: dict[str, Synapses]
     kernels: dict[str, NeuronGroup]
-    axons: dict[str, NeuronGroup]
+    delays: Weights
     copies: int
 
     def __repr__(self) -> str:
@@ -103,7 +103,9 @@ class NetworkModel:
         return self.steps * self.clock.dt
 
     def set_weights(self, weights: Weights) -> None:
-        """Write kernels and biases, the weights that feed forward (`netsim.weights.binary.forward_weights`).
+        """Write kernels, biases and delays, the weights that feed forward (`netsim.weights.binary.forward_weights`).
+
+        No axon is delayed by `set_delays` then.
 
         Raises
         ------
@@ -118,6 +120,8 @@ class NetworkModel:
             if population.has_bias:
                 bias = np.broadcast_to(weights[bias_name(population)], (self.copies, *population.shape))
                 self.neurons[population.name].variables["bias"].set_value(bias.ravel())
+        self.delays.update({name: weights[name] for name in map(delay_name, self.specification.delayed)})
+        self.set_delays({})
 
     def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
         """Write thresholds by population, of its shape; those that are not given are that of the population."""
@@ -127,16 +131,30 @@ class NetworkModel:
             self.neurons[population.name].variables["threshold"].set_value(values.ravel() * (1 - grid.TOLERANCE))
 
     def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
-        """Write conduction delays (ms) by projection, of the shape of its source; the network must have axons for them.
+        """Write conduction delays (ms) by projection, of the shape of its source; the network must be built for them.
 
-        They come to the projection's own delay, and with it move to the nearest step.
+        They come to the projection's own delay, and with it move to the nearest step; so do those of synapses.
         """
-        for name, axon in self.axons.items():
-            projection = self.specification.projection(name)
+        for projection in self.specification.projections:
+            synapses = self.synapses[projection.name]
+            if "lag" not in synapses.variables:
+                continue
             shape = (self.copies, *self.specification.shapes[projection.source])
-            values = np.broadcast_to(projection.delay + delays.get(name, 0.0), shape)
-            lag = np.minimum(grid.nearest_steps(values, self.dt), self.steps)
-            axon.variables["lag"].set_value(lag.ravel().astype(np.int32))
+            steps = grid.nearest_steps(axonal_delay(projection, self.delays, delays), self.dt)
+            lags = np.broadcast_to(steps, shape).ravel()[synapses.variables["_synaptic_pre"].get_value()]
+            own = synaptic_delay(projection, self.delays)
+            if own is not None:
+                shared = synapses.variables.get("kernel_index")
+                weight = slice(None) if shared is None else shared.get_value()
+                lags = lags + grid.nearest_steps(own, self.dt).ravel()[weight]
+            breakpoints = self._breakpoints(projection)
+            set_lags(synapses, np.minimum(lags, self.steps).astype(np.int32), breakpoints)
+
+    def _breakpoints(self, projection: Projection) -> tuple[int, ...]:
+        """Delays of the breakpoints of a projection's PSP, in steps; none onto relays."""
+        if not self.specification.population(projection.target).integrates:
+            return ()
+        return grid.breakpoint_steps(self.specification, projection, self.dt)
 
     def begin(self, stimuli: np.ndarray | None = None, silenced: Mapping[str, np.ndarray] | None = None) -> None:
         """Begin a presentation at the present time: forget all spikes and load the stimulus.
@@ -152,7 +170,7 @@ class NetworkModel:
         silenced = silenced or {}
         for name in silenced:
             self.specification.population(name)
-        for group in (*self.neurons.values(), *self.axons.values()):
+        for group in self.neurons.values():
             state = _AT_THE_START | {"start": self.network.t_}
             for name in state.keys() & group.variables.keys():
                 group.variables[name].set_value(state[name])
@@ -194,7 +212,7 @@ def build_network(
     dt: float = 1.0,
     target: Target | None = None,
     copies: int = 1,
-    with_axons: bool = False,
+    with_delays: bool = False,
 ) -> NetworkModel:
     """Build the Brian2 network of a specification.
 
@@ -209,8 +227,8 @@ def build_network(
         What Brian2 generates code for; by default its preferences decide.
     copies : int
         Number of presentations side by side.
-    with_axons : bool
-        Whether spikes can be delayed by any projection, see `NetworkModel.set_delays`.
+    with_delays : bool
+        Whether spikes can be delayed by any projection with weights, see `NetworkModel.set_delays`.
 
     Raises
     ------
@@ -228,9 +246,11 @@ def build_network(
     model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, copies)
     builder = _Builder(model, dt, common)
     for population in specification.populations:
-        builder.add(population, with_axons)
-    for objects in (model.neurons, model.synapses, model.kernels, model.axons):
+        builder.add(population, with_delays)
+    for objects in (model.neurons, model.synapses, model.kernels):
         network.add(*objects.values())
+    for projection in specification.delayed:
+        model.delays[delay_name(projection)] = np.zeros(specification.delay_shape(projection))
     model.set_delays({})
     if weights is not None:
         model.set_weights(weights)
@@ -260,13 +280,12 @@ class _Builder:
         # relays fire within the step of their source, one population after another
         self.depth = {STIMULUS: 0}
 
-    def add(self, population: Population, with_axons: bool) -> None:
+    def add(self, population: Population, with_delays: bool) -> None:
         """Add a population, and the projections onto it."""
         model, name = self.model, population.name
         size, incoming = model.copies * population.size, model.specification.incoming(name)
         if population.neurons is None:
-            # axons, if there are any, fire in between
-            self.depth[name] = 1 + max(self.depth[each.source] + (each.delay > 0) for each in incoming)
+            self.depth[name] = 1 + max(self.depth[each.source] for each in incoming)
             model.neurons[name] = pooling_neurons(name, size, self.depth[name], self.common)
         else:
             self.depth[name] = 0
@@ -274,33 +293,25 @@ class _Builder:
             model.neurons[name] = integrating_neurons(name, size, population.neurons, steps, self.common)
         for projection in incoming:
             source, connections = model.neurons[projection.source], model.specification.connections(projection)
-            if projection.delay or (with_axons and population.integrates):
-                source = self._delayed(projection, source)
+            steps_late = min(grid.nearest_step(projection.common_delay, self.dt), model.steps)
+            lag = None if projection.delays is not None or (with_delays and population.integrates) else steps_late
             if population.integrates:
-                onto = self._weighted(projection, source, connections)
+                onto = self._weighted(projection, source, connections, lag)
             else:
-                onto = pooling_synapses(projection.name, source, model.neurons[name], self.common)
+                onto = pooling_synapses(projection.name, source, model.neurons[name], lag, self.common)
             connect(onto, _side_by_side(connections, *model.specification.ends(projection), model.copies))
             model.synapses[projection.name] = onto
 
-    def _delayed(self, projection: Projection, source: NeuronGroup) -> NeuronGroup:
-        """Axons between a source and a projection's synapses."""
-        name, neuron = projection.name, np.arange(len(source), dtype=np.int32)
-        delayed = axons(name, neuron.size, self.depth[projection.source], self.common)
-        hillock = axon_hillocks(name, source, delayed, self.common)
-        connect(hillock, Connections(neuron, neuron, np.full(neuron.size, -1)))
-        self.model.axons[name] = delayed
-        self.model.network.add(hillock)
-        return delayed
-
-    def _weighted(self, projection: Projection, source: NeuronGroup, connections: Connections) -> Synapses:
+    def _weighted(
+        self, projection: Projection, source: NeuronGroup, connections: Connections, lag: int | None
+    ) -> Synapses:
         """Synapses with weights, which are their own if each has one, in order."""
         model, name, target = self.model, projection.name, self.model.neurons[projection.target]
         weights, kernel = math.prod(model.specification.weight_shape(projection)), None
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
             kernel = model.kernels[name] = shared_kernel(name, weights, self.common)
         steps = grid.breakpoint_steps(model.specification, projection, self.dt)
-        return weighted_synapses(name, source, target, projection.psp, steps, kernel, self.common)
+        return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common)
 
 
 def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:

@@ -41,13 +41,6 @@ silenced : boolean
 latency = lastspike - start : second
 """
 
-AXONS = f"""
-{PRESENTATION}
-lag : integer
-arrival : integer
-latency = lastspike - start : second
-"""
-
 POOLING = f"""
 {PRESENTATION}
 reached : boolean
@@ -99,23 +92,15 @@ def pooling_neurons(name: str, size: int, depth: int, common: dict[str, Any]) ->
 
     They are run one population after another within a step: `depth` is the number of those in a row up to this one.
     """
-    return _relays(f"neurons_{name}", size, POOLING, "reached and not silenced", 2 * depth, common)
-
-
-def axons(name: str, size: int, depth: int, common: dict[str, Any]) -> NeuronGroup:
-    """Delay lines of a projection: each passes on the spike of its neuron ``lag`` steps later, 0 being the very step.
-
-    They are run after the relays below them, of which there are `depth` in a row.
-    """
-    group = _relays(f"axons_{name}", size, AXONS, "step == arrival", 2 * (depth + 1), common)
-    group.arrival = NEVER
-    return group
-
-
-def _relays(name: str, size: int, equations: str, threshold: str, order: int, common: dict[str, Any]) -> NeuronGroup:
-    """Neurons that have nothing to integrate: they fire as soon as a condition holds."""
     group = NeuronGroup(
-        size, equations, threshold=threshold, refractory="True", order=order, name=name, namespace={}, **common
+        size,
+        POOLING,
+        threshold="reached and not silenced",
+        refractory="True",
+        order=2 * depth,
+        name=f"neurons_{name}",
+        namespace={},
+        **common,
     )
     group.state_updater.active = False
     group.lastspike = math.inf * second

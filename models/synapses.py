@@ -7,7 +7,8 @@ Both sides of every synapse answer for the latency of their neuron: ``synapses.l
 
 from typing import Any
 
-from brian2 import NeuronGroup, Synapses, linked_var, second
+import numpy as np
+from brian2 import NeuronGroup, Synapses, linked_var
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from netsim.specification import PSP, Connections
@@ -18,27 +19,33 @@ def weighted_synapses(
     source: NeuronGroup,
     neurons: NeuronGroup,
     psp: PSP,
-    delays: tuple[int, ...],
+    breakpoints: tuple[int, ...],
+    lag: int | None,
     kernel: NeuronGroup | None,
     common: dict[str, Any],
 ) -> Synapses:
     """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
 
-    The delays of the breakpoints are in steps. Synapses may share weights, a `shared_kernel`; else each has its own.
+    The breakpoints come so many steps after the spike has arrived, which takes `lag` steps; None is a ``lag`` for each
+    synapse, to be set by `set_lags`. Synapses may share weights, a `shared_kernel`; else each has its own.
     """
     pathways: dict[str, str] = {}
     constants: dict[str, float] = {}
-    for number, (steps, (_, change)) in enumerate(zip(delays, psp.kernel, strict=True)):
-        constants |= {f"change_{number}": change, f"delay_{number}": steps}
+    for number, (steps, (_, change)) in enumerate(zip(breakpoints, psp.kernel, strict=True)):
+        constants |= {f"change_{number}": change, f"delay_{number}": steps + (lag or 0)}
+        due = f"delay_{number}" if lag is not None else f"lag + delay_{number}"
         # an event that arrives sooner than its delay was sent before the presentation began
-        in_time = f"*int(step_post >= delay_{number})" if steps > 0 else ""
-        pathways[f"breakpoint_{number}"] = f"current_post += change_{number}*w{in_time}"
+        in_time = f"*int(step_post >= {due})" if lag is None or steps + lag > 0 else ""
+        pathways[_pathway(number)] = f"current_post += change_{number}*w{in_time}"
+    equations = ["w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)"]
     synapses = Synapses(
         source,
         neurons,
-        "w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)",
+        "\n".join(equations + ["lag : integer"] * (lag is None)),
         on_pre=pathways,
-        delay={pathway: steps * source.clock.dt for pathway, steps in zip(pathways, delays, strict=True)},
+        delay=None
+        if lag is None
+        else {pathway: (steps + lag) * source.clock.dt for pathway, steps in zip(pathways, breakpoints, strict=True)},
         name=f"synapses_{name}",
         namespace=constants,
         **common,
@@ -48,29 +55,50 @@ def weighted_synapses(
     return synapses
 
 
+def _pathway(number: int) -> str:
+    """The pathway of a breakpoint of the PSP."""
+    return f"breakpoint_{number}"
+
+
 def shared_kernel(name: str, size: int, common: dict[str, Any]) -> NeuronGroup:
     """The weights ``w`` that synapses share, such as all positions of a convolution."""
     return NeuronGroup(size, "w : 1", name=f"kernel_{name}", namespace={}, **common)
 
 
-def pooling_synapses(name: str, source: NeuronGroup, neurons: NeuronGroup, common: dict[str, Any]) -> Synapses:
-    """Synapses that tell a pooling neuron, within the step, that a spike of its field has reached it."""
-    return _within_the_step(f"synapses_{name}", source, neurons, "reached_post = True", common)
-
-
-def axon_hillocks(name: str, source: NeuronGroup, axons: NeuronGroup, common: dict[str, Any]) -> Synapses:
-    """Tells each axon, within the step, that its neuron has fired."""
-    return _within_the_step(f"hillocks_{name}", source, axons, "arrival_post = step_post + lag_post", common)
-
-
-def _within_the_step(
-    name: str, source: NeuronGroup, neurons: NeuronGroup, on_pre: str, common: dict[str, Any]
+def pooling_synapses(
+    name: str, source: NeuronGroup, neurons: NeuronGroup, lag: int | None, common: dict[str, Any]
 ) -> Synapses:
-    """Synapses that act after the source's spikes and before those of the target."""
-    synapses = Synapses(source, neurons, on_pre=on_pre, delay=0 * second, name=name, namespace={}, **common)
+    """Synapses that tell a pooling neuron that a spike of its field has reached it, `lag` steps after it was sent.
+
+    They act after the source's spikes and before those of the target, within the step. Where `lag` is None, each
+    synapse has its own, to be set by `set_lags`.
+    """
+    due = "lag" if lag is None else str(lag)
+    synapses = Synapses(
+        source,
+        neurons,
+        "lag : integer" if lag is None else "",
+        on_pre=f"reached_post = reached_post or step_post >= {due}",
+        delay=None if lag is None else lag * source.clock.dt,
+        name=f"synapses_{name}",
+        namespace={},
+        **common,
+    )
     synapses.pre.when = "thresholds"
     synapses.pre.order = neurons.order - 1
     return synapses
+
+
+def set_lags(synapses: Synapses, lags: np.ndarray, breakpoints: tuple[int, ...]) -> None:
+    """Write the steps that spikes take to each synapse, where they have a ``lag`` of their own, as delays of Brian2."""
+    if np.array_equal(synapses.variables["lag"].get_value(), lags):
+        return
+    synapses.variables["lag"].set_value(lags)
+    pathways = [_pathway(number) for number in range(len(breakpoints))] if breakpoints else ["pre"]
+    for name, steps in zip(pathways, breakpoints or (0,), strict=True):
+        pathway = getattr(synapses, name)
+        pathway.variables["delay"].set_value((lags + steps) * synapses.clock.dt_)
+        pathway.initialise_queue()  # which Brian2 does by itself only when a run begins
 
 
 def connect(synapses: Synapses, connections: Connections) -> None:

@@ -4,8 +4,11 @@ from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
 from .calibration.activity import calibrate as calibrate
 from .calibration.response import fit_psp as fit_psp
+from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
+from .data.making import make_dataset as make_dataset
+from .data.packed import write_dataset as write_dataset
 from .data.stimuli import EventView as EventView
 from .data.stimuli import Splits as Splits
 from .data.stimuli import Stimuli as Stimuli
@@ -41,11 +44,15 @@ from .specification import PSP as PSP
 from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity
 from .specification import Convolution as Convolution
+from .specification import Delays as Delays
 from .specification import Dense as Dense
+from .specification import DirectFeedback as DirectFeedback
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
+from .specification import Feedback as Feedback
 from .specification import InitialWeights as InitialWeights
 from .specification import IntensityEncoder as IntensityEncoder
+from .specification import LatencyEncoder as LatencyEncoder
 from .specification import Layer as Layer
 from .specification import Learning as Learning
 from .specification import Network as Network
@@ -53,6 +60,8 @@ from .specification import Neurons as Neurons
 from .specification import Pooling as Pooling
 from .specification import Population as Population
 from .specification import Projection as Projection
+from .specification import RandomFeedback as RandomFeedback
+from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting
 from .specification.toml import network_from_dict as network_from_dict

@@ -19,6 +19,8 @@ engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True, firs
 """`netsim.engines.Engine`: from a batch to the latencies of all populations."""
 datasets: Registry[Any] = Registry("data set", "netsim.data.datasets", attrgetter("order"))
 """`netsim.data.source.Source`: stimuli with labels, and where they lie."""
+feedbacks: Registry[Any] = Registry("feedback", "netsim.specification.feedback")
+"""`netsim.specification.Feedback`: by what weights displacements pass back through a projection."""
 learners: Registry[Any] = Registry("learner", "netsim.learning.learners")
 """`netsim.learning.Learner`: from latencies and labels to gradients."""
 targets: Registry[Any] = Registry("target", "netsim.learning.targets", first="softmax")

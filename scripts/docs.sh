@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the documentation into docs/_build/html: any warning stops it. Then every link within the pages is followed, and
-# the examples of all docstrings are run. `scripts/docs.sh --outside` asks the servers of links to elsewhere as well.
+# Builds the documentation into docs/_build/html; a warning stops it, and a link within the pages that leads nowhere is one.
+# Then the examples of docstrings are run. `scripts/docs.sh --outside` asks the servers of links to elsewhere as well.
 set -euo pipefail
 EXTRAS=test source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

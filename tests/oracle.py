@@ -33,7 +33,7 @@ def oracle_latencies(
     """First-spike latencies (ms) of the stimulus and of every population; exact if `dt` is 0, else on that grid.
 
     `silenced` and `thresholds` are of single neurons, by population; `delays` (ms) of presynaptic neurons, by
-    projection, and come to the projection's own.
+    projection, and come to the projection's own. Drawn or learned delays are beside the weights.
     """
     latencies = {"stimulus": stimuli.astype(float)}
     if dt:
@@ -45,14 +45,18 @@ def oracle_latencies(
         incoming = [projection for projection in network.projections if projection.target == population.name]
         arriving = []
         for projection in incoming:
-            late = projection.delay + np.asarray((delays or {}).get(projection.name, 0.0), dtype=float)
+            late = np.asarray((delays or {}).get(projection.name, 0.0), dtype=float)
+            if isinstance(projection.delay, float):
+                late = late + projection.delay
+            elif projection.delay.per == "axon":
+                late = late + weights[f"{projection.name}.delay"]
             arriving.append(latencies[projection.source] + (np.floor(late / dt + 0.5) * dt if dt else late))
         for index in np.ndindex(result.shape):
             if mute[index]:
                 continue
             place, neurons = index[1:], population.neurons
             inputs = [
-                synapses_of(network, projection, source[index[0]], place)
+                delayed(projection, synapses_of(network, projection, source[index[0]], place), weights, dt)
                 for projection, source in zip(incoming, arriving, strict=True)
             ]
             if neurons is None:
@@ -71,6 +75,19 @@ def oracle_latencies(
 
 Arrival = tuple[float, float, tuple[tuple[float, float], ...]]
 """When a presynaptic spike arrives (ms), the weight of its synapse, and the breakpoints of the PSP."""
+
+
+def delayed(
+    projection: Projection, synapses: list[tuple[float, int]], weights: dict[str, np.ndarray], dt: float
+) -> list[tuple[float, int]]:
+    """The synapses of a neuron, with spikes that are late by the delays of single synapses."""
+    if isinstance(projection.delay, float) or projection.delay.per == "axon":
+        return synapses
+    late = weights[f"{projection.name}.delay"].ravel()
+    return [
+        (time + (math.floor(late[number] / dt + 0.5) * dt if dt else float(late[number])), number)
+        for time, number in synapses
+    ]
 
 
 def arrivals_of(

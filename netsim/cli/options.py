@@ -20,7 +20,7 @@ from netsim.errors import RunError, SpecificationError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from netsim.data.stimuli import Stimuli
+    from netsim.data.stimuli import Splits, Stimuli
     from netsim.engines import Engine
     from netsim.measuring.distribution import Distribution
     from netsim.runs.model import Model
@@ -118,14 +118,26 @@ def note_initial_weights(name: str, chosen: Model, seed: int) -> None:
         note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
 
 
+def splits_of(chosen: Model, network: Network, data_dir: str | None) -> Splits:
+    """The stimuli that the options ask for; a note says so, if the data set of a run has changed."""
+    with data_progress() as on_progress:
+        return chosen.splits(network, data_dir, on_progress, note)
+
+
 def split_of(chosen: Model, network: Network, split: str, data_dir: str | None) -> Stimuli:
     """The test or validation stimuli that the options ask for."""
-    from netsim.data.stimuli import load_splits
+    check_split(split)
+    return part_of(splits_of(chosen, network, data_dir), split)
 
+
+def check_split(split: str) -> None:
+    """Refuse what is no split to measure on."""
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
-    with data_progress() as on_progress:
-        splits = load_splits(network, None, data_dir or chosen.data_dir, on_progress)
+
+
+def part_of(splits: Splits, split: str) -> Stimuli:
+    """The test or the validation stimuli."""
     return splits.test if split == "test" else splits.validation
 
 

@@ -39,7 +39,9 @@ def evaluate(
     from netsim.measuring.evaluation import evaluate as evaluate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
-    whole = options.split_of(chosen, network, split, data_dir)
+    options.check_split(split)
+    splits = options.splits_of(chosen, network, data_dir)
+    whole = options.part_of(splits, split)
     stimuli = whole.first(limit)
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)
@@ -54,7 +56,9 @@ def evaluate(
         print_evaluation(model, figures, result)
     if chosen.run is None:
         return
-    if network == chosen.network and len(stimuli) == len(whole):
+    if chosen.change_of(splits.dataset, network):
+        note(f"not kept in {chosen.run.path}: it keeps figures on its own data only")
+    elif network == chosen.network and len(stimuli) == len(whole):
         note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
     else:
         note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
@@ -62,6 +66,8 @@ def evaluate(
 
 def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) -> None:
     """Show an evaluation as tables."""
+    from netsim.measuring import costs
+
     grid = f"dt = {figures['dt_ms']} ms" if figures["dt_ms"] else "exact times"
     print(
         f"{model}: {result.presentations:,} {figures['split']} stimuli of {figures['dataset']},"
@@ -79,6 +85,11 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
         operations = result.synaptic_operations_per_presentation.get(name)
         table.add_row(name, f"{spikes:,.1f}", "" if operations is None else f"{operations:,.0f}")
     print_table(table)
+    table = new_table("costs, as NeuroBench defines them", "value>", "")
+    for figure in costs.shown(result.costs):
+        table.add_row(*figure)
+    print_table(table)
+    print(f"Energies are {costs.CAVEAT}.")
 
 
 def compare(

@@ -92,7 +92,9 @@ def report(
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
     chosen, network = options.model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
-    stimuli = options.split_of(chosen, network, split, data_dir)
+    options.check_split(split)
+    splits = options.splits_of(chosen, network, data_dir)
+    stimuli = options.part_of(splits, split)
     options.check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
     if page.is_dir():
@@ -117,7 +119,7 @@ def report(
         name=subject,
         subject=chosen,
         network=network,
-        dataset=loading.load_dataset(dataset, data_dir or chosen.data_dir, network.encoder),
+        dataset=splits.dataset,
         split=split,
         available=len(stimuli),
         evaluation=evaluation,

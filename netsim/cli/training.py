@@ -55,7 +55,7 @@ def train(
     network = options.with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
     path = out or Path("runs") / f"{network.name}-seed{seed}"
     with terminal.data_progress() as on_progress:
-        run = open_training(path, network, seed, limit, data_dir, resume, on_progress)
+        run = open_training(path, network, seed, limit, data_dir, resume, on_progress, on_warning=terminal.note)
     try:
         with terminal.interrupt_noted() as interrupted, terminal.training_progress(network, interrupted) as callbacks:
             history = run.train(callbacks, interrupted, checkpoint_every)

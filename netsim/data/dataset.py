@@ -1,61 +1,74 @@
-"""Data sets as arrays of intensities, or of the times of first events, and labels."""
+"""Data sets: samples that an encoder takes, and labels."""
 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from netsim.data.stored import Samples, chunks
 from netsim.errors import DataError
 from netsim.seams import encoders
 from netsim.specification import Encoder, Network, Shape
 
 VALIDATION_SEED = 2021
+MEMORY = "memory"
+"""The origin of samples that were handed over in Python."""
+
+
+Part = tuple[Samples, np.ndarray]
+"""Samples and labels that belong together."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images or recordings with labels, split into training and test; `DataError` if they do not fit together.
+    """Samples with labels, split into training and test; `DataError` if they do not fit together.
 
-    Images are uint8 of shape (images, height, width, channels), with intensities from 0 to `intensity_max`; recordings
-    are int32, times (µs) as from `EventEncoder.first_events`.
+    Samples are what the encoder of the same `samples` takes, of shape (samples, height, width, channels): numbers from
+    0 to `intensity_max` (images); int32, times (µs) as from `EventEncoder.first_events` (recordings); latencies (ms).
+    They may lie in a file. Labels are -1 where there are none, of all samples or of no one.
     """
 
     name: str
     origin: str  # where the data came from: a folder, or scikit-learn
-    train_images: np.ndarray
+    train_images: Samples
     train_labels: np.ndarray
-    test_images: np.ndarray
+    test_images: Samples
     test_labels: np.ndarray
-    intensity_max: int | None  # the intensity that gives the earliest spike; recordings have none
+    intensity_max: float | None  # the intensity that gives the earliest spike; others than images have none
     classes: tuple[str, ...]  # what the labels 0, 1, ... stand for
+    samples: str = "images"  # what `Encoder.samples` says
+    validation: Part | None = None  # to choose the epoch by; else some of the training samples are
+    reference: str = ""  # the name by which `load_dataset` finds it again; of what is only in memory none
 
     def __post_init__(self) -> None:
-        dtype = np.dtype(np.int32 if self.intensity_max is None else np.uint8)
-        for split in ("train", "test"):
-            images, labels = self.split(split)
-            if images.ndim != 4 or images.dtype != dtype or 0 in images.shape:
+        for split, (images, labels) in self.parts.items():
+            if len(images.shape) != 4 or images.dtype.kind not in "uif" or 0 in images.shape:
                 raise DataError(
-                    f"{self.origin}: {split} images must be {dtype} of shape (images, height, width, channels),"
-                    f" not {images.dtype} of shape {images.shape}"
+                    f"{self.origin}: {split} {self.samples} must be numbers of shape (samples, height, width,"
+                    f" channels), not {images.dtype} of shape {images.shape}"
                 )
             if labels.ndim != 1 or len(labels) != len(images):
                 raise DataError(
-                    f"{self.origin}: holds {len(images)} {split} images but {labels.size} {split} labels;"
-                    " images and labels must belong together"
+                    f"{self.origin}: holds {len(images)} {split} {self.samples} but {labels.size} {split} labels;"
+                    f" {self.samples} and labels must belong together"
                 )
-            if labels.min() < 0 or labels.max() >= len(self.classes):
+            if self.has_labels and (labels.min() < 0 or labels.max() >= len(self.classes)):
                 raise DataError(
                     f"{self.origin}: {split} labels go from {labels.min()} to {labels.max()},"
                     f" but there are only {len(self.classes)} classes, counted from 0"
                 )
-            if self.intensity_max is not None and images.max() > self.intensity_max:
-                raise DataError(f"{self.origin}: {split} images have intensities above {self.intensity_max}")
-        if self.train_images.shape[1:] != self.test_images.shape[1:]:
-            raise DataError(
-                f"{self.origin}: training images have shape {self.train_images.shape[1:]},"
-                f" test images {self.test_images.shape[1:]}; they must be the same"
-            )
+            if not self.has_labels and labels.max() >= 0:
+                raise DataError(f"{self.origin}: {split} labels go up to {labels.max()}, but there are no classes")
+            # what lies in a file is checked by the encoder, as it is presented
+            if isinstance(images, np.ndarray) and images.max() > (self.intensity_max or np.inf):
+                raise DataError(f"{self.origin}: {split} images have intensities above {self.intensity_max:g}")
+            if images.shape[1:] != self.shape:
+                raise DataError(
+                    f"{self.origin}: training {self.samples} have shape {self.shape},"
+                    f" {split} {self.samples} {images.shape[1:]}; they must be the same"
+                )
 
     def __repr__(self) -> str:
         height, width, channels = self.shape
@@ -66,29 +79,53 @@ class Dataset:
 
     @property
     def shape(self) -> Shape:
-        """Shape (height, width, channels) of one image."""
+        """Shape (height, width, channels) of one sample."""
         return self.train_images.shape[1:]
 
     @property
-    def samples(self) -> str:
-        """What it holds, ``images`` or ``recordings``: those with intensities, or with times."""
-        return "recordings" if self.intensity_max is None else "images"
+    def has_labels(self) -> bool:
+        """Whether it can be learned from."""
+        return bool(self.classes)
 
-    def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels of the split ``train`` or ``test``."""
-        splits = {"train": (self.train_images, self.train_labels), "test": (self.test_images, self.test_labels)}
-        if name not in splits:
-            raise DataError(f"split {name!r}: must be train or test")
-        return splits[name]
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Samples and labels by the name of their split."""
+        parts = {"train": (self.train_images, self.train_labels), "test": (self.test_images, self.test_labels)}
+        return parts if self.validation is None else parts | {"validation": self.validation}
+
+    def split(self, name: str) -> Part:
+        """Samples and labels of a split: ``train``, ``test``, or ``validation`` if it has one of its own."""
+        if name not in self.parts:
+            raise DataError(f"split {name!r}: must be {' or '.join(self.parts)}")
+        return self.parts[name]
 
     @cached_property
     def sha256(self) -> str:
-        """Checksum of all images and labels, to say exactly what was simulated."""
+        """Checksum of all samples and labels, to say exactly what was simulated."""
         digest = hashlib.sha256()
-        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
-            digest.update(f"{array.dtype.str} {array.shape};".encode())
-            digest.update(np.ascontiguousarray(array).data)
+        for samples, labels in self.parts.values():
+            for array in (samples, labels):
+                digest.update(f"{array.dtype.str} {array.shape};".encode())
+                for rows in chunks(array):
+                    digest.update(np.ascontiguousarray(rows).data)
         return digest.hexdigest()
+
+
+def described(dataset: Dataset) -> dict[str, Any]:
+    """What a run records of its data set, ready for JSON; another one differs in `IDENTITY`."""
+    return {
+        "name": dataset.name,
+        "origin": dataset.origin,
+        "samples": dataset.samples,
+        "sha256": dataset.sha256,
+        "intensity_max": dataset.intensity_max,
+        "classes": list(dataset.classes),
+        "sizes": {split: len(labels) for split, (_, labels) in dataset.parts.items()},
+    }
+
+
+IDENTITY = ("samples", "sha256", "intensity_max", "classes")
+"""By which of what is `described` two data sets are the same."""
 
 
 def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> tuple[np.ndarray, np.ndarray]:

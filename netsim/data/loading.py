@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +24,14 @@ def load_dataset(
     encoder: Encoder | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Dataset:
-    """Load a data set by its name, or from a folder of IDX files.
+    """Load a data set by its name, or from a file or folder.
 
     Parameters
     ----------
     name_or_path : str or Path
-        One of `listed_datasets`, ``tonic:`` and the name of an event data set of tonic, or the path of a folder; a
-        folder of the same name as a known data set is written with a slash, as ``./mnist``.
+        One of `listed_datasets`, ``tonic:`` and the name of an event data set of tonic, or the path of a file of
+        `netsim.write_dataset` or of a folder of IDX files; a folder of the same name as a known data set is written
+        with a slash, as ``./mnist``.
     data_dir : str or Path, optional
         Where to look for a known data set, and nowhere else; see `where`.
     encoder : Encoder, optional
@@ -45,7 +47,8 @@ def load_dataset(
     name = str(name_or_path)
     source = find_source(name)
     if source is not None:
-        return source.load(name, data_dir, encoder, on_progress)
+        found = source.load(name, data_dir, encoder, on_progress)
+        return dataclasses.replace(found, reference=source.lasting_name(name))
     folder = user_folder(name)
     if folder.name != name or os.path.exists(folder):
         raise DataError(f"{folder}: {'is no folder' if os.path.exists(folder) else 'no such folder'}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsim.data.dataset import check_dataset, split_validation
+from netsim.data.dataset import Dataset, check_dataset, split_validation
 from netsim.data.events import latencies_to_events
 from netsim.data.loading import load_dataset
 from netsim.data.recordings import Recordings, convert
 from netsim.data.source import OnProgress, ignore_progress
+from netsim.data.stored import Samples
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 
@@ -25,8 +26,8 @@ class Stimuli:
 
     Parameters
     ----------
-    images : ndarray, shape (images, height, width, channels)
-        Intensities; of recordings, times (µs) as from `EventEncoder.first_events`.
+    images : ndarray or Samples, shape (images, height, width, channels)
+        Intensities; of recordings, times (µs) as from `EventEncoder.first_events`. They may lie in a file.
     labels : ndarray of int, shape (stimuli,)
         `UNLABELLED` in stimuli that cannot be learned from.
     intensity_max : float, optional
@@ -38,7 +39,7 @@ class Stimuli:
         Which of the images are the stimuli; by default all. Images may lie in a file, and are not copied.
     """
 
-    images: np.ndarray
+    images: Samples
     labels: np.ndarray
     intensity_max: float | None
     encoder: Encoder
@@ -54,7 +55,7 @@ class Stimuli:
 
     def __reduce__(self) -> tuple[type[Stimuli], tuple[object, ...]]:
         # for another process: only what is presented, not all images there are
-        images = np.array(self.images if self.rows is None else self.images[self.rows])
+        images = np.array(self.images[self._rows_of(np.arange(len(self)))])
         return type(self), (images, self.labels, self.intensity_max, self.encoder, self.classes)
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
@@ -84,16 +85,18 @@ class SpikeStimuli(Stimuli):
 
 @dataclass(frozen=True)
 class Splits:
-    """Stimuli to learn from, to choose a model with, and to test it on once."""
+    """Stimuli to learn from, to choose a model with, and to test it on once; and the data set that they come from."""
 
     training: Stimuli
     validation: Stimuli
     test: Stimuli
+    dataset: Dataset = field(repr=False)
 
     __repr__ = short_repr
 
     def _repr_html_(self) -> str:
-        return html_table("Splits", [(name, repr(stimuli)) for name, stimuli in vars(self).items()])
+        names = ("training", "validation", "test")
+        return html_table("Splits", [(name, repr(getattr(self, name))) for name in names])
 
 
 class EventView:
@@ -136,17 +139,20 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
 
 
 def load_splits(
-    network: Network, dataset: str | None = None, data_dir: str | None = None, on_progress: OnProgress = ignore_progress
+    network: Network,
+    dataset: str | Dataset | None = None,
+    data_dir: str | None = None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Splits:
     """Load a data set and split it for a network.
 
-    The validation stimuli are drawn from the training images by a fixed seed of their own, so that no
-    training seed ever sees them.
+    If it has no validation stimuli of its own, they are drawn from the training images by a fixed seed of their own,
+    so that no training seed ever sees them.
 
     Parameters
     ----------
     network : Network
-    dataset : str, optional
+    dataset : str or Dataset, optional
         By default the network's own.
     data_dir : str, optional
         Where to look first.
@@ -158,9 +164,15 @@ def load_splits(
     DataError
         If the data set is not found, is damaged, or does not fit the network.
     """
-    data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress)
+    data = dataset if isinstance(dataset, Dataset) else None
+    if data is None:
+        data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress)
     check_dataset(data, network)
-    learnt, held_out = split_validation(len(data.train_images), network.training.validation)
-    training = Stimuli(data.train_images, data.train_labels, data.intensity_max, network.encoder, data.classes)
-    test = Stimuli(data.test_images, data.test_labels, data.intensity_max, network.encoder, data.classes)
-    return Splits(training.pick(learnt), training.pick(held_out), test)
+    training, test, *own = (
+        Stimuli(samples, labels, data.intensity_max, network.encoder, data.classes)
+        for samples, labels in data.parts.values()
+    )
+    if own:
+        return Splits(training, own[0], test, data)
+    learnt, held_out = split_validation(len(training), network.training.validation)
+    return Splits(training.pick(learnt), training.pick(held_out), test, data)

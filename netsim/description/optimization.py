@@ -7,7 +7,7 @@ from netsim.description.document import Table
 from netsim.learning.constraints import constraints_of
 from netsim.seams import optimizers, schedules
 from netsim.specification import Network, Projection
-from netsim.specification.phrases import GAP, counted, grouped, names, number
+from netsim.specification.phrases import DELAY, GAP, counted, grouped, names, number
 from netsim.specification.traits import has_bias, is_chain, onto
 from netsim.weights.layout import projections_with_learned_scales
 
@@ -79,6 +79,8 @@ def _learned(network: Network) -> str:
         found.append("a bias $b_j$")
     if projections_with_learned_scales(network):
         found.append(r"$\ln \alpha$")
+    if any(projection.learns_delays for projection in network.delayed):
+        found.append(rf"a delay ${DELAY}$")
     return f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
 
 

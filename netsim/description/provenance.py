@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from netsim.data.dataset import MEMORY
 from netsim.description.document import Table, plain
 from netsim.errors import DataError
 from netsim.runs.folder import RunFolder
@@ -68,6 +69,7 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         "pretrained_sha256": "checksum of the weights it began with",
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
+    facts += _data_facts(record.get("data"))
     facts += [
         Fact("netsim", _shown(record.get("netsim"))),
         Fact(f"git revision{changed}", revision.removesuffix("+"), True),
@@ -78,6 +80,18 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         listed = "; ".join(map(_plugin, plugins)) if isinstance(plugins, list) else _shown(plugins)
         facts.append(Fact("plug-ins", listed))
     return facts
+
+
+def _data_facts(data: Any) -> list[Fact]:
+    """Which data set it was, as `netsim.data.dataset.described`; nothing of runs that did not record it."""
+    if not isinstance(data, Mapping):
+        return []
+    origin = "of samples given in Python" if data.get("origin") == MEMORY else f"from {_shown(data.get('origin'))}"
+    facts = [
+        Fact("data set", f"{_shown(data.get('name'))}, {origin}"),
+        Fact("SHA-256 of its stimuli and labels", _shown(data.get("sha256")), True),
+    ]
+    return [*facts, Fact("its sizes", _listed(data.get("sizes")))]
 
 
 def _plugin(origin: Any) -> str:

@@ -12,10 +12,22 @@ _CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.25, "Synapses": 0.
 _CONNECTIVITY |= {"Inputs $n$": 0.09, "Initial weights": 0.18}
 _IF_ANY: tuple[tuple[str, float, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
     ("Name", 0.13, lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
-    (f"Delay ${DELAY}$ (ms)", 0.08, lambda one: one.delay > 0, lambda one: f"${number(one.delay)}$"),
+    (f"Delay ${DELAY}$ (ms)", 0.16, lambda one: bool(one.delay), lambda one: _delay(one)),
     ("Sign", 0.1, lambda one: one.sign != "any", lambda one: one.sign),
 )
 """Columns that are there where a projection needs them: heading, share of the width, whether it does, its cell."""
+
+
+def _delay(projection: Projection) -> str:
+    """The conduction delays of a projection."""
+    delays = projection.delays
+    if delays is None:
+        return f"${number(projection.common_delay)}$"
+    mean = f"${number(delays.mean)}$"
+    drawn = f"{delays.distribution}, mean {mean}, SD ${number(delays.spread)}$" if delays.spread else mean
+    upper = number(delays.longest) if delays.longest < math.inf else "T"
+    learned = "learned from there" if delays.learned else "fixed"
+    return f"per {delays.per}: {drawn}, from ${number(delays.shortest)}$ to ${upper}$; {learned}"
 
 
 def populations_table(network: Network) -> Table:
@@ -69,10 +81,18 @@ def _notes(network: Network) -> Iterator[str]:
     }
     other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
     drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
-    signed = any(projection.sign != "any" for projection in network.projections)
-    signs = " Those of an excitatory projection are then made positive, those of an inhibitory one negative."
+    signed = any(network.weight_signs(projection) is not None for projection in network.weighted)
+    delays = (
+        " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
+    )
+    signs = (
+        " Those of the wrong sign are then set to 0, and the others scaled: onto neurons that receive of both signs, so"
+        r" that they cancel on average and their sum has the variance $\sigma^2$; of one sign, so that they add up to"
+        r" $\sigma$ on average."
+    )
     yield (
-        f"Initial weights{other} are drawn independently, {drawn}.{signs if signed else ''}{_biases(network)}"
+        f"Initial weights{other} are drawn independently, {drawn}.{signs if signed else ''}"
+        f"{delays if network.delayed else ''}{_biases(network)}"
         " No synapses within a layer, and none back."
     )
 

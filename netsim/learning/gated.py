@@ -11,7 +11,7 @@ from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gr
 from netsim.learning.gradients import Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
-from netsim.specification import STIMULUS, Neurons, Projection, Window
+from netsim.specification import Neurons, Projection, Window
 
 
 def step_gated(
@@ -30,7 +30,7 @@ def step_gated(
     presentation in the shape of the population; `causal` propagates by the order of spikes alone, not by the slope of
     the PSP.
     """
-    dtype, maps, downward = source.dtype, kernel.shape[-1], projection.source != STIMULUS
+    dtype, maps, downward = source.dtype, kernel.shape[-1], projection.asks_for_displacement
     per_drive = dtype.type(1 / neurons.drive)
     psp = breakpoints(projection.psp, dtype)
     slopes = psp._replace(changes=psp.changes * per_drive)

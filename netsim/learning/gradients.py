@@ -24,12 +24,13 @@ class LayerStep(NamedTuple):
     The gradient of the kernel is a sum over presentations and positions of what each synapse contributes, times the
     postsynaptic signal (ms²), None if the synapses are static; that of the bias, shape (maps,), the same for the
     constant current, which acts up to the gate or the spike. The displacement is that of the presynaptic spikes (ms),
-    of the shape of the source; the stimulus has none.
+    of the shape of the source, where it is asked for. The gradient of delays (ms) is that of learned ones.
     """
 
     kernel_gradient: np.ndarray | Factors | None
     bias_gradient: np.ndarray | None
     displacement: np.ndarray | None
+    delay_gradient: np.ndarray | None = None
 
 
 def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> np.ndarray:

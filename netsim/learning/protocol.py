@@ -14,6 +14,7 @@ import numpy as np
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.specification import Network
+from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.layout import Weights
 
 Row = tuple[str, str]
@@ -45,8 +46,8 @@ class BatchGradients:
     Attributes
     ----------
     gradients : dict of ndarray
-        By weight name, of the plastic weights that fed forward: mean over presentations, times in units of the
-        encoding window; with softmax targets the gradient of the loss over ``sharpness``.
+        By name, of the plastic weights that fed forward and of learned delays (per ms): mean over presentations, times
+        in units of the encoding window; with softmax targets the gradient of the loss over ``sharpness``.
     loss : ndarray, shape (presentations,)
     parts : sequence of sequence of ndarray
         The displacements of successive presentations; empty from a learner that knows none.
@@ -83,7 +84,9 @@ class _Named(Protocol):
 class Learner(_Named, Protocol):
     """From the latencies and labels of a batch to gradients. It knows no engine."""
 
-    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
+    def learn(
+        self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
+    ) -> BatchGradients:
         """Gradients of a batch.
 
         Parameters
@@ -92,7 +95,9 @@ class Learner(_Named, Protocol):
             Of the stimulus and of every population, as an engine returns them (ms); ``inf`` is silent.
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
-            The weights that fed forward.
+            The weights that fed forward, with the delays that are drawn or learned.
+        delays : mapping of ndarray
+            How late spikes were in this batch, as `netsim.Batch` has it; mostly empty.
         """
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from netsim.learning.fields import breakpoints
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
-from netsim.specification import STIMULUS, Connections, Projection
+from netsim.specification import Connections, Projection
 
 
 def step_sparse(
@@ -22,7 +22,7 @@ def step_sparse(
 
     Arrays of neurons have the shape (presentations, *population), a kernel any; the limit may be one number.
     """
-    dtype, psp, downward = source.dtype, breakpoints(projection.psp, np.dtype(float)), projection.source != STIMULUS
+    dtype, psp, downward = source.dtype, breakpoints(projection.psp, np.dtype(float)), projection.asks_for_displacement
     times, signals = _flat(source, dtype), _flat(signal, dtype)
     limits, weights = _flat(np.broadcast_to(limit, signal.shape), dtype), np.ascontiguousarray(kernel, dtype).ravel()
     gradient = np.zeros_like(weights if projection.plastic else weights[:0])

@@ -17,7 +17,7 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import gather_field
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
-from netsim.specification import STIMULUS, Projection, Window
+from netsim.specification import Projection, Window
 
 
 def step_pairwise(
@@ -38,7 +38,7 @@ def step_pairwise(
     ``tau`` times the slope at threshold of the postsynaptic neurons, by presentation in the shapes of the populations;
     neurons without a signal are not visited. The kernel is of shape (..., maps) or (inputs, neurons).
     """
-    dtype, downward = source.dtype, projection.source != STIMULUS
+    dtype, downward = source.dtype, projection.asks_for_displacement
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
     weights = _by_map(kernel, dtype)
     slopes, displacement = np.zeros_like(weights), np.zeros_like(times)

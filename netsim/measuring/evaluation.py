@@ -9,8 +9,9 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
+from netsim.measuring.costs import Costs, costs
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
-from netsim.measuring.metrics import Decisions, decide, decision_figures, spike_counts, synaptic_operations
+from netsim.measuring.metrics import Decisions, decide, decision_figures, neuron_spikes, synaptic_operations
 from netsim.reprs import brief, html_table, short_repr
 from netsim.weights.layout import Weights
 
@@ -27,7 +28,8 @@ class Evaluation:
     silent_rate: float  # with no output spike
     mean_decision_latency_ms: float  # over the presentations with an output spike; NaN if there was none
     spikes_per_presentation: dict[str, float]  # by layer
-    synaptic_operations_per_presentation: dict[str, float]
+    synaptic_operations_per_presentation: dict[str, float]  # by projection
+    costs: Costs  # by the definitions of NeuroBench
     presentations: int
     seconds: float
     confusion: list[list[int]] = field(repr=False)  # a row per label, a column per decision; the last counts silence
@@ -35,7 +37,8 @@ class Evaluation:
     __repr__ = short_repr
 
     def _repr_html_(self) -> str:
-        figures = [(name.replace("_", " "), brief(value)) for name, value in vars(self).items() if name != "confusion"]
+        plain = {name: value for name, value in vars(self).items() if name not in ("confusion", "costs")}
+        figures = [(name.replace("_", " "), brief(value)) for name, value in {**plain, **vars(self.costs)}.items()]
         return html_table("Evaluation", figures)
 
     def to_dict(self) -> dict[str, object]:
@@ -76,15 +79,17 @@ def evaluate(
     """
     started = time.perf_counter()
     tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
-    decisions, spikes, operations = zip(*tallies, strict=True)
+    decisions, fired, operations = zip(*tallies, strict=True)
+    spikes = {name: sum(part[name] for part in fired) for name in fired[0]}
     made = Decisions(*map(np.concatenate, zip(*decisions, strict=True)))
     outputs = engine.network.outputs
     confusion = np.zeros((outputs, outputs + 1), dtype=int)
     np.add.at(confusion, (stimuli.labels, made.choice), 1)
     return Evaluation(
         **decision_figures(made, stimuli.labels),
-        spikes_per_presentation=_means(spikes, len(stimuli)),
+        spikes_per_presentation={name: int(counts.sum()) / len(stimuli) for name, counts in spikes.items()},
         synaptic_operations_per_presentation=_means(operations, len(stimuli)),
+        costs=costs(engine.network, weights, spikes, len(stimuli)),
         presentations=len(stimuli),
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
@@ -93,11 +98,11 @@ def evaluate(
 
 def _tally(
     engine: Engine, weights: Weights, stimuli: Stimuli
-) -> Experiment[tuple[Decisions, dict[str, int], dict[str, int]]]:
-    """Decisions, spikes and synaptic operations of one part of the stimuli."""
+) -> Experiment[tuple[Decisions, dict[str, np.ndarray], dict[str, int]]]:
+    """Decisions, spikes of each neuron, and synaptic operations of one part of the stimuli."""
     latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
     network = engine.network
-    return decide(latencies[-1]), spike_counts(network, latencies), synaptic_operations(network, latencies)
+    return decide(latencies[-1]), neuron_spikes(network, latencies), synaptic_operations(network, latencies)
 
 
 def _means(counts: Sequence[dict[str, int]], presentations: int) -> dict[str, float]:

@@ -63,9 +63,9 @@ def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[
     }
 
 
-def spike_counts(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:
-    """Number of spikes of the stimulus and of every population, over all presentations."""
-    return {name: int(np.isfinite(times).sum()) for name, times in zip(network.shapes, latencies, strict=True)}
+def neuron_spikes(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """How often each neuron fired over all presentations, by population and the stimulus, in its shape."""
+    return {name: np.isfinite(times).sum(axis=0) for name, times in zip(network.shapes, latencies, strict=True)}
 
 
 def synaptic_operations(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:

@@ -17,10 +17,11 @@ from netsim.description import describe
 from netsim.description.document import pieces
 from netsim.description.provenance import Fact, record_facts, training_facts
 from netsim.files import write_text
+from netsim.measuring.costs import CAVEAT
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
-from netsim.report.tables import activity_table, model_facts, results
+from netsim.report.tables import activity_table, costs_table, model_facts, results
 from netsim.runs.model import Model
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
@@ -65,6 +66,8 @@ def render(report: Report) -> str:
         cautions=cautions(report),
         results=results(report.network, report.evaluation),
         activity=activity_table(report.network, report.evaluation),
+        costs=costs_table(report.evaluation),
+        caveat=CAVEAT,
         sections={title: in_rows(found) for title, found in chosen.items() if found},
         model=model_facts(network),
         description=describe(network),

@@ -8,6 +8,7 @@ import numpy as np
 
 from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.description.provenance import Fact
+from netsim.measuring.costs import shown
 from netsim.measuring.evaluation import Evaluation
 from netsim.specification import STIMULUS, Network
 from netsim.specification.summary import summarise
@@ -60,6 +61,11 @@ def activity_table(network: Network, evaluation: Evaluation) -> Table:
         rows.append((name, f"{neurons:,}", f"{spikes:,.1f}", f"{spikes / neurons:.1%}", shown))
     headings = ("layer", "neurons>", "spikes per presentation>", "neurons that fire>", "synaptic operations>")
     return Table(headings, tuple(rows))
+
+
+def costs_table(evaluation: Evaluation) -> Table:
+    """What the network costs, by the definitions of NeuroBench."""
+    return Table(("figure", "value>", "what it is"), tuple(map(tuple, shown(evaluation.costs))))
 
 
 def model_facts(network: Network) -> list[Fact]:

@@ -3,7 +3,8 @@
 A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
 versions, revision, command, machine), ``metrics.csv`` (one line per epoch), ``best.npz`` (weights of the best
 epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint, and the best
-weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged).
+weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged). Data that
+came from Python lie in ``data``.
 """
 
 import csv
@@ -12,6 +13,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from netsim import __version__
+from netsim.data.dataset import Dataset
+from netsim.data.packed import write_dataset
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import read_text, write_json, write_text
 from netsim.reprs import html_table
@@ -50,6 +54,7 @@ class RunFolder:
         self.checkpoint = path / "checkpoint.npz"
         self.previous_checkpoint = path / "checkpoint-previous.npz"
         self.lock_file = path / LOCK
+        self.data = path / "data"
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
@@ -127,6 +132,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "seed": is_count(record.get("seed")),
         "limit": limit is None or is_count(limit),
         "data_dir": isinstance(record.get("data_dir"), str | None),
+        "data": isinstance(record.get("data", {}), dict),
         "plugins": are_plugins(record.get("plugins", [])),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }
@@ -169,11 +175,16 @@ def open_run(path: str | Path) -> RunFolder:
 
 
 def create_run(
-    path: str | Path, network: Network, record: Mapping[str, Any], weights: Weights | None = None
+    path: str | Path,
+    network: Network,
+    record: Mapping[str, Any],
+    weights: Weights | None = None,
+    kept: Dataset | None = None,
 ) -> RunFolder:
     """A new run folder with specification, record (as from `describe_run`), and weights if it is not to be trained.
 
-    Plug-ins of the network are added to the record.
+    Plug-ins of the network are added to the record. A data set that is to be `kept` goes into the folder, as the file
+    that the network's ``training.dataset`` names.
 
     Raises RunError if `path` exists and is not an empty folder, or cannot be written; no half-made run stays.
     """
@@ -190,10 +201,14 @@ def create_run(
             run.write_json(run.record_file.name, {"plugins": plugins_of(network), **record})
             if weights is not None:
                 write_weights(weights, run.best)
+            if kept is not None:
+                run.data.mkdir(exist_ok=True)
+                write_dataset(kept, run.data / network.training.dataset)
             write_network(network, run.network_file)
         except BaseException:
             for file in (run.network_file, run.best, run.record_file, run.lock_file):
                 file.unlink(missing_ok=True)
+            shutil.rmtree(run.data, ignore_errors=True)
             if is_new:
                 run.path.rmdir()
             raise
@@ -208,10 +223,11 @@ def check_free(path: str | Path) -> None:
 
 
 def _half_made(names: Sequence[str]) -> bool:
-    """Whether all files come into being before ``network.toml``, the last one of a new run; weights come second."""
-    whole = {LOCK, "run.json", "best.npz"}
+    """Whether all files come into being before ``network.toml``, the last one of a new run; the record comes first."""
+    later = {"best.npz", "data"}
+    whole = {LOCK, "run.json", *later}
     known = all(name in whole or name.startswith((".run.", ".best.", ".network.")) for name in names)
-    return known and ("best.npz" not in names or "run.json" in names)
+    return known and (later.isdisjoint(names) or "run.json" in names)
 
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
@@ -227,6 +243,19 @@ def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
         "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
     }
+
+
+def changed_versions(record: Mapping[str, Any]) -> str:
+    """Which versions of a record are others by now, in a line; empty if none is."""
+    former = record.get("versions")
+    if not isinstance(former, Mapping):
+        return ""
+    now = describe_run(0)
+    versions = [("netsim", record.get("netsim"), now["netsim"])]
+    versions += [(name, former.get(name), version) for name, version in now["versions"].items()]
+    return ", ".join(
+        f"{name} {then} then and {today or 'none'} now" for name, then, today in versions if then not in (None, today)
+    )
 
 
 def _version(library: str) -> str | None:

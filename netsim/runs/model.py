@@ -1,9 +1,15 @@
 """What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
 
 import os
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from netsim.data.dataset import IDENTITY, Dataset, described
+from netsim.data.source import OnProgress, ignore_progress
+from netsim.data.stimuli import Splits, load_splits
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
@@ -30,7 +36,7 @@ class Model:
         from the seed, or come from elsewhere.
     run : RunFolder, optional
     data_dir : str, optional
-        Where the run found its data.
+        Where the run found its data, or keeps them.
     """
 
     network: Network
@@ -40,6 +46,59 @@ class Model:
     data_dir: str | None = None
 
     __repr__ = short_repr
+
+    def splits(
+        self,
+        network: Network | None = None,
+        data_dir: str | None = None,
+        on_progress: OnProgress = ignore_progress,
+        on_warning: Callable[[str], None] = warnings.warn,
+    ) -> Splits:
+        """The stimuli of its data set, as of `netsim.load_splits`; with one line to `on_warning`, if it has changed.
+
+        Parameters
+        ----------
+        network : Network, optional
+            By default its own; it may name another data set.
+        data_dir : str, optional
+            By default its own.
+        on_progress : callable
+            As of `netsim.load_splits`.
+        on_warning : callable
+            By default it becomes a warning of Python's.
+
+        Examples
+        --------
+        >>> import netsim
+        >>> netsim.load_model("digits").splits().test
+        Stimuli(360 of shape (8, 8, 1), 10 classes, IntensityEncoder)
+        """
+        found = load_splits(network or self.network, None, data_dir or self.data_dir, on_progress)
+        if change := self.change_of(found.dataset, network):
+            on_warning(change)
+        return found
+
+    def change_of(self, dataset: Dataset, network: Network | None = None) -> str:
+        """What to say if the run's data set is not any more what it learned from; empty if it is, or is not known."""
+        named = (network or self.network).training.dataset
+        if self.run is None or named != self.run.network().training.dataset:
+            return ""
+        return change_of_data(self.run, dataset)
+
+
+def change_of_data(run: RunFolder, dataset: Dataset) -> str:
+    """In which way a data set differs from the one of a run's record, in a line; empty if it does not."""
+    former, now = run.record().get("data", {}), described(dataset)
+    changes = [
+        f"{what} {_brief(former[what])} then and {_brief(now[what])} now"
+        for what in IDENTITY
+        if what in former and former[what] != now[what]
+    ]
+    return f"{run.path}: {dataset.name} has changed since the training: {'; '.join(changes)}" if changes else ""
+
+
+def _brief(value: Any) -> str:
+    return str(value) if len(str(value)) <= 64 else f"{str(value)[:64]} …"
 
 
 def load_network(name: str) -> Network:
@@ -88,7 +147,7 @@ def load_model(name: str, seed: int = 0) -> Model:
         network = run.network()
         weights, record = forward_weights(network, run.weights(network)), run.record()
         origin = "imported" if "imported" in record else "run"
-        return Model(network, weights, origin, run, record.get("data_dir"))
+        return Model(network, weights, origin, run, str(run.data) if run.data.is_dir() else record.get("data_dir"))
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:

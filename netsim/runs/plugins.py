@@ -72,6 +72,8 @@ def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
     learning, training = network.learning, network.training
     for projection in network.projections:
         yield seams.connectivities, seams.connectivities.name_of(type(projection.connectivity))
+        if projection.feedback is not None:
+            yield seams.feedbacks, seams.feedbacks.name_of(type(projection.feedback))
     for population in network.integrating:
         yield seams.regimes, population.dynamics.regime
     yield seams.encoders, network.encoder.kind

@@ -11,7 +11,9 @@ with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold`
 """
 
 from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
-from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder
+from netsim.specification.delays import Delays
+from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape

@@ -18,6 +18,7 @@ _BOUNDS = {
     ">= 0": lambda value: value >= 0,
     "a time >= 0 ms": lambda value: value >= 0,
     "in [0, 1)": lambda value: 0 <= value < 1,
+    "in [0, 1]": lambda value: 0 <= value <= 1,
 }
 
 

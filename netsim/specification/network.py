@@ -9,10 +9,13 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
+
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.specification.checks import finite, require
 from netsim.specification.connectivity import Connections, Window
+from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
@@ -147,6 +150,10 @@ class Network:
                 projection.initial,
                 population.dropout,
                 projection.plastic,
+                projection.delay,
+                projection.sign,
+                population.inhibitory,
+                projection.feedback,
             )
             for population, projection in zip(self.populations, self.projections, strict=True)
         )
@@ -182,9 +189,13 @@ class Network:
         for population in self.integrating:
             self._check_times(population)
         for projection in self.projections:
-            remedy = "has no meaning for binary weights, which are nothing but signs"
-            real = self.weighting.kind == "real"
-            require(real or projection.sign == "any", f"projections.{projection.name}.sign", remedy)
+            self._check_delays(projection)
+            self._check_sign(projection)
+            if projection.feedback is not None:
+                where, source = f"projections.{projection.name}.feedback", projection.source
+                require(source != STIMULUS, where, "has no meaning from the stimulus, which does not learn; remove it")
+                weighted = bool(self.weight_shape(projection))
+                require(weighted, where, "has no meaning where there are no weights; remove it")
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 
@@ -235,6 +246,9 @@ class Network:
         decides = output.integrates and len(output.shape) == 1
         require(decides, "layers", "the last layer is the output and must be dense")
         require(output.dropout == 0, f"{self._where(output.name)}.dropout", "must be 0: every output spike counts")
+        alone = output.inhibitory is None or bool(self.outgoing(output.name))
+        where = f"{self._where(output.name)}.inhibitory"
+        require(alone, where, "has no meaning for the output, which sends to nobody; remove it")
         for population in self.populations[:-1]:
             lost = f"sends to nobody; only the last population, {output.name}, is read out"
             require(bool(self.outgoing(population.name)), f"populations.{population.name}", lost)
@@ -267,9 +281,28 @@ class Network:
         late = f"ms is after the end of the presentation ({self.duration} ms)"
         require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
-        for projection in self.incoming(population.name):
-            long = f"{projection.delay} ms is not shorter than the presentation ({self.duration} ms)"
-            require(projection.delay < self.duration, f"projections.{projection.name}.delay", long)
+
+    def _check_delays(self, projection: Projection) -> None:
+        where, delays = f"projections.{projection.name}.delay", projection.delays
+        given = {"": projection.common_delay}
+        if delays is not None:
+            given = {".mean": delays.mean, ".shortest": delays.shortest}
+            given |= {".longest": delays.longest} if delays.longest < math.inf else {}
+            weighted = delays.per == "axon" or self.weight_shape(projection)
+            require(bool(weighted), f"{where}.per", "must be axon where there are no weights, as onto relays")
+        for field_name, delay in given.items():
+            long = f"{delay} ms is not shorter than the presentation ({self.duration} ms)"
+            require(delay < self.duration, f"{where}{field_name}", long)
+
+    def _check_sign(self, projection: Projection) -> None:
+        of_neurons, source = self.signs(projection.source), projection.source
+        where = f"projections.{projection.name}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
+        signed = of_neurons is not None or projection.sign != "any"
+        remedy = "has no meaning for binary weights, which are nothing but signs"
+        require(self.weighting.kind == "real" or not signed, where, remedy)
+        twice = f"is said twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
+        once = of_neurons is None or projection.sign == "any"
+        require(once, f"projections.{projection.name}.sign", twice)
 
     def check_dt(self, dt: float, where: str = "dt") -> None:
         """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
@@ -323,6 +356,11 @@ class Network:
         return tuple(projection for projection in self.projections if self.weight_shape(projection))
 
     @cached_property
+    def delayed(self) -> tuple[Projection, ...]:
+        """The projections whose axons or synapses have delays of their own, in order."""
+        return tuple(projection for projection in self.projections if projection.delays is not None)
+
+    @cached_property
     def integrating(self) -> tuple[Population, ...]:
         """The populations whose neurons have a potential, in order."""
         return tuple(population for population in self.populations if population.integrates)
@@ -351,6 +389,67 @@ class Network:
     def weight_shape(self, projection: Projection) -> Shape:
         """Shape of the weights of a projection; ``()`` if it has none."""
         return projection.connectivity.weight_shape(*self.ends(projection))
+
+    def delay_shape(self, projection: Projection) -> Shape:
+        """Shape of the delays that are kept beside the weights: the source's or the weights'; ``()`` if none are."""
+        if projection.delays is None:
+            return ()
+        return self.shapes[projection.source] if projection.is_delayed_per("axon") else self.weight_shape(projection)
+
+    def longest_delay(self, delays: Delays) -> float:
+        """The longest delay that is drawn or learned (ms)."""
+        return min(delays.longest, self.duration)
+
+    def signs(self, name: str) -> np.ndarray | None:
+        """1 for excitatory and -1 for inhibitory neurons of the stimulus or a population; None if they have no sign.
+
+        The array has the shape of the population, or one that goes with it. Relays have the signs of those whose spikes
+        they pass on.
+        """
+        if name == STIMULUS:
+            return None
+        population = self.population(name)
+        if population.integrates:
+            return population.signs
+        (projection,) = self.incoming(name)
+        signs = self.signs(projection.source)
+        if signs is None or signs.size == population.maps:  # pooling keeps maps apart
+            return signs
+        pre, post, _ = self.connections(projection)
+        found = np.zeros(population.size, np.int8)
+        found[post] = np.broadcast_to(signs, self.shapes[projection.source]).ravel()[pre]
+        return found.reshape(population.shape)
+
+    def weight_signs(self, projection: Projection) -> np.ndarray | None:
+        """1 for weights that are bound to be at least zero, -1 at most, 0 neither; None if all are free.
+
+        The array has the shape of the weights, or one that goes with it.
+        """
+        if projection.name not in self._weight_signs:
+            self._weight_signs[projection.name] = self._signs_of_weights(projection)
+        return self._weight_signs[projection.name]
+
+    @cached_property
+    def _weight_signs(self) -> dict[str, np.ndarray | None]:
+        """Signs that were asked for: they are the same after every step."""
+        return {}
+
+    def _signs_of_weights(self, projection: Projection) -> np.ndarray | None:
+        if projection.sign != "any":
+            return np.array(1 if projection.sign == "excitatory" else -1, np.int8)
+        signs = self.signs(projection.source)
+        if signs is None or (signs == signs.flat[0]).all():
+            return signs if signs is None else signs.reshape(-1)[:1]
+        of_source = np.broadcast_to(signs, self.shapes[projection.source]).ravel()
+        window = self.window(projection)
+        if window is not None:
+            return of_source[: window.source[2], None]
+        pre, _, weight = self.connections(projection)
+        found = np.zeros(math.prod(self.weight_shape(projection)), np.int8)
+        found[weight] = of_source[pre]
+        shared = "has weights that excitatory and inhibitory neurons share; they cannot have a sign"
+        require(bool((found[weight] == of_source[pre]).all()), f"projections.{projection.name}.connectivity", shared)
+        return found.reshape(self.weight_shape(projection))
 
     def window(self, projection: Projection) -> Window | None:
         """The window of a projection, if its connectivity is one."""
@@ -398,9 +497,20 @@ def expand_layers(
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
         require(weighted or layer.neurons is None, f"{where}.neurons", "has no meaning for relays; remove it")
         neurons = layer.neurons or (Neurons() if weighted else None)
-        populations.append(Population(name, shape, neurons, layer.dropout))
+        populations.append(Population(name, shape, neurons, layer.dropout, layer.inhibitory))
         projections.append(
-            Projection(source, name, layer.connectivity, layer.psp, layer.initial, plastic=layer.plastic, name=name)
+            Projection(
+                source,
+                name,
+                layer.connectivity,
+                layer.psp,
+                layer.initial,
+                layer.delay,
+                layer.sign,
+                layer.plastic,
+                name,
+                layer.feedback,
+            )
         )
         source, source_shape = name, shape
     return tuple(populations), tuple(projections)

@@ -8,8 +8,10 @@ import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape
+from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape, require
 from netsim.specification.connectivity import Connectivity
+from netsim.specification.delays import Delays
+from netsim.specification.feedback import Feedback
 from netsim.specification.neurons import PSP, Neurons
 
 STIMULUS = "stimulus"
@@ -58,12 +60,17 @@ class Population:
         weights.
     dropout : float
         Fraction of spikes that are withheld during training.
+    inhibitory : float, optional
+        Fraction of inhibitory neurons, the last ones; the others are excitatory, and the weights of all synapses that a
+        neuron sends to have its sign (Dale's law). Of a population with maps it is the fraction of inhibitory maps. By
+        default neurons have no sign.
     """
 
     name: str
     shape: Shape
     neurons: Neurons | None = field(default_factory=Neurons)
     dropout: float = 0.0
+    inhibitory: float | None = None
 
     __repr__ = short_repr
 
@@ -73,6 +80,30 @@ class Population:
         form = "(neurons) or (height, width, maps), positive integers"
         check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
+        if self.inhibitory is not None:
+            self._check_signs(where)
+
+    def _check_signs(self, where: str) -> None:
+        assert self.inhibitory is not None
+        require(self.integrates, f"{where}.inhibitory", "has no meaning for relays, which pass spikes on; remove it")
+        check_numbers(self, where, ["inhibitory"], "in [0, 1]")
+        part = "maps" if len(self.shape) == 3 else "neurons"
+        all_or_none = f"{self.inhibitory} of {self.maps} {part} is {'all' if self._inhibitory_maps else 'none'} of them"
+        exact = self.inhibitory in (0, 1)
+        require(exact or 0 < self._inhibitory_maps < self.maps, f"{where}.inhibitory", f"{all_or_none}; say 0 or 1")
+
+    @property
+    def _inhibitory_maps(self) -> int:
+        return math.floor((self.inhibitory or 0.0) * self.maps + 0.5)
+
+    @property
+    def signs(self) -> np.ndarray | None:
+        """1 for excitatory maps or neurons of a population without maps, -1 for inhibitory; None if they have none."""
+        if self.inhibitory is None:
+            return None
+        signs = np.ones(self.maps, np.int8)
+        signs[self.maps - self._inhibitory_maps :] = -1
+        return signs
 
     @property
     def integrates(self) -> bool:
@@ -114,12 +145,15 @@ class Projection:
     psp : PSP
     initial : InitialWeights
         What weights are drawn from; its bias is that of the target.
-    delay : float
-        Conduction delay of all its axons (ms).
+    delay : float or Delays
+        Conduction delay of all its axons (ms), or how delays of their own are drawn and learned.
     sign : {"any", "excitatory", "inhibitory"}
-        Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step.
+        Whether weights are bound to be at least, or at most, zero; they are drawn so, and kept so after every step. By
+        default they have the sign of the neurons that they come from, see `Population`, if these have one.
     plastic : bool
         Whether training changes the weights; biases always learn.
+    feedback : Feedback, optional
+        By what displacements pass back to the source, for example `RandomFeedback`; by default the weights themselves.
     name : str
         By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
     """
@@ -129,10 +163,11 @@ class Projection:
     connectivity: Connectivity
     psp: PSP = field(default_factory=PSP)
     initial: InitialWeights = field(default_factory=InitialWeights)
-    delay: float = 0.0
+    delay: float | Delays = 0.0
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
     plastic: bool = True
     name: str = ""
+    feedback: Feedback | None = None
 
     __repr__ = short_repr
 
@@ -142,14 +177,36 @@ class Projection:
         where = f"projections.{self.name or f'{self.source}_to_{self.target}'}"
         if not isinstance(self.connectivity, Connectivity):
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
-        check_numbers(self, where, ["delay"], "a time >= 0 ms")
+        if self.feedback is not None and not isinstance(self.feedback, Feedback):
+            wrong = f"must be a Feedback, for example RandomFeedback(), not {self.feedback!r}"
+            raise SpecificationError(f"{where}.feedback", wrong)
+        if self.delays is None:
+            check_numbers(self, where, ["delay"], "a time >= 0 ms")
         check_literals(self, where)
 
-    def signed(self, weights: np.ndarray) -> np.ndarray:
-        """Weights with the sign of the projection in place of their own."""
-        if self.sign == "any":
-            return weights
-        return np.abs(weights) if self.sign == "excitatory" else -np.abs(weights)
+    @property
+    def delays(self) -> Delays | None:
+        """How the delays of single axons or synapses are drawn and learned; None if all axons have one."""
+        return self.delay if isinstance(self.delay, Delays) else None
+
+    @property
+    def common_delay(self) -> float:
+        """The conduction delay of all axons (ms); 0 where they have delays of their own."""
+        return 0.0 if isinstance(self.delay, Delays) else self.delay
+
+    @property
+    def learns_delays(self) -> bool:
+        """Whether training changes its delays."""
+        return self.delays is not None and self.delays.learned
+
+    @property
+    def asks_for_displacement(self) -> bool:
+        """Whether learning has a use for displacements of arriving spikes: below the source, or for their delays."""
+        return self.source != STIMULUS or (self.learns_delays and self.is_delayed_per("axon"))
+
+    def is_delayed_per(self, part: Literal["axon", "synapse"]) -> bool:
+        """Whether there is a delay for each axon, or for each synapse, beside the weights."""
+        return self.delays is not None and self.delays.per == part
 
 
 @dataclass(frozen=True)
@@ -163,9 +220,9 @@ class Layer:
         Says the shape, too.
     neurons : Neurons, optional
         By default ``Neurons()``, or relays where the connectivity has no weights.
-    psp, initial, plastic
+    psp, initial, plastic, delay, sign, feedback
         See `Projection`.
-    dropout : float
+    dropout, inhibitory
         See `Population`.
 
     Examples
@@ -182,6 +239,10 @@ class Layer:
     initial: InitialWeights = field(default_factory=InitialWeights)
     dropout: float = 0.0
     plastic: bool = True
+    delay: float | Delays = 0.0
+    sign: Literal["any", "excitatory", "inhibitory"] = "any"
+    inhibitory: float | None = None
+    feedback: Feedback | None = None
 
     __repr__ = short_repr
 

@@ -42,9 +42,10 @@ def summarise(network: Network) -> dict[str, Any]:
 
 
 def _parameters(network: Network) -> int:
-    """Weights, scales and biases that training changes."""
+    """Weights, scales, biases and delays that training changes."""
     shapes = [network.weight_shape(projection) for projection in network.weighted if projection.plastic]
     shared = network.weighting.scale == "layer"
     scales = [1 if shared else shape[-1] for shape in shapes] if network.weighting.learns_scales else []
     biases = [population.maps for population in network.populations if population.has_bias]
-    return sum(map(math.prod, shapes)) + sum(scales) + sum(biases)
+    delays = [network.delay_shape(one) for one in network.delayed if one.learns_delays]
+    return sum(map(math.prod, [*shapes, *delays])) + sum(scales) + sum(biases)

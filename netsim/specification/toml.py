@@ -14,7 +14,7 @@ import tomli_w
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.files import read_text, write_text
 from netsim.registry import Registry
-from netsim.seams import connectivities, encoders
+from netsim.seams import connectivities, encoders, feedbacks
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
@@ -66,7 +66,8 @@ def network_to_dict(network: Network) -> dict[str, Any]:
         table["layers"] = [
             {"name": layer.name}
             | _chosen_table(connectivities, "kind", layer.connectivity)
-            | _to_dict(layer, "connectivity")
+            | _to_dict(layer, "connectivity", "feedback")
+            | _feedback_to_dict(layer)
             for layer in layers
         ]
         return table
@@ -77,10 +78,15 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     table["projections"] = [
         {"name": projection.name, "source": projection.source, "target": projection.target}
         | {"connectivity": _chosen_table(connectivities, "rule", projection.connectivity)}
-        | _to_dict(projection, "connectivity")
+        | _to_dict(projection, "connectivity", "feedback")
+        | _feedback_to_dict(projection)
         for projection in network.projections
     ]
     return table
+
+
+def _feedback_to_dict(part: Layer | Projection) -> dict[str, Any]:
+    return {"feedback": _chosen_table(feedbacks, "kind", part.feedback)} if part.feedback is not None else {}
 
 
 def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -201,7 +207,7 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "kind", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    return _build(Layer, table | {"connectivity": make()}, where)
+    return _build(Layer, table | {"connectivity": make()} | _feedback(table, where), where)
 
 
 def _population(table: dict[str, Any]) -> Population:
@@ -220,7 +226,20 @@ def _projection(table: dict[str, Any]) -> Projection:
     rule, inner = dict(rule), f"{where}.connectivity"
     make = _chosen(connectivities, rule, "rule", inner)
     _check_keys(make.args[0], rule, inner)
-    return _build(Projection, table | {"connectivity": make()}, where)
+    return _build(Projection, table | {"connectivity": make()} | _feedback(table, where), where)
+
+
+def _feedback(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """The feedback of a layer or a projection, if its table has any."""
+    if "feedback" not in table:
+        return {}
+    chosen, inner = table["feedback"], f"{where}.feedback"
+    if not isinstance(chosen, dict):
+        raise SpecificationError(inner, f'must be a table such as {{ kind = "random", seed = 1 }}, not {chosen!r}')
+    chosen = dict(chosen)
+    make = _chosen(feedbacks, chosen, "kind", inner)
+    _check_keys(make.args[0], chosen, inner)
+    return {"feedback": make()}
 
 
 def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:
@@ -275,7 +294,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return value
     origin = typing.get_origin(hint)
     if origin is types.UnionType or origin is typing.Union:
-        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+        options = [option for option in typing.get_args(hint) if option is not types.NoneType]
+        # a table, or the short form of one
+        hint = next((one for one in options if dataclasses.is_dataclass(one) == isinstance(value, dict)), options[0])
         origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):

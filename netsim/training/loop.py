@@ -25,6 +25,7 @@ from netsim.training import checkpoint
 from netsim.training.checkpoint import EpochTotals, TrainingState, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
+from netsim.weights.delays import delay_rates
 from netsim.weights.initial import draw, initial_weights
 from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, log_scale_name
 
@@ -275,9 +276,10 @@ class _Session:
         factors = dropout_factors(network)
         forward = forward_weights(network, state.weights)
         presented = _scaled(forward, factors)
-        latencies = yield Batch(stimuli, presented, masks)
+        batch = Batch(stimuli, presented, masks)
+        latencies = yield batch
         labels = self.stimuli.labels[chosen]
-        learned = self.learner.learn(latencies, labels, presented)
+        learned = self.learner.learn(latencies, labels, presented, batch.delays)
         self._check_finite("a weight step is not finite", learned.gradients.items())
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
         gradients = _scaled(learned.gradients, factors)
@@ -289,7 +291,7 @@ class _Session:
         """Move the weights and the logarithms of their scales, and the mean of both."""
         network, state = self.network, self.state
         with np.errstate(over="ignore", invalid="ignore"):  # is checked right after
-            rates = dict.fromkeys(of_scales, network.weighting.scale_rate)
+            rates = dict.fromkeys(of_scales, network.weighting.scale_rate) | delay_rates(network)
             state.optimizer.step(state.weights, gradients | of_scales, self.rate(), rates)
             for constraint in self.constraints:
                 constraint.enforce(state.weights)
@@ -421,7 +423,7 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         redrawn = []
         for projection in incoming:
             kernel = state.weights[kernel_name(projection)]
-            kernel[..., silent] = draw(network, projection, (*kernel.shape[:-1], len(silent)), generator)
+            kernel[..., silent] = draw(network, projection, generator, (..., silent))
             redrawn.append(kernel_name(projection))
             if log_scale_name(projection) in state.weights and network.weighting.scale == "channel":
                 state.weights[log_scale_name(projection)][silent] = log_scales(network, kernel)[silent]

@@ -2,18 +2,22 @@
 
 import dataclasses
 import shlex
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netsim.data.dataset import Dataset, described
+from netsim.data.packed import SUFFIX
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
-from netsim.errors import RunError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError
 from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.reprs import short_repr
-from netsim.runs.folder import RunFolder, check_free, create_run, describe_run, open_run
+from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, open_run
+from netsim.runs.model import change_of_data
 from netsim.runs.plugins import names_of, plugins_of
 from netsim.specification import Network
 from netsim.training.checkpoint import write_checkpoint
@@ -90,9 +94,9 @@ class TrainingRun:
 
 
 def open_training(
-    path: Path,
+    path: str | Path,
     network: Network,
-    seed: int,
+    seed: int = 0,
     limit: int | None = None,
     data_dir: str | None = None,
     resume: bool = False,
@@ -102,13 +106,15 @@ def open_training(
     constraints: Sequence[Constraint] | None = None,
     targets: Targets | None = None,
     engine: Engine | None = None,
+    data: Dataset | None = None,
+    on_warning: Callable[[str], None] = warnings.warn,
     **record: Any,
 ) -> TrainingRun:
     """A new run folder, or one to resume, its stimuli and its engine.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
     network : Network
     seed : int
     limit : int, optional
@@ -123,17 +129,39 @@ def open_training(
         In place of those that the network's settings ask for.
     engine : Engine, optional
         In place of the one of the settings, of a network of the same shapes, for example a `netsim.brian2_engine`.
+    data : Dataset, optional
+        In place of the data set that the network's settings name: one of your own, see `netsim.make_dataset`. What is
+        only in memory is kept in the run folder; to a file the run refers.
+    on_warning : callable
+        Is told, in a line, if a run is resumed with other versions of libraries; by default it becomes a warning of
+        Python's.
     **record
         What else a new run's record is to hold.
 
     Raises
     ------
     RunError
-        If the run to resume was imported or started with other options or pretrained weights, or the new
+        If the run to resume was imported or started with other options, data or pretrained weights, or the new
         one exists already.
     SpecificationError, DataError
         If the engine, the data or the pretrained weights do not fit the network.
+
+    Examples
+    --------
+    >>> import netsim, tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> network = netsim.load_preset("digits")
+    >>> data = netsim.make_dataset(load_digits(return_X_y=True), network.encoder, name="mine")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = netsim.open_training(f"{folder}/run", network, limit=200, data=data)
+    ...     run.folder.record()["data"]["name"], run.network.training.dataset, len(run.training)
+    ('mine', 'mine.npz', 200)
     """
+    path = Path(path)
+    keeps = data is not None and not data.reference
+    if data is not None:
+        named = data.reference or f"{data.name}{SUFFIX}"
+        network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
@@ -148,10 +176,16 @@ def open_training(
             raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if {key: known.get(key) for key in begun_with} != begun_with:
             raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
-        data_dir = data_dir or known.get("data_dir")
+        data_dir = data_dir or (str(folder.data) if folder.data.is_dir() else known.get("data_dir"))
+        if changed := changed_versions(known):
+            on_warning(f"{path}: goes on with other versions, weights may differ: {changed}")
     else:
         check_free(path)
-    splits = load_splits(network, None, data_dir, on_progress)
+    splits = load_splits(network, data, data_dir, on_progress)
+    if not splits.dataset.has_labels:
+        raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
+    if resume and (change := change_of_data(folder, splits.dataset)):
+        raise RunError(f"{change}; restore the data, or choose another --out")
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     settings = network.training
     if engine is None:
@@ -165,8 +199,17 @@ def open_training(
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}
-        begun = describe_run(seed, plugins=plugins, limit=limit, data_dir=where, **sizes, **begun_with, **record)
-        folder = create_run(path, network, begun)
+        begun = describe_run(
+            seed,
+            plugins=plugins,
+            limit=limit,
+            data_dir=where,
+            data=described(splits.dataset),
+            **sizes,
+            **begun_with,
+            **record,
+        )
+        folder = create_run(path, network, begun, kept=data if keeps else None)
     return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
 
 

@@ -10,7 +10,7 @@ from netsim.models.presets import preset_names
 from netsim.runs.model import load_model
 from netsim.specification import Network
 from netsim.specification.checks import require
-from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.layout import Weights, check_weights, weight_shapes
 
 
 def load_pretrained(network: Network) -> Weights | None:
@@ -47,7 +47,7 @@ def load_pretrained(network: Network) -> Weights | None:
         f"{name} has learned from stimuli that {network.name} is validated with; set training.validation to"
         f" {trained.training.validation} or less",
     )
-    return {weight: model.weights[weight] for weight in weight_shapes(network)}
+    return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)
 
 
 def weights_sha256(weights: Weights) -> str:

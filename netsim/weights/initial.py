@@ -1,11 +1,14 @@
 """Initial weights, drawn from a seed."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from netsim.specification import Network, Projection, Shape
-from netsim.weights.layout import Weights, bias_name, kernel_name
+from netsim.specification import Network, Projection
+from netsim.weights.delays import initial_delays
+from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
+from netsim.weights.signs import bound_to_signs
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
@@ -21,20 +24,64 @@ def initial_weights(network: Network, seed: int) -> Weights:
     weights: Weights = {}
     for population in network.integrating:
         for projection in network.incoming(population.name):
-            shape = network.weight_shape(projection)
-            weights[kernel_name(projection)] = draw(network, projection, shape, generator)
+            weights[kernel_name(projection)] = draw(network, projection, generator)
         if population.has_bias:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
-    return weights
+    weights |= initial_delays(network, seed)
+    return {name: weights[name] for name in weight_shapes(network)}
 
 
-def draw(network: Network, projection: Projection, shape: Shape, generator: np.random.Generator) -> np.ndarray:
-    """Draw weights of a projection: all, or for some of its maps or neurons, by a shorter last axis of the shape."""
+def draw(network: Network, projection: Projection, generator: np.random.Generator, where: Any = ...) -> np.ndarray:
+    """Draw weights of a projection: all, or those that an index into their array picks out.
+
+    Those of the wrong sign are set to 0, as they are after each step of a training, and the others are scaled as
+    `sign_factors` says.
+    """
     inputs, initial = network.fan_in(projection), projection.initial
-    deviation = initial.spread / math.sqrt(inputs)
+    deviation, whole = initial.spread / math.sqrt(inputs), network.weight_shape(projection)
+    shape = np.broadcast_to(np.zeros(1, bool), whole)[where].shape
     if initial.distribution == "normal":
         centred = generator.normal(0.0, deviation, shape)
     else:
         largest = math.sqrt(3) * deviation
         centred = generator.uniform(-largest, largest, shape)
-    return projection.signed(initial.mean / inputs + centred)
+    drawn, signs = initial.mean / inputs + centred, network.weight_signs(projection)
+    if signs is None:
+        return drawn
+    excitatory, inhibitory = sign_factors(network, projection.target)
+    own = np.broadcast_to(signs, whole)[where]
+    return bound_to_signs(drawn, own) * np.where(own > 0, excitatory, np.where(own < 0, inhibitory, 1.0))
+
+
+_KEPT = {
+    "normal": (1 / math.sqrt(2 * math.pi), 1 / 2 - 1 / (2 * math.pi)),
+    "uniform": (math.sqrt(3) / 4, 1 / 2 - 3 / 16),
+}
+"""Mean and variance of a draw with a standard deviation of 1, where one of the wrong sign is replaced by 0."""
+
+
+def sign_factors(network: Network, name: str) -> tuple[float, float]:
+    """Factors on the excitatory and on the inhibitory weights onto a population, so that it neither saturates nor dies.
+
+    If it receives both, inhibitory weights are as much larger as there are fewer of them: on average the weights of a
+    neuron add up to zero, and the variance of their sum is that of weights without signs. If it receives but one sort,
+    weights add up to that standard deviation instead. Weights without a sign are left out of the account.
+    """
+    variance = 0.0
+    sums, variances = np.zeros(2), np.zeros(2)
+    for projection in network.incoming(name):
+        signs = network.weight_signs(projection)
+        if signs is None:
+            continue
+        inputs = network.fan_in(projection)
+        counts = inputs * np.array([(signs > 0).mean(), (signs < 0).mean()])
+        deviation = projection.initial.spread / math.sqrt(inputs)
+        mean, rest = _KEPT[projection.initial.distribution]
+        sums += counts * mean * deviation
+        variances += counts * rest * deviation**2
+        variance += counts.sum() * deviation**2
+    if not sums.all():
+        return (math.sqrt(variance) / (sums.sum() or 1.0),) * 2
+    ratio = sums[0] / sums[1]
+    common = math.sqrt(variance / (variances[0] + ratio**2 * variances[1]))
+    return common, common * ratio

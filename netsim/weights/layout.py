@@ -2,8 +2,9 @@
 
 A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
 (kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
-the neurons have a bias. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where scales
-are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
+the neurons have a bias. Delays that are drawn or learned (ms) are ``"<projection>.delay"``, of the shape of the source
+or, per synapse, of the weights. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where
+scales are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.numerics.compilation import compiled
 from netsim.specification import Network, Population, Projection, Shape
+from netsim.weights.signs import contradict, sign_words
 
 Weights = dict[str, np.ndarray]
 
@@ -25,6 +27,11 @@ def bias_name(population: Population) -> str:
     return f"{population.name}.bias"
 
 
+def delay_name(projection: Projection) -> str:
+    """Name of a projection's delays, where they are drawn or learned."""
+    return f"{projection.name}.delay"
+
+
 def log_scale_name(projection: Projection) -> str:
     """Name of the logarithms of the scales of a projection's binary weights, where these are learned."""
     return f"{projection.name}.log_scale"
@@ -33,9 +40,12 @@ def log_scale_name(projection: Projection) -> str:
 def weight_shapes(network: Network) -> dict[str, Shape]:
     """Names and shapes of all weights of a network, in the order of its populations."""
     shapes: dict[str, Shape] = {}
-    for population in network.integrating:
+    for population in network.populations:
         for projection in network.incoming(population.name):
-            shapes[kernel_name(projection)] = network.weight_shape(projection)
+            if population.integrates:
+                shapes[kernel_name(projection)] = network.weight_shape(projection)
+            if projection.delays is not None:
+                shapes[delay_name(projection)] = network.delay_shape(projection)
         if population.has_bias:
             shapes[bias_name(population)] = (population.maps,)
     return shapes
@@ -73,17 +83,22 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
     """Refuse weights that do not belong to the network; the others in the order of `weight_shapes`.
 
-    Raises DataError if a name is missing or unknown, a shape differs, a value is not finite, or a sign is not the
-    projection's; `origin` is named.
+    Raises DataError if a name is missing or unknown, a shape differs, a value is not finite, a delay is negative, or a
+    sign is not the projection's; `origin` is named.
     """
     expected = check_shapes(network, weights, origin, latent)
     for name, array in weights.items():
         if array.dtype.kind != "f" or not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
+    for projection in network.delayed:
+        if (weights[delay_name(projection)] < 0).any():
+            negative = "holds negative delays; a spike cannot arrive before it is sent"
+            raise DataError(f"{origin}: {delay_name(projection)} {negative}")
     for projection in network.weighted:
         kernel = weights[kernel_name(projection)]
-        if projection.sign != "any" and (projection.signed(kernel) != kernel).any():
-            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {projection.sign}")
+        if contradict(kernel, network.weight_signs(projection)):
+            words = sign_words(network, projection)
+            raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {words}")
     return {name: weights[name] for name in expected}
 
 

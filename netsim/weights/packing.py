@@ -20,9 +20,12 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     """Small arrays that stand for the weights that feed forward, from these or from what a run keeps."""
     forward = forward_weights(network, weights)
     if network.weighting.kind == "real":
-        return {name: array.astype(np.float16) for name, array in forward.items()}
+        # latencies are as fine as delays
+        return {
+            name: array.astype(np.float32 if name.endswith(".delay") else np.float16) for name, array in forward.items()
+        }
     packed: dict[str, np.ndarray] = {
-        name: array.astype(np.float32) for name, array in forward.items() if name.endswith(".bias")
+        name: array.astype(np.float32) for name, array in forward.items() if not name.endswith(".kernel")
     }
     for projection in network.weighted:
         kernel = forward[kernel_name(projection)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from netsim.measuring.costs import CAVEAT
 from netsim.models.presets import load_preset
 from netsim.specification.summary import architecture
 from reproducing.ablations import ABLATIONS, EPOCHS, IMAGES, SEED
@@ -95,6 +96,13 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "|---|---|---|",
             *activity,
             "",
+            "## Costs",
+            "",
+            "By the definitions of NeuroBench, one step a presentation, for seed 0; `docs/measures.md` says how",
+            f"they are to be read, and `netsim evaluate PRESET` gives them. Energies are {CAVEAT}.",
+            "",
+            costs_table(results),
+            "",
             "## Ablations",
             "",
             f"On Fashion-MNIST with a fixed budget: 16C5-P2-32C5-P2-200-10, {IMAGES:,} training images, {EPOCHS}"
@@ -109,6 +117,25 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
         ]
     )
+
+
+def costs_table(results: list[dict[str, Any]]) -> str:
+    """What each network costs, a line per row whose record tells it."""
+    lines = [
+        "| preset | footprint (MB) | connection sparsity (%) | activation sparsity (%) | spikes a neuron"
+        " | dense operations (M) | effective operations (M) | energy (nJ) | dense energy (nJ) |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in _rows(results):
+        for costs in (result["test"]["costs"] for result in found if "costs" in result["test"]):
+            lines.append(
+                f"| {name} | {costs['footprint_bytes'] / 1e6:.2f} | {100 * costs['connection_sparsity']:.4f}"
+                f" | {100 * costs['activation_sparsity']:.1f} | {costs['spikes_per_neuron']:.3f}"
+                f" | {costs['dense_operations'] / 1e6:.2f} | {costs['effective_operations'] / 1e6:.2f}"
+                f" | {costs['energy_nj']:,.0f} | {costs['dense_energy_nj']:,.0f} |"
+            )
+            break
+    return "\n".join(lines)
 
 
 def ablations_table(ablations: list[dict[str, Any]]) -> str:

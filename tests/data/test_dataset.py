@@ -163,8 +163,12 @@ def _dataset(**changes: object) -> Dataset:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_images": np.zeros((3, 2, 2, 1))}, "must be uint8"),
-        ({"train_images": np.zeros((3, 2, 2), np.uint8)}, "must be uint8 of shape"),
+        ({"train_images": np.zeros((3, 2, 2, 1), complex)}, "must be numbers of shape .* not complex128"),
+        (
+            {"train_images": np.zeros((3, 2, 2), np.uint8)},
+            r"must be numbers of shape .* not uint8 of shape \(3, 2, 2\)",
+        ),
+        ({"classes": ()}, "train labels go up to 1, but there are no classes"),
         ({"train_labels": np.array([0, -1, 0])}, "go from -1 to 0"),
         ({"test_images": np.full((1, 2, 2, 1), 17, np.uint8), "intensity_max": 16}, "intensities above 16"),
     ],

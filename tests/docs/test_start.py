@@ -1,4 +1,4 @@
-"""The page that a newcomer reads first, and the page on networks: programs and specifications work as they stand."""
+"""Start, networks and measures: the programs and specifications of these pages work as they stand."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def test_start(capsys: pytest.CaptureFixture[str]) -> None:
     exec(second, space)
     printed = capsys.readouterr().out
     assert float(re.findall(r"strict_accuracy=([\d.]+)", printed)[0]) > 0.9
+
+
+def test_measures(capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = _blocks("measures.md", "python")
+    (shown,) = _blocks("measures.md", "text")
+    exec(program, {})
+    assert capsys.readouterr().out == shown
 
 
 def test_quickstart_does_what_the_page_says() -> None:

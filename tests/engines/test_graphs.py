@@ -21,6 +21,7 @@ from netsim.specification import (
     Connections,
     Connectivity,
     Convolution,
+    Delays,
     Dense,
     InitialWeights,
     IntensityEncoder,
@@ -34,8 +35,10 @@ from netsim.specification import (
     Shape,
     Weighting,
 )
+from netsim.weights.delays import initial_delays
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import weight_shapes
+from netsim.weights.signs import bound_to_signs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,7 @@ class EveryOther(Connectivity):
 
 PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
 RULES = [Dense(), EveryOther()]
+DELAYS = [0.0, 0.0, 3.4, 11.0, Delays(mean=5.0, spread=4.0), Delays("synapse", 8.0, 5.0, "uniform", longest=14.0)]
 
 
 def _neurons(regime: str, depth: int) -> Neurons:
@@ -78,24 +82,26 @@ def graph(seed: int) -> Network:
     def draw(items: list[Any]) -> Any:
         return items[generator.integers(len(items))]
 
+    of_maps = draw([None, None, 0.34, 1.0])
     populations = [
-        Population("maps", (4, 5, 3), _neurons(draw(["free", "staggered", "phased"]), 1)),
+        Population("maps", (4, 5, 3), _neurons(draw(["free", "staggered", "phased"]), 1), inhibitory=of_maps),
         Population("pool", (2, 2, 3), None),
         Population("hidden", (6,), _neurons(draw(["free", "staggered", "phased"]), 2)),
         Population("output", (4,), _neurons(draw(["free", "staggered", "phased"]), 3)),
     ]
     projections = [
-        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS)),
-        Projection("maps", "pool", Pooling(2), delay=draw([0.0, 2.6])),
+        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS), delay=draw(DELAYS)),
+        Projection("maps", "pool", Pooling(2), delay=draw([0.0, 2.6, Delays(mean=4.0, spread=2.0)])),
     ]
     if generator.random() < 0.5:
-        projections.append(Projection("stimulus", "maps", draw(RULES), delay=1.3))
+        projections.append(Projection("stimulus", "maps", draw(RULES), delay=draw(DELAYS)))
     for target in ("hidden", "output"):
         sources = ["pool", "stimulus", "maps"] + ["hidden"] * (target == "output")
         for source in sources:
             if source in ("pool", "hidden") or generator.random() < 0.6:
-                delay = draw([0.0, 0.0, 3.4, 11.0])
-                sign = draw(["any", "excitatory", "inhibitory"])
+                delay = draw(DELAYS)
+                free = source in ("stimulus", "hidden") or of_maps is None
+                sign = draw(["any", "excitatory", "inhibitory"]) if free else "any"
                 psp, rule = draw(PSPS), draw(RULES)
                 projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
     return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
@@ -104,8 +110,10 @@ def graph(seed: int) -> Network:
 def batch_of(network: Network, presentations: int, seed: int) -> Batch:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    weights |= initial_delays(network, seed)
     for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+        name = f"{projection.name}.kernel"
+        weights[name] = bound_to_signs(weights[name], network.weight_signs(projection))
     stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
     stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
     return Batch(stimuli, weights)
@@ -151,7 +159,7 @@ def test_potentials_come_from_all_projections() -> None:
 
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
 def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
-    """Through skips, delays, relays by any rule and two projections onto maps."""
+    """Through skips, delays and those of a batch, relays by any rule and two projections onto maps."""
 
     def neurons(depth: int, threshold: float) -> Neurons:
         if regime == "free":
@@ -160,6 +168,8 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
 
     initial = InitialWeights(mean=2.0 if regime == "free" else 0.5, spread=1.5)
     many = InitialWeights(mean=3.0, spread=0.4)
+    axonal = Delays(mean=1.2, spread=0.5, shortest=0.1, learned=True)
+    drawn = Delays("synapse", mean=2.3, spread=1.0, shortest=0.1, learned=True)
     network = Network(
         "graph",
         IntensityEncoder((4, 4, 2), 10.0),
@@ -172,11 +182,11 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
         ),
         (
             Projection("stimulus", "maps", Convolution(3, 3, padding=1), initial=initial),
-            Projection("stimulus", "maps", Dense(), initial=initial, delay=1.5),
-            Projection("maps", "pool", Pooling(2), delay=0.7),
-            Projection("pool", "hidden", EveryOther(), PSP("triangle", rise=9.0, fall=80.0), initial, delay=2.3),
-            Projection("maps", "hidden", Dense(), initial=initial),
-            Projection("hidden", "output", Dense(), initial=many, delay=1.1),
+            Projection("stimulus", "maps", Dense(), initial=initial, delay=axonal),
+            Projection("maps", "pool", Pooling(2), delay=axonal),
+            Projection("pool", "hidden", EveryOther(), PSP("triangle", rise=9.0, fall=80.0), initial, drawn),
+            Projection("maps", "hidden", Dense(), initial=initial, delay=2.3),
+            Projection("hidden", "output", Dense(), initial=many, delay=drawn),
             Projection("pool", "output", EveryOther(), initial=many),
         ),
         120.0,
@@ -186,19 +196,22 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 2))
     weights = initial_weights(network, 3)
     learner, engine = STiDiBP(network), EventEngine(network)
-    gradients = learner.learn(engine.present(Batch(stimuli, weights)), labels, weights).gradients
+    late = {"maps_to_hidden": generator.uniform(0, 5, (4, 4, 3)), "pool_to_output": generator.uniform(0, 3, (2, 2, 3))}
+    late |= {"hidden": generator.uniform(0, 2, (2, 2, 3)), "maps": generator.uniform(0, 2, (4, 4, 2))}
+    first = engine.present(Batch(stimuli, weights, delays=late))
+    gradients = learner.learn(first, labels, weights, late).gradients
 
     def loss(name: str, where: tuple[np.intp, ...], change: float) -> tuple[float, np.ndarray]:
         changed = {key: value.copy() for key, value in weights.items()}
         changed[name][where] += change
-        latencies = engine.present(Batch(stimuli, changed))
+        latencies = engine.present(Batch(stimuli, changed, delays=late))
         onsets = [population.dynamics.onset if population.integrates else 0.0 for population in network.populations]
         moves = [(np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)]
         return float(learner.loss(latencies[-1], labels).mean()), np.concatenate(moves)
 
-    latencies = engine.present(Batch(stimuli, weights))[-1]
+    latencies = first[-1]
     assert ((latencies > network.neurons("output").onset) & np.isfinite(latencies)).all()
-    compared = 0
+    compared = dict.fromkeys(weights, 0)
     for name, array in weights.items():
         for position in generator.permutation(array.size)[:12]:
             where = np.unravel_index(position, array.shape)
@@ -207,8 +220,9 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
                 continue  # a spike appears or vanishes: no derivative here
             numeric = (more - less) / 2e-6
             assert 2.0 * gradients[name][where] == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
-            compared += abs(numeric) > 1e-6
-    assert compared > 30
+            compared[name] += abs(numeric) > 1e-6
+    assert min(compared.values()) > 0
+    assert sum(compared.values()) > 60
 
 
 def _two(*projections: Projection) -> Network:

@@ -29,6 +29,7 @@ from netsim.specification import (
     Connections,
     Connectivity,
     Convolution,
+    Delays,
     Dense,
     IntensityEncoder,
     Layer,
@@ -41,7 +42,9 @@ from netsim.specification import (
     Weighting,
 )
 from netsim.weights.binary import forward_weights
+from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, weight_shapes
+from netsim.weights.signs import bound_to_signs
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -55,6 +58,8 @@ PSPS = [
     PSP("breakpoints", breakpoints=((1.2, 1.0), (4.0, -2.5), (11.7, 2.0))),
 ]
 
+DELAYS = [0.0, 2.5, Delays("axon", 2.0, 1.0), Delays("synapse", 2.0, 1.0, learned=True)]
+
 
 @st.composite
 def _networks(draw: st.DrawFn) -> Network:
@@ -67,7 +72,7 @@ def _networks(draw: st.DrawFn) -> Network:
         regime, bias, onset = draw(st.sampled_from(["free", "staggered", "phased"])), draw(st.booleans()), next(onsets)
         limits = {} if regime == "free" else {"onset": onset, "end": onset + 20.0, "drive": draw(st.floats(0.1, 2))}
         neurons = Neurons(regime, draw(st.floats(0.1, 1)), draw(st.floats(1, 30)), bias=bias, **limits)
-        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS))}
+        return {"neurons": neurons, "psp": draw(st.sampled_from(PSPS)), "delay": draw(st.sampled_from(DELAYS))}
 
     if draw(st.booleans()):
         kernel = draw(st.integers(1, 3))
@@ -86,8 +91,10 @@ def _networks(draw: st.DrawFn) -> Network:
 def _drawn_weights(network: Network, seed: int = 0) -> Weights:
     generator = np.random.default_rng(seed)
     weights = {name: generator.normal(0.1, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    weights |= initial_delays(network, seed)
     for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = projection.signed(weights[f"{projection.name}.kernel"])
+        name = f"{projection.name}.kernel"
+        weights[name] = bound_to_signs(weights[name], network.weight_signs(projection))
     return forward_weights(network, weights)
 
 

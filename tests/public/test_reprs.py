@@ -41,6 +41,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
         *(*network.populations, *network.projections, *(network.layers() or ()), network.learning, network.training),
         *(network.weighting, network.connections(network.projections[0]), network.projections[0].initial),
+        netsim.LatencyEncoder((8, 8, 1), 16.0),
         *(netsim.EventEncoder((34, 34, 2), 16.0), netsim.PSP("breakpoints", breakpoints=((0.0, 1.0), (4.0, -1.0)))),
         *(
             netsim.Convolution(32, 5, padding=2),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import encoders
-from netsim.specification import Encoder, EventEncoder, IntensityEncoder
+from netsim.specification import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
 from netsim.specification.toml import network_from_dict, network_to_dict
 
 ENCODER = IntensityEncoder((2, 3, 1), 64.0)
@@ -80,8 +81,39 @@ def test_images_and_recordings_are_not_mixed_up() -> None:
         ENCODER.latencies(np.zeros((1, 2, 3, 1), np.int32), None)
 
 
+def test_latencies_stay_what_they_are() -> None:
+    encoder = LatencyEncoder((2, 3, 1), t_max=10.0)
+    times = np.array([[0.0, 1.5, np.inf, 10.0, 2.0, np.inf]], np.float32)
+    samples = encoder.prepare(times)
+    assert samples.shape == (1, 2, 3, 1)
+    np.testing.assert_array_equal(encoder.latencies(samples, None).ravel(), times.ravel())
+    for wrong, message in ((-1.0, "negative"), (np.nan, "NaN"), (10.5, "go up to 10.5 ms; lengthen encoder.t_max")):
+        with pytest.raises(DataError, match=message):
+            encoder.prepare([[wrong, 0, 0, 0, 0, 0]])
+    with pytest.raises(DataError, match="have no intensities"):
+        encoder.latencies(samples, 255)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 2), (3, 3, 1), (1, 12, 1)])
+def test_samples_of_a_user_are_brought_into_shape(shape: tuple[int, int, int]) -> None:
+    encoder = IntensityEncoder(shape)
+    images = np.arange(5 * np.prod(shape), dtype=np.uint8).reshape(5, *shape)
+    forms = [images, images.reshape(5, -1), images.tolist(), list(images), pd.DataFrame(images.reshape(5, -1))]
+    forms.append(np.moveaxis(images, -1, 1))  # as torch has them
+    if shape[-1] == 1:
+        forms.append(images[..., 0])
+    for form in forms:
+        np.testing.assert_array_equal(encoder.prepare(form), images)
+    assert np.shares_memory(encoder.prepare(images.reshape(5, -1)), images)
+    assert encoder.largest(images) == 255
+    assert encoder.largest(encoder.prepare(images > 3)) == 1
+    for wrong in (images.reshape(5, -1)[:, 1:], [[1, 2], [3]], [["a"] * 12] * 5, images[0].ravel()):
+        with pytest.raises(DataError, match=r"^images: "):
+            encoder.prepare(wrong)
+
+
 def test_encoders_know_what_they_are_called() -> None:
-    assert list(encoders) == ["intensity", "events"]
+    assert list(encoders)[:3] == ["intensity", "events", "latencies"]
     assert ENCODER.kind == "intensity"
     assert EventEncoder((2, 3, 1)).kind == "events"
 
@@ -135,7 +167,7 @@ def test_an_encoder_of_another_package(on_off: None) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "on"}, "encoder.kind: must be one of intensity, events, on-off, not 'on'"),
+        ({"kind": "on"}, "encoder.kind: must be one of intensity, events, "),
         ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "on-off"'),
         ({"windows": 2}, 'encoder.windows: has a meaning for recordings, kind = "events"'),
         ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'least'?"),

@@ -39,7 +39,7 @@ def _metrics(*scores: float) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize(
     ("scores", "patience", "stops"),
-    [((), 1, False), ((0.5,), 1, False), ((0.5, 0.4), 1, True), ((0.5, 0.4), 2, False), ((0.5, 0.5, 0.6, 0.6, 0.5), 2, True)],
+    [((), 1, False), ((0.5,), 1, False), ((0.5, 0.4), 1, True), ((0.5, 0.4), 2, False), ((0.5, 0.6, 0.6, 0.5), 2, True)],
 )  # fmt: skip
 def test_early_stopping(scores: tuple[float, ...], patience: int, stops: bool) -> None:
     assert netsim.EarlyStopping(patience)(_metrics(*scores)) is stops

@@ -31,6 +31,7 @@ from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Netwo
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.training.loop import Callbacks, start_training, train
 from netsim.training.opening import open_training
+from netsim.weights.delays import ON_TIME, Delayed
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -49,7 +50,9 @@ class Hebb(Learner):
     def from_network(cls, network: Network) -> Self:
         return cls(network)
 
-    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
+    def learn(
+        self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
+    ) -> BatchGradients:
         self.batches += 1
         early = np.isfinite(latencies[-2]).astype(float)
         wanted = np.eye(self.network.outputs)[labels] - 1 / self.network.outputs

@@ -87,7 +87,7 @@ class Tonic(Source):
             converted = [(times[:kept], labels[:kept]), (times[kept:], labels[kept:])]
         training, test = converted
         most = int(max(training[1].max(), test[1].max()))
-        return Dataset(name, str(place.path), *training, *test, None, _label_names(recordings, most))
+        return Dataset(name, str(place.path), *training, *test, None, _label_names(recordings, most), "recordings")
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The usual folders, and whether tonic finds it there."""

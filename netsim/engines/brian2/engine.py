@@ -53,7 +53,7 @@ class Brian2Engine(ClockDriven):
         self.potentials: list[Potential] = []
         self.copies = copies
         self._target = target
-        self._with_axons = False
+        self._with_delays = False
         self._model: NetworkModel | None = None
 
     def __repr__(self) -> str:
@@ -61,9 +61,9 @@ class Brian2Engine(ClockDriven):
 
     def model_for(self, batch: Batch) -> NetworkModel:
         """The Brian2 network, built when it is first needed, and anew if a batch delays spikes for the first time."""
-        if self._model is None or (batch.delays and not self._with_axons):
-            self._with_axons = bool(batch.delays)
+        if self._model is None or (batch.delays and not self._with_delays):
+            self._with_delays = bool(batch.delays)
             self._model = build_network(
-                self.network, dt=self.dt, target=self._target, copies=self.copies, with_axons=self._with_axons
+                self.network, dt=self.dt, target=self._target, copies=self.copies, with_delays=self._with_delays
             )
         return self._model

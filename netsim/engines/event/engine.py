@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
+from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.potentials import potential_traces
@@ -23,6 +24,7 @@ from netsim.engines.protocol import Result, check_record, checked_batch
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
+from netsim.weights.delays import axonal_delay
 from netsim.weights.layout import Weights, check_weights
 
 
@@ -83,11 +85,8 @@ class EventEngine:
         first_spikes = {
             name: stage.prepare(batch.weights, batch.thresholds.get(name)) for name, stage in self._stages.items()
         }
-        late = {
-            projection.name: clock.count(np.asarray(projection.delay + batch.delays.get(projection.name, 0.0)))
-            for projection in network.projections
-            if projection.delay or projection.name in batch.delays
-        }
+        axons = {one.name: axonal_delay(one, batch.weights, batch.delays) for one in network.projections}
+        late = {name: clock.count(delay) for name, delay in axons.items() if delay.any()}
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
         latencies[0][...] = clock.on_grid(batch.stimuli)
 
@@ -119,6 +118,8 @@ class EventEngine:
         if not population.integrates:
             return RelayStage(self._clock, population)
         projection, *others = self.network.incoming(population.name)
+        if any(one.is_delayed_per("synapse") for one in (projection, *others)):
+            return AfferentStage(self._clock, population)
         window = None if others else self.network.window(projection)
         if window is None:
             return SparseStage(self._clock, population)

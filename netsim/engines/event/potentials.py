@@ -8,6 +8,7 @@ import numpy as np
 from netsim.engines.protocol import Batch, Latencies, Potential, Recorded
 from netsim.specification import Network, Projection
 from netsim.specification.grid import breakpoint_steps, on_grid, population_steps, step_at_or_after
+from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import bias_name, kernel_name
 
 
@@ -56,8 +57,11 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
     inputs = []
     for projection in network.incoming(population.name):
         pre, weight = _synapses(network, projection, batch.weights[kernel_name(projection)], recorded.neuron)
-        late = np.asarray(projection.delay + batch.delays.get(projection.name, np.zeros(1)))
+        late = axonal_delay(projection, batch.weights, batch.delays)
         late = np.broadcast_to(on_grid(late, dt), network.shapes[projection.source]).ravel()[pre]
+        own = synaptic_delay(projection, batch.weights)
+        if own is not None:
+            late = late + on_grid(_synapses(network, projection, own, recorded.neuron)[1], dt)
         delays, changes = np.array(projection.psp.kernel).T
         if dt:
             delays = np.array(breakpoint_steps(network, projection, dt)) * dt
@@ -69,7 +73,7 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
 def _synapses(
     network: Network, projection: Projection, kernel: np.ndarray, neuron: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Presynaptic neurons of one neuron and their weights, shape (synapses,); padding is left out."""
+    """Presynaptic neurons of one neuron and their weights, or delays; shape (synapses,), without padding."""
     window = network.window(projection)
     if window is None:
         pre, post, weight = network.connections(projection)

@@ -147,15 +147,15 @@ def _first_spikes(
                 post = synapses.post[s]
                 if fired[post] < silent:
                     continue
-                _advance(post, now, neurons, excess, slope, reached, fired)
+                advance(post, now, neurons, excess, slope, reached, fired)
                 slope[post] += change * synapses.weights[s]
         for post in range(count):
             if fired[post] == silent:
-                _finish(post, neurons, excess, slope, reached, fired)
+                finish(post, neurons, excess, slope, reached, fired)
 
 
 @compiled
-def _advance(
+def advance(
     post: int,
     now: float,
     neurons: Dynamics,
@@ -184,12 +184,12 @@ def _advance(
 
 
 @compiled
-def _finish(
+def finish(
     post: int, neurons: Dynamics, excess: np.ndarray, slope: np.ndarray, reached: np.ndarray, fired: np.ndarray
 ) -> None:
     """Find the spike of a neuron after its last event."""
     if reached[post] <= neurons.onset:
-        _advance(post, neurons.onset, neurons, excess, slope, reached, fired)
+        advance(post, neurons.onset, neurons, excess, slope, reached, fired)
         if excess[post] >= 0:
             if neurons.onset < neurons.end:
                 fired[post] = neurons.onset

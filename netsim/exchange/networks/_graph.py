@@ -15,7 +15,8 @@ from netsim.exchange.networks._layout import Layout
 from netsim.exchange.trains import to_json
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
-from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
+from netsim.weights.delays import ON_TIME, axonal_delay
+from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
 _SYNAPSES, _NEURONS, _POOLING, _FLATTEN, _DELAY = "_synapses", "_neurons", "_pooling", "_flatten", "_delay"
 _LONGEST = 250_000  # characters of a text in the metadata
@@ -37,11 +38,11 @@ def to_graph(
         neurons = _neurons_node(network, population, layout, in_seconds) if population.integrates else {}
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
         for projection in network.incoming(population.name):
-            path = _between(layout, projection)
+            path = _between(layout, projection, weights)
             if population.integrates:
                 if bias is None and not in_seconds:  # of these nodes all tools know Affine, but not all Linear
                     bias = np.zeros(layout.weight_shape(projection)[0])
-                path |= _synapses_node(projection, layout, weights[kernel_name(projection)], bias)
+                path |= _synapses_node(projection, layout, weights, bias)
             else:
                 path |= _relays_node(projection, layout)
             nodes |= path
@@ -64,12 +65,15 @@ def _code(network: Network, in_seconds: bool) -> dict[str, Any]:
     return code | own | {"duration_ms": network.duration}
 
 
-def _between(layout: Layout, projection: Projection) -> dict[str, nir.NIRNode]:
+def _between(layout: Layout, projection: Projection, weights: Weights) -> dict[str, nir.NIRNode]:
     """What spikes pass before they reach the synapses."""
     nodes: dict[str, nir.NIRNode] = {}
     shape = layout.shape(projection.source)
-    if projection.delay:
-        nodes[projection.name + _DELAY] = nir.Delay(np.full(shape, projection.delay / 1000))
+    delays = axonal_delay(projection, weights, ON_TIME)
+    if projection.common_delay or projection.is_delayed_per("axon"):
+        # seconds are not to the bit what milliseconds were
+        metadata = {"delay_ms": delays} if delays.shape else {}
+        nodes[projection.name + _DELAY] = nir.Delay(layout.axons_to_nir(projection, delays / 1000), metadata=metadata)
     if len(shape) > len(layout.shape(projection.target)):
         nodes[projection.name + _FLATTEN] = nir.Flatten(shape, start_dim=0, end_dim=-1)
     return nodes
@@ -90,14 +94,16 @@ def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNod
 
 
 def _synapses_node(
-    projection: Projection, layout: Layout, kernel: np.ndarray, bias: np.ndarray | None
+    projection: Projection, layout: Layout, weights: Weights, bias: np.ndarray | None
 ) -> dict[str, nir.NIRNode]:
-    window = layout.window(projection)
+    window, kernel = layout.window(projection), weights[kernel_name(projection)]
     metadata = {
         "layer": projection.target,
         "psp": projection.psp.shape,
         "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
     }
+    if projection.is_delayed_per("synapse"):
+        metadata["delay_ms"] = weights[delay_name(projection)]  # of the shape of the weights in netsim
     if layout.is_sparse(projection):
         metadata |= {"connectivity": projection.connectivity.pattern(), "kernel": kernel}
     weight = layout.to_nir(projection, kernel)
@@ -169,6 +175,13 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
             weights[kernel_name(projection)] = layout.from_nir(projection, nodes[-1].weight, kernel)
         if population.has_bias:
             weights[bias_name(population)] = nodes[0].bias[:: layout.per_bias(population)]
+    for projection in network.delayed:
+        name, shape = delay_name(projection), network.delay_shape(projection)
+        node = graph.nodes.get(projection.name + (_DELAY if projection.is_delayed_per("axon") else _SYNAPSES))
+        found = None if node is None else node.metadata.get("delay_ms")
+        if not isinstance(found, np.ndarray) or found.shape != shape:
+            raise DataError(f"{origin}: has no {name} of shape {shape} in its metadata")
+        weights[name] = found
     weights = check_weights(network, weights, origin)
     in_seconds = "duration_ms" not in getattr(graph.nodes.get("input"), "metadata", {})
     _check_same(graph, to_graph(network, weights, in_seconds=in_seconds), origin)

@@ -37,6 +37,11 @@ class Layout:
         shape = self._network.shapes[name]
         return (*shape[2:], *shape[:2]) if name in self.with_maps else (math.prod(shape),)
 
+    def axons_to_nir(self, projection: Projection, delays: np.ndarray) -> np.ndarray:
+        """Values of the neurons of a source, or one of all, in NIR's order."""
+        shape = self._network.shapes[projection.source]
+        return np.broadcast_to(delays, shape).ravel()[_numbers(shape)].reshape(self.shape(projection.source))
+
     def per_bias(self, population: Population) -> int:
         """How many neurons in a row share a bias where there is one for each map."""
         return 1 if population.name in self.with_maps else population.size // population.maps

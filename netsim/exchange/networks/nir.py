@@ -57,6 +57,8 @@ def without_primitive(network: Network) -> list[str]:
         words.append("windows")
     if any(map(Layout(network).is_sparse, network.projections)):
         words.append("sparse connectivity (matrices with zeros stand for it)")
+    if any(projection.is_delayed_per("synapse") for projection in network.delayed):
+        words.append("delays of single synapses")
     if len(neurons) < len(network.populations):
         words.append("pooling of the earliest spike (sums stand for it)")
     return [*words, "the latency code", "learning"]

@@ -20,8 +20,10 @@ class Balance(Constraint):
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        free = (projection for projection in network.weighted if projection.plastic and projection.sign == "any")
-        return cls([kernel_name(projection) for projection in free]) if network.learning.balanced else None
+        if not network.learning.balanced:
+            return None
+        plastic = (projection for projection in network.weighted if projection.plastic)
+        return cls([kernel_name(one) for one in plastic if network.weight_signs(one) is None])
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""

@@ -1,6 +1,6 @@
 """Excitatory and inhibitory synapses keep their sign."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,35 +9,41 @@ import numpy as np
 from netsim.learning.protocol import Constraint, Row
 from netsim.seams import constraints
 from netsim.specification import Network
-from netsim.specification.phrases import names
-from netsim.weights.layout import Weights
+from netsim.specification.phrases import grouped, names
+from netsim.weights.layout import Weights, kernel_name
+from netsim.weights.signs import sign_words
 
 
 @constraints.register("sign")
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sign(Constraint):
-    """Weights of excitatory projections are at least zero, those of inhibitory ones at most."""
+    """Weights of excitatory synapses are at least zero, those of inhibitory ones at most."""
 
-    excitatory: Sequence[str]  # names of projections, as of the inhibitory ones
-    inhibitory: Sequence[str]
+    signs: Mapping[str, np.ndarray]  # by the name of the weights, see `Network.weight_signs`
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        plastic = [projection for projection in network.weighted if projection.plastic]
-        chosen = ([p.name for p in plastic if p.sign == sign] for sign in ("excitatory", "inhibitory"))
-        constraint = cls(*chosen)
-        return constraint if constraint.excitatory or constraint.inhibitory else None
+        plastic = ((one, network.weight_signs(one)) for one in network.weighted if one.plastic)
+        found = {kernel_name(projection): signs for projection, signs in plastic if signs is not None}
+        return cls(found) if found else None
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""
-        for projections, bound in ((self.excitatory, np.maximum), (self.inhibitory, np.minimum)):
-            for name in projections:
-                kernel = weights[f"{name}.kernel"]
+        for name, signs in self.signs.items():
+            kernel = weights[name]
+            if signs.size == 1:
+                bound = np.maximum if signs.item() > 0 else np.minimum
                 bound(kernel, kernel.dtype.type(0), out=kernel)
+            else:
+                np.copyto(kernel, kernel.dtype.type(0), where=kernel * signs < 0)
 
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
-        limits = ((self.excitatory, "negative", "excitatory"), (self.inhibitory, "positive", "inhibitory"))
-        clauses = [f"{sign} $w_{{ij}}$ of {names(found)} ({effect})" for found, sign, effect in limits if found]
+        bound = [projection for projection in network.weighted if kernel_name(projection) in self.signs]
+        wrong = {"excitatory": "negative", "inhibitory": "positive"}
+        clauses = [
+            rf"{wrong.get(words, 'wrongly signed')} $w_{{ij}}$ of {names(one.name for one in chosen)} ({words})"
+            for words, chosen in grouped(bound, lambda one: sign_words(network, one)).items()
+        ]
         return "Sign", f"After each update {' and '.join(clauses)} are set to 0"

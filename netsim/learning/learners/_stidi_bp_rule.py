@@ -2,8 +2,8 @@
 
 from netsim.learning.protocol import Row
 from netsim.seams import targets
-from netsim.specification import Network, Population
-from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, number
+from netsim.specification import Feedback, Network, Population
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, names, number
 from netsim.specification.traits import has_bias, has_delays, has_relays, shares_weights, unless_all
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
@@ -44,6 +44,8 @@ def rule(network: Network) -> list[Row]:
     alike = grouped(network.integrating, lambda population: population.dynamics.gated).values()
     rows.append(("Signal", "\n".join(_signal(chosen, network) for chosen in alike)))
     rows.append(("Gradient", _gradient(network)))
+    if any(projection.learns_delays for projection in network.delayed):
+        rows.append(("Gradient of delays", _delay_gradient(network)))
     if len(network.populations) > 1:
         rows.append(("Propagation", _propagation(network)))
     rows.append(("Exactness", _exactness(network)))
@@ -132,12 +134,39 @@ def _gradient(network: Network) -> str:
     )
 
 
+def _slope(network: Network) -> str:
+    """What weighs a displacement at a synapse."""
+    if network.learning.propagation == "slope":
+        return rf"\varepsilon'({_since(network)})"
+    return f"[{f't_i + {DELAY}' if has_delays(network) else 't_i'} < L_j]"
+
+
+def _delay_gradient(network: Network) -> str:
+    learning = [projection for projection in network.delayed if projection.learns_delays]
+    steps = " A grid's rounding of delays is passed over." if network.training.dt else ""
+    return (
+        rf"$\displaystyle -\frac{{1}}{{N {T_MAX}^2}} \sum w_{{ij}}{GAP}\delta_j{GAP}{_slope(network)}$ for the delays"
+        f" ${DELAY}$ of {names(one.name for one in learning)}, summed over presentations and the synapses that share a"
+        f" delay.{steps}"
+    )
+
+
+def _fed_back(feedback: Feedback) -> str:
+    seed = getattr(feedback, "seed", None)
+    drawn = "" if seed is None else f" (seed {seed})"
+    past = "; target and slope are passed over" if feedback.direct else ""
+    return f"{feedback.summary}{drawn}{past}"
+
+
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
-        factor = rf"\varepsilon'({_since(network)})$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
+        factor = rf"{_slope(network)}$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
     else:
-        factor = f"[{f't_i + {DELAY}' if has_delays(network) else 't_i'} < L_j]$, by the order of spikes alone"
+        factor = f"{_slope(network)}$, by the order of spikes alone"
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"
+    for feedback, chosen in grouped(network.projections, lambda projection: projection.feedback).items():
+        if feedback is not None:
+            text += f"\nOf {names(one.name for one in chosen)} $w_{{ij}}$ is here replaced by {_fed_back(feedback)}."
     if has_relays(network):
         text += (
             "\nA pooling neuron hands its displacement to the neuron whose spike it passed on (of several, the first by"

@@ -4,12 +4,15 @@ A population receives the displacement of its spikes from those that it projects
 synapses onto it, and hands a displacement to their sources. None looks further than its neighbours.
 """
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from netsim import seams
+from netsim.learning.delayed import delayed_current_before, step_delayed
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
@@ -21,7 +24,8 @@ from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import on_grid, population_times
-from netsim.weights.layout import Weights, bias_name, kernel_name
+from netsim.weights.delays import ON_TIME, Delayed, axonal_delay, synaptic_delay
+from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
 
 
 class _Part(NamedTuple):
@@ -29,6 +33,13 @@ class _Part(NamedTuple):
 
     gradients: dict[str, np.ndarray | Factors]
     displacements: list[np.ndarray]
+
+
+class _Late(NamedTuple):
+    """Delays of a batch (ms) by projection, of axons in the shape of the source, of synapses in that of the weights."""
+
+    axons: dict[str, np.ndarray]
+    synapses: dict[str, np.ndarray]
 
 
 @learners.register("stidi-bp")
@@ -62,8 +73,9 @@ class STiDiBP(Learner):
         self._connections = {
             projection.name: network.connections(projection)
             for projection in network.projections
-            if self._windows[projection.name] is None
+            if self._windows[projection.name] is None or projection.is_delayed_per("synapse")
         }
+        self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # what a relay hands back could move already
         self._may_be_stuck = {
             name: any(network.population(projection.target).integrates for projection in network.outgoing(name))
@@ -85,16 +97,20 @@ class STiDiBP(Learner):
         """See `Learner`."""
         return cls(network, targets)
 
-    def learn(self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights) -> BatchGradients:
+    def learn(
+        self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
+    ) -> BatchGradients:
         """See `Learner`."""
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
 
+        late = self._late(weights, delays, dtype)
+
         def learn_part(part: slice) -> _Part:
             times = [np.ascontiguousarray(latency[part], dtype=dtype) for latency in latencies]
-            return self._learn_part(times, wanted[part], weights)
+            return self._learn_part(times, wanted[part], weights, late)
 
         parts = over_presentations(len(labels), learn_part)
         # time in units of the encoding window, mean over presentations
@@ -117,7 +133,20 @@ class STiDiBP(Learner):
         """See `Learner`."""
         return description.rule(network)
 
-    def _learn_part(self, times: Sequence[np.ndarray], displacement: np.ndarray, weights: Weights) -> _Part:
+    def _late(self, weights: Weights, delays: Delayed, dtype: np.dtype) -> _Late:
+        """The delays of a batch as the training's engine takes them; where there are none, nothing."""
+        dt, late = self.network.training.dt, _Late({}, {})
+        for projection in self.network.projections:
+            of_axons, of_synapses = axonal_delay(projection, weights, delays), synaptic_delay(projection, weights)
+            if of_axons.any():
+                late.axons[projection.name] = on_grid(of_axons, dt).astype(dtype)
+            if of_synapses is not None:
+                late.synapses[projection.name] = on_grid(of_synapses, dt).astype(dtype)
+        return late
+
+    def _learn_part(
+        self, times: Sequence[np.ndarray], displacement: np.ndarray, weights: Weights, late: _Late
+    ) -> _Part:
         """Learn from some presentations of a batch and the displacements of their output neurons."""
         network = self.network
         latencies = dict(zip(network.shapes, times, strict=True))
@@ -133,26 +162,27 @@ class STiDiBP(Learner):
                 displacement = _normalised(displacement, network.encoder.t_max)
             displacements.append(displacement)
             incoming = self._incoming[name]
-            arriving = [self._arriving(projection, latencies[projection.source]) for projection in incoming]
-            signal = self._signal(population, arriving, own, displacement, weights)
+            arriving = [_arriving(projection, latencies[projection.source], late) for projection in incoming]
+            signal = self._signal(population, arriving, own, displacement, weights, late)
+            if population is network.output:
+                output = self._per_drive(population, signal)
             for projection, source in zip(incoming, arriving, strict=True):
-                step = self._step(projection, source, own, displacement, signal, weights)
+                step = self._step(projection, source, own, displacement, signal, weights, late)
+                if projection.feedback is not None:
+                    back = self._fed_back(projection, source, own, displacement, signal, weights, late, output)
+                    step = step._replace(displacement=back)
                 if step.kernel_gradient is not None:
                     gradients[kernel_name(projection)] = step.kernel_gradient
                 if step.bias_gradient is not None and population.has_bias:  # the same by every projection
                     # of neurons of maps that receive all to all there is one each
                     by_map = step.bias_gradient.reshape(-1, population.maps).sum(axis=0)
                     gradients.setdefault(bias_name(population), by_map)
-                if step.displacement is not None:
+                if step.delay_gradient is not None:
+                    gradients[delay_name(projection)] = step.delay_gradient
+                if step.displacement is not None and projection.source != STIMULUS:
                     former = handed.get(projection.source)
                     handed[projection.source] = step.displacement if former is None else former + step.displacement
         return _Part(gradients, displacements[::-1])
-
-    def _arriving(self, projection: Projection, source: np.ndarray) -> np.ndarray:
-        """When the spikes of a source arrive, with the delays that the training's engine takes."""
-        if not projection.delay:
-            return source
-        return source + source.dtype.type(on_grid(np.asarray(projection.delay), self.network.training.dt))
 
     def _onset(self, population: Population) -> float:
         """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
@@ -170,8 +200,56 @@ class STiDiBP(Learner):
         displacement: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
+        late: _Late,
     ) -> LayerStep:
-        """The step of a projection's synapses."""
+        """The step of a projection's synapses, and of its delays."""
+        step = self._step_of_weights(projection, source, own, displacement, signal, weights, late)
+        if projection.learns_delays and step.delay_gradient is None:
+            assert step.displacement is not None
+            # a later spike and a longer axon are the same to the target
+            return step._replace(delay_gradient=-step.displacement.sum(axis=0))
+        return step
+
+    def _fed_back(
+        self,
+        projection: Projection,
+        source: np.ndarray,
+        own: np.ndarray,
+        displacement: np.ndarray,
+        signal: np.ndarray,
+        weights: Weights,
+        late: _Late,
+        output: np.ndarray,
+    ) -> np.ndarray | None:
+        """The displacement of a source by weights that are not those that fed forward."""
+        feedback, name = projection.feedback, kernel_name(projection)
+        assert feedback is not None
+        direct = (source[0].size, output.shape[1])
+        shape = direct if feedback.direct else weights[name].shape
+        deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
+        back = feedback.weights(weights[name], shape, deviation, self._position[projection.name]).astype(own.dtype)
+        if feedback.direct:
+            return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
+        static = dataclasses.replace(projection, plastic=False)
+        return self._step_of_weights(
+            static, source, own, displacement, signal, weights | {name: back}, late
+        ).displacement
+
+    def _per_drive(self, population: Population, signal: np.ndarray) -> np.ndarray:
+        """The signal of `_signal`, of gated neurons divided by the drive."""
+        neurons = population.dynamics
+        return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
+
+    def _step_of_weights(
+        self,
+        projection: Projection,
+        source: np.ndarray,
+        own: np.ndarray,
+        displacement: np.ndarray,
+        signal: np.ndarray,
+        weights: Weights,
+        late: _Late,
+    ) -> LayerStep:
         network, window = self.network, self._windows[projection.name]
         population = network.population(projection.target)
         if not population.integrates:
@@ -182,13 +260,17 @@ class STiDiBP(Learner):
         neurons, gate = population.dynamics, self._times[population.name].gate
         causal = network.learning.propagation == "causal"
         kernel = weights[kernel_name(projection)]
-        if neurons.gated and window is not None:
+        delays = late.synapses.get(projection.name)
+        if neurons.gated and window is not None and delays is None:
             return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
         limit = np.asarray(kernel.dtype.type(gate))
         if neurons.gated:
-            signal = displacement / own.dtype.type(neurons.drive)
+            signal = self._per_drive(population, signal)
         else:
             limit = np.minimum(own, limit)
+        if delays is not None:
+            connections = self._connections[projection.name]
+            return step_delayed(projection, connections, source, limit, signal, kernel, delays, causal)
         if window is not None:
             return step_pairwise(projection, window, source, limit, signal, kernel, causal)
         connections = self._connections[projection.name]
@@ -201,6 +283,7 @@ class STiDiBP(Learner):
         own: np.ndarray,
         displacement: np.ndarray,
         weights: Weights,
+        late: _Late,
     ) -> np.ndarray:
         """The displacement over ``tau`` times the slope at threshold, by the chosen derivative.
 
@@ -216,7 +299,11 @@ class STiDiBP(Learner):
         current = np.zeros_like(own)
         for projection, source in zip(self.network.incoming(population.name), arriving, strict=True):
             window, kernel = self._windows[projection.name], weights[kernel_name(projection)]
-            if window is not None:
+            delays = late.synapses.get(projection.name)
+            if delays is not None:
+                connections = self._connections[projection.name]
+                current += delayed_current_before(projection, connections, source, times, kernel, delays)
+            elif window is not None:
                 current += slope_at(projection, window, source, times, kernel, displacement != 0)
             else:
                 connections = self._connections[projection.name]
@@ -227,6 +314,11 @@ class STiDiBP(Learner):
         slope = np.maximum(slope, description.SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
         return displacement / np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+
+
+def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.ndarray:
+    """When the spikes of a source arrive at the synapses, or at their own delays."""
+    return source + late.axons[projection.name] if projection.name in late.axons else source
 
 
 def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:

@@ -6,3 +6,4 @@ An encoder turns what is presented, images or recordings of events, into the fir
 from netsim.specification.encoders._protocol import Encoder
 from netsim.specification.encoders.events import EventEncoder
 from netsim.specification.encoders.intensity import IntensityEncoder
+from netsim.specification.encoders.latencies import LatencyEncoder

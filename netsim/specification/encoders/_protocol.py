@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from netsim.errors import DataError
 from netsim.seams import encoders
 from netsim.specification.checks import Shape, check_numbers, check_shape
 
@@ -25,8 +26,8 @@ class Encoder(ABC):
 
     Attributes
     ----------
-    samples : {"images", "recordings"}
-        What is encoded: images, or the times of first events in recordings.
+    samples : {"images", "recordings", "latencies"}, or another word
+        What is encoded: images, the times of first events in recordings, or latencies themselves.
     order : int
         Where it stands in lists; those of the same number are sorted by name.
     """
@@ -49,6 +50,30 @@ class Encoder(ABC):
     def sample_shape(self) -> Shape:
         """Shape (height, width, channels) of the samples; by default that of the stimulus."""
         return self.shape
+
+    def prepare(self, given: Any) -> np.ndarray:
+        """Samples of a user's own, as this encoder takes them and a data set keeps them.
+
+        Parameters
+        ----------
+        given : array_like or sequence
+            Some samples. Those of other shapes are taken if their numbers are as many: rows of a table or of flattened
+            images, images without channels, or with the channels first, as torch has them.
+
+        Returns
+        -------
+        ndarray, shape (samples, *sample_shape)
+
+        Raises
+        ------
+        DataError
+            If they are no numbers, or do not fit.
+        """
+        return fitted(given, self.sample_shape, self.samples)
+
+    def largest(self, samples: np.ndarray) -> float | None:
+        """The intensity that fires first, if the user does not say it; of others than images None."""
+        return None
 
     @abstractmethod
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
@@ -78,3 +103,25 @@ class Encoder(ABC):
     @abstractmethod
     def code_text(self) -> str:
         """The definition of the latencies in the model description, with mathematics as in LaTeX."""
+
+
+def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
+    """Numbers as an array of shape (samples, *shape), see `Encoder.prepare`; no copy is made of what fits."""
+    try:
+        array = np.asarray(given)
+        if array.dtype == object:
+            array = np.stack([np.asarray(one) for one in given])
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{samples}: are not of one shape ({error})") from error
+    if array.dtype == bool:
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "uif":
+        raise DataError(f"{samples}: must be numbers, not {array.dtype}")
+    height, width, channels = shape
+    if array.shape[1:] == (channels, height, width) != shape:
+        array = np.moveaxis(array, 1, -1)
+    if array.ndim < 2 or array[:1].size != height * width * channels * len(array[:1]):
+        raise DataError(
+            f"{samples}: have shape {array.shape[1:]}, the encoder needs {shape}; change encoder.shape or reshape them"
+        )
+    return array.reshape(len(array), *shape)

@@ -5,7 +5,7 @@ row may leave out ``y``, those of one polarity ``p``.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -85,6 +85,21 @@ class EventEncoder(Encoder):
         channel = (window * polarities + p)[seen]
         np.minimum.at(times, (y[seen], x[seen], channel), since[seen].astype(np.int32))
         return times
+
+    def prepare(self, given: Any) -> np.ndarray:
+        """Recordings, each with fields or columns ``x``, ``y``, ``t`` (µs) and ``p``, by `first_events`."""
+        columns = ("x", "y", "t", "p")
+        recordings = []
+        for one in given:
+            if isinstance(one, np.ndarray):
+                recordings.append(one)
+                continue
+            try:  # a table of pandas, or a mapping of columns
+                parts = {name: np.asarray(one[name]) for name in columns if name in one}
+                recordings.append(np.rec.fromarrays([*parts.values()], names=[*parts]))
+            except (TypeError, ValueError, IndexError) as error:
+                raise DataError(f"events: a recording needs columns x, y, t and p ({error})") from error
+        return np.stack([self.first_events(one) for one in recordings])
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Latencies (ms) of recordings given by their times (µs) as from `first_events`; `SILENT` becomes ``inf``."""

@@ -49,6 +49,10 @@ class IntensityEncoder(Encoder):
             return self._code(np.arange(256), intensity_max)[images]
         return self._code(images, intensity_max)
 
+    def largest(self, samples: np.ndarray) -> float | None:
+        """Of unsigned bytes 255, else the largest of the samples."""
+        return 255.0 if samples.dtype == np.uint8 else float(samples.max())
+
     def _code(self, intensities: np.ndarray, intensity_max: float) -> np.ndarray:
         intensities = intensities.astype(np.float64)
         return np.where(intensities > 0, (intensity_max - intensities) / intensity_max * self.t_max, np.inf)

@@ -1,0 +1,57 @@
+"""A file that `netsim.write_dataset` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netsim.data.places import Place, check_folder, user_folder
+from netsim.data.source import OnProgress, Source
+from netsim.errors import DataError
+from netsim.seams import datasets
+
+if TYPE_CHECKING:
+    from netsim.data.dataset import Dataset
+    from netsim.specification import Encoder
+
+
+class Packed(Source):
+    """One ``.npz`` with all splits of a data set of your own.
+
+    It is looked for in the data folder, if one is given, by its name there; else where the name says. So a run that
+    keeps its data can be moved.
+    """
+
+    notation = "FILE.npz"
+    summary = "data of your own, from Python"
+    order = 2
+    family = True
+
+    def claims(self, name: str) -> bool:
+        """Whether it ends in ``.npz``."""
+        return name.endswith(".npz")
+
+    def lasting_name(self, name: str) -> str:
+        """The whole path."""
+        return str(user_folder(name).resolve())
+
+    def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
+        """Open it; samples stay in the file."""
+        from netsim.data.packed import read_dataset
+
+        check_folder(data_dir, name)
+        for place in self.places(name, data_dir):
+            if place.found:
+                return read_dataset(place.path)
+        looked = " or ".join(str(place.path) for place in self.places(name, data_dir))
+        raise DataError(f"{name}: no such file (looked for {looked}); {self.remedy(name)}")
+
+    def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
+        """The data folder, then the path itself."""
+        path = user_folder(name)
+        folder = [Place("data folder", user_folder(data_dir) / path.name, False)] if data_dir is not None else []
+        found = [*folder, Place("file", path, False)]
+        return [place._replace(found=place.path.is_file()) for place in found]
+
+
+datasets.add("packed", Packed(), __name__)

@@ -1,0 +1,255 @@
+"""Data sets of what a user has: arrays, tables, latencies, events, data sets of torch or tonic, and streams."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netsim.data.dataset import MEMORY, Dataset, Part
+from netsim.data.packed import read_dataset, write_dataset
+from netsim.data.stimuli import UNLABELLED
+from netsim.data.stored import Spool
+from netsim.errors import DataError, RunError, nearest
+from netsim.specification import Encoder
+
+SPLIT_SEED = 2021
+_BATCH = 256
+
+
+def make_dataset(
+    training: Any,
+    encoder: Encoder,
+    test: Any = 0.2,
+    validation: Any = None,
+    name: str = "data",
+    classes: Sequence[str] | None = None,
+    intensity_max: float | None = None,
+    file: str | Path | None = None,
+) -> Dataset:
+    """A data set of your own, for `netsim.open_training` and `netsim.load_splits`.
+
+    Parameters
+    ----------
+    training : (X, y), or iterable
+        ``(X, y)``: samples and labels, each an array, a list or a table of pandas; ``(X, None)`` without labels. Or any
+        sequence or iterator of samples, of pairs of sample and label, or of pairs of many samples and their labels, as
+        data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
+        events, latencies; `Encoder.prepare` says which shapes are taken. Labels are numbers counted from 0, or words.
+    encoder : Encoder
+        That of the network.
+    test : float, or as `training`
+        What is tested on; or the share of `training` that is set aside for it, drawn by a fixed seed, the classes in
+        proportion.
+    validation : as `training`, optional
+        What the epoch is chosen by. By default ``training.validation`` samples of `training` are set aside.
+    name : str
+        What it is called in descriptions and reports.
+    classes : sequence of str, optional
+        What the labels 0, 1, ... stand for; by default the words in order, or the numbers.
+    intensity_max : float, optional
+        Images: the intensity that fires first; by default 255 of unsigned bytes, else the largest in `training`.
+    file : str or Path, optional
+        A ``.npz`` that is written as the samples come, a few at a time, and that they stay in: memory does not grow
+        with their number. Runs refer to it, with its checksum. Without it, samples are kept in memory, and in the run.
+
+    Raises
+    ------
+    DataError
+        If samples or labels do not fit the encoder or each other.
+    RunError
+        If `file` cannot be written.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from sklearn.datasets import load_digits
+    >>> data = netsim.make_dataset(load_digits(return_X_y=True), netsim.IntensityEncoder((8, 8, 1), 16.0), name="mine")
+    >>> data
+    Dataset('mine': 1437 training and 360 test images of 8x8x1, 10 classes, from memory)
+    """
+    if not name or not name.isprintable() or set(name) & set("/\\:") or name.startswith("."):
+        raise DataError(f"{name!r}: cannot be the name of a data set; take letters, digits and dashes")
+    given = {"training": training, "validation": validation, "test": test}
+    share = float(test) if isinstance(test, float) else None
+    wanted = {part: content for part, content in given.items() if content is not None and content is not share}
+    if share is not None:
+        wanted.pop("test", None)
+        if file is not None:
+            raise DataError("test: is needed beside a file, which is written as samples come; give samples of its own")
+        if not 0 < share < 1:
+            raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
+    path = Path(tempfile.gettempdir() if file is None else file)
+    codes = _Codes(None if classes is None else tuple(map(str, classes)))
+    largest = _Largest(encoder, intensity_max)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
+            parts: dict[str, Part] = {}
+            for part, content in wanted.items():
+                batches = _prepared(content, encoder, part, largest)
+                parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
+            if share is not None:
+                parts["training"], parts["test"] = _set_aside(parts["training"], share)
+            made = Dataset(
+                name,
+                MEMORY,
+                *parts["training"],
+                *parts["test"],
+                largest.value,
+                codes.classes,
+                encoder.samples,
+                parts.get("validation"),
+            )
+            if file is None:
+                return made
+            write_dataset(made, path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another file") from error
+    return dataclasses.replace(read_dataset(path), reference=str(path.resolve()))
+
+
+class _Largest:
+    """The largest intensity of the training samples, as they come."""
+
+    def __init__(self, encoder: Encoder, given: float | None) -> None:
+        self._encoder = encoder
+        self._given = given
+        self.value = given
+
+    def see(self, samples: np.ndarray) -> None:
+        """Let some training samples count."""
+        seen = self._encoder.largest(samples)
+        if self._given is not None and seen is None:
+            raise DataError(f"intensity_max: has no meaning for {self._encoder.samples}")
+        if self._given is None and seen is not None:
+            self.value = max(seen, self.value or 0.0)
+
+
+class _Codes:
+    """Labels as numbers of classes; words have the order of the alphabet among those to learn."""
+
+    def __init__(self, given: tuple[str, ...] | None) -> None:
+        self._given = given
+        self._words: bool | None = None
+        self.classes: tuple[str, ...] = ()
+
+    def encode(self, labels: list[Any], part: str) -> np.ndarray:
+        """The numbers; the labels of ``training`` say which classes there are, if nobody did."""
+        array = np.concatenate([np.atleast_1d(np.asarray(some)) for some in labels]) if labels else np.empty(0)
+        if array.ndim != 1:
+            raise DataError(f"{part}: has labels of shape {array.shape}; one number or word each is needed")
+        if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
+            array = array.astype(np.int64)
+        if array.dtype.kind in "iu":
+            if part == "training":
+                self.classes = self._given or tuple(map(str, range(int(array.max(initial=0)) + 1)))
+            return array.astype(np.int64)
+        if array.dtype.kind not in "bUSO" or any(word is None or word != word for word in array.tolist()):
+            raise DataError(f"{part}: labels must be whole numbers or words, and none may be missing")
+        words = [word.decode() if isinstance(word, bytes) else str(word) for word in array.tolist()]
+        if part == "training":
+            self.classes = self._given or tuple(sorted(set(words)))
+        numbers = {word: number for number, word in enumerate(self.classes)}
+        if unknown := set(words) - numbers.keys():
+            raise DataError(f"{part}: {min(unknown)!r} is no class{nearest(min(unknown), numbers)}")
+        return np.array([numbers[word] for word in words], dtype=np.int64)
+
+
+def _prepared(content: Any, encoder: Encoder, part: str, largest: _Largest) -> Iterator[tuple[np.ndarray, Any]]:
+    """Samples as the encoder has them, and labels or None, in batches as they come."""
+    for given, labels in _batches(content, part):
+        try:
+            samples = encoder.prepare(given)
+        except DataError as error:
+            raise DataError(f"{part}: {error}") from error
+        if labels is not None and np.shape(labels) != (len(samples),):
+            raise DataError(f"{part}: has {len(samples)} samples but labels of shape {np.shape(labels)}")
+        if part == "training" and len(samples):
+            largest.see(samples)
+        yield samples, labels
+
+
+def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:
+    """Samples and labels or None, some at a time, in all the ways that a user may have them."""
+    if isinstance(content, tuple) and len(content) == 2 and not all(isinstance(item, tuple) for item in content):
+        yield content
+        return
+    if hasattr(content, "shape"):
+        raise DataError(f"{part}: is an array; give (X, y), or (X, None) without labels")
+    if not isinstance(content, Iterable) and not hasattr(content, "__getitem__"):
+        raise DataError(f"{part}: is {type(content).__name__}; give (X, y), or samples one after another")
+    items = _items(content)
+    for first in itertools.islice(items, 1):
+        items = itertools.chain([first], items)
+        if _is_pair(first) and np.ndim(first[1]):
+            yield from items
+            return
+    while some := list(itertools.islice(items, _BATCH)):
+        pairs = [_is_pair(item) for item in some]
+        if not any(pairs):
+            yield some, None
+        elif all(pairs) and (all(unlabelled := [label is None for _, label in some]) or not any(unlabelled)):
+            yield [given for given, _ in some], None if all(unlabelled) else [label for _, label in some]
+        else:
+            raise DataError(f"{part}: has samples with and without label")
+
+
+def _items(content: Any) -> Iterator[Any]:
+    """The items of an iterable, or of what has indices and a length as data sets of torch and tonic."""
+    if hasattr(content, "__len__") and hasattr(content, "__getitem__"):
+        return (content[index] for index in range(len(content)))
+    return iter(content)
+
+
+def _is_pair(item: Any) -> bool:
+    """Whether an item is a sample with its label, or many of both; a list of two numbers is a sample."""
+    return isinstance(item, tuple | list) and len(item) == 2 and (isinstance(item, tuple) or np.ndim(item[0]) > 0)
+
+
+def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, spool_to: Path | None) -> Part:
+    """All samples of a part, in memory or in a file, and their labels."""
+    labels: list[Any] = []
+    arrays: list[np.ndarray] = []
+    count = 0
+    spool = None if spool_to is None else Spool(spool_to)
+    try:
+        for samples, some in batches:
+            count += len(samples)
+            if some is not None:
+                labels.append(np.asarray(some))
+            if spool is not None:
+                spool.append(samples)
+            else:
+                arrays.append(samples)
+        if not count:
+            raise DataError(f"{part}: holds no samples")
+        if sum(map(len, labels)) not in (0, count):
+            raise DataError(f"{part}: has samples with and without label")
+        whole = spool.array() if spool is not None else arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    finally:
+        if spool is not None:
+            spool.close()
+    numbers = codes.encode(labels, part) if labels else np.full(count, UNLABELLED, dtype=np.int64)
+    return whole, numbers
+
+
+def _set_aside(part: Part, share: float) -> tuple[Part, Part]:
+    """Samples to learn from and to test on, in the order they have."""
+    from sklearn.model_selection import train_test_split
+
+    samples, labels = part
+    if len(labels) < 2:
+        raise DataError("training: holds one sample; training and test need one each at least")
+    count = max(1, round(share * len(labels)))
+    sizes = np.unique_counts(labels).counts
+    even = sizes.min() > 1 and min(count, len(labels) - count) >= len(sizes)
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=count, random_state=SPLIT_SEED, stratify=labels if even else None
+    )
+    train, test = np.sort(train), np.sort(test)
+    return (samples[train], labels[train]), (samples[test], labels[test])

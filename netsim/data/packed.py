@@ -1,0 +1,106 @@
+"""Data sets in one file: an uncompressed ``.npz`` of samples, labels, and what is to be known of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netsim.data.dataset import Dataset, Part
+from netsim.data.stored import StoredArray, store_arrays, stored_arrays
+from netsim.errors import DataError
+
+SUFFIX = ".npz"
+_ABOUT = "about"
+_LARGEST_ABOUT = 10_000_000
+
+
+def write_dataset(dataset: Dataset, path: str | Path) -> Path:
+    """Write a data set as one file, which `read_dataset` and ``--dataset FILE.npz`` read.
+
+    The file holds ``train_samples``, ``train_labels``, those of ``test`` and, if it has them, of ``validation``, and
+    ``about``, a text in JSON. It is written a few rows at a time, and the same data give the same file.
+
+    Raises
+    ------
+    DataError
+        If the name does not end in ``.npz``.
+    RunError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import netsim, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = netsim.write_dataset(netsim.load_dataset("digits"), f"{folder}/mine.npz")
+    ...     netsim.load_dataset(path).sha256 == netsim.load_dataset("digits").sha256
+    True
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise DataError(f"{path}: the name of a data set's file must end in {SUFFIX}")
+    about = {
+        "name": dataset.name,
+        "samples": dataset.samples,
+        "intensity_max": dataset.intensity_max,
+        "classes": list(dataset.classes),
+    }
+    arrays: dict[str, Any] = {_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}
+    for split, (samples, labels) in dataset.parts.items():
+        arrays |= {f"{split}_samples": samples, f"{split}_labels": labels}
+    store_arrays(path, arrays)
+    return path
+
+
+def read_dataset(path: str | Path) -> Dataset:
+    """A data set that `write_dataset` wrote; samples stay in the file, and are read as they are presented.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, or holds something else.
+    """
+    path = Path(path)
+    arrays = stored_arrays(path)
+    try:
+        about = _about(arrays)
+        parts: dict[str, Part] = {
+            split: (arrays[f"{split}_samples"], _labels(arrays[f"{split}_labels"]))
+            for split in ("train", "test", "validation")
+            if split != "validation" or "validation_samples" in arrays
+        }
+        return Dataset(
+            about["name"],
+            str(path),
+            *parts["train"],
+            *parts["test"],
+            about["intensity_max"],
+            tuple(about["classes"]),
+            about["samples"],
+            parts.get("validation"),
+        )
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: holds no data set of netsim ({error}); write it with netsim.write_dataset") from error
+
+
+def _about(arrays: dict[str, StoredArray]) -> dict[str, Any]:
+    if arrays[_ABOUT].dtype != np.uint8 or not 0 < arrays[_ABOUT].shape[0] <= _LARGEST_ABOUT:
+        raise ValueError(f"no text in {_ABOUT}")
+    about = json.loads(arrays[_ABOUT][:].tobytes())
+    fits = {
+        "name": isinstance(about["name"], str),
+        "samples": isinstance(about["samples"], str),
+        "classes": isinstance(about["classes"], list) and all(isinstance(name, str) for name in about["classes"]),
+        "intensity_max": about["intensity_max"] is None or isinstance(about["intensity_max"], int | float),
+    }
+    if wrong := [name for name, is_right in fits.items() if not is_right]:
+        raise ValueError(f"no {wrong[0]} that fits")
+    return dict(about)
+
+
+def _labels(stored: StoredArray) -> np.ndarray:
+    if stored.dtype != np.int64:
+        raise ValueError(f"labels are {stored.dtype}")
+    return stored[:]

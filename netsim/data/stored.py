@@ -1,0 +1,161 @@
+"""Arrays that stay in a file: rows are read as they are needed, so that memory does not grow with what there is."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+
+from netsim.errors import DataError, NetsimError
+from netsim.files import open_regular, write_atomically
+
+_ROWS = 4096
+_LOCAL_HEADER = 30  # bytes before the name of a member, of which two lengths are the last
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same arrays give the same file
+
+
+class Samples(Protocol):
+    """What is needed of an array of samples: `numpy.ndarray` has it, and what reads or makes rows as they are needed.
+
+    Rows are an array of indices or a slice.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples, and the shape of each."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the numbers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> np.ndarray: ...
+
+
+class StoredArray:
+    """An array in an uncompressed ``.npz``, or in any other file, of which rows are read.
+
+    The file is mapped for each access and let go again: what was read counts no longer to the memory of the process.
+    """
+
+    def __init__(self, path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.path = path
+        self.offset = offset
+        self.dtype = dtype
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"StoredArray({str(self.path)!r}: {self.dtype} of shape {self.shape})"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """A copy of some rows."""
+        try:
+            mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path}: cannot be read any more ({error})") from error
+        return np.array(mapped[rows])
+
+
+def stored_arrays(path: Path) -> dict[str, StoredArray]:
+    """The arrays of an uncompressed ``.npz``, left where they are.
+
+    Raises DataError if the file is missing, damaged, compressed, or holds anything but plain arrays.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            size = os.fstat(file.fileno()).st_size
+            return {
+                member.filename.removesuffix(".npy"): _stored(path, file, archive, member, size)
+                for member in archive.infolist()
+            }
+    except (NetsimError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # numpy and zipfile let through whatever a damaged file leads to
+        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
+
+
+def _stored(path: Path, file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> StoredArray:
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise DataError(f"{path}: is compressed; rows can be read of numpy.savez files only")
+    file.seek(member.header_offset)
+    lengths = struct.unpack("<HH", file.read(_LOCAL_HEADER)[-4:])
+    start = member.header_offset + _LOCAL_HEADER + sum(lengths)
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, by_columns, dtype = readers[version](stream)
+        header = stream.tell()
+    content = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if dtype.hasobject or by_columns or min(shape, default=1) < 0:
+        raise ValueError(f"{member.filename} holds no plain rows")
+    if header + content != member.file_size or start + member.file_size > size:
+        raise ValueError(f"{member.filename} has a header that does not fit its size")
+    return StoredArray(path, start + header, dtype, shape)
+
+
+def store_arrays(path: Path, arrays: Mapping[str, Samples]) -> None:
+    """Write an uncompressed ``.npz``, a few rows at a time; it appears whole or not at all."""
+
+    def write(stream: BinaryIO) -> None:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                described = {
+                    "descr": np.lib.format.dtype_to_descr(array.dtype),
+                    "fortran_order": False,
+                    "shape": array.shape,
+                }
+                with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as member:
+                    np.lib.format.write_array_header_1_0(member, described)
+                    for rows in chunks(array):
+                        member.write(np.ascontiguousarray(rows).data)
+
+    write_atomically(path, write)
+
+
+def chunks(array: Samples) -> Iterable[np.ndarray]:
+    """All rows of an array, a few at a time."""
+    return (np.asarray(array[first : first + _ROWS]) for first in range(0, len(array), _ROWS))
+
+
+class Spool:
+    """Rows that are written to a file of their own as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._rows = 0
+        self._first: np.ndarray | None = None
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write rows, of the shape and type of the first ones; a DataError, if they are of others."""
+        first = self._first = rows[:0] if self._first is None else self._first
+        if rows.shape[1:] != first.shape[1:] or not np.can_cast(rows.dtype, first.dtype, "same_kind"):
+            raise DataError(
+                f"samples: are {rows.dtype} of shape {rows.shape[1:]} after {first.dtype} of shape {first.shape[1:]}"
+            )
+        self._file.write(np.ascontiguousarray(rows, first.dtype).data)
+        self._rows += len(rows)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def array(self) -> StoredArray:
+        """What was written; a DataError, if nothing was."""
+        self.close()
+        if not self._rows or self._first is None:
+            raise DataError("samples: there are none")
+        return StoredArray(self._path, 0, self._first.dtype, (self._rows, *self._first.shape[1:]))

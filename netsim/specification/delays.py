@@ -1,0 +1,60 @@
+"""Conduction delays that are drawn or learned."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from netsim.reprs import short_repr
+from netsim.specification.checks import check_literals, check_numbers, require
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Conduction delays of a projection, each drawn on its own; they are kept beside the weights.
+
+    Parameters
+    ----------
+    per : {"axon", "synapse"}
+        A delay for each presynaptic neuron, or for each weight: synapses that share a weight share its delay.
+    mean : float
+        Of the draw (ms).
+    spread : float
+        Standard deviation of the draw (ms); with 0 all begin at the mean.
+    distribution : {"normal", "uniform"}
+    shortest, longest : float
+        Bounds (ms) to which draws are cut, and within which learned delays are kept; by default the duration of the
+        presentation is the upper one.
+    learned : bool
+        Whether training changes the delays, which it can with static weights, too.
+    rate : float
+        Their learning rate, in encoding windows over ``learning.rate``: with Adam a step moves a delay by up to about
+        ``learning.rate · rate`` windows.
+
+    Examples
+    --------
+    >>> from netsim import Delays, Dense, Projection
+    >>> Projection("hidden", "output", Dense(), delay=Delays("synapse", mean=4.0, spread=2.0, learned=True)).delays.per
+    'synapse'
+    """
+
+    per: Literal["axon", "synapse"] = "axon"
+    mean: float = 0.0
+    spread: float = 0.0
+    distribution: Literal["normal", "uniform"] = "normal"
+    shortest: float = 0.0
+    longest: float = math.inf
+    learned: bool = False
+    rate: float = 1.0
+
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        check_literals(self, "delay")
+        check_numbers(self, "delay", ("mean", "shortest"), "a time >= 0 ms")
+        check_numbers(self, "delay", ["spread"], ">= 0")
+        check_numbers(self, "delay", ["rate"], "positive")
+        above = self.longest >= self.shortest  # NaN is not
+        require(above, "delay.longest", f"must be at least shortest ({self.shortest} ms), not {self.longest}")
+        within = f"must be from {self.shortest} to {self.longest} ms, shortest to longest, not {self.mean}"
+        require(self.shortest <= self.mean <= self.longest, "delay.mean", within)
+        require(self.learned or self.rate == 1.0, "delay.rate", "has a meaning for learned delays only")

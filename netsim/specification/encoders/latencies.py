@@ -1,0 +1,58 @@
+"""Latencies that are known already: of recorded or generated spikes."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.seams import encoders
+from netsim.specification.encoders._protocol import Encoder
+from netsim.specification.phrases import T_MAX, counted, in_ms
+
+
+@encoders.register("latencies")
+@dataclass(frozen=True)
+class LatencyEncoder(Encoder):
+    """Stimuli that are first-spike latencies (ms, ``inf`` is silent): nothing is encoded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LatencyEncoder((1, 3, 1), t_max=10.0).prepare([[0.0, 2.5, np.inf]]).shape
+    (1, 1, 3, 1)
+    """
+
+    samples: ClassVar[str] = "latencies"
+    order: ClassVar[int] = 2
+
+    def prepare(self, given: Any) -> np.ndarray:
+        """Latencies of shape (samples, height, width, channels), or as `Encoder.prepare` takes them."""
+        times = super().prepare(given)
+        self._check(times)
+        return times
+
+    def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
+        """The samples, in double precision."""
+        if intensity_max is not None:
+            raise DataError("images: the encoder takes latencies, which have no intensities")
+        self._check(samples)
+        return np.asarray(samples, dtype=np.float64)
+
+    def _check(self, times: np.ndarray) -> None:
+        if not (times >= 0).all():
+            raise DataError("latencies: hold NaN or negative times; a silent neuron has the latency inf")
+        if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
+            raise DataError(f"latencies: go up to {last:g} ms; lengthen encoder.t_max, which is {self.t_max:g}")
+
+    def stimuli_text(self) -> str:
+        """Rows, columns and channels."""
+        height, width, channels = self.shape
+        return (
+            f"first-spike latencies of {counted(height, 'row')} and {counted(width, 'column')} with"
+            f" {counted(channels, 'channel')}"
+        )
+
+    def code_text(self) -> str:
+        """Nothing but the window."""
+        return rf"$t_i$ as given, silent without a spike; $t_i \leq {T_MAX} = {in_ms(self.t_max)}$"

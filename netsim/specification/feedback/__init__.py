@@ -1,0 +1,6 @@
+"""By what weights displacements pass back through a projection: the protocol, and one module for each kind."""
+
+from netsim.specification.feedback._protocol import Feedback
+from netsim.specification.feedback.direct import DirectFeedback
+from netsim.specification.feedback.random import RandomFeedback
+from netsim.specification.feedback.sign import SignFeedback

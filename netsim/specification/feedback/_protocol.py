@@ -1,0 +1,48 @@
+"""What a kind of feedback has to say of itself."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsim.specification.checks import Shape
+
+
+@dataclass(frozen=True)
+class Feedback(ABC):
+    """Weights that displacements pass back through, in place of those that spikes pass.
+
+    A subclass is a frozen dataclass of its parameters, registered in `netsim.seams.feedbacks`.
+
+    Attributes
+    ----------
+    direct : bool
+        Whether the displacement comes from the output neurons, past the target of the projection.
+    summary : str
+        What stands for the weights, as the model description says it.
+    """
+
+    direct: ClassVar[bool] = False
+    summary: ClassVar[str]
+
+    @abstractmethod
+    def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:
+        """The weights that displacements pass back through.
+
+        Parameters
+        ----------
+        kernel : ndarray
+            Weights that fed forward.
+        shape : tuple of int
+            The result's: the kernel's or, if `direct`, (neurons of the source, output neurons).
+        deviation : float
+            Standard deviation of the initial weights of the projection, apart from signs.
+        position : int
+            Of the projection in its network, so that no two draw the same.
+        """
+
+
+def drawn(seed: int, position: int, shape: Shape, deviation: float) -> np.ndarray:
+    """Normal weights with a mean of zero, the same in every batch."""
+    return np.random.default_rng([seed, 5, position]).normal(0.0, deviation, shape)

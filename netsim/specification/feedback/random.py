@@ -1,0 +1,36 @@
+"""Feedback alignment."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsim.seams import feedbacks
+from netsim.specification.checks import Shape, check_size
+from netsim.specification.feedback._protocol import Feedback, drawn
+
+
+@feedbacks.register("random")
+@dataclass(frozen=True)
+class RandomFeedback(Feedback):
+    """Fixed random weights, drawn normally with the standard deviation of the initial ones (feedback alignment).
+
+    Parameters
+    ----------
+    seed : int
+
+    References
+    ----------
+    Lillicrap, Cownden, Tweed and Akerman (2016), Random synaptic feedback weights support error backpropagation for
+    deep learning, Nature Communications 7:13276.
+    """
+
+    summary: ClassVar[str] = "fixed random weights, drawn normally with the standard deviation of the initial ones"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_size(self.seed, "feedback.seed", least=0)
+
+    def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:
+        """See `Feedback`."""
+        return drawn(self.seed, position, shape, deviation)

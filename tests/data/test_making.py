@@ -1,0 +1,241 @@
+"""Data sets of a user's own: whatever form they come in, the same samples and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.data.dataset import Dataset
+from netsim.data.loading import load_dataset
+from netsim.data.making import make_dataset
+from netsim.data.packed import write_dataset
+from netsim.data.stored import StoredArray
+from netsim.errors import DataError, RunError
+from netsim.specification import EventEncoder, IntensityEncoder, LatencyEncoder
+
+ENCODER = IntensityEncoder((2, 2, 1), 16.0)
+GENERATOR = np.random.default_rng(5)
+IMAGES = GENERATOR.integers(0, 200, (600, 2, 2, 1)).astype(np.uint8)
+LABELS = np.arange(600) % 3
+WORDS = np.array(["ham", "eggs", "spam"])[LABELS]
+
+
+class MapStyle:
+    """As data sets of torch and tonic are: indices and a length."""
+
+    def __init__(self, images: Any, labels: Any) -> None:
+        self.images, self.labels = images, labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        if index >= len(self):
+            raise IndexError(index)
+        return self.images[index], self.labels[index]
+
+
+def _batches(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for first in range(0, len(images), 70):
+        yield images[first : first + 70], labels[first : first + 70]
+
+
+FORMS: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
+    "arrays": lambda images, labels: (images, labels),
+    "lists": lambda images, labels: (images.reshape(-1, 4).tolist(), labels.tolist()),
+    "tables": lambda images, labels: (pd.DataFrame(images.reshape(-1, 4)), pd.Series(labels)),
+    "whole floats": lambda images, labels: (images, labels.astype(float)),
+    "map-style": MapStyle,
+    "pairs": lambda images, labels: list(zip(images, labels, strict=True)),
+    "stream": lambda images, labels: ((image, label) for image, label in zip(images, labels, strict=True)),
+    "stream of batches": _batches,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_all_forms_give_the_same_data_set(form: str, on_disk: bool, tmp_path: Path) -> None:
+    make = FORMS[form]
+    training, test = make(IMAGES[:500], LABELS[:500]), make(IMAGES[500:], LABELS[500:])
+    file = tmp_path / "own.npz" if on_disk else None
+    maximum = 255.0 if form in ("lists", "tables") else None  # which are not of unsigned bytes
+    made = make_dataset(training, ENCODER, test, file=file, intensity_max=maximum)
+    for (images, labels), first, last in ((made.split("train"), 0, 500), (made.split("test"), 500, 600)):
+        assert isinstance(images, StoredArray if on_disk else np.ndarray)
+        np.testing.assert_array_equal(images[:], IMAGES[first:last])
+        np.testing.assert_array_equal(labels, LABELS[first:last])
+    assert (made.intensity_max, made.classes) == (255, ("0", "1", "2"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["own.npz"] if on_disk else [])
+
+
+def test_a_share_is_set_aside_with_the_classes_in_proportion() -> None:
+    made = make_dataset((IMAGES, WORDS), ENCODER)
+    assert made.classes == ("eggs", "ham", "spam")
+    assert np.bincount(made.test_labels).tolist() == [40, 40, 40]
+    both = np.concatenate([made.train_images, made.test_images]).reshape(-1, 4)
+    assert sorted(map(bytes, both)) == sorted(map(bytes, IMAGES.reshape(-1, 4)))
+    assert make_dataset((IMAGES, WORDS), ENCODER).sha256 == made.sha256
+    names = np.array(made.classes)
+    np.testing.assert_array_equal(
+        made.train_labels, [("eggs", "ham", "spam").index(name) for name in names[made.train_labels]]
+    )
+
+
+def test_words_are_those_of_the_training() -> None:
+    made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:2], ["spam", "ham"]))
+    assert made.test_labels.tolist() == [2, 1]
+    made = make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["ham"]), classes=("spam", "ham", "eggs"))
+    assert made.test_labels.tolist() == [1]
+    with pytest.raises(DataError, match="test: 'hamm' is no class; did you mean 'ham'"):
+        make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["hamm"]))
+
+
+def test_without_labels() -> None:
+    for form in ((IMAGES, None), list(IMAGES), ((image, None) for image in IMAGES)):
+        made = make_dataset(form, ENCODER, test=(IMAGES[:5], None))
+        assert not made.has_labels
+        assert set(made.train_labels) == set(made.test_labels) == {-1}
+        np.testing.assert_array_equal(made.train_images, IMAGES) if isinstance(form, tuple) else None
+
+
+def test_latencies_and_events() -> None:
+    times = np.where(IMAGES < 100, IMAGES / 10.0, np.inf)
+    made = make_dataset((times, LABELS), LatencyEncoder((2, 2, 1), 16.0))
+    assert (made.samples, made.intensity_max) == ("latencies", None)
+    kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+    recordings = [np.array([(0, 1, 1000, 0), (1, 0, 3000 + n, 1)], dtype=kind) for n in range(10)]
+    tables = [pd.DataFrame(recording) for recording in recordings]
+    encoder = EventEncoder((2, 2, 2), 16.0)
+    made = make_dataset((recordings, [0, 1] * 5), encoder, test=MapStyle(tables, [0, 1] * 5))
+    np.testing.assert_array_equal(made.train_images, made.test_images)
+    assert made.samples == "recordings"
+    assert made.train_images[3, 0, 1, 1] == 3003
+    with pytest.raises(DataError, match="intensity_max: has no meaning for recordings"):
+        make_dataset((recordings, [0, 1] * 5), encoder, intensity_max=3)
+
+
+def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
+    made = make_dataset((IMAGES, LABELS), ENCODER, validation=(IMAGES[:7], LABELS[:7]))
+    assert len(made.split("validation")[0]) == 7
+    again = load_dataset(write_dataset(made, tmp_path / "a.npz"))
+    assert again.sha256 == made.sha256
+    assert len(again.split("validation")[0]) == 7
+    assert again.sha256 != make_dataset((IMAGES, LABELS), ENCODER).sha256
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"training": IMAGES}, r"training: is an array; give \(X, y\)"),
+        ({"training": 7}, "training: is int; give"),
+        ({"training": (IMAGES, LABELS[:5])}, r"training: has 600 samples but labels of shape \(5,\)"),
+        ({"training": (IMAGES.reshape(-1, 8), LABELS)}, r"training: images: have shape \(8,\), the encoder needs"),
+        ({"training": iter([])}, "training: holds no samples"),
+        ({"training": [(IMAGES[0], 1), (IMAGES[1], None)]}, "training: has samples with and without label"),
+        ({"training": (IMAGES, LABELS + 0.5)}, "training: labels must be whole numbers or words"),
+        ({"training": (IMAGES, [None, *WORDS[1:]])}, "none may be missing"),
+        ({"training": (IMAGES, LABELS - 1)}, "labels go from -1 to 1"),
+        ({"training": (IMAGES[:1], [0])}, "holds one sample"),
+        ({"test": 1.5}, "must lie between 0 and 1"),
+        ({"test": (IMAGES, None)}, "test labels go from -1 to -1"),
+        ({"name": "../a"}, "cannot be the name of a data set"),
+        ({"classes": ("a", "b")}, "labels go from 0 to 2, but there are only 2 classes"),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        make_dataset(**({"training": (IMAGES, LABELS), "encoder": ENCODER} | arguments))
+
+
+def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="test: is needed beside a file"):
+        make_dataset((IMAGES, LABELS), ENCODER, file=tmp_path / "a.npz")
+    with pytest.raises(RunError, match="cannot be written"):
+        make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "nowhere" / "a.npz")
+    with pytest.raises(DataError, match=r"must end in .npz"):
+        make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "a.h5")
+
+    def broken() -> Iterator[tuple[np.ndarray, int]]:
+        yield IMAGES[0], 0
+        yield IMAGES[0][:1], 0
+
+    with pytest.raises(DataError, match="training: images: "):
+        make_dataset(broken(), ENCODER, (IMAGES, LABELS), file=tmp_path / "a.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    return write_dataset(make_dataset((IMAGES, WORDS), ENCODER, name="meals"), tmp_path / "meals.npz")
+
+
+def test_a_packed_data_set_is_read_as_it_was_written(packed: Path) -> None:
+    made = make_dataset((IMAGES, WORDS), ENCODER, name="meals")
+    read = load_dataset(packed)
+    assert (read.name, read.classes, read.intensity_max) == ("meals", made.classes, 255)
+    assert read.sha256 == made.sha256
+    assert read.reference == str(packed)
+    chosen = np.array([3, 1, 2])
+    np.testing.assert_array_equal(read.train_images[chosen], made.train_images[chosen])
+    content = packed.read_bytes()
+    assert write_dataset(read, packed.with_name("again.npz")).read_bytes() == content
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        with np.load(path) as arrays:
+            kept = {key: arrays[key] for key in arrays if key != name}
+        np.savez(path, **kept)
+
+    return damage
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def _compressed(path: Path) -> None:
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    np.savez_compressed(path, **kept)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_without("about"), "holds no data set of netsim"),
+        (_without("train_samples"), "holds no data set of netsim"),
+        (_cut, "is not a readable .npz"),
+        (_compressed, "is compressed"),
+        (lambda path: path.write_bytes(b""), "is not a readable .npz"),
+        (lambda path: path.unlink(), "no such file"),
+    ],
+)
+def test_damaged_files_are_refused(damage: Callable[[Path], None], message: str, packed: Path) -> None:
+    damage(packed)
+    with pytest.raises(DataError, match=message) as caught:
+        load_dataset(packed)
+    assert str(packed) in str(caught.value)
+
+
+def test_a_type_of_samples_that_rows_make_as_they_are_needed() -> None:
+    class Generated:
+        """A sample is drawn by its number."""
+
+        shape = (1_000_000, 2, 2, 1)
+        dtype = np.dtype(np.float64)
+
+        def __len__(self) -> int:
+            return self.shape[0]
+
+        def __getitem__(self, rows: Any) -> np.ndarray:
+            return np.stack([np.random.default_rng(row).random((2, 2, 1)) for row in np.arange(len(self))[rows]])
+
+    labels = np.arange(1_000_000) % 2
+    data = Dataset("drawn", "here", Generated(), labels, IMAGES, LABELS % 2, 255.0, ("a", "b"))
+    assert data.split("train")[0][np.array([999_999])].shape == (1, 2, 2, 1)

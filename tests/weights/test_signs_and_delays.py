@@ -1,0 +1,204 @@
+"""Excitatory and inhibitory neurons, and delays of axons and synapses: how they are drawn, kept and refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.engines import Batch
+from netsim.engines.event.engine import EventEngine
+from netsim.errors import DataError, SpecificationError
+from netsim.learning.constraints import constraints_of
+from netsim.specification import (
+    Convolution,
+    Delays,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    Projection,
+    Weighting,
+)
+from netsim.specification.toml import network_from_dict, network_to_dict
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import check_weights
+from netsim.weights.packing import pack, unpack
+
+
+def chain(*layers: dict[str, Any], duration: float = 100.0, **settings: Any) -> Network:
+    made = [Layer(f"layer{number}", **layer) for number, layer in enumerate(layers)]
+    return Network.chain("chain", IntensityEncoder((6, 6, 1), 10.0), made, duration, **settings)
+
+
+MAPS = {"connectivity": Convolution(4, 3), "inhibitory": 0.25}
+
+
+def test_the_sign_of_a_weight_is_that_of_its_neuron() -> None:
+    network = chain(
+        MAPS,
+        {"connectivity": Pooling(2)},  # relays pass on the spikes of neurons, and their signs
+        {"connectivity": Convolution(5, 2), "inhibitory": 0.4},
+        {"connectivity": Dense(10), "inhibitory": 0.3},
+        {"connectivity": Dense(3)},
+    )
+    weights = initial_weights(network, 0)
+    assert {-1.0, 1.0} == set(np.sign(weights["layer0.kernel"]).ravel())  # the stimulus has no sign
+    for name, inhibitory in (("layer2", [3]), ("layer3", [3, 4])):  # the last maps
+        kernel = weights[f"{name}.kernel"].reshape(-1, 4 if name == "layer2" else 5, network.shapes[name][-1])
+        expected = np.ones(kernel.shape[1])
+        expected[inhibitory] = -1
+        assert (kernel * expected[:, None] >= 0).all()
+        assert 0.2 < (kernel == 0).mean() < 0.8  # the draws of the wrong sign
+    assert (weights["layer4.kernel"][:7] >= 0).all()
+    assert (weights["layer4.kernel"][7:] <= 0).all()
+
+
+def test_signs_are_kept_after_each_step_and_static_weights_left_alone() -> None:
+    network = chain({"connectivity": Dense(8), "inhibitory": 0.5}, {"connectivity": Dense(3)})
+    (sign,) = constraints_of(network)
+    weights = initial_weights(network, 0)
+    before = weights["layer1.kernel"].copy()
+    weights["layer1.kernel"] -= 0.05
+    sign.enforce(weights)
+    np.testing.assert_allclose(weights["layer1.kernel"][:4], np.maximum(before[:4] - 0.05, 0))
+    np.testing.assert_allclose(weights["layer1.kernel"][4:], before[4:] - 0.05)
+    weights["layer1.kernel"][5, 1] = 0.1
+    with pytest.raises(
+        DataError, match=r"^file: layer1.kernel holds weights that are not of the sign of their neuron$"
+    ):
+        check_weights(network, weights, "file")
+
+
+@given(st.floats(0.1, 0.9), st.integers(0, 99), st.sampled_from(["normal", "uniform"]))
+@settings(max_examples=20, deadline=None)
+def test_excitation_and_inhibition_balance(inhibitory: float, seed: int, distribution: Any) -> None:
+    """Weights of a neuron add up to zero on average, and their sum varies as without signs."""
+    network = chain({"connectivity": Dense(400), "inhibitory": inhibitory}, {"connectivity": Dense(500)})
+    onto = network.projections[1]
+    drawn = dataclasses.replace(onto.initial, distribution=distribution)
+    network = dataclasses.replace(
+        network, projections=(network.projections[0], dataclasses.replace(onto, initial=drawn))
+    )
+    sums = initial_weights(network, seed)["layer1.kernel"].sum(axis=0)
+    assert abs(sums.mean()) < 5 * drawn.spread / math.sqrt(500)
+    assert sums.std() == pytest.approx(drawn.spread, rel=0.2)
+
+
+def test_two_populations_balance_as_one() -> None:
+    populations = (
+        Population("excitatory", (300,), inhibitory=0.0),
+        Population("inhibitory", (100,), inhibitory=1.0),
+        Population("output", (500,)),
+    )
+    ends = [("stimulus", "excitatory"), ("stimulus", "inhibitory"), ("excitatory", "output"), ("inhibitory", "output")]
+    projections = tuple(Projection(*end, Dense()) for end in ends)
+    network = Network("two", IntensityEncoder((6, 6, 1), 10.0), populations, projections, 100.0)
+    weights = initial_weights(network, 0)
+    excitation, inhibition = (weights[f"{name}.kernel"].sum(axis=0) for name in ("output", "inhibitory_to_output"))
+    assert (weights["output.kernel"] >= 0).all()
+    assert (weights["inhibitory_to_output.kernel"] <= 0).all()
+    assert excitation.mean() == pytest.approx(-inhibition.mean(), rel=0.02)
+    assert (excitation + inhibition).std() == pytest.approx(2.0, rel=0.1)  # root of twice the spread's square
+
+
+def test_one_sign_alone_adds_up_to_a_standard_deviation() -> None:
+    network = chain({"connectivity": Dense(400), "inhibitory": 0.0}, {"connectivity": Dense(500)})
+    sums = initial_weights(network, 0)["layer1.kernel"].sum(axis=0)
+    assert sums.mean() == pytest.approx(math.sqrt(2), rel=0.01)
+
+
+def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
+    """More than a tenth of the neurons of each fire, less than all, and few of them at the onset already."""
+    neurons = [Neurons("phased", 2.0, 10.0, 10.0 + 20.0 * depth, 30.0 + 20.0 * depth, 1.0) for depth in range(8)]
+    hidden = [{"connectivity": Dense(200), "neurons": one, "inhibitory": 0.25} for one in neurons]
+    network = chain(*hidden, {"connectivity": Dense(10)}, duration=200.0)
+    stimuli = np.random.default_rng(0).uniform(0, 10, (40, 6, 6, 1))
+    latencies = EventEngine(network).present(Batch(stimuli, initial_weights(network, 0)))
+    for population, times in zip(network.populations[:-1], latencies[1:-1], strict=True):
+        assert 0.1 < np.isfinite(times).mean() < 0.9, population.name
+        assert (times == population.dynamics.onset).mean() < 0.2, population.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([{"inhibitory": 1.5}, {}], "populations.layer0.inhibitory: must be in [0, 1], not 1.5"),
+        ([{"inhibitory": 0.01}, {}], "populations.layer0.inhibitory: 0.01 of 8 neurons is none of them; say 0 or 1"),
+        ([{"inhibitory": 0.99}, {}], "populations.layer0.inhibitory: 0.99 of 8 neurons is all of them; say 0 or 1"),
+        (
+            [{"inhibitory": 0.5}, {"sign": "excitatory"}],
+            "projections.layer1.sign: is said twice: the neurons of layer0",
+        ),
+        ([{}, {"inhibitory": 0.5}], "layers.layer1.inhibitory: has no meaning for the output"),
+        ([{}, {"delay": 100.0}], "projections.layer1.delay: 100.0 ms is not shorter than the presentation (100.0 ms)"),
+        (
+            [{}, {"delay": {"mean": 120.0}}],
+            "projections.layer1.delay.mean: 120.0 ms is not shorter than the presentation",
+        ),
+        ([{}, {"delay": {"longest": 100.0}}], "projections.layer1.delay.longest: 100.0 ms is not shorter than the"),
+        ([{}, {"delay": {"mean": -1.0}}], "layers.layer1.delay.mean: must be a time >= 0 ms, not -1.0"),
+        ([{}, {"delay": {"mean": 3.0, "longest": 2.0}}], "layers.layer1.delay.mean: must be from 0.0 to 2.0 ms"),
+        ([{}, {"delay": {"per": "dendrite"}}], "layers.layer1.delay.per: must be axon or synapse, not 'dendrite'"),
+        ([{}, {"delay": {"sd": 1.0}}], "layers.layer1.delay.sd: is not a key here"),
+        ([{}, {"delay": {"rate": 2.0}}], "layers.layer1.delay.rate: has a meaning for learned delays only"),
+        ([{}, {"delay": "late"}], "layers.layer1.delay: must be of type float, not 'late'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(changes: list[dict[str, Any]], message: str) -> None:
+    table = network_to_dict(chain({"connectivity": Dense(8)}, {"connectivity": Dense(3)}))
+    for layer, change in zip(table["layers"], changes, strict=True):
+        layer |= change
+    with pytest.raises(SpecificationError) as caught:
+        network_from_dict(table)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_signs_mean_nothing_to_relays_and_binary_weights() -> None:
+    with pytest.raises(SpecificationError, match=r"populations.layer1.inhibitory: has no meaning for relays"):
+        chain(MAPS, {"connectivity": Pooling(2), "inhibitory": 0.5}, {"connectivity": Dense(3)})
+    with pytest.raises(SpecificationError, match=r"populations.layer0.inhibitory: has no meaning for binary weights"):
+        chain(MAPS, {"connectivity": Dense(3)}, weighting=Weighting("binary"))
+    with pytest.raises(SpecificationError, match=r"projections.layer1.delay.per: must be axon where there are no weig"):
+        chain(MAPS, {"connectivity": Pooling(2), "delay": Delays("synapse")}, {"connectivity": Dense(3)})
+
+
+def test_delays_are_drawn_within_bounds_and_leave_the_weights_as_they_were() -> None:
+    layers: list[dict[str, Any]] = [
+        {"connectivity": Convolution(2, 3), "delay": Delays("axon", 3.0, 2.0, longest=6.0)},
+        {"connectivity": Dense(3), "delay": Delays("synapse", 5.0, 4.0, "uniform", shortest=1.0)},
+    ]
+    network, without = chain(*layers), chain(*({"connectivity": layer["connectivity"]} for layer in layers))
+    weights = initial_weights(network, 1)
+    assert weights["layer0.delay"].shape == (6, 6, 1)
+    assert weights["layer1.delay"].shape == (32, 3)
+    assert (weights["layer0.delay"].min(), weights["layer0.delay"].max()) == (0.0, 6.0)
+    assert weights["layer1.delay"].min() == 1.0
+    assert weights["layer1.delay"].max() <= 5.0 + 4.0 * math.sqrt(3)
+    for name, array in initial_weights(without, 1).items():
+        np.testing.assert_array_equal(weights[name], array)
+    assert network_from_dict(network_to_dict(network)) == network
+    unpacked = unpack(network, pack(network, weights), "file")
+    np.testing.assert_allclose(unpacked["layer1.delay"], weights["layer1.delay"], rtol=1e-6)
+    weights["layer1.delay"][0, 0] = -0.1
+    with pytest.raises(DataError, match=r"^file: layer1.delay holds negative delays; a spike cannot arrive before"):
+        check_weights(network, weights, "file")
+
+
+def test_learned_delays_stay_within_their_bounds() -> None:
+    delays = Delays("synapse", 2.0, 1.0, shortest=1.0, longest=4.0, learned=True)
+    network = chain({"connectivity": Dense(5), "delay": delays}, {"connectivity": Dense(3), "delay": Delays()})
+    (bounds,) = constraints_of(network)  # fixed delays need none
+    weights = initial_weights(network, 0)
+    weights["layer0.delay"] += np.linspace(-9, 9, 5)
+    bounds.enforce(weights)
+    assert (weights["layer0.delay"].min(), weights["layer0.delay"].max()) == (1.0, 4.0)
