@@ -190,8 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, compare, and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--case", action="append", choices=list(CASES), help="only these; nothing is written")
-    parser.add_argument("--presentations", type=int, default=200)
-    parser.add_argument("--samples", type=int, default=60, help="weights of each population")
+    parser.add_argument("--presentations", type=int, default=100)
+    parser.add_argument("--samples", type=int, default=40, help="weights of each population")
     chosen = parser.parse_args(arguments)
     tables, samples = [], {}
     for case in chosen.case or CASES:

@@ -14,6 +14,7 @@ from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, open_run
+from netsim.runs.plugins import check_engine
 from netsim.specification import Network
 from netsim.specification.toml import read_network
 from netsim.weights.binary import forward_weights
@@ -134,7 +135,7 @@ def load_model(name: str, seed: int = 0) -> Model:
     Raises
     ------
     SpecificationError, RunError, DataError
-        If there is no such thing, or its files are damaged.
+        If there is no such thing, its files are damaged, or its training was handed an engine, which only Python has.
 
     Examples
     --------
@@ -146,6 +147,7 @@ def load_model(name: str, seed: int = 0) -> Model:
     if run is not None:
         network = run.network()
         weights, record = forward_weights(network, run.weights(network)), run.record()
+        check_engine(record.get("plugins", []), name)
         origin = "imported" if "imported" in record else "run"
         return Model(network, weights, origin, run, str(run.data) if run.data.is_dir() else record.get("data_dir"))
     network = load_network(name)

@@ -67,6 +67,19 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
             raise RunError(f"{where}: needs {names_of([plugin])}, which cannot be loaded{reason}; {remedy}") from error
 
 
+def check_engine(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
+    """Refuse a run whose training was handed an engine: no other would fire the same spikes.
+
+    Raises RunError: the message names the run (`where`) and the engine.
+    """
+    for plugin in plugins:
+        if plugin.get("handed_in") and plugin["seam"] == seams.engines.seam:
+            raise RunError(
+                f"{where}: was trained on {names_of([plugin])}, handed in from Python; take its weights there"
+                " (netsim.open_run), or register the engine and name it in training.engine"
+            )
+
+
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
     """The entries of seams that a network uses."""
     learning, training = network.learning, network.training

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import netsim
-from netsim.errors import SpecificationError
+from netsim.errors import RunError, SpecificationError
 from netsim.learning import OutputDisplacement, Targets
 
 
@@ -39,8 +39,14 @@ def _metrics(*scores: float) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize(
     ("scores", "patience", "stops"),
-    [((), 1, False), ((0.5,), 1, False), ((0.5, 0.4), 1, True), ((0.5, 0.4), 2, False), ((0.5, 0.6, 0.6, 0.5), 2, True)],
-)  # fmt: skip
+    [
+        ((), 1, False),
+        ((0.5,), 1, False),
+        ((0.5, 0.4), 1, True),
+        ((0.5, 0.4), 2, False),
+        ((0.5, 0.6, 0.6, 0.5), 2, True),
+    ],
+)
 def test_early_stopping(scores: tuple[float, ...], patience: int, stops: bool) -> None:
     assert netsim.EarlyStopping(patience)(_metrics(*scores)) is stops
 
@@ -93,5 +99,9 @@ def test_an_engine_takes_the_place_of_that_of_the_settings() -> None:
     for name, array in plain.folder.weights(network).items():
         np.testing.assert_array_equal(run.folder.weights(network)[name], array)
     assert [plugin["name"] for plugin in run.folder.record()["plugins"]] == ["EventEngine"]
+    with pytest.raises(
+        RunError, match=r"^run: was trained on the engine 'EventEngine' of netsim\..*, handed in from Python"
+    ):
+        netsim.load_model("run")
     with pytest.raises(SpecificationError, match=r"^engine: presents populations .* in steps of 0 ms; the network has"):
         _open("other", engine=netsim.make_engine("event", network))
