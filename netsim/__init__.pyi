@@ -4,6 +4,7 @@ from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
 from .calibration.activity import calibrate as calibrate
 from .calibration.response import fit_psp as fit_psp
+from .classifier import SpikingClassifier as SpikingClassifier
 from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
 from .data.loading import load_dataset as load_dataset
@@ -59,6 +60,7 @@ from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import Pooling as Pooling
 from .specification import Population as Population
+from .specification import PopulationEncoder as PopulationEncoder
 from .specification import Projection as Projection
 from .specification import RandomFeedback as RandomFeedback
 from .specification import SignFeedback as SignFeedback

@@ -14,19 +14,8 @@ PACKAGES = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.a
 FLOORS = (
     "reprs",
     *("errors", "files", "registry", "seams", "numerics", "specification", "weights", "data", "models", "engines"),
-    *(
-        "learning",
-        "runs",
-        "measuring",
-        "training",
-        "studies",
-        "analysis",
-        "calibration",
-        "exchange",
-        "description",
-        "report",
-    ),
-    *("sweeps", "cli", "__main__"),
+    *("learning", "runs", "measuring", "training", "classifier", "studies", "analysis", "calibration", "exchange"),
+    *("description", "report", "sweeps", "cli", "__main__"),
 )
 """Rooms from the ground up."""
 

@@ -71,7 +71,7 @@ def make_dataset(
     >>> from sklearn.datasets import load_digits
     >>> data = netsim.make_dataset(load_digits(return_X_y=True), netsim.IntensityEncoder((8, 8, 1), 16.0), name="mine")
     >>> data
-    Dataset('mine': 1437 training and 360 test images of 8x8x1, 10 classes, from memory)
+    Dataset('mine': 1438 training and 359 test images of 8x8x1, 10 classes, from memory)
     """
     if not name or not name.isprintable() or set(name) & set("/\\:") or name.startswith("."):
         raise DataError(f"{name!r}: cannot be the name of a data set; take letters, digits and dashes")

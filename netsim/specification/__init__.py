@@ -12,7 +12,7 @@ with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold`
 
 from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
 from netsim.specification.delays import Delays
-from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 
 import netsim
 from netsim.exchange.presentations import Presentations
@@ -41,7 +42,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
         *(*network.populations, *network.projections, *(network.layers() or ()), network.learning, network.training),
         *(network.weighting, network.connections(network.projections[0]), network.projections[0].initial),
-        netsim.LatencyEncoder((8, 8, 1), 16.0),
+        *(netsim.LatencyEncoder((8, 8, 1), 16.0), netsim.PopulationEncoder.of(np.eye(4), neurons=8, t_max=16.0)),
         *(netsim.EventEncoder((34, 34, 2), 16.0), netsim.PSP("breakpoints", breakpoints=((0.0, 1.0), (4.0, -1.0)))),
         *(
             netsim.Convolution(32, 5, padding=2),
@@ -64,6 +65,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         optimizers["adam"].from_network(network),
         Presentations(batch.stimuli, test.labels, np.arange(5)),
         netsim.load_dataset("digits"),
+        *(netsim.SpikingClassifier(), netsim.Delays()),
+        *(netsim.DirectFeedback(), netsim.RandomFeedback(), netsim.SignFeedback()),
         netsim.build_network(network, model.weights, dt=1.0),
         *(netsim.load_preset(name) for name in netsim.preset_names()),
         *netsim.seams.SEAMS,
@@ -112,7 +115,8 @@ class _Page(HTMLParser):
 
 
 def test_html_is_whole(objects: dict[str, Any]) -> None:
-    shown = [one for one in objects.values() if hasattr(one, "_repr_html_")]
+    own = {name: one for name, one in objects.items() if not isinstance(one, BaseEstimator)}  # has scikit-learn's
+    shown = [one for one in own.values() if hasattr(one, "_repr_html_")]
     assert {type(one).__name__ for one in shown} == {"Network", "RunFolder", "Splits", "Evaluation", "Description"}
     for one in shown:
         page = _Page()

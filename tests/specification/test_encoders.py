@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import encoders
-from netsim.specification import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.specification import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 from netsim.specification.toml import network_from_dict, network_to_dict
 
 ENCODER = IntensityEncoder((2, 3, 1), 64.0)
@@ -92,6 +92,32 @@ def test_latencies_stay_what_they_are() -> None:
             encoder.prepare([[wrong, 0, 0, 0, 0, 0]])
     with pytest.raises(DataError, match="have no intensities"):
         encoder.latencies(samples, 255)
+
+
+def test_receptive_fields_of_a_population_code() -> None:
+    table = np.array([[0.0, -5.0], [1.0, 5.0], [0.3, 2.0]])
+    encoder = PopulationEncoder.of(table, neurons=6, t_max=20.0)
+    times = encoder.latencies(encoder.prepare(table), None)
+    assert times.shape == (3, 1, 2, 6)
+    for row, column, neuron in np.ndindex(3, 2, 6):
+        low, high = table[:, column].min(), table[:, column].max()
+        centre = low + (neuron - 0.5) * (high - low) / 4
+        deviation = (high - low) / 4 / 1.5
+        response = np.exp(-((table[row, column] - centre) ** 2) / (2 * deviation**2))
+        assert times[row, 0, column, neuron] == (pytest.approx(20 * (1 - response)) if response >= 0.1 else np.inf)
+    assert np.isfinite(times).any(axis=-1).all()
+    assert np.isfinite(encoder.latencies(encoder.prepare([[1.1, 5.5]]), None)).any(axis=-1).all()  # beyond the range
+    table_of = {"encoder": {"kind": "population", "shape": [1, 2, 6], "low": [0, -5], "high": [1, 5], "t_max": 20.0}}
+    assert network_from_dict(network_to_dict(load_preset("digits")) | table_of).encoder == encoder
+    assert PopulationEncoder.of([[1.0], [1.0]]).low == (0.5,)
+    for wrong, message in (([["a"]], "numbers"), ([[np.nan]], "finite")):
+        with pytest.raises(DataError, match=message):
+            PopulationEncoder.of(wrong)
+    with pytest.raises(DataError, match="hold NaN"):
+        encoder.latencies(encoder.prepare([[np.nan, 1.0]]), None)
+    for changes, field in (({"low": (0.0,)}, "low"), ({"high": (0.0, 9.0)}, "high"), ({"cutoff": 1.0}, "cutoff")):
+        with pytest.raises(SpecificationError, match=f"encoder.{field}: "):
+            replace(encoder, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), (3, 3, 1), (1, 12, 1)])

@@ -1,0 +1,208 @@
+"""A classifier for scikit-learn: rows of a table in, the neuron that fires first out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, make_engine
+from netsim.errors import DataError
+from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
+from netsim.training.loop import start_training, train
+from netsim.weights.binary import forward_weights
+
+_T_MAX = 16.0
+_BATCH = 1000
+_MOST_SEEDS = 2**31 - 1
+
+
+class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
+    """A single-spike network trained with STiDi-BP, as an estimator of scikit-learn.
+
+    Parameters
+    ----------
+    network : Network, optional
+        One of your own; rows are brought into the shape of its encoder's samples, and its ``training`` and ``learning``
+        are followed. By default a population code of each column, dense hidden layers, and an output neuron for each
+        class, all in the regime ``phased``.
+    hidden : tuple of int
+        Neurons of each hidden layer; as all below for the network by default.
+    fields : int
+        Neurons of the population code for each column, at least three.
+    epochs, batch : int
+        Passes over the rows, and rows between two updates.
+    rate : float
+        Peak learning rate.
+    random_state : int, RandomState or None
+        Of the initial weights and the order of rows.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        Labels, in order.
+    n_features_in_ : int
+        Columns.
+    network_ : Network
+    weights_ : dict of ndarray
+        Those that feed forward, of the epoch that decided best on the rows that it learned from (of equal ones, with
+        the lowest loss). No rows are set aside; that is for cross-validation.
+    class_prior_ : ndarray
+        Share of each class.
+    intensity_max_ : float or None
+        The intensity that fires first, where a network of your own takes images.
+    history_ : list of dict
+        Figures of each epoch.
+    seed_ : int
+        What `random_state` came to.
+
+    Notes
+    -----
+    The neuron that fires first decides. Of several, the one of the class that comes first does, as estimators have to
+    name one; `netsim.evaluate` counts such ties as errors. If no output neuron fires, it is the most frequent class.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = netsim.SpikingClassifier(epochs=30, random_state=0).fit(X[::2], y[::2])
+    >>> model.score(X[1::2], y[1::2]) > 0.9
+    True
+    >>> model.transform(X[:1]).shape
+    (1, 3)
+    """
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        hidden: Sequence[int] = (40,),
+        fields: int = 8,
+        epochs: int = 60,
+        batch: int = 20,
+        rate: float = 0.003,
+        random_state: Any = None,
+    ) -> None:
+        self.network = network
+        self.hidden = hidden
+        self.fields = fields
+        self.epochs = epochs
+        self.batch = batch
+        self.rate = rate
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train the network; validation figures of `history_` are of the same rows.
+
+        Parameters
+        ----------
+        X : array_like, shape (rows, columns)
+        y : array_like, shape (rows,)
+            Labels of two or more classes.
+
+        Raises
+        ------
+        ValueError
+            If rows or labels cannot be learned from.
+        NetsimError
+            If a network of your own does not fit them.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y holds one class, {self.classes_[0]!r}; at least two classes are needed")
+        self.seed_ = int(check_random_state(self.random_state).randint(_MOST_SEEDS))
+        network = self.network or self._usual_network(X)
+        if network.outputs < len(self.classes_):
+            raise DataError(f"network: has {network.outputs} output neurons for {len(self.classes_)} classes")
+        self.class_prior_ = np.bincount(codes) / len(codes)
+        self.intensity_max_ = network.encoder.largest(network.encoder.prepare(X))
+        settings = dataclasses.replace(network.training, batch=min(network.training.batch, len(X)))
+        self.network_ = dataclasses.replace(network, training=settings)
+        stimuli = self._stimuli(X, codes)
+        state = start_training(self.network_, self.seed_)
+        engine = make_engine(settings.engine, self.network_, settings.dt, precision=settings.precision)
+        engine.run(train(self.network_, stimuli, stimuli, state, self.seed_))
+        assert state.best_weights is not None
+        self.weights_ = forward_weights(self.network_, state.best_weights)
+        self.history_ = state.history
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The label of the neuron that fires first, shape (rows,)."""
+        check_is_fitted(self)
+        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Softmax over negative output latencies, as the learner's, shape (rows, classes).
+
+        Where no output neuron fires, it is the share of each class in what was learned from.
+        """
+        check_is_fitted(self)
+        latencies = self._outputs(X)
+        evidence = self._finite(latencies) * (-self.network_.learning.sharpness / self.network_.encoder.t_max)
+        shares = softmax(evidence, axis=1)
+        shares[~np.isfinite(latencies).any(axis=1)] = self.class_prior_
+        return shares
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Latencies (ms) of the output neurons, shape (rows, classes).
+
+        Those of silent neurons are the length of a presentation, for later steps of a pipeline take finite numbers.
+        """
+        check_is_fitted(self)
+        return self._finite(self._outputs(X))
+
+    def latencies(self, X: Any) -> dict[str, np.ndarray]:
+        """Latencies (ms) of the stimulus and all populations by name, shape ``(rows, *shape)``; ``inf`` is silent."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        stimuli, settings = self._stimuli(X, np.zeros(len(X), dtype=np.int64)), self.network_.training
+        engine = make_engine(settings.engine, self.network_, settings.dt)
+        presented = [
+            engine.present(Batch(stimuli.latencies(rows), self.weights_))
+            for rows in np.array_split(np.arange(len(X)), range(_BATCH, len(X), _BATCH))
+        ]
+        return {
+            name: np.concatenate(parts)
+            for name, parts in zip(self.network_.shapes, zip(*presented, strict=True), strict=True)
+        }
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns of `transform`."""
+        check_is_fitted(self)
+        return np.array([f"latency_{name}" for name in self.classes_], dtype=object)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Latencies of the neurons of the classes."""
+        return self.latencies(X)[self.network_.output.name][:, : len(self.classes_)]
+
+    def _finite(self, latencies: np.ndarray) -> np.ndarray:
+        return np.minimum(latencies, self.network_.duration)
+
+    def _stimuli(self, X: np.ndarray, codes: np.ndarray) -> Stimuli:
+        encoder = self.network_.encoder
+        return Stimuli(encoder.prepare(X), codes, self.intensity_max_, encoder, tuple(map(str, self.classes_)))
+
+    def _usual_network(self, X: np.ndarray) -> Network:
+        """A chain of layers, each of which fires after the one before it has."""
+        encoder = PopulationEncoder.of(X, self.fields, _T_MAX)
+        layers = []
+        onset, sizes = _T_MAX, [*self.hidden, len(self.classes_)]
+        for number, size in enumerate(sizes):
+            last = number == len(sizes) - 1
+            end = onset + (7 if last else 2) * _T_MAX
+            neurons = Neurons("phased", 3.0 if last else 2.0, _T_MAX, onset, end, 1.0, bias=True)
+            layers.append(Layer("output" if last else f"hidden{number + 1}", Dense(size), neurons))
+            onset = end
+        training = Training(epochs=self.epochs, batch=self.batch, validation=1)
+        return Network.chain("rows", encoder, layers, onset, training=training, learning=Learning(rate=self.rate))

@@ -1,0 +1,139 @@
+"""Population code of tables: each number by several neurons with overlapping receptive fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.reprs import short_repr
+from netsim.seams import encoders
+from netsim.specification.checks import check_numbers, require
+from netsim.specification.encoders._protocol import Encoder, Shape
+from netsim.specification.phrases import GAP, T_MAX, counted, in_ms, number
+
+
+@encoders.register("population")
+@dataclass(frozen=True)
+class PopulationEncoder(Encoder):
+    """Latency code of tables by Gaussian receptive fields.
+
+    The ``m`` neurons of a column have their centres at ``low + (k - 1/2)·(high - low)/(m - 2)``, ``k = 0, ..., m - 1``:
+    one beyond either end of its range, the others within it. The response of a neuron to the value ``x`` is
+    ``a = exp(-(x - centre)²/(2 s²))`` with ``s = (high - low)/(width·(m - 2))``, and its latency ``(1 - a)·t_max``; it
+    is silent if ``a < cutoff``. After Bohte, Kok and La Poutré (2002), Error-backpropagation in temporally encoded
+    networks of spiking neurons, Neurocomputing 48:17-37, doi:10.1016/S0925-2312(01)00658-0.
+
+    Parameters
+    ----------
+    shape : (1, columns, neurons)
+        Columns of the table, and at least three neurons for each.
+    t_max : float
+        Length of the encoding window (ms).
+    low, high : tuple of float
+        Range of each column; values beyond it are encoded too.
+    width : float
+        Distance of two centres in units of the standard deviation of a receptive field.
+    cutoff : float
+        The response below which a neuron is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> table = np.array([[0.0, 10.0], [1.0, 30.0], [0.5, 20.0]])
+    >>> encoder = PopulationEncoder.of(table, neurons=4, t_max=10.0)
+    >>> encoder.shape, encoder.low, encoder.high
+    ((1, 2, 4), (0.0, 10.0), (1.0, 30.0))
+    >>> encoder.latencies(encoder.prepare([[0.25, 10.0]]), None).round(2)[0, 0]
+    array([[6.75, 0.  , 6.75,  inf],
+           [2.45, 2.45,  inf,  inf]])
+    """
+
+    samples: ClassVar[str] = "tables"
+    order: ClassVar[int] = 3
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    width: float = 1.5
+    cutoff: float = 0.1
+
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        height, columns, neurons = self.shape
+        require(height == 1 and neurons >= 3, "encoder.shape", "needs [1, columns, neurons], with 3 neurons or more")
+        for name in ("low", "high"):
+            given = len(getattr(self, name))
+            require(given == columns, f"encoder.{name}", f"has {given} numbers for {counted(columns, 'column')}")
+        fits = all(np.isfinite((low, high)).all() and low < high for low, high in zip(self.low, self.high, strict=True))
+        require(fits, "encoder.high", "must be above encoder.low in every column, and both finite")
+        check_numbers(self, "encoder", ["width"], "positive")
+        require(0 < self.cutoff < 1, "encoder.cutoff", f"must lie between 0 and 1, not {self.cutoff}")
+
+    @classmethod
+    def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: float) -> PopulationEncoder:
+        """The encoder for the columns of a table, such as the one to learn from, with their ranges.
+
+        A column that holds the same number in all rows has a range of one about it.
+
+        Parameters
+        ----------
+        table : array_like, shape (rows, columns)
+        neurons : int
+            Of each column.
+        t_max : float
+            Length of the encoding window (ms).
+        **settings : float
+            `width` and `cutoff`.
+
+        Raises
+        ------
+        DataError
+            If it is no table of finite numbers.
+        """
+        try:
+            array = np.asarray(table, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"table: must hold numbers only ({error})") from error
+        if array.ndim != 2 or not array.size or not np.isfinite(array).all():
+            raise DataError(f"table: must be finite numbers of shape (rows, columns), not of shape {array.shape}")
+        low, high = array.min(axis=0), array.max(axis=0)
+        low, high = np.where(low == high, [low - 0.5, high + 0.5], [low, high])
+        shape = (1, array.shape[1], neurons)
+        return cls(shape, t_max, tuple(low.tolist()), tuple(high.tolist()), **settings)
+
+    @property
+    def sample_shape(self) -> Shape:
+        """A row of the table, (1, columns, 1)."""
+        return (*self.shape[:2], 1)
+
+    def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
+        """Latencies of rows, shape ``(presentations, 1, columns, neurons)``."""
+        if intensity_max is not None:
+            raise DataError("images: the encoder takes rows of tables, which have no intensities")
+        rows = np.asarray(samples, dtype=np.float64)
+        if not np.isfinite(rows).all():
+            raise DataError("tables: hold NaN or infinite numbers; fill or leave out such rows")
+        low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
+        spacing = (high - low) / (self.shape[2] - 2)
+        centres = low + (np.arange(self.shape[2]) - 0.5) * spacing
+        response = np.exp(-0.5 * ((rows - centres) * self.width / spacing) ** 2)
+        return np.where(response >= self.cutoff, (1 - response) * self.t_max, np.inf)
+
+    def stimuli_text(self) -> str:
+        """Columns and neurons."""
+        _, columns, neurons = self.shape
+        return f"rows of {counted(columns, 'column')}; {counted(neurons, 'stimulus neuron')} for each column"
+
+    def code_text(self) -> str:
+        """The receptive fields."""
+        spaces = self.shape[2] - 2
+        ranges = (f"${number(low)}$ to ${number(high)}$" for low, high in zip(self.low, self.high, strict=True))
+        return (
+            rf"Gaussian receptive fields: $t_i = (1 - a_i){GAP}{T_MAX}$ with $a_i = \exp(-(x - c_i)^2 / (2 s^2))$,"
+            rf" silent if $a_i < {number(self.cutoff)}$; ${T_MAX} = {in_ms(self.t_max)}$. Of a column with the range"
+            rf" $l$ to $h$, $c_i = l + (i - 1/2) (h - l) / {spaces}$ for $i = 0, \dots, {self.shape[2] - 1}$, and"
+            rf" $s = (h - l) / {number(self.width * spaces)}$. Ranges: {', '.join(ranges)}"
+        )
