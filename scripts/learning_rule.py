@@ -40,7 +40,7 @@ def _layers(regime: str, depth: int, psp: netsim.PSP) -> list[netsim.Layer]:
             neurons = netsim.Neurons("free", threshold=1.0, tau=24.0, bias=True, **end)
             initial = netsim.InitialWeights(spread=0.35, bias=1.0)
         else:
-            onset = (16.0 if regime == "phased" else 8.0) * (number + 1)
+            onset = 16.0 + (32.0 if regime == "phased" else 12.0) * number
             times = {"onset": onset, "end": 256.0 if last else onset + 32.0, "drive": 1.0}
             neurons = netsim.Neurons(regime, threshold=3.0 if last else 2.0, tau=16.0, bias=True, **times)
         name = "output" if last else f"hidden{number + 1}"
@@ -66,7 +66,7 @@ def _network(
 
 CASES = {
     "phased": _network("phased", "phased"),
-    "phased, plateau": _network("phased-plateau", "phased", psp=netsim.PSP("plateau", rise=8.0)),
+    "phased, plateau": _network("phased-plateau", "phased", psp=netsim.PSP("plateau", rise=24.0)),
     "phased, three hidden": _network("phased-deep", "phased", depth=3),
     "phased, binary": _network("phased-binary", "phased", binary=True),
     "staggered": _network("staggered", "staggered"),
