@@ -155,6 +155,10 @@ def test_what_a_user_adds_stays_in_the_run() -> None:
     assert (hidden[:, 1:] > plain.present(Batch(stimuli, weights))[1][:, 1:]).all()
     begun = np.repeat(engine.begun, np.isfinite(hidden).sum(axis=1))
     np.testing.assert_allclose(np.sort(monitor.t / b2.ms - begun), np.sort(hidden[np.isfinite(hidden)]))
+    seen = len(monitor.t)
+    _, again, _ = engine.present(Batch(stimuli[:1], weights))
+    assert engine.begun.shape == (1,)
+    np.testing.assert_allclose(np.sort(monitor.t[seen:] / b2.ms - engine.begun[0]), np.sort(again[np.isfinite(again)]))
 
 
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])

@@ -179,6 +179,10 @@ class OwnNetwork:
         """Time step (ms)."""
         return float(self.clock.dt / b2.ms)
 
+    def now(self) -> float:
+        """The present time (s); after a run that was stopped, Brian2 has a live view in place of a number."""
+        return float(np.asarray(self.network.t_).item())
+
     def operations(self) -> list[b2.NetworkOperation]:
         """What happens in each step, after all thresholds and before monitors and synapses."""
         return [b2.NetworkOperation(self._pass_on, clock=self.clock, when="thresholds", order=2**30)]
@@ -206,7 +210,7 @@ class OwnNetwork:
     def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray]) -> None:
         """Begin a presentation: the state of before, no spike on its way, and the stimulus to come."""
         self.reset()
-        self.begun.append(self.network.t_)
+        self.begun.append(self.now())
         self._step = 0
         steps = nearest_steps(stimuli.reshape(-1), self.dt)
         fire = np.flatnonzero(np.isfinite(steps))
@@ -243,7 +247,7 @@ class OwnNetwork:
         """Put the state back that `kept_state` keeps, and drop spikes that are on their way."""
         for variable, value in self._state.items():
             variable.set_value(value)
-        now = self.network.t_
+        now = self.now()
         for owner in self.network.objects:
             if isinstance(owner, b2.Synapses):
                 if "lastupdate" in owner.variables:
