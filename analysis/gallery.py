@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.style import COLUMN_WIDTH, theme
+from netsim.analysis.style import COLUMN_WIDTH, Palette, theme
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import figures
@@ -192,6 +192,8 @@ class Choice:
         How many pictures a figure of many holds at most.
     width : float
         Of the figure (inches); 0 is the figure's own.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
     """
 
     index: int = 0
@@ -201,6 +203,7 @@ class Choice:
     neurons: Sequence[Recorded] = ()
     count: int | None = None
     width: float = 0.0
+    palette: Palette = None
 
     __repr__ = short_repr
 
@@ -208,7 +211,7 @@ class Choice:
         """A new figure of the chosen width and of this height (inches), with Axes above one another."""
         import matplotlib.pyplot as plt
 
-        with theme():
+        with theme(self.palette):
             figure, axes = plt.subplots(
                 rows, figsize=(self.width, height), layout="constrained", sharex=True, squeeze=False
             )
@@ -216,8 +219,9 @@ class Choice:
 
     def drawn(self, table: pd.DataFrame, draw: Callable[..., Axes], height: float, **options: Any) -> Drawn:
         """A table, and a new figure of this height (inches) into whose Axes `draw` puts it."""
-        figure, (axes,) = self.new_figure(height)
-        draw(table, ax=axes, **options)
+        with theme(self.palette):
+            figure, (axes,) = self.new_figure(height)
+            draw(table, ax=axes, **options)
         return Drawn(figure, table)
 
 
@@ -321,7 +325,8 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
     before = set(plt.get_fignums())
     assert plot.draw is not None
     try:
-        return plot.draw(source, replace(choice, limit=limit, width=choice.width or plot.width))
+        with theme(choice.palette):
+            return plot.draw(source, replace(choice, limit=limit, width=choice.width or plot.width))
     except BaseException:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)

@@ -13,7 +13,7 @@ from scipy import stats
 from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, note_at
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import DataError
@@ -30,7 +30,10 @@ _SHARES = {
     "tie_rate": "ties",
     "silent_rate": "no output spike",
 }
-_TIMES = {"mean_decision_latency_ms": "decision latency (ms)", "latency_difference_ms": "change of latency (ms)"}
+_TIMES = {
+    "mean_decision_latency_ms": "decision latency (ms)",
+    "latency_difference_ms": "mean absolute change of latency (ms)",
+}
 _MEASURES = _SHARES | _TIMES
 
 
@@ -122,7 +125,9 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows)).astype(types)
 
 
-def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes | None = None) -> Axes:
+def study_figure(
+    frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes | None = None, palette: Palette = None
+) -> Axes:
     """Draw a measure against the level of disturbance, a curve for each choice of layers.
 
     A curve is the mean over seeds and its band the 95 % confidence interval (Student's t). With a single seed, or
@@ -137,6 +142,8 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
         Column to draw.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -153,7 +160,7 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     if disturbed.empty:
         raise DataError("table: holds no disturbed presentations; a study table with at least one level is needed")
     curves = list(disturbed["layer"].unique())
-    with drawing(ax, COLUMN_WIDTH, 2.1) as axes:
+    with drawing(ax, COLUMN_WIDTH, 2.1, palette) as axes:
         for curve, colour in zip(curves, colours(len(curves)), strict=True):
             summary = _summary(disturbed[disturbed["layer"] == curve], measure)
             levels, label = summary["level"], curve if len(curves) > 1 else study.label
@@ -186,7 +193,7 @@ def study_figure(frame: pd.DataFrame, measure: str = "strict_accuracy", ax: Axes
     return axes
 
 
-def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
+def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Palette = None) -> Figure:
     """Draw what matters in a study, mostly accuracy and change of the decision latency, one above the other.
 
     Parameters
@@ -195,6 +202,8 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
         As from `study_table`, of one study.
     width : float
         Of the figure (inches).
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -203,10 +212,11 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH) -> Figure:
     """
     require(frame, ("kind", "condition"), "study")
     measures = _study_of(frame).panels
-    figure, panels = Choice(width=width).new_figure(0.5 + 1.7 * len(measures), len(measures))
+    figure, panels = Choice(width=width, palette=palette).new_figure(0.5 + 1.7 * len(measures), len(measures))
     named: list[str] = []
     for measure, axes in zip(measures, panels, strict=True):
-        study_figure(frame, measure, axes)
+        with theme(palette):
+            study_figure(frame, measure, axes)
         labels = axes.get_legend_handles_labels()[1]
         if labels and labels == named:
             axes.legend().remove()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
 PALETTE = "colorblind"
+"""Whose colours people who are colour-blind can tell apart."""
+Palette = str | Sequence[Any] | None
+"""A palette of seaborn by its name, or colours; None is the current one, if somebody has set it, else `PALETTE`."""
 INK = "0.15"
 FAINT = "0.45"
 FORMATS = ("png", "svg", "pdf")
@@ -28,11 +31,25 @@ WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
 
 
 @contextmanager
-def theme() -> Iterator[None]:
-    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block."""
+def theme(palette: Palette = None) -> Iterator[None]:
+    """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block.
+
+    Parameters
+    ----------
+    palette : str or sequence of colours, optional
+        As seaborn takes it; by default the one that was set before, as by ``seaborn.set_palette``, else one whose
+        colours people who are colour-blind can tell apart.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from netsim.analysis import theme
+    >>> with theme("Set2"):
+    ...     figure, axes = plt.subplots()
+    >>> plt.close(figure)
+    """
     import matplotlib.pyplot as plt
     import seaborn as sns
-    from cycler import cycler
 
     settings: dict[str, Any] = {
         **sns.axes_style("ticks"),
@@ -40,7 +57,7 @@ def theme() -> Iterator[None]:
         "legend.title_fontsize": 7.5,
         "axes.titlelocation": "left",
         "axes.titlesize": 8.5,
-        "axes.prop_cycle": cycler(color=sns.color_palette(PALETTE)),
+        "axes.prop_cycle": _cycle(palette),
         "axes.spines.top": False,
         "axes.spines.right": False,
         "figure.dpi": 120,
@@ -53,25 +70,59 @@ def theme() -> Iterator[None]:
         yield
 
 
-def colours(count: int) -> list[tuple[float, float, float]]:
-    """Colours that people who are colour-blind can tell apart."""
+def _cycle(palette: Palette) -> Any:
+    """The colours in turn that a palette stands for."""
+    import matplotlib.pyplot as plt
     import seaborn as sns
+    from cycler import cycler
 
-    return [tuple(colour) for colour in sns.color_palette(PALETTE, count)]
+    if palette is None:
+        current = plt.rcParams["axes.prop_cycle"]
+        if current != plt.rcParamsDefault["axes.prop_cycle"]:
+            return current
+        palette = PALETTE
+    try:
+        return cycler(color=sns.color_palette(palette))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"palette {palette!r}: is not one that seaborn knows ({error})") from error
+
+
+def colours(count: int) -> list[tuple[float, float, float]]:
+    """So many colours of the current palette, under the theme one that colour-blind people can tell apart.
+
+    If it has fewer, they begin anew.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import to_rgb
+
+    known = [to_rgb(each["color"]) for each in plt.rcParams["axes.prop_cycle"] if "color" in each]
+    return [known[position % len(known)] for position in range(count)]
 
 
 @contextmanager
-def drawing(ax: Axes | None, width: float, height: float) -> Iterator[Axes]:
-    """The given Axes, or those of a new figure of this size (inches), to be drawn into under the theme."""
+def drawing(ax: Axes | None, width: float, height: float, palette: Palette = None) -> Iterator[Axes]:
+    """The given Axes in their own style, or those of a new figure of this size (inches) under the theme.
+
+    Whoever gives Axes has chosen their style, fonts and sizes; only the palette is seen to.
+    """
     import matplotlib.pyplot as plt
 
-    with theme():
-        yield ax or plt.subplots(figsize=(width, height), layout="constrained")[1]
+    if ax is None:
+        with theme(palette):
+            yield plt.subplots(figsize=(width, height), layout="constrained")[1]
+    else:
+        with plt.rc_context({"axes.prop_cycle": _cycle(palette)}):
+            yield ax
 
 
 def is_narrow(axes: Axes) -> bool:
     """Whether Axes lie in a figure of about a column's width, so that a legend has to be stacked."""
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches
+
+
+def is_tiny(axes: Axes) -> bool:
+    """Whether Axes are a panel of some 60 mm or less, where only what is needed can be read."""
+    return axes.bbox.width / axes.figure.dpi < 2.5  # inches
 
 
 def check_suffix(path: Path) -> str:
@@ -96,12 +147,12 @@ def colour_bar(axes: Axes, image: AxesImage, left: float, width: float, label: s
 def note_beside(axes: Axes, y: float, text: str, x: float = 1.01) -> None:
     """A small text to the right of the Axes."""
     place = axes.get_yaxis_transform()
-    axes.text(x, y, text, transform=place, fontsize=7, color=FAINT, verticalalignment="center")
+    axes.text(x, y, text, transform=place, fontsize="small", color=FAINT, verticalalignment="center")
 
 
 def note_at(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
     """A small text at some points of type from a point of the Axes."""
-    looks: dict[str, Any] = {"fontsize": 7, "color": FAINT} | options
+    looks: dict[str, Any] = {"fontsize": "small", "color": FAINT} | options
     axes.annotate(text, point, xytext=offset, textcoords="offset points", **looks)
 
 

@@ -1,5 +1,6 @@
 from . import analysis as analysis
 from . import seams as seams
+from .analysis.analyses import analyse as analyse
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
 from .calibration.activity import calibrate as calibrate
@@ -26,6 +27,7 @@ from .errors import NetsimError as NetsimError
 from .exchange import export as export
 from .exchange import export_network as export_network
 from .exchange import import_network as import_network
+from .exchange import read_spikes as read_spikes
 from .exchange import read_stimuli as read_stimuli
 from .learning import BatchGradients as BatchGradients
 from .learning import Learner as Learner
@@ -48,6 +50,8 @@ from .specification import Convolution as Convolution
 from .specification import Delays as Delays
 from .specification import Dense as Dense
 from .specification import DirectFeedback as DirectFeedback
+from .specification import Distance as Distance
+from .specification import EdgeList as EdgeList
 from .specification import Encoder as Encoder
 from .specification import EventEncoder as EventEncoder
 from .specification import Feedback as Feedback
@@ -56,12 +60,15 @@ from .specification import IntensityEncoder as IntensityEncoder
 from .specification import LatencyEncoder as LatencyEncoder
 from .specification import Layer as Layer
 from .specification import Learning as Learning
+from .specification import LocallyConnected as LocallyConnected
 from .specification import Network as Network
 from .specification import Neurons as Neurons
+from .specification import OneToOne as OneToOne
 from .specification import Pooling as Pooling
 from .specification import Population as Population
 from .specification import PopulationEncoder as PopulationEncoder
 from .specification import Projection as Projection
+from .specification import Random as Random
 from .specification import RandomFeedback as RandomFeedback
 from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training

@@ -5,7 +5,7 @@ imported when it is first asked for. Another package adds one by an entry point 
 registering it before it is used::
 
     [project.entry-points."netsim.connectivity"]
-    locally_connected = "mypackage.locally_connected"
+    row-kernels = "mypackage.row_kernels"
 """
 
 import importlib

@@ -35,6 +35,8 @@ studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("o
 """`netsim.studies.study.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))
 """`netsim.analysis.Plot`: what is drawn, from which table."""
+analyses: Registry[Any] = Registry("analysis", "netsim.analysis.kinds", attrgetter("order"))
+"""`netsim.analysis.Analysis`: what spikes say, as a table and a figure."""
 spike_formats: Registry[Any] = Registry("spike format", "netsim.exchange.spikes", attrgetter("order"))
 """`netsim.exchange.SpikeFormat`: files of spikes, out and in."""
 network_formats: Registry[Any] = Registry("network format", "netsim.exchange.networks", attrgetter("order"))

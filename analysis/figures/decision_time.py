@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, note_at
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above, note_at
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
 
-def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the share of presentations that are decided, and rightly decided, at each time of read-out.
 
     A presentation is right at ``t`` if its first output spike came by ``t`` and is the label's alone; a tie
-    is an error. The band is the 95 % confidence interval of the share (Wilson).
+    is an error. The band is the 95 % confidence interval of the share (Wilson). As few are decided wrongly, the two
+    curves lie on each other; their difference, the errors, has an axis of its own on the right.
 
     Parameters
     ----------
@@ -28,6 +30,8 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         As from `decision_table`.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -47,9 +51,9 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     decided = np.searchsorted(latencies, times, side="right") / count
     correct = np.searchsorted(right, times, side="right") / count
     low, high = wilson_interval(correct, count)
-    with drawing(ax, COLUMN_WIDTH, 2.3) as axes:
+    with drawing(ax, COLUMN_WIDTH, 2.3, palette) as axes:
         blue = colours(1)[0]
-        axes.step(times, decided, where="post", color="0.6", linewidth=1.2, label="decided", zorder=2)
+        axes.step(times, decided, where="post", color="0.6", linewidth=2.4, label="decided", zorder=2)
         axes.fill_between(times, low, high, step="post", color=blue, alpha=0.25, linewidth=0, zorder=1)
         axes.step(times, correct, where="post", color=blue, linewidth=1.4, label="decided, and rightly", zorder=3)
         axes.axhline(correct[-1], color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
@@ -57,8 +61,29 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.03))
         axes.set(xlabel="time of read-out (ms)", ylabel=f"share of {count:,} presentations")
-        axes.legend(loc="lower right")
+        wrong = _draw_errors(axes, times, decided - correct, count, colours(2)[1])
+        handles = [*axes.get_legend_handles_labels()[0], wrong]
+        legend_above(axes, -0.1, 2, handles=handles, handlelength=1.4, columnspacing=1.0)
     return axes
+
+
+def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, colour: object) -> Line2D:
+    """The share of presentations that are decided wrongly, on a second axis; gives its line for the legend."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    low, high = wilson_interval(wrong, count)
+    errors = axes.twinx()
+    look: dict[str, Any] = {"color": colour, "zorder": 2}
+    errors.fill_between(times, low, high, step="post", alpha=0.2, linewidth=0, **look)
+    (line,) = errors.step(times, wrong, where="post", linestyle="--", linewidth=1.2, label="decided wrongly", **look)
+    errors.set_ylim(0, max(1.15 * float(high.max()), 1 / count))
+    errors.yaxis.set_major_locator(MaxNLocator(5))
+    errors.yaxis.set_major_formatter(PercentFormatter(1.0))
+    errors.set_ylabel("decided wrongly", color=colour)
+    errors.tick_params(axis="y", colors=colour)
+    errors.spines["right"].set(visible=True, color=colour)
+    errors.spines["top"].set_visible(False)
+    return cast("Line2D", line)
 
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +104,7 @@ def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
     title="Accuracy against decision time",
     caption=(
         "What if the network is read out at a time t? A presentation is right if its first output spike came by t"
-        " and is the label's alone. The band is the 95% confidence interval. {count:,} presentations."
+        " and is the label's alone. Bands are 95% confidence intervals. {count:,} presentations."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, colours, drawing, legend_above, note_at
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, Palette, colours, drawing, legend_above, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
 
 
-def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw actual against target latency of output neurons; on the diagonal nothing is left to learn.
 
     Filled marks are the label's neuron, open ones the others; a silent neuron is drawn at the end of its
@@ -32,6 +32,8 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         of its values has a colour.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     low, high = min(target.min(), actual.min()), max(target.max(), actual.max())
     margin = 0.04 * (high - low) or 1.0
     limits = (low - margin, high + margin)
-    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH) as axes:
+    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH, palette) as axes:
         axes.plot(limits, limits, color=FAINT, linewidth=0.7, linestyle="--", zorder=1)
         handles = []
         for position, (name, colour) in enumerate(zip(stages, reversed(colours(max(2, len(stages)))), strict=False)):

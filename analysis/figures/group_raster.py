@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, colours, drawing, is_narrow, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, is_narrow, is_tiny, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def group_raster(
     neurons: Sequence[int] = (),
     classes: Sequence[str] = (),
     ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw the spikes of a group of neurons over presentations sorted by label, one row each.
 
@@ -49,6 +50,8 @@ def group_raster(
         What the labels stand for.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def group_raster(
     start, end = firing_window(network, name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
-    with drawing(ax, COLUMN_WIDTH, 3.4) as axes:
+    with drawing(ax, COLUMN_WIDTH, 3.4, palette) as axes:
         groups = _output_groups(spikes) if name == network.output.name and not neurons else _by_neuron(spikes, name)
         for text, colour, group in groups:
             look: dict[str, Any] = {
@@ -85,11 +88,12 @@ def group_raster(
         _mark_labels(axes, presentations, classes)
         axes.set_xlim(max(start, first) - margin, min(end, last) + margin)
         axes.set_ylim(len(presentations) - 0.5, -0.5)
-        axes.set(xlabel="time in the presentation (ms)", ylabel=f"{len(presentations):,} presentations by label")
+        axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
+        axes.set_ylabel(f"{len(presentations):,} presentations by label")
         if len(groups) > 1:
             names = [class_name(int(label), classes) for label in presentations["label"].unique()]
             is_tight = is_narrow(axes) and max(map(len, names)) > 4  # long names leave less width beside them
-            columns = min(2 if is_tight else 4, len(groups))
+            columns = 1 if is_tiny(axes) else min(2 if is_tight else 4, len(groups))
             spaces = {"handlelength": 0.8, "columnspacing": 1.0, "handletextpad": 0.4}
             legend_above(axes, -0.02, columns, title=name, alignment="left", **spaces)
         else:

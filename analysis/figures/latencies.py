@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netsim.analysis.figures._layers import check_layers, draw_bands
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, drawing, note_beside
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, drawing, note_beside
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ _GAP = 0.25  # between bands, which are 1 high
 
 
 def latency_histograms(
-    frame: pd.DataFrame, network: Network, bin_ms: float | None = None, ax: Axes | None = None
+    frame: pd.DataFrame,
+    network: Network,
+    bin_ms: float | None = None,
+    ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw the population rate of every layer over the presentation, the stimulus at the bottom.
 
@@ -40,6 +44,8 @@ def latency_histograms(
         of it.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -56,7 +62,7 @@ def latency_histograms(
         raise DataError(f"bin_ms: must be a positive time in ms, not {bin_ms}")
     edges = np.arange(math.ceil(network.duration / width) + 1) * width
     presentations = frame["presentation"].nunique()
-    with drawing(ax, FULL_WIDTH, 0.7 + 0.55 * len(network.shapes)) as axes:
+    with drawing(ax, FULL_WIDTH, 0.7 + 0.55 * len(network.shapes), palette) as axes:
         for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.1):
             neurons = math.prod(shape)
             latencies = frame.loc[frame["layer"] == name, "latency_ms"].to_numpy()

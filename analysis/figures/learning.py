@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colours, drawing, legend_above
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
 
 _SILENT = "silent_"
 
 
-def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the error of training and validation over epochs; a tie is an error.
 
-    The training error is that of the presentations as they were learned from, with dropout and augmentation.
-    An epoch without an error leaves a gap. The disc is the epoch that validates best.
+    The training error is that of the presentations as they were learned from, with dropout and augmentation. The axis
+    is logarithmic down to the smallest error that there is, and linear from there to 0, where an epoch without an error
+    stands. The disc is the epoch that validates best.
 
     Parameters
     ----------
@@ -28,6 +30,8 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         As from `metrics_table`.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -41,16 +45,25 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     require(frame, ("epoch", "training_strict_accuracy", "validation_strict_accuracy"), "metrics")
     epoch = frame["epoch"].to_numpy()
-    with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
+    errors: list[np.ndarray] = []
+    with drawing(ax, COLUMN_WIDTH, 2.2, palette) as axes:
         for part, colour in zip(("training", "validation"), ("0.6", colours(1)[0]), strict=True):
-            error = 100 * (1 - frame[f"{part}_strict_accuracy"].to_numpy())
-            error[error == 0] = np.nan  # has no place on a logarithmic axis
+            error = 100 * np.round(1 - frame[f"{part}_strict_accuracy"].to_numpy(), 12)
+            errors.append(error)
             axes.plot(epoch, error, color=colour, linewidth=1.4, marker="." if len(epoch) == 1 else "", label=part)
         least = 100 * (1 - float(frame["validation_strict_accuracy"].max()))
         best = best_epoch(frame)
         disc: dict[str, Any] = {"markersize": 4.5, "color": colour, "markeredgecolor": "white", "clip_on": False}
         axes.plot(epoch[best], error[best], "o", label=f"best: {least:.2f}% in epoch {epoch[best]}", **disc)
-        axes.set_yscale("log")
+        every = np.concatenate(errors)
+        least_error = float(every[every > 0].min(initial=100.0))
+        if (every == 0).any():
+            axes.set_yscale("symlog", linthresh=least_error, linscale=0.35, subs=[2, 3, 4, 5, 6, 7, 8, 9])
+            axes.set_ylim(bottom=0)
+            decades = [power for power in 10.0 ** np.arange(-4, 3) if least_error <= power <= every.max()]
+            axes.set_yticks([0, *(decades or [least_error])])
+        else:
+            axes.set_yscale("log")
         # few decades: numbers beside the powers of ten are needed to read the axis
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim())))
@@ -61,7 +74,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
     Parameters, what is returned and errors are those of `learning_curves`.
@@ -72,7 +85,7 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     names = [str(column) for column in frame.columns if str(column).startswith(_SILENT)]
     if not names:
         raise DataError("table: lacks the columns silent_<layer>; a metrics table is needed")
-    with drawing(ax, COLUMN_WIDTH, 2.2) as axes:
+    with drawing(ax, COLUMN_WIDTH, 2.2, palette) as axes:
         for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
             line, marker = ("-", "--")[position % 2], "." if len(frame) == 1 else ""
             look: dict[str, Any] = {"color": colour, "linestyle": line, "linewidth": 1.4, "marker": marker}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FAINT, FULL_WIDTH, INK, colours, drawing, note_at
+from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, colours, drawing, note_at
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ def potential_figure(
     spikes: pd.DataFrame | None = None,
     presentation: int | None = None,
     ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw recorded potentials of one presentation.
 
     A dashed line with the layer's name is its threshold, as long as its neurons can fire; a dotted line is the
-    onset, a disc the spike. Ticks at the bottom are the breakpoints of the potentials. A potential is drawn thin
-    where it decides nothing any more: after the spike, and after the end of the window.
+    onset, a disc the spike. Ticks at the bottom are the breakpoints of the potentials. After the spike, and after the
+    end of the window, nothing depends on a potential any more: what it would be is dotted and pale.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def potential_figure(
         Which presentation of the table; needed if it holds several.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -52,12 +55,14 @@ def potential_figure(
         If the table does not hold the presentation, or holds layers without potentials.
     """
     import numpy as np
+    from matplotlib.lines import Line2D
 
     traces = _choose(frame, network, presentation)
     neurons = list(traces.groupby(["layer", "neuron"], sort=False))
     highest, lowest = 0.0, 0.0
     breakpoints: set[float] = set()
-    with drawing(ax, 7.0, 3.2) as axes:
+    has_more = False
+    with drawing(ax, 7.0, 3.2, palette) as axes:
         for (key, trace), colour in zip(neurons, colours(len(neurons)), strict=True):
             name, neuron = map(str, key)
             time, potential = trace["time_ms"].to_numpy(), trace["potential"].to_numpy()
@@ -71,7 +76,8 @@ def potential_figure(
             label = f"{name}:{neuron}" + ("" if math.isfinite(spike) else " (silent)")
             axes.plot(*decides, color=colour, linewidth=1.5, zorder=3, label=label)
             is_over = np.append(last, time[after]), np.append(at_last, potential[after])
-            axes.plot(*is_over, color=colour, linewidth=0.6, alpha=0.5, zorder=2)
+            axes.plot(*is_over, color=colour, linewidth=0.9, linestyle=":", alpha=0.7, zorder=2)
+            has_more |= len(is_over[0]) > 1
             breakpoints.update(time[_bends(time, potential, last)])
             if math.isfinite(spike):
                 axes.plot(spike, at_last, "o", color=colour, markersize=5, markeredgecolor="white", zorder=4)
@@ -83,7 +89,12 @@ def potential_figure(
         axes.set(xlim=(0, network.duration), ylim=(lowest - 0.1 * span, highest + 0.2 * span))
         axes.set(xlabel="time in the presentation (ms)", ylabel="potential")
         axes.set_title(f"presentation {traces['presentation'].iloc[0]}")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="layer:neuron", alignment="left")
+        handles, _ = axes.get_legend_handles_labels()
+        if has_more:
+            look: dict[str, Any] = {"color": FAINT, "linewidth": 0.9, "linestyle": ":"}
+            handles.append(Line2D([], [], label="without effect:\nspike or window over", **look))
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        axes.legend(handles=handles, title="layer:neuron", alignment="left", **place)
     return axes
 
 
@@ -152,8 +163,8 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     title="Potentials",
     caption=(
         "Output neurons that fire first in presentation {index}, and the label's. Dashed: threshold while the"
-        " neurons can fire; dotted: onset; disc: spike; ticks at the bottom: breakpoints, where a postsynaptic"
-        " potential changes its slope."
+        " neurons can fire; dotted upright: onset; disc: spike, after which a potential has no effect and is dotted;"
+        " ticks at the bottom: breakpoints, where a postsynaptic potential changes its slope."
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:

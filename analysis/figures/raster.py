@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FULL_WIDTH, INK, drawing, is_narrow, legend_above, note_beside
+from netsim.analysis.style import FULL_WIDTH, INK, Palette, drawing, is_narrow, is_tiny, legend_above, note_beside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,12 +28,14 @@ def raster(
     presentation: int | None = None,
     classes: Sequence[str] = (),
     ax: Axes | None = None,
+    palette: Palette = None,
 ) -> Axes:
     """Draw the spikes of one presentation, layer above layer, the stimulus at the bottom.
 
     Each layer is a band of the same height. Within a band, neurons are stacked map by map, each row by row,
     from the bottom up. The time in which the neurons of a layer can fire is shaded. In the output layer, a
-    disc marks the decision, the first output spike, and a circle the label.
+    disc marks the decision, the first output spike, and a circle the label. In a panel of some 60 mm numbers of
+    neurons and spikes are left out.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def raster(
         What the labels stand for.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -56,15 +60,16 @@ def raster(
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
     check_layers(spikes, network)
-    with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes)) as axes:
+    with drawing(ax, 7.0, 0.9 + 0.62 * len(network.shapes), palette) as axes:
         for name, shape, bottom, colour in draw_bands(axes, network, _GAP, 0.12):
             layer = spikes[spikes["layer"] == name]
             _draw_spikes(axes, layer, shape, bottom, colour)
-            note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
+            if not is_tiny(axes):
+                note_beside(axes, bottom + 0.5, f"{len(layer):,} spikes\n{len(layer) / math.prod(shape):.0%} fired")
         sizes = {name: "×".join(f"{side:,}" for side in shape) for name, shape in network.shapes.items()}
-        axes.set_yticklabels(f"{name}\n{size}" for name, size in sizes.items())
+        axes.set_yticklabels(name if is_tiny(axes) else f"{name}\n{size}" for name, size in sizes.items())
         axes.set(xlim=(-0.005 * network.duration, 1.005 * network.duration), ylim=(-_GAP, bottom + 1 + _GAP))
-        axes.set_xlabel("time in the presentation (ms)")
+        axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
         silence = " (no spikes)" if spikes.empty else ""
         axes.set_title(f"presentation {presentation}{silence}", pad=32 if is_narrow(axes) else 20)
         _mark_decision(axes, spikes, network, classes)

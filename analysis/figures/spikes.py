@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, colours, drawing, legend_above, note_beside
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing, legend_above, note_beside
 from netsim.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the mean number of spikes of each layer, and the range that holds 90 % of presentations.
 
     An open bar is the number of neurons; the axis is logarithmic above 1.
@@ -25,6 +25,8 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         As from `spike_count_table`.
     ax : matplotlib Axes, optional
         What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     mean = layers["spikes"].mean().to_numpy()
     low, high = layers["spikes"].quantile(0.05).to_numpy(), layers["spikes"].quantile(0.95).to_numpy()
     neurons = layers["neurons"].first().to_numpy()
-    with drawing(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names)) as axes:
+    with drawing(ax, COLUMN_WIDTH, 0.75 + 0.24 * len(names), palette) as axes:
         axes.barh(rows, neurons, height=0.7, color="0.92", edgecolor="none", label="neurons", zorder=1)
         axes.hlines(rows, low, high, color=colours(1)[0], linewidth=2.2, label="90% of presentations", zorder=2)
         axes.plot(mean, rows, "o", color=colours(1)[0], markeredgecolor="white", markersize=5, label="mean", zorder=3)

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.exchanging import export, import_network
 from netsim.cli.options import ListingCommand
 from netsim.cli.plotting import PlotCommand, plot
@@ -25,6 +26,7 @@ app = typer.Typer(
 for _command in (models, data, train, sweep, evaluate, simulate, compare):
     app.command()(_command)
 app.command(cls=PlotCommand)(plot)
+app.command(cls=AnalyseCommand)(analyse)
 app.command(cls=ListingCommand)(study)
 app.command(cls=ListingCommand)(export)
 app.command("import", cls=ListingCommand)(import_network)

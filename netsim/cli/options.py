@@ -56,6 +56,9 @@ Index = Annotated[
     list[int] | None, Option(min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0.")
 ]
 Limit = Annotated[int | None, Option(min=1, metavar="N", help="Use the first N stimuli only.")]
+PaletteOption = Annotated[
+    str | None, Option(metavar="NAME", help="A palette of seaborn, such as Set2; by default one for the colour-blind.")
+]
 Scheduler = Annotated[
     str | None, Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786.")
 ]

@@ -46,6 +46,7 @@ def plot(
     width: Annotated[
         str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits FIGURE.")
     ] = None,
+    palette: options.PaletteOption = None,
     out: Annotated[
         list[Path] | None,
         Option(
@@ -91,7 +92,7 @@ def plot(
         check_table_suffix(table)
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
-    choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0)
+    choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0, palette)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source.of(

@@ -17,6 +17,7 @@ from netsim.exchange.formats import format_to_write, reader
 from netsim.seams import network_formats, spike_formats
 
 if TYPE_CHECKING:
+    from netsim.analysis.spikes import Spikes
     from netsim.exchange.presentations import Presentations
     from netsim.measuring.simulation import Simulation
     from netsim.specification import Network, Shape
@@ -140,3 +141,39 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
         package is missing.
     """
     return read_layer(path, None, shape)
+
+
+def read_spikes(path: str | Path) -> Spikes:
+    """Read the spikes of all layers from a file that `export` or another tool wrote, to analyse them.
+
+    Of several spikes of a neuron in a presentation the first one counts. Layers of a Parquet file are read when they
+    are asked for, in parts, so that it can be larger than the memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its suffix says the format.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or of no format that is read so, or a package is missing.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> engine, stimuli = netsim.make_engine("event", model.network), netsim.load_splits(model.network).test
+    >>> netsim.export("csv", netsim.simulate(engine, model.weights, stimuli, range(20)), "spikes.csv")
+    >>> len(netsim.read_spikes("spikes.csv"))
+    20
+    """
+    path = Path(path)
+    read = reader(path, spike_formats, what="read_spikes")
+    if read is None:
+        known = [suffix for one in spike_formats.values() if one.read_spikes for suffix in one.suffixes]
+        raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {', '.join(known)}")
+    spikes: Spikes = read(path)
+    if not len(spikes):
+        raise DataError(f"{path}: holds no presentations")
+    return spikes

@@ -13,6 +13,7 @@ from netsim.registry import Registry
 from netsim.reprs import short_repr
 
 if TYPE_CHECKING:
+    from netsim.analysis.spikes import Spikes
     from netsim.specification import Network
     from netsim.weights.layout import Weights
 
@@ -61,9 +62,12 @@ class SpikeFormat(Format):
     ----------
     beside : callable
         The files that are written beside one of this name.
+    read_spikes : callable, optional
+        Reads all layers of a file, as `netsim.exchange.read_spikes`; not all formats have it.
     """
 
     beside: Callable[[Path], Sequence[Path]] = lambda path: ()
+    read_spikes: Callable[[Path], Spikes] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,16 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
     return chosen
 
 
-def reader(path: Path, seam: Registry[Any], any_name: bool = False) -> Any:
-    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read."""
+def reader(path: Path, seam: Registry[Any], any_name: bool = False, what: str = "read") -> Any:
+    """The function that reads a file, by the suffix of its name or, for any name, of the first format that is read.
+
+    `what` is the field of the format that holds the function.
+    """
     for name, known in seam.items():
-        if known.read is not None and (any_name or path.name.endswith(known.suffixes)):
+        function = getattr(known, what)
+        if function is not None and (any_name or path.name.endswith(known.suffixes)):
             _check_packages(seam, name, path)
-            return known.read
+            return function
     return None
 
 

@@ -148,17 +148,28 @@ def cut_recording(
 
     Trials have the columns ``start_time`` and ``stop_time``, and maybe ``presentation``, their names, and ``label``.
     """
+    count = len(check_trials(path, trials)["start_time"])
+    spikes, presentations, latencies = spikes_in_trials(path, times, trials["start_time"], trials["stop_time"], per_ms)
+    first = first_spikes(path, latencies, presentations, neurons[spikes], count, shape)
+    return Presentations(first, labels_of(path, trials), indices_of(path, trials))
+
+
+def check_trials(path: Path, trials: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Refuse trials, as of `cut_recording`, whose columns are not all of one length."""
     counts = {name: len(column) for name, column in trials.items()}
-    count = counts["start_time"]
-    if set(counts.values()) != {count}:
+    if set(counts.values()) != {counts["start_time"]}:
         raise DataError(f"{path}: is damaged: of the presentations it has {counts}, which should be as many of each")
-    starts, stops = trials["start_time"], trials["stop_time"]
-    spikes, presentations, latencies = spikes_in_trials(path, times, starts, stops, per_ms)
-    return Presentations(
-        first_spikes(path, latencies, presentations, neurons[spikes], count, shape),
-        whole_numbers(path, "label", trials["label"]) if "label" in trials else None,
-        whole_numbers(path, "presentation", trials.get("presentation", np.arange(count))),
-    )
+    return trials
+
+
+def labels_of(path: Path, trials: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The labels of trials, if they have some."""
+    return whole_numbers(path, "label", trials["label"]) if "label" in trials else None
+
+
+def indices_of(path: Path, trials: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What trials are called; where nobody says, they are counted from 0."""
+    return whole_numbers(path, "presentation", trials.get("presentation", np.arange(len(trials["start_time"]))))
 
 
 def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None = 0) -> np.ndarray:

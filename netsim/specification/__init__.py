@@ -10,7 +10,21 @@ with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold`
 ``(d_k, c_k)`` are the breakpoints of the postsynaptic potential (`PSP`).
 """
 
-from netsim.specification.connectivity import Connections, Connectivity, Convolution, Dense, Pooling, Window
+from netsim.specification.connectivity import (
+    Connections,
+    Connectivity,
+    Convolution,
+    Dense,
+    Distance,
+    EdgeList,
+    LocallyConnected,
+    OneToOne,
+    PerSynapse,
+    Pooling,
+    Random,
+    Sized,
+    Window,
+)
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback

@@ -69,6 +69,11 @@ def check_numbers(part: object, where: str, names: Collection[str], bound: str) 
         require(finite(value) and _BOUNDS[bound](value), f"{where}.{name}", f"must be {bound}, not {value}")
 
 
+def check_probability(value: float, where: str) -> None:
+    """Refuse anything but a probability that lets something happen."""
+    require(finite(value) and 0 < value <= 1, where, f"must be a probability, above 0 and at most 1, not {value}")
+
+
 def check_shape(shape: Shape, lengths: Collection[int], where: str, form: str) -> None:
     """Refuse anything but positive integers, of which there is one of these numbers."""
     fits = len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)

@@ -230,7 +230,7 @@ class Network:
         except SpecificationError as error:
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
         need = f"has weights whose last axis is {shape[-1:]}; it must run over maps or neurons of {onto}"
-        require(shape[-1:] in ((), (target[-1],), (neurons,)), where, need)
+        require(connectivity.per_synapse or shape[-1:] in ((), (target[-1],), (neurons,)), where, need)
         weights = math.prod(shape) if shape else 0
         size = f"has {neurons:,} neurons and {weights:,} weights; at most {LARGEST:,} of each are possible"
         require(max(neurons, weights) <= LARGEST, self._where(onto), size)
@@ -390,6 +390,12 @@ class Network:
         """Shape of the weights of a projection; ``()`` if it has none."""
         return projection.connectivity.weight_shape(*self.ends(projection))
 
+    def receivers(self, projection: Projection) -> int:
+        """How many maps or neurons receive by weights of their own."""
+        if projection.connectivity.per_synapse:
+            return math.prod(self.shapes[projection.target])
+        return self.weight_shape(projection)[-1]
+
     def delay_shape(self, projection: Projection) -> Shape:
         """Shape of the delays that are kept beside the weights: the source's or the weights'; ``()`` if none are."""
         if projection.delays is None:
@@ -457,7 +463,19 @@ class Network:
 
     def connections(self, projection: Projection) -> Connections:
         """Index arrays of the synapses of a projection; a SpecificationError, if they do not fit its shapes."""
-        return projection.connectivity.checked_connections(*self.ends(projection))
+        if not projection.connectivity.per_synapse:
+            return projection.connectivity.checked_connections(*self.ends(projection))
+        if projection.name not in self._listed:
+            self._listed[projection.name] = projection.connectivity.checked_connections(*self.ends(projection))
+        return self._listed[projection.name]
+
+    @cached_property
+    def _listed(self) -> dict[str, Connections]:
+        """Synapses that were listed: engine and learner share them, for there may be many."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_listed"}  # another process lists them
 
     def synapse_count(self, projection: Projection) -> int:
         """Number of synapses of a projection."""

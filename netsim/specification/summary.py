@@ -43,9 +43,10 @@ def summarise(network: Network) -> dict[str, Any]:
 
 def _parameters(network: Network) -> int:
     """Weights, scales, biases and delays that training changes."""
-    shapes = [network.weight_shape(projection) for projection in network.weighted if projection.plastic]
-    shared = network.weighting.scale == "layer"
-    scales = [1 if shared else shape[-1] for shape in shapes] if network.weighting.learns_scales else []
+    plastic = [projection for projection in network.weighted if projection.plastic]
+    shapes, shared = map(network.weight_shape, plastic), network.weighting.scale == "layer"
+    scaled = plastic if network.weighting.learns_scales else []
+    scales = [1 if shared else network.receivers(projection) for projection in scaled]
     biases = [population.maps for population in network.populations if population.has_bias]
     delays = [network.delay_shape(one) for one in network.delayed if one.learns_delays]
     return sum(map(math.prod, [*shapes, *delays])) + sum(scales) + sum(biases)

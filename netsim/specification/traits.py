@@ -37,8 +37,8 @@ def has_bias(network: Network) -> bool:
 
 
 def shares_weights(network: Network, projection: Projection) -> bool:
-    """Whether neurons of the target have weights in common: there are more of them than the last axis holds."""
-    return math.prod(network.shapes[projection.target]) > network.weight_shape(projection)[-1]
+    """Whether neurons of the target have weights in common: there are more of them than receive by their own."""
+    return math.prod(network.shapes[projection.target]) > network.receivers(projection)
 
 
 def has_delays(network: Network) -> bool:

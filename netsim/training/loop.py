@@ -26,6 +26,7 @@ from netsim.training.checkpoint import EpochTotals, TrainingState, write_checkpo
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates
+from netsim.weights.incoming import Incoming
 from netsim.weights.initial import draw, initial_weights
 from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, log_scale_name
 
@@ -420,17 +421,20 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
         if name not in state.totals.fired or not all(projection.plastic for projection in incoming):
             continue
         silent = np.flatnonzero(state.totals.fired[name] < threshold)
-        redrawn = []
+        redrawn: list[tuple[str, Any]] = []  # names, and which of the values
         for projection in incoming:
-            kernel = state.weights[kernel_name(projection)]
-            kernel[..., silent] = draw(network, projection, generator, (..., silent))
-            redrawn.append(kernel_name(projection))
+            kernel, incoming_weights = state.weights[kernel_name(projection)], Incoming(network, projection)
+            receivers = incoming_weights.in_maps(silent)
+            own = incoming_weights.of(receivers)
+            kernel[own] = draw(network, projection, generator, own)
+            redrawn.append((kernel_name(projection), own))
             if log_scale_name(projection) in state.weights and network.weighting.scale == "channel":
-                state.weights[log_scale_name(projection)][silent] = log_scales(network, kernel)[silent]
-                redrawn.append(log_scale_name(projection))
+                scales = log_scales(network, projection, kernel)[receivers]
+                state.weights[log_scale_name(projection)][receivers] = scales
+                redrawn.append((log_scale_name(projection), receivers))
         if population.has_bias:
             state.weights[bias_name(population)][silent] = network.initial_bias(population)
-            redrawn.append(bias_name(population))
+            redrawn.append((bias_name(population), silent))
         if state.mean is not None:
-            for array in redrawn:
-                state.mean[array][..., silent] = state.weights[array][..., silent]
+            for array, where in redrawn:
+                state.mean[array][where] = state.weights[array][where]

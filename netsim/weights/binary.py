@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from netsim.specification import Network
+from netsim.specification import Network, Projection
+from netsim.weights.incoming import Incoming
 from netsim.weights.layout import Weights, kernel_name, log_scale_name, projections_with_learned_scales, weight_shapes
 
 
@@ -23,24 +24,26 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     for projection in network.weighted:
         latent = weights[kernel_name(projection)]
         logarithms = weights.get(log_scale_name(projection))
-        scale = _mean_sizes(network, latent) if logarithms is None else np.exp(logarithms)
+        scale = _mean_sizes(network, projection, latent) if logarithms is None else np.exp(logarithms)
         signs = 2 * (latent >= 0).astype(latent.dtype) - 1  # a choice by each sign takes ten times as long
-        forward[kernel_name(projection)] = (signs * scale).astype(latent.dtype, copy=False)
+        forward[kernel_name(projection)] = (signs * _spread(network, projection, scale)).astype(
+            latent.dtype, copy=False
+        )
     return forward
 
 
 def with_log_scales(network: Network, weights: Weights) -> Weights:
     """The latent weights that a training begins with: scales that are learned begin as mean absolute values."""
     return weights | {
-        log_scale_name(projection): log_scales(network, weights[kernel_name(projection)])
+        log_scale_name(projection): log_scales(network, projection, weights[kernel_name(projection)])
         for projection in projections_with_learned_scales(network)
     }
 
 
-def log_scales(network: Network, kernel: np.ndarray) -> np.ndarray:
-    """Logarithms of the mean absolute values of the weights (..., maps) that share a scale, shape (maps,) or (1,)."""
+def log_scales(network: Network, projection: Projection, kernel: np.ndarray) -> np.ndarray:
+    """Logarithms of the mean absolute values of the weights that share a scale, shape (maps or neurons,) or (1,)."""
     smallest = np.finfo(kernel.dtype).tiny  # weights may all be zero
-    return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, kernel)), smallest)).astype(kernel.dtype)
+    return np.log(np.maximum(np.atleast_1d(_mean_sizes(network, projection, kernel)), smallest)).astype(kernel.dtype)
 
 
 def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) -> Weights:
@@ -48,8 +51,7 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
     shared, found = network.weighting.scale == "layer", {}
     for projection in projections_with_learned_scales(network):
         name = kernel_name(projection)
-        maps = forward[name].shape[-1]
-        sums = np.einsum("im,im->m", forward[name].reshape(-1, maps), gradients[name].reshape(-1, maps))
+        sums = Incoming(network, projection).products(forward[name], gradients[name])
         found[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
     return found
 
@@ -62,9 +64,16 @@ def kept_weights(network: Network, weights: Weights) -> Weights:
     return forward_weights(network, weights) if projections_with_learned_scales(network) else weights
 
 
-def _mean_sizes(network: Network, latent: np.ndarray) -> np.ndarray:
+def _mean_sizes(network: Network, projection: Projection, latent: np.ndarray) -> np.ndarray:
     """Mean absolute value of the weights that share a scale."""
-    axes = None if network.weighting.scale == "layer" else tuple(range(latent.ndim - 1))
     sizes = np.abs(latent)
     # a mean of equal values can be another one by rounding
-    return np.clip(sizes.mean(axis=axes), sizes.min(axis=axes), sizes.max(axis=axes))
+    if network.weighting.scale == "layer":
+        return np.clip(sizes.mean(), sizes.min(), sizes.max())
+    incoming = Incoming(network, projection)
+    return np.clip(incoming.means(sizes), *incoming.extremes(sizes))
+
+
+def _spread(network: Network, projection: Projection, scale: np.ndarray) -> np.ndarray:
+    """A scale for all, or one for each map or neuron, as an array that goes with the weights."""
+    return Incoming(network, projection).spread(scale) if np.size(scale) > 1 else scale

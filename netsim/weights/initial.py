@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from netsim.errors import SpecificationError
 from netsim.specification import Network, Projection
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
-from netsim.weights.signs import bound_to_signs
+from netsim.weights.signs import bound_to_signs, contradict, sign_words
 
 
 def initial_weights(network: Network, seed: int) -> Weights:
@@ -18,13 +19,25 @@ def initial_weights(network: Network, seed: int) -> Weights:
     ----------
     network : Network
     seed : int
-        The same seed gives the same weights, to the bit.
+        The same seed gives the same weights, to the bit. Those that a connectivity brings along are not drawn.
+
+    Raises
+    ------
+    SpecificationError
+        If weights that a connectivity brings along are not of the sign of the projection.
     """
     generator = np.random.default_rng([seed, 0])
     weights: Weights = {}
     for population in network.integrating:
         for projection in network.incoming(population.name):
-            weights[kernel_name(projection)] = draw(network, projection, generator)
+            known = projection.connectivity.known_weights(*network.ends(projection))
+            if known is None:
+                known = draw(network, projection, generator)
+            elif contradict(known, network.weight_signs(projection)):
+                wrong = "has weights that come with it, and that are not"
+                where = f"projections.{projection.name}.connectivity"
+                raise SpecificationError(where, f"{wrong} {sign_words(network, projection)}")
+            weights[kernel_name(projection)] = known
         if population.has_bias:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
     weights |= initial_delays(network, seed)

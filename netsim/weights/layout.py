@@ -1,10 +1,11 @@
 """Synaptic weights as plain arrays by name: their names and shapes, and checks of them.
 
 A network's weights are a dictionary: ``"<projection>.kernel"`` of the shape that the connectivity says, such as
-(kernel, kernel, channels, maps) or (inputs, neurons), and ``"<population>.bias"`` of shape (maps,) or (neurons,) where
-the neurons have a bias. Delays that are drawn or learned (ms) are ``"<projection>.delay"``, of the shape of the source
-or, per synapse, of the weights. The latent weights behind binary ones have ``"<projection>.log_scale"`` as well where
-scales are learned, of shape (maps,) or (1,). In a chain a projection is called like the population that it goes to.
+(kernel, kernel, channels, maps), (inputs, neurons) or (synapses,), and ``"<population>.bias"`` of shape (maps,) or
+(neurons,) where the neurons have a bias. Delays that are drawn or learned (ms) are ``"<projection>.delay"``, of the
+shape of the source or, per synapse, of the weights. The latent weights behind binary ones have
+``"<projection>.log_scale"`` as well where scales are learned, of shape (maps,), (neurons,) or (1,). In a chain a
+projection is called like the population that it goes to.
 """
 
 import numpy as np
@@ -56,7 +57,7 @@ def latent_shapes(network: Network) -> dict[str, Shape]:
     shapes = weight_shapes(network)
     shared = network.weighting.scale == "layer"
     for projection in projections_with_learned_scales(network):
-        shapes[log_scale_name(projection)] = (1,) if shared else shapes[kernel_name(projection)][-1:]
+        shapes[log_scale_name(projection)] = (1 if shared else network.receivers(projection),)
     return shapes
 
 

@@ -13,6 +13,7 @@ from netsim.errors import DataError
 from netsim.files import read_arrays, write_arrays
 from netsim.specification import Network
 from netsim.weights.binary import forward_weights
+from netsim.weights.incoming import Incoming
 from netsim.weights.layout import Weights, check_weights, kernel_name
 
 
@@ -30,7 +31,8 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     for projection in network.weighted:
         kernel = forward[kernel_name(projection)]
         packed[f"{projection.name}.signs"] = np.packbits(kernel.ravel() > 0)
-        scale = np.abs(kernel.reshape(-1, kernel.shape[-1])[0]).astype(np.float32)
+        _, scale = Incoming(network, projection).extremes(np.abs(kernel))
+        scale = scale.astype(np.float32)
         packed[f"{projection.name}.scale"] = scale if network.weighting.scale == "channel" else scale[:1]
     return packed
 
@@ -45,8 +47,10 @@ def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weig
             count = math.prod(shape)
             if signs is None or scale is None or signs.dtype != np.uint8 or signs.shape != (-(-count // 8),):
                 raise DataError(f"{origin}: does not hold the signs and scales of {name} of {network.name}")
-            if scale.shape not in ((1,), shape[-1:]):
-                raise DataError(f"{origin}: {name}.scale has shape {scale.shape}, not (1,) or {shape[-1:]}")
+            each = (network.receivers(projection),)
+            if scale.shape not in ((1,), each):
+                raise DataError(f"{origin}: {name}.scale has shape {scale.shape}, not (1,) or {each}")
+            scale = Incoming(network, projection).spread(scale)
             bits = np.unpackbits(signs, count=count).astype(np.float64)
             arrays[kernel_name(projection)] = (2 * bits - 1).reshape(shape) * scale.astype(np.float64)
     checked = check_weights(network, arrays, origin)

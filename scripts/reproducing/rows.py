@@ -28,6 +28,7 @@ PAPER = {
     "rcsnn-fashion-free": "92.8",
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
+    "sparse-mnist": "(S4NN 97.4)",
 }
 """The rows, and the paper's accuracies (%)."""
 

@@ -121,3 +121,16 @@ def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame, latencies
         confusion_matrix(frame.assign(label=-1))
     with pytest.raises(DataError, match="presentation 13: has no stimulus in the spike table"):
         error_gallery(frame, spike_table(network, latencies), network)
+
+
+def test_wrong_decisions_have_an_axis_of_their_own(frame: pd.DataFrame) -> None:
+    axes = accuracy_over_time(frame)
+    (errors,) = [other for other in axes.figure.axes if other is not axes]
+    (curve,) = [line for line in errors.lines if line.get_label() == "decided wrongly"]
+    times, wrong = map(np.asarray, curve.get_data())
+    assert wrong[-1] == pytest.approx(3 / 5)  # one of them tied
+    assert wrong[np.searchsorted(times, 41.0)] == pytest.approx(1 / 5)
+    assert errors.get_ylabel() == "decided wrongly"
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["decided", "decided, and rightly", "decided wrongly"]

@@ -50,6 +50,11 @@ def test_the_spike_is_marked_and_ends_what_counts(network: Network, frame: pd.Da
     assert discs(axes) == [(32.0, 2.0)]
     assert axes.get_title(loc="left") == "presentation 7"
     assert "ms" in axes.get_xlabel()
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_texts()[-1].get_text() == "without effect:\nspike or window over"
+    after = [np.asarray(line.get_xydata()).tolist() for line in axes.lines if line.get_linestyle() == ":"]
+    assert [[32, 2], [64, 6]] in after
 
 
 def test_breakpoints_are_ticks_as_long_as_they_count(network: Network, frame: pd.DataFrame) -> None:
@@ -76,7 +81,8 @@ def test_threshold_and_onset_are_drawn_for_each_layer(network: Network, frame: p
     axes = potential_figure(frame, network)
     thresholds = [np.asarray(line.get_xydata()).tolist() for line in axes.lines if line.get_linestyle() == "--"]
     assert thresholds == [[[24, 2], [40, 2]], [[40, 1], [64, 1]]]
-    onsets = [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_linestyle() == ":"]
+    dotted = [np.asarray(line.get_xdata()) for line in axes.lines if line.get_linestyle() == ":"]
+    onsets = [times[0] for times in dotted if len(times) == 2 and times[0] == times[1]]
     assert onsets == [24, 40]
     assert [text.get_text() for text in axes.texts] == ["hidden", "output"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +12,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from netsim.analysis import raster, save_figure, spike_table
+from netsim.analysis import group_raster, raster, save_figure, spike_table, theme
 from netsim.analysis.figures._layers import firing_window
 from netsim.engines import Latencies
 from netsim.errors import DataError
@@ -154,3 +155,18 @@ def test_forty_thousand_spikes_stay_small_in_svg(tmp_path: Path) -> None:
     axes = raster(spike_table(network, latencies), network)
     save_figure(axes, tmp_path / "raster.svg", dpi=150)
     assert (tmp_path / "raster.svg").stat().st_size < 1_000_000
+
+
+def test_in_a_panel_of_60_mm_nothing_lies_on_anything_else(network: Network, frame: pd.DataFrame) -> None:
+    with theme():
+        figure, panels = plt.subplots(1, 2, figsize=(120 / 25.4, 60 / 25.4), layout="constrained")
+        raster(frame, network, 10, ax=panels[0])
+        group_raster(frame, network, ax=panels[1])
+        figure.canvas.draw()
+    own, other = (axes.get_tightbbox() for axes in panels)
+    assert own is not None
+    assert other is not None
+    assert own.x1 <= other.x0 + 1  # pixels
+    assert other.x1 <= figure.bbox.x1 + 1
+    names = [text.get_window_extent() for text in panels[0].get_yticklabels()]
+    assert all(above.y0 >= below.y1 for below, above in itertools.pairwise(names))

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
+import seaborn as sns
 
 import netsim.analysis
-from netsim.analysis import save_figure, theme
+from netsim.analysis import save_figure, silent_curves, theme
 from netsim.errors import DataError, RunError
 
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
@@ -53,3 +55,39 @@ def test_the_package_alone_imports_nothing_heavy() -> None:
     code = "import sys, netsim.analysis; print(sorted({'pandas', 'matplotlib', 'seaborn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _first_colour(**options: object) -> object:
+    from matplotlib.colors import to_rgb
+
+    frame = pd.DataFrame({"epoch": [1, 2], "silent_hidden": [0.2, 0.5]})
+    return to_rgb(silent_curves(frame, **options).lines[0].get_color())  # type: ignore[arg-type]
+
+
+def test_the_palette_is_the_one_that_is_given_else_the_current_one_else_for_the_colour_blind() -> None:
+    with plt.rc_context():
+        assert _first_colour() == pytest.approx(sns.color_palette("colorblind")[0])
+        with theme():
+            assert _first_colour() == pytest.approx(sns.color_palette("colorblind")[0])
+        sns.set_palette("Set2")
+        assert _first_colour() == pytest.approx(sns.color_palette("Set2")[0])
+        assert _first_colour(ax=plt.subplots()[1]) == pytest.approx(sns.color_palette("Set2")[0])
+        assert _first_colour(palette=["red"]) == (1, 0, 0)
+        with theme("Dark2"):
+            assert _first_colour() == pytest.approx(sns.color_palette("Dark2")[0])
+    with pytest.raises(DataError, match="palette 'nosuch': is not one that seaborn knows"):
+        _first_colour(palette="nosuch")
+
+
+def test_axes_that_are_given_keep_their_style() -> None:
+    with plt.rc_context():
+        sns.set_theme(style="whitegrid", context="talk")
+        _, axes = plt.subplots()
+        size = axes.xaxis.label.get_size()
+        silent_curves(pd.DataFrame({"epoch": [1, 2], "silent_hidden": [0.2, 0.5]}), ax=axes)
+        assert axes.xaxis.label.get_size() == size
+        assert axes.get_xgridlines()[0].get_visible()
+        assert axes.spines["top"].get_visible()
+        legend = axes.get_legend()
+        assert legend is not None
+        assert legend.get_texts()[0].get_size() == plt.rcParams["legend.fontsize"]

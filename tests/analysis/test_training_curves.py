@@ -26,11 +26,21 @@ def frame() -> pd.DataFrame:
 def test_errors_over_epochs(frame: pd.DataFrame) -> None:
     axes = learning_curves(frame)
     curves = {str(line.get_label()): line for line in axes.lines}
-    np.testing.assert_allclose(np.asarray(curves["training"].get_ydata()), [50, 10, 1, np.nan])
+    np.testing.assert_allclose(np.asarray(curves["training"].get_ydata()), [50, 10, 1, 0])
     np.testing.assert_allclose(np.asarray(curves["validation"].get_ydata()), [40, 20, 3, 5])
     best = curves["best: 3.00% in epoch 3"]
     assert (list(np.asarray(best.get_xdata())), best.get_ydata()) == ([3], pytest.approx([3.0]))
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "error (%)", "log")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "error (%)")
+
+
+def test_no_error_stands_at_0_of_the_logarithmic_axis(frame: pd.DataFrame) -> None:
+    axes = learning_curves(frame)
+    axes.figure.canvas.draw()
+    assert (axes.get_yscale(), axes.get_ylim()[0]) == ("symlog", 0)
+    assert "0" in [text.get_text() for text in axes.get_yticklabels()]
+    assert axes.transData.transform((4, 0))[1] < axes.transData.transform((4, 1))[1]
+    frame["training_strict_accuracy"] = 0.9
+    assert learning_curves(frame).get_yscale() == "log"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ encoder = { kind = "inverse", shape = [8, 8, 1], t_max = 16.0 }
 
 [[layers]]
 name = "local"
-kind = "locally-connected"
+kind = "row-kernels"
 maps = 4
 kernel = 3
 neurons = { regime = "phased", threshold = 2.0, tau = 16.0, onset = 16.0, end = 48.0, drive = 1.0, bias = true }
@@ -85,7 +85,7 @@ def run(outside: Path) -> Path:
 
 
 def test_a_connectivity_gives_the_same_spikes_on_both_engines(outside: Path) -> None:
-    _run(outside, sys.executable, "-c", "import outside; outside.check(outside.LocallyConnected(4, 3))")
+    _run(outside, sys.executable, "-c", "import outside; outside.check(outside.RowKernels(4, 3))")
 
 
 def test_it_learns(run: Path) -> None:
@@ -101,7 +101,7 @@ def test_it_learns_in_brian2(outside: Path) -> None:
 def test_its_gradient_is_that_of_finite_differences(outside: Path) -> None:
     program = """
 import numpy as np, netsim, outside
-network = outside.check(outside.LocallyConnected(3, 3))
+network = outside.check(outside.RowKernels(3, 3))
 stimuli, labels = np.random.default_rng(1).uniform(0, 16, (4, 8, 8, 1)), np.array([0, 1, 2, 0])
 weights = netsim.initial_weights(network, seed=1)
 learner, engine = netsim.STiDiBP(network), netsim.make_engine("event", network)
@@ -127,19 +127,19 @@ assert compared > 10, compared
 def test_what_comes_from_outside_stands_in_record_description_and_report(outside: Path, run: Path) -> None:
     plugins = json.loads((run / "run.json").read_text())["plugins"]
     assert {(each["seam"], each["name"]) for each in plugins} == {
-        ("connectivity", "locally-connected"),
+        ("connectivity", "row-kernels"),
         ("encoder", "inverse"),
     }
     assert all(
         (each["module"], each["distribution"], each["version"]) == ("outside", "outside", "1.0") for each in plugins
     )
     described = _run(outside, "netsim", "describe", "run")
-    assert "Squares of the source, weights not shared" in described
-    assert "locally-connected" in described
+    assert "Convolution with a kernel for each row" in described
+    assert "row-kernels" in described
     assert "silent if $x_i = 1$" in described
     _run(outside, "netsim", "report", "run", "--out", "report.html")
     page = (outside / "report.html").read_text()
-    assert "locally-connected" in page
+    assert "row-kernels" in page
     assert "outside 1.0" in page or "outside" in page
 
 
@@ -148,6 +148,8 @@ def test_it_is_drawn_and_exported(outside: Path, run: Path) -> None:
         _run(outside, "netsim", "plot", figure, "run", "--out", f"{figure}.png")
         assert (outside / f"{figure}.png").stat().st_size > 5000
     _run(outside, "netsim", "export", "run", "network.nir", "--to", "nir")
+    _run(outside, "netsim", "analyse", "first-spike", "run", "--limit", "20", "--set", "least=2", "--out", "first.csv")
+    assert pd.read_csv(outside / "first.csv")["layer"].tolist() == ["stimulus", "local", "output"]
     _run(outside, "netsim", "import", "network.nir", "--out", "imported")
     _run(outside, "netsim", "export", "run", "spikes.h5", "--to", "sonata", "--limit", "5")
 

@@ -37,6 +37,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     run = netsim.open_training(tmp_path_factory.mktemp("runs") / "run", network, seed=0, limit=20)
     run.train()
     description = netsim.describe(network)
+    edges = tmp_path_factory.mktemp("edges") / "edges.csv"
+    edges.write_text("pre,post\n0,1\n")
     made = [
         *(model, network, network.encoder, engine, splits, test, batch, gradients, simulation, run, run.folder),
         *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
@@ -66,6 +68,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         Presentations(batch.stimuli, test.labels, np.arange(5)),
         netsim.load_dataset("digits"),
         *(netsim.SpikingClassifier(), netsim.Delays()),
+        *(netsim.Random(9, 0.1), netsim.Distance(2, 1.5), netsim.LocallyConnected(4, 3), netsim.OneToOne()),
+        netsim.EdgeList(2, str(edges)),
         *(netsim.DirectFeedback(), netsim.RandomFeedback(), netsim.SignFeedback()),
         netsim.build_network(network, model.weights, dt=1.0),
         *(netsim.load_preset(name) for name in netsim.preset_names()),

@@ -69,11 +69,11 @@ def phased_spikes(
     if start is not None:
         for presentation in spikes:
             presentation += start
-    _carry_to_threshold(spikes.reshape(-1, bias.size), bias, neurons)
+    carry_to_threshold(spikes.reshape(-1, bias.size), bias, neurons)
 
 
 @_njit
-def _carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
+def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
     """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
 
     They have the shape (rows, maps), and come without the bias; who does not get there before the end is silent.

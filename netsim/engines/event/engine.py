@@ -16,6 +16,7 @@ from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
 from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
+from netsim.engines.event.closed_form_sum import ClosedFormSum
 from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
@@ -121,7 +122,8 @@ class EventEngine:
         if any(one.is_delayed_per("synapse") for one in (projection, *others)):
             return AfferentStage(self._clock, population)
         window = None if others else self.network.window(projection)
+        gated = population.dynamics.gated
         if window is None:
-            return SparseStage(self._clock, population)
-        by_window = ClosedForm if population.dynamics.gated else Sweep
+            return (ClosedFormSum if gated else SparseStage)(self._clock, population)
+        by_window = ClosedForm if gated else Sweep
         return by_window(self._clock, population, projection, window)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from netsim.exchange.formats import SpikeFormat
+from netsim.exchange.spikes._columns import PartsOf, read_columns
 from netsim.exchange.spikes._table import provenance, read, write
-from netsim.files import check_expansion, most_expanded
+from netsim.files import check_expansion, most_expanded, open_regular
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -28,12 +30,20 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
     return pd.read_csv(file, float_precision="round_trip")
 
 
+def _parts(path: Path) -> PartsOf:
+    """The columns of the whole table, which is kept in memory: text is slow to read."""
+    with open_regular(path) as file:
+        table = _load(path, file, os.fstat(file.fileno()).st_size)
+    return table.columns, lambda names: iter([table[names]])
+
+
 _FORMAT = SpikeFormat(
     "the spike table",
     (".csv", ".csv.gz"),
     write,
     partial(read, load=_load),
     order=3,
+    read_spikes=partial(read_columns, parts_of=_parts),
     beside=lambda path: (provenance(path),),
 )
 spike_formats.add("csv", _FORMAT, __name__)

@@ -8,20 +8,31 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from netsim import __version__
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
+from netsim.exchange.presentations import (
+    Presentations,
+    check_trials,
+    choose_layer,
+    cut_recording,
+    indices_of,
+    labels_of,
+    neuron_numbers,
+    spikes_in_trials,
+    whole_numbers,
+)
 from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, places, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
     import pynwb
 
+    from netsim.analysis.spikes import Spikes
     from netsim.measuring.simulation import Simulation
     from netsim.specification import Shape
 
@@ -109,27 +120,76 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     Without the column ``layer`` all units are read. They are placed by the columns ``y``, ``x`` and ``map``, or
     ``neuron``; if there are none, there must be as many units as the layer has neurons.
     """
-    import pynwb
-
     from netsim.exchange.hdf5 import reading_hdf5
 
-    with reading_hdf5(path, "NWB"), pynwb.NWBHDF5IO(path, mode="r") as stream:
+    with reading_hdf5(path, "NWB"):
+        recorded = _recording(path)
+        unit, neuron_of = _neurons(path, dict(recorded.units), recorded.count, layer, shape)
+        own = unit[recorded.unit_of]
+        times, neurons = recorded.times[own], neuron_of[recorded.unit_of[own]]
+        return cut_recording(path, times, neurons, recorded.trials, shape, SECONDS)
+
+
+class _Recording(NamedTuple):
+    """What a file holds."""
+
+    times: np.ndarray  # of all spikes (s)
+    unit_of: np.ndarray  # of each spike
+    count: int  # of units
+    units: dict[str, np.ndarray]  # what is told of each unit
+    trials: dict[str, np.ndarray]
+
+
+def _recording(path: Path) -> _Recording:
+    import pynwb
+
+    with pynwb.NWBHDF5IO(path, mode="r") as stream:
         file = stream.read()
         if file.units is None or "spike_times" not in file.units.colnames:
             raise DataError(f"{path}: holds no units with spike times")
         if file.trials is None:
             raise DataError(f"{path}: holds no trials; their start and stop times say what a presentation is")
-        presented = {name: file.trials[name].data[:] for name in file.trials.colnames}
+        trials = {name: file.trials[name].data[:] for name in file.trials.colnames}
         units = {name: file.units[name].data[:] for name in _COLUMNS if name in file.units.colnames}
         index = file.units.spike_times_index
-        unit, neuron_of = _neurons(path, units, len(index.data), layer, shape)
         counts, spikes = np.diff(index.data[:].astype(np.int64), prepend=0), len(index.target.data)
         if (counts < 0).any() or counts.sum() != spikes:
             raise DataError(f"{path}: is damaged: spike_times_index does not fit {spikes} spike times")
         unit_of = np.repeat(np.arange(len(counts)), counts)
-        own = unit[unit_of]
-        times, neurons = index.target.data[:][own], neuron_of[unit_of[own]]
-        return cut_recording(path, times, neurons, presented, shape, SECONDS)
+        return _Recording(index.target.data[:], unit_of, len(counts), units, trials)
+
+
+def read_spikes(path: Path) -> Spikes:
+    """Read the spikes of all layers; see `netsim.exchange.read_spikes`.
+
+    Without the column ``layer`` all units are one. A neuron has the number of the column ``neuron``, else the place of
+    its unit in the layer.
+    """
+    from netsim.analysis.spikes import LayerSpikes, Spikes
+    from netsim.exchange.hdf5 import reading_hdf5
+
+    with reading_hdf5(path, "NWB"):
+        found = _recording(path)
+        trials = check_trials(path, {name: found.trials[name] for name in TRIAL_COLUMNS if name in found.trials})
+        starts, stops = trials["start_time"], trials["stop_time"]
+        inside, rows, latencies = spikes_in_trials(path, found.times, starts, stops, SECONDS)
+        unit_of = found.unit_of[inside]
+        names = found.units["layer"].astype(str) if "layer" in found.units else np.full(found.count, "units")
+        layers = []
+        for name in dict.fromkeys(names.tolist()):
+            units = np.flatnonzero(names == name)
+            numbers = np.arange(len(units))
+            if "neuron" in found.units:
+                numbers = whole_numbers(path, "neuron", found.units["neuron"][units])
+            if len(np.unique(numbers)) < len(units):
+                raise DataError(f"{path}: names a neuron of {name} twice")
+            neuron_of = np.full(found.count, -1)
+            neuron_of[units] = numbers
+            own = neuron_of[unit_of] >= 0
+            size = int(max(numbers.max(initial=-1) + 1, len(units)))
+            columns = rows[own], neuron_of[unit_of[own]], latencies[own]
+            layers.append(LayerSpikes.of_columns(name, size, len(starts), *columns))
+        return Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
 
 
 def _neurons(
@@ -150,4 +210,5 @@ def _neurons(
 
 
 _SUMMARY = "Neurodata Without Borders: one unit per neuron, one trial per presentation"
-spike_formats.add("nwb", SpikeFormat(_SUMMARY, (".nwb",), write, read, ("pynwb",), order=0), __name__)
+_FORMAT = SpikeFormat(_SUMMARY, (".nwb",), write, read, ("pynwb",), order=0, read_spikes=read_spikes)
+spike_formats.add("nwb", _FORMAT, __name__)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from netsim.exchange.formats import SpikeFormat
+from netsim.exchange.spikes._columns import PartsOf, read_columns
 from netsim.exchange.spikes._table import read, write
 from netsim.files import check_expansion
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ROWS = 2**20
 
 
 def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
@@ -24,5 +28,28 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
     return pd.read_parquet(file)
 
 
-_FORMAT = SpikeFormat("the spike table", (".parquet",), write, partial(read, load=_load), ("pyarrow",), order=4)
+def _parts(path: Path) -> PartsOf:
+    """The columns of the table, of a million rows at a time."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        names = list(file.schema_arrow.names)
+
+    def parts(wanted: list[str]) -> Iterator[pd.DataFrame]:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS, columns=wanted):
+                yield batch.to_pandas()
+
+    return names, parts
+
+
+_FORMAT = SpikeFormat(
+    "the spike table",
+    (".parquet",),
+    write,
+    partial(read, load=_load),
+    ("pyarrow",),
+    order=4,
+    read_spikes=partial(read_columns, parts_of=_parts),
+)
 spike_formats.add("parquet", _FORMAT, __name__)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,24 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.presentations import Presentations, choose_layer, cut_recording, neuron_numbers, whole_numbers
+from netsim.exchange.presentations import (
+    Presentations,
+    check_trials,
+    choose_layer,
+    cut_recording,
+    indices_of,
+    labels_of,
+    neuron_numbers,
+    spikes_in_trials,
+    whole_numbers,
+)
 from netsim.exchange.trains import TRIAL_COLUMNS, chosen_layers, session, session_times, to_json, trials
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
     import h5py
 
+    from netsim.analysis.spikes import Spikes
     from netsim.measuring.simulation import Simulation
     from netsim.specification import Shape
 
@@ -77,27 +89,73 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
 
     with reading_hdf5(path, "SONATA"):
         with h5py.File(path, "r") as file:
-            if not isinstance(file.get("spikes"), h5py.Group):
-                raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
-            populations = [name for name, group in file["spikes"].items() if isinstance(group, h5py.Group)]
-            population = file["spikes"][choose_layer(path, layer, populations)]
+            population = file["spikes"][choose_layer(path, layer, _populations(path, file))]
             own_shape = tuple(population.attrs.get("shape", shape))
             if own_shape != shape:
                 raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
-            nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
-            units = population["timestamps"].attrs.get("units", _MILLISECONDS)
-            presented = {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
-            if "presentations" in file:
-                group = file["presentations"]
-                presented = {name: group[name][:] for name in TRIAL_COLUMNS if name in group}
-        units = units if isinstance(units, str) else units.decode("utf-8")
-        if units not in ("ms", "milliseconds"):
-            raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
-        if len(nodes) != len(times):
-            raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
-        neurons = neuron_numbers(path, {"neuron": whole_numbers(path, "node_ids", nodes)}, shape)
-        return cut_recording(path, times, neurons, presented, shape, per_ms=1.0)
+            nodes, times = _trains(path, population)
+            presented = _trials(file)
+        return cut_recording(path, times, neuron_numbers(path, {"neuron": nodes}, shape), presented, shape, per_ms=1.0)
+
+
+def read_spikes(path: Path) -> Spikes:
+    """Read the spikes of all populations; see `netsim.exchange.read_spikes`.
+
+    A population has as many neurons as its attribute ``shape`` says, else up to the last one that fires.
+    """
+    import h5py
+
+    from netsim.analysis.spikes import LayerSpikes, Spikes
+    from netsim.exchange.hdf5 import reading_hdf5
+
+    with reading_hdf5(path, "SONATA"), h5py.File(path, "r") as file:
+        trials = check_trials(path, _trials(file))
+        starts, stops = trials["start_time"], trials["stop_time"]
+        layers, complete = [], True
+        for name in _populations(path, file):
+            population = file["spikes"][name]
+            nodes, times = _trains(path, population)
+            inside, rows, latencies = spikes_in_trials(path, times, starts, stops, 1.0)
+            shape = population.attrs.get("shape")
+            size = int(nodes.max(initial=-1)) + 1 if shape is None else math.prod(map(int, shape))
+            complete &= shape is not None
+            if len(nodes) and not nodes.max() < size:
+                raise DataError(f"{path}: {population.name} has the node {nodes.max()}, but {size} neurons")
+            layers.append(LayerSpikes.of_columns(name, size, len(starts), rows, nodes[inside], latencies))
+        if not layers:
+            raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
+        spikes = Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
+        return replace(spikes, complete=complete)
+
+
+def _populations(path: Path, file: h5py.File) -> list[str]:
+    import h5py
+
+    if not isinstance(file.get("spikes"), h5py.Group):
+        raise DataError(f"{path}: holds no spikes; SONATA has them in /spikes/<population>")
+    return [name for name, group in file["spikes"].items() if isinstance(group, h5py.Group)]
+
+
+def _trains(path: Path, population: h5py.Group) -> tuple[np.ndarray, np.ndarray]:
+    """Neurons and times (ms) of the spikes of a population."""
+    nodes, times = population["node_ids"][:], population["timestamps"][:].astype(np.float64)
+    units = population["timestamps"].attrs.get("units", _MILLISECONDS)
+    units = units if isinstance(units, str) else units.decode("utf-8")
+    if units not in ("ms", "milliseconds"):
+        raise DataError(f"{path}: has timestamps in {units!r}; SONATA has them in ms")
+    if len(nodes) != len(times):
+        raise DataError(f"{path}: is damaged: {len(nodes)} node_ids for {len(times)} timestamps")
+    return whole_numbers(path, "node_ids", nodes), times
+
+
+def _trials(file: h5py.File) -> dict[str, np.ndarray]:
+    """The presentations; without the group all spikes are of one."""
+    if "presentations" not in file:
+        return {"start_time": np.zeros(1), "stop_time": np.array([math.inf])}
+    group = file["presentations"]
+    return {name: group[name][:] for name in TRIAL_COLUMNS if name in group}
 
 
 _SUMMARY = "SONATA spikes: one population per layer"
-spike_formats.add("sonata", SpikeFormat(_SUMMARY, (".h5", ".hdf5"), write, read, ("h5py",), order=1), __name__)
+_FORMAT = SpikeFormat(_SUMMARY, (".h5", ".hdf5"), write, read, ("h5py",), order=1, read_spikes=read_spikes)
+spike_formats.add("sonata", _FORMAT, __name__)

@@ -55,7 +55,8 @@ def rule(network: Network) -> list[Row]:
 def _exactness(network: Network) -> str:
     """What the step is, and what it is not: of the loss of the targets with respect to the weights."""
     learning = network.learning
-    if learning.normalised or learning.propagation != "slope":
+    fed_back = any(projection.feedback is not None for projection in network.projections)
+    if learning.normalised or learning.propagation != "slope" or fed_back:
         return "The step is the gradient of no loss: displacements are weighed otherwise than by the chain rule"
     end = "as long as no spike appears or vanishes, and every output neuron fires after its onset"
     binary = (

@@ -18,6 +18,7 @@ from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
+from netsim.learning.sparse_gated import step_gated_sparse
 from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
@@ -26,6 +27,7 @@ from netsim.specification import STIMULUS, Network, Population, Projection
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
+from netsim.weights.sparse import matrix_of
 
 
 class _Part(NamedTuple):
@@ -70,11 +72,12 @@ class STiDiBP(Learner):
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: network.incoming(name) for name in network.shapes}
-        self._connections = {
-            projection.name: network.connections(projection)
-            for projection in network.projections
-            if self._windows[projection.name] is None or projection.is_delayed_per("synapse")
-        }
+        by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
+        listed = [one for one in network.projections if self._windows[one.name] is None and one not in by_synapse]
+        gated = [one for one in listed if one in network.weighted and network.neurons(one.target).gated]
+        self._matrices = {one.name: matrix_of(network, one) for one in gated}
+        visited = [one for one in listed if one not in gated]
+        self._connections = {one.name: network.connections(one) for one in (*visited, *by_synapse)}
         self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # what a relay hands back could move already
         self._may_be_stuck = {
@@ -261,8 +264,11 @@ class STiDiBP(Learner):
         causal = network.learning.propagation == "causal"
         kernel = weights[kernel_name(projection)]
         delays = late.synapses.get(projection.name)
-        if neurons.gated and window is not None and delays is None:
-            return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
+        if neurons.gated and delays is None:
+            if window is not None:
+                return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
+            matrix = self._matrices[projection.name]
+            return step_gated_sparse(projection, neurons, matrix, source, gate, displacement, kernel, causal)
         limit = np.asarray(kernel.dtype.type(gate))
         if neurons.gated:
             signal = self._per_drive(population, signal)

@@ -82,6 +82,8 @@ class Connectivity(ABC):
     """
 
     phrase: ClassVar[str] = "own rule"
+    per_synapse: ClassVar[bool] = False
+    """Whether each synapse has a weight of its own, in the order of the connections; see `PerSynapse`."""
 
     @abstractmethod
     def target_shape(self, source: Shape) -> Shape:
@@ -98,12 +100,22 @@ class Connectivity(ABC):
         """Shape of the array of weights; ``()`` if there are none.
 
         The last axis runs over the maps, or over all neurons, of the target: neuron ``j`` has the weights ``[..., j %
-        n]`` with ``n`` the length of that axis.
+        n]`` with ``n`` the length of that axis. Where it does not, there is one weight `per_synapse`.
         """
 
     @abstractmethod
     def connections(self, source: Shape, target: Shape) -> Connections:
         """All synapses from a source onto a target, as index arrays."""
+
+    def known_weights(self, source: Shape, target: Shape) -> np.ndarray | None:
+        """Weights that the rule knows, of the shape `weight_shape`, and that are not drawn then; None, if it has none.
+
+        Raises
+        ------
+        SpecificationError
+            If they cannot be read.
+        """
+        return None
 
     def fitted(self, source: Shape, target: Shape) -> Self:
         """The same rule with the parameters filled in that the target tells."""
@@ -137,8 +149,14 @@ class Connectivity(ABC):
             indices = getattr(found, name)
             inside = not indices.size or (indices.min() >= least and indices.max() < beyond)
             require(inside, "connectivity", f"{self} lists indices in {name} that are not from {least} to {beyond - 1}")
-        own = not shape or bool((found.weight % shape[-1] == found.post % shape[-1]).all())
-        require(own, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives")
+        if self.per_synapse:
+            own = found.weight.shape == shape and bool((found.weight == np.arange(*shape, dtype=np.int32)).all())
+            require(own, "connectivity", f"{self} lists weights that are not one for each synapse, in order")
+        else:
+            own = not shape or bool((found.weight % shape[-1] == found.post % shape[-1]).all())
+            require(
+                own, "connectivity", f"{self} lists weights whose last axis is not that of the neuron that receives"
+            )
         return found
 
     def fan_out(self, source: Shape, target: Shape) -> np.ndarray:

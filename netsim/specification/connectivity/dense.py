@@ -1,19 +1,19 @@
 """All to all."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from netsim.seams import connectivities
-from netsim.specification.checks import check_size, require
-from netsim.specification.connectivity._protocol import Connections, Connectivity, Shape, Window
+from netsim.specification.connectivity._protocol import Connections, Shape, Window
+from netsim.specification.connectivity._sized import Sized
 
 
 @connectivities.register("dense")
 @dataclass(frozen=True)
-class Dense(Connectivity):
+class Dense(Sized):
     """Each neuron receives from all neurons of the source.
 
     The weights have the shape (inputs, neurons); inputs from maps are numbered row by row, channels last.
@@ -30,26 +30,6 @@ class Dense(Connectivity):
     """
 
     phrase: ClassVar[str] = "all to all"
-    size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.size is not None:
-            check_size(self.size, "size")
-
-    def fitted(self, source: Shape, target: Shape) -> Self:
-        """The same with the size of the target."""
-        return replace(self, size=math.prod(target)) if self.size is None else self
-
-    def target_shape(self, source: Shape) -> Shape:
-        """Shape (neurons,) for any source."""
-        require(self.size is not None, "size", "is missing")
-        assert self.size is not None
-        return (self.size,)
-
-    def check(self, source: Shape, target: Shape) -> None:
-        """Refuse a target of another number of neurons, of whatever shape."""
-        neurons = math.prod(target)
-        require(self.size == neurons, "size", f"is {self.size}, but the target has {neurons} neurons")
 
     def weight_shape(self, source: Shape, target: Shape) -> Shape:
         """Shape (inputs, neurons)."""

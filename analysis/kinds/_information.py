@@ -1,0 +1,105 @@
+"""Mutual information from counts, for many neurons at once, and what is taken off for few presentations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def entropies(counts: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Shannon's entropy (bits) of the distribution of counts along some axes, by the plug-in estimate."""
+    total = counts.sum(axis=axis, keepdims=True)
+    share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    terms: np.ndarray = -share * np.log2(np.where(share > 0, share, 1.0))
+    return np.asarray(terms.sum(axis=axis))
+
+
+def plug_in(counts: np.ndarray) -> np.ndarray:
+    """Mutual information (bits) from counts of shape (..., labels, responses), by the plug-in estimate."""
+    joint, labels = entropies(counts, (-2, -1)), entropies(counts.sum(axis=-1), -1)
+    return np.maximum(labels + entropies(counts.sum(axis=-2), -1) - joint, 0.0)
+
+
+def panzeri_treves_bias(counts: np.ndarray) -> np.ndarray:
+    r"""By how much `plug_in` is too large in the mean, to first order in the number of presentations (bits).
+
+    .. math:: (\sum_s (R_s - 1) - (R - 1)) / (2 N \ln 2)
+
+    with :math:`R` the responses that occur, :math:`N` presentations, and :math:`R_s` the responses that are relevant
+    to label :math:`s`: at least those that occurred with it, and as many more as the Bayesian estimate of Panzeri and
+    Treves (1996, Network 7:87-107) makes probable.
+    """
+    presentations = counts.sum(axis=(-2, -1))
+    occurring = (counts.sum(axis=-2) > 0).sum(axis=-1)
+    by_label = counts.reshape(-1, counts.shape[-1])
+    possible = np.repeat(occurring.reshape(-1), counts.shape[-2])
+    relevant = relevant_responses(by_label, possible).reshape(counts.shape[:-1])
+    has_label = counts.sum(axis=-1) > 0
+    excess = np.where(has_label, relevant - 1, 0).sum(axis=-1) - (occurring - 1)
+    return np.asarray(excess / (2 * np.maximum(presentations, 1) * np.log(2)))
+
+
+def relevant_responses(counts: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """How many responses have a probability above 0, estimated from counts of shape (cases, responses).
+
+    At most as many as are `possible`. The number is the one with which a Bayesian estimate of the probabilities makes
+    one expect as many different responses as there were.
+    """
+    total = counts.sum(axis=1).astype(np.float64)
+    seen = (counts > 0).sum(axis=1)
+    estimate = seen.astype(np.float64)
+    share = np.divide(counts, total[:, None], out=np.zeros(counts.shape), where=total[:, None] > 0)
+    # how far the different responses that one expects are from those that occurred, if no further ones were relevant
+    gap = np.where(counts > 0, (1 - share) ** total[:, None], 0.0).sum(axis=1)
+    active = np.flatnonzero((seen < possible) & (seen > 0))
+    further = 0
+    while len(active):
+        further += 1
+        n, r = total[active], seen[active]
+        unseen = np.minimum(further * (1 - (n / (n + r)) ** (1 / n)), 1.0)  # probability of all that did not occur
+        own = counts[active]
+        probability = np.where(own > 0, (1 - unseen)[:, None] * (own + 1) / (n + r)[:, None], 0.0)
+        expected = np.where(own > 0, 1 - (1 - probability) ** n[:, None], 0.0).sum(axis=1)
+        expected += further * (1 - (1 - unseen / further) ** n)
+        new_gap = np.abs(r - expected)
+        better = new_gap < gap[active]
+        estimate[active[better]] = r[better] + further
+        gap[active[better]] = new_gap[better]
+        active = active[better & (r + further < possible[active])]
+    return estimate
+
+
+def contingency(code: np.ndarray, label: np.ndarray, responses: int, labels: int, neurons: int) -> np.ndarray:
+    """Counts of shape (neurons, labels, responses) of spikes; code is the neuron times `responses` plus the response.
+
+    `label` is the position of each spike's label.
+    """
+    places = code.astype(np.int64) + label.astype(np.int64) * (neurons * responses)
+    counts = np.bincount(places, minlength=labels * neurons * responses)
+    return counts.reshape(labels, neurons, responses).transpose(1, 0, 2)
+
+
+def with_silence(counts: np.ndarray, presentations: np.ndarray) -> np.ndarray:
+    """Counts with one more response, silence, so that there are as many as presentations by label."""
+    silent = presentations[None, :, None] - counts.sum(axis=-1, keepdims=True)
+    return np.concatenate([counts, silent], axis=-1)
+
+
+def equal_bins(values: np.ndarray, groups: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of each value among those of its group, bins of equal number; equal values share a bin.
+
+    Groups are whole numbers from 0.
+    """
+    order = np.argsort(values, kind="stable")
+    small = np.uint16 if len(groups) == 0 or groups.max() < 2**16 else np.int64  # sorted by radix
+    order = order[np.argsort(groups.astype(small)[order], kind="stable")]
+    group, value = groups[order], values[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = group[1:] != group[:-1]
+    begin = np.flatnonzero(new)
+    counts = np.diff(np.append(begin, len(order)))
+    new[1:] |= value[1:] != value[:-1]
+    first_equal = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    rank = first_equal - np.repeat(begin, counts)
+    bin_of = np.empty(len(order), np.int64)
+    bin_of[order] = rank * bins // np.repeat(np.maximum(counts, 1), counts)
+    return bin_of

@@ -1,0 +1,121 @@
+"""What analyses share: layers in their order, labels as positions, and drawing one mark or line for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes
+from netsim.analysis.style import colours, drawing, legend_above
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+MARKERS = "osD^vP*X<>"
+
+
+def each_layer(spikes: Spikes, progress: Progress) -> Iterator[LayerSpikes]:
+    """The layers, one after the other, with progress."""
+    for done, layer in enumerate(spikes):
+        progress(done, len(spikes.sizes))
+        yield layer
+    progress(len(spikes.sizes), len(spikes.sizes))
+
+
+def positions(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels that occur, and the position among them of each presentation's."""
+    known, position = np.unique(labels, return_inverse=True)
+    return known, position
+
+
+def ordered_layers(names: Iterable[str], spikes: Spikes) -> pd.Categorical:
+    """Names of layers as a categorical, ordered from first to last."""
+    import pandas as pd
+
+    return pd.Categorical(list(names), list(spikes.sizes), ordered=True)
+
+
+def nullable(values: Sequence[int] | np.ndarray, missing: Sequence[bool] | np.ndarray) -> Any:
+    """Whole numbers of which some are missing."""
+    import pandas as pd
+
+    return pd.arrays.IntegerArray(np.asarray(values, np.int64), np.asarray(missing, bool))
+
+
+def student_interval(mean: np.ndarray, sd: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the 95 % confidence interval of means (Student's t); NaN of fewer than two."""
+    from scipy import stats
+
+    enough = count > 1
+    degrees = np.where(enough, count - 1, 1)
+    half = np.where(enough, stats.t.ppf(0.975, degrees) * sd / np.sqrt(np.maximum(count, 1)), np.nan)
+    return mean - half, mean + half
+
+
+def layer_names(frame: pd.DataFrame) -> list[str]:
+    """The layers of a table, in their order."""
+    column = frame["layer"]
+    if hasattr(column, "cat"):
+        present = set(column.unique())
+        return [str(name) for name in column.cat.categories if name in present]
+    return [str(name) for name in dict.fromkeys(column)]
+
+
+def draw_lines(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    ax: Axes | None,
+    palette: Any,
+    low: str = "low",
+    high: str = "high",
+    size: tuple[float, float] = (3.35, 2.4),
+    step: bool = False,
+) -> Axes:
+    """A line for each layer with its band, in colours and dashes that are told apart without colour too."""
+    names = layer_names(frame)
+    dashes = ["-", "--", "-.", ":"]
+    with drawing(ax, *size, palette) as axes:
+        for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+            rows = frame[frame["layer"] == name]
+            if low in rows:
+                axes.fill_between(
+                    rows[x], rows[low], rows[high], color=colour, alpha=0.2, linewidth=0, step="post" if step else None
+                )
+            draw: Any = axes.step if step else axes.plot
+            extra = {"where": "post"} if step else {}
+            draw(rows[x], rows[y], color=colour, linestyle=dashes[position % 4], linewidth=1.3, label=name, **extra)
+        legend_above(axes, 0.0, min(4, max(1, len(names))), columnspacing=1.0, handlelength=1.8)
+    return axes
+
+
+def draw_intervals(
+    axes: Axes, groups: Sequence[str], series: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
+) -> None:
+    """For each group on the left one mark a series, with its interval: (label, middle, low, high)."""
+    rows = np.arange(len(groups), dtype=float)
+    offsets = np.linspace(-0.22, 0.22, len(series)) if len(series) > 1 else [0.0]
+    for (label, middle, low, high), offset, colour, marker in zip(
+        series, offsets, colours(len(series)), MARKERS, strict=False
+    ):
+        at = rows - offset
+        axes.hlines(at, low, high, color=colour, linewidth=1.2, zorder=4)
+        axes.plot(
+            middle,
+            at,
+            marker,
+            color=colour,
+            markersize=4,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            label=label,
+            zorder=3,
+        )
+    axes.set_yticks(rows, list(groups))
+    axes.set_ylim(-0.6, len(groups) - 0.4)
+    axes.tick_params(axis="y", length=0)
+    if len(series) > 1:
+        legend_above(axes, 0.0, len(series), columnspacing=1.0, handletextpad=0.2)

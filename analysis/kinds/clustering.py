@@ -1,0 +1,143 @@
+"""Hierarchical clustering: which labels a layer takes for alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.kinds._pairs import van_rossum
+from netsim.analysis.spikes import Progress, Spikes, names_of, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def dendrogram_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw the dendrogram of the labels in the last layer of the table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `label_clustering`.
+    classes : sequence of str, optional
+        What the labels stand for.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`; the dendrogram has one colour.
+    """
+    from scipy.cluster import hierarchy
+
+    require(frame, ("layer", "first", "second", "distance", "labels"), "clustering")
+    name = layer_names(frame)[-1]
+    rows = frame[frame["layer"] == name]
+    links = rows[["first", "second", "distance", "labels"]].to_numpy(dtype=np.float64)
+    leaves = [int(label) for label in str(rows["leaves"].iloc[0]).split()]
+    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
+        ink = f"#{int(255 * float(INK)):02x}" + 2 * f"{int(255 * float(INK)):02x}"
+        hierarchy.dendrogram(
+            links, labels=names_of(classes, leaves), ax=axes, link_color_func=lambda _: ink, color_threshold=0
+        )
+        axes.tick_params(axis="x", length=0, labelsize=axes.yaxis.get_ticklabels()[0].get_fontsize())
+        axes.set(xlabel="label", ylabel="mean van Rossum distance")
+        axes.set_title(
+            f"{name}: clusters of presentations agree\nwith labels at {rows['agreement'].iloc[0]:.2f} (adjusted Rand)"
+        )
+    return axes
+
+
+@Analysis(
+    "clustering", "which labels a layer takes for alike, by hierarchical clustering", dendrogram_figure, order=110
+)
+def label_clustering(
+    spikes: Spikes, tau_ms: float = 5.0, sample: int = 300, seed: int = 0, progress: Progress = no_progress
+) -> pd.DataFrame:
+    """Hierarchical clustering of labels, and of presentations, by the van Rossum distances of each layer.
+
+    Labels are joined one after the other, those first that are the least apart in the mean over pairs of presentations
+    (average linkage of `scipy.cluster.hierarchy`). Presentations are clustered likewise and cut into as many clusters
+    as there are labels; ``agreement`` is the adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J
+    Classif 2:193-218): 1 if they are the same, 0 in the mean by chance.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With labels.
+    tau_ms, sample, seed
+        As in `spike_train_distances`.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and join, with the columns
+
+        =============  ===========  ==================================================================
+        layer          categorical  ordered from first to last
+        step           int64        from 0
+        first, second  int64        what is joined: the position of a label among ``leaves``, or their number
+                                    plus the step of an earlier join
+        distance       float64      at which they are joined, without a unit
+        labels         int64        how many are together then
+        leaves         str          the labels, in their order, apart by blanks
+        agreement      float64      of clusters of presentations with labels, adjusted Rand index
+        presentations  int64        that are compared
+        =============  ===========  ==================================================================
+
+    Raises
+    ------
+    DataError
+        If there are no labels.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["output"])
+    >>> len(netsim.analysis.label_clustering(spikes, sample=60))
+    9
+    """
+    import pandas as pd
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+    from sklearn.metrics import adjusted_rand_score
+
+    spikes.require_labels()
+    chosen = spikes.sample(sample, seed)
+    labels, tag = positions(chosen.require_labels())
+    member = np.eye(len(labels))[tag]
+    pairs = np.outer(member.sum(axis=0), member.sum(axis=0))
+    tables = []
+    for layer in each_layer(chosen, progress):
+        matrix = van_rossum(layer, tau_ms)
+        between = member.T @ matrix @ member / pairs
+        np.fill_diagonal(between, 0.0)
+        links = hierarchy.linkage(squareform((between + between.T) / 2, checks=False), "average")
+        tree = hierarchy.linkage(squareform((matrix + matrix.T) / 2, checks=False), "average")
+        clusters = hierarchy.fcluster(tree, len(labels), "maxclust")
+        tables.append(
+            pd.DataFrame(
+                {
+                    "layer": [layer.name] * len(links),
+                    "step": np.arange(len(links)),
+                    "first": links[:, 0].astype(np.int64),
+                    "second": links[:, 1].astype(np.int64),
+                    "distance": links[:, 2],
+                    "labels": links[:, 3].astype(np.int64),
+                    "leaves": " ".join(map(str, labels)),
+                    "agreement": adjusted_rand_score(tag, clusters),
+                    "presentations": len(chosen),
+                }
+            )
+        )
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))

@@ -1,0 +1,217 @@
+"""Decoding in time: which layer knows the label when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.figures.decision_time import wilson_interval
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
+from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
+from netsim.analysis.spikes import Progress, Spikes, no_progress, observed_window
+from netsim.analysis.style import FAINT, Palette
+from netsim.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_CODES = ("latency", "fired")
+
+
+def decoding_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw how well the label is decoded from each layer by the time up to which its spikes are known.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `decoding_over_time`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    require(frame, ("layer", "time_ms", "accuracy", "low", "high", "chance"), "decoding")
+    axes = draw_lines(frame, "time_ms", "accuracy", ax, palette)
+    axes.axhline(frame["chance"].iloc[0], color=FAINT, linewidth=0.7, linestyle=":")
+    axes.text(1.0, frame["chance"].iloc[0], "chance ", transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+              fontsize="small", color=FAINT)  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set(xlabel="spikes known up to (ms)", ylabel="label decoded rightly", ylim=(0, 1.02))
+    return axes
+
+
+@Analysis("decoding", "which layer knows the label when, by linear decoders", decoding_figure, order=130)
+def decoding_over_time(
+    spikes: Spikes,
+    times: int = 10,
+    folds: int = 5,
+    code: str = "latency",
+    penalty: float = 0.1,
+    sample: int = 1000,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    r"""How well a linear decoder reads the label from what has fired up to a time, cross-validated.
+
+    At time :math:`t` a neuron counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the
+    window of its layer, if it has fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge
+    regression onto the labels, one against the others, whose largest output decides (scikit-learn's `Ridge`, or with
+    more neurons than presentations its `KernelRidge`, which is the same); ``penalty`` is relative to the mean squared
+    distance of presentations from their mean. It is trained on all folds but one and tested on that; folds are
+    stratified. Nothing of it was learned by the network, so that it tells what a layer holds, not what the network
+    reads. ``information_bits`` is the mutual information of label and decoded label, without the bias of Panzeri and
+    Treves: a lower bound of what the layer carries. The control has shuffled labels.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With labels.
+    times : int
+        How many times, evenly from the first to the last spike of each layer.
+    folds : int
+        How many parts cross-validation has.
+    code : {"latency", "fired"}
+        What a spike counts.
+    penalty : float
+        Of large weights of the decoder.
+    sample : int
+        At most so many presentations, drawn evenly over labels: with fewer, decoders are worse.
+    seed : int
+        Of the sample, the folds and the shuffle.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and time, with the columns
+
+        ================  ===========  ================================================================
+        layer             categorical  ordered from first to last
+        time_ms           float64      up to which spikes are known (ms)
+        presentations     int64
+        accuracy          float64      share of presentations that are decoded rightly when left out
+        low, high         float64      bounds of its 95 % confidence interval (Wilson)
+        chance            float64      share of the commonest label
+        control           float64      accuracy with shuffled labels
+        information_bits  float64      of decoded and true label (bits)
+        ================  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If there are no labels, or fewer presentations of one than folds.
+    SpecificationError
+        If a setting is out of bounds.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> table = netsim.analysis.decoding_over_time(spikes, times=3, sample=200)
+    >>> bool(table["accuracy"].iloc[-1] > 0.7 > table["control"].iloc[-1])
+    True
+    """
+    import pandas as pd
+    from sklearn.model_selection import StratifiedKFold
+
+    _check(times, folds, code, penalty)
+    spikes.require_labels()
+    chosen = spikes.sample(sample, seed)
+    labels, tag = positions(chosen.require_labels())
+    fewest = np.bincount(tag).min()
+    if fewest < folds:
+        raise DataError(f"spikes: a label has {fewest} presentations, of which {folds} folds are to be made; give more")
+    generator = np.random.default_rng([seed, 1])
+    shuffled = generator.permutation(tag)
+    parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(tag, tag))
+    chance = float(np.bincount(tag).max() / len(tag))
+    rows = []
+    for position, layer in enumerate(chosen):
+        before, decoded = -1, (0.0, 0.0, 0.0)
+        first, last = observed_window(layer.latencies)
+        for step, time in enumerate(np.linspace(first, last, times if last > first else 1)):
+            progress(position * times + step, len(chosen.sizes) * times)
+            known = layer.latencies <= time
+            if known.sum() != before:  # else nothing has fired since
+                before = known.sum()
+                states = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
+                states = layer.matrix(states).astype(np.float32).toarray()
+                guesses, control = _cross_validated(states, [tag, shuffled], parts, len(labels), penalty)
+                table = np.zeros((1, len(labels), len(labels)), np.int64)
+                np.add.at(table[0], (tag, guesses), 1)
+                bits = float((plug_in(table) - panzeri_treves_bias(table))[0])
+                decoded = float((guesses == tag).mean()), float((control == shuffled).mean()), bits
+            low, high = wilson_interval(np.array(decoded[0]), len(tag))
+            rows.append(
+                {
+                    "layer": layer.name,
+                    "time_ms": time,
+                    "presentations": len(tag),
+                    "accuracy": decoded[0],
+                    "low": float(low),
+                    "high": float(high),
+                    "chance": chance,
+                    "control": decoded[1],
+                    "information_bits": decoded[2],
+                }
+            )
+    result = pd.DataFrame(rows)
+    return result.assign(layer=ordered_layers(result["layer"], spikes))
+
+
+def _check(times: int, folds: int, code: str, penalty: float) -> None:
+    for name, value in (("times", times), ("folds", folds)):
+        if value < 2:
+            raise SpecificationError(f"decoding: setting {name}", f"must be at least 2, not {value}")
+    if code not in _CODES:
+        raise SpecificationError("decoding: setting code", f"must be {' or '.join(_CODES)}, not {code!r}")
+    if not penalty > 0:
+        raise SpecificationError("decoding: setting penalty", f"must be more than 0, not {penalty:g}")
+
+
+def _cross_validated(
+    states: np.ndarray,
+    tags: Sequence[np.ndarray],
+    parts: list[tuple[np.ndarray, np.ndarray]],
+    labels: int,
+    penalty: float,
+) -> np.ndarray:
+    """What each presentation is decoded as, when it is left out, for each assignment of labels.
+
+    States are of shape (presentations, neurons). With more neurons than presentations, products of presentations are
+    cheaper to invert; they are made once for all folds.
+    """
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import KernelCenterer
+
+    decoded = np.zeros((len(tags), len(states)), np.int64)
+    targets = np.hstack([np.eye(labels)[tag] for tag in tags])
+    kernel = (states @ states.T).astype(np.float64) if states.shape[1] > len(states) else None
+    for train, test in parts:
+        mean, centre = targets[train].mean(axis=0), states[train].mean(axis=0)
+        scale = float(((states[train] - centre) ** 2).sum()) / len(train)
+        if not scale > 0:  # all are the same: the commonest label
+            outputs = np.broadcast_to(mean, (len(test), len(mean)))
+        elif kernel is None:
+            ridge = Ridge(penalty * scale).fit(states[train].astype(np.float64), targets[train])
+            outputs = ridge.predict(states[test])
+        else:
+            centred = KernelCenterer().fit(kernel[np.ix_(train, train)])
+            ridge = KernelRidge(alpha=penalty * scale, kernel="precomputed")
+            ridge.fit(centred.transform(kernel[np.ix_(train, train)]), targets[train] - mean)
+            outputs = ridge.predict(centred.transform(kernel[np.ix_(test, train)])) + mean
+        decoded[:, test] = outputs.reshape(len(test), len(tags), labels).argmax(axis=2).T
+    return decoded

@@ -1,0 +1,155 @@
+"""Distances of spike trains between presentations: van Rossum and Victor-Purpura, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.kinds._pairs import mean_over_pairs, van_rossum, victor_purpura
+from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def distance_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw distances between presentations of one label and of different ones, relative to the mean of all pairs.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `spike_train_distances`; the van Rossum distance is drawn.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "distance", "low", "high"), "distance")
+    shown = frame[frame["measure"] == "van-rossum"]
+    names = layer_names(shown)
+    whole = shown[shown["pairs_of"] == "all"].set_index("layer").loc[names, "distance"].to_numpy()
+    whole = np.where(whole > 0, whole, np.nan)
+    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
+        series = []
+        for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
+            rows = shown[shown["pairs_of"] == which].set_index("layer")
+            if len(rows) and not (which == "all" and series):
+                columns = (rows.loc[names, column].to_numpy() / whole for column in ("distance", "low", "high"))
+                series.append((text, *columns))
+        draw_intervals(axes, names, series)
+        axes.set_xlabel("van Rossum distance (mean of all pairs = 1)")
+    return axes
+
+
+@Analysis("distances", "how far apart the spikes of two presentations are", distance_figure, order=100)
+def spike_train_distances(
+    spikes: Spikes,
+    tau_ms: float = 5.0,
+    cost_per_ms: float = 0.2,
+    sample: int = 300,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    r"""Distances of van Rossum and of Victor and Purpura between presentations, in the mean over pairs.
+
+    A neuron has one spike at most, so that both distances have a closed form. With spikes :math:`d` ms apart in two
+    presentations, in one only, or in none,
+
+    ================  ===================================  ===  ===
+    distance          both fire                            one  none
+    ================  ===================================  ===  ===
+    van Rossum        :math:`\sqrt{2 (1 - e^{-d/\tau})}`   1    0
+    Victor-Purpura    :math:`\min(q d, 2)`                 1    0
+    ================  ===================================  ===  ===
+
+    (van Rossum 2001, Neural Computation 13:751-763, scaled so that one spike is 1 from none; Victor and Purpura 1996, J
+    Neurophysiol 76:1310-1326). Those of a layer are of labelled lines: the root of the sum of squares over neurons (van
+    Rossum), and the sum (Victor and Purpura). Bounds are those of the 95 % percentile interval over 500 bootstrap draws
+    of presentations. ``nearest`` is how well distances tell labels: the share of presentations whose nearest other one
+    has the same label.
+
+    Parameters
+    ----------
+    spikes : Spikes
+    tau_ms : float
+        Time constant of van Rossum's distance, :math:`\tau` (ms).
+    cost_per_ms : float
+        Cost of moving a spike, :math:`q` (1/ms).
+    sample : int
+        At most so many presentations are compared, drawn evenly over labels.
+    seed : int
+        Of the sample and of the bootstrap.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer, measure and sort of pairs, with the columns
+
+        =============  ===========  ==================================================================
+        layer          categorical  ordered from first to last
+        measure        str          ``van-rossum`` or ``victor-purpura``
+        pairs_of       str          ``all``; with labels also ``within`` and ``between`` labels
+        presentations  int64        that are compared
+        pairs          int64
+        distance       float64      mean over pairs, without a unit
+        low, high      float64      bounds of its 95 % confidence interval
+        nearest        float64      share with a nearest one of the same label; missing without labels
+        =============  ===========  ==================================================================
+
+    Raises
+    ------
+    SpecificationError
+        If the time constant or the cost is out of bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netsim.analysis import LayerSpikes, Spikes, spike_train_distances
+    >>> layer = LayerSpikes.of_latencies("hidden", np.array([[1.0, np.inf], [6.0, 2.0]]))
+    >>> table = spike_train_distances(Spikes.of_layers([layer]), tau_ms=5.0, cost_per_ms=0.2)
+    >>> table["distance"].round(3).tolist()  # √(2 (1 - 1/e) + 1) and 0.2·5 + 1
+    [1.505, 2.0]
+    """
+    import pandas as pd
+
+    chosen = spikes.sample(sample, seed)
+    _, tag = positions(np.zeros(len(chosen), np.int64) if chosen.labels is None else chosen.labels)
+    generator = np.random.default_rng([seed, 1])
+    rows = []
+    for layer in each_layer(chosen, progress):
+        measures = {"van-rossum": van_rossum(layer, tau_ms), "victor-purpura": victor_purpura(layer, cost_per_ms)}
+        for measure, matrix in measures.items():
+            nearest = np.nan
+            if chosen.labels is not None and len(chosen) > 1:
+                others = matrix + np.where(np.eye(len(matrix), dtype=bool), np.inf, 0.0)
+                nearest = (tag[others.argmin(axis=1)] == tag).mean()
+            for which in ("all", "within", "between") if chosen.labels is not None else ("all",):
+                mean, low, high, pairs = mean_over_pairs(matrix, tag, which, generator)
+                rows.append(
+                    {
+                        "layer": layer.name,
+                        "measure": measure,
+                        "pairs_of": which,
+                        "presentations": len(chosen),
+                        "pairs": pairs,
+                        "distance": mean,
+                        "low": low,
+                        "high": high,
+                        "nearest": nearest,
+                    }
+                )
+    table = pd.DataFrame(rows)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))

@@ -1,0 +1,225 @@
+"""Importance: what a network loses if a neuron, or a map, is silenced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import layer_names
+from netsim.analysis.spikes import Progress, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
+from netsim.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from netsim.data.stimuli import Stimuli
+    from netsim.engines import Engine, Latencies
+    from netsim.runs.model import Model
+    from netsim.specification import Population
+
+_BATCH = 200
+_Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
+
+
+def importance_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw what is lost without each neuron or map, the most important ones first, in each layer.
+
+    A line is the 95 % confidence interval of a unit.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `ablation_importance`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    require(frame, ("layer", "unit", "accuracy_loss", "low", "high"), "importance")
+    names = layer_names(frame)
+    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
+        for name, colour, marker in zip(names, colours(len(names)), "osD^vP*X", strict=False):
+            rows = frame[frame["layer"] == name].sort_values("accuracy_loss", ascending=False)
+            place = np.arange(1, len(rows) + 1)
+            axes.vlines(place, rows["low"], rows["high"], color=colour, linewidth=0.6, alpha=0.5)
+            axes.plot(place, rows["accuracy_loss"], marker, color=colour, markersize=3, label=name)
+        axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set(xlabel="neuron or map, by importance", ylabel="loss of strict accuracy\nif it is silenced")
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderpad=0.2, handletextpad=0.1)
+    return axes
+
+
+@Analysis(
+    "importance",
+    "what a network loses if a neuron or a map is silenced (needs a RUN or PRESET)",
+    importance_figure,
+    order=95,
+    presentations=200,
+)
+def ablation_importance(
+    model: Model,
+    stimuli: Stimuli,
+    layers: Sequence[str] | None = None,
+    units: int = 32,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    r"""What is lost without a neuron, or without a map of a convolution.
+
+    Every unit is silenced alone, and all stimuli in which one of its neurons fires are presented again; in the others
+    nothing changes. ``accuracy_loss`` is the strict accuracy of the intact network minus that without the unit, paired,
+    with the 95 % interval of Agresti and Min (2005, Stat Med 24:729-740); ``p`` is McNemar's exact test, not corrected
+    for the number of units. ``loss_per_spike`` weights it: the loss over the mean number of the unit's spikes in a
+    presentation, by which rare but important ones stand out.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : Stimuli
+        With labels.
+    layers : sequence of str, optional
+        By default all hidden ones that integrate.
+    units : int
+        At most so many of a layer, drawn at random.
+    seed : int
+        Of the draw.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each unit, with the columns
+
+        =================  =======  ==================================================================
+        layer              str
+        unit               int64    number of the map, or of the neuron in a layer without maps
+        neurons            int64    that are silenced
+        spikes             float64  mean number of their spikes in a presentation of the intact network
+        presentations      int64
+        accuracy_loss      float64  strict accuracy of the intact network minus that without the unit
+        low, high          float64  bounds of its 95 % confidence interval
+        p                  float64  McNemar's exact test
+        same_decisions     float64  share of presentations with the same decision
+        latency_change_ms  float64  mean change of the decision latency, where both decide (ms)
+        loss_per_spike     float64  ``accuracy_loss`` over ``spikes``; missing without spikes
+        =================  =======  ==================================================================
+
+    Raises
+    ------
+    DataError
+        If the stimuli have no labels, or there is no hidden layer.
+    SpecificationError
+        If there is no such layer, or it does not integrate.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> stimuli = netsim.load_splits(model.network).test.first(50)
+    >>> len(netsim.analysis.ablation_importance(model, stimuli, units=3))
+    3
+    """
+    import pandas as pd
+    from scipy import stats
+
+    from netsim.data.stimuli import UNLABELLED
+    from netsim.engines import make_engine
+    from netsim.measuring.metrics import decide
+
+    network = model.network
+    if (stimuli.labels == UNLABELLED).any():
+        raise DataError("stimuli: have no labels, by which a decision is right or wrong")
+    if units < 1:
+        raise SpecificationError("importance: setting units", f"must be at least 1, not {units}")
+    chosen = (
+        [network.population(name) for name in layers]
+        if layers
+        else [one for one in network.integrating if one.name != network.output.name]
+    )
+    for population in chosen:
+        if not population.integrates:
+            raise SpecificationError(population.name, "only relays spikes; silence the layer that it reads")
+    if not chosen:
+        raise DataError(f"{network.name}: has no hidden layer; choose the output by its name")
+    engine = make_engine(network.training.engine, network, network.training.dt)
+    intact = _present(engine, model, stimuli, np.arange(len(stimuli)), {})
+    before = decide(intact[-1])
+    right = before.strictly_correct(stimuli.labels)
+    generator = np.random.default_rng(seed)
+    drawn = {one.name: np.sort(generator.permutation(one.shape[-1])[:units]) for one in chosen}
+    total, rows = sum(map(len, drawn.values())), []
+    for population in chosen:
+        times = intact[network.position(population.name)]
+        for unit in drawn[population.name]:
+            progress(len(rows), total)
+            fired = np.isfinite(times[..., unit]).reshape(len(stimuli), -1)
+            again = np.flatnonzero(fired.any(axis=1))
+            after, latency, choice = right.copy(), before.latency.copy(), before.choice.copy()
+            if len(again):
+                made = decide(_present(engine, model, stimuli, again, {population.name: _mask(population, unit)})[-1])
+                after[again] = made.strictly_correct(stimuli.labels[again])
+                latency[again], choice[again] = made.latency, made.choice
+            lost, won = int((right & ~after).sum()), int((after & ~right).sum())
+            both = np.isfinite(latency) & np.isfinite(before.latency)
+            low, high = _interval(lost, won, len(stimuli))
+            spikes, loss = float(fired.sum() / len(stimuli)), (lost - won) / len(stimuli)
+            rows.append(
+                {
+                    "layer": population.name,
+                    "unit": int(unit),
+                    "neurons": fired.shape[1],
+                    "spikes": spikes,
+                    "presentations": len(stimuli),
+                    "accuracy_loss": loss,
+                    "low": low,
+                    "high": high,
+                    "p": stats.binomtest(lost, lost + won).pvalue if lost + won else 1.0,
+                    "same_decisions": float((choice == before.choice).mean()),
+                    "latency_change_ms": float((latency - before.latency)[both].mean()) if both.any() else np.nan,
+                    "loss_per_spike": loss / spikes if spikes else np.nan,
+                }
+            )
+    progress(total, total)
+    return pd.DataFrame(rows)
+
+
+def _present(
+    engine: Engine, model: Model, stimuli: Stimuli, chosen: np.ndarray, silenced: dict[str, np.ndarray]
+) -> Latencies:
+    """Latencies of chosen stimuli, of all populations."""
+    from netsim.engines import Batch
+
+    parts = [
+        engine.present(Batch(stimuli.latencies(chosen[start : start + _BATCH]), model.weights, silenced))
+        for start in range(0, len(chosen), _BATCH)
+    ]
+    return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+
+
+def _mask(population: Population, unit: int) -> np.ndarray:
+    """Which neurons of a population belong to a unit."""
+    mask = np.zeros(population.shape, dtype=bool)
+    mask[..., unit] = True
+    return mask
+
+
+def _interval(lost: int, won: int, count: int) -> tuple[float, float]:
+    """Bounds of the 95 % interval of a difference of paired shares, half a presentation in each cell (Agresti, Min)."""
+    first, second, whole = lost + 0.5, won + 0.5, count + 2.0
+    middle = (first - second) / whole
+    half = _Z * np.sqrt(first + second - (first - second) ** 2 / whole) / whole
+    return float(max(middle - half, -1.0)), float(min(middle + half, 1.0))

@@ -1,0 +1,144 @@
+"""Information in time: how what neurons tell about the label grows in the presentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
+from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, positions
+from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.style import Palette
+from netsim.errors import SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def information_time_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw the mean information of the neurons of each layer by the time up to which their spikes are known.
+
+    The band holds the mean of neurons with its 95 % bootstrap interval over neurons.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `information_over_time`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "time_ms", "mean_bits", "low", "high"), "information over time")
+    axes = draw_lines(frame, "time_ms", "mean_bits", ax, palette)
+    axes.set(xlabel="spikes known up to (ms)", ylabel="information about the label\n(bits per neuron, corrected)")
+    return axes
+
+
+@Analysis(
+    "information-time",
+    "how what neurons tell about the label grows in the presentation",
+    information_time_figure,
+    order=50,
+)
+def information_over_time(
+    spikes: Spikes, times: int = 12, bins: int = 8, seed: int = 0, progress: Progress = no_progress
+) -> pd.DataFrame:
+    r"""Mutual information of latencies about the label, if spikes are known up to a time only.
+
+    At each time :math:`t` a spike that comes later counts as silence; bins, estimates and the correction of Panzeri and
+    Treves are those of `label_information`. The control is the same with the labels shuffled once: near 0 where the
+    correction suffices.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With labels.
+    times : int
+        How many times, evenly from the first to the last spike of each layer.
+    bins : int
+        How many bins latencies have.
+    seed : int
+        Of the shuffle and of the bootstrap.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and time, with the columns
+
+        ============  ===========  ==================================================================
+        layer         categorical  ordered from first to last
+        time_ms       float64      up to which spikes are known (ms)
+        fired         float64      share of neurons that have fired by then
+        mean_bits     float64      mean over neurons of the corrected information (bits)
+        low, high     float64      bounds of its 95 % bootstrap interval over neurons (bits)
+        control_bits  float64      mean over neurons with shuffled labels (bits)
+        ============  ===========  ==================================================================
+
+    Raises
+    ------
+    DataError
+        If there are no labels.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> table = netsim.analysis.information_over_time(spikes, times=4)
+    >>> bool(table["mean_bits"].iloc[-1] > table["mean_bits"].iloc[0])
+    True
+    """
+    import pandas as pd
+
+    if times < 2:
+        raise SpecificationError("information-time: setting times", f"must be at least 2, not {times}")
+    labels, tag = positions(spikes.require_labels())
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(tag)
+    presentations = np.bincount(tag, minlength=len(labels))
+    rows = []
+    for layer in each_layer(spikes, progress):
+        first, last = float(layer.latencies.min(initial=np.inf)), float(layer.latencies.max(initial=0.0))
+        if not len(layer.latencies):
+            continue
+        code = layer.neurons * np.int64(bins) + equal_bins(layer.latencies, layer.neurons, bins)
+        spike_rows = layer.rows
+        for time in np.linspace(first, last, times):
+            known = layer.latencies <= time
+            means = []
+            for tags in (tag, shuffled):
+                counts = contingency(code[known], tags[spike_rows[known]], bins, len(labels), layer.size)
+                counts = with_silence(counts, presentations)
+                means.append(plug_in(counts) - panzeri_treves_bias(counts))
+            low, high = _bootstrap(means[0], generator)
+            rows.append(
+                {
+                    "layer": layer.name,
+                    "time_ms": time,
+                    "fired": known.sum() / (layer.size * len(spikes)),
+                    "mean_bits": means[0].mean(),
+                    "low": low,
+                    "high": high,
+                    "control_bits": means[1].mean(),
+                }
+            )
+    table = pd.DataFrame(rows)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _bootstrap(values: np.ndarray, generator: np.random.Generator, draws: int = 200) -> tuple[float, float]:
+    """Bounds of the 95 % percentile interval of a mean."""
+    weights = generator.multinomial(len(values), np.full(len(values), 1 / len(values)), draws) / len(values)
+    low, high = np.quantile(weights @ values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,184 @@
+"""Latencies: when each neuron fires for each label, how reliably, and how often it is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def reliability_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw how the medians of neurons are spread, layer above layer, all labels together.
+
+    A box holds the middle half of the neurons that fire, with their median; whiskers hold 90 %. Beside it stands how
+    reliable a neuron is in the mean, the share of presentations in which it fires.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `latency_statistics`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "reliability", "median_ms"), "latency statistics")
+    neurons = frame[frame["neuron"].notna() & frame["label"].isna()]
+    names = layer_names(neurons)
+    with drawing(ax, COLUMN_WIDTH, 0.7 + 0.3 * len(names), palette) as axes:
+        for row, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+            own = neurons[neurons["layer"] == name]
+            medians = own["median_ms"].dropna().to_numpy()
+            if len(medians):
+                low, first, middle, third, high = np.quantile(medians, [0.05, 0.25, 0.5, 0.75, 0.95])
+                axes.hlines(row, low, high, color=colour, linewidth=1.0)
+                axes.barh(row, third - first, 0.5, first, color=colour, alpha=0.45, linewidth=0)
+                axes.plot([middle, middle], [row - 0.25, row + 0.25], color=colour, linewidth=1.8)
+            text = f"{own['reliability'].mean():.1%} fire" if len(medians) else "silent"
+            axes.text(1.01, row, text, transform=axes.get_yaxis_transform(), fontsize="small", color=FAINT, va="center")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(-0.6, len(names) - 0.4)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("median latency of a neuron (ms)")
+    return axes
+
+
+@Analysis(
+    "latencies",
+    "when each neuron fires, how reliably, and how often it is silent",
+    reliability_figure,
+    order=10,
+)
+def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
+    r"""Latencies of neurons, and of layers, over presentations.
+
+    Over the :math:`n` presentations (of a label) in which a neuron fires, of :math:`N`, with latencies
+    :math:`t_1 \dots t_n` (ms): mean, median, standard deviation (with :math:`n - 1`) and interquartile range, quantiles
+    interpolated linearly; the reliability is :math:`n / N` and the silence :math:`1 - n / N`.
+
+    Parameters
+    ----------
+    spikes : Spikes
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each layer, one row for each neuron and label, one for each neuron over all labels, one for each label over
+        all neurons, and one over both, with the columns
+
+        =============  ===========  ==============================================================
+        layer          categorical  ordered from first to last
+        neuron         Int64        number in the layer; missing over all neurons
+        label          Int64        missing over all labels, or if there are none
+        presentations  int64        :math:`N`; over all neurons, times their number
+        spikes         int64        :math:`n`
+        reliability    float64      share of presentations with a spike
+        silence        float64      share without
+        mean_ms        float64      mean latency (ms); missing without a spike
+        median_ms      float64      median (ms)
+        sd_ms          float64      standard deviation (ms), the jitter; missing with fewer than two
+        iqr_ms         float64      interquartile range (ms)
+        =============  ===========  ==============================================================
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netsim.analysis import LayerSpikes, Spikes, latency_statistics
+    >>> layer = LayerSpikes.of_latencies("hidden", np.array([[3.0, np.inf], [5.0, 4.0]]))
+    >>> table = latency_statistics(Spikes.of_layers([layer]))
+    >>> table.loc[table["neuron"] == 0, ["spikes", "mean_ms", "reliability"]].values.tolist()
+    [[2.0, 4.0, 1.0]]
+    """
+    import pandas as pd
+
+    parts = [_of_layer(layer, spikes) for layer in each_layer(spikes, progress)]
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
+    import pandas as pd
+
+    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    shown = np.bincount(tag, minlength=len(labels))  # presentations by label
+    small = np.uint16 if max(layer.size, len(labels)) < 2**16 else np.int64  # sorted by radix
+    neuron, label = layer.neurons.astype(small), tag[layer.rows].astype(small)
+    order = np.argsort(layer.latencies, kind="stable")
+    by_label = order[np.argsort(label[order], kind="stable")]
+    by_neuron = order[np.argsort(neuron[order], kind="stable")]
+    by_both = by_label[np.argsort(neuron[by_label], kind="stable")]
+    count, kinds = layer.size, len(labels)
+    of_both = neuron.astype(np.int64) * kinds + label
+    groupings = [
+        (by_neuron, np.bincount(neuron, minlength=count), np.full(count, shown.sum()), np.arange(count), None),
+        (order, np.array([len(order)]), np.array([shown.sum() * count]), None, None),
+    ]
+    if spikes.labels is not None:
+        neurons, tags = np.repeat(np.arange(count), kinds), np.tile(labels, count)
+        groupings[:0] = [(by_both, np.bincount(of_both, minlength=count * kinds), np.tile(shown, count), neurons, tags)]
+        groupings[2:2] = [(by_label, np.bincount(label, minlength=kinds), shown * count, None, labels)]
+    tables = []
+    for sorting, spike_counts, presentations, neurons_of, labels_of in groupings:
+        rows = len(spike_counts)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "layer": [layer.name] * rows,
+                    "neuron": nullable(
+                        np.zeros(rows) if neurons_of is None else neurons_of, [neurons_of is None] * rows
+                    ),
+                    "label": nullable(np.zeros(rows) if labels_of is None else labels_of, [labels_of is None] * rows),
+                    "presentations": presentations,
+                    "spikes": spike_counts,
+                    "reliability": spike_counts / np.maximum(presentations, 1),
+                    "silence": 1 - spike_counts / np.maximum(presentations, 1),
+                    **grouped_statistics(layer.latencies[sorting], spike_counts),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def grouped_statistics(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean, median, standard deviation and interquartile range (ms) of latencies, sorted within groups in turn."""
+    begin = np.concatenate([[0], np.cumsum(counts)])
+    fired, several = counts > 0, counts > 1
+    total = np.zeros(len(counts))
+    total[fired] = np.add.reduceat(latencies, begin[:-1][fired]) if fired.any() else 0.0
+    mean = np.divide(total, counts, out=np.full(len(counts), np.nan), where=fired)
+    squares = np.zeros(len(counts))
+    if fired.any():
+        squares[fired] = np.add.reduceat((latencies - np.repeat(mean, counts)) ** 2, begin[:-1][fired])
+    variance = np.divide(squares, counts - 1, out=np.full(len(counts), np.nan), where=several)
+
+    def quantile(share: float) -> np.ndarray:
+        found = np.full(len(counts), np.nan)
+        place = begin[:-1][fired] + share * (counts[fired] - 1)
+        below = place.astype(np.int64)
+        above = np.minimum(below + 1, begin[1:][fired] - 1)
+        found[fired] = latencies[below] + (place - below) * (latencies[above] - latencies[below])
+        return found
+
+    return {
+        "mean_ms": mean,
+        "median_ms": quantile(0.5),
+        "sd_ms": np.sqrt(variance),
+        "iqr_ms": quantile(0.75) - quantile(0.25),
+    }

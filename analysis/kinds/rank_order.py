@@ -1,0 +1,180 @@
+"""Rank-order correlation: whether the neurons of a layer fire in the same order in two presentations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_DRAWS = 200
+
+
+def rank_order_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw the mean rank-order correlation between presentations of one label, and of different labels, by layer.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `rank_order_correlation`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "correlation", "low", "high"), "rank-order")
+    names = layer_names(frame)
+    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
+        series = []
+        for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
+            rows = frame[frame["pairs_of"] == which].set_index("layer")
+            if len(rows) and not (which == "all" and series):
+                series.append(
+                    (text, *(rows.loc[names, column].to_numpy() for column in ("correlation", "low", "high")))
+                )
+        draw_intervals(axes, names, series)
+        axes.axvline(0, color=FAINT, linewidth=0.5, zorder=0)
+        axes.set_xlabel("rank-order correlation between presentations")
+    return axes
+
+
+@Analysis("rank-order", "whether neurons fire in the same order in two presentations", rank_order_figure, order=60)
+def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
+    r"""Spearman's correlation of the order of spikes between presentations, in the mean over all pairs of them.
+
+    The neurons of a layer have ranks by their latencies, ties the mean of theirs; silent ones come last and are a tie.
+    With ranks of mean 0 and norm 1, :math:`z_p`, the correlation of two presentations is :math:`z_p \cdot z_q`, and its
+    mean over all pairs of a set follows from the sum :math:`S` of its :math:`n` vectors,
+    :math:`(|S|^2 - n) / (n (n - 1))`: no pair is left out. A presentation in which no neuron or all at once fire has no
+    order and counts for none. Bounds are those of the 95 % percentile interval over 200 bootstrap draws of
+    presentations (within labels), in which no presentation is a pair with itself.
+
+    Parameters
+    ----------
+    spikes : Spikes
+    seed : int
+        Of the bootstrap.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and sort of pairs, and one for each layer and two labels, with the columns
+
+        ===========  ===========  ===================================================================
+        layer        categorical  ordered from first to last
+        pairs_of     str          ``all``; with labels also ``within`` and ``between`` labels, ``labels``
+        label        Int64        of ``labels``, the first one; missing elsewhere
+        other        Int64        the second one
+        pairs        int64        pairs of presentations
+        correlation  float64      mean over pairs, -1 to 1; missing without a pair
+        low, high    float64      bounds of its 95 % confidence interval; missing in ``labels``
+        ===========  ===========  ===================================================================
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netsim.analysis import LayerSpikes, Spikes, rank_order_correlation
+    >>> layer = LayerSpikes.of_latencies("hidden", np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]))
+    >>> round(float(rank_order_correlation(Spikes.of_layers([layer]))["correlation"][0]), 6)
+    1.0
+    """
+    import pandas as pd
+
+    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    has_labels = spikes.labels is not None
+    generator = np.random.default_rng(seed)
+    weights = _draws(tag, len(labels), generator)
+    rows: list[dict[str, object]] = []
+    for layer in each_layer(spikes, progress):
+        sums = _label_sums(layer, tag, len(labels), np.ones((1, len(spikes))))
+        inner, counts, own = (part[0] for part in sums)
+        drawn = _label_sums(layer, tag, len(labels), weights)
+        for which in ("all", "within", "between") if has_labels else ("all",):
+            value, pairs = _mean_over(which, inner, counts, own)
+            values = np.array([_mean_over(which, *one)[0] for one in zip(*drawn, strict=True)])
+            known = values[np.isfinite(values)]
+            low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+            bounds = {"pairs": int(pairs), "correlation": value, "low": low, "high": high}
+            rows.append({"layer": layer.name, "pairs_of": which, "label": None, "other": None, **bounds})
+        for first in range(len(labels) if has_labels else 0):
+            for second in range(first, len(labels)):
+                count = counts[first] * (counts[first] - 1) / 2 if first == second else counts[first] * counts[second]
+                total = (inner[first, first] - own[first]) / 2 if first == second else inner[first, second]
+                mean = total / count if count else np.nan
+                pair = {"label": labels[first], "other": labels[second], "pairs": int(count), "correlation": mean}
+                rows.append({"layer": layer.name, "pairs_of": "labels", **pair, "low": np.nan, "high": np.nan})
+    table = pd.DataFrame(rows)
+    for name in ("label", "other"):
+        missing = table[name].isna()
+        table[name] = nullable(table[name].where(~missing, 0).astype(np.int64).to_numpy(), missing.to_numpy())
+    return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _draws(tag: np.ndarray, labels: int, generator: np.random.Generator) -> np.ndarray:
+    """How often each presentation is drawn, shape (draws, presentations); as many of each label as there are."""
+    weights = np.zeros((_DRAWS, len(tag)))
+    for label in range(labels):
+        own = np.flatnonzero(tag == label)
+        weights[:, own] = generator.multinomial(len(own), np.full(len(own), 1 / len(own)), _DRAWS)
+    return weights
+
+
+def _label_sums(
+    layer: LayerSpikes, tag: np.ndarray, labels: int, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each draw: products of the sums of labels, weights of labels, and of each presentation with itself.
+
+    Shapes are (draws, labels, labels), (draws, labels), (draws, labels). The pair of a presentation with itself has the
+    correlation 1, so that its weight squared is what it adds; `counts` are corrected for it in `_mean_over`.
+    """
+    matrix, shift, has_order = _unit_ranks(layer)
+    used = weights * has_order
+    sums = np.empty((labels, len(used), layer.size))
+    for label in range(labels):
+        own = np.flatnonzero(tag == label)
+        sums[label] = (matrix[own].T @ used[:, own].T).T + (used[:, own] @ shift[own])[:, None]
+    counts = np.stack([used[:, tag == label].sum(axis=1) for label in range(labels)], axis=1)
+    own_weight = np.stack([(used[:, tag == label] ** 2).sum(axis=1) for label in range(labels)], axis=1)
+    inner = np.einsum("adn,bdn->dab", sums, sums, optimize=True)
+    return inner, counts, own_weight
+
+
+def _mean_over(which: str, inner: np.ndarray, counts: np.ndarray, own: np.ndarray) -> tuple[float, float]:
+    """The mean correlation over a sort of pairs, and how many there are (in draws, their weight)."""
+    within = (np.trace(inner) - own.sum(), float((counts**2 - own).sum()))
+    everything = (inner.sum() - own.sum(), float(counts.sum() ** 2 - own.sum()))
+    between = (everything[0] - within[0], everything[1] - within[1])
+    total, pairs = {"all": everything, "within": within, "between": between}[which]
+    return float(total / pairs) if pairs > 0 else float("nan"), pairs / 2
+
+
+def _unit_ranks(layer: LayerSpikes) -> tuple[object, np.ndarray, np.ndarray]:
+    """Ranks of mean 0 and norm 1 as a sparse matrix and a number for each presentation, which all its neurons add.
+
+    And which presentations have an order.
+    """
+    ranks, counts, size = layer.ranks(), layer.counts.astype(np.float64), layer.size
+    silent = (counts + 1 + size) / 2  # mean rank of those that do not fire
+    mean = (size + 1) / 2
+    relative = ranks - silent[layer.rows]
+    square = np.bincount(layer.rows, (ranks - mean) ** 2, minlength=layer.presentations)
+    square = square + (size - counts) * (silent - mean) ** 2
+    has_order = square > 1e-12
+    norm = np.sqrt(np.where(has_order, square, 1.0))
+    return layer.matrix(relative / norm[layer.rows]), np.where(has_order, (silent - mean) / norm, 0.0), has_order

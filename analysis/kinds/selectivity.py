@@ -1,0 +1,138 @@
+"""Selectivity: which label a neuron prefers, how much, and how sparse its responses are over presentations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.kinds._sparseness import responses_by_label, treves_rolls
+from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def selectivity_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw how the selectivity of neurons is distributed in each layer: the share of neurons that have less.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `label_selectivity`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "selectivity"), "selectivity")
+    names = layer_names(frame)
+    with drawing(ax, COLUMN_WIDTH, 2.4, palette) as axes:
+        for position, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True)):
+            values = np.sort(frame.loc[frame["layer"] == name, "selectivity"].dropna().to_numpy())
+            if len(values):
+                share = np.arange(1, len(values) + 1) / len(values)
+                style = ("-", "--", "-.", ":")[position % 4]
+                axes.step(values, share, where="post", color=colour, linestyle=style, linewidth=1.3, label=name)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderpad=0.2, columnspacing=1.0)
+    return axes
+
+
+@Analysis(
+    "selectivity", "which label each neuron prefers, how much, and how sparsely it fires", selectivity_figure, order=70
+)
+def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
+    r"""Preferred label, selectivity and lifetime sparseness of each neuron.
+
+    The response of a neuron is its earliness, :math:`r = (t_{end} - t) / (t_{end} - t_{onset})` in the firing window of
+    its layer: 1 at the onset, 0 at the end, as in silence, which the learning rule takes for a spike at the end too.
+    (In files that do not tell the window it is that of the spikes.) With :math:`\bar r_s` its mean over the
+    presentations of label :math:`s`, the preferred label is that with the largest :math:`\bar r_s`, and the selectivity
+
+    .. math:: (\bar r_{max} - \bar r_{other}) / (\bar r_{max} + \bar r_{other})
+
+    with :math:`\bar r_{other}` the mean over all other labels: 0 if all are the same, 1 if the neuron fires for one
+    only. The lifetime sparseness over :math:`n` presentations is
+
+    .. math:: S = (1 - a) / (1 - 1 / n), \quad a = (\sum_p r_p / n)^2 / (\sum_p r_p^2 / n)
+
+    with :math:`a` the activity ratio of Treves and Rolls (1991, Network 2:371-397) in the form of Vinje and Gallant
+    (2000, Science 287:1273-1276): 0 if all responses are the same, 1 if there is one alone.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With labels.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each neuron, with the columns
+
+        ===================  ===========  =======================================================
+        layer                categorical  ordered from first to last
+        neuron               int64        number in the layer
+        spikes               int64        presentations with a spike
+        preferred            Int64        preferred label, the lowest of several; missing if silent
+        preferred_response   float64      mean response to it, a share from 0 to 1
+        other_response       float64      mean over other labels of the mean response
+        selectivity          float64      0 to 1; missing without a response
+        lifetime_sparseness  float64      0 to 1; missing without a response
+        ===================  ===========  =======================================================
+
+    Raises
+    ------
+    DataError
+        If there are no labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netsim.analysis import LayerSpikes, Spikes, label_selectivity
+    >>> latencies = np.array([[3.0, 3.0], [np.inf, 3.0], [np.inf, 3.0]])
+    >>> layer = LayerSpikes.of_latencies("hidden", latencies, window=(0.0, 10.0))
+    >>> table = label_selectivity(Spikes.of_layers([layer], labels=np.array([0, 1, 2])))
+    >>> table["selectivity"].round(6).tolist(), table["preferred"].tolist()
+    ([1.0, 0.0], [0, 0])
+    """
+    import pandas as pd
+
+    labels, tag = positions(spikes.require_labels())
+    parts = []
+    for layer in each_layer(spikes, progress):
+        means = responses_by_label(layer, tag, len(labels))
+        best = means.argmax(axis=0)
+        most = means.max(axis=0)
+        other = (means.sum(axis=0) - most) / (len(labels) - 1)
+        responds = most > 0
+        neurons = np.arange(layer.size)
+        contrast = np.divide(most - other, most + other, out=np.full(layer.size, np.nan), where=responds)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "layer": [layer.name] * layer.size,
+                    "neuron": neurons,
+                    "spikes": np.bincount(layer.neurons, minlength=layer.size),
+                    "preferred": nullable(labels[best], ~responds),
+                    "preferred_response": most,
+                    "other_response": other,
+                    "selectivity": contrast,
+                    "lifetime_sparseness": treves_rolls(layer.earliness(), layer.neurons, layer.size, len(spikes)),
+                }
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))

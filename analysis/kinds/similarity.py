@@ -1,0 +1,191 @@
+"""Representational similarity: whether two layers, or two models, find the same presentations alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import positions
+from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing
+from netsim.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_DRAWS = 200
+_MEASURES = ("rank", "van-rossum", "victor-purpura")
+LABELS = "labels"
+"""The dissimilarity of labels: 0 of the same, 1 of different ones."""
+
+
+def similarity_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw the correlation of the dissimilarities of every two layers; those of labels are a layer too.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `representational_similarity`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`; the picture has colours of its own.
+    """
+    require(frame, ("rho", "low", "high"), "similarity")
+    names = list(dict.fromkeys([*frame["first"], *frame["second"]]))
+    values = np.eye(len(names))
+    for first, second, rho in frame[["first", "second", "rho"]].itertuples(index=False):
+        values[names.index(first), names.index(second)] = values[names.index(second), names.index(first)] = rho
+    with drawing(ax, COLUMN_WIDTH, COLUMN_WIDTH * 0.85, palette) as axes:
+        image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+        for (row, column), value in np.ndenumerate(values):
+            if row != column and len(names) <= 12:
+                ink = "white" if abs(value) > 0.6 else INK
+                size = "x-small" if len(names) <= 8 else 4.5
+                axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=size, color=ink)
+        axes.set_xticks(range(len(names)), names, rotation=90)
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(length=0)
+        colour_bar(axes, image, 1.04, 0.05, "correlation of dissimilarities (ρ)")
+    return axes
+
+
+@Analysis(
+    "similarity", "whether layers, or two models, find the same presentations alike (RSA)", similarity_figure, order=120
+)
+def representational_similarity(
+    spikes: Spikes,
+    against: Spikes | None = None,
+    measure: str = "rank",
+    tau_ms: float = 5.0,
+    cost_per_ms: float = 0.2,
+    sample: int = 200,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
+    r"""Representational similarity analysis of layers, of labels, and of another model.
+
+    Each layer has a dissimilarity of every two presentations: 1 - Spearman's correlation of their latencies (``rank``,
+    silence last), or their distance as of `spike_train_distances`. Two layers are compared by Spearman's :math:`\rho`
+    of their dissimilarities over all pairs of presentations (Kriegeskorte, Mur and Bandettini 2008, Front Syst Neurosci
+    2:4). Bounds are those of the 95 % percentile interval over 200 bootstrap draws of presentations, without the pairs
+    of a presentation with itself (Nili et al. 2014, PLoS Comput Biol 10:e1003553).
+
+    Parameters
+    ----------
+    spikes : Spikes
+    against : Spikes, optional
+        The same presentations of another model; its layers are called ``other:LAYER``.
+    measure : {"rank", "van-rossum", "victor-purpura"}
+        The dissimilarity.
+    tau_ms, cost_per_ms
+        As in `spike_train_distances`.
+    sample : int
+        At most so many presentations are compared, drawn evenly over labels.
+    seed : int
+        Of the sample and of the bootstrap.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each two layers, with the columns
+
+        =============  =======  =====================================================================
+        first, second  str      layers; ``labels`` stands for labels: 0 of the same, 1 of different ones
+        presentations  int64    that are compared
+        rho            float64  Spearman's correlation of dissimilarities
+        low, high      float64  bounds of its 95 % confidence interval
+        =============  =======  =====================================================================
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such measure.
+    DataError
+        If the other spikes are not of as many presentations.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"))
+    >>> table = netsim.analysis.representational_similarity(spikes, sample=50)
+    >>> table[["first", "second"]].values.tolist()[0]
+    ['stimulus', 'hidden']
+    """
+    import pandas as pd
+    from scipy import stats
+
+    if measure not in _MEASURES:
+        raise SpecificationError("similarity: setting measure", f"must be {', '.join(_MEASURES)}, not {measure!r}")
+    if against is not None:
+        same_presentations(spikes, against)
+    chosen = spikes.sample(sample, seed)
+    if len(chosen) < 4:
+        raise DataError(f"spikes: hold {len(chosen)} presentations; at least 4 are needed to compare dissimilarities")
+    found: dict[str, np.ndarray] = {}
+
+    def dissimilarity(layer: LayerSpikes) -> np.ndarray:
+        if measure == "rank":
+            return rank_distance(layer)
+        return van_rossum(layer, tau_ms) if measure == "van-rossum" else victor_purpura(layer, cost_per_ms)
+
+    sources = [("", chosen)] + ([("other:", against.sample(sample, seed))] if against is not None else [])
+    total = sum(len(part.sizes) for _, part in sources)
+    for prefix, part in sources:
+        for layer in part:
+            found[prefix + layer.name] = dissimilarity(layer)
+            progress(len(found), total)
+    if chosen.labels is not None:
+        _, tag = positions(chosen.labels)
+        found[LABELS] = (tag[:, None] != tag).astype(np.float64)
+    names = list(found)
+    generator = np.random.default_rng([seed, 1])
+    stacked = np.array([found[name] for name in names])
+
+    def correlations(drawn: np.ndarray) -> np.ndarray:
+        upper = np.triu_indices(len(drawn), 1)
+        first, second = drawn[upper[0]], drawn[upper[1]]
+        distinct = first != second
+        ranks = stats.rankdata(stacked[:, first[distinct], second[distinct]], axis=1)
+        ranks -= ranks.mean(axis=1, keepdims=True)
+        norm = np.linalg.norm(ranks, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result: np.ndarray = (ranks @ ranks.T) / np.outer(norm, norm)
+        return result
+
+    rho = correlations(np.arange(len(chosen)))
+    draws = np.array([correlations(generator.integers(0, len(chosen), len(chosen))) for _ in range(_DRAWS)])
+    low, high = np.nanquantile(draws, [0.025, 0.975], axis=0)
+    rows = [
+        {
+            "first": names[one],
+            "second": names[other],
+            "presentations": len(chosen),
+            "rho": rho[one, other],
+            "low": low[one, other],
+            "high": high[one, other],
+        }
+        for one in range(len(names))
+        for other in range(one + 1, len(names))
+    ]
+    return pd.DataFrame(rows)
+
+
+def same_presentations(spikes: Spikes, against: Spikes) -> None:
+    """Refuse spikes that are not of the same presentations."""
+    if len(spikes) != len(against) or (spikes.numbers != against.numbers).any():
+        raise DataError(f"against: has {len(against)} presentations, the other {len(spikes)}; both need the same ones")
+    if spikes.labels is not None and against.labels is not None and (spikes.labels != against.labels).any():
+        raise DataError("against: has other labels of the same presentations")

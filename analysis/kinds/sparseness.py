@@ -1,0 +1,129 @@
+"""Sparseness of a layer: how few of its neurons respond in a presentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import (
+    draw_intervals,
+    each_layer,
+    layer_names,
+    nullable,
+    ordered_layers,
+    positions,
+    student_interval,
+)
+from netsim.analysis.kinds._sparseness import treves_rolls
+from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def sparseness_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw population and lifetime sparseness of each layer, all labels together, with 95 % confidence intervals.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `population_sparseness`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "population_sparseness", "lifetime_sparseness"), "sparseness")
+    rows = frame[frame["label"].isna()].set_index("layer")
+    names = layer_names(rows.reset_index())
+    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
+        series = [
+            (
+                f"{what} sparseness",
+                *(rows.loc[names, f"{what}{end}"].to_numpy() for end in ("_sparseness", "_low", "_high")),
+            )
+            for what in ("population", "lifetime")
+        ]
+        draw_intervals(axes, names, series)
+        axes.set(xlim=(-0.02, 1.02), xlabel="sparseness (0: all respond alike, 1: one alone)")
+    return axes
+
+
+@Analysis("sparseness", "how few neurons of a layer respond in a presentation", sparseness_figure, order=80)
+def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
+    r"""Population and lifetime sparseness of each layer.
+
+    Responses and the measure are those of `label_selectivity`: the sparseness of Treves and Rolls (1991) as Vinje and
+    Gallant (2000) have it, of the earliness of spikes. The population sparseness of a presentation is over the neurons
+    of the layer, the lifetime sparseness of a neuron over presentations. Means are over presentations, and over neurons
+    that respond, with 95 % confidence intervals (Student's t).
+
+    Parameters
+    ----------
+    spikes : Spikes
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer, and for each layer and label, with the columns
+
+        ===============================  ===========  ==============================================
+        layer                            categorical  ordered from first to last
+        label                            Int64        missing over all labels
+        presentations                    int64
+        fired                            float64      mean share of neurons with a spike
+        population_sparseness            float64      mean over presentations, 0 to 1
+        population_low, population_high  float64      bounds of its 95 % confidence interval
+        lifetime_sparseness              float64      mean over neurons, 0 to 1
+        lifetime_low, lifetime_high      float64      bounds of its 95 % confidence interval
+        ===============================  ===========  ==============================================
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netsim.analysis import LayerSpikes, Spikes, population_sparseness
+    >>> layer = LayerSpikes.of_latencies("hidden", np.array([[3.0, np.inf], [np.inf, 3.0]]), window=(0.0, 10.0))
+    >>> population_sparseness(Spikes.of_layers([layer]))["population_sparseness"].tolist()
+    [1.0]
+    """
+    import pandas as pd
+
+    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    rows: list[dict[str, object]] = []
+    for layer in each_layer(spikes, progress):
+        responses, spike_rows = layer.earliness(), layer.rows
+        of_presentation = treves_rolls(responses, spike_rows, len(spikes), layer.size)
+        groups: list[int | None] = [None, *(range(len(labels)) if spikes.labels is not None else [])]
+        for group in groups:
+            chosen = np.ones(len(spikes), bool) if group is None else tag == group
+            own = chosen[spike_rows]
+            of_neuron = treves_rolls(responses[own], layer.neurons[own], layer.size, int(chosen.sum()))
+            row: dict[str, object] = {
+                "layer": layer.name,
+                "label": None if group is None else int(labels[group]),
+                "presentations": int(chosen.sum()),
+                "fired": layer.counts[chosen].mean() / layer.size,
+            }
+            for what, values in (("population", of_presentation[chosen]), ("lifetime", of_neuron)):
+                known = values[np.isfinite(values)]
+                mean = known.mean() if len(known) else np.nan
+                sd = known.std(ddof=1) if len(known) > 1 else np.nan
+                low, high = student_interval(np.array(mean), np.array(sd), np.array(len(known)))
+                row |= {f"{what}_sparseness": mean, f"{what}_low": float(low), f"{what}_high": float(high)}
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    missing = table["label"].isna()
+    table["label"] = nullable(table["label"].where(~missing, 0).astype(np.int64).to_numpy(), missing.to_numpy())
+    return table.assign(layer=ordered_layers(table["layer"], spikes))

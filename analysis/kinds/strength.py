@@ -1,0 +1,152 @@
+"""Latency against stimulus strength: whether strong stimuli make a layer fire earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, student_interval
+from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.style import Palette
+from netsim.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_STIMULUS = "stimulus"
+
+
+def strength_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw the mean latency of each layer against the strength of the stimulus, with its 95 % confidence interval.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `latency_against_strength`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "strength", "latency_ms", "low", "high", "rho"), "strength")
+    named = frame.assign(
+        layer=[f"{name} (ρ = {rho:.2f})" for name, rho in zip(frame["layer"], frame["rho"], strict=True)]
+    )
+    axes = draw_lines(named, "strength", "latency_ms", ax, palette)
+    axes.set(xlabel="strength of the stimulus (mean intensity)", ylabel="mean latency (ms)")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderpad=0.2, columnspacing=1.0)
+    return axes
+
+
+@Analysis("strength", "latency of each layer against the strength of the stimulus", strength_figure, order=30)
+def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progress = no_progress) -> pd.DataFrame:
+    r"""Mean latency of each layer against the strength of the stimulus.
+
+    The strength of a presentation is the mean over all :math:`M` inputs of :math:`1 - t_i / T`, with :math:`t_i` the
+    latency of an input in a window of :math:`T` ms, and 0 where it is silent; with a latency code of intensities it is
+    their mean, from 0 to 1. Presentations are put into groups of equal number by their strength. :math:`\rho` is
+    Spearman's correlation of strength and mean latency over presentations, with the interval of Fisher's z and the
+    standard error :math:`\sqrt{(1 + \rho^2 / 2) / (n - 3)}` of Bonett and Wright (2000, Psychometrika 65:23-28).
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With the layer ``stimulus``.
+    groups : int
+        How many groups.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer and group, with the columns
+
+        =================  ===========  ================================================================
+        layer              categorical  ordered from first to last, without the stimulus
+        group              int64        from weak, 0, to strong
+        strength           float64      mean strength in the group, without a unit
+        presentations      int64        those of the group in which the layer fires
+        latency_ms         float64      mean over presentations of the mean latency of the layer (ms)
+        low, high          float64      bounds of its 95 % confidence interval (ms), Student's t
+        reliability        float64      share of neurons that fire in a presentation
+        rho                float64      Spearman's correlation, of all presentations
+        rho_low, rho_high  float64      bounds of its 95 % confidence interval
+        =================  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If there are no spikes of the stimulus.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"))
+    >>> table = netsim.analysis.latency_against_strength(spikes, groups=5)
+    >>> len(table)
+    10
+    """
+    import pandas as pd
+
+    if _STIMULUS not in spikes.sizes:
+        raise DataError("spikes: have no layer stimulus, whose spikes tell how strong it is")
+    if not 2 <= groups <= len(spikes):
+        raise SpecificationError("strength: setting groups", f"must be 2 to {len(spikes)}, the number of presentations")
+    shown = spikes.layer(_STIMULUS)
+    strength = np.bincount(shown.rows, shown.earliness(), minlength=len(spikes)) / shown.size
+    order = np.argsort(strength, kind="stable")
+    group_of = np.empty(len(spikes), np.int64)
+    group_of[order] = np.arange(len(spikes)) * groups // len(spikes)
+    others = spikes.only([name for name in spikes.sizes if name != _STIMULUS])
+    parts = []
+    for layer in each_layer(others, progress):
+        total = np.bincount(layer.rows, layer.latencies, minlength=len(spikes))
+        fired = layer.counts > 0
+        mean = np.divide(total, layer.counts, out=np.full(len(spikes), np.nan), where=fired)
+        rho, bounds = _spearman(strength[fired], mean[fired])
+        table = pd.DataFrame({"group": group_of, "strength": strength, "ms": mean, "share": layer.counts / layer.size})
+        by = table.groupby("group")
+        count = by["ms"].count().to_numpy()
+        middle = by["ms"].mean().to_numpy()
+        low, high = student_interval(middle, by["ms"].std().to_numpy(), count)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "layer": [layer.name] * groups,
+                    "group": np.arange(groups),
+                    "strength": by["strength"].mean().to_numpy(),
+                    "presentations": count,
+                    "latency_ms": middle,
+                    "low": low,
+                    "high": high,
+                    "reliability": by["share"].mean().to_numpy(),
+                    "rho": rho,
+                    "rho_low": bounds[0],
+                    "rho_high": bounds[1],
+                }
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(layer=ordered_layers(table["layer"], others))
+
+
+def _spearman(first: np.ndarray, second: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Spearman's correlation and its 95 % confidence interval; NaN where there is none."""
+    from scipy import stats
+
+    if len(first) < 4 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan"), (float("nan"), float("nan"))
+    rho = float(stats.spearmanr(first, second).statistic)
+    half = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (len(first) - 3))
+    z = np.arctanh(np.clip(rho, -1 + 1e-15, 1 - 1e-15))
+    return rho, (float(np.tanh(z - half)), float(np.tanh(z + half)))

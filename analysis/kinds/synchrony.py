@@ -1,0 +1,179 @@
+"""Synchrony: whether neurons of a layer fire together more often than those of different presentations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.errors import SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_PER_MS = 10**9  # times are compared in whole ps, so that those on a grid are exact
+_DRAWS = 500
+
+
+def synchrony_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw how often two spikes of a layer coincide, within presentations and across them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `layer_synchrony`.
+    classes : sequence of str, optional
+        Not used: labels are not drawn.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    require(frame, ("layer", "coincidence", "low", "high", "across"), "synchrony")
+    names = layer_names(frame)
+    rows = frame.set_index("layer")
+    with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
+        across = rows.loc[names, "across"].to_numpy()
+        series = [
+            ("same presentation", *(rows.loc[names, column].to_numpy() for column in ("coincidence", "low", "high"))),
+            ("across presentations", across, across, across),
+        ]
+        draw_intervals(axes, names, series)
+        axes.set_xlabel(f"share of spike pairs within {frame['window_ms'].iloc[0]:g} ms")
+        axes.set_xlim(left=0)
+    return axes
+
+
+@Analysis("synchrony", "whether neurons of a layer fire together", synchrony_figure, order=90)
+def layer_synchrony(
+    spikes: Spikes, window_ms: float = 1.0, seed: int = 0, progress: Progress = no_progress
+) -> pd.DataFrame:
+    r"""Coincidences of spikes in each layer, and what is expected of neurons that do not know of each other.
+
+    ``coincidence`` is the share of pairs of neurons with a spike in the same presentation that lie at most
+    :math:`\delta` apart. ``across`` is the same of pairs of different neurons in different presentations of one label,
+    the shift predictor over all shifts: what the dependence of latencies on the label alone gives. Their difference is
+    ``excess``: above 0 neurons fire together beyond that. All pairs are counted, none is drawn. Bounds are those of the
+    95 % percentile interval over 500 bootstrap draws of presentations.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        With labels, or of one and the same.
+    window_ms : float
+        :math:`\delta` (ms).
+    seed : int
+        Of the bootstrap.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer, with the columns
+
+        ===========  ===========  ===============================================================
+        layer        categorical  ordered from first to last
+        window_ms    float64      :math:`\delta` (ms)
+        pairs        int64        pairs of spikes in one presentation
+        jitter_ms    float64      mean standard deviation of latencies within a presentation (ms)
+        coincidence  float64      share of pairs within the window; missing without a pair
+        low, high    float64      bounds of its 95 % confidence interval
+        across       float64      share of pairs of different presentations of one label
+        excess       float64      ``coincidence`` - ``across``
+        ===========  ===========  ===============================================================
+
+    Raises
+    ------
+    SpecificationError
+        If the window is below 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netsim.analysis import LayerSpikes, Spikes, layer_synchrony
+    >>> layer = LayerSpikes.of_latencies("hidden", np.array([[1.0, 1.5], [5.0, 5.5]]))
+    >>> table = layer_synchrony(Spikes.of_layers([layer]))
+    >>> float(table["coincidence"][0]), float(table["across"][0])
+    (1.0, 0.0)
+    """
+    import pandas as pd
+
+    if not window_ms >= 0:
+        raise SpecificationError("synchrony: setting window_ms", f"must be 0 ms or more, not {window_ms:g}")
+    _, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    generator = np.random.default_rng(seed)
+    window = round(window_ms * _PER_MS)
+    rows = []
+    for layer in each_layer(spikes, progress):
+        times, spike_rows = np.round(layer.latencies * _PER_MS).astype(np.int64), layer.rows
+        close = _close_pairs(times, spike_rows, window, len(spikes))
+        counts = layer.counts
+        pairs = counts * (counts - 1) // 2
+        label = tag[spike_rows]
+        kinds = int(tag.max(initial=0)) + 1
+        of_label = np.bincount(label, minlength=kinds)
+        both = label.astype(np.int64) * layer.size + layer.neurons
+        of_both = np.bincount(both, minlength=kinds * layer.size)
+        # all pairs of a label, without those of one presentation, and of one neuron
+        possible = (of_label * (of_label - 1) // 2).sum() - pairs.sum() - (of_both * (of_both - 1) // 2).sum()
+        near = _close_pairs(times, label, window, kinds).sum() - close.sum()
+        near -= _close_pairs(times, both, window, kinds * layer.size).sum()
+        share = close.sum() / pairs.sum() if pairs.sum() else np.nan
+        across = near / possible if possible > 0 else np.nan
+        low, high = _bootstrap(close, pairs, generator)
+        rows.append(
+            {
+                "layer": layer.name,
+                "window_ms": window_ms,
+                "pairs": int(pairs.sum()),
+                "jitter_ms": _jitter(layer),
+                "coincidence": share,
+                "low": low,
+                "high": high,
+                "across": across,
+                "excess": share - across,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+def _close_pairs(times: np.ndarray, groups: np.ndarray, window: int, count: int) -> np.ndarray:
+    """How many pairs of times of each group are at most `window` apart; whole numbers all of them."""
+    if not len(times):
+        return np.zeros(count, np.int64)
+    span = int(times.max()) + window + 1  # a group begins beyond the reach of the one before
+    keys = np.sort(times + groups.astype(np.int64) * span)
+    until = np.searchsorted(keys, keys + window, side="right")
+    later = until - np.arange(len(keys)) - 1
+    return np.bincount(keys // span, later, minlength=count).astype(np.int64)
+
+
+def _jitter(layer: LayerSpikes) -> float:
+    """Mean standard deviation of the latencies of a presentation (ms), of those with two spikes at least."""
+    counts, rows = layer.counts, layer.rows
+    mean = np.bincount(rows, layer.latencies, minlength=len(counts)) / np.maximum(counts, 1)
+    square = np.bincount(rows, (layer.latencies - mean[rows]) ** 2, minlength=len(counts))
+    several = counts > 1
+    return float(np.sqrt(square[several] / (counts[several] - 1)).mean()) if several.any() else float("nan")
+
+
+def _bootstrap(close: np.ndarray, pairs: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
+    """Bounds of the 95 % percentile interval of the share of pairs, presentations drawn with replacement."""
+    if not pairs.sum():
+        return float("nan"), float("nan")
+    drawn = generator.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), _DRAWS)
+    of_pairs = drawn @ pairs
+    shares = (drawn @ close)[of_pairs > 0] / of_pairs[of_pairs > 0]
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,149 @@
+"""Trajectories of a population: how the states of a layer part in the presentation, by label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.analyses import Analysis
+from netsim.analysis.frames import require
+from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
+from netsim.analysis.spikes import Progress, Spikes, names_of, no_progress
+from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing
+from netsim.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_COMPONENTS = 3
+
+
+def trajectory_figure(
+    frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
+) -> Axes:
+    """Draw the path of each label in the plane of the first two components, in the last layer of the table.
+
+    A ring is the begin; the label stands at the end.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `population_trajectories`.
+    classes : sequence of str, optional
+        What the labels stand for.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+    """
+    import pandas as pd
+
+    require(frame, ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), "trajectory")
+    name = layer_names(frame)[-1]
+    rows = frame[frame["layer"] == name]
+    paths = [(label, path) for label, path in rows.groupby("label", dropna=False)]
+    with drawing(ax, COLUMN_WIDTH, 2.8, palette) as axes:
+        for position, ((label, path), colour) in enumerate(zip(paths, colours(len(paths)), strict=True)):
+            style = ("-", "--")[position // 10 % 2]
+            axes.plot(path["pc1"], path["pc2"], style, color=colour, linewidth=1.1, marker=".", markersize=3)
+            text = "" if pd.isna(label) else names_of(classes, [int(str(label))])[0]
+            end = (path["pc1"].iloc[-1], path["pc2"].iloc[-1])
+            axes.annotate(text, end, (3, 0), textcoords="offset points", color=INK, va="center", fontsize="small")
+        begin = rows.iloc[0]
+        axes.plot(begin["pc1"], begin["pc2"], "o", markersize=6, markerfacecolor="none", markeredgecolor=INK)
+        first, last = rows["time_ms"].min(), rows["time_ms"].max()
+        axes.set_title(f"{name}, {first:.4g} to {last:.4g} ms")
+        axes.set_xlabel(f"component 1 ({begin['share1']:.0%} of variance)")
+        axes.set_ylabel(f"component 2 ({begin['share2']:.0%} of variance)")
+        axes.margins(0.08)
+    return axes
+
+
+@Analysis("trajectories", "how the states of a layer part in the presentation, by PCA", trajectory_figure, order=140,
+          height=2.8)  # fmt: skip
+def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress = no_progress) -> pd.DataFrame:
+    r"""Paths of the mean state of each layer in its principal components, a path for each label.
+
+    The state of a layer at time :math:`t` is the share of presentations of a label in which each neuron has fired by
+    then. The components are those of all states of all labels and times together, the mean taken off (scikit-learn's
+    `PCA`): orthogonal directions in the space of neurons, without a unit, of which the first has the most variance.
+    Signs have no meaning.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        Without labels there is one path.
+    times : int
+        How many times, evenly from just before the first to the last spike of a layer.
+    progress : callable
+        Is told how much of how much is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each layer, label and time, with the columns
+
+        ======================  ===========  ========================================================
+        layer                   categorical  ordered from first to last; without silent layers
+        label                   Int64        missing without labels
+        time_ms                 float64      (ms)
+        pc1, pc2, pc3           float64      place in the components; 0 of those that there are not
+        share1, share2, share3  float64      share of the variance that a component has
+        ======================  ===========  ========================================================
+
+    Raises
+    ------
+    DataError
+        If no layer fires.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> table = netsim.analysis.population_trajectories(spikes, times=5)
+    >>> len(table)
+    50
+    """
+    import pandas as pd
+    from sklearn.decomposition import PCA
+
+    if times < 2:
+        raise SpecificationError("trajectories: setting times", f"must be at least 2, not {times}")
+    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    shown = np.bincount(tag, minlength=len(labels))
+    tables = []
+    for layer in each_layer(spikes, progress):
+        if not len(layer.latencies):
+            continue
+        first, last = layer.latencies.min(), layer.latencies.max()
+        moments = np.linspace(first, last, times - 1)
+        moments = np.concatenate([[first - (last - first) / (times - 1)], moments])
+        step = np.searchsorted(moments, layer.latencies, side="left")  # the first time by which it has fired
+        place = (tag[layer.rows].astype(np.int64) * times + step) * layer.size + layer.neurons
+        counts = np.bincount(place, minlength=len(labels) * times * layer.size)
+        states = counts.reshape(len(labels), times, layer.size).cumsum(axis=1) / shown[:, None, None]
+        components = min(_COMPONENTS, layer.size, len(labels) * times)
+        pca = PCA(components, svd_solver="full")
+        places = np.zeros((len(labels) * times, _COMPONENTS))
+        places[:, :components] = pca.fit_transform(states.reshape(len(labels) * times, -1))
+        shares = np.zeros(_COMPONENTS)
+        shares[:components] = np.nan_to_num(pca.explained_variance_ratio_)
+        table = pd.DataFrame(
+            {
+                "layer": [layer.name] * (len(labels) * times),
+                "label": nullable(np.repeat(labels, times), [spikes.labels is None] * (len(labels) * times)),
+                "time_ms": np.tile(moments, len(labels)),
+            }
+        )
+        for component in range(_COMPONENTS):
+            table[f"pc{component + 1}"] = places[:, component]
+        for component in range(_COMPONENTS):
+            table[f"share{component + 1}"] = shares[component]
+        tables.append(table)
+    if not tables:
+        raise DataError("spikes: there are none")
+    whole = pd.concat(tables, ignore_index=True)
+    return whole.assign(layer=ordered_layers(whole["layer"], spikes))

@@ -1,0 +1,279 @@
+"""The command ``netsim analyse``: what spikes say, of a run, a preset or a file of spikes."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from netsim.analysis.analyses import analyse as analyse_by_name
+from netsim.analysis.style import WIDTHS, check_suffix, save_figure
+from netsim.cli import options
+from netsim.cli.terminal import note, print_json, print_table, progress_bar
+from netsim.errors import SpecificationError
+from netsim.seams import analyses, spike_formats
+
+if TYPE_CHECKING:
+    from netsim.analysis.spikes import Progress, Spikes
+    from netsim.data.stimuli import Stimuli
+    from netsim.runs.model import Model
+
+_ROWS_SHOWN = 20
+
+
+class AnalyseCommand(options.ListingCommand):
+    """Lists the settings of each analysis below its summary."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help with the analyses in it."""
+        lines = []
+        for name, entry in analyses.items():
+            settings = ", ".join(f"{key}={_as_text(value)}" for key, value in entry.settings.items())
+            lines.append(f"* {name}: {entry.summary}" + f" (--set {settings})" * bool(settings))
+        self.help = (self.help or "").replace("{analyses}", "\n".join(lines))
+        super().format_help(ctx, formatter)
+
+
+def analyse(
+    kind: Annotated[
+        str, Argument(metavar="KIND", help="What to ask, see above.", autocompletion=lambda: list(analyses))
+    ],
+    subject: Annotated[
+        str, Argument(metavar="RUN|PRESET|FILE", help="A run folder, a preset, a TOML file, or a file of spikes.")
+    ],
+    against: Annotated[
+        str | None,
+        Option(
+            metavar="OTHER",
+            help="Compare with a RUN, PRESET or FILE; with initial, the weights before learning; or with the subject"
+            " under a STUDY=LEVEL, such as lesion-neurons=0.5.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, Option("--set", metavar="NAME=VALUE", help="A setting of KIND, see above; repeatable.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, Option(metavar="LAYER", help="Only this layer, or stimulus; repeatable; by default all.")
+    ] = None,
+    limit: Annotated[
+        int | None, Option(min=1, metavar="N", help="The first N presentations; of a RUN by default as KIND needs.")
+    ] = None,
+    out: Annotated[
+        list[Path] | None,
+        Option(
+            metavar="FILE",
+            help="A .png, .svg or .pdf of the figure, or a .csv, .csv.gz or .parquet of the table; repeatable; by"
+            " default KIND.png, .svg and .csv in RUN/analysis or analysis-SUBJECT.",
+        ),
+    ] = None,
+    width: Annotated[
+        str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits KIND.")
+    ] = None,
+    palette: options.PaletteOption = None,
+    split: options.Split = "test",
+    dataset: options.DatasetOption = None,
+    data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
+    dt: options.Dt = None,
+    seed: Annotated[int, Option(min=0, metavar="N", help="Seed of all draws, and of initial weights.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Say what spikes say, and when: a table and a figure.
+
+    KIND is one of, with its settings and their defaults:
+
+    {analyses}
+    """
+    import matplotlib
+
+    entry = analyses.require(kind)
+    chosen_settings = entry.checked(dict(map(_setting, settings or ())))
+    if against is not None and not entry.takes("against"):
+        others = ", ".join(name for name, one in analyses.items() if one.takes("against"))
+        raise SpecificationError("--against", f"has no meaning for {kind}, but for {others}")
+    if against is None and entry.needs_other:
+        raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
+    if width not in (None, *WIDTHS):
+        raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from netsim.analysis.style import theme
+
+    with theme(palette):  # refuses one that does not exist
+        pass
+    for path in out or ():
+        _check_suffix(path)
+    opened = _Opened(split, dataset, data_dir, engine, dt, seed)
+    one = opened.subject(subject)
+    with progress_bar() as progress:
+        task = progress.add_task(f"analysing {kind}", total=None)
+
+        def told(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+
+        first = entry.presentations if limit is None and one.model else limit
+        found = analyse_by_name(
+            kind,
+            one.model if entry.takes("model") and one.model else one.spikes(first, layer, told),
+            opened.other(against, one, first, layer, told) if against is not None else None,
+            one.stimuli() if one.model else None,
+            layer,
+            first,
+            seed=seed,
+            progress=told,
+            **chosen_settings,
+        )
+        figure = found.figure(WIDTHS[width] if width else 0.0, palette)
+    folder = one.model.run.path / "analysis" if one.model and one.model.run else Path(f"analysis-{one.name}")
+    files = out or [folder / f"{kind}.{suffix}" for suffix in ("png", "svg", "csv")]
+    for path in files:
+        options.make_folder(path.parent)
+        _write(path, found.table, figure)
+    plt.close(figure)
+    if as_json:
+        from netsim.analysis.tables import records
+
+        rows = records(found.table) if len(found.table) <= 10_000 else None
+        print_json(
+            {"kind": kind, "subject": subject, "rows": len(found.table), "table": rows, "files": list(map(str, files))}
+        )
+        return
+    _show(found.table)
+    print(*files, sep="\n")
+
+
+class _Subject:
+    """What is analysed: a model with what it is presented, or spikes of a file."""
+
+    def __init__(self, name: str, model: Model | None, stimuli: Stimuli | None, spikes: Spikes | None) -> None:
+        self.name, self.model, self._stimuli, self._spikes = name, model, stimuli, spikes
+        self.changed: tuple[str, float] | None = None
+
+    def stimuli(self) -> Stimuli:
+        assert self._stimuli is not None
+        return self._stimuli
+
+    def spikes(self, limit: int | None, layers: list[str] | None, progress: Progress, seed: int = 0) -> Spikes:
+        from netsim.analysis.spikes import Spikes
+
+        if self._spikes is not None:
+            chosen = self._spikes if layers is None else self._spikes.only(layers)
+            return chosen if limit is None else chosen.head(limit)
+        assert self.model is not None
+        shown = self.stimuli().first(limit)
+        return Spikes.of(self.model, shown, layers, progress=progress, disturbance=self.changed, seed=seed)
+
+
+class _Opened:
+    """How subjects are opened: the options that they share."""
+
+    def __init__(
+        self, split: str, dataset: str | None, data_dir: str | None, engine: str | None, dt: float | None, seed: int
+    ) -> None:
+        self.split, self.dataset, self.data_dir = split, dataset, data_dir
+        self.engine, self.dt, self.seed = engine, dt, seed
+
+    def subject(self, name: str) -> _Subject:
+        path = Path(name)
+        if path.is_file() and any(path.name.endswith(known.suffixes) for known in spike_formats.values()):
+            from netsim.exchange import read_spikes
+
+            given = {"--split": self.split != "test", "--dataset": self.dataset, "--data-dir": self.data_dir}
+            for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
+                if value:
+                    raise SpecificationError(option, f"has no meaning for {name}, a file of spikes")
+            spikes = read_spikes(path)
+            if not spikes.complete:
+                note(
+                    f"{name}: a table of spikes does not tell of neurons above the last that fired, nor of"
+                    " presentations without a spike; they are not counted"
+                )
+            return _Subject(path.name.partition(".")[0], None, None, spikes)
+        model, network = options.model_of(name, self.seed, engine=self.engine, dt=self.dt, dataset=self.dataset)
+        stimuli = options.split_of(model, network, self.split, self.data_dir)
+        options.note_initial_weights(name, model, self.seed)
+        return _Subject(network.name, replace(model, network=network), stimuli, None)
+
+    def other(
+        self, name: str, one: _Subject, limit: int | None, layers: list[str] | None, progress: Progress
+    ) -> Spikes:
+        from netsim.runs.model import weights_before_learning
+
+        study, equals, level = name.partition("=")
+        if name == "initial" or equals:
+            if one.model is None:
+                raise SpecificationError(f"--against {name}", "needs a run or a preset, not a file of spikes")
+            changed = _Subject(one.name, one.model, one.stimuli(), None)
+            if equals:
+                try:
+                    changed.changed = study, float(level)
+                except ValueError:
+                    raise SpecificationError(f"--against {name}", "must be STUDY=LEVEL with a number") from None
+            else:
+                initial = weights_before_learning(one.model, self.seed)
+                if initial is None:
+                    raise SpecificationError(f"--against {name}", f"{one.name} was not trained from weights drawn here")
+                changed.model = replace(one.model, weights=initial)
+            return changed.spikes(limit, layers, progress, self.seed)
+        other = self.subject(name)
+        if other.model is not None and one.model is not None:  # the same stimuli
+            return _Subject(other.name, other.model, one.stimuli(), None).spikes(limit, layers, progress)
+        return other.spikes(limit, layers, progress)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting and its value, a number or a word."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SpecificationError(f"--set {text}", "must be NAME=VALUE")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
+
+
+def _as_text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _check_suffix(path: Path) -> None:
+    from netsim.analysis.tables import check_table_suffix
+
+    if path.name.endswith((".csv", ".csv.gz", ".parquet")):
+        check_table_suffix(path)
+    else:
+        check_suffix(path)
+
+
+def _write(path: Path, table: Any, figure: Any) -> None:
+    from netsim.analysis.tables import write_table
+
+    if path.name.endswith((".csv", ".csv.gz", ".parquet")):
+        write_table(table, path)
+    else:
+        save_figure(figure, path)
+
+
+def _show(table: Any) -> None:
+    """The first rows, those over all neurons and labels if there are such, as wide as they need."""
+    import pandas as pd
+
+    from netsim.cli.terminal import new_table
+
+    rows = table
+    for name in ("neuron", "label"):
+        if name in rows and rows[name].isna().any():
+            rows = rows[rows[name].isna()].drop(columns=name)
+    rows = rows.dropna(axis="columns", how="all").head(_ROWS_SHOWN)
+    shown = new_table(*(f"{name}>" if pd.api.types.is_numeric_dtype(rows[name]) else str(name) for name in rows))
+    for row in rows.itertuples(index=False):
+        shown.add_row(
+            *("" if pd.isna(cell) else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
+        )
+    print_table(shown)
+    if len(table) > len(rows):
+        print(f"and {len(table) - len(rows):,} more rows")

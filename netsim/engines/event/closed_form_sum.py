@@ -1,0 +1,100 @@
+"""Gated populations of any connectivity and number of inputs: first spikes in closed form.
+
+The potential at the onset is a sum of products, one for each projection: over receptive fields where there is a window,
+over a sparse matrix of synapses elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from netsim.engines.event.clock import Clock
+from netsim.engines.event.closed_form import carry_to_threshold
+from netsim.engines.event.windows import FirstSpikes, biases
+from netsim.numerics.psp import Breakpoints, integrate_fused
+from netsim.numerics.receptive_fields import multiply_fields
+from netsim.numerics.sparse_products import add_products
+from netsim.specification import Population, Projection, Window
+from netsim.weights.layout import Weights, kernel_name
+from netsim.weights.sparse import matrix_of
+
+Add = Callable[[np.ndarray, np.ndarray], None]
+"""Adds what a projection brings to potentials, shape (presentations, neurons), from the integrals of the PSPs of its
+presynaptic spikes, shape (presentations, presynaptic neurons)."""
+
+
+class ClosedFormSum:
+    """A gated population."""
+
+    def __init__(self, clock: Clock, population: Population) -> None:
+        self.clock = clock
+        self.population = population
+        self.dynamics = clock.dynamics(population)
+        self.inputs = [_input(clock, projection) for projection in clock.network.incoming(population.name)]
+
+    def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
+        """See `netsim.engines.event.engine.Stage`."""
+        dtype, neurons, dynamics = self.clock.dtype, self.population.size, self.dynamics
+        bias = biases(self.population, weights, dtype, neurons)
+        start = None if thresholds is None else self.clock.head_start(self.population, thresholds).ravel()
+        added = [(one.psp, one.prepare(weights[one.name])) for one in self.inputs]
+
+        def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
+            potentials = np.zeros((len(spikes), neurons), dtype)
+            for (psp, add), times in zip(added, arriving, strict=True):
+                integrals = np.empty((len(times), times[0].size), dtype)
+                integrate_fused(np.ascontiguousarray(times).reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
+                add(integrals, potentials)
+            if start is not None:
+                potentials += start
+            carry_to_threshold(potentials, bias, dynamics)
+            spikes[...] = potentials.reshape(spikes.shape)
+
+        return first_spikes
+
+
+class _Input:
+    """A projection onto the population."""
+
+    def __init__(self, clock: Clock, projection: Projection) -> None:
+        self.name = kernel_name(projection)
+        self.psp: Breakpoints = clock.breakpoints(projection)
+        self.dtype = clock.dtype
+
+    def prepare(self, kernel: np.ndarray) -> Add:
+        """What adds the products with these weights."""
+        raise NotImplementedError
+
+
+class _Windowed(_Input):
+    def __init__(self, clock: Clock, projection: Projection, window: Window) -> None:
+        super().__init__(clock, projection)
+        self.window = window
+
+    def prepare(self, kernel: np.ndarray) -> Add:
+        window, weights = self.window, np.ascontiguousarray(kernel, self.dtype).reshape(-1, kernel.shape[-1])
+
+        def add(integrals: np.ndarray, potentials: np.ndarray) -> None:
+            products = np.empty((len(integrals), *window.shape), self.dtype)
+            maps = integrals.reshape(-1, *window.source)
+            multiply_fields(maps, weights, window.size, window.stride, window.padding, products)
+            potentials += products.reshape(potentials.shape)
+
+        return add
+
+
+class _Listed(_Input):
+    def __init__(self, clock: Clock, projection: Projection) -> None:
+        super().__init__(clock, projection)
+        matrix = matrix_of(clock.network, projection)
+        self.side = matrix.by_target
+        self.weight = matrix.weight[self.side.order]
+
+    def prepare(self, kernel: np.ndarray) -> Add:
+        weights = kernel.reshape(-1)[self.weight].astype(self.dtype, copy=False)
+        return lambda integrals, potentials: add_products(integrals, self.side, weights, potentials)
+
+
+def _input(clock: Clock, projection: Projection) -> _Input:
+    window = clock.network.window(projection)
+    return _Listed(clock, projection) if window is None else _Windowed(clock, projection, window)

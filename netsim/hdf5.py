@@ -1,0 +1,94 @@
+"""Files in HDF5 that others made: whether they can be read without harm."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+
+from netsim.errors import DataError
+from netsim.files import check_expansion, most_expanded
+from netsim.numerics.memory import limit_memory
+
+_SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how long reading a file may take
+_REFUSED = 3  # exit code of the process that scans a file
+
+
+def check_hdf5(path: Path) -> None:
+    """Refuse a file that reaches outside itself, unpacks to much more than its size, or that HDF5 fails over.
+
+    Over a damaged file HDF5 can crash, or never end, not even by Ctrl-C. So another process reads it first, with bounds
+    on time and memory.
+    """
+    command = [sys.executable, "-P", "-m", __name__, str(path)]  # -P: what lies in the current folder is no module
+    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise DataError(f"{path}: is damaged: HDF5 does not come to an end with it") from error
+    if tried.returncode == _REFUSED:
+        raise DataError(tried.stderr.strip())
+    if tried.returncode < 0:
+        raise DataError(f"{path}: is damaged: HDF5 crashes over it")
+
+
+def scan(path: Path) -> None:
+    """Read all that a file holds; `DataError` if it reaches outside itself, or holds much more than its size allows.
+
+    What HDF5 refuses is passed over, for whoever reads it next will say it.
+    """
+    try:
+        _scan(path)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{path}: needs more memory than its size explains; it is damaged or a trap") from error
+    except Exception:
+        return
+
+
+def _scan(path: Path) -> None:
+    size = path.stat().st_size
+    content, seen = 0, set()
+    with h5py.File(path, "r") as file:
+        waiting: list[h5py.Group] = [file]
+        while waiting:
+            group = waiting.pop()
+            _read_attributes(group)
+            for name in group:
+                link = group.get(name, getlink=True)
+                if isinstance(link, h5py.ExternalLink):
+                    raise DataError(f"{path}: {group.name}/{name} is a link to another file, {link.filename}")
+                if isinstance(link, h5py.SoftLink):
+                    continue
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    address = h5py.h5o.get_info(item.id).addr
+                    if address in seen:
+                        raise DataError(f"{path}: {item.name} is a group that is in the file twice")
+                    seen.add(address)
+                    waiting.append(item)
+                elif isinstance(item, h5py.Dataset):
+                    if item.external or item.is_virtual:
+                        raise DataError(f"{path}: {item.name} lies in other files")
+                    content += item.nbytes
+                    check_expansion(path, content, size)
+                    _read_attributes(item)
+                    item[()]
+
+
+def _read_attributes(item: h5py.Group | h5py.Dataset) -> None:
+    for name in item.attrs:
+        with contextlib.suppress(OSError):  # of types that h5py does not know
+            item.attrs[name]
+
+
+if __name__ == "__main__":
+    scanned = Path(sys.argv[1])
+    limit_memory(2 * most_expanded(scanned.stat().st_size))
+    try:
+        scan(scanned)
+    except DataError as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(_REFUSED)

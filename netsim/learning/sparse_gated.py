@@ -1,0 +1,51 @@
+"""The learning step of any connectivity onto neurons that share one limit, the gate.
+
+What each spike has built up by then, and its slope, is the same for all postsynaptic neurons, so that the step is two
+products with a sparse matrix. `netsim.learning.gated` has the step for windows.
+"""
+
+import numpy as np
+
+from netsim.learning.fields import breakpoints
+from netsim.learning.gradients import LayerStep
+from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
+from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products
+from netsim.specification import Neurons, Projection
+
+
+def step_gated_sparse(
+    projection: Projection,
+    neurons: Neurons,
+    matrix: SparseMatrix,
+    source: np.ndarray,
+    gate: float,
+    displacement: np.ndarray,
+    kernel: np.ndarray,
+    causal: bool,
+) -> LayerStep:
+    """The step of synapses onto neurons that the drive alone carries from the gate (ms) to threshold.
+
+    Parameters are those of `netsim.learning.gated.step_gated`.
+    """
+    dtype = source.dtype
+    gate, per_drive = dtype.type(gate), dtype.type(1 / neurons.drive)
+    psp = breakpoints(projection.psp, dtype)
+    slopes = psp._replace(changes=psp.changes * per_drive)
+    times = np.ascontiguousarray(source).reshape(len(source), -1)
+    signal = np.ascontiguousarray(displacement, dtype).reshape(len(source), -1)
+    weights = np.ascontiguousarray(kernel, dtype).reshape(-1)
+    gradient = propagated = None
+    if projection.plastic:
+        inputs, gradient = np.empty_like(times), np.zeros_like(weights)
+        integrate(times.reshape(-1), gate, slopes, inputs.reshape(-1))
+        add_outer_products(inputs, signal, matrix, gradient)
+    if projection.asks_for_displacement:
+        propagated = np.zeros_like(times)
+        add_products(signal, matrix.by_source, weights[matrix.weight], propagated)
+        before = Breakpoints(np.zeros(1, dtype), np.full(1, per_drive)) if causal else slopes
+        multiply_by_slope(propagated.reshape(-1), times.reshape(-1), gate, before)
+    return LayerStep(
+        None if gradient is None else gradient.reshape(kernel.shape),
+        signal.reshape(-1, displacement.shape[-1]).sum(axis=0) * (gate * per_drive) if neurons.bias else None,
+        None if propagated is None else propagated.reshape(source.shape),
+    )

@@ -1,0 +1,112 @@
+"""Products with a sparse matrix of synapses, as many presentations at a time as a vector holds.
+
+All arrays of numbers are of one type; those of neurons have the shape (presentations, neurons).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.vectors import broadcast, lanes_of, load, store, total
+
+
+class Side(NamedTuple):
+    """Synapses sorted by the neurons on one side: where those of each neuron begin, and the neurons opposite them.
+
+    `first` has one entry more, where the last end. `order` is where each synapse stands in the list of the matrix.
+    """
+
+    first: np.ndarray
+    opposite: np.ndarray
+    order: np.ndarray
+
+
+class SparseMatrix(NamedTuple):
+    """Synapses in the order of their presynaptic neurons, and of their postsynaptic ones.
+
+    `weight` is the number of the weight of each, in the order of presynaptic neurons.
+    """
+
+    by_source: Side
+    by_target: Side
+    weight: np.ndarray
+
+
+def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources: int, targets: int) -> SparseMatrix:
+    """The matrix of synapses that are sorted by presynaptic neuron."""
+    order = np.argsort(post, kind="stable")
+    return SparseMatrix(
+        _side(pre, post, np.arange(len(pre)), sources), _side(post[order], pre[order], order, targets), weight
+    )
+
+
+def _side(own: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int) -> Side:
+    first = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=neurons))])
+    # numbers that cannot be negative are places without a test
+    return Side(first.astype(np.uint64), opposite.astype(np.uint32), order.astype(np.uint32))
+
+
+@compiled_with(fastmath={"contract"})
+def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.ndarray) -> None:
+    """Add to each neuron of a side the weights of its synapses times the inputs from the neurons opposite.
+
+    Weights are those of the synapses, in the order of the side.
+    """
+    presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
+    nothing, one, two = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2)
+    abreast, found = np.zeros(inputs.shape[1] * lanes, inputs.dtype), np.empty(lanes, inputs.dtype)
+    rounds = (presentations + lanes - 1) // lanes
+    for part in range(rounds):  # as equal as possible
+        begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
+        _lay_abreast(inputs[begin:end], abreast)
+        for neuron in range(side.first.size - 1):
+            s, beyond = side.first[neuron], side.first[neuron + 1]
+            even, odd = nothing, nothing  # two sums, for one would wait for each of its additions
+            while s + one < beyond:
+                even = even + broadcast(weights[s]) * load(abreast, side.opposite[s] * lanes)
+                odd = odd + broadcast(weights[s + one]) * load(abreast, side.opposite[s + one] * lanes)
+                s += two
+            if s < beyond:
+                even = even + broadcast(weights[s]) * load(abreast, side.opposite[s] * lanes)
+            store(found, 0, even + odd)
+            for b in range(begin, end):
+                sums[b, neuron] += found[b - begin]
+
+
+@compiled_with(fastmath={"contract"})
+def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMatrix, gradient: np.ndarray) -> None:
+    """Add to the gradient of each weight, over presentations, its inputs times the signals of the neurons they reach.
+
+    Inputs are those of the presynaptic neurons, signals those of the postsynaptic ones.
+    """
+    presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
+    abreast, own = np.zeros(inputs.shape[1] * lanes, inputs.dtype), np.zeros(lanes, inputs.dtype)
+    side = matrix.by_target
+    rounds = (presentations + lanes - 1) // lanes
+    for part in range(rounds):
+        begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
+        abreast[:] = 0  # what is left of another round would count
+        own[:] = 0
+        _lay_abreast(inputs[begin:end], abreast)
+        for neuron in range(side.first.size - 1):
+            signalling = False
+            for b in range(begin, end):
+                own[b - begin] = signals[b, neuron]
+                signalling = signalling or signals[b, neuron] != 0
+            if not signalling:
+                continue
+            signal = load(own, 0)
+            for s in range(side.first[neuron], side.first[neuron + 1]):
+                product = signal * load(abreast, side.opposite[s] * lanes)
+                gradient[matrix.weight[side.order[s]]] += total(product)
+
+
+@compiled
+def _lay_abreast(some: np.ndarray, abreast: np.ndarray) -> None:
+    """Lay the numbers that a neuron has in some presentations side by side, as a vector for each neuron."""
+    lanes = abreast.size // some.shape[1]
+    for neuron in range(some.shape[1]):
+        own = abreast[neuron * lanes : neuron * lanes + len(some)]
+        for b in range(own.size):
+            own[b] = some[b, neuron]

@@ -1,0 +1,125 @@
+"""Files of edges: SONATA (HDF5) and CSV."""
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from netsim.errors import DataError, SpecificationError
+from netsim.files import open_regular
+from netsim.specification.checks import require
+
+if TYPE_CHECKING:
+    import h5py
+
+_COLUMNS = {"pre": np.int64, "post": np.int64, "weight": np.float64}
+
+
+class Edges(NamedTuple):
+    """Edges in the order of the file: presynaptic and postsynaptic neurons, and weights if there are any."""
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray | None
+
+
+def checksum(file: str) -> str:
+    """SHA-256 of a file; a SpecificationError, if it cannot be read."""
+    try:
+        with open_regular(Path(file)) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise SpecificationError("file", f"{file} does not exist") from None
+    except OSError as error:
+        raise SpecificationError("file", f"{file} cannot be read ({error.strerror})") from error
+    except DataError as error:
+        raise SpecificationError("file", str(error)) from error
+
+
+@lru_cache(maxsize=2)  # asked for shapes, for indices and for weights
+def read_edges(file: str, population: str, sha256: str) -> Edges:
+    """The edges of a file of a checksum; a SpecificationError says what is wrong with it.
+
+    `population` is that of a SONATA file that has several.
+    """
+    path = Path(file)
+    read: Callable[[Path, str], Edges] = _read_csv if path.suffix.lower() == ".csv" else _read_sonata
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            edges = read(path, population)
+    except SpecificationError:
+        raise
+    except DataError as error:
+        raise SpecificationError("file", str(error)) from error
+    except Exception as error:  # libraries let through whatever a damaged file leads to
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SpecificationError("file", f"{file} cannot be read as a list of edges ({reason})") from error
+    require(checksum(file) == sha256, "file", f"{file} changed while it was read")
+    require(edges.pre.size > 0, "file", f"{file} holds no edges")
+    alike = edges.pre.shape == edges.post.shape and edges.pre.ndim == 1
+    alike = alike and (edges.weight is None or edges.weight.shape == edges.pre.shape)
+    require(alike, "file", f"{file} has columns of different lengths")
+    if edges.weight is not None:
+        require(bool(np.isfinite(edges.weight).all()), "file", f"{file} holds weights that are not finite numbers")
+    return edges
+
+
+def _read_csv(path: Path, population: str) -> Edges:
+    require(not population, "population", "has a meaning for SONATA files")
+    with open_regular(path) as stream:
+        heading = stream.readline(1000).decode("utf-8-sig").strip()
+        names = [name.strip() for name in heading.split(",")]
+        need = "needs a line with the names pre, post and, if there are weights, weight above its columns"
+        require({"pre", "post"} <= set(names), "file", f"{path} {need}, not {heading!r}")
+        chosen = [name for name in _COLUMNS if name in names]
+        table = np.loadtxt(
+            stream,
+            [(name, _COLUMNS[name]) for name in chosen],
+            delimiter=",",
+            usecols=[names.index(name) for name in chosen],
+            ndmin=1,
+            encoding="utf-8",
+        )
+    return Edges(table["pre"], table["post"], table["weight"] if "weight" in chosen else None)
+
+
+def _read_sonata(path: Path, population: str) -> Edges:
+    try:
+        import h5py
+    except ImportError:
+        install = "pip install 'netsim-snn[exchange]'"
+        raise SpecificationError("file", f"{path} is a SONATA file, which needs the package h5py; {install}") from None
+    from netsim.hdf5 import check_hdf5
+
+    check_hdf5(path)
+    with h5py.File(path, "r") as file:
+        require(isinstance(file.get("edges"), h5py.Group), "file", f"{path} has no group /edges, as SONATA files have")
+        names = list(file["edges"])
+        known = ", ".join(names)
+        require(bool(population) or len(names) == 1, "population", f"is missing; {path} has {known}")
+        chosen = population or names[0]
+        require(chosen in names, "population", f"{chosen!r} is not in {path}, which has {known}")
+        group = file["edges"][chosen]
+        pre, post = (group[f"{end}_node_id"][:].astype(np.int64) for end in ("source", "target"))
+        return Edges(pre, post, _sonata_weights(group, path))
+
+
+def _sonata_weights(group: "h5py.Group", path: Path) -> np.ndarray | None:
+    """The attribute ``syn_weight`` of all edges, which are of one group then."""
+    groups = [name for name in group if name.isdecimal()]
+    with_weights = [name for name in groups if "syn_weight" in group[name]]
+    if not with_weights:
+        return None
+    require(len(groups) == 1, "file", f"{path} has edges of {len(groups)} groups; weights are read from one")
+    weights = group[with_weights[0]]["syn_weight"][:].astype(np.float64)
+    if "edge_group_index" in group:
+        index = group["edge_group_index"][:].astype(np.int64)
+        inside = index.size == 0 or (index.min() >= 0 and index.max() < weights.size)
+        require(inside, "file", f"{path} has an edge_group_index beyond syn_weight")
+        weights = weights[index]
+    return weights

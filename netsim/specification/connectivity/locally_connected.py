@@ -1,0 +1,93 @@
+"""Windows that slide over maps, with weights that no two neurons share."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from netsim.seams import connectivities
+from netsim.specification.checks import check_size, require
+from netsim.specification.connectivity._per_synapse import PerSynapse
+from netsim.specification.connectivity._protocol import Shape, Window
+from netsim.specification.connectivity._windows import positions, window_connections
+
+
+@connectivities.register("locally-connected")
+@dataclass(frozen=True)
+class LocallyConnected(PerSynapse):
+    """Each neuron receives from a square of every map of the source, as in a convolution, by weights of its own.
+
+    Parameters
+    ----------
+    maps : int or None
+        Number of maps; None is as many as the target has.
+    kernel : int
+        Height and width of the receptive field.
+    stride : int
+
+    Examples
+    --------
+    >>> LocallyConnected(4, 3).target_shape((8, 8, 1))
+    (6, 6, 4)
+    >>> LocallyConnected(4, 3).weight_shape((8, 8, 1), (6, 6, 4))
+    (1296,)
+    """
+
+    phrase: ClassVar[str] = "locally connected, weights not shared"
+    maps: int | None
+    kernel: int
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.maps is not None:
+            check_size(self.maps, "maps")
+        check_size(self.kernel, "kernel")
+        check_size(self.stride, "stride")
+
+    def fitted(self, source: Shape, target: Shape) -> Self:
+        """The same with the maps of the target."""
+        return replace(self, maps=target[-1]) if self.maps is None else self
+
+    def target_shape(self, source: Shape) -> Shape:
+        """Shape (height, width, maps) for a source of shape (height, width, channels)."""
+        require(len(source) == 3, "", "needs a source with rows and columns")
+        require(self.maps is not None, "maps", "is missing")
+        assert self.maps is not None
+        for side in source[:2]:
+            large = f"{self.kernel} is larger than its input of {source[0]}x{source[1]}"
+            require(self.kernel <= side, "kernel", large)
+        rows, columns = (positions(side, self.kernel, self.stride, 0) for side in source[:2])
+        return (rows, columns, self.maps)
+
+    def about(self, source: Shape, target: Shape) -> float:
+        """Number of neurons times the size of the field."""
+        return float(math.prod(target) * self.kernel**2 * source[2])
+
+    def synapse_count(self, source: Shape, target: Shape) -> int:
+        """The same, for no field reaches beyond the source."""
+        self.check_size_of(source, target)
+        return int(self.about(source, target))
+
+    def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the window."""
+        window = Window(source, target, self.kernel, self.stride, 0)
+        found = window_connections(window, within_maps=False)
+        return found.pre, found.post
+
+    def pattern(self) -> str:
+        """What stands in the table of connectivity."""
+        field = rf"${self.kernel} \times {self.kernel}$"
+        return f"Locally connected, fields of {field} over all maps, stride {self.stride}"
+
+    def note(self) -> str:
+        """The definition."""
+        return (
+            "Locally connected: counted from 0, the neuron in row $y$ and column $x$ of a map receives from the rows"
+            " $sy$ to $sy + f - 1$ and the columns $sx$ to $sx + f - 1$ of every map below, with the side $f$ of the"
+            " field and stride $s$. No two neurons share weights."
+        )
+
+    def notation(self, target: Shape) -> str:
+        """Maps and field, such as ``8L5``."""
+        return f"{target[2]}L{self.kernel}"

@@ -1,0 +1,51 @@
+"""Each neuron with its counterpart."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsim.seams import connectivities
+from netsim.specification.checks import require
+from netsim.specification.connectivity._per_synapse import PerSynapse
+from netsim.specification.connectivity._protocol import Shape
+
+
+@connectivities.register("one-to-one")
+@dataclass(frozen=True)
+class OneToOne(PerSynapse):
+    """Each neuron receives from the neuron of its own place in the source, by a weight of its own.
+
+    Examples
+    --------
+    >>> OneToOne().target_shape((28, 28, 1))
+    (28, 28, 1)
+    """
+
+    phrase: ClassVar[str] = "one to one"
+
+    def target_shape(self, source: Shape) -> Shape:
+        """That of the source."""
+        return source
+
+    def check(self, source: Shape, target: Shape) -> None:
+        """Refuse a target of another shape."""
+        require(source == target, "", f"is one to one, but the source has the shape {source}, the target {target}")
+
+    def about(self, source: Shape, target: Shape) -> float:
+        """As many as there are neurons."""
+        return float(math.prod(source))
+
+    def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
+        """Each number with itself."""
+        neurons = np.arange(math.prod(source), dtype=np.int32)
+        return neurons, neurons
+
+    def pattern(self) -> str:
+        """What stands in the table of connectivity."""
+        return "One to one"
+
+    def notation(self, target: Shape) -> str:
+        """The shape, as one to one."""
+        return f"{super().notation(target)}(1:1)"

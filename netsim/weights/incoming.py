@@ -1,0 +1,67 @@
+"""Whose each weight is: the map, or the neuron, of the target that receives by it.
+
+What is shared or summed by those who receive, such as scales of binary weights, means to balance and neurons to redraw,
+is asked here, whether the last axis of the weights runs over them or there is a weight for each synapse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netsim.specification import Network, Projection
+
+
+class Incoming:
+    """The weights of a projection by the map or neuron that receives by them.
+
+    Attributes
+    ----------
+    count : int
+        Number of maps or neurons that receive.
+    """
+
+    def __init__(self, network: Network, projection: Projection) -> None:
+        self._post = network.connections(projection).post if projection.connectivity.per_synapse else None
+        self._maps = network.population(projection.target).maps
+        self.count = network.receivers(projection)
+
+    def means(self, kernel: np.ndarray) -> np.ndarray:
+        """Mean of the weights of each who receives, shape (count,); 0 of one without any."""
+        if self._post is None:
+            return kernel.mean(axis=self._others(kernel))
+        sizes = np.maximum(np.bincount(self._post, minlength=self.count), 1)
+        return (np.bincount(self._post, kernel, self.count) / sizes).astype(kernel.dtype)
+
+    def extremes(self, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The smallest and the largest weight of each who receives, shape (count,) each; 0 of one without any."""
+        if self._post is None:
+            return kernel.min(axis=self._others(kernel)), kernel.max(axis=self._others(kernel))
+        least, most = np.zeros((2, self.count), kernel.dtype)
+        least[self._post] = most[self._post] = kernel  # one of them, to begin with
+        np.minimum.at(least, self._post, kernel)
+        np.maximum.at(most, self._post, kernel)
+        return least, most
+
+    def products(self, kernel: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Sum over the weights of each who receives of their products with others, shape (count,)."""
+        if self._post is None:
+            return np.einsum("im,im->m", kernel.reshape(-1, self.count), other.reshape(-1, self.count))
+        return np.bincount(self._post, kernel * other, self.count).astype(kernel.dtype)
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values of those who receive, shape (count,) or (1,), as an array that goes with the weights."""
+        return values if self._post is None or len(values) == 1 else values[self._post]
+
+    def of(self, receivers: np.ndarray) -> Any:
+        """The index of the weights of some who receive, by their numbers."""
+        return (..., receivers) if self._post is None else np.flatnonzero(np.isin(self._post, receivers))
+
+    def in_maps(self, maps: np.ndarray) -> np.ndarray:
+        """The numbers of those who receive in some maps of the target, or of these neurons if it has no maps."""
+        return np.flatnonzero(np.isin(np.arange(self.count) % self._maps, maps))
+
+    @staticmethod
+    def _others(kernel: np.ndarray) -> tuple[int, ...]:
+        return tuple(range(kernel.ndim - 1))

@@ -1,0 +1,159 @@
+"""Every analysis: a table with the columns that its docstring tells, a figure, settings, the same numbers again."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.analysis import Analysed, Spikes, analyse
+from netsim.analysis.spikes import LayerSpikes
+from netsim.data.stimuli import load_splits
+from netsim.errors import DataError, SpecificationError
+from netsim.runs.model import Model, load_model
+from netsim.seams import analyses
+
+
+def tuned(seed: int, labels: np.ndarray) -> Spikes:
+    """Spikes of two layers that tell the labels, with jitter and silence; the layer `late` is the more selective."""
+    generator = np.random.default_rng(seed)
+    layers = []
+    for name, spread, silent in (("stimulus", 3.0, 0.3), ("early", 3.0, 0.3), ("late", 1.0, 0.1)):
+        preferred = np.random.default_rng(len(name)).uniform(0, 20, (3, 12))
+        times = np.round(preferred[labels] + generator.normal(0, spread, (len(labels), 12)) + 10, 3)
+        times[generator.random(times.shape) < silent] = np.inf
+        layers.append(LayerSpikes.of_latencies(name, times, window=(0.0, 50.0)))
+    return Spikes.of_layers(layers, labels)
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray:
+    return np.arange(48) % 3
+
+
+@pytest.fixture(scope="module")
+def spikes(labels: np.ndarray) -> Spikes:
+    return tuned(0, labels)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model("digits")
+
+
+@pytest.fixture(scope="module")
+def found(spikes: Spikes, labels: np.ndarray, model: Model) -> dict[str, Analysed]:
+    """Every analysis, of spikes that tell the label."""
+    stimuli = load_splits(model.network).test.first(20)
+    made = {}
+    for name, entry in analyses.items():
+        settings: dict[str, Any] = {"units": 4} if name == "importance" else {}
+        other = tuned(1, labels) if entry.takes("against") else None
+        subject = model if entry.takes("model") else spikes
+        made[name] = analyse(name, subject, other, stimuli if subject is model else None, **settings)
+    return made
+
+
+@pytest.mark.parametrize("name", analyses)
+def test_columns_are_those_that_are_told(name: str, found: dict[str, Analysed]) -> None:
+    text = inspect.getdoc(analyses[name].measure) or ""
+    returns = text.partition("Returns\n")[2].partition("\nRaises")[0].partition("\nExamples")[0]
+    rows = re.search(r"^ *=+ +=+.*?\n(.*?)^ *=+ +=+", returns, re.MULTILINE | re.DOTALL)
+    assert rows is not None
+    told = [line for line in rows[1].splitlines() if re.match(r" {0,4}\w", line)]
+    columns = [column for line in told for column in re.split(r",\s*", re.split(r"\s{2,}", line.strip())[0])]
+    assert columns == list(found[name].table.columns)
+    assert re.search(r"\b(ms|bits|share|fraction|without a unit|-1 to 1|correlation)\b", returns)
+
+
+@pytest.mark.parametrize("name", analyses)
+def test_figure_has_units_and_is_closed(name: str, found: dict[str, Analysed]) -> None:
+    figure = found[name].figure(palette="Set2")
+    (axes, *_) = figure.axes
+    if name not in ("similarity", "clustering"):
+        assert axes.get_xlabel()
+        assert axes.get_ylabel() or len(axes.get_yticklabels()) > 1
+    figure.canvas.draw()
+    plt.close(figure)
+    assert plt.get_fignums() == []
+
+
+def test_the_same_seed_gives_the_same_numbers(spikes: Spikes) -> None:
+    for name in ("information", "rank-order", "synchrony", "decoding"):
+        first, again = (analyse(name, spikes, seed=5).table for _ in range(2))
+        pd.testing.assert_frame_equal(first, again)
+
+
+def test_some_layers_and_presentations_only(spikes: Spikes) -> None:
+    table = analyse("latencies", spikes, layers=["late"], limit=6).table
+    assert table["layer"].unique().tolist() == ["late"]
+    assert table.loc[table["neuron"].notna() & table["label"].isna(), "presentations"].unique().tolist() == [6]
+
+
+def test_settings_are_checked(spikes: Spikes) -> None:
+    assert analyses["psth"].settings == {"bin_ms": 1.0}
+    assert len(analyse("psth", spikes, bin_ms=25).table) < len(analyse("psth", spikes).table)
+    with pytest.raises(SpecificationError, match="setting bins_ms: is not known; did you mean 'bin_ms'"):
+        analyse("psth", spikes, bins_ms=2.0)
+    with pytest.raises(SpecificationError, match="setting bin_ms: must be a number, not 'wide'"):
+        analyse("psth", spikes, bin_ms="wide")
+    for name, wrong in {
+        "psth": {"bin_ms": 0.0},
+        "strength": {"groups": 1},
+        "information": {"bins": 1},
+        "information-time": {"times": 1},
+        "synchrony": {"window_ms": -1.0},
+        "distances": {"tau_ms": 0.0},
+        "similarity": {"measure": "nosuch"},
+        "decoding": {"code": "nosuch"},
+        "trajectories": {"times": 1},
+    }.items():
+        with pytest.raises(SpecificationError, match=f"setting {next(iter(wrong))}"):
+            analyse(name, spikes, **wrong)
+
+
+def test_what_an_analysis_cannot_tell_is_refused(spikes: Spikes, labels: np.ndarray) -> None:
+    unlabelled = Spikes.of_layers(list(spikes))
+    for name in ("information", "selectivity", "decoding", "clustering"):
+        with pytest.raises(DataError, match="have no labels"):
+            analyse(name, unlabelled)
+    for name in (
+        "latencies",
+        "psth",
+        "rank-order",
+        "sparseness",
+        "synchrony",
+        "distances",
+        "similarity",
+        "trajectories",
+    ):
+        analyse(name, unlabelled).figure()
+    plt.close("all")
+    with pytest.raises(DataError, match="presents stimuli by itself"):
+        analyse("importance", spikes)
+    with pytest.raises(DataError, match="say what with"):
+        analyse("comparison", spikes)
+    with pytest.raises(DataError, match="does not compare"):
+        analyse("latencies", spikes, spikes)
+    with pytest.raises(DataError, match="both need the same ones"):
+        analyse("comparison", spikes, spikes.head(5))
+    with pytest.raises(DataError, match="other labels"):
+        analyse("comparison", spikes, Spikes.of_layers(list(spikes), labels[::-1]))
+
+
+@pytest.mark.parametrize("name", [name for name in analyses if name not in ("importance", "clustering")])
+def test_silence_is_no_fault(name: str, labels: np.ndarray) -> None:
+    """A layer of which no neuron ever fires, one neuron, and a label of one presentation."""
+    silent = LayerSpikes.of_latencies("silent", np.full((48, 3), np.inf), window=(0.0, 50.0))
+    single = LayerSpikes.of_latencies("single", np.where(labels[:, None] == 0, 3.0, np.inf), window=(0.0, 50.0))
+    stimulus = tuned(0, labels).layer("stimulus")
+    spikes = Spikes.of_layers([stimulus, silent, single], labels)
+    entry = analyses[name]
+    made = analyse(name, spikes, spikes if entry.takes("against") else None)
+    assert len(made.table)
+    plt.close(made.figure())

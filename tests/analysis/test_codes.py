@@ -1,0 +1,127 @@
+"""Rank order, selectivity, sparseness and synchrony agree with scipy and with counting one by one."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from netsim.analysis import label_selectivity, layer_synchrony, population_sparseness, rank_order_correlation
+from netsim.analysis.spikes import LayerSpikes, Spikes
+
+
+@pytest.fixture(scope="module")
+def times() -> np.ndarray:
+    generator = np.random.default_rng(5)
+    times = generator.integers(0, 12, (18, 7)).astype(float)
+    times[generator.random(times.shape) < 0.3] = np.inf
+    times[4] = np.inf  # no order
+    return times
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray:
+    return np.arange(18) % 3
+
+
+@pytest.fixture(scope="module")
+def spikes(times: np.ndarray, labels: np.ndarray) -> Spikes:
+    return Spikes.of_layers([LayerSpikes.of_latencies("any", times, window=(0.0, 12.0))], labels)
+
+
+def test_rank_order_is_the_mean_of_spearman_over_all_pairs(
+    times: np.ndarray, labels: np.ndarray, spikes: Spikes
+) -> None:
+    table = rank_order_correlation(spikes)
+    ranks = stats.rankdata(times, axis=1)
+    pairs = [(one, other) for one, other in combinations(range(18), 2) if 4 not in (one, other)]
+    rho = np.array([stats.pearsonr(ranks[one], ranks[other]).statistic for one, other in pairs])
+    same = np.array([labels[one] == labels[other] for one, other in pairs])
+    expected = {"all": rho.mean(), "within": rho[same].mean(), "between": rho[~same].mean()}
+    for which, mean in expected.items():
+        row = table[table["pairs_of"] == which].iloc[0]
+        assert row["correlation"] == pytest.approx(mean)
+        assert row["low"] < mean < row["high"]
+    two = [r for r, (one, other) in zip(rho, pairs, strict=True) if {labels[one], labels[other]} == {0, 2}]
+    row = table[(table["label"] == 0) & (table["other"] == 2)].iloc[0]
+    assert (row["correlation"], row["pairs"]) == (pytest.approx(np.mean(two)), len(two))
+
+
+def test_the_interval_of_rank_order_holds_the_mean_of_new_presentations() -> None:
+    """In 95 % of repetitions; 40 of them must not be far from it."""
+    held = 0
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        times = np.arange(6.0) + generator.normal(0, 2.5, (12, 6))
+        row = rank_order_correlation(Spikes.of_layers([LayerSpikes.of_latencies("any", times)]), seed=seed).iloc[0]
+        held += row["low"] <= TRUE_CORRELATION <= row["high"]
+    assert held >= 32
+
+
+def _true_correlation() -> float:
+    times = np.arange(6.0) + np.random.default_rng(99).normal(0, 2.5, (2000, 6))
+    return float(rank_order_correlation(Spikes.of_layers([LayerSpikes.of_latencies("any", times)]))["correlation"][0])
+
+
+TRUE_CORRELATION = _true_correlation()
+
+
+def test_selectivity_and_lifetime_sparseness_by_hand(times: np.ndarray, labels: np.ndarray, spikes: Spikes) -> None:
+    table = label_selectivity(spikes)
+    response = np.where(np.isfinite(times), (12 - times) / 12, 0.0)
+    for neuron in range(7):
+        means = np.array([response[labels == label, neuron].mean() for label in range(3)])
+        other = (means.sum() - means.max()) / 2
+        row = table[table["neuron"] == neuron].iloc[0]
+        assert row["preferred"] == means.argmax()
+        assert row["selectivity"] == pytest.approx((means.max() - other) / (means.max() + other))
+        ratio = response[:, neuron].mean() ** 2 / (response[:, neuron] ** 2).mean()
+        assert row["lifetime_sparseness"] == pytest.approx((1 - ratio) / (1 - 1 / 18))
+
+
+def test_sparseness_by_hand(times: np.ndarray, labels: np.ndarray, spikes: Spikes) -> None:
+    table = population_sparseness(spikes)
+    response = np.where(np.isfinite(times), (12 - times) / 12, 0.0)
+    with np.errstate(invalid="ignore"):
+        ratio = response.mean(axis=1) ** 2 / (response**2).mean(axis=1)
+    sparseness = (1 - ratio) / (1 - 1 / 7)
+    assert table.loc[table["label"].isna(), "population_sparseness"].iloc[0] == pytest.approx(np.nanmean(sparseness))
+    own = sparseness[labels == 2]
+    assert table.loc[table["label"] == 2, "population_sparseness"].iloc[0] == pytest.approx(np.nanmean(own))
+
+
+def test_the_bounds_of_sparseness() -> None:
+    one_alone, all_alike = np.full((4, 8), np.inf), np.full((4, 8), 2.0)
+    one_alone[:, 3] = 2.0
+    for times, expected in ((one_alone, 1.0), (all_alike, 0.0)):
+        spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", times, window=(0.0, 12.0))])
+        assert population_sparseness(spikes)["population_sparseness"][0] == pytest.approx(expected)
+
+
+def test_coincidences_are_counted_pair_by_pair(times: np.ndarray, labels: np.ndarray, spikes: Spikes) -> None:
+    row = layer_synchrony(spikes, window_ms=1.0).iloc[0]
+    fired = [(p, n, times[p, n]) for p, n in zip(*np.nonzero(np.isfinite(times)), strict=True)]
+    same, across = [], []
+    for (p, n, t), (q, m, s) in combinations(fired, 2):
+        if p == q:
+            same.append(abs(t - s) <= 1.0)
+        elif n != m and labels[p] == labels[q]:
+            across.append(abs(t - s) <= 1.0)
+    assert row["pairs"] == len(same)
+    assert row["coincidence"] == pytest.approx(np.mean(same))
+    assert row["across"] == pytest.approx(np.mean(across))
+    assert row["low"] <= row["coincidence"] <= row["high"]
+    sd = [row[np.isfinite(row)].std(ddof=1) for row in times if np.isfinite(row).sum() > 1]
+    assert row["jitter_ms"] == pytest.approx(np.mean(sd))
+
+
+def test_neurons_with_a_common_shift_are_synchronous_and_independent_ones_are_not() -> None:
+    generator = np.random.default_rng(0)
+    shift = generator.normal(20, 5, (300, 1))
+    common = LayerSpikes.of_latencies("common", shift + generator.normal(0, 0.3, (300, 6)))
+    alone = LayerSpikes.of_latencies("alone", generator.normal(20, 5, (300, 6)))
+    table = layer_synchrony(Spikes.of_layers([common, alone])).set_index("layer")
+    assert table.loc["common", "excess"] > 0.5
+    assert abs(table.loc["alone", "excess"]) < 0.02

@@ -1,0 +1,85 @@
+"""Decoders are ridge regressions of scikit-learn; trajectories keep distances; importance is that of a lesion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import StratifiedKFold
+
+from netsim.analysis import ablation_importance, decoding_over_time, population_trajectories
+from netsim.analysis.kinds.decoding import _cross_validated
+from netsim.analysis.spikes import LayerSpikes, Spikes
+from netsim.data.stimuli import load_splits
+from netsim.engines import Batch, make_engine
+from netsim.errors import DataError, SpecificationError
+from netsim.measuring.metrics import decide
+from netsim.runs.model import load_model
+
+
+@pytest.mark.parametrize("neurons", [9, 90])
+def test_decoders_are_ridge_regressions_with_an_intercept(neurons: int) -> None:
+    """Also where there are more neurons than presentations."""
+    generator = np.random.default_rng(0)
+    tag, other = np.arange(60) % 3, generator.integers(0, 3, 60)
+    states = generator.random((60, neurons)) + 0.4 * np.eye(neurons)[tag]
+    parts = list(StratifiedKFold(4, shuffle=True, random_state=0).split(tag, tag))
+    decoded = _cross_validated(states, [tag, other], parts, 3, 0.1)
+    for position, labels in enumerate((tag, other)):
+        for train, test in parts:
+            centred = states[train] - states[train].mean(axis=0)
+            ridge = Ridge(alpha=0.1 * (centred**2).sum() / len(train)).fit(states[train], np.eye(3)[labels[train]])
+            np.testing.assert_array_equal(decoded[position, test], ridge.predict(states[test]).argmax(axis=1))
+
+
+def test_a_layer_knows_the_label_when_its_spikes_tell_it() -> None:
+    generator = np.random.default_rng(1)
+    labels = np.arange(80) % 2
+    times = generator.uniform(0, 10, (80, 6))  # says nothing
+    times[:, 3:] = np.where(labels[:, None] == 0, [12.0, 25.0, 12.0], [25.0, 12.0, 25.0])
+    table = decoding_over_time(
+        Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=6, code="fired"
+    )
+    accuracy = table.set_index("time_ms")["accuracy"]
+    assert (accuracy[accuracy.index < 12] < 0.7).all()
+    assert accuracy[(accuracy.index >= 12) & (accuracy.index < 25)].tolist() == [1.0] * 2
+    assert accuracy.iloc[-1] < 0.7  # all have fired: whether they did tells nothing
+    bits = table.loc[table["accuracy"] == 1, "information_bits"]
+    assert (bits > 0.97).all()
+    with pytest.raises(DataError, match="a label has 40 presentations, of which 41 folds"):
+        decoding_over_time(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), folds=41)
+
+
+def test_trajectories_keep_the_distances_of_states() -> None:
+    generator = np.random.default_rng(2)
+    labels = np.arange(20) % 2
+    times = np.where(generator.random((20, 3)) < 0.2, np.inf, generator.uniform(5, 15, (20, 3)))
+    table = population_trajectories(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=6)
+    states = np.array(
+        [(times[labels == row.label] <= row.time_ms).mean(axis=0) for row in table.itertuples(index=False)]
+    )
+    places = table[["pc1", "pc2", "pc3"]].to_numpy()
+    for metric in (states, places):
+        assert metric.shape == (12, 3)
+    distance = [np.linalg.norm(one[:, None] - one[None], axis=2) for one in (states, places)]
+    np.testing.assert_allclose(*distance, atol=1e-12)
+    assert table[["share1", "share2", "share3"]].iloc[0].sum() == pytest.approx(1)
+
+
+def test_importance_is_what_a_lesion_does() -> None:
+    model = load_model("digits")
+    stimuli = load_splits(model.network).test.first(40)
+    table = ablation_importance(model, stimuli, units=5, seed=2)
+    engine = make_engine("event", model.network, model.network.training.dt)
+    shown = stimuli.latencies(np.arange(40))
+    before = decide(engine.present(Batch(shown, model.weights))[-1])
+    for row in table.itertuples(index=False):
+        silenced = {"hidden": np.arange(200) == row.unit}
+        after = decide(engine.present(Batch(shown, model.weights, silenced))[-1])
+        right = before.strictly_correct(stimuli.labels).mean() - after.strictly_correct(stimuli.labels).mean()
+        assert row.accuracy_loss == pytest.approx(right)
+        assert row.same_decisions == (after.choice == before.choice).mean()
+        assert row.latency_change_ms == pytest.approx((after.latency - before.latency).mean())
+        assert row.low <= row.accuracy_loss <= row.high
+    with pytest.raises(SpecificationError, match="nosuch"):
+        ablation_importance(model, stimuli, layers=["nosuch"])

@@ -1,0 +1,78 @@
+"""Latencies, PSTH and strength agree with pandas, numpy and scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics
+from netsim.analysis.spikes import LayerSpikes, Spikes
+
+
+@pytest.fixture(scope="module")
+def times() -> np.ndarray:
+    generator = np.random.default_rng(2)
+    times = np.round(generator.gamma(3, 4, (40, 6)), 1)
+    times[generator.random(times.shape) < 0.4] = np.inf
+    times[:, 5] = np.inf
+    return times
+
+
+@pytest.fixture(scope="module")
+def spikes(times: np.ndarray) -> Spikes:
+    return Spikes.of_layers([LayerSpikes.of_latencies("stimulus", times, window=(0.0, 60.0))], np.arange(40) % 4)
+
+
+def test_statistics_are_those_of_pandas(times: np.ndarray, spikes: Spikes) -> None:
+    table = latency_statistics(spikes)
+    long = pd.DataFrame(
+        {"ms": times.ravel(), "neuron": np.tile(np.arange(6), 40), "label": np.repeat(np.arange(40) % 4, 6)}
+    )
+    fired = long[np.isfinite(long["ms"])]
+    for keys in (["neuron", "label"], ["neuron"], ["label"]):
+        other = [name for name in ("neuron", "label") if name not in keys]
+        rows = table[table[keys].notna().all(axis=1) & table[other].isna().all(axis=1)].set_index(keys)
+        groups = fired.groupby(keys)["ms"]
+        index = [tuple(map(int, key)) if isinstance(key, tuple) else int(key) for key in rows.index]
+        expected = pd.DataFrame(
+            {
+                "mean_ms": groups.mean(),
+                "median_ms": groups.median(),
+                "sd_ms": groups.std(),
+                "iqr_ms": groups.quantile(0.75) - groups.quantile(0.25),
+            }
+        ).reindex(index)
+        np.testing.assert_allclose(rows[expected.columns].to_numpy(float), expected.to_numpy(float), atol=1e-12)
+        np.testing.assert_array_equal(rows["spikes"], groups.count().reindex(index).fillna(0))
+    silent = table[(table["neuron"] == 5) & table["label"].isna()].iloc[0]
+    assert (silent["reliability"], silent["silence"]) == (0.0, 1.0)
+    assert np.isnan(silent["median_ms"])
+
+
+def test_psth_is_the_histogram_with_student_intervals(times: np.ndarray, spikes: Spikes) -> None:
+    table = first_spike_psth(spikes, bin_ms=2.0)
+    rows = table[table["label"] == 1]
+    own = times[np.arange(40) % 4 == 1]
+    counts = np.array([np.histogram(row[np.isfinite(row)], np.arange(31) * 2.0)[0] for row in own])
+    rates = counts / (6 * 0.002)
+    np.testing.assert_allclose(rows["rate_hz"], rates.mean(axis=0))
+    busy = rates.std(axis=0) > 0
+    low, high = stats.t.interval(0.95, len(own) - 1, rates.mean(axis=0)[busy], stats.sem(rates, axis=0)[busy])
+    np.testing.assert_allclose(rows[["low", "high"]].to_numpy()[busy], np.stack([low, high], axis=1))
+
+
+def test_strong_stimuli_that_make_a_layer_fire_early_have_a_correlation_below_0() -> None:
+    generator = np.random.default_rng(0)
+    stimulus = generator.uniform(0, 10, (200, 5))
+    strength = (1 - stimulus / 10).mean(axis=1)
+    late = (20 - 5 * strength + generator.normal(0, 0.5, 200))[:, None]
+    layers = [LayerSpikes.of_latencies("stimulus", stimulus, (0.0, 10.0)), LayerSpikes.of_latencies("late", late)]
+    table = latency_against_strength(Spikes.of_layers(layers), groups=4)
+    assert table["rho"].iloc[0] == pytest.approx(stats.spearmanr(strength, late[:, 0]).statistic)
+    assert table["rho_high"].iloc[0] < 0
+    assert (np.diff(table["latency_ms"]) < 0).all()
+    assert table["presentations"].tolist() == [50] * 4
+    groups = np.array_split(np.argsort(strength, kind="stable"), 4)
+    np.testing.assert_allclose(table["strength"], [strength[group].mean() for group in groups])

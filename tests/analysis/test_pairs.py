@@ -1,0 +1,139 @@
+"""Distances are elephant's on the same trains; similarity, clustering and comparison agree with scipy and sklearn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
+from netsim.analysis import (
+    label_clustering,
+    paired_comparison,
+    representational_similarity,
+    spike_train_distances,
+)
+from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
+from netsim.analysis.spikes import LayerSpikes, Spikes
+
+
+@pytest.fixture(scope="module")
+def times() -> np.ndarray:
+    generator = np.random.default_rng(8)
+    times = generator.uniform(0, 30, (6, 5))
+    times[generator.random(times.shape) < 0.35] = np.inf
+    times[2] = np.inf
+    return times
+
+
+@pytest.fixture(scope="module")
+def layer(times: np.ndarray) -> LayerSpikes:
+    return LayerSpikes.of_latencies("any", times)
+
+
+def test_distances_are_those_of_elephant(times: np.ndarray, layer: LayerSpikes) -> None:
+    elephant = pytest.importorskip("elephant.spike_train_dissimilarity", reason="needs elephant, of the extra test")
+    import neo
+    import quantities as pq
+
+    square, costs = np.zeros((6, 6)), np.zeros((6, 6))
+    for neuron in range(5):
+        trains = [
+            neo.SpikeTrain(row[np.isfinite(row)], units="ms", t_stop=40.0) for row in times[:, neuron : neuron + 1]
+        ]
+        square += np.asarray(elephant.van_rossum_distance(trains, time_constant=7.0 * pq.ms)) ** 2
+        costs += np.asarray(elephant.victor_purpura_distance(trains, 0.15 / pq.ms))
+    np.testing.assert_allclose(van_rossum(layer, 7.0), np.sqrt(square), atol=1e-7)
+    np.testing.assert_allclose(victor_purpura(layer, 0.15), costs, atol=1e-9)
+
+
+def test_distances_obey_the_triangle_and_are_0_of_the_same() -> None:
+    generator = np.random.default_rng(1)
+    times = np.where(generator.random((20, 4)) < 0.3, np.inf, generator.uniform(0, 30, (20, 4)))
+    for matrix in (
+        van_rossum(LayerSpikes.of_latencies("a", times), 5.0),
+        victor_purpura(LayerSpikes.of_latencies("a", times), 0.3),
+    ):
+        np.testing.assert_array_equal(np.diag(matrix), 0)
+        np.testing.assert_allclose(matrix, matrix.T)
+        assert (matrix[:, None, :] <= matrix[:, :, None] + matrix[None] + 1e-9).all()
+
+
+def test_means_over_pairs_and_nearest(times: np.ndarray) -> None:
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    layer = LayerSpikes.of_latencies("any", times)
+    table = spike_train_distances(Spikes.of_layers([layer], labels)).set_index(["measure", "pairs_of"])
+    matrix = victor_purpura(layer, 0.2)
+    pairs = np.triu_indices(6, 1)
+    same = labels[pairs[0]] == labels[pairs[1]]
+    assert table.loc[("victor-purpura", "within"), "distance"] == pytest.approx(matrix[pairs][same].mean())
+    assert table.loc[("victor-purpura", "between"), "distance"] == pytest.approx(matrix[pairs][~same].mean())
+    assert table.loc[("victor-purpura", "between"), "pairs"] == (~same).sum()
+    nearest = (matrix + np.diag([np.inf] * 6)).argmin(axis=1)
+    assert table.loc[("victor-purpura", "all"), "nearest"] == (labels[nearest] == labels).mean()
+
+
+def test_dissimilarity_is_that_of_spearman(times: np.ndarray, layer: LayerSpikes) -> None:
+    late = np.where(np.isfinite(times), times, 1e6)
+    matrix = rank_distance(layer)
+    for one, other in ((0, 1), (3, 5)):
+        assert matrix[one, other] == pytest.approx(1 - stats.spearmanr(late[one], late[other]).statistic)
+    assert matrix[2, 0] == pytest.approx(1)  # a silent presentation has no order
+
+
+def test_similarity_is_the_correlation_of_dissimilarities() -> None:
+    generator = np.random.default_rng(4)
+    labels = np.arange(30) % 3
+    one = generator.normal(20 + 6 * labels[:, None] * np.arange(8) / 8, 1.5, (30, 8))
+    two = one + generator.normal(0, 3, (30, 8))
+    layers = [LayerSpikes.of_latencies("one", one), LayerSpikes.of_latencies("two", two)]
+    spikes = Spikes.of_layers(layers, labels)
+    table = representational_similarity(spikes, measure="van-rossum").set_index(["first", "second"])
+    pairs = np.triu_indices(30, 1)
+    expected = stats.spearmanr(*(van_rossum(layer, 5.0)[pairs] for layer in layers)).statistic
+    assert table.loc[("one", "two"), "rho"] == pytest.approx(expected)
+    assert table.loc[("one", "two"), "low"] < expected < table.loc[("one", "two"), "high"]
+    other = representational_similarity(spikes, spikes, measure="van-rossum").set_index(["first", "second"])
+    assert other.loc[("one", "other:one"), "rho"] == pytest.approx(1.0)
+
+
+def test_clustering_is_that_of_scipy_and_finds_labels_that_are_apart() -> None:
+    labels = np.repeat(np.arange(3), 5)
+    centres = np.array([[5.0, 5, 5, 5], [6.0, 6, 6, 6], [40.0, 40, 40, 40]])
+    times = centres[labels] + np.random.default_rng(0).normal(0, 0.05, (15, 4))
+    layer = LayerSpikes.of_latencies("any", times)
+    table = label_clustering(Spikes.of_layers([layer], labels))
+    assert table["agreement"].iloc[0] == 1.0
+    assert table[["first", "second"]].values.tolist() == [[0, 1], [2, 3]]
+    matrix = van_rossum(layer, 5.0)
+    means = np.array(
+        [[matrix[labels == a][:, labels == b].mean() if a != b else 0 for b in range(3)] for a in range(3)]
+    )
+    np.testing.assert_allclose(table["distance"], hierarchy.linkage(squareform(means), "average")[:, 2])
+
+
+def test_comparison_is_paired() -> None:
+    generator = np.random.default_rng(6)
+    labels = generator.integers(0, 3, 40)
+    first = generator.uniform(10, 30, (40, 3))
+    first[np.arange(40), labels] -= 8
+    second = first + generator.normal(0.8, 1.0, (40, 3))
+    second[:5, 0] = np.inf
+    ours, theirs = (Spikes.of_layers([LayerSpikes.of_latencies("output", one)], labels) for one in (first, second))
+    table = paired_comparison(ours, theirs).set_index("measure")
+    difference = first.mean(axis=1) - np.array([row[np.isfinite(row)].mean() for row in second])
+    row = table.loc["latency"]
+    assert row["difference"] == pytest.approx(difference.mean())
+    assert row["effect"] == pytest.approx(difference.mean() / difference.std(ddof=1))
+    assert row["p"] == pytest.approx(stats.wilcoxon(difference).pvalue)
+    assert row["low"] < difference.mean() < row["high"]
+    right, other = first.argmin(axis=1) == labels, second.argmin(axis=1) == labels
+    row = table.loc["correct"]
+    assert row["difference"] == pytest.approx(right.mean() - other.mean())
+    lost, won = (right & ~other).sum(), (other & ~right).sum()
+    assert row["p"] == pytest.approx(stats.binomtest(int(lost), int(lost + won)).pvalue if lost + won else 1.0)
+    np.testing.assert_allclose(table["q"], stats.false_discovery_control(table["p"], method="by"))
+    nothing = paired_comparison(ours, ours)
+    assert (nothing[["difference", "effect"]] == 0).all(axis=None)
+    assert (nothing["p"] == 1).all()

@@ -1,0 +1,85 @@
+"""Columns of spikes: the same as the latencies that they came from, in any order, cut and drawn as told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from netsim.analysis.spikes import LayerSpikes, Spikes
+from netsim.data.stimuli import load_splits
+from netsim.errors import DataError, SpecificationError
+from netsim.runs.model import load_model
+
+TIMES = arrays(
+    np.float64, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.sampled_from([0.0, 1.5, 3.0, np.inf])
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(TIMES, st.randoms(use_true_random=False))
+def test_columns_in_any_order_give_the_latencies_back(latencies: np.ndarray, random: object) -> None:
+    layer = LayerSpikes.of_latencies("any", latencies)
+    np.testing.assert_array_equal(layer.dense(), latencies)
+    order = np.random.default_rng(len(layer.neurons)).permutation(len(layer.neurons))
+    again = LayerSpikes.of_columns(
+        "any", latencies.shape[1], len(latencies), layer.rows[order], layer.neurons[order], layer.latencies[order]
+    )
+    np.testing.assert_array_equal(again.dense(), latencies)
+    np.testing.assert_array_equal(again.pick(np.array([len(latencies) - 1, 0])).dense(), latencies[[-1, 0]])
+
+
+@settings(deadline=None, max_examples=40)
+@given(TIMES)
+def test_ranks_are_those_of_scipy(latencies: np.ndarray) -> None:
+    layer = LayerSpikes.of_latencies("any", latencies)
+    expected = [stats.rankdata(row[np.isfinite(row)]) for row in latencies]
+    np.testing.assert_allclose(layer.ranks(), np.concatenate(expected) if len(layer.latencies) else [])
+
+
+def test_the_first_of_several_spikes_of_a_neuron_counts() -> None:
+    layer = LayerSpikes.of_columns("any", 2, 1, np.array([0, 0, 0]), np.array([1, 1, 0]), np.array([5.0, 4.0, 9.0]))
+    np.testing.assert_array_equal(layer.dense(), [[9.0, 4.0]])
+
+
+def test_a_sample_has_as_many_of_each_label_as_it_can() -> None:
+    labels = np.array([0] * 50 + [1] * 5 + [2] * 5)
+    spikes = Spikes.of_layers([LayerSpikes.of_latencies("any", np.arange(60.0)[:, None])], labels)
+    drawn = spikes.sample(15, seed=3)
+    assert drawn.labels is not None
+    assert np.bincount(drawn.labels).tolist() == [5, 5, 5]
+    np.testing.assert_array_equal(drawn.layer("any").dense()[:, 0], drawn.numbers)
+    np.testing.assert_array_equal(drawn.numbers, spikes.sample(15, seed=3).numbers)
+    assert spikes.sample(60) is spikes
+
+
+def test_spikes_of_a_model_are_those_of_the_engine() -> None:
+    from netsim.engines import Batch, make_engine
+
+    model = load_model("digits")
+    stimuli = load_splits(model.network).test.first(30)
+    spikes = Spikes.of(model, stimuli, layers=["hidden"])
+    shown = make_engine("event", model.network, model.network.training.dt).present(
+        Batch(stimuli.latencies(np.arange(30)), model.weights)
+    )
+    np.testing.assert_array_equal(spikes.layer("hidden").dense(), shown[1])
+    assert list(spikes.sizes) == ["hidden"]
+    assert spikes.layer("hidden").window == (16.0, 48.0)
+    lesioned = Spikes.of(model, stimuli, layers=["hidden"], disturbance=("lesion-neurons", 0.5))
+    fired = np.isfinite(lesioned.layer("hidden").dense()).any(axis=0)
+    assert fired.sum() <= 100
+    with pytest.raises(SpecificationError, match="disturbs no presentation"):
+        Spikes.of(model, stimuli, disturbance=("time-step", 1.0))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    layer = LayerSpikes.of_latencies("one", np.ones((3, 2)))
+    with pytest.raises(DataError, match="labels: 2 given"):
+        Spikes.of_layers([layer], labels=np.array([0, 1]))
+    with pytest.raises(DataError, match="layer other: is not there; choose one of one"):
+        Spikes.of_layers([layer]).layer("other")
+    with pytest.raises(DataError, match="have no labels"):
+        Spikes.of_layers([layer]).require_labels()

@@ -1,0 +1,94 @@
+"""``netsim analyse``: tables and figures of presets and files, comparisons, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from netsim.cli import app
+from netsim.errors import NetsimError
+from netsim.seams import analyses
+
+RUNNER = CliRunner()
+
+
+def run(*arguments: str) -> str:
+    done = RUNNER.invoke(app, ["analyse", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_preset_gives_table_and_figure() -> None:
+    shown = run("rank-order", "digits", "--limit", "40", "--layer", "output", "--palette", "Set2")
+    assert "within" in shown
+    folder = Path("analysis-digits")
+    assert sorted(path.name for path in folder.iterdir()) == [f"rank-order.{s}" for s in ("csv", "png", "svg")]
+    assert pd.read_csv(folder / "rank-order.csv")["pairs"].iloc[0] == 40 * 39 / 2
+
+
+def test_settings_and_json() -> None:
+    told = json.loads(run("psth", "digits", "--limit", "9", "--set", "bin_ms=64", "--out", "a/psth.csv", "--json"))
+    assert told["files"] == ["a/psth.csv"]
+    assert told["rows"] == len(told["table"]) == len(pd.read_csv("a/psth.csv"))
+    assert {row["time_ms"] for row in told["table"]} == {0.0, 64.0}
+
+
+def test_a_file_of_spikes_is_analysed_and_compared() -> None:
+    RUNNER.invoke(app, ["export", "digits", "spikes.nwb", "--to", "nwb", "--limit", "12"], catch_exceptions=False)
+    run("synchrony", "spikes.nwb", "--layer", "hidden", "--out", "file.csv")
+    run("synchrony", "digits", "--limit", "12", "--layer", "hidden", "--out", "model.csv")
+    columns = ["pairs", "coincidence", "across"]
+    pd.testing.assert_frame_equal(pd.read_csv("file.csv")[columns], pd.read_csv("model.csv")[columns])
+    run("comparison", "digits", "--limit", "12", "--against", "spikes.nwb", "--out", "same.csv")
+    assert (pd.read_csv("same.csv")["difference"].abs() < 1e-9).all()
+
+
+def test_a_lesion_and_the_weights_before_learning() -> None:
+    run("comparison", "digits", "--limit", "20", "--against", "lesion-neurons=1", "--out", "lesion.csv")
+    table = pd.read_csv("lesion.csv").set_index(["layer", "measure"])
+    assert table.loc[("hidden", "fired"), "against"] == 0
+    train = ["train", "digits", "--limit", "100", "--epochs", "1", "--out", "run"]
+    RUNNER.invoke(app, train, catch_exceptions=False)
+    run("comparison", "run", "--limit", "50", "--against", "initial", "--out", "learned.csv")
+    table = pd.read_csv("learned.csv").set_index(["layer", "measure"])
+    assert table.loc[("output", "correct"), "difference"] > 0
+    run("importance", "run", "--limit", "10", "--set", "units=2")
+    assert len(pd.read_csv("run/analysis/importance.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nosuch", "digits"), "analysis 'nosuch': is not known"),
+        (("psth", "digits", "--set", "bin_ms"), "--set bin_ms: must be NAME=VALUE"),
+        (("psth", "digits", "--set", "bin=2"), "setting bin: is not known; did you mean 'bin_ms'"),
+        (
+            ("psth", "digits", "--against", "digits"),
+            "--against: has no meaning for psth, but for similarity, comparison",
+        ),
+        (("comparison", "digits"), "--against: is needed by comparison"),
+        (("comparison", "digits", "--against", "initial"), "was not trained from weights drawn here"),
+        (("comparison", "digits", "--against", "lesion-neurons=x"), "must be STUDY=LEVEL with a number"),
+        (("comparison", "digits", "--against", "lesion-neurons=7"), "7"),
+        (("psth", "digits", "--palette", "nosuch"), "palette 'nosuch'"),
+        (("psth", "digits", "--layer", "nosuch"), "nosuch"),
+        (("psth", "digits", "--width", "wide"), "--width wide: must be column or full"),
+        (("psth", "digits", "--out", "psth.txt"), "psth.txt"),
+        (("psth", "nosuch.nwb"), "nosuch.nwb"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_written(arguments: tuple[str, ...], message: str) -> None:
+    done = RUNNER.invoke(app, ["analyse", *arguments])
+    assert isinstance(done.exception, NetsimError)
+    assert message in str(done.exception)
+    assert list(Path().iterdir()) == []
+
+
+def test_help_lists_every_analysis_with_its_settings() -> None:
+    done = RUNNER.invoke(app, ["analyse", "--help"], env={"COLUMNS": "300"})
+    assert all(f"{name}: {entry.summary}" in done.stdout for name, entry in analyses.items())
+    assert "tau_ms=5, cost_per_ms=0.2, sample=300" in done.stdout

@@ -1,0 +1,138 @@
+"""Spikes of all layers from files: the same from every format, and from a table that is read in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsim.analysis import Spikes
+from netsim.data.stimuli import load_splits
+from netsim.engines import make_engine
+from netsim.errors import DataError
+from netsim.exchange import export, read_spikes
+from netsim.exchange.spikes import parquet
+from netsim.measuring.simulation import Simulation, simulate
+from netsim.runs.model import load_model
+
+FORMATS = {"csv": "csv", "csv.gz": "csv", "parquet": "parquet", "nwb": "nwb", "h5": "sonata"}
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Simulation:
+    model = load_model("digits")
+    engine = make_engine("event", model.network)
+    return simulate(engine, model.weights, load_splits(model.network).test, [5, 9, 2, 40, 41, 7])
+
+
+@pytest.fixture(scope="module")
+def files(simulation: Simulation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("spikes")
+    paths = {suffix: folder / f"spikes.{suffix}" for suffix in FORMATS}
+    for suffix, path in paths.items():
+        export(FORMATS[suffix], simulation, path)
+    return paths
+
+
+def _dense(spikes: Spikes, layer: str, size: int) -> np.ndarray:
+    found = spikes.layer(layer).dense()
+    rows = found[np.argsort(spikes.numbers)]
+    return np.pad(rows, ((0, 0), (0, size - rows.shape[1])), constant_values=np.inf)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_gives_the_same_spikes(suffix: str, files: dict[str, Path], simulation: Simulation) -> None:
+    spikes = read_spikes(files[suffix])
+    order = np.argsort(simulation.indices)
+    assert sorted(spikes.numbers.tolist()) == sorted(simulation.indices)
+    assert spikes.labels is not None
+    assert simulation.labels is not None
+    np.testing.assert_array_equal(spikes.labels[np.argsort(spikes.numbers)], simulation.labels[order])
+    for (name, shape), latencies in zip(simulation.network.shapes.items(), simulation.latencies, strict=True):
+        size = int(np.prod(shape))
+        np.testing.assert_allclose(_dense(spikes, name, size), latencies.reshape(6, -1)[order], atol=1e-9)
+        assert spikes.complete == (suffix in ("nwb", "h5"))
+        if spikes.complete:
+            assert spikes.sizes[name] == size
+
+
+def test_parts_of_a_table_are_put_together(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_spikes(files["parquet"])
+    shuffled = pd.read_parquet(files["parquet"]).sample(frac=1, random_state=0)
+    shuffled.to_parquet(tmp_path / "shuffled.parquet")
+    monkeypatch.setattr(parquet, "_ROWS", 100)
+    parts = read_spikes(tmp_path / "shuffled.parquet")
+    np.testing.assert_array_equal(parts.numbers, whole.numbers)
+    np.testing.assert_array_equal(parts.labels, whole.labels)
+    for name in whole.sizes:
+        np.testing.assert_array_equal(parts.layer(name).dense(), whole.layer(name).dense())
+
+
+def test_a_layer_of_parquet_is_read_when_it_is_asked_for(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    read = parquet._parts
+
+    def parts_of(path: Path) -> parquet.PartsOf:
+        columns, parts = read(path)
+        return columns, lambda names: asked.append(names) or parts(names)
+
+    from netsim.exchange.spikes._columns import read_columns
+
+    spikes = read_columns(files["parquet"], parts_of)
+    assert asked == [["layer", "label", "presentation", "neuron"]]  # no latencies, no places
+    spikes.layer("output")
+    assert asked[1:] == [["layer", "presentation", "neuron", "latency_ms"]]
+
+
+def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("presentation,y,x,latency_ms\n3,0,1,2.5\n3,0,1,1.5\n3,1,0,inf\n8,1,1,4\n", encoding="utf-8")
+    with pytest.raises(DataError, match="does not say which neuron fired"):
+        read_spikes(_renamed(path, "x", "column"))
+    path.write_text(
+        "presentation,y,x,channel,latency_ms\n3,0,1,0,2.5\n3,0,1,0,1.5\n3,1,0,0,inf\n8,1,1,0,4\n", encoding="utf-8"
+    )
+    spikes = read_spikes(path)
+    assert (spikes.labels, spikes.numbers.tolist(), dict(spikes.sizes)) == (None, [3, 8], {"spikes": 4})
+    np.testing.assert_array_equal(spikes.layer("spikes").dense(), [[np.inf, 1.5, np.inf, np.inf], [np.inf] * 3 + [4]])
+
+
+def _renamed(path: Path, old: str, new: str) -> Path:
+    path.write_text(path.read_text(encoding="utf-8").replace(f",{old},", f",{new},", 1), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("presentation,neuron\n0,1\n", "lacks the column latency_ms"),
+        ("presentation,neuron,latency_ms\n0,1,x\n", "latency_ms is no number"),
+        ("presentation,neuron,latency_ms\n0,1,-2\n", "negative times"),
+        ("presentation,neuron,latency_ms\n0,-1,2\n", "neuron must be 0 or more"),
+        ("presentation,neuron,latency_ms\n0,0.5,2\n", "neuron must hold integers"),
+        ("presentation,label,neuron,latency_ms\n0,1,1,2\n0,2,2,2\n", "several labels in one presentation"),
+        ("presentation,neuron,latency_ms\n", "holds no presentations"),
+    ],
+)
+def test_a_damaged_table_is_refused_in_one_line(rows: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.csv"
+    path.write_text(rows, encoding="utf-8")
+    with pytest.raises(DataError, match=message) as caught:
+        list(read_spikes(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_spikes(tmp_path / "nosuch.nwb")
+    with pytest.raises(DataError, match=r"must end in one of \.nwb"):
+        read_spikes(tmp_path / "spikes.mat")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(DataError, match="cannot be read as a table of spikes"):
+        read_spikes(tmp_path / "broken.parquet")

@@ -1,0 +1,278 @@
+"""Rules whose synapses each have a weight of their own: which pairs they list, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.errors import SpecificationError
+from netsim.specification import (
+    Connectivity,
+    Convolution,
+    Dense,
+    Distance,
+    EdgeList,
+    IntensityEncoder,
+    Layer,
+    LocallyConnected,
+    Network,
+    OneToOne,
+    Population,
+    Projection,
+    Random,
+)
+from netsim.specification.toml import network_from_dict, network_to_dict
+from netsim.weights.initial import initial_weights
+
+MAPS, COARSE = (5, 6, 2), (3, 2, 3)
+degrees = st.integers(1, 12)
+
+
+def _pairs(rule: Connectivity, source: tuple[int, ...], target: tuple[int, ...]) -> set[tuple[int, int]]:
+    """The pairs of a rule, after what holds for all of these rules has been seen to hold."""
+    found = rule.checked_connections(source, target)
+    assert rule.weight_shape(source, target) == (found.pre.size,)
+    keys = found.pre.astype(np.int64) * math.prod(target) + found.post
+    assert (np.diff(keys) > 0).all()  # sorted by the presynaptic neuron, and none twice
+    np.testing.assert_array_equal(found.post, rule.connections(source, target).post)
+    assert rule.about(source, target) >= 0  # type: ignore[attr-defined]
+    return set(zip(found.pre.tolist(), found.post.tolist(), strict=True))
+
+
+@given(seed=st.integers(0, 10**6), inputs=st.integers(1, 40), neurons=st.integers(1, 40), data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_random_pairs_have_the_degrees_asked_for(seed: int, inputs: int, neurons: int, data: st.DataObject) -> None:
+    indegree, outdegree = data.draw(st.integers(1, inputs)), data.draw(st.integers(1, neurons))
+    pairs = _pairs(Random(indegree=indegree, seed=seed), (inputs,), (neurons,))
+    assert np.bincount([post for _, post in pairs]).tolist() == [indegree] * neurons
+    pairs = _pairs(Random(outdegree=outdegree, seed=seed), (inputs,), (neurons,))
+    assert np.bincount([pre for pre, _ in pairs]).tolist() == [outdegree] * inputs
+    assert len(_pairs(Random(probability=1.0, seed=seed), (inputs,), (neurons,))) == inputs * neurons
+
+
+@pytest.mark.parametrize("probability", [0.003, 0.1, 0.7])
+def test_each_pair_has_the_probability_asked_for(probability: float) -> None:
+    counts = np.zeros((30, 20))
+    for seed in range(300):
+        found = Random(probability=probability, seed=seed).connections((30,), (20,))
+        counts[found.pre, found.post] += 1
+    deviation = math.sqrt(300 * probability * (1 - probability))
+    assert abs(counts.sum() - 600 * 300 * probability) < 5 * deviation * math.sqrt(600)
+    assert np.abs(counts - 300 * probability).max() < 6 * deviation + 2
+
+
+def test_a_seed_is_a_draw() -> None:
+    one, other = (Random(probability=0.2, seed=seed).connections((50,), (40,)) for seed in (1, 2))
+    assert set(zip(*one[:2], strict=True)) != set(zip(*other[:2], strict=True))
+
+
+def _by_definition(rule: Distance, source: tuple[int, ...], target: tuple[int, ...]) -> np.ndarray:
+    """Probability of each pair of neurons, written out pair by pair."""
+    chances = np.zeros((math.prod(source), math.prod(target)))
+    for pre, post in np.ndindex(chances.shape):
+        square = 0.0
+        places = np.unravel_index(pre, source), np.unravel_index(post, target)
+        for axis in (0, 1):
+            side = source[axis]
+            far = abs(places[0][axis] + 0.5 - (places[1][axis] + 0.5) * side / target[axis])
+            square += min(far, side - far) ** 2 if rule.wrap else far**2
+        if rule.radius is None or square <= rule.radius**2 + 1e-9:
+            chances[pre, post] = rule.probability
+            if rule.sigma is not None:
+                chances[pre, post] *= math.exp(-square / (2 * rule.sigma**2))
+    return chances
+
+
+@pytest.mark.parametrize("target", [MAPS, COARSE, (10, 12, 1)])
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("radius", [0.4, 1.0, 2.3, 50.0])
+def test_a_ball_holds_all_within_its_radius(target: tuple[int, ...], wrap: bool, radius: float) -> None:
+    rule = Distance(radius=radius, wrap=wrap)
+    expected = {tuple(pair) for pair in np.argwhere(_by_definition(rule, MAPS, target)).tolist()}
+    found = rule.connections(MAPS, target)
+    assert set(zip(found.pre.tolist(), found.post.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "target"),
+    [
+        (Distance(sigma=1.1), (3, 3, 1)),
+        (Distance(sigma=0.8, radius=2.0, probability=0.6), COARSE),
+        (Distance(sigma=1.5, wrap=True, probability=0.9), (6, 5, 1)),
+    ],
+)
+def test_a_gaussian_has_its_probabilities(rule: Distance, target: tuple[int, ...]) -> None:
+    expected = _by_definition(rule, MAPS, target)
+    counts, draws = np.zeros_like(expected), 60
+    for seed in range(draws):
+        found = Distance(None, rule.sigma, rule.radius, rule.probability, rule.wrap, seed).connections(MAPS, target)
+        np.add.at(counts, (found.pre, found.post), 1)
+    assert counts.max() <= draws  # no pair twice
+    deviation = np.sqrt(draws * expected * (1 - expected))
+    assert (np.abs(counts - draws * expected) < 6 * deviation + 1e-9 + 3 * (expected > 0)).all()
+    assert abs(counts.sum() - draws * expected.sum()) < 5 * math.sqrt(np.square(deviation).sum())
+    assert rule.about(MAPS, target) >= 0.8 * expected.sum()
+
+
+def test_locally_connected_neurons_see_what_those_of_a_convolution_do() -> None:
+    local, shared = LocallyConnected(4, 3, stride=2), Convolution(4, 3, stride=2)
+    source = (7, 9, 2)
+    target = local.target_shape(source)
+    assert target == shared.target_shape(source)
+    found = shared.connections(source, target)
+    assert _pairs(local, source, target) == set(zip(found.pre.tolist(), found.post.tolist(), strict=True))
+
+
+def test_one_to_one_is_one_to_one() -> None:
+    assert _pairs(OneToOne(), MAPS, MAPS) == {(k, k) for k in range(60)}
+
+
+def _write_sonata(path: Path, populations: dict[str, tuple[list[int], list[int], list[float] | None]]) -> Path:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        for name, (pre, post, weights) in populations.items():
+            group = file.create_group(f"edges/{name}")
+            group["source_node_id"], group["target_node_id"] = np.array(pre, np.uint64), np.array(post, np.uint64)
+            group["edge_group_id"] = np.zeros(len(pre), np.uint16)
+            group["edge_group_index"] = np.arange(len(pre), dtype=np.uint64)[::-1]
+            if weights is not None:
+                group["0/syn_weight"] = np.array(weights)[::-1]
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".h5"])
+def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"edges{suffix}"
+    if suffix == ".csv":
+        path.write_text("post, weight ,pre\n1,0.5,3\n0,-1.5,3\n1,2,0\n")
+    else:
+        _write_sonata(path, {"edges": ([3, 3, 0], [1, 0, 1], [0.5, -1.5, 2.0])})
+    rule = EdgeList(2, str(path))
+    found = rule.checked_connections((2, 2, 1), (2,))
+    assert (found.pre.tolist(), found.post.tolist()) == ([0, 3, 3], [1, 0, 1])
+    network = Network.chain("listed", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", rule)], 20.0)
+    np.testing.assert_array_equal(initial_weights(network, 7)["output.kernel"], [2.0, -1.5, 0.5])
+    assert network_from_dict(network_to_dict(network)) == network
+    excitatory = network.projections[0].__class__("stimulus", "output", rule, sign="excitatory")
+    signed = Network("signed", network.encoder, network.populations, (excitatory,), 20.0)
+    with pytest.raises(
+        SpecificationError,
+        match=r"projections.output.connectivity: has weights that come with it, and that are not exc",
+    ):
+        initial_weights(signed, 0)
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(SpecificationError, match=r"file: .* has another SHA-256 .* than this network was"):
+        network_from_dict(network_to_dict(signed))
+
+
+def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
+    path = _write_sonata(tmp_path / "edges.h5", {"one": ([0, 0], [1, 1], None), "other": ([1], [0], [1.0])})
+    rule = EdgeList(2, str(path), "one")  # two synapses between the same neurons
+    network = Network.chain("listed", IntensityEncoder((2, 1, 1), 5.0), [Layer("output", rule)], 20.0)
+    assert initial_weights(network, 1)["output.kernel"].shape == (2,)
+    with pytest.raises(SpecificationError, match=r"population: is missing; .* has one, other"):
+        EdgeList(2, str(path)).connections((2, 1, 1), (2,))
+    with pytest.raises(SpecificationError, match=r"population: 'no' is not in .*, which has one, other"):
+        EdgeList(2, str(path), "no").connections((2, 1, 1), (2,))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("pre,post\n0,0\n4,1\n", "file: .* has source neurons from 0 to 4, but there are 0 to 3"),
+        ("pre,post\n0,-1\n", "file: .* has target neurons from -1 to -1, but there are 0 to 1"),
+        ("pre,post\n", "file: .* holds no edges"),
+        ("0,1\n1,1\n", "file: .* needs a line with the names pre, post and, if there are weights, weight"),
+        ("pre,post,weight\n0,1,nan\n", "file: .* holds weights that are not finite numbers"),
+        ("pre,post\n0,1.5\n", "file: .* cannot be read as a list of edges"),
+        ("pre,post\n0\n", "file: .* cannot be read as a list of edges"),
+        (None, "file: .* does not exist"),
+    ],
+)
+def test_lists_that_cannot_be(content: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    if content is not None:
+        path.write_text(content)
+    rule = {"rule": "edge-list", "file": str(path)}
+    table = {
+        "name": "x",
+        "duration": 99.0,
+        "encoder": {"shape": [2, 2, 1]},
+        "populations": [{"name": "output", "shape": [2]}],
+        "projections": [{"source": "stimulus", "target": "output", "connectivity": rule}],
+    }
+    with pytest.raises(SpecificationError, match=message) as caught:
+        network_from_dict(table)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edges.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(SpecificationError, match=r"file: .* cannot be read as a list of edges"):
+        EdgeList(2, str(path)).connections((4,), (2,))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Random(5), "needs one of probability, indegree and outdegree, and not more"),
+        (lambda: Random(5, 0.5, 3), "needs one of probability, indegree and outdegree, and not more"),
+        (lambda: Random(5, 0.0), r"probability: must be a probability, above 0 and at most 1, not 0.0"),
+        (lambda: Random(5, 1.5), r"probability: must be a probability, above 0 and at most 1, not 1.5"),
+        (lambda: Random(5, math.nan), r"probability: must be a probability, above 0 and at most 1, not nan"),
+        (lambda: Random(5, indegree=0), r"indegree: must be an integer >= 1, not 0"),
+        (lambda: Random(5, 0.5, seed=-1), r"seed: must be an integer >= 0, not -1"),
+        (lambda: Distance(2), "needs sigma, of a Gaussian, or radius, of a ball, or both"),
+        (lambda: Distance(2, sigma=-1.0), "sigma: must be positive, not -1.0"),
+        (lambda: Distance(2, 1.0, probability=2.0), "probability: must be a probability, above 0 and at most 1"),
+        (lambda: LocallyConnected(0, 3), r"maps: must be an integer >= 1, not 0"),
+        (lambda: EdgeList(3), "file: is missing; give the name of a CSV or SONATA file of edges"),
+    ],
+)
+def test_parameters_that_cannot_be(make: Any, message: str) -> None:
+    with pytest.raises(SpecificationError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("rule", "target", "message"),
+    [
+        (Random(indegree=5), (3,), r"connectivity.indegree: is 5, but the source has 4 neurons"),
+        (Random(outdegree=5), (3,), r"connectivity.outdegree: is 5, but the target has 3 neurons"),
+        (Random(7, 0.5), (3,), r"connectivity.size: is 7, but the target has 3 neurons"),
+        (Random(probability=1e-12), (3,), r"connectivity: has no synapse at all between these populations"),
+        (OneToOne(), (3,), r"connectivity: is one to one, but the source has the shape \(2, 2, 1\), the target \(3,\)"),
+        (Distance(sigma=1.0), (3,), r"connectivity: needs rows and columns, which the target of shape \(3,\) has not"),
+        (LocallyConnected(None, 3), (1, 1, 1), r"connectivity.kernel: 3 is larger than its input of 2x2"),
+    ],
+)
+def test_populations_that_a_rule_cannot_connect(rule: Connectivity, target: tuple[int, ...], message: str) -> None:
+    populations = (Population("hidden", target), Population("output", (2,)))
+    projections = (Projection("stimulus", "hidden", rule), Projection("hidden", "output", Dense()))
+    with pytest.raises(SpecificationError, match=message):
+        Network("x", IntensityEncoder((2, 2, 1), 5.0), populations, projections, 20.0)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Random(10**6, 1.0), Random(10**6, indegree=10**6), Distance(10**4, sigma=400.0), LocallyConnected(10**4, 30)],
+)
+def test_too_many_synapses_are_refused_before_memory_is_taken(rule: Connectivity) -> None:
+    encoder = IntensityEncoder((1000, 1000, 1), 5.0)
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            SpecificationError, match=r"layers.wide: has about [0-9,]+ synapses; at most 268,435,456 can"
+        ):
+            Network.chain("x", encoder, [Layer("wide", rule), Layer("output", Dense(2))], 20.0)
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()
