@@ -19,9 +19,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 import netsim
 from netsim.analysis import save_figure, theme
+from netsim.analysis.style import colours
 
 FOLDER = Path(__file__).parents[1] / "docs" / "learning_rule"
 STEPS = {"small": 1e-4, "large": 1e-1}
@@ -171,16 +173,18 @@ def figure(samples: dict[str, pd.DataFrame]) -> plt.Figure:
         drawn, panels = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
         for axes in panels.ravel()[len(samples) :]:
             axes.set_axis_off()
+        names = ["output", *(f"hidden{number}" for number in (1, 2, 3))]
+        looks = dict(zip(names, zip("so^D", colours(4), strict=True), strict=True))
         for axes, (case, table) in zip(panels.ravel(), samples.items(), strict=False):
             chosen = table[table["step"] == "small"]
-            for marker, (population, group) in zip("os^D", chosen.groupby("population", sort=False), strict=False):
-                largest = group["difference"].abs().max()
-                axes.plot(
-                    group["difference"] / largest, group["linear"] / largest, marker, markersize=2.5, label=population
-                )
+            for population, group in chosen.groupby("population", sort=False):
+                (marker, colour), largest = looks[population], group["difference"].abs().max()
+                ours, theirs = group["linear"] / largest, group["difference"] / largest
+                axes.plot(theirs, ours, marker, color=colour, markersize=2.5)
             axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
-            axes.set(title=case, xlim=(-1.15, 1.15), ylim=(-1.5, 1.5))
-        panels[0, 0].legend(markerscale=1.5)
+            axes.set(title=case, xlim=(-1.15, 1.15))
+        marks = [Line2D([], [], marker=marker, color=colour, linestyle="") for marker, colour in looks.values()]
+        drawn.legend(marks, list(looks), loc="outside upper right", ncols=4)
         drawn.supxlabel("finite difference of the loss (largest = 1)", fontsize=8)
         drawn.supylabel("gradient by the learner, linear derivative (same unit)", fontsize=8)
     return drawn
