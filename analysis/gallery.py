@@ -309,6 +309,8 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
         If the source lacks what it needs.
     SpecificationError
         If there is no such figure, or a chosen layer or neuron does not exist.
+    RunError
+        If the model was trained with an engine that was handed in as an object.
 
     Examples
     --------
@@ -319,7 +321,9 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
     import matplotlib.pyplot as plt
 
     plot = figures.require(name)
-    source = source if isinstance(source, Source) else Source.of(source)
+    if not isinstance(source, Source):
+        source.check_engine()
+        source = Source.of(source)
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else plot.presentations
     before = set(plt.get_fignums())

@@ -67,6 +67,8 @@ def study(
     ------
     SpecificationError
         If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
+    RunError
+        If the model was trained with an engine that was handed in as an object.
 
     Examples
     --------
@@ -76,6 +78,7 @@ def study(
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
+    model.check_engine()
     network, settings = model.network, model.network.training
     runner = StudyRunner(make_plan(network, name, levels, seeds, layers), network, model.weights, stimuli)
     return study_table(runner.run(lambda dt: make_engine(settings.engine, network, dt)))

@@ -2,19 +2,23 @@
 
 import gzip
 import importlib.util
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError
-from netsim.files import write_atomically
+from netsim.files import read_text, write_atomically
 from netsim.specification import Network
 
 Integers = Sequence[int] | np.ndarray
+_LARGEST_TEXT = 256 * 2**20  # bytes
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def spike_table(
@@ -138,8 +142,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     """Write a table as CSV or Parquet, by the suffix of its name; it appears whole or not at all.
 
     In CSV (``.csv``, gzip if ``.csv.gz``) numbers are written so that reading gives the same ones, and what is
-    missing is an empty field. Parquet (``.parquet``) keeps the types too, and texts of `metadata` beside them; it
-    needs the package pyarrow.
+    missing is an empty field; words that a spreadsheet would run as a formula follow an apostrophe. Parquet
+    (``.parquet``) keeps the types too, and texts of `metadata` beside them; it needs the package pyarrow.
 
     Raises
     ------
@@ -162,11 +166,31 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
             )
         elif path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
-                frame.to_csv(zipped, mode="wb", index=False, lineterminator="\n")
+                _without_formulas(frame).to_csv(zipped, mode="wb", index=False, lineterminator="\n")
         else:
-            frame.to_csv(stream, mode="wb", index=False, lineterminator="\n")
+            _without_formulas(frame).to_csv(stream, mode="wb", index=False, lineterminator="\n")
 
     write_atomically(path, write)
+
+
+def table_text(path: str | Path) -> io.StringIO:
+    """The text of a table's file, for a reader that would wait for a pipe, or take all memory for a device.
+
+    Raises DataError if it is no regular file, or larger than any that a run or a sweep writes; OSError or
+    UnicodeDecodeError if it cannot be read, or is no text.
+    """
+    return io.StringIO(read_text(Path(path), _LARGEST_TEXT))
+
+
+def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose words no spreadsheet takes for a formula: those that begin like one follow an apostrophe."""
+    written = frame.copy(deep=False)
+    for name, column in frame.items():
+        if is_object_dtype(column.dtype) or isinstance(column.dtype, pd.StringDtype):
+            written[name] = column.map(
+                lambda word: f"'{word}" if isinstance(word, str) and word.startswith(_FORMULA) else word
+            )
+    return written
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from netsim.data.loading import load_dataset
 from netsim.data.recordings import Recordings, convert
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stored import Samples
+from netsim.errors import DataError
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 
@@ -69,6 +70,13 @@ class Stimuli:
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
         return self if count is None or count >= len(self) else self.pick(np.arange(count))
+
+    def check_labels(self, outputs: int) -> None:
+        """Refuse, by a DataError, labels that are none of so many output neurons, `UNLABELLED` among them."""
+        if not ((self.labels >= 0) & (self.labels < outputs)).all():
+            odd = int(self.labels[(self.labels < 0) | (self.labels >= outputs)][0])
+            what = "without a label" if odd == UNLABELLED else f"with the label {odd}"
+            raise DataError(f"stimuli: hold one {what}; labels from 0 to {outputs - 1} are needed here")
 
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""

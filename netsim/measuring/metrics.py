@@ -21,11 +21,11 @@ class Decisions(NamedTuple):
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""
-        return self.choice == labels
+        return (self.choice == labels) & (self.choice >= 0)
 
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the label's neuron alone fired first: ties and silence are errors."""
-        return (self.choice == labels) & ~self.tied
+        return self.correct(labels) & ~self.tied
 
 
 def decide(outputs: np.ndarray) -> Decisions:

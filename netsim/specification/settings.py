@@ -7,6 +7,8 @@ from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_literals, check_numbers, check_size, require
 
+MOST_EPOCHS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Weighting:
@@ -167,5 +169,6 @@ class Training:
         require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)
         for name in ("epochs", "batch", "validation"):
             check_size(getattr(self, name), f"training.{name}")
+        require(self.epochs <= MOST_EPOCHS, "training.epochs", f"must be at most {MOST_EPOCHS:,}, not {self.epochs:,}")
         for name in ("shift", "occlusion"):
             check_size(getattr(self, name), f"training.{name}", least=0)

@@ -173,6 +173,8 @@ def train(
 
     Raises
     ------
+    DataError
+        If a stimulus has no label.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     SpecificationError
@@ -193,6 +195,8 @@ def train(
     (1, ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel'])
     """
     callbacks = callbacks or Callbacks()
+    for stimuli in (training, validation):
+        stimuli.check_labels(network.outputs)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)

@@ -100,8 +100,8 @@ def test_an_engine_takes_the_place_of_that_of_the_settings() -> None:
         np.testing.assert_array_equal(run.folder.weights(network)[name], array)
     assert [plugin["name"] for plugin in run.folder.record()["plugins"]] == ["EventEngine"]
     with pytest.raises(
-        RunError, match=r"^run: was trained on the engine 'EventEngine' of netsim\..*, handed in from Python"
+        RunError, match=r"^run: was trained with the engine 'EventEngine' of netsim\..*, an object in Python"
     ):
-        netsim.load_model("run")
+        netsim.load_model("run").check_engine()
     with pytest.raises(SpecificationError, match=r"^engine: presents populations .* in steps of 0 ms; the network has"):
         _open("other", engine=netsim.make_engine("event", network))

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol
@@ -18,8 +19,10 @@ from netsim.engines.protocol import (
     Recorded,
     Result,
     checked_batch,
+    presenting_alone,
     single_batch,
 )
+from netsim.errors import RunError
 from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
 from netsim.weights.layout import Weights
@@ -93,9 +96,10 @@ class ClockDriven(ABC):
     def run(self, experiment: Experiment[Result]) -> Result:
         """Hold the conversation with an experiment until it returns.
 
-        Whatever the experiment raises is raised here, and the engine can be used again.
+        Whatever the experiment raises is raised here, and the engine can be used again. An engine holds one
+        conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between.
         """
-        with contextlib.closing(experiment), quiet_brian2():
+        with contextlib.closing(experiment), presenting_alone(self), _one_thread(), quiet_brian2():
             conversation = _Conversation(self, experiment)
             conversation.advance()
             model = None
@@ -215,6 +219,20 @@ class _Conversation(Generic[Result]):
         for copy, presentation in enumerate(range(chunk.start, chunk.stop)):
             for (layer, neuron), (_, trace) in zip(self._engine.record, self._traces, strict=True):
                 yield Potential(presentation, layer, neuron, time, trace[:, copy].copy())
+
+
+_IN_BRIAN2 = threading.RLock()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Refuse, by a RunError, a second thread in Brian2; an experiment may run another engine in its own."""
+    if not _IN_BRIAN2.acquire(blocking=False):
+        raise RunError("brian2: is running in another thread, and its state belongs to the process; use processes")
+    try:
+        yield
+    finally:
+        _IN_BRIAN2.release()
 
 
 def _filled_up(presentations: np.ndarray, copies: int, value: float) -> np.ndarray:
