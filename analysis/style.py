@@ -130,6 +130,15 @@ def is_narrow(axes: Axes) -> bool:
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches
 
 
+def font_size(setting: str) -> float:
+    """The size (points) that a setting of matplotlib stands for, such as ``legend.fontsize``."""
+    import matplotlib.pyplot as plt
+    from matplotlib.font_manager import FontProperties
+
+    settings: Any = plt.rcParams
+    return float(FontProperties(size=settings[setting]).get_size_in_points())
+
+
 def is_tiny(axes: Axes) -> bool:
     """Whether Axes are a panel of some 60 mm or less, where only what is needed can be read."""
     return axes.bbox.width / axes.figure.dpi < 2.5  # inches
@@ -190,6 +199,13 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
         If the suffix is another one.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from netsim import analysis
+    >>> figure, axes = plt.subplots()
+    >>> analysis.save_figure(figure, "figure.svg")
     """
     from matplotlib.axes import Axes
 

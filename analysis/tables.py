@@ -56,6 +56,17 @@ def spike_table(
     ------
     DataError
         If the latencies are not those of the network, or labels or indices do not fit.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> list(analysis.spike_table(model.network, latencies, test.labels).columns)
+    ['presentation', 'label', 'layer', 'channel', 'y', 'x', 'neuron', 'latency_ms']
     """
     names, shapes = list(network.shapes), network.shapes.values()
     count = check_latencies(network, latencies, names)
@@ -120,6 +131,17 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     ------
     DataError
         If a recorded presentation has no index.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
+    >>> list(analysis.potential_table(engine.potentials).columns)
+    ['presentation', 'layer', 'neuron', 'time_ms', 'potential']
     """
     numbers = np.arange(max((one.presentation for one in potentials), default=-1) + 1)
     if indices is not None:
@@ -151,6 +173,16 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
         If the suffix is another one, or pyarrow is missing.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> analysis.write_table(analysis.spike_table(model.network, latencies), "spikes.csv")
     """
     path = Path(path)
     check_table_suffix(path)

@@ -245,6 +245,14 @@ def build_network(
         If `dt` does not fit the network, or the target does not work here.
     DataError
         If the weights do not belong to the network.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> built = netsim.build_network(model.network, model.weights, dt=1.0, target="numpy")
+    >>> sorted(built.neurons)
+    ['hidden', 'output', 'stimulus']
     """
     specification.check_dt(dt)
     clock = Clock(dt * ms, name="netsim_clock")

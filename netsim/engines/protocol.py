@@ -60,7 +60,18 @@ Experiment = Generator[Batch, Latencies, Result]
 
 
 class Recorded(NamedTuple):
-    """One neuron whose potential is recorded."""
+    """One neuron whose potential is recorded.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
+    >>> [trace.layer for trace in engine.potentials]
+    ['hidden']
+    """
 
     layer: str
     neuron: int

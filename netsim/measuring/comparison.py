@@ -62,6 +62,15 @@ def compare(
     first, second : Engine
     weights, stimuli, progress
         As in `netsim.evaluate`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> first, second = (netsim.make_engine(name, model.network, dt=1.0) for name in ("event", "brian2"))
+    >>> netsim.compare(first, second, model.weights, test.first(5)).agrees
+    True
     """
     names, dt = list(second.network.shapes), second.dt
 

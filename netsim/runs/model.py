@@ -42,6 +42,15 @@ class Model:
         Where the run found its data, or keeps them.
     sha256 : str, optional
         Checksum of the file that the weights were read from.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> model.origin
+    'initial'
+    >>> sorted(model.weights)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     network: Network

@@ -62,6 +62,19 @@ class STiDiBP(Learner):
     Mirsadeghi, Shalchian, Kheradpisheh and Masquelier (2023), Spike time displacement based error
     backpropagation in convolutional spiking neural networks, Neural Computing and Applications,
     doi:10.1007/s00521-023-08567-0. Where its text leaves a choice, the choice is ours.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> learner = netsim.STiDiBP(model.network)
+    >>> learner
+    STiDiBP('digits', Softmax, derivative='linear', propagation='slope')
+    >>> sorted(learner.learn(latencies, test.labels, model.weights).gradients)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
