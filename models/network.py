@@ -23,6 +23,7 @@ from brian2.codegen.targets import codegen_targets
 
 from netsim.errors import SpecificationError
 from netsim.models.competition import Competition
+from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_kernel, weighted_synapses
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
@@ -158,8 +159,8 @@ class NetworkModel:
         Parameters
         ----------
         stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
-            Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
-            inputs of your own.
+            Latencies (ms), ``inf`` is silent; they move to the nearest step, and those moved to the end have no
+            place. By default all are silent, for inputs of your own.
         silenced : dict of ndarray of bool, shape ``([copies,] *population)``, optional
             By population, neurons that cannot fire; by default all can.
         """
@@ -175,7 +176,8 @@ class NetworkModel:
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:
-                latencies = math.inf if stimuli is None else grid.on_grid(stimuli, self.dt)
+                given = np.asarray(math.inf) if stimuli is None else stimuli
+                latencies = grid.stimuli_on_grid(given, self.specification.duration, self.dt)
                 variables["latency"].set_value(np.broadcast_to(latencies, (self.copies, *shape)).ravel() * 1e-3)
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
@@ -230,6 +232,14 @@ def build_network(
         If `dt` does not fit the network, or the target does not work here.
     DataError
         If the weights do not belong to the network.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> built = netsim.build_network(model.network, model.weights, dt=1.0, target="numpy")
+    >>> sorted(built.neurons)
+    ['hidden', 'output', 'stimulus']
     """
     specification.check_dt(dt)
     clock = Clock(dt * ms, name="netsim_clock")
@@ -260,11 +270,14 @@ def code_object_class(target: Target | None) -> type[CodeObject] | None:
 
     A SpecificationError, if the target is unknown or does not work on this machine.
     """
+    has_place = machine_code_has_place()
     if target is None:
         return None
     classes = {known.class_name: known for known in codegen_targets if known.class_name}
     if target not in classes:
         raise SpecificationError("target", f"must be one of {', '.join(sorted(classes))}, not {target!r}")
+    if target == "cython" and not has_place:
+        raise SpecificationError("target", "cython has no folder for machine code; set CYTHON_CACHE_DIR, or use numpy")
     if not classes[target].is_available():
         raise SpecificationError("target", f"{target} does not work here (is there a C++ compiler?); use numpy")
     return classes[target]

@@ -2,6 +2,12 @@
 
 A registry knows the names of its entries without importing them. What an entry has to be, its protocol, stands in the
 room that uses it; ``docs/extending.md`` shows one of each.
+
+Examples
+--------
+>>> from netsim import seams
+>>> "phased" in seams.regimes, "raster" in seams.figures
+(True, True)
 """
 
 from operator import attrgetter

@@ -234,7 +234,7 @@ def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
 
     from netsim.engines import make_engine
 
-    with Console(stderr=True).status(f"building the network for the engine {name}"):
+    with Console(stderr=True).status("building the network"):
         return make_engine(name, network, dt, **options)
 
 

@@ -48,6 +48,13 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     ------
     RunError
         If the record of the run is missing or damaged.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> description = netsim.describe(netsim.load_preset("digits"))
+    >>> netsim.to_markdown(description).splitlines()[0]
+    '# Model description: `digits`'
     """
     learner = learners[network.learning.learner]
     record = {} if run is None else run.record()

@@ -1,5 +1,6 @@
 """What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
 
+import hashlib
 import os
 import warnings
 from collections.abc import Callable
@@ -39,6 +40,17 @@ class Model:
     run : RunFolder, optional
     data_dir : str, optional
         Where the run found its data, or keeps them.
+    sha256 : str, optional
+        Checksum of the file that the weights were read from.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> model.origin
+    'initial'
+    >>> sorted(model.weights)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     network: Network
@@ -46,6 +58,7 @@ class Model:
     origin: str = "given"
     run: RunFolder | None = None
     data_dir: str | None = None
+    sha256: str | None = None
 
     __repr__ = short_repr
 
@@ -152,16 +165,17 @@ def load_model(name: str, seed: int = 0) -> Model:
     >>> model.origin, model.network.outputs
     ('trained', 10)
     """
-    run = find_run(name)
+    run, digest = find_run(name), hashlib.sha256()
     if run is not None:
         network = run.network()
-        weights, record = forward_weights(network, run.weights(network)), run.record()
+        weights, record = forward_weights(network, run.weights(network, digest)), run.record()
         origin = "imported" if "imported" in record else "run"
-        return Model(network, weights, origin, run, str(run.data) if run.data.is_dir() else record.get("data_dir"))
+        found = str(run.data) if run.data.is_dir() else record.get("data_dir")
+        return Model(network, weights, origin, run, found, digest.hexdigest())
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
-        return Model(network, read_packed(network, trained), "trained")
+        return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())
     return Model(network, forward_weights(network, initial_weights(network, seed)), "initial")
 
 

@@ -32,6 +32,12 @@ class InitialWeights:
         Standard deviation in units of ``1/sqrt(number of inputs)``.
     bias : float
         Constant current of every neuron that has a bias; it is not drawn.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.InitialWeights(spread=1.0, bias=0.5)
+    InitialWeights(spread=1.0, bias=0.5)
     """
 
     distribution: Literal["normal", "uniform"] = "normal"
@@ -67,6 +73,13 @@ class Population:
         default neurons have no sign.
     winners : Winners, optional
         Whether the first neurons of a scope silence the others, for example `MapWinners`; by default all may fire.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> population = netsim.Population("hidden", (200,), netsim.Neurons("free", threshold=1.0, tau=16.0))
+    >>> population.size
+    200
     """
 
     name: str
@@ -174,6 +187,13 @@ class Projection:
         By what displacements pass back to the source, for example `RandomFeedback`; by default the weights themselves.
     name : str
         By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> projection = netsim.Projection("hidden", "output", netsim.Dense(), delay=2.0, sign="inhibitory")
+    >>> projection.sign
+    'inhibitory'
     """
 
     source: str

@@ -35,6 +35,14 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     ------
     SpecificationError
         If a key is unknown, missing or of the wrong type, or the network cannot be built.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> table = netsim.network_to_dict(netsim.load_preset("digits"))
+    >>> table["name"] = "mine"
+    >>> netsim.network_from_dict(table).name
+    'mine'
     """
     table = dict(table)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
@@ -57,6 +65,13 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     """The nested dictionary that `network_from_dict` reads, without values that are the default.
 
     A chain is written as layers, another network as populations and projections.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> table = netsim.network_to_dict(netsim.load_preset("digits"))
+    >>> table["encoder"]["shape"], table["layers"][0]["name"]
+    ([8, 8, 1], 'hidden')
     """
     table = _to_dict(network, "populations", "projections")
     encoder = _chosen_table(encoders, "kind", network.encoder)
@@ -116,6 +131,13 @@ def read_network(path: str | Path) -> Network:
     ------
     SpecificationError
         If the file cannot be read, is no TOML, or holds no network that can be built.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.write_network(netsim.load_preset("digits"), "digits.toml")
+    >>> netsim.read_network("digits.toml") == netsim.load_preset("digits")
+    True
     """
     table = read_toml(path)
     try:
@@ -173,7 +195,15 @@ def _check_bounds(table: dict[str, Any], where: str) -> None:
 
 
 def write_network(network: Network, path: str | Path) -> None:
-    """Write a specification as TOML; the file appears whole or not at all."""
+    """Write a specification as TOML; the file appears whole or not at all.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.write_network(netsim.load_preset("digits"), "mine.toml")
+    >>> print(open("mine.toml").read().splitlines()[0])
+    name = "digits"
+    """
     write_text(Path(path), dumps_network(network))
 
 

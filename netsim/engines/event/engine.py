@@ -23,7 +23,7 @@ from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes
-from netsim.engines.protocol import Result, check_record, checked_batch
+from netsim.engines.protocol import Result, check_record, checked_batch, presenting_alone
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
@@ -104,7 +104,14 @@ class EventEngine:
                 return stop.value
 
     def present(self, batch: Batch) -> Latencies:
-        """First-spike latencies (ms) of the stimulus and of every population; raises what `checked_batch` does."""
+        """First-spike latencies (ms) of the stimulus and of every population; raises what `checked_batch` does.
+
+        An engine presents one batch at a time: a RunError, if it does so in another thread.
+        """
+        with presenting_alone(self):
+            return self._present(batch)
+
+    def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
         batch = checked_batch(network, batch)
         check_weights(network, batch.weights, "weights")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from netsim import seams
+from netsim.errors import DataError
 from netsim.learning.delayed import delayed_current_before, step_delayed
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
@@ -61,6 +62,19 @@ class STiDiBP(Learner):
     Mirsadeghi, Shalchian, Kheradpisheh and Masquelier (2023), Spike time displacement based error
     backpropagation in convolutional spiking neural networks, Neural Computing and Applications,
     doi:10.1007/s00521-023-08567-0. Where its text leaves a choice, the choice is ours.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> learner = netsim.STiDiBP(model.network)
+    >>> learner
+    STiDiBP('digits', Softmax, derivative='linear', propagation='slope')
+    >>> sorted(learner.learn(latencies, test.labels, model.weights).gradients)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
@@ -105,7 +119,11 @@ class STiDiBP(Learner):
     def learn(
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
-        """See `Learner`."""
+        """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
+        if not ((labels >= 0) & (labels < self.network.outputs)).all():
+            raise DataError(
+                f"labels: must be from 0 to {self.network.outputs - 1}, one per presentation, to learn from"
+            )
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)

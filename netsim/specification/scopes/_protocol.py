@@ -27,6 +27,12 @@ class Winners(ABC):
     ----------
     phrase : str
         A scope in words that go on from "of each".
+
+    Examples
+    --------
+    >>> import netsim
+    >>> isinstance(netsim.MapWinners(first=2), netsim.Winners)
+    True
     """
 
     phrase: ClassVar[str]
