@@ -16,7 +16,7 @@ from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.reprs import short_repr
-from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, open_run
+from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.specification import Network
@@ -123,7 +123,7 @@ def open_training(
     data_dir : str, optional
         Where the data set lies; by default where the run to resume found it.
     resume : bool
-        Whether to resume the run at `path`.
+        Whether to resume the run at `path`, if there is one; else it begins there.
     on_progress : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
     learner, optimizer, constraints : Learner, Optimizer, sequence of Constraint, optional
@@ -164,6 +164,7 @@ def open_training(
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
     plugins = plugins_of(network, learner, optimizer, constraints or ())
+    resume = resume and not is_free(path)
     if resume:
         folder = open_run(path)
         known = folder.record()
