@@ -52,7 +52,32 @@ def rule(network: Network) -> list[Row]:
         rows.append(("Propagation", _propagation(network)))
     if looped:
         rows.append(("Loops", _loops(network)))
+    rows.append(("Exactness", _exactness(network)))
     return rows
+
+
+def _exactness(network: Network) -> str:
+    """What the step is, and what it is not: of the loss of the targets with respect to the weights."""
+    learning = network.learning
+    fed_back = any(projection.feedback is not None for projection in network.projections)
+    if learning.normalised or learning.propagation != "slope" or fed_back:
+        return "The step is the gradient of no loss: displacements are weighed otherwise than by the chain rule"
+    end = "as long as no spike appears or vanishes, and every output neuron fires after its onset"
+    binary = (
+        "\nThe latent weights follow the gradient of those that feed forward, as if the sign were the identity: an"
+        " approximation"
+        if network.weighting.kind == "binary"
+        else ""
+    )
+    looped = in_loops(network)
+    rough = [one for one in network.integrating if not one.dynamics.gated or one in looped]
+    if not rough or learning.derivative == "exact":
+        return f"The step is the exact gradient of the loss, handed down population by population, {end}{binary}"
+    where = unless_all(rough, network.integrating)
+    return (
+        "The step is the gradient of the loss, handed down population by population, but for the slope at threshold,"
+        f" which is assumed{where}: an approximation, also {end}{binary}"
+    )
 
 
 def _hidden_displacement(network: Network) -> str:
@@ -156,13 +181,12 @@ def _loops(network: Network) -> str:
     delay = f" - {DELAY}" if has_delays(network) else ""
     until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))
     slopes = r" and likewise the difference of $\varepsilon'$" if network.learning.propagation == "slope" else ""
-    exact = network.learning.derivative == "exact"
     return (
         f"At the synapses of {names(found)}, whose current counts from ${ONSET}$ on, ${until} - {onset}$ takes the"
         f" place of what is built up by $L_j${slopes}. Displacements pass from spike to spike in reverse order of time,"
         " so that each"
         " is whole before it is handed on"
-        + ("; that is the exact gradient as long as no spike appears or vanishes." if exact else ".")
+        "."
     )
 
 
