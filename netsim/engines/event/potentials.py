@@ -37,7 +37,8 @@ def potential_traces(
                         jumps.append(synapses.jumps.ravel())
                 currents.append(_in_order(np.concatenate(times), np.concatenate(jumps)))
             spike = float(spikes[name][presentation].ravel()[neuron])
-            sampled = _trace(network, name, *currents, bias, spike, dt)
+            outer, recurrent_current = currents
+            sampled = _trace(network, name, outer, recurrent_current, bias, spike, dt)
             traces.append(Potential(presentation, name, neuron, *sampled))
     return traces
 

@@ -12,7 +12,7 @@ class Events(NamedTuple):
 
     times: np.ndarray
     codes: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
 
 
 @compiled
