@@ -60,7 +60,8 @@ class Stimuli:
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        return self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
+        coded = self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
+        return self.encoder.with_constant(coded)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Only the chosen stimuli, in the order given."""
@@ -133,7 +134,11 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     Recordings are pairs of events and label, such as the data sets, caches and slices of tonic yield, or an `EventView`
     of other stimuli. An encoder that takes no recordings stands for an `EventEncoder` of the same shape and window.
     """
-    own = encoder if isinstance(encoder, EventEncoder) else EventEncoder(encoder.shape, encoder.t_max)
+    own = (
+        encoder
+        if isinstance(encoder, EventEncoder)
+        else EventEncoder(encoder.shape, encoder.t_max, constant=encoder.constant)
+    )
     times, labels = convert(recordings, own)
     return Stimuli(times, labels, None, own, classes)
 

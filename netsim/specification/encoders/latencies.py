@@ -47,7 +47,7 @@ class LatencyEncoder(Encoder):
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
-        height, width, channels = self.shape
+        height, width, channels = self.coded_shape
         return (
             f"first-spike latencies of {counted(height, 'row')} and {counted(width, 'column')} with"
             f" {counted(channels, 'channel')}"
