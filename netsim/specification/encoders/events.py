@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.checks import check_literals, check_size, require
 from netsim.specification.encoders._protocol import Encoder, Shape
@@ -48,6 +49,8 @@ class EventEncoder(Encoder):
     windows: int = 1
     polarity: Literal["separate", "merged"] = "separate"
     origin: Literal["recording", "first-event"] = "recording"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         super().__post_init__()

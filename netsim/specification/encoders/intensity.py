@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.encoders._protocol import Encoder
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
@@ -26,6 +27,8 @@ class IntensityEncoder(Encoder):
     """
 
     order: ClassVar[int] = 0
+
+    __repr__ = short_repr
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
         """Latencies of images: ``(intensity_max - intensity)/intensity_max·t_max``, ``inf`` for intensity 0.

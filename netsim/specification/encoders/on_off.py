@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.checks import Shape, require
 from netsim.specification.encoders.intensity import IntensityEncoder
@@ -57,6 +58,8 @@ class OnOffEncoder(IntensityEncoder):
     scales: tuple[float, ...] = (1.0,)
     ratio: float = 1.6
     threshold: float = 0.05
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         super().__post_init__()
