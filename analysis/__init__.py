@@ -1,6 +1,16 @@
 """Tidy tables and figures of what was simulated.
 
 The names of ``__init__.pyi`` are imported when they are first used, for pandas, matplotlib and seaborn take a second.
+
+Examples
+--------
+>>> import netsim
+>>> model = netsim.load_model("digits")
+>>> test = netsim.load_splits(model.network).test.first(5)
+>>> engine = netsim.make_engine("event", model.network)
+>>> latencies = engine.present(netsim.Batch(test.latencies(range(5)), model.weights))
+>>> netsim.analysis.spike_table(model.network, latencies)["layer"].cat.categories.tolist()
+['stimulus', 'hidden', 'output']
 """
 
 import lazy_loader

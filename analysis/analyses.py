@@ -127,6 +127,17 @@ class Analysed:
         Its columns stand in the docstring of the analysis.
     classes : sequence of str
         What the labels stand for.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> found = netsim.analyse("psth", spikes)
+    >>> found.name, "layer" in found.table
+    ('psth', True)
     """
 
     name: str

@@ -43,6 +43,17 @@ def decision_table(
     ------
     DataError
         If the latencies are not those of the network, or labels or indices do not fit.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> list(analysis.decision_table(model.network, latencies[-1], test.labels).columns)
+    ['presentation', 'label', 'decision', 'tied', 'correct', 'latency_ms', 'gap_ms']
     """
     count = check_latencies(network, [outputs], [network.output.name])
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
@@ -80,6 +91,17 @@ def spike_count_table(network: Network, latencies: Latencies, indices: Integers 
         spikes        int64        neurons that fired; each fires once at most
         neurons       int64        neurons that the layer has
         ============  ===========  ================================================================
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> list(analysis.spike_count_table(model.network, latencies).columns)
+    ['presentation', 'layer', 'spikes', 'neurons']
     """
     names = list(network.shapes)
     count = check_latencies(network, latencies, names)

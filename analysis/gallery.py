@@ -50,6 +50,15 @@ class Source:
         The metrics of the training.
     progress : callable
         Is told how many presentations of how many are done.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> source = analysis.Source.of(model)
+    >>> len(source.decisions(limit=10))
+    10
     """
 
     network: Network
@@ -194,6 +203,12 @@ class Choice:
         Of the figure (inches); 0 is the figure's own.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> from netsim import analysis
+    >>> analysis.Choice(index=3, layer="hidden").layer
+    'hidden'
     """
 
     index: int = 0
@@ -227,7 +242,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, and the table that it shows."""
+    """A figure, and the table that it shows.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
+    >>> from netsim import analysis
+    >>> analysis.Drawn(plt.figure(), pd.DataFrame({"latency_ms": [3.0, 1.5]})).table.shape
+    (2, 1)
+    """
 
     figure: Figure
     table: pd.DataFrame
@@ -264,6 +288,12 @@ class Plot:
     title, caption : str
         In a report. They can name the `index` of a stimulus, the `count` of presentations, and the first `layer` with
         its `weights`.
+
+    Examples
+    --------
+    >>> from netsim.seams import figures
+    >>> figures["raster"].summary
+    'all spikes of one presentation'
     """
 
     name: str
@@ -309,6 +339,8 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
         If the source lacks what it needs.
     SpecificationError
         If there is no such figure, or a chosen layer or neuron does not exist.
+    RunError
+        If the model was trained with an engine that was handed in as an object.
 
     Examples
     --------
@@ -319,7 +351,9 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
     import matplotlib.pyplot as plt
 
     plot = figures.require(name)
-    source = source if isinstance(source, Source) else Source.of(source)
+    if not isinstance(source, Source):
+        source.check_engine()
+        source = Source.of(source)
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else plot.presentations
     before = set(plt.get_fignums())

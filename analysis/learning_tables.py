@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from netsim.analysis.tables import Integers, check_latencies, per_presentation
+from netsim.analysis.tables import Integers, check_latencies, per_presentation, table_text
 from netsim.errors import DataError
 from netsim.seams import targets
 from netsim.specification import Network, Projection
@@ -36,6 +36,17 @@ def displacement_table(
         displacement_ms  float64  target less latency (ms), a silent neuron counted as firing at
                                   the end of its window; negative: it should fire earlier
         ===============  =======  ==============================================================
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> list(analysis.displacement_table(model.network, latencies[-1], test.labels).columns)
+    ['presentation', 'label', 'neuron', 'latency_ms', 'target_ms', 'displacement_ms']
     """
     count = check_latencies(network, [outputs], [network.output.name])
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
@@ -88,6 +99,14 @@ def weight_table(network: Network, weights: Weights, layers: Sequence[str] | Non
     ------
     DataError
         If the weights are not the network's, or it has no such layer with weights.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> list(analysis.weight_table(model.network, model.weights, ["hidden"]).columns)
+    ['layer', 'kind', 'map', 'neuron', 'channel', 'y', 'x', 'input', 'weight']
     """
     check_shapes(network, weights, "weights")
     known = list(dict.fromkeys(name.rpartition(".")[0] for name in weight_shapes(network)))
@@ -160,9 +179,19 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         If the file is missing or is no such table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> run = netsim.open_training("runs/metrics", model.network, seed=0, limit=100)
+    >>> metrics = run.train()
+    >>> analysis.metrics_table(run.folder.metrics)["epoch"].tolist()[:3]
+    [1, 2, 3]
     """
     try:
-        frame = pd.read_csv(path, engine="python")  # which reads numbers to the last bit
+        frame = pd.read_csv(table_text(path), engine="python")  # which reads numbers to the last bit
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:

@@ -96,14 +96,16 @@ class LayerSpikes:
         Presentations are positions from 0, of `count`; latencies are finite (ms).
         """
         key = presentations.astype(np.int64) * size + neurons
-        if len(key) and not (np.diff(key) > 0).all():
+        if not (key[1:] > key[:-1]).all():
             order = np.argsort(key, kind="stable")
-            key = key[order]
-            if (np.diff(key) == 0).any():
-                order = np.lexsort((latencies, presentations.astype(np.int64) * size + neurons))
-                order = order[np.concatenate([[True], np.diff(key) > 0])]
+            sorted_key = key[order]
+            new = np.ones(len(key), dtype=bool)
+            new[1:] = sorted_key[1:] > sorted_key[:-1]
+            del sorted_key
+            if not new.all():
+                order = np.lexsort((latencies, key))[new]
+            del key  # what is sorted next can be half of the memory
             presentations, neurons, latencies = presentations[order], neurons[order], latencies[order]
-        del key
         counts = np.bincount(presentations, minlength=count)
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         times = latencies.astype(np.float64, copy=False)
@@ -190,6 +192,16 @@ class Spikes:
         What the labels stand for.
     complete : bool
         Whether silent neurons and silent presentations are known; a table of spikes has only those that fire.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> list(spikes.sizes.items())
+    [('stimulus', 64), ('hidden', 200), ('output', 10)]
     """
 
     numbers: np.ndarray

@@ -67,6 +67,8 @@ def study(
     ------
     SpecificationError
         If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
+    RunError
+        If the model was trained with an engine that was handed in as an object.
 
     Examples
     --------
@@ -76,6 +78,7 @@ def study(
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
+    model.check_engine()
     network, settings = model.network, model.network.training
     runner = StudyRunner(make_plan(network, name, levels, seeds, layers), network, model.weights, stimuli)
     return study_table(runner.run(lambda dt: make_engine(settings.engine, network, dt)))
@@ -113,6 +116,15 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         latency_difference_ms     float64      mean absolute difference of the decision latency from that of
                                                the undisturbed network (ms), where both decide
         ========================  ===========  =============================================================
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> table = netsim.study("weight-noise", model, test, levels=[0.5], seeds=[0, 1])
+    >>> list(table.columns)[:4]
+    ['kind', 'condition', 'layer', 'level']
     """
     types: dict[str, Any] = {
         "kind": "str",
@@ -149,6 +161,17 @@ def study_figure(
     ------
     DataError
         If the table is no study table, holds several studies, or has no such measure.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> table = netsim.study("weight-noise", model, test, levels=[0.0, 0.5], seeds=[0, 1])
+    >>> ax = analysis.study_figure(table)
+    >>> ax.get_xlabel()
+    'SD of noise / SD of weights'
     """
     require(frame, ("kind", "condition", "layer", "level", "presentations", *_MEASURES), "study")
     if measure not in _MEASURES:
@@ -209,6 +232,17 @@ def study_panels(frame: pd.DataFrame, width: float = COLUMN_WIDTH, palette: Pale
     ------
     DataError
         If the table is no study table, or holds several studies.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> table = netsim.study("weight-noise", model, test, levels=[0.0, 0.5], seeds=[0, 1])
+    >>> figure = analysis.study_panels(table)
+    >>> len(figure.axes)
+    2
     """
     require(frame, ("kind", "condition"), "study")
     measures = _study_of(frame).panels

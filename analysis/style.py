@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ WIDTHS = {"column": COLUMN_WIDTH, "full": FULL_WIDTH}
 @contextmanager
 def theme(palette: Palette = None) -> Iterator[None]:
     """Matplotlib and seaborn settings of the figures, for the length of a ``with`` block.
+
+    A ``matplotlibrc`` changes none of them, unless the environment variable ``MATPLOTLIBRC`` names it.
 
     Parameters
     ----------
@@ -66,19 +69,26 @@ def theme(palette: Palette = None) -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "netsim",
     }
-    with plt.style.context(settings):
+    with plt.style.context([settings, *_asked_for()], after_reset=True):
         yield
 
 
+def _asked_for() -> list[Path]:
+    """The file of settings that ``MATPLOTLIBRC`` names, as it is or as the folder that holds it."""
+    given = os.environ.get("MATPLOTLIBRC", "")
+    return [path for path in (Path(given), Path(given, "matplotlibrc")) if given and path.is_file()]
+
+
 def _cycle(palette: Palette) -> Any:
-    """The colours in turn that a palette stands for."""
+    """The colours in turn that a palette stands for; none that was set before is one that a settings file has."""
+    import matplotlib
     import matplotlib.pyplot as plt
     import seaborn as sns
     from cycler import cycler
 
     if palette is None:
         current = plt.rcParams["axes.prop_cycle"]
-        if current != plt.rcParamsDefault["axes.prop_cycle"]:
+        if current not in [settings["axes.prop_cycle"] for settings in (plt.rcParamsDefault, matplotlib.rcParamsOrig)]:
             return current
         palette = PALETTE
     try:
@@ -118,6 +128,15 @@ def drawing(ax: Axes | None, width: float, height: float, palette: Palette = Non
 def is_narrow(axes: Axes) -> bool:
     """Whether Axes lie in a figure of about a column's width, so that a legend has to be stacked."""
     return axes.bbox.width / axes.figure.dpi < 4.0  # inches
+
+
+def font_size(setting: str) -> float:
+    """The size (points) that a setting of matplotlib stands for, such as ``legend.fontsize``."""
+    import matplotlib.pyplot as plt
+    from matplotlib.font_manager import FontProperties
+
+    settings: Any = plt.rcParams
+    return float(FontProperties(size=settings[setting]).get_size_in_points())
 
 
 def is_tiny(axes: Axes) -> bool:
@@ -180,6 +199,13 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: int = 300) -> None
         If the suffix is another one.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from netsim import analysis
+    >>> figure, axes = plt.subplots()
+    >>> analysis.save_figure(figure, "figure.svg")
     """
     from matplotlib.axes import Axes
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from netsim.analysis.tables import table_text
 from netsim.errors import DataError
 
 _FIRST = {"run": "str", "status": "str", "seed": "int64"}
@@ -48,6 +49,13 @@ def sweep_table(keys: Sequence[str], ended: Sequence[Mapping[str, Any]]) -> pd.D
         seconds                       float64  duration of training and validation (s)
         error                         str      why it failed
         ============================  =======  ======================================================
+
+    Examples
+    --------
+    >>> from netsim import analysis
+    >>> row = {"run": "0001", "status": "finished", "seed": 0, "learning.rate": 0.01}
+    >>> analysis.sweep_table(["learning.rate"], [row])["learning.rate"].tolist()
+    [0.01]
     """
     rows = [{name: json.dumps(v) if isinstance(v, list | dict) else v for name, v in run.items()} for run in ended]
     return pd.DataFrame(rows, columns=[*_FIRST, *keys, *_FIGURES, "error"]).astype(_FIRST | _FIGURES)
@@ -65,9 +73,19 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         If the file is missing or is no such table.
+
+    Examples
+    --------
+    >>> from netsim import analysis
+    >>> row = {"run": "0001", "status": "finished", "seed": 0, "learning.rate": 0.01}
+    >>> analysis.write_table(analysis.sweep_table(["learning.rate"], [row]), "sweep.csv")
+    >>> analysis.read_sweep_table("sweep.csv")["learning.rate"].tolist()
+    [0.01]
     """
     try:
-        frame = pd.read_csv(path, dtype={"run": "str"}, engine="python")  # which reads numbers to the last bit
+        frame = pd.read_csv(
+            table_text(path), dtype={"run": "str"}, engine="python"
+        )  # which reads numbers to the last bit
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
     except (OSError, ValueError) as error:
@@ -99,6 +117,14 @@ def sweep_summary(table: pd.DataFrame) -> pd.DataFrame:
                                                missing for a single one
         best_run                      str      the run with the best strict accuracy, then the least loss
         ============================  =======  ======================================================
+
+    Examples
+    --------
+    >>> from netsim import analysis
+    >>> run = {"status": "finished", "rate": 0.01, "validation_strict_accuracy": 0.9}
+    >>> rows = [{"run": f"{seed}", "seed": seed, **run} for seed in (0, 1)]
+    >>> analysis.sweep_summary(analysis.sweep_table(["rate"], rows))["rate"].tolist()
+    [0.01]
     """
     settings = [name for name in table.columns if name not in {*_FIRST, *_FIGURES, "error"}]
     finished = table[table["status"] == "finished"].sort_values(

@@ -2,19 +2,23 @@
 
 import gzip
 import importlib.util
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError
-from netsim.files import write_atomically
+from netsim.files import read_text, write_atomically
 from netsim.specification import Network
 
 Integers = Sequence[int] | np.ndarray
+_LARGEST_TEXT = 256 * 2**20  # bytes
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def spike_table(
@@ -52,6 +56,17 @@ def spike_table(
     ------
     DataError
         If the latencies are not those of the network, or labels or indices do not fit.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> list(analysis.spike_table(model.network, latencies, test.labels).columns)
+    ['presentation', 'label', 'layer', 'channel', 'y', 'x', 'neuron', 'latency_ms']
     """
     names, shapes = list(network.shapes), network.shapes.values()
     count = check_latencies(network, latencies, names)
@@ -116,6 +131,17 @@ def potential_table(potentials: Sequence[Potential], indices: Integers | None = 
     ------
     DataError
         If a recorded presentation has no index.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
+    >>> list(analysis.potential_table(engine.potentials).columns)
+    ['presentation', 'layer', 'neuron', 'time_ms', 'potential']
     """
     numbers = np.arange(max((one.presentation for one in potentials), default=-1) + 1)
     if indices is not None:
@@ -138,8 +164,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
     """Write a table as CSV or Parquet, by the suffix of its name; it appears whole or not at all.
 
     In CSV (``.csv``, gzip if ``.csv.gz``) numbers are written so that reading gives the same ones, and what is
-    missing is an empty field. Parquet (``.parquet``) keeps the types too, and texts of `metadata` beside them; it
-    needs the package pyarrow.
+    missing is an empty field; words that a spreadsheet would run as a formula follow an apostrophe. Parquet
+    (``.parquet``) keeps the types too, and texts of `metadata` beside them; it needs the package pyarrow.
 
     Raises
     ------
@@ -147,6 +173,16 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
         If the suffix is another one, or pyarrow is missing.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> analysis.write_table(analysis.spike_table(model.network, latencies), "spikes.csv")
     """
     path = Path(path)
     check_table_suffix(path)
@@ -162,11 +198,31 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, st
             )
         elif path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as zipped:
-                frame.to_csv(zipped, mode="wb", index=False, lineterminator="\n")
+                _without_formulas(frame).to_csv(zipped, mode="wb", index=False, lineterminator="\n")
         else:
-            frame.to_csv(stream, mode="wb", index=False, lineterminator="\n")
+            _without_formulas(frame).to_csv(stream, mode="wb", index=False, lineterminator="\n")
 
     write_atomically(path, write)
+
+
+def table_text(path: str | Path) -> io.StringIO:
+    """The text of a table's file, for a reader that would wait for a pipe, or take all memory for a device.
+
+    Raises DataError if it is no regular file, or larger than any that a run or a sweep writes; OSError or
+    UnicodeDecodeError if it cannot be read, or is no text.
+    """
+    return io.StringIO(read_text(Path(path), _LARGEST_TEXT))
+
+
+def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose words no spreadsheet takes for a formula: those that begin like one follow an apostrophe."""
+    written = frame.copy(deep=False)
+    for name, column in frame.items():
+        if is_object_dtype(column.dtype) or isinstance(column.dtype, pd.StringDtype):
+            written[name] = column.map(
+                lambda word: f"'{word}" if isinstance(word, str) and word.startswith(_FORMULA) else word
+            )
+    return written
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

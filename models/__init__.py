@@ -5,4 +5,8 @@ Brian2 is imported when `build_network` or `NetworkModel` is first used.
 
 import lazy_loader
 
+from netsim.current_folder import guard
+
+guard()
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

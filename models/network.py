@@ -22,6 +22,8 @@ from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
 from netsim.errors import SpecificationError
+from netsim.models.competition import Competition
+from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_kernel, weighted_synapses
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
@@ -38,6 +40,7 @@ _AT_THE_START: dict[str, Any] = {
     "reached": False,
     "v": 0.0,
     "current": 0.0,
+    "recurrent": 0.0,
 }
 
 
@@ -61,6 +64,8 @@ class NetworkModel:
         Weights that synapses share, by projection.
     delays : dict of ndarray of float
         Delays that were written with the weights (ms); see `netsim.weights.layout`.
+    competitions : dict of netsim.models.competition.Competition
+        By population, where the first neurons of a scope silence the others.
     copies : int
         Number of presentations side by side: each group holds this many copies of its population, one after
         another.
@@ -73,6 +78,7 @@ class NetworkModel:
     synapses: dict[str, Synapses]
     kernels: dict[str, NeuronGroup]
     delays: Weights
+    competitions: dict[str, Competition]
     copies: int
 
     def __repr__(self) -> str:
@@ -153,8 +159,8 @@ class NetworkModel:
         Parameters
         ----------
         stimuli : ndarray of float, shape ([copies,] height, width, channels), optional
-            Latencies (ms), ``inf`` is silent; they move to the nearest step. By default all are silent, for
-            inputs of your own.
+            Latencies (ms), ``inf`` is silent; they move to the nearest step, and those moved to the end have no
+            place. By default all are silent, for inputs of your own.
         silenced : dict of ndarray of bool, shape ``([copies,] *population)``, optional
             By population, neurons that cannot fire; by default all can.
         """
@@ -165,10 +171,13 @@ class NetworkModel:
             state = _AT_THE_START | {"start": self.network.t_}
             for name in state.keys() & group.variables.keys():
                 group.variables[name].set_value(state[name])
+        for competition in self.competitions.values():
+            competition.begin()
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:
-                latencies = math.inf if stimuli is None else grid.on_grid(stimuli, self.dt)
+                given = np.asarray(math.inf) if stimuli is None else stimuli
+                latencies = grid.stimuli_on_grid(given, self.specification.duration, self.dt)
                 variables["latency"].set_value(np.broadcast_to(latencies, (self.copies, *shape)).ravel() * 1e-3)
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
@@ -223,6 +232,14 @@ def build_network(
         If `dt` does not fit the network, or the target does not work here.
     DataError
         If the weights do not belong to the network.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> built = netsim.build_network(model.network, model.weights, dt=1.0, target="numpy")
+    >>> sorted(built.neurons)
+    ['hidden', 'output', 'stimulus']
     """
     specification.check_dt(dt)
     clock = Clock(dt * ms, name="netsim_clock")
@@ -230,12 +247,16 @@ def build_network(
     network = Network(name="netsim_network*")
     network.schedule = SCHEDULE
     stimulus = stimulus_neurons(copies * math.prod(specification.encoder.shape), common)
-    model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, copies)
+    model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, {}, copies)
     builder = _Builder(model, dt, common)
-    for population in specification.populations:
-        builder.add(population, with_delays)
+    for component in specification.components:
+        for population in component:
+            builder.add_neurons(population)
+        for population in component:
+            builder.add_synapses(population, with_delays)
     for objects in (model.neurons, model.synapses, model.kernels):
         network.add(*objects.values())
+    network.add(*(competition.operation for competition in model.competitions.values()))
     for projection in specification.delayed:
         model.delays[delay_name(projection)] = np.zeros(specification.delay_shape(projection))
     model.set_delays({})
@@ -249,11 +270,14 @@ def code_object_class(target: Target | None) -> type[CodeObject] | None:
 
     A SpecificationError, if the target is unknown or does not work on this machine.
     """
+    has_place = machine_code_has_place()
     if target is None:
         return None
     classes = {known.class_name: known for known in codegen_targets if known.class_name}
     if target not in classes:
         raise SpecificationError("target", f"must be one of {', '.join(sorted(classes))}, not {target!r}")
+    if target == "cython" and not has_place:
+        raise SpecificationError("target", "cython has no folder for machine code; set CYTHON_CACHE_DIR, or use numpy")
     if not classes[target].is_available():
         raise SpecificationError("target", f"{target} does not work here (is there a C++ compiler?); use numpy")
     return classes[target]
@@ -267,8 +291,8 @@ class _Builder:
         # relays fire within the step of their source, one population after another
         self.depth = {STIMULUS: 0}
 
-    def add(self, population: Population, with_delays: bool) -> None:
-        """Add a population, and the projections onto it."""
+    def add_neurons(self, population: Population) -> None:
+        """Add a population."""
         model, name = self.model, population.name
         size, incoming = model.copies * population.size, model.specification.incoming(name)
         if population.neurons is None:
@@ -277,8 +301,17 @@ class _Builder:
         else:
             self.depth[name] = 0
             steps = grid.population_steps(model.specification, population, self.dt)
-            model.neurons[name] = integrating_neurons(name, size, population.neurons, steps, self.common)
-        for projection in incoming:
+            looped = any(map(model.specification.is_recurrent, incoming))
+            group = integrating_neurons(name, size, population.neurons, steps, self.common, looped)
+            model.neurons[name] = group
+            if population.winners is not None:
+                competition = Competition(group, population, steps, model.copies, self.common)
+                model.competitions[name] = competition
+
+    def add_synapses(self, population: Population, with_delays: bool) -> None:
+        """Add the projections onto a population, whose sources there are already."""
+        model, name = self.model, population.name
+        for projection in model.specification.incoming(name):
             source, connections = model.neurons[projection.source], model.specification.connections(projection)
             steps_late = min(grid.nearest_step(projection.common_delay, self.dt), model.steps)
             lag = None if projection.delays is not None or (with_delays and population.integrates) else steps_late
@@ -298,7 +331,8 @@ class _Builder:
         if model.copies > 1 or not np.array_equal(connections.weight, np.arange(weights)):
             kernel = model.kernels[name] = shared_kernel(name, weights, self.common)
         steps = grid.breakpoint_steps(model.specification, projection, self.dt)
-        return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common)
+        current = "recurrent" if model.specification.is_recurrent(projection) else "current"
+        return weighted_synapses(name, source, target, projection.psp, steps, lag, kernel, self.common, current)
 
 
 def _side_by_side(one: Connections, source: tuple[int, ...], shape: tuple[int, ...], copies: int) -> Connections:

@@ -41,6 +41,10 @@ silenced : boolean
 latency = lastspike - start : second
 """
 
+IN_A_LOOP = INTEGRATING.replace("+ drive*", "+ (recurrent + drive)*").replace(
+    "current : 1", "current : 1\nrecurrent : 1"
+)
+
 POOLING = f"""
 {PRESENTATION}
 reached : boolean
@@ -59,15 +63,16 @@ def stimulus_neurons(size: int, common: dict[str, Any]) -> NeuronGroup:
 
 
 def integrating_neurons(
-    name: str, size: int, neurons: Neurons, steps: PopulationTimes, common: dict[str, Any]
+    name: str, size: int, neurons: Neurons, steps: PopulationTimes, common: dict[str, Any], in_a_loop: bool = False
 ) -> NeuronGroup:
     """Neurons of a population that integrate a constant ``bias``, the slopes of all PSPs (``current``) and a drive.
 
-    Each neuron's own threshold can be set later; onset, gate and end are counted in steps of the clock.
+    Slopes by the projections of a loop, if it is part of one, are ``recurrent``, which counts from the onset on. Each
+    neuron's own threshold can be set later; onset, gate and end are counted in steps of the clock.
     """
     group = NeuronGroup(
         size,
-        INTEGRATING,
+        IN_A_LOOP if in_a_loop else INTEGRATING,
         threshold="v >= threshold and step >= onset and step < end and not silenced",
         refractory="True",
         method="euler",  # exact here: the slope is constant within a step

@@ -10,7 +10,14 @@ _FOLDER = Path(__file__).parent
 
 
 def preset_names() -> list[str]:
-    """Names of all presets, in alphabetical order."""
+    """Names of all presets, in alphabetical order.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> "rcsnn-mnist" in netsim.preset_names()
+    True
+    """
     return sorted(path.stem for path in (_FOLDER / "presets").glob("*.toml"))
 
 

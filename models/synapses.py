@@ -23,11 +23,13 @@ def weighted_synapses(
     lag: int | None,
     kernel: NeuronGroup | None,
     common: dict[str, Any],
+    current: str = "current",
 ) -> Synapses:
     """Synapses whose spikes change the slope of the postsynaptic potential at each breakpoint of the PSP.
 
-    The breakpoints come so many steps after the spike has arrived, which takes `lag` steps; None is a ``lag`` for each
-    synapse, to be set by `set_lags`. Synapses may share weights, a `shared_kernel`; else each has its own.
+    They add it to the `current` of the neurons, or to what that is called. The breakpoints come so many steps after the
+    spike has arrived, which takes `lag` steps; None is a ``lag`` for each synapse, to be set by `set_lags`. Synapses
+    may share weights, a `shared_kernel`; else each has its own.
     """
     pathways: dict[str, str] = {}
     constants: dict[str, float] = {}
@@ -36,7 +38,7 @@ def weighted_synapses(
         due = f"delay_{number}" if lag is not None else f"lag + delay_{number}"
         # an event that arrives sooner than its delay was sent before the presentation began
         in_time = f"*int(step_post >= {due})" if lag is None or steps + lag > 0 else ""
-        pathways[_pathway(number)] = f"current_post += change_{number}*w{in_time}"
+        pathways[_pathway(number)] = f"{current}_post += change_{number}*w{in_time}"
     equations = ["w : 1" if kernel is None else "w : 1 (linked)\nkernel_index : integer (constant)"]
     synapses = Synapses(
         source,

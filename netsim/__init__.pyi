@@ -40,6 +40,7 @@ from .report import write_report as write_report
 from .runs.folder import open_run as open_run
 from .runs.model import Model as Model
 from .runs.model import load_model as load_model
+from .runs.plugin_files import load_plugin as load_plugin
 from .specification import PSP as PSP
 from .specification import Connections as Connections
 from .specification import Connectivity as Connectivity
@@ -58,6 +59,8 @@ from .specification import LatencyEncoder as LatencyEncoder
 from .specification import Layer as Layer
 from .specification import Learning as Learning
 from .specification import LocallyConnected as LocallyConnected
+from .specification import MapWinners as MapWinners
+from .specification import NeighbourhoodWinners as NeighbourhoodWinners
 from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import OneToOne as OneToOne
@@ -65,12 +68,15 @@ from .specification import OnOffEncoder as OnOffEncoder
 from .specification import Pooling as Pooling
 from .specification import Population as Population
 from .specification import PopulationEncoder as PopulationEncoder
+from .specification import PopulationWinners as PopulationWinners
+from .specification import PositionWinners as PositionWinners
 from .specification import Projection as Projection
 from .specification import Random as Random
 from .specification import RandomFeedback as RandomFeedback
 from .specification import SignFeedback as SignFeedback
 from .specification import Training as Training
 from .specification import Weighting as Weighting
+from .specification import Winners as Winners
 from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network

@@ -26,6 +26,15 @@ class NetsimError(Exception):
     """Base of all errors that netsim raises on purpose, in one line whatever the message holds.
 
     The command line prints the message alone.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> try:
+    ...     netsim.load_preset("digit")
+    ... except netsim.NetsimError as error:
+    ...     print(error)
+    preset 'digit': does not exist; did you mean 'digits'?
     """
 
     def __init__(self, message: str) -> None:

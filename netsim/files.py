@@ -5,18 +5,26 @@ import glob
 import json
 import math
 import os
+import secrets
 import stat
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from netsim.errors import DataError, RunError
+
+
+class Digest(Protocol):
+    """A checksum of hashlib."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more of the content."""
+
 
 _SINGLE_ARRAY = b"\x93NUMPY"
 _ALWAYS_EXPANDED = 256 * 2**20  # bytes that a packed file may unpack to whatever its own size
@@ -45,15 +53,13 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
     """
     temporary: Path | None = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(descriptor)
-        temporary = Path(name)
+        beside = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+        # of nobody else, and with the rights that a new file has here
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary = beside
         write(temporary)
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
         if keep is not None and path.exists():
             os.replace(path, keep)
         os.replace(temporary, path)
@@ -140,10 +146,11 @@ def most_expanded(size: int) -> int:
     return max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size)
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarray]:
     """Read every array of an ``.npz`` file, never unpickling.
 
-    No memory is taken for elements that the file does not hold, whatever its headers promise.
+    No memory is taken for elements that the file does not hold, whatever its headers promise. A `digest`, as of
+    hashlib, is updated with the very file that is read, should another one take its place meanwhile.
 
     Raises DataError if the file is missing, damaged, or holds anything but plain arrays.
     """
@@ -151,6 +158,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with open_regular(path) as file:
             if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
                 raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
+            if digest is not None:
+                file.seek(0)
+                while chunk := file.read(2**20):
+                    digest.update(chunk)
             with zipfile.ZipFile(file) as archive:
                 members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
                 if len(members) < len(archive.infolist()):

@@ -2,6 +2,12 @@
 
 A registry knows the names of its entries without importing them. What an entry has to be, its protocol, stands in the
 room that uses it; ``docs/extending.md`` shows one of each.
+
+Examples
+--------
+>>> from netsim import seams
+>>> "phased" in seams.regimes, "raster" in seams.figures
+(True, True)
 """
 
 from operator import attrgetter
@@ -13,6 +19,8 @@ connectivities: Registry[Any] = Registry("connectivity", "netsim.specification.c
 """`netsim.specification.Connectivity`: who is connected to whom."""
 regimes: Registry[Any] = Registry("regime", "netsim.specification.regimes")
 """`netsim.specification.Regime`: when neurons integrate, and when they may fire."""
+scopes: Registry[Any] = Registry("scope", "netsim.specification.scopes")
+"""`netsim.specification.Winners`: within what neurons compete to fire first."""
 encoders: Registry[Any] = Registry("encoder", "netsim.specification.encoders", attrgetter("order"))
 """`netsim.specification.Encoder`: from what is presented to latencies."""
 engines: Registry[Any] = Registry("engine", "netsim.engines", folders=True, first="event")

@@ -2,10 +2,11 @@
 
 It shares no code with the engines: it reads the specification's numbers and does the rest itself. ::
 
-    v' = (I(t)·[t < gate] + drive·[t >= onset]) / tau,     v(0) = 0
+    v' = (I(t)·[t < gate] + (R(t) + drive)·[t >= onset]) / tau,     v(0) = 0
     I(t) = bias + Σ_i w_i Σ_k c_k·[t >= t_i + d_k]
 
-One spike at the first ``t`` in ``[onset, end)`` with ``v >= threshold``.
+``R`` is such a sum over the projections of a loop. One spike at the first ``t`` in ``[onset, end)`` with ``v >=
+threshold``. In a loop the earliest spike of all is found again after each spike, from nothing but those before it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,24 @@ import math
 
 import numpy as np
 
-from netsim.specification import Convolution, Dense, Network, Neurons, Pooling, Projection
+from netsim.specification import (
+    Convolution,
+    Dense,
+    MapWinners,
+    NeighbourhoodWinners,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    PositionWinners,
+    Projection,
+    Winners,
+)
 
 # a potential this far below threshold (in units of the threshold) has reached it on a grid
 GRID_TOLERANCE = 1e-9
+# spikes within so many ms are of one instant, and do not see each other
+INSTANT = 1e-9
 
 
 def oracle_latencies(
@@ -39,17 +54,17 @@ def oracle_latencies(
     if dt:
         moved = np.floor(stimuli / dt + 0.5)
         latencies["stimulus"] = np.where(moved < math.ceil(network.duration / dt - 1e-9), moved * dt, math.inf)
-    for population in network.populations:
+    for members in in_order(network):
+        if len(members) > 1 or members[0].winners is not None or reaches(network, members[0].name, members[0].name):
+            Loop(network, members, weights, dt, silenced, thresholds, delays).run(latencies)
+            continue
+        (population,) = members
         result = np.full((len(stimuli), *population.shape), math.inf)
         mute = np.broadcast_to((silenced or {}).get(population.name, False), result.shape)
         incoming = [projection for projection in network.projections if projection.target == population.name]
         arriving = []
         for projection in incoming:
-            late = np.asarray((delays or {}).get(projection.name, 0.0), dtype=float)
-            if isinstance(projection.delay, float):
-                late = late + projection.delay
-            elif projection.delay.per == "axon":
-                late = late + weights[f"{projection.name}.delay"]
+            late = of_axons(projection, weights, delays or {})
             arriving.append(latencies[projection.source] + (np.floor(late / dt + 0.5) * dt if dt else late))
         for index in np.ndindex(result.shape):
             if mute[index]:
@@ -70,11 +85,166 @@ def oracle_latencies(
                 neurons = dataclasses.replace(neurons, threshold=float(thresholds[population.name][place]))
             result[index] = solve(neurons, arrivals, bias, end, dt)
         latencies[population.name] = result
-    return list(latencies.values())
+    return [latencies[name] for name in network.shapes]
 
 
-Arrival = tuple[float, float, tuple[tuple[float, float], ...]]
-"""When a presynaptic spike arrives (ms), the weight of its synapse, and the breakpoints of the PSP."""
+def reaches(network: Network, source: str, target: str) -> bool:
+    """Whether a path of at least one projection leads from one population to another."""
+    found: set[str] = set()
+    fresh = {source}
+    while fresh:
+        fresh = {one.target for one in network.projections if one.source in fresh} - found
+        found |= fresh
+    return target in found
+
+
+def in_order(network: Network) -> list[list[Population]]:
+    """Populations, those of a loop together, after all that they receive from."""
+    groups: list[list[Population]] = []
+    for one in network.populations:
+        for group in groups:
+            if reaches(network, one.name, group[0].name) and reaches(network, group[0].name, one.name):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    ordered: list[list[Population]] = []
+    while groups:
+        names = [one.name for group in groups for one in group]
+        for group in groups:
+            own = [one.name for one in group]
+            sources = {one.source for one in network.projections if one.target in own}
+            if not sources & (set(names) - set(own)):
+                ordered.append(group)
+                groups.remove(group)
+                break
+    return ordered
+
+
+class Loop:
+    """Populations that a loop joins, or whose neurons compete, a presentation at a time, a neuron at a time."""
+
+    def __init__(
+        self,
+        network: Network,
+        members: list[Population],
+        weights: dict[str, np.ndarray],
+        dt: float,
+        silenced: dict[str, np.ndarray] | None,
+        thresholds: dict[str, np.ndarray] | None,
+        delays: dict[str, np.ndarray] | None,
+    ) -> None:
+        self.network, self.members, self.weights, self.dt = network, members, weights, dt
+        self.silenced, self.thresholds, self.delays = silenced or {}, thresholds or {}, delays or {}
+        self.names = [one.name for one in members]
+        self.synapses: dict[tuple[str, tuple[int, ...]], list[tuple[float, int]]] = {}
+
+    def run(self, latencies: dict[str, np.ndarray]) -> None:
+        """Add the latencies of all members."""
+        self.count = len(latencies["stimulus"])
+        for one in self.members:
+            latencies[one.name] = np.full((self.count, *one.shape), math.inf)
+        for b in range(self.count):
+            self.present({name: times[b] for name, times in latencies.items()}, b)
+
+    def present(self, spikes: dict[str, np.ndarray], b: int) -> None:
+        """Write the spikes of one presentation, the earliest first."""
+        waiting = []
+        for one in self.members:
+            mute = np.broadcast_to(self.silenced.get(one.name, False), (self.count, *one.shape))[b]
+            waiting += [(one, place) for place in np.ndindex(one.shape) if not mute[place]]
+        found: dict[str, dict[tuple[int, ...], float]] = {}  # by population, as long as no spike reaches it
+        while waiting:
+            for one, place in waiting:
+                own = found.setdefault(one.name, {})
+                if place not in own:
+                    own[place] = self.first_spike(one, place, spikes)[0]
+            now = min(found[one.name][place] for one, place in waiting)
+            if now == math.inf:
+                return
+            at_once = [who for who in waiting if found[who[0].name][who[1]] <= now + INSTANT]
+            waiting = [who for who in waiting if found[who[0].name][who[1]] > now + INSTANT]
+            fired = [(one, place) for one in self.members for place in self.winners(one, at_once, now, spikes)]
+            for one, place in fired:
+                spikes[one.name][place] = found[one.name][place]
+            for projection in self.network.projections:
+                if projection.source in [one.name for one, _ in fired]:
+                    found.pop(projection.target, None)
+
+    def winners(
+        self,
+        one: Population,
+        at_once: list[tuple[Population, tuple[int, ...]]],
+        now: float,
+        spikes: dict[str, np.ndarray],
+    ) -> list[tuple[int, ...]]:
+        """Which neurons of a population fire, of those that could."""
+        places = [place for owner, place in at_once if owner is one]
+        if one.winners is None:
+            return places
+        assert one.neurons is not None
+        unit = 1e-9 * one.neurons.threshold
+
+        def rank(place: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
+            neurons, arrivals, bias = self.first_spike(one, place, spikes)[1]
+            excess = float(potential(neurons, arrivals, bias, np.array([now]), self.dt)[0]) - neurons.threshold
+            return (-round(excess / unit), place)
+
+        rivals = [place for place in np.ndindex(one.shape) if spikes[one.name][place] <= now]
+        fired = []
+        for place in sorted(places, key=rank):
+            if sum(compete(one.winners, place, other) for other in rivals) < one.winners.first:
+                fired.append(place)
+                rivals.append(place)
+        return fired
+
+    def first_spike(
+        self, one: Population, place: tuple[int, ...], spikes: dict[str, np.ndarray]
+    ) -> tuple[float, tuple[Neurons, list[Arrival], float]]:
+        """When a neuron fires as far as is known, and what of."""
+        arrivals: list[Arrival] = []
+        for projection in self.network.projections:
+            if projection.target != one.name:
+                continue
+            late = of_axons(projection, self.weights, self.delays)
+            sent = (spikes[projection.source] + (np.floor(late / self.dt + 0.5) * self.dt if self.dt else late)).ravel()
+            if (projection.name, place) not in self.synapses:
+                neurons_of = np.arange(sent.size).reshape(spikes[projection.source].shape)
+                self.synapses[projection.name, place] = synapses_of(self.network, projection, neurons_of, place)
+            inputs = [(float(sent[int(pre)]), weight) for pre, weight in self.synapses[projection.name, place]]
+            inputs = delayed(projection, inputs, self.weights, self.dt)
+            arrivals += arrivals_of([projection], [inputs], self.weights, projection.source in self.names)
+        neurons = one.neurons
+        assert neurons is not None
+        if one.name in self.thresholds:
+            neurons = dataclasses.replace(neurons, threshold=float(self.thresholds[one.name][place]))
+        bias = float(self.weights[f"{one.name}.bias"][place[-1]]) if neurons.bias else 0.0
+        solve = first_spike_on_grid if self.dt else first_spike
+        end = min(neurons.end, self.network.duration)
+        return solve(neurons, arrivals, bias, end, self.dt), (neurons, arrivals, bias)
+
+
+def compete(winners: Winners, place: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether the spike of another neuron counts against one."""
+    if isinstance(winners, MapWinners):
+        return place[2] == other[2]
+    if isinstance(winners, PositionWinners):
+        return place[:2] == other[:2]
+    if isinstance(winners, NeighbourhoodWinners):
+        return max(abs(place[0] - other[0]), abs(place[1] - other[1])) <= winners.radius
+    return True
+
+
+Arrival = tuple[float, float, tuple[tuple[float, float], ...], bool]
+"""When a presynaptic spike arrives (ms), its synapse's weight, the breakpoints of the PSP, and whether by a loop."""
+
+
+def of_axons(projection: Projection, weights: dict[str, np.ndarray], delays: dict[str, np.ndarray]) -> np.ndarray:
+    """How late the spikes of presynaptic neurons are (ms), in the shape of the source if they differ."""
+    late = np.asarray(delays.get(projection.name, 0.0), dtype=float)
+    if isinstance(projection.delay, float):
+        return late + projection.delay
+    return late + weights[f"{projection.name}.delay"] if projection.delay.per == "axon" else late
 
 
 def delayed(
@@ -91,11 +261,14 @@ def delayed(
 
 
 def arrivals_of(
-    incoming: list[Projection], inputs: list[list[tuple[float, int]]], weights: dict[str, np.ndarray]
+    incoming: list[Projection],
+    inputs: list[list[tuple[float, int]]],
+    weights: dict[str, np.ndarray],
+    recurrent: bool = False,
 ) -> list[Arrival]:
     """The spikes that arrive at a neuron by its projections."""
     return [
-        (time, float(weights[f"{projection.name}.kernel"].ravel()[weight]), projection.psp.kernel)
+        (time, float(weights[f"{projection.name}.kernel"].ravel()[weight]), projection.psp.kernel, recurrent)
         for projection, synapses in zip(incoming, inputs, strict=True)
         for time, weight in synapses
         if time < math.inf
@@ -132,20 +305,30 @@ def synapses_of(
     return [(float(presentation.ravel()[pre[s]]), int(weight[s])) for s in np.flatnonzero(post == neuron)]
 
 
-def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.ndarray) -> np.ndarray:
-    """The potential at the times `at` (ms): the equation, integrated term by term."""
-    while_open = np.minimum(at, neurons.gate)
-    total = bias * while_open + neurons.drive * np.maximum(at - neurons.onset, 0.0)
-    for time, weight, psp in arrivals:
-        for delay, change in psp:
-            total = total + weight * change * np.maximum(while_open - time - delay, 0.0)
+def potential(neurons: Neurons, arrivals: list[Arrival], bias: float, at: np.ndarray, dt: float = 0.0) -> np.ndarray:
+    """The potential at the times `at` (ms): the equation, integrated term by term; on a grid, if there is one."""
+    gate, onset = neurons.gate, neurons.onset
+    if dt:
+        gate, onset = (math.ceil(time / dt - 1e-9) * dt if time < math.inf else time for time in (gate, onset))
+    while_open = np.minimum(at, gate)
+    total = bias * while_open + neurons.drive * np.maximum(at - onset, 0.0)
+    for by_loop, until in ((False, while_open), (True, at)):
+        rises = [
+            (time + (math.floor(delay / dt + 0.5) * dt if dt else delay), weight * change)
+            for time, weight, psp, recurrent in arrivals
+            if recurrent is by_loop
+            for delay, change in psp
+        ]
+        begin, slope = np.array(rises).reshape(-1, 2).T
+        begin = np.maximum(begin, onset) if by_loop else begin
+        total = total + np.maximum(until[:, None] - begin, 0.0) @ slope
     return total / neurons.tau
 
 
 def first_spike(neurons: Neurons, arrivals: list[Arrival], bias: float, end: float, _: float = 0.0) -> float:
     """Exact latency: between two corners the potential is a straight line."""
     corners = {neurons.onset, end}
-    corners |= {time + delay for time, _, psp in arrivals for delay, _ in psp if neurons.onset < time + delay < end}
+    corners |= {time + delay for time, _, psp, _ in arrivals for delay, _ in psp if neurons.onset < time + delay < end}
     if neurons.onset < neurons.gate < end:
         corners.add(neurons.gate)
     at = np.array(sorted(corners))
@@ -164,15 +347,18 @@ def first_spike_on_grid(neurons: Neurons, arrivals: list[Arrival], bias: float, 
     onset, last = math.ceil(neurons.onset / dt - 1e-9), math.ceil(end / dt - 1e-9)
     gate = math.inf if neurons.gate == math.inf else math.ceil(neurons.gate / dt - 1e-9)
     changes: dict[int, float] = {}
-    for time, weight, psp in arrivals:
+    of_loops: dict[int, float] = {}
+    for time, weight, psp, recurrent in arrivals:
+        own = of_loops if recurrent else changes
         for delay, change in psp:
             step = round(time / dt) + math.floor(delay / dt + 0.5)
-            changes[step] = changes.get(step, 0.0) + weight * change
-    v, current = 0.0, bias
+            own[step] = own.get(step, 0.0) + weight * change
+    v, current, loops = 0.0, bias, 0.0
     for n in range(last):
         if n >= onset and v >= neurons.threshold * (1 - GRID_TOLERANCE):
             return n * dt
         current += changes.get(n, 0.0)
-        slope = (current if n < gate else 0.0) + (neurons.drive if n >= onset else 0.0)
+        loops += of_loops.get(n, 0.0)
+        slope = (current if n < gate else 0.0) + (neurons.drive + loops if n >= onset else 0.0)
         v += slope * dt / neurons.tau
     return math.inf

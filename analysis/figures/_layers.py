@@ -55,7 +55,7 @@ def _layer_colours(network: Network) -> dict[str, Colour]:
     hues: dict[str, Colour] = {name: to_rgb(INK) for name in network.shapes}
     for population, colour in zip(network.integrating, colours(len(network.integrating)), strict=True):
         hues[population.name] = colour
-    for population in network.populations:
+    for population in network.in_order:
         if not population.integrates:
             hues[population.name] = hues[network.incoming(population.name)[0].source]
     return hues

@@ -34,6 +34,18 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     ------
     DataError
         If the table is no decision table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.confusion_matrix(analysis.decision_table(model.network, latencies[-1], test.labels))
+    >>> ax.get_xlabel()
+    'decision'
     """
     import numpy as np
     from matplotlib.colors import PowerNorm

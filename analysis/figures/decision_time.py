@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
@@ -37,6 +37,18 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     ------
     DataError
         If the table is no decision table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.accuracy_over_time(analysis.decision_table(model.network, latencies[-1], test.labels))
+    >>> ax.get_xlabel()
+    'time of read-out (ms)'
     """
     import numpy as np
     from matplotlib.ticker import PercentFormatter
@@ -83,7 +95,7 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     errors.tick_params(axis="y", colors=colour)
     errors.spines["right"].set(visible=True, color=colour)
     errors.spines["top"].set_visible(False)
-    return cast("Line2D", line)
+    return line
 
 
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

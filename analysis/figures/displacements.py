@@ -39,6 +39,18 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
     ------
     DataError
         If the table is no displacement table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.displacement_figure(analysis.displacement_table(model.network, latencies[-1], test.labels))
+    >>> ax.get_xlabel()
+    'actual latency (ms)'
     """
     import numpy as np
     from matplotlib.lines import Line2D

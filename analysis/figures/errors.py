@@ -33,6 +33,18 @@ def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     ------
     DataError
         If the table is no decision table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> table = analysis.decision_table(model.network, latencies[-1], test.labels)
+    >>> len(analysis.confident_errors(table, count=3))
+    3
     """
     require(decisions, ("presentation", "label", "decision", "tied", "gap_ms"), "decision")
     decided = decisions[decisions["decision"].notna() & ~decisions["tied"].astype(bool)]
@@ -72,6 +84,20 @@ def error_gallery(
     ------
     DataError
         If a table is another one, or the spikes lack the stimulus of an error.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> decisions = analysis.decision_table(model.network, latencies[-1], test.labels)
+    >>> spikes = analysis.spike_table(model.network, latencies, test.labels)
+    >>> ax = analysis.error_gallery(decisions, spikes, model.network, count=4)
+    >>> type(ax).__name__
+    'Axes'
     """
     errors = confident_errors(decisions, count)
     height, width, _ = network.encoder.shape

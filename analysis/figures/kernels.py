@@ -45,6 +45,15 @@ def kernels(
     ------
     DataError
         If the table is no weight table, or the layer has no kernels with rows and columns, or no such channel.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> ax = analysis.kernels(analysis.weight_table(model.network, model.weights), layer="hidden", count=4)
+    >>> type(ax).__name__
+    'Axes'
     """
     import numpy as np
 

@@ -51,6 +51,18 @@ def latency_histograms(
     ------
     DataError
         If the table is no spike table, or holds layers that the network does not have.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.latency_histograms(analysis.spike_table(model.network, latencies), model.network)
+    >>> ax.get_xlabel()
+    'latency (ms)'
     """
     import numpy as np
 

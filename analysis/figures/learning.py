@@ -37,6 +37,17 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
     ------
     DataError
         If the table is no metrics table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> run = netsim.open_training("runs/curves", model.network, seed=0, limit=100)
+    >>> metrics = run.train()
+    >>> ax = analysis.learning_curves(analysis.metrics_table(run.folder.metrics))
+    >>> ax.get_xlabel()
+    'epoch'
     """
     import numpy as np
     from matplotlib.ticker import FuncFormatter
@@ -78,6 +89,17 @@ def silent_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette 
     """Draw the mean fraction of silent neurons of each layer over epochs.
 
     Parameters, what is returned and errors are those of `learning_curves`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> run = netsim.open_training("runs/silent", model.network, seed=0, limit=100)
+    >>> metrics = run.train()
+    >>> ax = analysis.silent_curves(analysis.metrics_table(run.folder.metrics))
+    >>> ax.get_xlabel()
+    'epoch'
     """
     from matplotlib.ticker import PercentFormatter
 

@@ -53,6 +53,18 @@ def potential_figure(
     ------
     DataError
         If the table does not hold the presentation, or holds layers without potentials.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
+    >>> ax = analysis.potential_figure(analysis.potential_table(engine.potentials), model.network)
+    >>> ax.get_xlabel()
+    'time in the presentation (ms)'
     """
     import numpy as np
     from matplotlib.lines import Line2D

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from netsim.analysis.figures._layers import Colour, check_layers, draw_bands
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import FULL_WIDTH, INK, Palette, drawing, is_narrow, is_tiny, legend_above, note_beside
+from netsim.analysis.style import (
+    FULL_WIDTH,
+    INK,
+    Palette,
+    drawing,
+    font_size,
+    is_narrow,
+    is_tiny,
+    legend_above,
+    note_beside,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +66,18 @@ def raster(
     DataError
         If the table is no spike table, holds layers that the network does not have, or several presentations
         and none is chosen.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.raster(analysis.spike_table(model.network, latencies), model.network, presentation=0)
+    >>> ax.get_xlabel()
+    'time in the presentation (ms)'
     """
     require(frame, ("presentation", "label", "layer", "channel", "neuron", "latency_ms"), "spike", rows=False)
     spikes, presentation = one_presentation(frame, presentation)
@@ -71,7 +93,8 @@ def raster(
         axes.set(xlim=(-0.005 * network.duration, 1.005 * network.duration), ylim=(-_GAP, bottom + 1 + _GAP))
         axes.set_xlabel("time (ms)" if is_tiny(axes) else "time in the presentation (ms)")
         silence = " (no spikes)" if spikes.empty else ""
-        axes.set_title(f"presentation {presentation}{silence}", pad=32 if is_narrow(axes) else 20)
+        rows = 2 if is_narrow(axes) else 1  # of the legend
+        axes.set_title(f"presentation {presentation}{silence}", pad=8 + 1.6 * rows * font_size("legend.fontsize"))
         _mark_decision(axes, spikes, network, classes)
     return axes
 

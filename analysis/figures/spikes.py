@@ -32,6 +32,18 @@ def spikes_per_layer(frame: pd.DataFrame, ax: Axes | None = None, palette: Palet
     ------
     DataError
         If the table is no spike count table.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> ax = analysis.spikes_per_layer(analysis.spike_count_table(model.network, latencies))
+    >>> ax.get_xlabel()
+    'spikes per presentation'
     """
     import numpy as np
     from matplotlib.ticker import FuncFormatter

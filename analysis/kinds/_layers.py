@@ -31,7 +31,7 @@ def positions(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return known, position
 
 
-def ordered_layers(names: Iterable[str], spikes: Spikes) -> pd.Categorical:
+def ordered_layers(names: Iterable[str], spikes: Spikes) -> Any:
     """Names of layers as a categorical, ordered from first to last."""
     import pandas as pd
 
@@ -88,13 +88,11 @@ def draw_lines(
             draw: Any = axes.step if step else axes.plot
             extra = {"where": "post"} if step else {}
             draw(rows[x], rows[y], color=colour, linestyle=dashes[position % 4], linewidth=1.3, label=name, **extra)
-        legend_above(axes, 0.0, min(4, max(1, len(names))), columnspacing=1.0, handlelength=1.8)
+        legend_above(axes, -0.1, min(3, max(1, len(names))), columnspacing=1.0, handlelength=1.8)
     return axes
 
 
-def draw_intervals(
-    axes: Axes, groups: Sequence[str], series: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]
-) -> None:
+def draw_intervals(axes: Axes, groups: Sequence[str], series: Sequence[tuple[Any, ...]]) -> None:
     """For each group on the left one mark a series, with its interval: (label, middle, low, high)."""
     rows = np.arange(len(groups), dtype=float)
     offsets = np.linspace(-0.22, 0.22, len(series)) if len(series) > 1 else [0.0]

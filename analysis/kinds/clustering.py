@@ -34,6 +34,18 @@ def dendrogram_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`; the dendrogram has one colour.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("clustering", spikes).table
+    >>> ax = analysis.dendrogram_figure(table)
+    >>> type(ax).__name__
+    'Axes'
     """
     from scipy.cluster import hierarchy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,6 +45,19 @@ def comparison_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> lesioned = analysis.Spikes.of(model, test, disturbance=("lesion-neurons", 0.5))
+    >>> table = netsim.analyse("comparison", lesioned, spikes).table
+    >>> ax = analysis.comparison_figure(table)
+    >>> ax.get_xlabel()
+    'paired difference over its SD ($d_z$)'
     """
     require(frame, ("layer", "effect", "effect_low", "effect_high"), "comparison")
     rows = frame.reset_index(drop=True)
@@ -53,7 +66,12 @@ def comparison_figure(
             own = rows[rows["measure"] == measure]
             if len(own):
                 axes.hlines(own.index, own["effect_low"], own["effect_high"], color=colour, linewidth=1.2)
-                look = {"color": colour, "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.4}
+                look: dict[str, Any] = {
+                    "color": colour,
+                    "markersize": 4,
+                    "markeredgecolor": "white",
+                    "markeredgewidth": 0.4,
+                }
                 axes.plot(own["effect"], own.index, marker, label=MEASURES[measure], **look)
         axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.set_yticks(range(len(rows)), rows["layer"].astype(str))

@@ -38,6 +38,18 @@ def decoding_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(200)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("decoding", spikes).table
+    >>> ax = analysis.decoding_figure(table)
+    >>> ax.get_xlabel()
+    'spikes known up to (ms)'
     """
     from matplotlib.ticker import PercentFormatter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,18 @@ def distance_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("distances", spikes).table
+    >>> ax = analysis.distance_figure(table)
+    >>> ax.get_xlabel()
+    'van Rossum distance (mean of all pairs = 1)'
     """
     require(frame, ("layer", "distance", "low", "high"), "distance")
     shown = frame[frame["measure"] == "van-rossum"]
@@ -41,7 +53,7 @@ def distance_figure(
     whole = shown[shown["pairs_of"] == "all"].set_index("layer").loc[names, "distance"].to_numpy()
     whole = np.where(whole > 0, whole, np.nan)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series = []
+        series: list[tuple[Any, ...]] = []
         for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
             rows = shown[shown["pairs_of"] == which].set_index("layer")
             if len(rows) and not (which == "all" and series):

@@ -44,6 +44,17 @@ def importance_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> table = analysis.ablation_importance(model, test, units=3)
+    >>> ax = analysis.importance_figure(table)
+    >>> ax.get_xlabel()
+    'neuron or map, by importance'
     """
     from matplotlib.ticker import PercentFormatter
 
@@ -58,7 +69,7 @@ def importance_figure(
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set(xlabel="neuron or map, by importance", ylabel="loss of strict accuracy\nif it is silenced")
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderpad=0.2, handletextpad=0.1)
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderpad=0.2, handletextpad=0.1)
     return axes
 
 
@@ -161,7 +172,8 @@ def ablation_importance(
     right = before.strictly_correct(stimuli.labels)
     generator = np.random.default_rng(seed)
     drawn = {one.name: np.sort(generator.permutation(one.shape[-1])[:units]) for one in chosen}
-    total, rows = sum(map(len, drawn.values())), []
+    total = sum(map(len, drawn.values()))
+    rows: list[dict[str, object]] = []
     for population in chosen:
         times = intact[network.position(population.name)]
         for unit in drawn[population.name]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-CODES = ("latency", "rank", "silence")
+_SILENCE = "silence"
+CODES = ("latency", "rank", _SILENCE)
 
 
 def information_figure(
@@ -40,12 +41,24 @@ def information_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("information", spikes).table
+    >>> ax = analysis.information_figure(table)
+    >>> ax.get_xlabel()
+    'information about the label (bits per neuron)'
     """
     require(frame, ("layer", "corrected_shuffle", "control_95"), "information")
     neurons = frame[frame["neuron"].notna()]
     names = layer_names(neurons)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.34 * len(names), palette) as axes:
-        series = []
+        series: list[tuple[Any, ...]] = []
         for code in CODES:
             groups = neurons[neurons["code"] == code].groupby("layer", observed=True)["corrected_shuffle"]
             quantiles = [groups.quantile(share).reindex(names).to_numpy() for share in (0.5, 0.05, 0.95)]
@@ -141,17 +154,20 @@ def label_information(
     shuffled = np.array([generator.permutation(tag) for _ in range(shuffles)])
     parts = []
     for layer in each_layer(spikes, progress):
-        for code, responses, what in _codes(layer, bins):
-            found = _informed(layer, responses, what, tag, shuffled, len(labels))
-            rows = layer.size + 1
-            numbers = nullable(np.append(np.arange(layer.size), 0), np.append(np.zeros(layer.size), 1))
-            parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **found}))
+        for responses, of_layer in _codes(layer, bins):
+            for code, found in _informed(layer, responses, of_layer, tag, shuffled, len(labels)).items():
+                rows = layer.size + 1
+                numbers = nullable(np.append(np.arange(layer.size), 0), np.append(np.zeros(layer.size), 1))
+                parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **found}))
     table = pd.concat(parts, ignore_index=True)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 
-def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each code, the response of each spike in it, from 0, and that of the layer in each presentation."""
+def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """The response of each spike, from 0, and by the codes that come of it that of the layer in each presentation.
+
+    Silence is told by whether there is a response, whichever it is.
+    """
     fired = layer.counts > 0
     first = np.full(layer.presentations, np.inf)
     which = np.zeros(layer.presentations, np.int64)
@@ -164,39 +180,47 @@ def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[str, np.ndarray, np.
     early = np.zeros(layer.presentations, np.int64)
     early[fired] = 1 + equal_bins(first[fired], np.zeros(fired.sum(), np.int64), bins)
     number = equal_bins(layer.counts.astype(np.float64), np.zeros(layer.presentations, np.int64), bins)
-    yield "latency", equal_bins(layer.latencies, layer.neurons, bins), early
-    yield "rank", equal_bins(layer.ranks(), layer.neurons, bins), which
-    yield "silence", np.zeros(len(layer.neurons), np.int64), number
+    yield equal_bins(layer.latencies, layer.neurons, bins), {"latency": early, _SILENCE: number}
+    yield equal_bins(layer.ranks(), layer.neurons, bins), {"rank": which}
 
 
 def _informed(
-    layer: LayerSpikes, responses: np.ndarray, of_layer: np.ndarray, tag: np.ndarray, shuffled: np.ndarray, labels: int
-) -> dict[str, np.ndarray]:
-    """The columns of a code: of each neuron, then of the layer."""
+    layer: LayerSpikes,
+    responses: np.ndarray,
+    of_layer: dict[str, np.ndarray],
+    tag: np.ndarray,
+    shuffled: np.ndarray,
+    labels: int,
+) -> dict[str, dict[str, np.ndarray]]:
+    """The columns of each code: of each neuron, then of the layer."""
     kinds = int(responses.max(initial=0)) + 1
     code = layer.neurons * np.int64(kinds) + responses
     presentations = np.bincount(tag, minlength=labels)
-    rows, of_whole = layer.rows, int(of_layer.max(initial=0)) + 1
+    rows = layer.rows
 
-    def counted(tags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def counted(tags: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         counts = contingency(code, tags[rows], kinds, labels, layer.size)
-        whole = np.bincount(tags * of_whole + of_layer, minlength=labels * of_whole).reshape(1, labels, of_whole)
-        return with_silence(counts, presentations), whole
+        for name, whole in of_layer.items():
+            chosen = counts.sum(axis=-1, keepdims=True) if name == _SILENCE else counts
+            size = int(whole.max(initial=0)) + 1
+            table = np.bincount(tags * size + whole, minlength=labels * size).reshape(1, labels, size)
+            yield with_silence(chosen, presentations), table
 
-    def both(measure: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        return np.concatenate([measure, whole])
+    def plain(tags: np.ndarray) -> list[np.ndarray]:
+        return [np.concatenate([plug_in(neurons), plug_in(whole)]) for neurons, whole in counted(tags)]
 
-    counts, whole = counted(tag)
-    information = both(plug_in(counts), plug_in(whole))
-    bias = both(panzeri_treves_bias(counts), panzeri_treves_bias(whole))
-    control = np.array([both(*map(plug_in, counted(tags))) for tags in shuffled])
-    mean = control.mean(axis=0)
-    as_much = (control >= information * (1 - 1e-12)).sum(axis=0)
-    return {
-        "information_bits": information,
-        "corrected_pt": information - bias,
-        "corrected_shuffle": information - mean,
-        "control_mean": mean,
-        "control_95": np.quantile(control, 0.95, axis=0),
-        "p": (1 + as_much) / (1 + len(control)),
-    }
+    controls = [np.array(control) for control in zip(*map(plain, shuffled), strict=True)]
+    biases = [np.concatenate([panzeri_treves_bias(one) for one in tables]) for tables in counted(tag)]
+    found = {}
+    for name, information, bias, control in zip(of_layer, plain(tag), biases, controls, strict=True):
+        mean = control.mean(axis=0)
+        as_much = (control >= information - 1e-12).sum(axis=0)
+        found[name] = {
+            "information_bits": information,
+            "corrected_pt": information - bias,
+            "corrected_shuffle": information - mean,
+            "control_mean": mean,
+            "control_95": np.quantile(control, 0.95, axis=0),
+            "p": (1 + as_much) / (1 + len(control)),
+        }
+    return found

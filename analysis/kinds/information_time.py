@@ -37,6 +37,18 @@ def information_time_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("information-time", spikes).table
+    >>> ax = analysis.information_time_figure(table)
+    >>> ax.get_xlabel()
+    'spikes known up to (ms)'
     """
     require(frame, ("layer", "time_ms", "mean_bits", "low", "high"), "information over time")
     axes = draw_lines(frame, "time_ms", "mean_bits", ax, palette)
@@ -114,19 +126,22 @@ def information_over_time(
             continue
         code = layer.neurons * np.int64(bins) + equal_bins(layer.latencies, layer.neurons, bins)
         spike_rows = layer.rows
+        before = -np.inf
+        counts = [np.zeros((layer.size, len(labels), bins), np.int64) for _ in range(2)]
         for time in np.linspace(first, last, times):
-            known = layer.latencies <= time
+            new = (layer.latencies > before) & (layer.latencies <= time)
+            before = time
             means = []
-            for tags in (tag, shuffled):
-                counts = contingency(code[known], tags[spike_rows[known]], bins, len(labels), layer.size)
-                counts = with_silence(counts, presentations)
-                means.append(plug_in(counts) - panzeri_treves_bias(counts))
+            for known, tags in zip(counts, (tag, shuffled), strict=True):
+                known += contingency(code[new], tags[spike_rows[new]], bins, len(labels), layer.size)
+                whole = with_silence(known, presentations)
+                means.append(plug_in(whole) - panzeri_treves_bias(whole))
             low, high = _bootstrap(means[0], generator)
             rows.append(
                 {
                     "layer": layer.name,
                     "time_ms": time,
-                    "fired": known.sum() / (layer.size * len(spikes)),
+                    "fired": counts[0].sum() / (layer.size * len(spikes)),
                     "mean_bits": means[0].mean(),
                     "low": low,
                     "high": high,

@@ -36,6 +36,18 @@ def reliability_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("latencies", spikes).table
+    >>> ax = analysis.reliability_figure(table)
+    >>> ax.get_xlabel()
+    'median latency of a neuron (ms)'
     """
     require(frame, ("layer", "reliability", "median_ms"), "latency statistics")
     neurons = frame[frame["neuron"].notna() & frame["label"].isna()]
@@ -120,13 +132,13 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
     shown = np.bincount(tag, minlength=len(labels))  # presentations by label
     small = np.uint16 if max(layer.size, len(labels)) < 2**16 else np.int64  # sorted by radix
     neuron, label = layer.neurons.astype(small), tag[layer.rows].astype(small)
-    order = np.argsort(layer.latencies, kind="stable")
+    order = np.argsort(layer.latencies)
     by_label = order[np.argsort(label[order], kind="stable")]
     by_neuron = order[np.argsort(neuron[order], kind="stable")]
     by_both = by_label[np.argsort(neuron[by_label], kind="stable")]
     count, kinds = layer.size, len(labels)
     of_both = neuron.astype(np.int64) * kinds + label
-    groupings = [
+    groupings: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]] = [
         (by_neuron, np.bincount(neuron, minlength=count), np.full(count, shown.sum()), np.arange(count), None),
         (order, np.array([len(order)]), np.array([shown.sum() * count]), None, None),
     ]

@@ -37,6 +37,18 @@ def psth_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("psth", spikes).table
+    >>> ax = analysis.psth_figure(table)
+    >>> ax.get_xlabel()
+    'time in the presentation (ms)'
     """
     require(frame, ("layer", "time_ms", "rate_hz", "low", "high"), "PSTH")
     shown = frame[frame["label"].isna()]
@@ -104,7 +116,7 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
         place = np.minimum((layer.latencies / bin_ms + 1e-9).astype(np.int64), bins - 1)
         counts = np.bincount(layer.rows * np.int64(bins) + place, minlength=len(spikes) * bins).reshape(-1, bins)
         rates = counts / (layer.size * bin_ms / 1000)
-        groups = [(None, np.ones(len(spikes), bool))]
+        groups: list[tuple[int | None, np.ndarray]] = [(None, np.ones(len(spikes), bool))]
         if spikes.labels is not None:
             groups += [(int(label), tag == position) for position, label in enumerate(labels)]
         for label, chosen in groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,11 +35,23 @@ def rank_order_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("rank-order", spikes).table
+    >>> ax = analysis.rank_order_figure(table)
+    >>> ax.get_xlabel()
+    'rank-order correlation between presentations'
     """
     require(frame, ("layer", "correlation", "low", "high"), "rank-order")
     names = layer_names(frame)
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series = []
+        series: list[tuple[Any, ...]] = []
         for which, text in (("within", "same label"), ("between", "different labels"), ("all", "all pairs")):
             rows = frame[frame["pairs_of"] == which].set_index("layer")
             if len(rows) and not (which == "all" and series):
@@ -164,7 +176,7 @@ def _mean_over(which: str, inner: np.ndarray, counts: np.ndarray, own: np.ndarra
     return float(total / pairs) if pairs > 0 else float("nan"), pairs / 2
 
 
-def _unit_ranks(layer: LayerSpikes) -> tuple[object, np.ndarray, np.ndarray]:
+def _unit_ranks(layer: LayerSpikes) -> tuple[Any, np.ndarray, np.ndarray]:
     """Ranks of mean 0 and norm 1 as a sparse matrix and a number for each presentation, which all its neurons add.
 
     And which presentations have an order.
@@ -173,8 +185,8 @@ def _unit_ranks(layer: LayerSpikes) -> tuple[object, np.ndarray, np.ndarray]:
     silent = (counts + 1 + size) / 2  # mean rank of those that do not fire
     mean = (size + 1) / 2
     relative = ranks - silent[layer.rows]
-    square = np.bincount(layer.rows, (ranks - mean) ** 2, minlength=layer.presentations)
-    square = square + (size - counts) * (silent - mean) ** 2
+    of_fired = np.bincount(layer.rows, (ranks - mean) ** 2, minlength=layer.presentations)
+    square = of_fired + (size - counts) * (silent - mean) ** 2
     has_order = square > 1e-12
     norm = np.sqrt(np.where(has_order, square, 1.0))
     return layer.matrix(relative / norm[layer.rows]), np.where(has_order, (silent - mean) / norm, 0.0), has_order

@@ -34,6 +34,18 @@ def selectivity_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("selectivity", spikes).table
+    >>> ax = analysis.selectivity_figure(table)
+    >>> ax.get_xlabel()
+    'selectivity for a label'
     """
     require(frame, ("layer", "selectivity"), "selectivity")
     names = layer_names(frame)
@@ -45,7 +57,7 @@ def selectivity_figure(
                 style = ("-", "--", "-.", ":")[position % 4]
                 axes.step(values, share, where="post", color=colour, linestyle=style, linewidth=1.3, label=name)
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="selectivity for a label", ylabel="share of the neurons that fire")
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderpad=0.2, columnspacing=1.0)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, borderpad=0.2, columnspacing=1.0)
     return axes
 
 

@@ -40,6 +40,18 @@ def similarity_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`; the picture has colours of its own.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("similarity", spikes).table
+    >>> ax = analysis.similarity_figure(table)
+    >>> type(ax).__name__
+    'Axes'
     """
     require(frame, ("rho", "low", "high"), "similarity")
     names = list(dict.fromkeys([*frame["first"], *frame["second"]]))
@@ -56,7 +68,7 @@ def similarity_figure(
         axes.set_xticks(range(len(names)), names, rotation=90)
         axes.set_yticks(range(len(names)), names)
         axes.tick_params(length=0)
-        colour_bar(axes, image, 1.04, 0.05, "correlation of dissimilarities (ρ)")
+        colour_bar(axes, image, 1.04, 0.05, "correlation (ρ)")
     return axes
 
 

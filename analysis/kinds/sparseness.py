@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,14 +42,26 @@ def sparseness_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("sparseness", spikes).table
+    >>> ax = analysis.sparseness_figure(table)
+    >>> ax.get_xlabel()
+    'sparseness (0: all respond alike, 1: one alone)'
     """
     require(frame, ("layer", "population_sparseness", "lifetime_sparseness"), "sparseness")
     rows = frame[frame["label"].isna()].set_index("layer")
     names = layer_names(rows.reset_index())
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
-        series = [
+        series: list[tuple[Any, ...]] = [
             (
-                f"{what} sparseness",
+                what,
                 *(rows.loc[names, f"{what}{end}"].to_numpy() for end in ("_sparseness", "_low", "_high")),
             )
             for what in ("population", "lifetime")

@@ -26,6 +26,8 @@ def strength_figure(
 ) -> Axes:
     """Draw the mean latency of each layer against the strength of the stimulus, with its 95 % confidence interval.
 
+    The mean over groups of the layer is taken off, so that layers that fire one after the other can be compared.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -36,13 +38,25 @@ def strength_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("strength", spikes).table
+    >>> ax = analysis.strength_figure(table)
+    >>> ax.get_xlabel()
+    'strength of the stimulus (mean intensity)'
     """
     require(frame, ("layer", "strength", "latency_ms", "low", "high", "rho"), "strength")
-    named = frame.assign(
-        layer=[f"{name} (ρ = {rho:.2f})" for name, rho in zip(frame["layer"], frame["rho"], strict=True)]
-    )
-    axes = draw_lines(named, "strength", "latency_ms", ax, palette)
-    axes.set(xlabel="strength of the stimulus (mean intensity)", ylabel="mean latency (ms)")
+    means = frame.groupby("layer", observed=True)["latency_ms"].transform("mean")
+    shown = {column: frame[column] - means for column in ("latency_ms", "low", "high")}
+    names = [f"{name} (ρ = {rho:.2f})" for name, rho in zip(frame["layer"], frame["rho"], strict=True)]
+    axes = draw_lines(frame.assign(layer=names, **shown), "strength", "latency_ms", ax, palette)
+    axes.set(xlabel="strength of the stimulus (mean intensity)", ylabel="mean latency, less that\nof the layer (ms)")
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderpad=0.2, columnspacing=1.0)
     return axes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,13 +37,25 @@ def synchrony_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("synchrony", spikes).table
+    >>> ax = analysis.synchrony_figure(table)
+    >>> ax.get_xlabel()
+    'share of spike pairs within 1 ms'
     """
     require(frame, ("layer", "coincidence", "low", "high", "across"), "synchrony")
     names = layer_names(frame)
     rows = frame.set_index("layer")
     with drawing(ax, COLUMN_WIDTH, 0.9 + 0.3 * len(names), palette) as axes:
         across = rows.loc[names, "across"].to_numpy()
-        series = [
+        series: list[tuple[Any, ...]] = [
             ("same presentation", *(rows.loc[names, column].to_numpy() for column in ("coincidence", "low", "high"))),
             ("across presentations", across, across, across),
         ]

@@ -24,9 +24,10 @@ _COMPONENTS = 3
 def trajectory_figure(
     frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes | None = None, palette: Palette = None
 ) -> Axes:
-    """Draw the path of each label in the plane of the first two components, in the last layer of the table.
+    """Draw the path of each label in the plane of the first two components, in one layer.
 
-    A ring is the begin; the label stands at the end.
+    That is the last one before the output, or the only one of the table. A ring is the begin; the label stands at the
+    end.
 
     Parameters
     ----------
@@ -38,11 +39,23 @@ def trajectory_figure(
         What is drawn into and returned; by default Axes of a new figure.
     palette : str or sequence of colours, optional
         As of `netsim.analysis.theme`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> spikes = analysis.Spikes.of(model, test)
+    >>> table = netsim.analyse("trajectories", spikes).table
+    >>> ax = analysis.trajectory_figure(table)
+    >>> type(ax).__name__
+    'Axes'
     """
     import pandas as pd
 
     require(frame, ("layer", "time_ms", "pc1", "pc2", "share1", "share2"), "trajectory")
-    name = layer_names(frame)[-1]
+    name = layer_names(frame)[-2:][0]
     rows = frame[frame["layer"] == name]
     paths = [(label, path) for label, path in rows.groupby("label", dropna=False)]
     with drawing(ax, COLUMN_WIDTH, 2.8, palette) as axes:

@@ -70,13 +70,14 @@ def _public_page() -> str:
 
 def _analysis_page() -> str:
     offered = _offered(netsim.analysis)
-    figures = offered.pop("figures")
+    figures, kinds = offered.pop("figures"), offered.pop("kinds")
     rest = sorted(name for names in offered.values() for name in names)
     return _titled(
         "netsim.analysis",
         "=",
         _first_paragraph("netsim.analysis"),
         _titled("Figures", "-", _table(f"netsim.analysis.{name}" for name in figures)),
+        _titled("Analyses", "-", _table(f"netsim.analysis.{name}" for name in kinds)),
         _titled("Tables, drawing and style", "-", _table(f"netsim.analysis.{name}" for name in rest)),
     )
 

@@ -1,18 +1,21 @@
 """The command line. Everything heavy is imported by the command that needs it."""
 
+import logging
+import os
 import sys
 
 import typer
 
 from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.exchanging import export, import_network
-from netsim.cli.options import ListingCommand
+from netsim.cli.options import ListingCommand, with_plugins
 from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
 from netsim.cli.terminal import INTERRUPTED, drop_output, fail
 from netsim.cli.training import sweep, train
+from netsim.current_folder import guard
 from netsim.errors import NetsimError
 
 app = typer.Typer(
@@ -23,20 +26,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _command in (models, data, train, sweep, evaluate, simulate, compare):
-    app.command()(_command)
-app.command(cls=PlotCommand)(plot)
-app.command(cls=AnalyseCommand)(analyse)
-app.command(cls=ListingCommand)(study)
-app.command(cls=ListingCommand)(export)
-app.command("import", cls=ListingCommand)(import_network)
-app.command()(report)
-app.command()(describe)
+_LISTING = {
+    plot: PlotCommand,
+    analyse: AnalyseCommand,
+    study: ListingCommand,
+    export: ListingCommand,
+    import_network: ListingCommand,
+}
+for _command in (models, data, train, sweep, evaluate, simulate, compare, *_LISTING, report, describe):
+    _name = "import" if _command is import_network else None
+    app.command(_name, cls=_LISTING.get(_command))(with_plugins(_command))
+
+
+def _prepare_process() -> None:
+    """Take no code from the current folder, draw into files by settings of the package's own, and print anywhere."""
+    guard()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  as long as the process
+        elif hasattr(stream := getattr(sys, name), "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # of a terminal that knows ASCII alone
+    os.environ["PYTHONSAFEPATH"] = "1"  # of the processes that Python starts for this one
+    os.environ["MPLBACKEND"] = "agg"
+    if "MATPLOTLIBRC" not in os.environ:
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # what is wrong in settings that no figure heeds
 
 
 def main() -> None:
     """Run the command line; an error the user can mend is one line on stderr and an exit code that is not 0."""
     arguments = sys.argv[1:] or ["--help"]
+    _prepare_process()
     try:
         code = app(arguments, prog_name="netsim", standalone_mode=False)
         sys.stdout.flush()

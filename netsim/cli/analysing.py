@@ -87,8 +87,6 @@ def analyse(
 
     {analyses}
     """
-    import matplotlib
-
     entry = analyses.require(kind)
     chosen_settings = entry.checked(dict(map(_setting, settings or ())))
     if against is not None and not entry.takes("against"):
@@ -98,7 +96,6 @@ def analyse(
         raise SpecificationError("--against", f"is needed by {kind}: a RUN, a PRESET, a FILE, initial or STUDY=LEVEL")
     if width not in (None, *WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
-    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.style import theme
@@ -128,7 +125,7 @@ def analyse(
             **chosen_settings,
         )
         figure = found.figure(WIDTHS[width] if width else 0.0, palette)
-    folder = one.model.run.path / "analysis" if one.model and one.model.run else Path(f"analysis-{one.name}")
+    folder = one.model.run.subfolder("analysis") if one.model and one.model.run else Path(f"analysis-{one.name}")
     files = out or [folder / f"{kind}.{suffix}" for suffix in ("png", "svg", "csv")]
     for path in files:
         options.make_folder(path.parent)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,6 +69,41 @@ Workers = Annotated[
 ]
 
 
+def _load_plugins(files: list[str] | None) -> None:
+    if files:
+        from netsim.runs.plugin_files import load_plugin
+
+        for file in files:
+            load_plugin(file)
+
+
+Plugins = Annotated[
+    list[str] | None,
+    Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Run a file that registers entries of your own, such as a learner; repeatable.",
+        is_eager=True,
+        callback=_load_plugins,
+    ),
+]
+
+
+def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the option ``--plugin``, whose files are loaded before any other option is read."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, plugin: Any = None, **given: Any) -> None:
+        command(*arguments, **given)
+
+    signature = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter("plugin", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Plugins)
+    parameters = [*signature.parameters.values(), option]
+    vars(run)["__signature__"] = signature.replace(parameters=parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
 class ListingCommand(TyperCommand):
     """A command in whose help text ``{figures}``, or another seam, stands for names and summaries of its entries.
 
@@ -108,10 +145,16 @@ def with_options(
 
 
 def model_of(name: str, seed: int, **options: Any) -> tuple[Model, Network]:
-    """What a command works on, and its network with the options applied."""
+    """What a command works on, and its network with the options applied; a note, if a plug-in of a run has changed."""
     from netsim.runs.model import load_model
+    from netsim.runs.plugins import changed_plugins
 
     chosen = load_model(name, seed)
+    if chosen.run is not None:
+        if options.get("engine") is None:
+            chosen.check_engine()
+        if changed := changed_plugins(chosen.run.record().get("plugins", [])):
+            note(f"{name}: {changed}")
     return chosen, with_options(chosen.network, **options)
 
 
@@ -191,7 +234,7 @@ def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
 
     from netsim.engines import make_engine
 
-    with Console(stderr=True).status(f"building the network for the engine {name}"):
+    with Console(stderr=True).status("building the network"):
         return make_engine(name, network, dt, **options)
 
 

@@ -71,8 +71,6 @@ def plot(
 
     {figures}
     """
-    import matplotlib
-
     entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
     for option, value in given.items():
@@ -81,7 +79,6 @@ def plot(
             raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
     if width not in (None, *WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
-    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.tables import check_table_suffix, write_table
@@ -103,7 +100,7 @@ def plot(
         )
         drawn = draw(figure, source, choice)
     options.note_initial_weights(subject, chosen, seed)
-    folder = chosen.run.path / "figures" if chosen.run else Path(f"figures-{chosen.network.name}")
+    folder = chosen.run.subfolder("figures") if chosen.run else Path(f"figures-{chosen.network.name}")
     files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:
         options.make_folder(path.parent)

@@ -9,6 +9,7 @@ from typer import Option
 
 from netsim.cli import options
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
+from netsim.errors import RunError
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
@@ -59,7 +60,10 @@ def evaluate(
     if chosen.change_of(splits.dataset, network):
         note(f"not kept in {chosen.run.path}: it keeps figures on its own data only")
     elif network == chosen.network and len(stimuli) == len(whole):
-        note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+        try:
+            note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")
+        except RunError as error:
+            note(f"not kept: {error}")
     else:
         note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
 
@@ -106,7 +110,7 @@ def compare(
     """Present the same stimuli on both engines; exit code 1 if they disagree.
 
     They agree if the step is the same in 99.99 % of neurons and presentations, silence included, no other
-    differs by more than one step, and all decisions are the same."""
+    differs by more than one step, and all stimuli and decisions are the same."""
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
 
@@ -133,7 +137,8 @@ def compare(
         fail(
             f"the engines disagree: {result.agreement:.4%} of neurons and presentations have the same step"
             f" ({REQUIRED:.2%} is required), the largest difference is {result.largest_difference_steps:g} steps"
-            f" (1 is allowed), {result.same_decisions:.2%} of decisions are the same"
+            f" (1 is allowed), {result.same_decisions:.2%} of decisions and {result.by_layer['stimulus']:.2%} of the"
+            " stimulus are the same"
         )
 
 
@@ -161,8 +166,6 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
-    import matplotlib
-
     from netsim.files import write_json
     from netsim.measuring.simulation import simulate as simulate_network
 
@@ -171,14 +174,13 @@ def simulate(
     indices = options.chosen_indices(index, limit, len(stimuli), where)
     recorded = [options.recorded_neuron(text, "--record") for text in record or []]
     simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)
-    folder = out or (chosen.run.path / "simulation" if chosen.run else Path(f"simulation-{network.name}"))
+    folder = out or (chosen.run.subfolder("simulation") if chosen.run else Path(f"simulation-{network.name}"))
     options.make_folder(folder)
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
     result = simulation_record(model, chosen, network, source, seed, simulation)
     write_json(folder / "simulation.json", result)
-    matplotlib.use("agg")
     from netsim.analysis.simulation_files import write_simulation
 
     drawn = [] if limit else indices

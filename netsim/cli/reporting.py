@@ -79,15 +79,11 @@ def report(
 
     Everything is measured with the event engine. Use --split validation while you still choose between networks.
     """
-    import matplotlib
-
+    from netsim.analysis.gallery import Source
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
-    from netsim.runs.folder import describe_run
-
-    matplotlib.use("agg")
-    from netsim.analysis.gallery import Source
     from netsim.report import Report, draw_pictures, write_report
+    from netsim.runs.folder import describe_run
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
@@ -100,6 +96,8 @@ def report(
     if page.is_dir():
         raise SpecificationError(f"--out {page}", "is a folder; name a file")
     folder = page.with_name(f"{page.stem}-figures")
+    if chosen.run and not out:
+        chosen.run.subfolder(folder.name)
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
     part = stimuli.first(limit)

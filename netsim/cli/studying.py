@@ -74,7 +74,7 @@ STUDY.json, which says what was simulated.
         raise SpecificationError(f"--seeds {seeds}", f"has no meaning for {name}, where nothing is drawn at random")
     if studies[name].is_grid and dt is not None:
         raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
-    folder = out or (chosen.run.path / "studies" if chosen.run else Path(f"studies-{network.name}"))
+    folder = out or (chosen.run.subfolder("studies") if chosen.run else Path(f"studies-{network.name}"))
     tables = [folder / f"{name}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
@@ -121,16 +121,12 @@ def study_record(
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
     """Write tables, figures and record of a study; returns the names of the files."""
-    import matplotlib
-
-    from netsim.files import write_json
-
-    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
     from netsim.analysis.style import save_figure
     from netsim.analysis.tables import write_table
+    from netsim.files import write_json
 
     name = record["kind"]
     figure = study_panels(frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -27,7 +28,8 @@ INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """End with one line on stderr and an exit code."""
-    print("netsim: " + " ".join(message.split()), file=sys.stderr)
+    with contextlib.suppress(OSError):  # of a terminal that is gone
+        print("netsim: " + " ".join(message.split()), file=sys.stderr, flush=True)
     sys.exit(code)
 
 
@@ -77,7 +79,8 @@ def print_table(table: Table) -> None:
     """Print a table on stdout, as wide as the terminal."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 140).print(table)  # wide enough for every table
+    # wide enough for every table, in which words from files are no markup
+    Console(width=None if sys.stdout.isatty() else 140, markup=False, emoji=False).print(table)
 
 
 def progress_bar() -> ProgressBar:
@@ -86,7 +89,12 @@ def progress_bar() -> ProgressBar:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
@@ -117,7 +125,8 @@ def interrupt_noted() -> Iterator[Callable[[], bool]]:
     """Only note the first Ctrl-C, so that nothing is left half done; gives the function that tells of it.
 
     An exception out of nowhere can also get lost where Python cannot raise it, which happens while Brian2
-    builds a network. The second Ctrl-C interrupts as usual.
+    builds a network. The second Ctrl-C interrupts as usual. SIGTERM and SIGHUP count the same: by the former a cluster
+    announces that it will end a job, the latter comes with the end of a terminal, unless ``nohup`` has it ignored.
     """
     noted = False
 
@@ -127,11 +136,13 @@ def interrupt_noted() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         noted = True
 
-    previous = signal.signal(signal.SIGINT, note)
+    ends = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    previous = {end: signal.signal(end, note) for end in ends if signal.getsignal(end) != signal.SIG_IGN}
     try:
         yield lambda: noted
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for end, handler in previous.items():
+            signal.signal(end, handler)
 
 
 @contextmanager

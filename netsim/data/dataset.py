@@ -28,6 +28,12 @@ class Dataset:
     Samples are what the encoder of the same `samples` takes, of shape (samples, height, width, channels): numbers from
     0 to `intensity_max` (images); int32, times (µs) as from `EventEncoder.first_events` (recordings); latencies (ms).
     They may lie in a file. Labels are -1 where there are none, of all samples or of no one.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.load_dataset("digits")
+    Dataset('digits': 1437 training and 360 test images of 8x8x1, 10 classes, from scikit-learn)
     """
 
     name: str

@@ -55,6 +55,12 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     """Write an array of uint8 with 1 to 4 dimensions as an IDX file, gzip if its name ends in ``.gz``.
 
     It appears whole or not at all, and the same array gives the same file, byte for byte.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsim
+    >>> netsim.write_idx("labels.gz", np.arange(10, dtype=np.uint8))
     """
     path = Path(path)
     if array.dtype != np.uint8:

@@ -43,6 +43,12 @@ def load_dataset(
     ------
     DataError
         If the data set cannot be found or used.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.load_dataset("digits").name
+    'digits'
     """
     name = str(name_or_path)
     source = find_source(name)

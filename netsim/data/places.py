@@ -1,5 +1,6 @@
 """Where data sets lie on this machine."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +23,9 @@ def data_folders(data_dir: str | Path | None) -> list[tuple[str, Path]]:
     """The folders that may hold a data set, each with the reason; a folder given by the user is the only one."""
     if data_dir is not None:
         return [("data folder", user_folder(data_dir))]
-    folders = [("cache", cache_folder())]
+    folders = []
+    with contextlib.suppress(DataError):
+        folders.append(("cache", cache_folder()))
     if os.environ.get("NETSIM_DATA"):
         folders.insert(0, ("NETSIM_DATA", user_folder(os.environ["NETSIM_DATA"])))
     return folders
@@ -40,5 +43,9 @@ def user_folder(name: str | Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """The user's cache, where downloads go."""
-    return platformdirs.user_cache_path("netsim")
+    """The user's cache, where downloads go; a DataError, if there is none, as for a user without a home folder."""
+    with contextlib.suppress(RuntimeError):  # a user without a home; earlier versions give a relative path
+        folder = platformdirs.user_cache_path("netsim")
+        if folder.is_absolute():
+            return folder
+    raise DataError("cache: this user has no home folder; set XDG_CACHE_HOME to a folder where data can be kept")

@@ -14,6 +14,7 @@ from netsim.data.loading import load_dataset
 from netsim.data.recordings import Recordings, convert
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stored import Samples
+from netsim.errors import DataError
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 
@@ -37,6 +38,14 @@ class Stimuli:
         What the labels 0, 1, ... stand for.
     rows : ndarray of int, shape (stimuli,), optional
         Which of the images are the stimuli; by default all. Images may lie in a file, and are not copied.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> len(test), test.latencies(range(2)).shape
+    (40, (2, 8, 8, 1))
     """
 
     images: Samples
@@ -71,6 +80,13 @@ class Stimuli:
         """The first `count` stimuli, or all."""
         return self if count is None or count >= len(self) else self.pick(np.arange(count))
 
+    def check_labels(self, outputs: int) -> None:
+        """Refuse, by a DataError, labels that are none of so many output neurons, `UNLABELLED` among them."""
+        if not ((self.labels >= 0) & (self.labels < outputs)).all():
+            odd = int(self.labels[(self.labels < 0) | (self.labels >= outputs)][0])
+            what = "without a label" if odd == UNLABELLED else f"with the label {odd}"
+            raise DataError(f"stimuli: hold one {what}; labels from 0 to {outputs - 1} are needed here")
+
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""
         return chosen if self.rows is None else self.rows[chosen]
@@ -86,7 +102,19 @@ class SpikeStimuli(Stimuli):
 
 @dataclass(frozen=True)
 class Splits:
-    """Stimuli to learn from, to choose a model with, and to test it on once; and the data set that they come from."""
+    """Stimuli to learn from, to choose a model with, and to test it on once; and the data set that they come from.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> netsim.load_splits(model.network)
+    Splits(
+      training=Stimuli(1,257 of shape (8, 8, 1), 10 classes, IntensityEncoder),
+      validation=Stimuli(180 of shape (8, 8, 1), 10 classes, IntensityEncoder),
+      test=Stimuli(360 of shape (8, 8, 1), 10 classes, IntensityEncoder),
+    )
+    """
 
     training: Stimuli
     validation: Stimuli
@@ -105,6 +133,16 @@ class EventView:
 
     Events pass through `transform`, if there is one, as through tonic's. For these there is also `sensor_size`, as
     (width, height, channels); the channel of the stimulus is the polarity.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> view = netsim.EventView(test)
+    >>> events, label = view[0]
+    >>> events.dtype.names, label
+    (('x', 'y', 't', 'p'), 4)
     """
 
     def __init__(self, stimuli: Stimuli, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
@@ -133,6 +171,16 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
 
     Recordings are pairs of events and label, such as the data sets, caches and slices of tonic yield, or an `EventView`
     of other stimuli. An encoder that takes no recordings stands for an `EventEncoder` of the same shape and window.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> recordings = netsim.EventView(test)
+    >>> encoder = netsim.EventEncoder((8, 8, 1), t_max=16.0, polarity="merged")
+    >>> netsim.event_stimuli(recordings, encoder, test.classes)
+    Stimuli(40 of shape (8, 8, 1), 10 classes, EventEncoder)
     """
     own = (
         encoder
@@ -168,6 +216,13 @@ def load_splits(
     ------
     DataError
         If the data set is not found, is damaged, or does not fit the network.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> splits = netsim.load_splits(netsim.load_preset("digits"))
+    >>> len(splits.training), len(splits.validation), len(splits.test)
+    (1257, 180, 360)
     """
     data = dataset if isinstance(dataset, Dataset) else None
     if data is None:

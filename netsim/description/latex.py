@@ -60,7 +60,15 @@ _BREAK = r"\allowbreak{}"
 
 
 def to_latex(description: Description) -> str:
-    """The LaTeX text of a `Description`."""
+    """The LaTeX text of a `Description`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> text = netsim.to_latex(netsim.describe(netsim.load_preset("digits")))
+    >>> "Model summary" in text
+    True
+    """
     blocks = [rf"\section*{{{_inline(description.title)}}}", _inline(description.introduction)]
     for table in description.tables:
         blocks += [_table(table), *map(_inline, table.notes)]

@@ -9,7 +9,15 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 
 def to_markdown(description: Description) -> str:
-    """The Markdown text of a `Description`."""
+    """The Markdown text of a `Description`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> text = netsim.to_markdown(netsim.describe(netsim.load_preset("digits")))
+    >>> [line for line in text.splitlines() if line.startswith("#")][:2]
+    ['# Model description: `digits`', '## A Model summary']
+    """
     blocks = [f"# {_inline(description.title)}", _inline(description.introduction)]
     for table in description.tables:
         blocks += [f"## {table.letter} {_inline(table.title)}", _table(table), *map(_inline, table.notes)]

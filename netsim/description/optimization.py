@@ -1,21 +1,26 @@
 """The table of how gradients change weights: binary weights, optimizer, dropout, course of the training."""
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 from netsim.data.dataset import VALIDATION_SEED
-from netsim.description.document import Table
+from netsim.description.document import Table, plain
 from netsim.learning.constraints import constraints_of
-from netsim.seams import optimizers, schedules
+from netsim.runs.plugins import handed_in
+from netsim.seams import constraints, optimizers, schedules
 from netsim.specification import Network, Projection
 from netsim.specification.phrases import DELAY, GAP, counted, grouped, names, number
 from netsim.specification.traits import has_bias, is_chain, onto
 from netsim.weights.layout import projections_with_learned_scales
 
 
-def optimization_table(network: Network) -> Table:
-    """How the gradients of `rule_table` change the weights, and for how long."""
-    settings = network.learning
+def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
+    """How the gradients of the learning rule change the weights, and for how long; the record of a run may be empty."""
+    settings, plugins = network.learning, record.get("plugins", [])
     optimizer = optimizers[settings.optimizer].describe(network)
+    if handed := handed_in(plugins, optimizers):
+        optimizer = not_told(handed)
     # a schedule is a function whose docstring describes it
     schedule = " ".join((inspect.getdoc(schedules[settings.schedule]) or "").split())
     schedule = schedule.replace("{peak}", number(settings.rate))
@@ -26,7 +31,10 @@ def optimization_table(network: Network) -> Table:
         rows.append(("Static weights", _static(static, network)))
     rows.append(("Optimizer", f"{optimizer}. $x$: {_learned(network)}; $g$: its gradient"))
     rows.append(("Learning rate", schedule))
-    rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
+    if handed := handed_in(plugins, constraints):
+        rows.append(("After each step", not_told(handed)))
+    else:
+        rows += filter(None, (constraint.describe(network) for constraint in constraints_of(network)))
     if settings.averaging:
         rows.append((
             "Averaging",
@@ -45,8 +53,13 @@ def optimization_table(network: Network) -> Table:
             f" fraction ${number(settings.revive_below)}$ of its presentations are drawn anew (table C)"
             f"{scales}; a map fires when one of its neurons does.",
         ))  # fmt: skip
-    rows += [("Training", _training(network)), ("Arithmetic", _arithmetic(network))]
+    rows += [("Training", _training(network, record)), ("Arithmetic", _arithmetic(network))]
     return Table("G2", "Plasticity: optimization", tuple(rows))
+
+
+def not_told(handed: str) -> str:
+    """What is said of objects that a training was handed, see `netsim.runs.plugins.handed_in`."""
+    return f"{plain(handed)}, handed in from Python; what it does is not in the specification"
 
 
 def _binary_weights(network: Network) -> str:
@@ -103,15 +116,20 @@ def _dropout(network: Network) -> str:
     return text
 
 
-def _training(network: Network) -> str:
+def _training(network: Network, record: Mapping[str, Any]) -> str:
     settings, begins = network.training, ""
+    validation = (
+        f"{settings.validation:,} of the training stimuli are set aside for validation, the same whatever the"
+        f" seed of the training (drawn with seed {VALIDATION_SEED})."
+    )
+    if "validation" in record.get("data", {}).get("sizes", {}):
+        validation = "The data set has validation stimuli of its own."
     if settings.pretrained:  # in place of the weights of table C
         biases = " and biases" if has_bias(network) else ""
         begins = f"The training begins with the weights{biases} of the trained network `{settings.pretrained}`. "
     return (
         f"{begins}{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each"
-        f" time. {settings.validation:,} of the training stimuli are set aside for validation, the same whatever the"
-        f" seed of the training (drawn with seed {VALIDATION_SEED}). The weights of the epoch with the best strict"
+        f" time. {validation} The weights of the epoch with the best strict"
         " validation accuracy (of equal ones, the lowest loss) are kept; validation knows neither dropout nor"
         " augmentation. Test stimuli are not used."
     )

@@ -99,7 +99,8 @@ def _plugin(origin: Any) -> str:
     if not isinstance(origin, Mapping):
         return _shown(origin)
     package = " ".join(str(origin[key]) for key in ("distribution", "version") if origin.get(key))
-    places = [*filter(None, [package]), _shown(origin.get("module"))]
+    file = f"{origin['file']} of SHA-256 {_shown(origin.get('sha256'))}" if origin.get("file") else ""
+    places = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file])]
     how = ", handed in from Python" if origin.get("handed_in") else ""
     return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
 

@@ -3,15 +3,19 @@
 Order and letters are those of Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
 from netsim.description.neurons import neurons_table, parameters_table, psp_name
-from netsim.description.optimization import optimization_table
+from netsim.description.optimization import not_told, optimization_table
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.learning import Learner
 from netsim.runs.folder import RunFolder
-from netsim.seams import engines, learners
+from netsim.runs.plugins import handed_in
+from netsim.seams import engines, learners, optimizers, targets
 from netsim.specification import Network
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
@@ -24,14 +28,16 @@ _INTRODUCTION = (
 )
 
 
-def describe(network: Network, run: RunFolder | None = None) -> Description:
+def describe(network: Network, run: RunFolder | None = None, provenance: bool = True) -> Description:
     """Describe a network in tables.
 
     Parameters
     ----------
     network : Network
     run : RunFolder, optional
-        Where it was trained; adds the provenance.
+        Where it was trained; what was handed to the training in Python is named in place of what the network says.
+    provenance : bool
+        Whether the provenance of the run is added.
 
     Returns
     -------
@@ -42,26 +48,44 @@ def describe(network: Network, run: RunFolder | None = None) -> Description:
     ------
     RunError
         If the record of the run is missing or damaged.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> description = netsim.describe(netsim.load_preset("digits"))
+    >>> netsim.to_markdown(description).splitlines()[0]
+    '# Model description: `digits`'
     """
     learner = learners[network.learning.learner]
+    record = {} if run is None else run.record()
+    plugins = record.get("plugins", [])
+    rule = tuple(learner.rule(network))
+    if handed := handed_in(plugins, learners):
+        rule = (("Rule", not_told(handed)),)
+    elif handed := handed_in(plugins, targets):
+        rule = (*rule, ("Targets", f"In place of those above: {not_told(handed)}"))
     tables = [
-        _summary(network, learner),
+        _summary(network, learner, plugins),
         populations_table(network),
         connectivity_table(network),
         neurons_table(network),
         parameters_table(network),
         _input(network),
         _measurements(network),
-        Table("G1", "Plasticity: learning rule", tuple(learner.rule(network))),
-        optimization_table(network),
+        Table("G1", "Plasticity: learning rule", rule),
+        optimization_table(network, record),
     ]
-    if run is not None:
+    if run is not None and provenance:
         tables.append(provenance_table(run))
     introduction = f"{_INTRODUCTION} Made by netsim {plain(__version__)} from the specification `{network.name}`."
     return Description(f"Model description: `{network.name}`", introduction, tuple(tables))
 
 
-def _summary(network: Network, learner: type[Learner]) -> Table:
+def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping[str, Any]]) -> Table:
+    rule = not_told(handed) if (handed := handed_in(plugins, learners)) else learner.summary(network)
+    optimizer = f"optimizer `{network.learning.optimizer}`"
+    if handed := handed_in(plugins, optimizers):
+        optimizer = plain(handed)
     sizes = summarise(network)
     shapes = distinct(psp_name(projection.psp) for projection in network.weighted)
     pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
@@ -98,21 +122,23 @@ def _summary(network: Network, learner: type[Learner]) -> Table:
         ),
         (
             "Plasticity",
-            f"Supervised, between batches of presentations: {learner.summary(network)};"
-            f" optimizer `{network.learning.optimizer}`",
+            f"Supervised, between batches of presentations: {rule}; {optimizer}",
         ),
         ("Input", f"Latency-coded stimuli of {plain(network.training.dataset)}, at most one spike per stimulus neuron"),
         ("Measurements", "First-spike latencies of all neurons; the first output spike decides"),
-        ("Simulation", _simulation(network)),
+        ("Simulation", _simulation(network, plugins)),
     ]
     return Table("A", "Model summary", tuple(rows))
 
 
-def _simulation(network: Network) -> str:
+def _simulation(network: Network, plugins: Sequence[Mapping[str, Any]]) -> str:
     settings = network.training
+    length = f"Presentations of ${in_ms(network.duration)}$, independent of each other"
+    if handed := handed_in(plugins, engines):
+        return f"{length}; {not_told(handed)}"
     grid = f"on a time grid of ${in_ms(settings.dt)}$" if settings.dt else "with exact spike times"
     engine = engines[settings.engine].phrase
-    return f"Presentations of ${in_ms(network.duration)}$, independent of each other; {engine}, {grid}"
+    return f"{length}; {engine}, {grid}"
 
 
 def _input(network: Network) -> Table:

@@ -1,12 +1,14 @@
 """What passes between an engine and whoever uses it: batches, latencies, potentials, experiments."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
@@ -58,7 +60,18 @@ Experiment = Generator[Batch, Latencies, Result]
 
 
 class Recorded(NamedTuple):
-    """One neuron whose potential is recorded."""
+    """One neuron whose potential is recorded.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
+    >>> [trace.layer for trace in engine.potentials]
+    ['hidden']
+    """
 
     layer: str
     neuron: int
@@ -124,6 +137,24 @@ class EngineEntry(NamedTuple):
     exact: bool
 
 
+_PRESENTING: set[int] = set()
+"""Engines that present, by their identity."""
+_NOTING = Lock()
+
+
+@contextmanager
+def presenting_alone(engine: Engine) -> Iterator[None]:
+    """Refuse, by a RunError, an engine that is presenting already, in another thread or in its own experiment."""
+    with _NOTING:
+        if id(engine) in _PRESENTING:
+            raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
+        _PRESENTING.add(id(engine))
+    try:
+        yield
+    finally:
+        _PRESENTING.discard(id(engine))
+
+
 def single_batch(batch: Batch) -> Experiment[Latencies]:
     """The experiment that presents one batch and returns its latencies."""
     latencies = yield batch
@@ -158,10 +189,12 @@ def checked_batch(network: Network, batch: Batch) -> Batch:
         if not (delays >= 0).all():
             raise DataError(f"delays: {name} holds negative ones; a spike cannot arrive before it is sent")
     silenced = {}
-    for name, neurons in batch.silenced.items():
-        shape = network.population(name).shape
+    for name, given in batch.silenced.items():
+        shape, neurons = network.population(name).shape, np.asarray(given)
+        if not np.isin(neurons, (False, True)).all():
+            raise DataError(f"silenced: {name} holds other values than True and False; a value per neuron is needed")
         try:
-            silenced[name] = np.broadcast_to(neurons, (len(batch.stimuli), *shape))
+            silenced[name] = np.broadcast_to(neurons.astype(bool), (len(batch.stimuli), *shape))
         except ValueError as error:
             raise DataError(f"silenced: {name} has shape {neurons.shape}, the population has {shape}") from error
     return replace(batch, silenced=silenced)

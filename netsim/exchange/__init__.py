@@ -53,6 +53,17 @@ def export(
         If the network has no such layer.
     RunError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> simulation = netsim.simulate(engine, model.weights, test, [0, 3])
+    >>> netsim.export("csv", simulation, "spikes.csv", layers=["stimulus", "output"])
+    >>> netsim.read_stimuli("spikes.csv", (8, 8, 1)).latencies.shape
+    (2, 8, 8, 1)
     """
     path = Path(path)
     format_to_write(to, path, spike_formats).write(simulation, path, layers, record)
@@ -77,6 +88,12 @@ def export_network(
     ------
     DataError, RunError
         As `export`, and if the weights are not the network's.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> netsim.export_network("nir", model.network, model.weights, "digits.nir")
     """
     path = Path(path)
     format_to_write(to, path, network_formats).write(network, weights, path, record)
@@ -99,6 +116,14 @@ def import_network(path: str | Path) -> Imported:
         If the file is missing or damaged, holds another sort of network, or a package is missing.
     SpecificationError
         If its network cannot be built.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> netsim.export_network("nir", model.network, model.weights, "mine.nir")
+    >>> netsim.import_network("mine.nir").network.shapes
+    {'stimulus': (8, 8, 1), 'hidden': (200,), 'output': (10,)}
     """
     path = Path(path)
     read = reader(path, network_formats) or reader(path, network_formats, any_name=True)
@@ -139,6 +164,17 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
     DataError
         If the file is missing, damaged or of no known format, has no such layer or one of another shape, or a
         package is missing.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> simulation = netsim.simulate(engine, model.weights, test, [0, 3])
+    >>> netsim.export("csv", simulation, "stimuli.csv", layers=["stimulus"])
+    >>> netsim.read_stimuli("stimuli.csv", (8, 8, 1)).indices
+    array([0, 3])
     """
     return read_layer(path, None, shape)
 

@@ -50,6 +50,19 @@ class BatchGradients:
     loss : ndarray, shape (presentations,)
     parts : sequence of sequence of ndarray
         The displacements of successive presentations; empty from a learner that knows none.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> found = netsim.STiDiBP(model.network).learn(latencies, test.labels, model.weights)
+    >>> found.gradients["hidden.kernel"].shape
+    (64, 200)
+    >>> found.loss.shape
+    (40,)
     """
 
     gradients: Weights
@@ -81,7 +94,17 @@ class _Named(Protocol):
 
 
 class Learner(_Named, Protocol):
-    """From the latencies and labels of a batch to gradients. It knows no engine."""
+    """From the latencies and labels of a batch to gradients. It knows no engine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> learner = netsim.STiDiBP(model.network)
+    >>> learner.loss(np.array([[12.0, 15.0, *8 * [np.inf]]]), np.array([0])).shape
+    (1,)
+    """
 
     def learn(
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME

@@ -11,20 +11,27 @@ import logging
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from netsim.current_folder import guard
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
 from netsim.measuring.distribution import Distribution, OnPresented, Part, PartExperiment
 from netsim.numerics.threads import threads
+from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.weights.layout import Weights
 
 if TYPE_CHECKING:
     from distributed import Client
 
 _CONNECT_SECONDS = 10
+_START_SECONDS = 120
+LOST_SECONDS = 60.0
+"""How long workers that died may be away: they are started again, unless there is no memory for it."""
+MEMORY = "is there memory for them? Choose fewer --workers, or a higher limit"
 
 
 @contextmanager
@@ -52,29 +59,59 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 " start one with: dask scheduler --host ADDRESS"
             ) from error
         with client:
+            _load_plugins(client)
             yield client
         return
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
-    with (
-        dask.config.set(no_pages),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            security=own_key,
-            silence_logs=logging.CRITICAL,
-            env={"NETSIM_THREADS": str(max(1, threads() // workers))},
-            preload=[__name__],
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(no_pages))
+        scratch = stack.enter_context(TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
+        try:
+            with _ctrl_c_later():
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",
+                        scheduler_kwargs={"dashboard": False},
+                        security=own_key,
+                        silence_logs=logging.CRITICAL,
+                        env={"NETSIM_THREADS": str(max(1, threads() // workers))},
+                        preload=[__name__],
+                        local_directory=scratch,
+                        death_timeout=_START_SECONDS,
+                    )
+                )
+                client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
+        except (RuntimeError, OSError, TimeoutError) as error:
+            raise RunError(f"workers: {workers} did not start ({error or type(error).__name__}); {MEMORY}") from error
+        _load_plugins(client)
         yield client
+
+
+def _load_plugins(client: Client) -> None:
+    """Load the files of this process in the workers that there are, which must find them under the same path."""
+    for path in loaded_plugins():
+        client.run(load_plugin, str(path))
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back for a while; processes that are started meanwhile never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def dask_setup(worker: object) -> None:
     """Leave Ctrl-C to the process that the user sees; Dask calls this in each worker of this machine."""
+    guard()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -85,6 +122,11 @@ def check_worker() -> None:
     count = get_worker().state.nthreads
     if count > 1:
         raise RunError(f"a worker has {count} threads; start workers with one: dask worker ADDRESS --nthreads 1")
+
+
+def all_lost(client: Client) -> bool:
+    """Whether no worker of this machine is there; those of a scheduler may come when they like."""
+    return client.cluster is not None and not client.scheduler_info()["workers"]
 
 
 def lost(error: BaseException) -> str | None:

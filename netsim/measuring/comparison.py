@@ -11,6 +11,7 @@ from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.distribution import OnPresented, in_parts
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
+from netsim.specification import STIMULUS
 from netsim.weights.layout import Weights
 
 _BATCH = 50
@@ -21,8 +22,8 @@ REQUIRED = 0.9999
 class Comparison:
     """Agreement of two engines on the same time grid."""
 
-    agreement: float  # share of neurons and presentations with the same step, silence included
-    by_layer: dict[str, float]
+    agreement: float  # share of neurons and presentations with the same step, silence included, without the stimulus
+    by_layer: dict[str, float]  # the same by population, and of the stimulus
     largest_difference_steps: float  # of all spikes; inf if a neuron fired on one engine only
     same_decisions: float  # share of presentations with the same decision
     presentations: int
@@ -32,8 +33,9 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether enough steps are the same, the others differ by one, and all decisions are the same."""
-        return self.agreement >= REQUIRED and self.largest_difference_steps <= 1 and self.same_decisions == 1
+        """Whether enough steps are the same, the others differ by one, and stimuli and decisions are all the same."""
+        same = self.by_layer[STIMULUS] == 1 and self.same_decisions == 1
+        return same and self.agreement >= REQUIRED and self.largest_difference_steps <= 1
 
     def to_dict(self) -> dict[str, object]:
         """All figures, ready for JSON."""
@@ -60,8 +62,17 @@ def compare(
     first, second : Engine
     weights, stimuli, progress
         As in `netsim.evaluate`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> first, second = (netsim.make_engine(name, model.network, dt=1.0) for name in ("event", "brian2"))
+    >>> netsim.compare(first, second, model.weights, test.first(5)).agrees
+    True
     """
-    names, dt = [population.name for population in second.network.populations], second.dt
+    names, dt = list(second.network.shapes), second.dt
 
     def experiment() -> Experiment[Comparison]:
         same, total = Counter[str](), Counter[str]()
@@ -70,7 +81,7 @@ def compare(
             batch = Batch(part.latencies(np.arange(len(part))), weights)
             ours = first.present(batch)
             theirs = yield batch
-            for name, a, b in zip(names, ours[1:], theirs[1:], strict=True):
+            for name, a, b in zip(names, ours, theirs, strict=True):
                 steps = _step_differences(a, b, dt)
                 same[name] += int((steps == 0).sum())
                 total[name] += steps.size
@@ -79,7 +90,7 @@ def compare(
             done += len(part)
             progress(done)
         return Comparison(
-            agreement=same.total() / total.total(),
+            agreement=(same.total() - same[STIMULUS]) / (total.total() - total[STIMULUS]),
             by_layer={name: same[name] / total[name] for name in names},
             largest_difference_steps=largest,
             same_decisions=decisions / len(stimuli),

@@ -69,6 +69,11 @@ def evaluate(
     distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
 
+    Raises
+    ------
+    DataError
+        If a stimulus has no label.
+
     Examples
     --------
     >>> import netsim
@@ -77,12 +82,13 @@ def evaluate(
     >>> netsim.evaluate(netsim.make_engine("event", model.network), model.weights, stimuli).presentations
     20
     """
+    outputs = engine.network.outputs
+    stimuli.check_labels(outputs)
     started = time.perf_counter()
     tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
     decisions, fired, operations = zip(*tallies, strict=True)
     spikes = {name: sum(part[name] for part in fired) for name in fired[0]}
     made = Decisions(*map(np.concatenate, zip(*decisions, strict=True)))
-    outputs = engine.network.outputs
     confusion = np.zeros((outputs, outputs + 1), dtype=int)
     np.add.at(confusion, (stimuli.labels, made.choice), 1)
     return Evaluation(

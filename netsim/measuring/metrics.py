@@ -21,11 +21,11 @@ class Decisions(NamedTuple):
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""
-        return self.choice == labels
+        return (self.choice == labels) & (self.choice >= 0)
 
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the label's neuron alone fired first: ties and silence are errors."""
-        return (self.choice == labels) & ~self.tied
+        return self.correct(labels) & ~self.tied
 
 
 def decide(outputs: np.ndarray) -> Decisions:
@@ -35,6 +35,18 @@ def decide(outputs: np.ndarray) -> Decisions:
     ----------
     outputs : ndarray of float, shape (presentations, neurons)
         Latencies (ms); ``inf`` is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsim
+    >>> decisions = netsim.decide(np.array([[3.0, 1.5], [2.0, 2.0], [np.inf, np.inf]]))
+    >>> decisions.choice
+    array([ 1,  0, -1])
+    >>> decisions.tied
+    array([False,  True, False])
+    >>> decisions.strictly_correct(np.array([1, 0, 0]))
+    array([ True, False, False])
     """
     first = outputs.min(axis=1)
     fired = np.isfinite(first)

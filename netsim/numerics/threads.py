@@ -7,27 +7,32 @@ wait for each other within a part.
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  compiled products take it; once loaded, its threads are limited, too
 from threadpoolctl import ThreadpoolController
+
+from netsim.errors import NetsimError
 
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
 _LARGEST_PART = 50
 # Of numbers that are worked on one by one: so many that handing them to a thread takes little beside.
 _LARGEST_RUN = 1_000_000
 
+_MOST_THREADS = 1024
+
 Part = TypeVar("Part")
 
 
 def over_presentations(count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART) -> list[Part]:
     """Call `work` with slices of at most `largest` presentations, on several threads; the results are in order."""
-    # one product a thread: the library's own threads would only get in the way of ours
-    with _controller().limit(limits=1, user_api="blas"):
+    with _one_thread_a_product():
         return _over_parts(count, work, largest)
 
 
@@ -76,11 +81,54 @@ def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list
 
 
 def threads() -> int:
-    """Number of threads: the environment variable ``NETSIM_THREADS``, or the cores this process may use."""
+    """Number of threads: the environment variable ``NETSIM_THREADS``, or the cores this process may use.
+
+    Raises NetsimError if the variable is no such number.
+    """
     given = os.environ.get("NETSIM_THREADS", "")
-    if given.isdecimal():
-        return max(1, int(given))
+    if given:
+        if not (given.isdecimal() and len(given) <= len(str(_MOST_THREADS)) and 1 <= int(given) <= _MOST_THREADS):
+            raise NetsimError(f"NETSIM_THREADS: must be a number of threads from 1 to {_MOST_THREADS}, not {given!r}")
+        return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_LIMITING = Lock()
+_limited: list[Any] = []  # one limiter, for as many as are at work
+
+
+@contextmanager
+def _one_thread_a_product() -> Iterator[None]:
+    """Take matrix products' own threads, which would only get in the way of ours; the last one gives them back.
+
+    Of two that come at once in threads of a user, the second would otherwise give back what the first has taken.
+    """
+    with _LIMITING:
+        _limited.append(_limited[0] if _limited else _switch().submit(_limit).result())
+    try:
+        yield
+    finally:
+        with _LIMITING:
+            limiter = _limited.pop()
+            if not _limited:
+                _switch().submit(limiter.__exit__, None, None, None).result()
+
+
+def _limit() -> Any:
+    return _controller().limit(limits=1, user_api="blas").__enter__()
+
+
+@cache
+def _switch() -> ThreadPoolExecutor:
+    """The thread that takes and gives back: threadpoolctl has a limit lifted by none but that which has set it."""
+    return ThreadPoolExecutor(1, thread_name_prefix="netsim-blas")
+
+
+def blas_kernels() -> list[str]:
+    """The libraries of matrix products in use, each with the kernel that it has chosen for this machine's processor."""
+    found = [library for library in _controller().info() if library["user_api"] == "blas"]
+    words = [(known["internal_api"], known["version"], known.get("architecture")) for known in found]
+    return sorted({" ".join(filter(None, told)) for told in words})
 
 
 @cache
@@ -95,4 +143,5 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a child process has none of these threads
+    for _threads in (_helpers, _switch):
+        os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of them

@@ -1,6 +1,5 @@
 """The page of a report: what it holds, and the HTML that shows it."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import activity_table, costs_table, model_facts, results
-from netsim.runs.model import Model
+from netsim.runs.model import Model, load_model
+from netsim.runs.plugins import handed_in
+from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
 
@@ -70,7 +71,7 @@ def render(report: Report) -> str:
         caveat=CAVEAT,
         sections={title: in_rows(found) for title, found in chosen.items() if found},
         model=model_facts(network),
-        description=describe(network),
+        description=describe(network, run, provenance=False),
         trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
         made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
         data=_data_facts(report),
@@ -79,7 +80,21 @@ def render(report: Report) -> str:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the HTML of a report; the file appears whole or not at all."""
+    """Write the HTML of a report; the file appears whole or not at all.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import netsim
+    >>> from netsim.report import Report
+    >>> from netsim.runs.folder import describe_run
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> evaluation = netsim.evaluate(netsim.make_engine("event", model.network), model.weights, test)
+    >>> digits = netsim.load_dataset("digits")
+    >>> report = Report("digits", model, model.network, digits, "test", 297, evaluation, [], "figures", describe_run(0))
+    >>> netsim.write_report(report, Path("report.html"))
+    """
     write_text(path, render(report))
 
 
@@ -110,8 +125,17 @@ def cautions(report: Report) -> list[str]:
         )
     if report.evaluation.presentations < report.available:
         said.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
+    if report.subject.run and load_model(str(report.subject.run.path)).sha256 != report.subject.sha256:
+        said.append("The training went on meanwhile: the run has better weights by now than those measured here.")
     if measured.dataset != trained.dataset:
         said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
+    if run := report.subject.run:
+        if handed := handed_in(run.record().get("plugins", []), engines):
+            said.append(
+                f"The network was trained with {handed}, an object in Python, and is measured with the engine event."
+            )
+        if change := report.subject.change_of(report.dataset, report.network):
+            said.append(f"{change}.")
     if measured.dt != trained.dt:
         said.append(f"The network was made for {_grid(trained.dt)} and is measured with {_grid(measured.dt)}.")
     return said
@@ -136,8 +160,8 @@ def _data_facts(report: Report) -> list[Fact]:
         Fact("SHA-256 of its stimuli and labels", data.sha256, True),
         Fact("weights", origin),
     ]
-    if file:
-        facts.append(Fact(f"SHA-256 of {file.name}", hashlib.sha256(file.read_bytes()).hexdigest(), True))
+    if file and subject.sha256:
+        facts.append(Fact(f"SHA-256 of {file.name}", subject.sha256, True))
     return [*facts, Fact("engine", f"event, {_grid(report.network.training.dt)}")]
 
 

@@ -28,7 +28,8 @@ from netsim import __version__
 from netsim.data.dataset import Dataset
 from netsim.data.packed import write_dataset
 from netsim.errors import DataError, NetsimError, RunError
-from netsim.files import read_text, write_json, write_text
+from netsim.files import Digest, read_text, write_json, write_text
+from netsim.numerics.threads import blas_kernels
 from netsim.reprs import html_table
 from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
 from netsim.specification import Network
@@ -99,11 +100,14 @@ class RunFolder:
             raise RunError(f"{self.record_file}: is not the record of a run (it holds no {wrong[0]} that fits)")
         return dict(record)
 
-    def weights(self, network: Network) -> Weights:
-        """The weights kept of the best epoch so far; a DataError or RunError, if there are none or they are damaged."""
+    def weights(self, network: Network, digest: Digest | None = None) -> Weights:
+        """The weights kept of the best epoch so far; `digest` as of `netsim.files.read_arrays`.
+
+        Raises DataError or RunError, if there are none or they are damaged.
+        """
         if not self.best.exists():
             raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
-        return read_weights(network, self.best)
+        return read_weights(network, self.best, digest)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""
@@ -120,6 +124,13 @@ class RunFolder:
         write_json(self.path / name, content)
         return self.path / name
 
+    def subfolder(self, name: str) -> Path:
+        """A folder in the run, which need not be there yet; a RunError, if it is a link, which leads out of the run."""
+        folder = self.path / name
+        if folder.is_symlink():
+            raise RunError(f"{folder}: is a link; remove it, or choose another folder with --out")
+        return folder
+
 
 def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
     """Names of those entries of a record that are used again and are not as `describe_run` writes them."""
@@ -132,7 +143,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "seed": is_count(record.get("seed")),
         "limit": limit is None or is_count(limit),
         "data_dir": isinstance(record.get("data_dir"), str | None),
-        "data": isinstance(record.get("data", {}), dict),
+        "data": isinstance(data := record.get("data", {}), dict) and isinstance(data.get("sizes", {}), dict),
         "plugins": are_plugins(record.get("plugins", [])),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }
@@ -168,6 +179,15 @@ def open_run(path: str | Path) -> RunFolder:
     ------
     RunError
         If there is none at `path`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> run = netsim.open_training("runs/opened", model.network, seed=0, limit=100)
+    >>> metrics = run.train()
+    >>> netsim.open_run("runs/opened").network().name
+    'digits'
     """
     if not is_run(path):
         raise RunError(f"{path}: is no run folder (it has no network.toml)")
@@ -241,7 +261,12 @@ def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
         "netsim": __version__,
         "git_revision": _git_revision(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
-        "machine": {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()},
+        "machine": {
+            "system": platform.system(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "blas": ", ".join(blas_kernels()),
+        },
     }
 
 

@@ -1,5 +1,6 @@
 """What a command works on: a run folder, a preset, or a specification file, with the weights that belong to it."""
 
+import hashlib
 import os
 import warnings
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from typing import Any
 from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
-from netsim.errors import SpecificationError, nearest
+from netsim.errors import RunError, SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, open_run
+from netsim.runs.plugins import handed_in
+from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.toml import read_network
 from netsim.weights.binary import forward_weights
@@ -37,6 +40,17 @@ class Model:
     run : RunFolder, optional
     data_dir : str, optional
         Where the run found its data, or keeps them.
+    sha256 : str, optional
+        Checksum of the file that the weights were read from.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> model.origin
+    'initial'
+    >>> sorted(model.weights)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     network: Network
@@ -44,6 +58,7 @@ class Model:
     origin: str = "given"
     run: RunFolder | None = None
     data_dir: str | None = None
+    sha256: str | None = None
 
     __repr__ = short_repr
 
@@ -77,6 +92,14 @@ class Model:
         if change := self.change_of(found.dataset, network):
             on_warning(change)
         return found
+
+    def check_engine(self) -> None:
+        """Refuse, by a RunError, to take another engine for one that the training was handed as an object."""
+        if self.run is None or not (handed := handed_in(self.run.record().get("plugins", []), engines)):
+            return
+        others = " or ".join(f"--engine {name}" for name in engines)
+        remedy = f"present it there, or say {others} to take another"
+        raise RunError(f"{self.run.path}: was trained with {handed}, an object in Python; {remedy}")
 
     def change_of(self, dataset: Dataset, network: Network | None = None) -> str:
         """What to say if the run's data set is not any more what it learned from; empty if it is, or is not known."""
@@ -142,16 +165,17 @@ def load_model(name: str, seed: int = 0) -> Model:
     >>> model.origin, model.network.outputs
     ('trained', 10)
     """
-    run = find_run(name)
+    run, digest = find_run(name), hashlib.sha256()
     if run is not None:
         network = run.network()
-        weights, record = forward_weights(network, run.weights(network)), run.record()
+        weights, record = forward_weights(network, run.weights(network, digest)), run.record()
         origin = "imported" if "imported" in record else "run"
-        return Model(network, weights, origin, run, str(run.data) if run.data.is_dir() else record.get("data_dir"))
+        found = str(run.data) if run.data.is_dir() else record.get("data_dir")
+        return Model(network, weights, origin, run, found, digest.hexdigest())
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
-        return Model(network, read_packed(network, trained), "trained")
+        return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())
     return Model(network, forward_weights(network, initial_weights(network, seed)), "initial")
 
 

@@ -9,10 +9,14 @@ from netsim.data.loading import find_source
 from netsim.errors import RunError, SpecificationError
 from netsim.learning import Constraint, Learner, Optimizer
 from netsim.registry import Registry
+from netsim.runs.plugin_files import file_of
 from netsim.specification import Network
 
 Plugin = dict[str, Any]
-"""A `netsim.registry.Origin` as a dictionary, with ``handed_in`` for an object from Python."""
+"""A `netsim.registry.Origin` as a dictionary, with ``handed_in`` for an object from Python.
+
+What belongs to no package has ``file`` and ``sha256`` of its source.
+"""
 
 
 def plugins_of(
@@ -29,6 +33,7 @@ def plugins_of(
     handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
     handed += [(seams.constraints, constraint) for constraint in constraints]
     found += [asdict(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None]
+    found = [plugin | ({} if plugin["distribution"] else file_of(plugin["module"])) for plugin in found]
     return [plugin for number, plugin in enumerate(found) if plugin not in found[:number]]
 
 
@@ -59,8 +64,26 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
         except (KeyError, SpecificationError) as error:
             reason = f" ({error})" if isinstance(error, SpecificationError) else ""
             package = " ".join(str(plugin[key]) for key in ("distribution", "version") if plugin.get(key))
-            remedy = f"install {package}" if package else f"import {plugin['module']} first"
+            file = plugin.get("file")
+            remedy = (
+                f"install {package}" if package else f"give --plugin {file or 'FILE'}, or import it in Python first"
+            )
             raise RunError(f"{where}: needs {names_of([plugin])}, which cannot be loaded{reason}; {remedy}") from error
+
+
+def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:
+    """Which of a record's plug-ins come from other files than those that are loaded, in a line; empty if none does."""
+    changed = {}
+    for plugin in former:
+        now = file_of(plugin["module"]).get("sha256") if plugin.get("sha256") else None
+        if now is not None and now != plugin["sha256"]:
+            changed[str(plugin.get("file"))] = f"{plugin['sha256']} then and {now} now"
+    return "; ".join(f"{file} has changed since the training: sha256 {change}" for file, change in changed.items())
+
+
+def handed_in(plugins: Iterable[Mapping[str, Any]], registry: Registry[Any]) -> str:
+    """What a training was handed as objects in place of entries of a registry, in words; empty if there was nothing."""
+    return names_of(one for one in plugins if one.get("handed_in") and one["seam"] == registry.seam)
 
 
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:

@@ -3,11 +3,13 @@
 Times are in ms, potentials and weights are dimensionless. The equation of every neuron, with times
 counted from the start of the presentation, is ::
 
-    v' = (I(t)·[t < gate] + drive·[t >= onset]) / tau,     v(0) = 0
+    v' = (I(t)·[t < gate] + (R(t) + drive)·[t >= onset]) / tau,     v(0) = 0
     I(t) = bias + Σ_i w_i Σ_k c_k·[t >= t_i + d_k]
 
 with one spike at the first ``t`` in ``[onset, end)`` at which ``v >= threshold``. The pairs
-``(d_k, c_k)`` are the breakpoints of the postsynaptic potential (`PSP`).
+``(d_k, c_k)`` are the breakpoints of the postsynaptic potential (`PSP`). ``R`` is the same sum over the
+projections that are part of a loop (lateral, recurrent), which have no part in ``I``. A spike changes slopes alone, so
+that spikes of one instant do not see each other, nor on a grid those of one step.
 """
 
 from netsim.specification.connectivity import (
@@ -39,4 +41,11 @@ from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
 from netsim.specification.regimes import Regime
+from netsim.specification.scopes import (
+    MapWinners,
+    NeighbourhoodWinners,
+    PopulationWinners,
+    PositionWinners,
+    Winners,
+)
 from netsim.specification.settings import Learning, Training, Weighting

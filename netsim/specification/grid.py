@@ -5,6 +5,7 @@ a time that may move (a stimulus latency, a delay) falls on the nearest step.
 """
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,15 @@ from netsim.specification import Network, Population, Projection
 # before a step a time counts as being on it (in steps). Sums of slopes reach a threshold that they equal
 # exactly only up to rounding, and the engines round differently.
 TOLERANCE = 1e-9
+# Relative: of a product and its quotient, with a margin of two.
+_ROUNDING = 4 * sys.float_info.epsilon
 
 
 def step_at_or_after(time: float, dt: float) -> int:
     """First step at or after a finite time (ms)."""
-    return math.ceil(time / dt - TOLERANCE)
+    steps = time / dt
+    # from some 10**6 steps on a time that is on a step is off by more than the tolerance when it is divided
+    return math.ceil(steps - max(TOLERANCE, _ROUNDING * abs(steps)))
 
 
 def nearest_step(time: float, dt: float) -> int:
@@ -35,6 +40,12 @@ def nearest_steps(times: np.ndarray, dt: float) -> np.ndarray:
 def on_grid(latencies: np.ndarray, dt: float | None) -> np.ndarray:
     """Latencies (ms) moved to the nearest step; ``inf`` stays, and without `dt` nothing moves."""
     return nearest_steps(latencies, dt) * dt if dt else latencies
+
+
+def stimuli_on_grid(stimuli: np.ndarray, duration: float, dt: float) -> np.ndarray:
+    """Latencies of stimuli (ms) as an engine presents them on a grid: a spike that it moves to the end has no place."""
+    steps = nearest_steps(stimuli.astype(np.float64), dt)
+    return np.where(steps < step_at_or_after(duration, dt), steps, np.inf) * dt
 
 
 @dataclass(frozen=True)

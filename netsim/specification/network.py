@@ -13,12 +13,21 @@ import numpy as np
 
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
+from netsim.specification import graph
 from netsim.specification.checks import finite, require
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import PSP, Neurons
-from netsim.specification.populations import STIMULUS, InitialWeights, Layer, Population, Projection, Shape
+from netsim.specification.populations import (
+    STIMULUS,
+    InitialWeights,
+    Layer,
+    Population,
+    Projection,
+    Shape,
+    check_winners,
+)
 from netsim.specification.settings import Learning, Training, Weighting
 
 Part = TypeVar("Part", Population, Projection)
@@ -33,8 +42,9 @@ MOST_STEPS = 10**9
 class Network:
     """A network and how it learns.
 
-    Populations are in the order in which spikes pass: a projection comes from the stimulus or from an earlier
-    population. What is connected to what is asked here and nowhere else.
+    Populations may be in any order but for the last one, the output. Those that a loop of projections joins, such as a
+    population that projects onto itself, are one component, and `components` are in the order in which spikes pass.
+    What is connected to what is asked here and nowhere else.
 
     Parameters
     ----------
@@ -154,6 +164,7 @@ class Network:
                 projection.sign,
                 population.inhibitory,
                 projection.feedback,
+                population.winners,
             )
             for population, projection in zip(self.populations, self.projections, strict=True)
         )
@@ -184,6 +195,7 @@ class Network:
             require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
         object.__setattr__(self, "projections", tuple(self._connected()))
         self._check_output()
+        self._check_passage()
         for population in self.populations:
             self._check_inputs(population)
         for population in self.integrating:
@@ -196,6 +208,8 @@ class Network:
                 require(source != STIMULUS, where, "has no meaning from the stimulus, which does not learn; remove it")
                 weighted = bool(self.weight_shape(projection))
                 require(weighted, where, "has no meaning where there are no weights; remove it")
+                across = projection.feedback.direct and self.is_recurrent(projection)
+                require(not across, where, "passes all targets by, which has no meaning within a loop; take random")
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 
@@ -206,7 +220,7 @@ class Network:
             for end, name in (("source", projection.source), ("target", projection.target)):
                 require(name in self.shapes, f"{where}.{end}", f"{name!r} is no population{nearest(name, self.shapes)}")
             require(projection.target != STIMULUS, "projections.target", "the stimulus receives nothing")
-        seen, names = {STIMULUS}, set()
+        names = set()
         for population in self.populations:
             incoming = self.incoming(population.name)
             require(bool(incoming), f"populations.{population.name}", "receives from nobody; add a projection onto it")
@@ -214,10 +228,7 @@ class Network:
                 name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
                 require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
                 names.add(name)
-                loop = f"{projection.source} does not come before {population.name}; loops are not possible here"
-                require(projection.source in seen, f"projections.{name}.source", loop)
                 yield self._fitted(replace(projection, name=name))
-            seen.add(population.name)
 
     def _fitted(self, projection: Projection) -> Projection:
         """A projection whose connectivity has the parameters that its ends tell; nothing is laid out for it."""
@@ -249,9 +260,28 @@ class Network:
         alone = output.inhibitory is None or bool(self.outgoing(output.name))
         where = f"{self._where(output.name)}.inhibitory"
         require(alone, where, "has no meaning for the output, which sends to nobody; remove it")
-        for population in self.populations[:-1]:
+        heard = graph.reached(output.name, [(one.target, one.source) for one in self.projections])
+        for population in self.populations:
             lost = f"sends to nobody; only the last population, {output.name}, is read out"
-            require(bool(self.outgoing(population.name)), f"populations.{population.name}", lost)
+            others = [one for one in self.outgoing(population.name) if one.target != population.name]
+            require(bool(others) or population is output, f"populations.{population.name}", lost)
+            lost = f"does not reach {output.name}, the last population, which alone is read out"
+            require(population.name in heard, f"populations.{population.name}", lost)
+
+    def _check_passage(self) -> None:
+        """Refuse populations that the stimulus does not reach, and loops that cannot be."""
+        reached = graph.reached(STIMULUS, [(one.source, one.target) for one in self.projections])
+        for population in self.populations:
+            remedy = "is not reached by the stimulus; add a projection onto it from where spikes come"
+            require(population.name in reached, f"populations.{population.name}", remedy)
+        for component in self.components:
+            looped = any(map(self.is_recurrent, self.incoming(component[0].name)))
+            for population in component if looped else ():
+                members = " and ".join(one.name for one in component)
+                relays = f"are relays in a loop ({members}), which must pass through neurons that integrate alone"
+                require(population.integrates, f"populations.{population.name}.neurons", relays)
+            whole = "scales the displacements of a layer by all of them, which a loop does not know in time; remove it"
+            require(not (looped and self.learning.normalised), "learning.normalised", whole)
 
     def _check_inputs(self, population: Population) -> None:
         where, incoming = self._where(population.name), self.incoming(population.name)
@@ -317,6 +347,48 @@ class Network:
         require(dt <= t_max, where, f"{dt} ms is larger than the encoding window of {t_max} ms; choose a smaller step")
         few = self.duration / dt <= MOST_STEPS
         require(few, where, f"{dt} ms cuts a presentation into more than {MOST_STEPS:,} steps; choose a larger step")
+
+    @cached_property
+    def components(self) -> tuple[tuple[Population, ...], ...]:
+        """The populations in the order in which spikes pass: each alone, or those together that a loop joins.
+
+        These are the strongly connected components of the graph; within one, populations are in their own order.
+
+        Examples
+        --------
+        >>> from netsim import Dense, IntensityEncoder, Network, Population, Projection
+        >>> pairs = [("stimulus", "e"), ("e", "i"), ("i", "e"), ("e", "output")]
+        >>> network = Network(
+        ...     "loop",
+        ...     IntensityEncoder((4, 4, 1), t_max=16.0),
+        ...     [Population("e", (20,)), Population("i", (5,)), Population("output", (2,))],
+        ...     [Projection(source, target, Dense()) for source, target in pairs],
+        ...     duration=64.0,
+        ... )
+        >>> [[population.name for population in component] for component in network.components]
+        [['e', 'i'], ['output']]
+        """
+        numbers = {population.name: number for number, population in enumerate(self.populations)}
+        edges = [(numbers[one.source], numbers[one.target]) for one in self.projections if one.source != STIMULUS]
+        found = graph.components(len(numbers), edges)
+        return tuple(tuple(self.populations[number] for number in component) for component in found)
+
+    @cached_property
+    def in_order(self) -> tuple[Population, ...]:
+        """The populations in the order of the components: each after all that it receives from, but for loops."""
+        return tuple(population for component in self.components for population in component)
+
+    @cached_property
+    def _component_of(self) -> dict[str, int]:
+        return {one.name: number for number, component in enumerate(self.components) for one in component}
+
+    def is_recurrent(self, projection: Projection) -> bool:
+        """Whether a projection is part of a loop, be it of one population onto itself.
+
+        Its current counts from the target's onset on, in every regime.
+        """
+        source = self._component_of.get(projection.source)
+        return source is not None and source == self._component_of[projection.target]
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -515,7 +587,10 @@ def expand_layers(
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error
         require(weighted or layer.neurons is None, f"{where}.neurons", "has no meaning for relays; remove it")
         neurons = layer.neurons or (Neurons() if weighted else None)
-        populations.append(Population(name, shape, neurons, layer.dropout, layer.inhibitory))
+        if layer.winners is not None:
+            require(neurons is not None, f"{where}.winners", "has no meaning for relays; remove it")
+            check_winners(layer.winners, shape, where)
+        populations.append(Population(name, shape, neurons, layer.dropout, layer.inhibitory, layer.winners))
         projections.append(
             Projection(
                 source,

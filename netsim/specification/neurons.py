@@ -26,6 +26,12 @@ class PSP:
         Durations (ms), where the shape has them.
     breakpoints : sequence of (delay, slope change), optional
         Delays in ms after the presynaptic spike, ascending; for the shape ``breakpoints`` only.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.PSP("plateau", rise=8.0)
+    PSP(shape='plateau', rise=8.0)
     """
 
     shape: Literal["ramp", "plateau", "triangle", "breakpoints"] = "ramp"

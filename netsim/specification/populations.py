@@ -13,6 +13,7 @@ from netsim.specification.connectivity import Connectivity
 from netsim.specification.delays import Delays
 from netsim.specification.feedback import Feedback
 from netsim.specification.neurons import PSP, Neurons
+from netsim.specification.scopes import Winners
 
 STIMULUS = "stimulus"
 """The name of the population that presents what the encoder makes."""
@@ -31,6 +32,12 @@ class InitialWeights:
         Standard deviation in units of ``1/sqrt(number of inputs)``.
     bias : float
         Constant current of every neuron that has a bias; it is not drawn.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.InitialWeights(spread=1.0, bias=0.5)
+    InitialWeights(spread=1.0, bias=0.5)
     """
 
     distribution: Literal["normal", "uniform"] = "normal"
@@ -64,6 +71,15 @@ class Population:
         Fraction of inhibitory neurons, the last ones; the others are excitatory, and the weights of all synapses that a
         neuron sends to have its sign (Dale's law). Of a population with maps it is the fraction of inhibitory maps. By
         default neurons have no sign.
+    winners : Winners, optional
+        Whether the first neurons of a scope silence the others, for example `MapWinners`; by default all may fire.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> population = netsim.Population("hidden", (200,), netsim.Neurons("free", threshold=1.0, tau=16.0))
+    >>> population.size
+    200
     """
 
     name: str
@@ -71,6 +87,7 @@ class Population:
     neurons: Neurons | None = field(default_factory=Neurons)
     dropout: float = 0.0
     inhibitory: float | None = None
+    winners: Winners | None = None
 
     __repr__ = short_repr
 
@@ -82,6 +99,10 @@ class Population:
         check_numbers(self, where, ["dropout"], "in [0, 1)")
         if self.inhibitory is not None:
             self._check_signs(where)
+        if self.winners is not None:
+            relays = "have a meaning for neurons that integrate, not for relays; put them on those that integrate"
+            require(self.neurons is not None, f"{where}.winners", relays)
+            check_winners(self.winners, self.shape, where)
 
     def _check_signs(self, where: str) -> None:
         assert self.inhibitory is not None
@@ -132,9 +153,19 @@ class Population:
         return self.shape[-1]
 
 
+def check_winners(winners: Winners, shape: Shape, where: str) -> None:
+    """Refuse what is no competition, or none that a population of this shape can have."""
+    if not isinstance(winners, Winners):
+        raise SpecificationError(f"{where}.winners", f"must be Winners, for example MapWinners(), not {winners!r}")
+    try:
+        winners.check(shape)
+    except SpecificationError as error:
+        raise SpecificationError(f"{where}.{error.field}", error.message) from error
+
+
 @dataclass(frozen=True)
 class Projection:
-    """Synapses from one population, or the stimulus, onto another.
+    """Synapses from one population, or the stimulus, onto another or onto itself.
 
     Parameters
     ----------
@@ -156,6 +187,13 @@ class Projection:
         By what displacements pass back to the source, for example `RandomFeedback`; by default the weights themselves.
     name : str
         By default the target's name for the first projection onto it, and ``<source>_to_<target>`` for others.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> projection = netsim.Projection("hidden", "output", netsim.Dense(), delay=2.0, sign="inhibitory")
+    >>> projection.sign
+    'inhibitory'
     """
 
     source: str
@@ -222,7 +260,7 @@ class Layer:
         By default ``Neurons()``, or relays where the connectivity has no weights.
     psp, initial, plastic, delay, sign, feedback
         See `Projection`.
-    dropout, inhibitory
+    dropout, inhibitory, winners
         See `Population`.
 
     Examples
@@ -243,6 +281,7 @@ class Layer:
     sign: Literal["any", "excitatory", "inhibitory"] = "any"
     inhibitory: float | None = None
     feedback: Feedback | None = None
+    winners: Winners | None = None
 
     __repr__ = short_repr
 

@@ -7,6 +7,8 @@ from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_literals, check_numbers, check_size, require
 
+MOST_EPOCHS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Weighting:
@@ -21,6 +23,12 @@ class Weighting:
     scale_rate : float
         Binary weights: learning rate of the logarithms of the scales, over ``learning.rate``. With 0 they are not
         learned: a scale is the mean absolute latent weight.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.Weighting(kind="binary", scale="layer")
+    Weighting(kind='binary', scale='layer')
     """
 
     kind: Literal["real", "binary"] = "real"
@@ -84,6 +92,12 @@ class Learning:
         presentations are redrawn; 0 switches it off.
     learner : {"stidi-bp"}, or another name
         From latencies and labels to gradients.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.Learning(targets="relative", margin=4.0)
+    Learning(targets='relative', margin=4.0)
     """
 
     targets: str = "softmax"
@@ -145,6 +159,12 @@ class Training:
         Silence a square of so many pixels a side at a random place of each stimulus.
     jitter : float
         Standard deviation of normal jitter of the times of all stimulus spikes (ms); none comes before 0 ms.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.Training(dataset="digits", epochs=5)
+    Training(epochs=5)
     """
 
     dataset: str = "digits"
@@ -170,5 +190,6 @@ class Training:
         require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)
         for name in ("epochs", "batch", "validation"):
             check_size(getattr(self, name), f"training.{name}")
+        require(self.epochs <= MOST_EPOCHS, "training.epochs", f"must be at most {MOST_EPOCHS:,}, not {self.epochs:,}")
         for name in ("shift", "occlusion"):
             check_size(getattr(self, name), f"training.{name}", least=0)

@@ -14,7 +14,7 @@ import tomli_w
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.files import read_text, write_text
 from netsim.registry import Registry
-from netsim.seams import connectivities, encoders, feedbacks
+from netsim.seams import connectivities, encoders, feedbacks, scopes
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
@@ -35,6 +35,14 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     ------
     SpecificationError
         If a key is unknown, missing or of the wrong type, or the network cannot be built.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> table = netsim.network_to_dict(netsim.load_preset("digits"))
+    >>> table["name"] = "mine"
+    >>> netsim.network_from_dict(table).name
+    'mine'
     """
     table = dict(table)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
@@ -57,6 +65,13 @@ def network_to_dict(network: Network) -> dict[str, Any]:
     """The nested dictionary that `network_from_dict` reads, without values that are the default.
 
     A chain is written as layers, another network as populations and projections.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> table = netsim.network_to_dict(netsim.load_preset("digits"))
+    >>> table["encoder"]["shape"], table["layers"][0]["name"]
+    ([8, 8, 1], 'hidden')
     """
     table = _to_dict(network, "populations", "projections")
     encoder = _chosen_table(encoders, "kind", network.encoder)
@@ -66,13 +81,16 @@ def network_to_dict(network: Network) -> dict[str, Any]:
         table["layers"] = [
             {"name": layer.name}
             | _chosen_table(connectivities, "kind", layer.connectivity)
-            | _to_dict(layer, "connectivity", "feedback")
+            | _to_dict(layer, "connectivity", "feedback", "winners")
             | _feedback_to_dict(layer)
+            | _winners_to_dict(layer)
             for layer in layers
         ]
         return table
     table["populations"] = [
-        _to_dict(population) | ({} if population.integrates else {"neurons": _RELAYS})
+        _to_dict(population, "winners")
+        | ({} if population.integrates else {"neurons": _RELAYS})
+        | _winners_to_dict(population)
         for population in network.populations
     ]
     table["projections"] = [
@@ -87,6 +105,10 @@ def network_to_dict(network: Network) -> dict[str, Any]:
 
 def _feedback_to_dict(part: Layer | Projection) -> dict[str, Any]:
     return {"feedback": _chosen_table(feedbacks, "kind", part.feedback)} if part.feedback is not None else {}
+
+
+def _winners_to_dict(part: Layer | Population) -> dict[str, Any]:
+    return {"winners": _chosen_table(scopes, "scope", part.winners)} if part.winners is not None else {}
 
 
 def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -109,6 +131,13 @@ def read_network(path: str | Path) -> Network:
     ------
     SpecificationError
         If the file cannot be read, is no TOML, or holds no network that can be built.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.write_network(netsim.load_preset("digits"), "digits.toml")
+    >>> netsim.read_network("digits.toml") == netsim.load_preset("digits")
+    True
     """
     table = read_toml(path)
     try:
@@ -166,7 +195,15 @@ def _check_bounds(table: dict[str, Any], where: str) -> None:
 
 
 def write_network(network: Network, path: str | Path) -> None:
-    """Write a specification as TOML; the file appears whole or not at all."""
+    """Write a specification as TOML; the file appears whole or not at all.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.write_network(netsim.load_preset("digits"), "mine.toml")
+    >>> print(open("mine.toml").read().splitlines()[0])
+    name = "digits"
+    """
     write_text(Path(path), dumps_network(network))
 
 
@@ -207,14 +244,21 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     make = _chosen(connectivities, table, "kind", where)
     # what no layer has is named before what a connectivity lacks
     _check_keys(Layer, table, where, [field.name for field in dataclasses.fields(make.args[0])])
-    return _build(Layer, table | {"connectivity": make()} | _feedback(table, where), where)
+    own = {"connectivity": make()} | _feedback(table, where) | _winners(table, where)
+    return _build(Layer, table | own, where)
 
 
 def _population(table: dict[str, Any]) -> Population:
     relays = table.get("neurons") == _RELAYS
     where = f"populations.{table.get('name', '')}".rstrip(".")
+    table = table | _winners(table, where)
     population = _build(Population, table | {"neurons": {}} if relays else table, where)
     return dataclasses.replace(population, neurons=None) if relays else population
+
+
+def _winners(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """The winners of a layer or a population, if its table has any."""
+    return _optional(table, "winners", scopes, "scope", 'scope = "map", first = 1', where)
 
 
 def _projection(table: dict[str, Any]) -> Projection:
@@ -231,15 +275,22 @@ def _projection(table: dict[str, Any]) -> Projection:
 
 def _feedback(table: dict[str, Any], where: str) -> dict[str, Any]:
     """The feedback of a layer or a projection, if its table has any."""
-    if "feedback" not in table:
+    return _optional(table, "feedback", feedbacks, "kind", 'kind = "random", seed = 1', where)
+
+
+def _optional(
+    table: dict[str, Any], key: str, registry: Registry[Any], named_by: str, example: str, where: str
+) -> dict[str, Any]:
+    """The entry of a registry that a table has under a key, if it has any."""
+    if key not in table:
         return {}
-    chosen, inner = table["feedback"], f"{where}.feedback"
+    chosen, inner = table[key], f"{where}.{key}"
     if not isinstance(chosen, dict):
-        raise SpecificationError(inner, f'must be a table such as {{ kind = "random", seed = 1 }}, not {chosen!r}')
+        raise SpecificationError(inner, f"must be a table such as {{ {example} }}, not {chosen!r}")
     chosen = dict(chosen)
-    make = _chosen(feedbacks, chosen, "kind", inner)
+    make = _chosen(registry, chosen, named_by, inner)
     _check_keys(make.args[0], chosen, inner)
-    return {"feedback": make()}
+    return {key: make()}
 
 
 def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.errors import NetsimError, RunError
-from netsim.measuring.cluster import check_worker, lost
+from netsim.measuring.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.sweeps.plan import Plan, PlannedRun
 from netsim.training.loop import Callbacks
@@ -115,7 +116,7 @@ def train_runs(
         waiting[future] = name
         future.add_done_callback(messages.put)
     under_way: set[str] = set()
-    stopping = False
+    stopping, alive = False, time.monotonic()
     while waiting or (stopping and under_way):
         if interrupted() and not stopping:
             stopping = True
@@ -124,7 +125,14 @@ def train_runs(
         try:
             message = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
+            alive = alive if all_lost(client) else time.monotonic()
+            if stopping and time.monotonic() - alive > _POLL_SECONDS:
+                break
+            if time.monotonic() - alive > LOST_SECONDS:
+                away = f"{folder}: the workers died and did not come back"
+                raise RunError(f"{away}; {MEMORY}, and go on with --resume") from None
             continue
+        alive = time.monotonic()
         if isinstance(message, str):
             callbacks.on_warning(message)
         elif isinstance(message, dict):

@@ -134,10 +134,26 @@ def train(
 
     Raises
     ------
+    DataError
+        If a stimulus has no label.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim.training.loop import start_training
+    >>> model = netsim.load_model("digits")
+    >>> splits = netsim.load_splits(model.network)
+    >>> state = start_training(model.network, seed=0)
+    >>> experiment = netsim.train(model.network, splits.training.first(100), splits.validation, state, seed=0)
+    >>> state = netsim.make_engine("event", model.network).run(experiment)
+    >>> len(state.history) == model.network.training.epochs
+    True
     """
     callbacks = callbacks or Callbacks()
+    for stimuli in (training, validation):
+        stimuli.check_labels(network.outputs)
     learner = learner or learners[network.learning.learner].from_network(network)
     constraints = constraints_of(network) if constraints is None else constraints
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from netsim.learning import Constraint, Learner, Optimizer
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, open_run
 from netsim.runs.model import change_of_data
-from netsim.runs.plugins import names_of, plugins_of
+from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.specification import Network
 from netsim.training.checkpoint import write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train, validation_score
@@ -38,6 +38,8 @@ class TrainingRun:
     learner: Learner | None = None
     optimizer: Optimizer | None = None
     constraints: Sequence[Constraint] | None = None
+    _recorded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """All of it as the folder's record says it."""
 
     __repr__ = short_repr
 
@@ -61,10 +63,13 @@ class TrainingRun:
         KeyboardInterrupt
             If it was interrupted; a checkpoint is written first.
         RunError
-            If another process trains in the folder, or its files are damaged.
+            If another process trains in the folder, its files are damaged, or a part was replaced since it was opened.
         TrainingError
             If the training diverges.
         """
+        if changed := [name for name, value in self._recorded.items() if getattr(self, name) is not value]:
+            given = "data" if changed[0] in ("training", "validation") else changed[0]
+            raise RunError(f"{self.folder.path}: its record says another {changed[0]}; give {given} to open_training")
         callbacks = callbacks or Callbacks()
         with self.folder.lock():
             state = resume_training(self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer)
@@ -168,6 +173,8 @@ def open_training(
             raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
         if (former := names_of(known.get("plugins", []))) != names_of(plugins):
             raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
+        if changed := changed_plugins(known.get("plugins", [])):
+            raise RunError(f"{path}: {changed}; restore it, or choose another --out")
         if {key: known.get(key) for key in begun_with} != begun_with:
             raise RunError(f"{path}: {network.training.pretrained} has other weights by now; choose another --out")
         data_dir = data_dir or (str(folder.data) if folder.data.is_dir() else known.get("data_dir"))
@@ -197,7 +204,9 @@ def open_training(
             **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
-    return TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
+    run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
+    run._recorded.update(vars(run))
+    return run
 
 
 def resuming(command: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ def load_pretrained(network: Network) -> Weights | None:
     require(
         name in presets or os.path.isdir(name),
         where,
-        f"{name} is neither a preset nor a run folder{nearest(name, presets)}",
+        f"{name} is neither a preset nor a run folder{_seen_from(name)}{nearest(name, presets)}",
     )
     model = load_model(name)
     trained = model.network
@@ -48,6 +48,11 @@ def load_pretrained(network: Network) -> Weights | None:
         f" {trained.training.validation} or less",
     )
     return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)
+
+
+def _seen_from(name: str) -> str:
+    """Where a relative path was looked up: whoever resumes a training may be elsewhere than who began it."""
+    return "" if os.path.isabs(name) else f" seen from {os.getcwd()}, where it has to be found"
 
 
 def weights_sha256(weights: Weights) -> str:

@@ -17,6 +17,17 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     network : Network
     weights : dict of ndarray
         Latent weights; where they come without scales, they are mean absolute values.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import numpy as np
+    >>> import netsim
+    >>> network = netsim.load_preset("digits")
+    >>> network = dataclasses.replace(network, weighting=netsim.Weighting("binary", "layer"))
+    >>> forward = netsim.forward_weights(network, netsim.initial_weights(network, seed=0))
+    >>> len(np.unique(np.abs(forward["hidden.kernel"])))
+    1
     """
     if network.weighting.kind == "real":
         return weights

@@ -25,6 +25,13 @@ def initial_weights(network: Network, seed: int) -> Weights:
     ------
     SpecificationError
         If weights that a connectivity brings along are not of the sign of the projection.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> weights = netsim.initial_weights(netsim.load_preset("digits"), seed=0)
+    >>> weights["hidden.kernel"].shape, weights["hidden.bias"].shape
+    ((64, 200), (200,))
     """
     generator = np.random.default_rng([seed, 0])
     weights: Weights = {}

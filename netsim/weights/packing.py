@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.files import read_arrays, write_arrays
+from netsim.files import Digest, read_arrays, write_arrays
 from netsim.specification import Network
 from netsim.weights.binary import forward_weights
 from netsim.weights.incoming import Incoming
@@ -62,6 +62,9 @@ def write_packed(network: Network, weights: Weights, path: Path) -> None:
     write_arrays(path, pack(network, weights))
 
 
-def read_packed(network: Network, path: Path) -> Weights:
-    """Read packed weights as they feed forward; a DataError, if the file is missing, damaged, or another network's."""
-    return unpack(network, read_arrays(path), str(path))
+def read_packed(network: Network, path: Path, digest: Digest | None = None) -> Weights:
+    """Read packed weights as they feed forward; `digest` as `read_arrays`.
+
+    Raises DataError, if the file is missing, damaged, or another network's.
+    """
+    return unpack(network, read_arrays(path, digest), str(path))

@@ -102,7 +102,7 @@ def test_settings_are_checked(spikes: Spikes) -> None:
         analyse("psth", spikes, bins_ms=2.0)
     with pytest.raises(SpecificationError, match="setting bin_ms: must be a number, not 'wide'"):
         analyse("psth", spikes, bin_ms="wide")
-    for name, wrong in {
+    settings: dict[str, dict[str, Any]] = {
         "psth": {"bin_ms": 0.0},
         "strength": {"groups": 1},
         "information": {"bins": 1},
@@ -112,7 +112,8 @@ def test_settings_are_checked(spikes: Spikes) -> None:
         "similarity": {"measure": "nosuch"},
         "decoding": {"code": "nosuch"},
         "trajectories": {"times": 1},
-    }.items():
+    }
+    for name, wrong in settings.items():
         with pytest.raises(SpecificationError, match=f"setting {next(iter(wrong))}"):
             analyse(name, spikes, **wrong)
 

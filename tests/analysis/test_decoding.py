@@ -56,7 +56,7 @@ def test_trajectories_keep_the_distances_of_states() -> None:
     times = np.where(generator.random((20, 3)) < 0.2, np.inf, generator.uniform(5, 15, (20, 3)))
     table = population_trajectories(Spikes.of_layers([LayerSpikes.of_latencies("any", times)], labels), times=6)
     states = np.array(
-        [(times[labels == row.label] <= row.time_ms).mean(axis=0) for row in table.itertuples(index=False)]
+        [(times[labels == row["label"]] <= row["time_ms"]).mean(axis=0) for row in table.to_dict("records")]
     )
     places = table[["pc1", "pc2", "pc3"]].to_numpy()
     for metric in (states, places):
@@ -73,13 +73,13 @@ def test_importance_is_what_a_lesion_does() -> None:
     engine = make_engine("event", model.network, model.network.training.dt)
     shown = stimuli.latencies(np.arange(40))
     before = decide(engine.present(Batch(shown, model.weights))[-1])
-    for row in table.itertuples(index=False):
-        silenced = {"hidden": np.arange(200) == row.unit}
+    for row in table.to_dict("records"):
+        silenced = {"hidden": np.arange(200) == row["unit"]}
         after = decide(engine.present(Batch(shown, model.weights, silenced))[-1])
         right = before.strictly_correct(stimuli.labels).mean() - after.strictly_correct(stimuli.labels).mean()
-        assert row.accuracy_loss == pytest.approx(right)
-        assert row.same_decisions == (after.choice == before.choice).mean()
-        assert row.latency_change_ms == pytest.approx((after.latency - before.latency).mean())
-        assert row.low <= row.accuracy_loss <= row.high
+        assert row["accuracy_loss"] == pytest.approx(right)
+        assert row["same_decisions"] == (after.choice == before.choice).mean()
+        assert row["latency_change_ms"] == pytest.approx((after.latency - before.latency).mean())
+        assert row["low"] <= row["accuracy_loss"] <= row["high"]
     with pytest.raises(SpecificationError, match="nosuch"):
         ablation_importance(model, stimuli, layers=["nosuch"])

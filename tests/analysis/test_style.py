@@ -83,11 +83,11 @@ def test_axes_that_are_given_keep_their_style() -> None:
     with plt.rc_context():
         sns.set_theme(style="whitegrid", context="talk")
         _, axes = plt.subplots()
-        size = axes.xaxis.label.get_size()
+        size = axes.xaxis.label.get_fontsize()
         silent_curves(pd.DataFrame({"epoch": [1, 2], "silent_hidden": [0.2, 0.5]}), ax=axes)
-        assert axes.xaxis.label.get_size() == size
+        assert axes.xaxis.label.get_fontsize() == size
         assert axes.get_xgridlines()[0].get_visible()
         assert axes.spines["top"].get_visible()
         legend = axes.get_legend()
         assert legend is not None
-        assert legend.get_texts()[0].get_size() == plt.rcParams["legend.fontsize"]
+        assert legend.get_texts()[0].get_fontsize() == plt.rcParams["legend.fontsize"]

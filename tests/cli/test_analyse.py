@@ -54,8 +54,8 @@ def test_a_lesion_and_the_weights_before_learning() -> None:
     train = ["train", "digits", "--limit", "100", "--epochs", "1", "--out", "run"]
     RUNNER.invoke(app, train, catch_exceptions=False)
     run("comparison", "run", "--limit", "50", "--against", "initial", "--out", "learned.csv")
-    table = pd.read_csv("learned.csv").set_index(["layer", "measure"])
-    assert table.loc[("output", "correct"), "difference"] > 0
+    learned = pd.read_csv("learned.csv").set_index(["layer", "measure"])["difference"]
+    assert learned["output", "correct"] > 0
     run("importance", "run", "--limit", "10", "--set", "units=2")
     assert len(pd.read_csv("run/analysis/importance.csv")) == 2
 

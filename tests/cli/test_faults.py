@@ -91,16 +91,16 @@ def test_folders_that_may_not_be_written_to(
     commands = {
         "train digits --epochs 1 --limit 100 --out new": "new: cannot be made (Permission denied); choose another",
         "train digits --epochs 2 --limit 300 --out run --resume": "run: cannot be written (Permission denied); choose",
-        "evaluate run": "run/evaluation-test.json: cannot be written (Permission denied)",
         "simulate run --out figures": "figures: cannot be made (Permission denied); choose another folder",
-        "export run --to csv --index 0 spikes.csv": "spikes.csv: cannot be written (Permission denied)",
+        "export run --to csv --index 0 spikes.csv": "spikes.csv.provenance.json: cannot be written (Permission denied)",
     }
     for command in commands:  # they work, and import what they need as long as this process may
         assert netsim(*command.split()).code == 0
     shutil.rmtree("run")
     shutil.rmtree("figures")
     shutil.rmtree("new")
-    Path("spikes.csv").unlink()
+    for file in Path().glob("spikes.csv*"):
+        file.unlink()
     shutil.copytree(run, "run")
     before = {path: path.read_bytes() for path in Path("run").iterdir()}
     Path("run").chmod(0o555)
@@ -109,6 +109,15 @@ def test_folders_that_may_not_be_written_to(
         for command, message in commands.items():
             done = netsim(*command.split())
             assert (done.code, done.err.splitlines()[-1][: len(message) + 8]) == (1, f"netsim: {message}")
+        done = netsim("evaluate", "run")
+        assert (done.code, done.err.splitlines()) == (
+            0,
+            [
+                "not kept: run/evaluation-test.json: cannot be written (Permission denied);"
+                " free some space or choose another folder"
+            ],
+        )
+        assert "accuracy (first output spike decides)" in done.out
     assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
     assert os.listdir() == ["run"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +82,12 @@ def test_a_layer_of_parquet_is_read_when_it_is_asked_for(
 
     def parts_of(path: Path) -> parquet.PartsOf:
         columns, parts = read(path)
-        return columns, lambda names: asked.append(names) or parts(names)
+
+        def some(names: list[str]) -> Iterator[Any]:
+            asked.append(names)
+            return parts(names)
+
+        return columns, some
 
     from netsim.exchange.spikes._columns import read_columns
 

@@ -65,7 +65,7 @@ def test_one_neuron_differs(shift: float, steps: float, random_stimuli: Callable
     for shifts in ((0.0, shift), (shift, 0.0)):
         result = _compare(shifts, random_stimuli)
         assert result.agreement == 1 - 1 / (60 * 14)
-        assert result.by_layer == {"hidden": 1 - 1 / 600, "output": 1.0}
+        assert result.by_layer == {"stimulus": 1.0, "hidden": 1 - 1 / 600, "output": 1.0}
         assert result.largest_difference_steps == steps
         assert not result.agrees
         figures = json.loads(json.dumps(result.to_dict(), allow_nan=False))
@@ -79,7 +79,24 @@ def test_a_rounding_error_is_no_difference(random_stimuli: Callable[..., Stimuli
 
 @pytest.mark.parametrize(("agreement", "agrees"), [(1.0, True), (0.9999, True), (0.99989, False)])
 def test_what_is_required(agreement: float, agrees: bool) -> None:
-    assert Comparison(agreement, {}, 1.0, 1.0, 1, DT).agrees is agrees
+    assert Comparison(agreement, {"stimulus": 1.0}, 1.0, 1.0, 1, DT).agrees is agrees
+
+
+class _Losing(EventEngine):
+    """An event engine that loses a spike of the stimulus."""
+
+    def present(self, batch: Batch) -> Latencies:
+        latencies = super().present(batch)
+        latencies[0][0].ravel()[latencies[0][0].argmin()] = np.inf
+        return latencies
+
+
+def test_stimuli_are_compared_too(random_stimuli: Callable[..., Stimuli]) -> None:
+    engines = EventEngine(NETWORK, dt=DT), _Losing(NETWORK, dt=DT)
+    result = compare(*engines, initial_weights(NETWORK, 0), random_stimuli(NETWORK.encoder, 60, 4))
+    assert result.agreement == 1
+    assert result.by_layer == {"stimulus": 1 - 2 / 960, "hidden": 1.0, "output": 1.0}
+    assert not result.agrees
 
 
 def test_the_engines_agree(random_stimuli: Callable[..., Stimuli]) -> None:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.numerics.threads import over_elements, over_presentations, threads
+from netsim.errors import NetsimError
+from netsim.numerics.threads import _controller, _switch, over_elements, over_presentations, threads
 
 
 @settings(deadline=None, max_examples=100)
@@ -49,7 +50,8 @@ def test_long_arrays_are_covered_once(count: int, size: int) -> None:
 PRODUCTS = """
 import numpy as np
 from threadpoolctl import threadpool_info
-from netsim.numerics.threads import over_presentations
+from netsim.errors import NetsimError
+from netsim.numerics.threads import _controller, _switch, over_presentations
 from netsim.numerics.receptive_fields import multiply_fields
 
 def work(part):
@@ -142,15 +144,52 @@ def test_a_forked_process_works_with_threads_of_its_own(monkeypatch: pytest.Monk
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.parametrize(("given", "number"), [("3", 3), ("0", 1)])
-def test_the_environment_says_how_many_threads(given: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NETSIM_THREADS", given)
-    assert threads() == number
-
-
-@pytest.mark.parametrize("given", ["", "many", "-1"])
-def test_otherwise_the_cores_do(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_how_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NETSIM_THREADS", raising=False)
     cores = threads()
+    for wanted, number in (("3", 3), ("1024", 1024), ("", cores)):
+        monkeypatch.setenv("NETSIM_THREADS", wanted)
+        assert threads() == number >= 1
+
+
+@pytest.mark.parametrize("given", ["many", "-1", "0", "1025", "9" * 5000])
+def test_what_is_no_number_of_threads_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETSIM_THREADS", given)
-    assert threads() == cores >= 1
+    with pytest.raises(NetsimError, match="NETSIM_THREADS: must be a number of threads from 1 to 1024"):
+        threads()
+
+
+def test_the_threads_of_products_are_given_back_whoever_ends_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads of a user overlap: the second began while the first had taken the library's own threads."""
+    monkeypatch.setenv("NETSIM_THREADS", "1")
+    controller = _controller()
+
+    def numbers() -> set[int]:
+        return {library["num_threads"] for library in controller.info() if library["user_api"] == "blas"}
+
+    first_works, second_works, first_ended = threading.Event(), threading.Event(), threading.Event()
+    seen = []
+
+    def first(part: slice) -> None:
+        first_works.set()
+        assert second_works.wait(60)
+
+    def second(part: slice) -> None:
+        second_works.set()
+        assert first_ended.wait(60)
+        seen.append(numbers())
+
+    before = _switch().submit(controller.limit, limits=2, user_api="blas").result()
+    try:
+        assert numbers() == {2}
+        others = [threading.Thread(target=over_presentations, args=(1, work)) for work in (first, second)]
+        others[0].start()
+        assert first_works.wait(60)
+        others[1].start()
+        others[0].join(60)
+        first_ended.set()
+        others[1].join(60)
+        assert seen == [{1}]
+        assert numbers() == {2}
+    finally:
+        _switch().submit(before.restore_original_limits).result()

@@ -36,7 +36,8 @@ def test_what_is_used_loads_what_it_needs() -> None:
 def _documented() -> list[ModuleType]:
     """The modules that define public names."""
     objects = [getattr(module, name) for module in (netsim, netsim.analysis) for name in module.__all__]
-    names = {one.__module__ for one in objects if hasattr(one, "__module__")} | {"netsim.registry"}
+    names = {one.__module__ for one in objects if hasattr(one, "__module__")}
+    names |= {"netsim.analysis", "netsim.registry", "netsim.seams"}
     return [importlib.import_module(name) for name in sorted(names)]
 
 
@@ -45,3 +46,8 @@ def test_examples_run(module: ModuleType) -> None:
     failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     plt.close("all")
     assert failed == 0
+
+
+@pytest.mark.parametrize("module", [netsim, netsim.analysis], ids=lambda module: module.__name__)
+def test_every_public_object_has_an_example(module: ModuleType) -> None:
+    assert [name for name in module.__all__ if ">>> " not in (getattr(module, name).__doc__ or "")] == []

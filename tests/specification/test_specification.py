@@ -30,16 +30,16 @@ OUTPUT = Layer("output", Dense(10))
 
 def test_presets_are_those_promised() -> None:
     expected = {"digits", "mlp-mnist", "rcsnn-mnist", "bcsnn-mnist", "rcsnn-fashion", "bcsnn-fashion"}
-    expected |= {"rcsnn-mnist-free", "rcsnn-fashion-free"}
+    expected |= {"rcsnn-mnist-free", "rcsnn-fashion-free", "yin-yang"}
     assert expected <= set(preset_names())
     for name in preset_names():
         network = load_preset(name)
         assert network.name == name
-        assert network.outputs == 10
+        assert network.outputs == (3 if name == "yin-yang" else 10)
         binary = name.startswith("b")
         assert network.weighting.kind == ("binary" if binary else "real")
         regimes = {population.dynamics.regime for population in network.integrating}
-        assert regimes == ({"free"} if name.endswith("-free") else {"phased"})
+        assert regimes == ({"free"} if name.endswith("-free") or name == "yin-yang" else {"phased"})
 
 
 def test_shapes_of_the_convolutional_preset() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from netsim.errors import DataError, RunError
+from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
-from netsim.sweeps.execution import finished_runs, place_runs
+from netsim.sweeps import execution
+from netsim.sweeps.execution import SweepCallbacks, finished_runs, place_runs, train_runs
 from netsim.sweeps.plan import Plan, PlannedRun, plan_from_dict
 from netsim.training.opening import training_figures
 from netsim.weights.files import write_weights
@@ -100,3 +104,33 @@ def test_of_equal_accuracies_the_lower_loss_is_better() -> None:
     figures = training_figures(history)
     assert figures["best_epoch"] == 3
     assert figures["seconds"] == np.float64(8.0)
+
+
+class _Workerless:
+    """A client of this machine's workers after the last one has died."""
+
+    cluster = object()
+
+    def scheduler_info(self) -> dict[str, Any]:
+        return {"workers": {}}
+
+    def subscribe_topic(self, topic: str, handler: object) -> None:
+        pass
+
+    def submit(self, *arguments: object, **options: object) -> Any:
+        return Future()
+
+    def cancel(self, futures: list[Any]) -> None:
+        pass
+
+
+def test_a_sweep_whose_workers_do_not_come_back_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a limit of memory they die as they start."""
+    monkeypatch.setattr(execution, "LOST_SECONDS", 0.5)
+    silent = SweepCallbacks(lambda *told: None, lambda *told: None, lambda told: None)
+    runs = {"0001": PlannedRun({}, 0, load_preset("digits"))}
+    client: Any = _Workerless()
+    with pytest.raises(RunError, match="the workers died and did not come back; is there memory for them"):
+        train_runs(client, runs, tmp_path, None, None, [], silent)
+    with pytest.raises(KeyboardInterrupt):
+        train_runs(client, runs, tmp_path, None, None, [], silent, lambda: True)

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
+from netsim import draw, study
 from netsim.data.dataset import Dataset
 from netsim.data.places import Place
 from netsim.data.source import Source
@@ -249,7 +250,9 @@ def test_a_record_with_other_plugins_is_refused(plugins: Any) -> None:
 def test_a_plugin_of_a_seam_that_is_unknown_is_refused() -> None:
     run = create_run("run", _digits(), describe_run(0))
     run.write_json("run.json", run.record() | {"plugins": [{"seam": "cortex", "name": "v1", "module": "brain"}]})
-    with pytest.raises(RunError, match=r"needs the cortex 'v1' of brain, which cannot be loaded; import brain first"):
+    with pytest.raises(
+        RunError, match=r"needs the cortex 'v1' of brain, which cannot be loaded; give --plugin FILE, or"
+    ):
         run.network()
 
 
@@ -272,7 +275,36 @@ def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:
     with pytest.raises(RunError, match=r"^run: was started with the optimizer 'Adam' of .*; resume it"):
         open_training(Path("run"), digits, 0, limit=60, resume=True)
     resumed = open_training(Path("run"), digits, 0, resume=True, **made)
+    for name, part in (("optimizer", SGD(momentum=0.5)), ("training", resumed.validation), ("engine", object())):
+        with pytest.raises(RunError, match=f"^run: its record says another {name}; give .* to open_training"):
+            dataclasses.replace(resumed, **{name: part}).train()  # type: ignore[arg-type]
     epochs: list[dict[str, Any]] = []
     history = resumed.train(Callbacks(on_epoch=epochs.append))
     assert epochs == history
     assert RunFolder(Path("run")).network() == digits  # is there without the objects
+
+
+def test_what_was_handed_in_is_told_in_place_of_the_settings() -> None:
+    made: dict[str, Any] = {"limit": 60, "optimizer": Adam(momentum=0.5), "constraints": [Quantised()]}
+    run = open_training(Path("run"), _digits(), 0, learner=Hebb(_digits()), **made).folder
+    told = {table.letter: str(table.rows) for table in describe(run.network(), run).tables}
+    assert "the optimizer 'Adam' of netsim.learning.optimizers.adam, handed in from Python" in told["G2"]
+    assert "the constraint 'Quantised'" in told["G2"]
+    assert r"\beta_1" not in told["G2"]
+    assert "the learner 'Hebb' of " in told["G1"]
+    assert "STiDi-BP" not in told["A"] + told["G1"]
+    assert Path(__file__).name in told["H"]
+    assert "H" not in [table.letter for table in describe(run.network(), run, provenance=False).tables]
+
+
+def test_no_other_engine_is_taken_for_one_that_was_handed_in() -> None:
+    origin = {"seam": "engine", "name": "Mine", "module": "mine", "handed_in": True}
+    create_run("run", _digits(), describe_run(0) | {"plugins": [origin]}, initial_weights(_digits(), 0))
+    model = load_model("run")
+    refused = r"run: was trained with the engine 'Mine' of mine, an object in Python; .* say --engine event or "
+    for use in (lambda: draw("raster", model), lambda: study("lesion-neurons", model, model.splits().test)):
+        with pytest.raises(RunError, match=refused):
+            use()
+    assert (
+        "the engine 'Mine' of mine, handed in" in dict(describe(model.network, model.run).tables[0].rows)["Simulation"]
+    )

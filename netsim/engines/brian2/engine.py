@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from typing import Generic
 
@@ -9,8 +10,8 @@ import numpy as np
 from brian2 import NetworkOperation
 
 from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
-from netsim.engines.protocol import Result, check_record, checked_batch, single_batch
-from netsim.errors import SpecificationError
+from netsim.engines.protocol import Result, check_record, checked_batch, presenting_alone, single_batch
+from netsim.errors import RunError, SpecificationError
 from netsim.models.network import NetworkModel, Target, build_network, code_object_class
 from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
@@ -86,9 +87,10 @@ class Brian2Engine:
     def run(self, experiment: Experiment[Result]) -> Result:
         """Hold the conversation with an experiment until it returns.
 
-        Whatever the experiment raises is raised here, and the engine can be used again.
+        Whatever the experiment raises is raised here, and the engine can be used again. An engine holds one
+        conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between.
         """
-        with contextlib.closing(experiment), _quiet_brian2():
+        with contextlib.closing(experiment), presenting_alone(self), _one_thread(), _quiet_brian2():
             conversation = _Conversation(self, experiment)
             conversation.advance()
             model = None
@@ -193,6 +195,20 @@ class _Conversation(Generic[Result]):
         for copy, presentation in enumerate(range(chunk.start, chunk.stop)):
             for (layer, neuron), (_, trace) in zip(self._engine.record, self._traces, strict=True):
                 yield Potential(presentation, layer, neuron, time, trace[:, copy].copy())
+
+
+_IN_BRIAN2 = threading.RLock()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Refuse, by a RunError, a second thread in Brian2; an experiment may run another engine in its own."""
+    if not _IN_BRIAN2.acquire(blocking=False):
+        raise RunError("brian2: is running in another thread, and its state belongs to the process; use processes")
+    try:
+        yield
+    finally:
+        _IN_BRIAN2.release()
 
 
 def _run(conversation: _Conversation[Result], model: NetworkModel) -> None:

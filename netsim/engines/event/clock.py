@@ -10,7 +10,14 @@ import numpy as np
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints
 from netsim.specification import Network, Population, Projection
-from netsim.specification.grid import TOLERANCE, breakpoint_steps, nearest_steps, population_steps, step_at_or_after
+from netsim.specification.grid import (
+    TOLERANCE,
+    breakpoint_steps,
+    nearest_steps,
+    population_steps,
+    step_at_or_after,
+    stimuli_on_grid,
+)
 
 
 class Dynamics(NamedTuple):
@@ -38,9 +45,9 @@ class Clock:
         self.network = network
         self.dt = dt
         self.dtype = np.dtype(np.float32 if precision == "single" and not dt else np.float64)
-        self._steps = step_at_or_after(network.duration, dt) if dt else 0
+        steps = step_at_or_after(network.duration, dt) if dt else 0
         # whole numbers, and half the bytes to move
-        self.times = np.dtype(np.float32) if dt and self._steps <= 2**24 else self.dtype
+        self.times = np.dtype(np.float32) if dt and steps <= 2**24 else self.dtype
 
     def dynamics(self, population: Population) -> Dynamics:
         """The neurons of a population."""
@@ -74,11 +81,7 @@ class Clock:
 
     def on_grid(self, stimuli: np.ndarray) -> np.ndarray:
         """Stimuli on the grid, if there is one (ms)."""
-        if not self.dt:
-            return stimuli
-        steps = nearest_steps(stimuli.astype(np.float64), self.dt)
-        # a spike that the grid moves to the end of the presentation does not take place
-        return np.where(steps < self._steps, steps, np.inf) * self.dt
+        return stimuli_on_grid(stimuli, self.network.duration, self.dt) if self.dt else stimuli
 
 
 @compiled

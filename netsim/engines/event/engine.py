@@ -1,12 +1,13 @@
 """The event-driven engine: no time step, a spike time is the root of a line.
 
 A breakpoint of a postsynaptic potential changes a slope. Layers in the regime ``phased`` have a closed form,
-one matrix product; the others are swept, breakpoint by breakpoint. Presentations run in parallel. On a grid
-the same computation counts in whole steps and rounds spike times up, as a clock-driven engine finds them.
+one matrix product; the others are swept, breakpoint by breakpoint; those that a loop joins, and neurons that compete,
+go on from spike to spike. Presentations run in parallel. On a grid the same computation counts in whole steps and
+rounds spike times up, as a clock-driven engine finds them.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -17,11 +18,12 @@ from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.closed_form_sum import ClosedFormSum
+from netsim.engines.event.component import ComponentStage, Run
 from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes
-from netsim.engines.protocol import Result, check_record, checked_batch
+from netsim.engines.protocol import Result, check_record, checked_batch, presenting_alone
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
@@ -34,6 +36,29 @@ class Stage(Protocol):
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """A function that finds the first spikes of some presentations; thresholds have the population's shape."""
+
+
+class _Alone:
+    """A population that no loop joins to another or to itself, as a component of the network."""
+
+    def __init__(self, network: Network, population: Population, stage: Stage) -> None:
+        self._name = population.name
+        self._incoming = [projection.name for projection in network.incoming(population.name)]
+        self._stage = stage
+
+    def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
+        """See `ComponentStage`."""
+        first_spikes = self._stage.prepare(weights, thresholds.get(self._name))
+
+        def run(
+            arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
+        ) -> None:
+            own = spikes[self._name]
+            first_spikes([arriving[name] for name in self._incoming], own)
+            if self._name in silenced:
+                own[silenced[self._name]] = np.inf
+
+        return run
 
 
 class EventEngine:
@@ -79,41 +104,60 @@ class EventEngine:
                 return stop.value
 
     def present(self, batch: Batch) -> Latencies:
-        """First-spike latencies (ms) of the stimulus and of every population; raises what `checked_batch` does."""
+        """First-spike latencies (ms) of the stimulus and of every population; raises what `checked_batch` does.
+
+        An engine presents one batch at a time: a RunError, if it does so in another thread.
+        """
+        with presenting_alone(self):
+            return self._present(batch)
+
+    def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
         batch = checked_batch(network, batch)
         check_weights(network, batch.weights, "weights")
-        first_spikes = {
-            name: stage.prepare(batch.weights, batch.thresholds.get(name)) for name, stage in self._stages.items()
-        }
         axons = {one.name: axonal_delay(one, batch.weights, batch.delays) for one in network.projections}
         late = {name: clock.count(delay) for name, delay in axons.items() if delay.any()}
+        runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
         latencies[0][...] = clock.on_grid(batch.stimuli)
 
         def present_part(part: slice) -> None:
             counted = {STIMULUS: clock.count(latencies[0][part])}
-            for population, latency in zip(network.populations, latencies[1:], strict=True):
-                own = latency[part]
-                spikes = np.empty(own.shape, clock.times) if self.dt else own
-                arriving = []
-                for projection in network.incoming(population.name):
-                    sent = counted[projection.source]
-                    arriving.append(sent + late[projection.name] if projection.name in late else sent)
-                first_spikes[population.name](arriving, spikes)
-                if population.name in batch.silenced:
-                    spikes[batch.silenced[population.name][part]] = np.inf
-                if self.dt:
-                    multiply(spikes.reshape(-1), self.dt, own.reshape(-1))
-                counted[population.name] = spikes
+            outcome = dict(zip(network.shapes, (latency[part] for latency in latencies), strict=True))
+            silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
+            for component, run in zip(network.components, runs, strict=True):
+                arriving, spikes = {}, {}
+                for name in (population.name for population in component):
+                    own = outcome[name]
+                    spikes[name] = np.empty(own.shape, clock.times) if self.dt else own
+                    for projection in network.incoming(name):
+                        if projection.source in counted:  # not one within the component
+                            sent = counted[projection.source]
+                            arriving[projection.name] = (
+                                sent + late[projection.name] if projection.name in late else sent
+                            )
+                run(arriving, silenced, spikes)
+                for name, found in spikes.items():
+                    if self.dt:
+                        multiply(found.reshape(-1), self.dt, outcome[name].reshape(-1))
+                counted |= spikes
 
         over_presentations(len(batch.stimuli), present_part)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 
     @cached_property
-    def _stages(self) -> dict[str, Stage]:
-        return {population.name: self._stage(population) for population in self.network.populations}
+    def _stages(self) -> list[ComponentStage | _Alone]:
+        """By component of the network."""
+        stages: list[ComponentStage | _Alone] = []
+        for component in self.network.components:
+            population = component[0]
+            looped = any(map(self.network.is_recurrent, self.network.incoming(population.name)))
+            if looped or population.winners is not None:
+                stages.append(ComponentStage(self._clock, component))
+            else:
+                stages.append(_Alone(self.network, population, self._stage(population)))
+        return stages
 
     def _stage(self, population: Population) -> Stage:
         if not population.integrates:

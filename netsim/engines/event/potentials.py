@@ -26,13 +26,18 @@ def potential_traces(
     traces = []
     for presentation in range(len(batch.stimuli)):
         for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
-            breakpoints = []
-            for synapses in inputs:
-                sent = spikes[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
-                breakpoints.append((sent + synapses.late)[:, None] + synapses.delays)
-            flat, jumps = np.concatenate(breakpoints, axis=None), [synapses.jumps for synapses in inputs]
+            # the currents from outside, and those of a loop
+            currents: list[_Current] = []
+            for recurrent in (False, True):
+                times, jumps = [np.zeros(0)], [np.zeros(0)]
+                for synapses in inputs:
+                    if synapses.recurrent is recurrent:
+                        sent = spikes[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
+                        times.append(((sent + synapses.late)[:, None] + synapses.delays).ravel())
+                        jumps.append(synapses.jumps.ravel())
+                currents.append(_in_order(np.concatenate(times), np.concatenate(jumps)))
             spike = float(spikes[name][presentation].ravel()[neuron])
-            sampled = _trace(network, name, flat, np.concatenate(jumps, axis=None), bias, spike, dt)
+            sampled = _trace(network, name, *currents, bias, spike, dt)
             traces.append(Potential(presentation, name, neuron, *sampled))
     return traces
 
@@ -41,7 +46,7 @@ class _Inputs(NamedTuple):
     """What one projection brings to a neuron, synapse by synapse.
 
     Spikes of `pre` are `late` by conduction delays (ms). After the `delays` of the PSP (ms) the synaptic current jumps,
-    shape (synapses, breakpoints).
+    shape (synapses, breakpoints). The current of a loop is `recurrent`.
     """
 
     source: str
@@ -49,6 +54,23 @@ class _Inputs(NamedTuple):
     late: np.ndarray
     delays: np.ndarray
     jumps: np.ndarray
+    recurrent: bool
+
+
+class _Current(NamedTuple):
+    """When a current jumps (ms), in order, and by how much."""
+
+    times: np.ndarray
+    jumps: np.ndarray
+
+    def after(self, times: np.ndarray) -> np.ndarray:
+        """The current from given times on."""
+        return np.concatenate([[0.0], np.cumsum(self.jumps)])[np.searchsorted(self.times, times, side="right")]
+
+
+def _in_order(times: np.ndarray, jumps: np.ndarray) -> _Current:
+    order = np.argsort(times)
+    return _Current(times[order], jumps[order])
 
 
 def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) -> tuple[float, list[_Inputs]]:
@@ -65,7 +87,8 @@ def _afferents(network: Network, batch: Batch, recorded: Recorded, dt: float) ->
         delays, changes = np.array(projection.psp.kernel).T
         if dt:
             delays = np.array(breakpoint_steps(network, projection, dt)) * dt
-        inputs.append(_Inputs(projection.source, pre, late, delays, weight[:, None] * changes))
+        jumps, recurrent = weight[:, None] * changes, network.is_recurrent(projection)
+        inputs.append(_Inputs(projection.source, pre, late, delays, jumps, recurrent))
     bias = batch.weights[bias_name(population)][recorded.neuron % population.maps] if population.has_bias else 0.0
     return float(bias), inputs
 
@@ -90,7 +113,7 @@ def _synapses(
 
 
 def _trace(
-    network: Network, name: str, breakpoints: np.ndarray, jumps: np.ndarray, bias: float, spike: float, dt: float
+    network: Network, name: str, outer: _Current, recurrent: _Current, bias: float, spike: float, dt: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample times (ms) and potentials of one neuron."""
     population, duration = network.population(name), network.duration
@@ -102,14 +125,14 @@ def _trace(
         gate = steps.gate * dt if neurons.gated else gate
         duration = step_at_or_after(duration, dt) * dt
     gate = min(gate, duration)
-    counted = breakpoints < gate
-    breakpoints, jumps = breakpoints[counted], jumps[counted]
-    order = np.argsort(breakpoints)
-    breakpoints, jumps = breakpoints[order], jumps[order]
+    breakpoints = [
+        outer.times[outer.times < gate],
+        recurrent.times[(recurrent.times >= onset) & (recurrent.times < duration)],
+    ]
     landmarks = np.array([0.0, onset, gate, spike, duration])
-    time = np.unique(np.concatenate([breakpoints, landmarks[landmarks <= duration]]))
-    # the synaptic current on the segment after each sample
-    current = bias + np.concatenate([[0.0], np.cumsum(jumps)])[np.searchsorted(breakpoints, time, side="right")]
-    slope = (np.where(time < gate, current, 0.0) + np.where(time >= onset, neurons.drive, 0.0)) / neurons.tau
+    time = np.unique(np.concatenate([*breakpoints, landmarks[landmarks <= duration]]))
+    # on the segment after each sample
+    before_gate = np.where(time < gate, bias + outer.after(time), 0.0)
+    slope = (before_gate + np.where(time >= onset, neurons.drive + recurrent.after(time), 0.0)) / neurons.tau
     potential = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(time))])
     return time, potential

@@ -29,12 +29,13 @@ def to_graph(
 
     `in_seconds` is how version 0.1 wrote them: ``r`` = 1000/τ, which most tools refuse or pass over.
     """
+    _check_expressible(network)
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
     nodes = {"input": nir.Input(layout.shape(STIMULUS), metadata=_code(network, in_seconds))}
     edges: list[tuple[str, str]] = []
     sender = {STIMULUS: "input"}  # the nodes that the spikes of populations come from
-    for population in network.populations:
+    for population in network.in_order:
         neurons = _neurons_node(network, population, layout, in_seconds) if population.integrates else {}
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
         for projection in network.incoming(population.name):
@@ -54,6 +55,18 @@ def to_graph(
     edges.append((sender[network.output.name], "output"))
     own = {"specification": dumps_network(network), "exported": to_json(record)}
     return nir.NIRGraph(nodes, edges, metadata={"netsim": own})
+
+
+def _check_expressible(network: Network) -> None:
+    """Refuse what a graph of these nodes does not say yet."""
+    recurrent = [projection.name for projection in network.projections if network.is_recurrent(projection)]
+    if recurrent:
+        loops = f"cannot be written with projections of a loop ({', '.join(recurrent)}) yet; keep the network as TOML"
+        raise SpecificationError("NIR", loops)
+    competing = [population.name for population in network.populations if population.winners is not None]
+    if competing:
+        silenced = f"has no node for winners that silence others ({', '.join(competing)}); keep the network as TOML"
+        raise SpecificationError("NIR", silenced)
 
 
 def _code(network: Network, in_seconds: bool) -> dict[str, Any]:

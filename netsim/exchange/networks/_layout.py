@@ -24,7 +24,7 @@ class Layout:
     def __init__(self, network: Network) -> None:
         self._network = network
         self.with_maps = {STIMULUS}
-        for population in network.populations:
+        for population in network.in_order:
             if all(self._slides(projection) for projection in network.incoming(population.name)):
                 self.with_maps.add(population.name)
 

@@ -44,11 +44,8 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
     def load(name: str) -> LayerSpikes:
         with presentations.reading(path, "a table of spikes"):
             wanted = [*(["layer"] if has_layers else []), "presentation", *place, "latency_ms"]
-            rows, neurons, times = _columns(
-                path, parts(wanted), name if has_layers else None, place, found.extents[name]
-            )
-            row_of = np.searchsorted(found.numbers, rows).astype(np.int32)
-            return LayerSpikes.of_columns(name, found.sizes[name], len(found.numbers), row_of, neurons, times)
+            rows, neurons, times = _columns(path, parts(wanted), name if has_layers else None, place, found)
+            return LayerSpikes.of_columns(name, found.sizes[name], len(found.numbers), rows, neurons, times)
 
     return Spikes(found.numbers, found.labels, found.sizes, load, complete=False)
 
@@ -106,10 +103,11 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
 
 
 def _columns(
-    path: Path, parts: Iterable[pd.DataFrame], layer: str | None, place: list[str], extent: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Presentations, neurons and latencies of the spikes of a layer."""
-    numbers, neurons, times = [], [], []
+    path: Path, parts: Iterable[pd.DataFrame], layer: str | None, place: list[str], found: _Survey
+) -> list[np.ndarray]:
+    """Presentations, as positions from 0, neurons and latencies of the spikes of a layer."""
+    extent = tuple(found.extents[layer or _ONLY_LAYER] + 1)
+    columns: tuple[list[np.ndarray], ...] = ([], [], [])
     for table in parts:
         rows = table
         if layer is not None:
@@ -117,13 +115,15 @@ def _columns(
             rows = table[code == (categories.index(layer) if layer in categories else len(categories))]
         latencies = _latencies(path, rows)
         fired = np.isfinite(latencies)
-        numbers.append(_whole(path, rows, "presentation")[fired])
         at = [_whole(path, rows, name, missing=0)[fired] for name in place]
-        neurons.append(
-            np.ravel_multi_index(at, tuple(extent + 1)).astype(np.int32) if len(at) > 1 else at[0].astype(np.int32)
-        )
-        times.append(latencies[fired])
-    return np.concatenate(numbers), np.concatenate(neurons), np.concatenate(times)
+        columns[0].append(np.searchsorted(found.numbers, _whole(path, rows, "presentation")[fired]).astype(np.int32))
+        columns[1].append((np.ravel_multi_index(at, extent) if len(at) > 1 else at[0]).astype(np.int32))
+        columns[2].append(latencies[fired])
+    joined = []
+    for column in columns:  # one after the other, as they can take much of the memory
+        joined.append(np.concatenate(column))
+        column.clear()
+    return joined
 
 
 def _layers(column: pd.Series) -> tuple[np.ndarray, list[str]]:

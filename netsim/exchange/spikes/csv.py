@@ -34,7 +34,7 @@ def _parts(path: Path) -> PartsOf:
     """The columns of the whole table, which is kept in memory: text is slow to read."""
     with open_regular(path) as file:
         table = _load(path, file, os.fstat(file.fileno()).st_size)
-    return table.columns, lambda names: iter([table[names]])
+    return [str(name) for name in table.columns], lambda names: iter([table[names]])
 
 
 _FORMAT = SpikeFormat(

@@ -124,7 +124,7 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
 
     with reading_hdf5(path, "NWB"):
         recorded = _recording(path)
-        unit, neuron_of = _neurons(path, dict(recorded.units), recorded.count, layer, shape)
+        unit, neuron_of = _neurons(path, dict(recorded.units), recorded.number, layer, shape)
         own = unit[recorded.unit_of]
         times, neurons = recorded.times[own], neuron_of[recorded.unit_of[own]]
         return cut_recording(path, times, neurons, recorded.trials, shape, SECONDS)
@@ -135,7 +135,7 @@ class _Recording(NamedTuple):
 
     times: np.ndarray  # of all spikes (s)
     unit_of: np.ndarray  # of each spike
-    count: int  # of units
+    number: int  # of units
     units: dict[str, np.ndarray]  # what is told of each unit
     trials: dict[str, np.ndarray]
 
@@ -174,7 +174,7 @@ def read_spikes(path: Path) -> Spikes:
         starts, stops = trials["start_time"], trials["stop_time"]
         inside, rows, latencies = spikes_in_trials(path, found.times, starts, stops, SECONDS)
         unit_of = found.unit_of[inside]
-        names = found.units["layer"].astype(str) if "layer" in found.units else np.full(found.count, "units")
+        names = found.units["layer"].astype(str) if "layer" in found.units else np.full(found.number, "units")
         layers = []
         for name in dict.fromkeys(names.tolist()):
             units = np.flatnonzero(names == name)
@@ -183,7 +183,7 @@ def read_spikes(path: Path) -> Spikes:
                 numbers = whole_numbers(path, "neuron", found.units["neuron"][units])
             if len(np.unique(numbers)) < len(units):
                 raise DataError(f"{path}: names a neuron of {name} twice")
-            neuron_of = np.full(found.count, -1)
+            neuron_of = np.full(found.number, -1)
             neuron_of[units] = numbers
             own = neuron_of[unit_of] >= 0
             size = int(max(numbers.max(initial=-1) + 1, len(units)))

@@ -6,16 +6,18 @@ synapses onto it, and hands a displacement to their sources. None looks further 
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from netsim import seams
+from netsim.errors import DataError
 from netsim.learning.delayed import delayed_current_before, step_delayed
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
+from netsim.learning.loops import Loop, Spikes
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.learning.sparse import current_before, earliest_sparse, step_sparse
 from netsim.learning.sparse_gated import step_gated_sparse
@@ -23,7 +25,7 @@ from netsim.learning.synapses import keep_movable, slope_at, step_pairwise
 from netsim.numerics.receptive_fields import scatter_to_earliest
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
-from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.grid import on_grid, population_times
 from netsim.weights.delays import ON_TIME, Delayed, axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
@@ -60,6 +62,19 @@ class STiDiBP(Learner):
     Mirsadeghi, Shalchian, Kheradpisheh and Masquelier (2023), Spike time displacement based error
     backpropagation in convolutional spiking neural networks, Neural Computing and Applications,
     doi:10.1007/s00521-023-08567-0. Where its text leaves a choice, the choice is ours.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> learner = netsim.STiDiBP(model.network)
+    >>> learner
+    STiDiBP('digits', Softmax, derivative='linear', propagation='slope')
+    >>> sorted(learner.learn(latencies, test.labels, model.weights).gradients)
+    ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
 
     def __init__(self, network: Network, targets: Targets | None = None) -> None:
@@ -72,9 +87,15 @@ class STiDiBP(Learner):
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: network.incoming(name) for name in network.shapes}
+        self._loops = {
+            component: Loop(network, component)
+            for component in network.components
+            if any(map(network.is_recurrent, network.incoming(component[0].name)))
+        }
         by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
         listed = [one for one in network.projections if self._windows[one.name] is None and one not in by_synapse]
-        gated = [one for one in listed if one in network.weighted and network.neurons(one.target).gated]
+        outer = [one for one in listed if one in network.weighted and not network.is_recurrent(one)]
+        gated = [one for one in outer if network.neurons(one.target).gated]
         self._matrices = {one.name: matrix_of(network, one) for one in gated}
         visited = [one for one in listed if one not in gated]
         self._connections = {one.name: network.connections(one) for one in (*visited, *by_synapse)}
@@ -98,7 +119,11 @@ class STiDiBP(Learner):
     def learn(
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
-        """See `Learner`."""
+        """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
+        if not ((labels >= 0) & (labels < self.network.outputs)).all():
+            raise DataError(
+                f"labels: must be from 0 to {self.network.outputs - 1}, one per presentation, to learn from"
+            )
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
@@ -149,38 +174,42 @@ class STiDiBP(Learner):
         network = self.network
         latencies = dict(zip(network.shapes, times, strict=True))
         handed = {network.output.name: displacement}
-        displacements: list[np.ndarray] = []
+        displacements: dict[str, np.ndarray] = {}
         gradients: dict[str, np.ndarray | Factors] = {}
-        for population in reversed(network.populations):
-            name, own = population.name, latencies[population.name]
-            displacement = handed.pop(name).reshape(own.shape)
-            if self._may_be_stuck[name]:
-                displacement = _of_movable(displacement, own, self._onset(population))
-            if population.integrates and network.learning.normalised:
-                displacement = _normalised(displacement, network.encoder.t_max)
-            displacements.append(displacement)
-            incoming = self._incoming[name]
-            arriving = [_arriving(projection, latencies[projection.source], late) for projection in incoming]
-            signal = self._signal(population, arriving, own, displacement, weights, late)
-            if population is network.output:
-                output = self._per_drive(population, signal)
-            for projection, source in zip(incoming, arriving, strict=True):
-                step = self._step(projection, source, own, displacement, signal, weights, late)
-                if projection.feedback is not None:
-                    back = self._fed_back(projection, source, own, displacement, signal, weights, late, output)
-                    step = step._replace(displacement=back)
-                if step.kernel_gradient is not None:
-                    gradients[kernel_name(projection)] = step.kernel_gradient
-                if step.bias_gradient is not None and population.has_bias:  # the same by every projection
-                    # of neurons of maps that receive all to all there is one each
-                    by_map = step.bias_gradient.reshape(-1, population.maps).sum(axis=0)
-                    gradients.setdefault(bias_name(population), by_map)
-                if step.delay_gradient is not None:
-                    gradients[delay_name(projection)] = step.delay_gradient
-                if step.displacement is not None and projection.source != STIMULUS:
-                    former = handed.get(projection.source)
-                    handed[projection.source] = step.displacement if former is None else former + step.displacement
-        return _Part(gradients, displacements[::-1])
+        for component in reversed(network.components):
+            arriving = {
+                projection.name: _arriving(projection, latencies[projection.source], late)
+                for population in component
+                for projection in self._incoming[population.name]
+            }
+            if component in self._loops:
+                signals = self._signals_of_loop(component, handed, latencies, arriving, weights, late)
+            else:
+                signals = self._signal_of(component[0], handed, latencies, arriving, weights, late)
+            if network.output in component:  # which comes last of all
+                output = self._per_drive(network.output, signals[component.index(network.output)][1])
+            for population, (displacement, signal) in zip(component, signals, strict=True):
+                name, own = population.name, latencies[population.name]
+                displacements[name] = displacement
+                for projection in self._incoming[name]:
+                    step = self._step(projection, arriving[projection.name], own, signal, weights, late)
+                    if projection.feedback is not None:
+                        back = self._fed_back(projection, arriving[projection.name], own, signal, weights, late, output)
+                        step = step._replace(displacement=back)
+                    if step.kernel_gradient is not None:
+                        gradients[kernel_name(projection)] = step.kernel_gradient
+                    if step.bias_gradient is not None and population.has_bias:  # the same by every projection
+                        # of neurons of maps that receive all to all there is one each
+                        by_map = step.bias_gradient.reshape(-1, population.maps).sum(axis=0)
+                        gradients.setdefault(bias_name(population), by_map)
+                    if step.delay_gradient is not None:
+                        gradients[delay_name(projection)] = step.delay_gradient
+                    if step.displacement is not None and not network.is_recurrent(projection):
+                        former = handed.get(projection.source)
+                        handed[projection.source] = step.displacement if former is None else former + step.displacement
+                if population.has_bias and bias_name(population) not in gradients:  # none but those of the loop
+                    gradients[bias_name(population)] = self._bias_gradient(population, own, signal)
+        return _Part(gradients, [displacements[name] for name in network.shapes if name != STIMULUS])
 
     def _onset(self, population: Population) -> float:
         """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
@@ -190,18 +219,80 @@ class STiDiBP(Learner):
         source = projection.source
         return 0.0 if source == STIMULUS else self._onset(self.network.population(source))
 
+    def _signal_of(
+        self,
+        population: Population,
+        handed: dict[str, np.ndarray],
+        latencies: Mapping[str, np.ndarray],
+        arriving: Mapping[str, np.ndarray],
+        weights: Weights,
+        late: _Late,
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The displacement of a population alone, and its signal; see `_step`."""
+        name, own = population.name, latencies[population.name]
+        displacement = handed.pop(name).reshape(own.shape)
+        if self._may_be_stuck[name]:
+            displacement = _of_movable(displacement, own, self._onset(population))
+        if population.integrates and self.network.learning.normalised:
+            displacement = _normalised(displacement, self.network.encoder.t_max)
+        if population.neurons is None or population.neurons.gated:
+            return [(displacement, displacement)]
+        slope = self._slope_at_threshold(population, arriving, own, displacement != 0, weights, late)
+        return [(displacement, displacement / slope)]
+
+    def _signals_of_loop(
+        self,
+        component: tuple[Population, ...],
+        handed: dict[str, np.ndarray],
+        latencies: Mapping[str, np.ndarray],
+        arriving: Mapping[str, np.ndarray],
+        weights: Weights,
+        late: _Late,
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The displacements of populations that a loop joins, and their signals; see `_step`."""
+        asked, slopes, limits, movable = {}, {}, {}, {}
+        for population in component:
+            name, own, times = population.name, latencies[population.name], self._times[population.name]
+            asked[name] = handed.pop(name, np.zeros_like(own)).reshape(own.shape)
+            movable[name] = np.isfinite(own) & (own > (times.onset if times.onset > 0 else -1.0))
+            if population.name != self.network.output.name:
+                asked[name] = np.where(movable[name], asked[name], 0)
+            limits[name] = np.minimum(own, own.dtype.type(times.end))
+            slope = self._slope_at_threshold(population, arriving, own, np.ones(own.shape, bool), weights, late)
+            slopes[name] = np.broadcast_to(slope, own.shape)
+        onsets = {name: self._times[name].onset for name in asked}
+        spikes = Spikes(latencies, limits, slopes, movable, onsets)
+        causal, loop = self.network.learning.propagation == "causal", self._loops[component]
+        back = weights | {
+            kernel_name(one): self._weights_back(one, weights, weights[kernel_name(one)].shape)
+            for one in loop.projections
+            if one.feedback is not None
+        }
+        found = loop.displacements(asked, spikes, back, late.axons, late.synapses, causal)
+        signals = []
+        for population in component:
+            displacement = found[population.name]
+            signal = displacement / slopes[population.name]
+            # where a gate has closed, steps divide by the drive
+            drive = population.dynamics.drive if population.dynamics.gated else 1.0
+            signals.append((displacement, signal * signal.dtype.type(drive)))
+        return signals
+
     def _step(
         self,
         projection: Projection,
         source: np.ndarray,
         own: np.ndarray,
-        displacement: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
     ) -> LayerStep:
-        """The step of a projection's synapses, and of its delays."""
-        step = self._step_of_weights(projection, source, own, displacement, signal, weights, late)
+        """The step of a projection's synapses, and of its delays.
+
+        The signal of a population is the displacement over ``tau`` times the slope at threshold; where a gate has
+        closed it is that times the drive, and of relays the displacement.
+        """
+        step = self._step_of_weights(projection, source, own, signal, weights, late)
         if projection.learns_delays and step.delay_gradient is None:
             assert step.displacement is not None
             # a later spike and a longer axon are the same to the target
@@ -213,7 +304,6 @@ class STiDiBP(Learner):
         projection: Projection,
         source: np.ndarray,
         own: np.ndarray,
-        displacement: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -222,19 +312,22 @@ class STiDiBP(Learner):
         """The displacement of a source by weights that are not those that fed forward."""
         feedback, name = projection.feedback, kernel_name(projection)
         assert feedback is not None
-        direct = (source[0].size, output.shape[1])
-        shape = direct if feedback.direct else weights[name].shape
-        deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
-        back = feedback.weights(weights[name], shape, deviation, self._position[projection.name]).astype(own.dtype)
         if feedback.direct:
+            back = self._weights_back(projection, weights, (source[0].size, output.shape[1]))
             return np.asarray((output @ back.T).reshape(source.shape) * np.isfinite(source))
+        back = self._weights_back(projection, weights, weights[name].shape)
         static = dataclasses.replace(projection, plastic=False)
-        return self._step_of_weights(
-            static, source, own, displacement, signal, weights | {name: back}, late
-        ).displacement
+        return self._step_of_weights(static, source, own, signal, weights | {name: back}, late).displacement
+
+    def _weights_back(self, projection: Projection, weights: Weights, shape: Shape) -> np.ndarray:
+        """The weights that displacements pass back through, if they are not those that fed forward."""
+        feedback, kernel = projection.feedback, weights[kernel_name(projection)]
+        assert feedback is not None
+        deviation = projection.initial.spread / math.sqrt(self.network.fan_in(projection))
+        return feedback.weights(kernel, shape, deviation, self._position[projection.name]).astype(kernel.dtype)
 
     def _per_drive(self, population: Population, signal: np.ndarray) -> np.ndarray:
-        """The signal of `_signal`, of gated neurons divided by the drive."""
+        """A signal, of gated neurons divided by the drive; see `_step`."""
         neurons = population.dynamics
         return signal / signal.dtype.type(neurons.drive) if neurons.gated else signal
 
@@ -243,7 +336,6 @@ class STiDiBP(Learner):
         projection: Projection,
         source: np.ndarray,
         own: np.ndarray,
-        displacement: np.ndarray,
         signal: np.ndarray,
         weights: Weights,
         late: _Late,
@@ -252,69 +344,110 @@ class STiDiBP(Learner):
         population = network.population(projection.target)
         if not population.integrates:
             if window is not None:
-                values = np.ascontiguousarray(displacement)
+                values = np.ascontiguousarray(signal)
                 return LayerStep(None, None, scatter_to_earliest(values, source, own, window.size, window.stride))
-            return LayerStep(None, None, earliest_sparse(self._connections[projection.name], displacement, source, own))
-        neurons, gate = population.dynamics, self._times[population.name].gate
+            return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, own))
+        neurons, times = population.dynamics, self._times[population.name]
         causal = network.learning.propagation == "causal"
-        kernel = weights[kernel_name(projection)]
-        delays = late.synapses.get(projection.name)
-        if neurons.gated and delays is None:
+        kernel, recurrent = weights[kernel_name(projection)], network.is_recurrent(projection)
+        if neurons.gated and not recurrent and projection.name not in late.synapses:
             if window is not None:
-                return step_gated(projection, neurons, window, source, gate, displacement, kernel, causal)
+                return step_gated(projection, neurons, window, source, times.gate, signal, kernel, causal)
             matrix = self._matrices[projection.name]
-            return step_gated_sparse(projection, neurons, matrix, source, gate, displacement, kernel, causal)
-        limit = np.asarray(kernel.dtype.type(gate))
+            return step_gated_sparse(projection, neurons, matrix, source, times.gate, signal, kernel, causal)
         if neurons.gated:
             signal = self._per_drive(population, signal)
+        until = np.asarray(own.dtype.type(times.gate))
+        if recurrent:
+            until = np.minimum(own, own.dtype.type(times.end))
+        elif not neurons.gated:
+            until = np.minimum(own, until)
+        step = self._step_up_to(until, projection, source, signal, kernel, late, causal)
+        if not recurrent:
+            return step
+        # the current of a loop has no part in the bias, and none before the onset
+        step = step._replace(bias_gradient=None)
+        if times.onset == 0:
+            return step
+        onset = np.asarray(own.dtype.type(times.onset))
+        before = self._step_up_to(onset, projection, source, signal, kernel, late, causal)
+        return LayerStep(
+            _difference(step.kernel_gradient, before.kernel_gradient),
+            None,
+            _difference(step.displacement, before.displacement),
+            _difference(step.delay_gradient, before.delay_gradient),
+        )
+
+    def _bias_gradient(self, population: Population, own: np.ndarray, signal: np.ndarray) -> np.ndarray:
+        """The gradient of the constant current, shape (maps,)."""
+        gate = own.dtype.type(self._times[population.name].gate)
+        if population.dynamics.gated:
+            acted = self._per_drive(population, signal) * gate
         else:
-            limit = np.minimum(own, limit)
+            acted = signal * np.minimum(own, gate)
+        total: np.ndarray = acted.reshape(-1, population.maps).sum(axis=0)
+        return total
+
+    def _step_up_to(
+        self,
+        until: np.ndarray,
+        projection: Projection,
+        source: np.ndarray,
+        signal: np.ndarray,
+        kernel: np.ndarray,
+        late: _Late,
+        causal: bool,
+    ) -> LayerStep:
+        """The step of synapses whose current counts until times of their neurons (ms), or one of all."""
+        window, delays = self._windows[projection.name], late.synapses.get(projection.name)
         if delays is not None:
             connections = self._connections[projection.name]
-            return step_delayed(projection, connections, source, limit, signal, kernel, delays, causal)
+            return step_delayed(projection, connections, source, until, signal, kernel, delays, causal)
         if window is not None:
-            return step_pairwise(projection, window, source, limit, signal, kernel, causal)
+            limits = np.broadcast_to(until, signal.shape)
+            return step_pairwise(projection, window, source, limits, signal, kernel, causal)
         connections = self._connections[projection.name]
-        return step_sparse(projection, connections, source, limit, signal, kernel, causal)
+        return step_sparse(projection, connections, source, until, signal, kernel, causal)
 
-    def _signal(
+    def _slope_at_threshold(
         self,
         population: Population,
-        arriving: Sequence[np.ndarray],
+        arriving: Mapping[str, np.ndarray],
         own: np.ndarray,
-        displacement: np.ndarray,
+        asked: np.ndarray,
         weights: Weights,
         late: _Late,
     ) -> np.ndarray:
-        """The displacement over ``tau`` times the slope at threshold, by the chosen derivative.
-
-        Where that slope is the drive's, the displacement itself: kernels for windows divide by the drive on the way.
-        """
-        if population.neurons is None or population.neurons.gated:
-            return displacement
-        neurons = population.neurons
-        assumed = own.dtype.type(neurons.assumed_slope * neurons.tau)
+        """``tau`` times the slope at threshold of the neurons that are asked for, by the chosen derivative."""
+        neurons, times = population.dynamics, np.where(np.isfinite(own), own, 0)
+        # where the gate has closed, nothing but the drive and the loop moves the potential
+        assumed = own.dtype.type(neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
-            return displacement / np.asarray(assumed)
-        times = np.where(np.isfinite(own), own, 0)
+            return np.asarray(assumed)
         current = np.zeros_like(own)
-        for projection, source in zip(self.network.incoming(population.name), arriving, strict=True):
-            window, kernel = self._windows[projection.name], weights[kernel_name(projection)]
-            delays = late.synapses.get(projection.name)
+        for projection in self._incoming[population.name]:
+            if neurons.gated and not self.network.is_recurrent(projection):
+                continue
+            source, window = arriving[projection.name], self._windows[projection.name]
+            kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
             if delays is not None:
                 connections = self._connections[projection.name]
                 current += delayed_current_before(projection, connections, source, times, kernel, delays)
             elif window is not None:
-                current += slope_at(projection, window, source, times, kernel, displacement != 0)
+                current += slope_at(projection, window, source, times, kernel, asked)
             else:
                 connections = self._connections[projection.name]
                 current += current_before(projection, connections, source, times, kernel)
-        if population.has_bias:
+        if population.has_bias and not neurons.gated:
             current += weights[bias_name(population)]
-        slope = np.where(times < neurons.gate, current, 0) + neurons.drive
-        slope = np.maximum(slope, description.SMALLEST_SLOPE * assumed)
+        slope = np.maximum(current + own.dtype.type(neurons.drive), description.SMALLEST_SLOPE * assumed)
         # a neuron that did not fire has no slope at threshold
-        return displacement / np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+        return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
+
+
+def _difference(one: np.ndarray | Factors | None, other: np.ndarray | Factors | None) -> Any:
+    """What is left of arrays that may both be absent."""
+    return None if one is None else one - other  # type: ignore[operator]
 
 
 def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.ndarray:

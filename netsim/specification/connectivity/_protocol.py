@@ -22,6 +22,13 @@ class Connections(NamedTuple):
         Presynaptic and postsynaptic neuron.
     weight : ndarray of int32, shape (synapses,)
         Index into the flattened array of weights; -1 where there are no weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsim
+    >>> netsim.Dense(2).connections((3,), (2,)).post
+    array([0, 1, 0, 1, 0, 1], dtype=int32)
     """
 
     pre: np.ndarray
@@ -79,6 +86,17 @@ class Connectivity(ABC):
     ----------
     phrase : str
         What the rule is, in a few words.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> rule = netsim.Convolution(maps=4, kernel=3)
+    >>> isinstance(rule, netsim.Connectivity)
+    True
+    >>> rule.target_shape((8, 8, 1)), rule.weight_shape((8, 8, 1), (6, 6, 4))
+    ((6, 6, 4), (3, 3, 1, 4))
+    >>> rule.synapse_count((8, 8, 1), (6, 6, 4))
+    1296
     """
 
     phrase: ClassVar[str] = "own rule"

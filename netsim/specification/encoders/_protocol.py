@@ -32,6 +32,16 @@ class Encoder(ABC):
         What is encoded: images, the times of first events in recordings, or latencies themselves.
     order : int
         Where it stands in lists; those of the same number are sorted by name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsim
+    >>> encoder = netsim.IntensityEncoder(shape=(1, 3, 1), t_max=16.0)
+    >>> isinstance(encoder, netsim.Encoder)
+    True
+    >>> encoder.latencies(np.array([255, 51, 0], np.uint8).reshape(1, 1, 3, 1), 255).ravel()
+    array([ 0. , 12.8,  inf])
     """
 
     samples: ClassVar[str] = "images"
@@ -83,7 +93,7 @@ class Encoder(ABC):
 
         Returns
         -------
-        ndarray, shape (samples, *sample_shape)
+        ndarray, shape ``(samples, *sample_shape)``
 
         Raises
         ------

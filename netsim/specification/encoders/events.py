@@ -42,6 +42,12 @@ class EventEncoder(Encoder):
         Whether each polarity has a channel of its own.
     origin : {"recording", "first-event"}
         Where time starts, at the recording's 0 µs or at its first event.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> netsim.EventEncoder(shape=(34, 34, 6), t_max=105.0, windows=3).shape
+    (34, 34, 6)
     """
 
     samples: ClassVar[str] = "recordings"

@@ -21,6 +21,12 @@ class Feedback(ABC):
         Whether the displacement comes from the output neurons, past the target of the projection.
     summary : str
         What stands for the weights, as the model description says it.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> isinstance(netsim.SignFeedback(), netsim.Feedback)
+    True
     """
 
     direct: ClassVar[bool] = False

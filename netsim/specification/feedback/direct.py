@@ -24,6 +24,13 @@ class DirectFeedback(Feedback):
     References
     ----------
     Nøkland (2016), Direct feedback alignment provides learning in deep neural networks, NeurIPS.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> projection = netsim.Projection("stimulus", "hidden", netsim.Dense(), feedback=netsim.DirectFeedback(seed=1))
+    >>> projection.feedback.direct
+    True
     """
 
     direct: ClassVar[bool] = True

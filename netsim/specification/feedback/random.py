@@ -23,6 +23,13 @@ class RandomFeedback(Feedback):
     ----------
     Lillicrap, Cownden, Tweed and Akerman (2016), Random synaptic feedback weights support error backpropagation for
     deep learning, Nature Communications 7:13276.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> projection = netsim.Projection("hidden", "output", netsim.Dense(), feedback=netsim.RandomFeedback(seed=1))
+    >>> projection.feedback
+    RandomFeedback(seed=1)
     """
 
     summary: ClassVar[str] = "fixed random weights, drawn normally with the standard deviation of the initial ones"

@@ -18,6 +18,13 @@ class SignFeedback(Feedback):
     References
     ----------
     Liao, Leibo and Poggio (2016), How important is weight symmetry in backpropagation?, AAAI.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> projection = netsim.Projection("hidden", "output", netsim.Dense(), feedback=netsim.SignFeedback())
+    >>> projection.feedback
+    SignFeedback()
     """
 
     summary: ClassVar[str] = "the signs of the weights, times the standard deviation of the initial ones"

@@ -1,0 +1,35 @@
+"""Where Brian2 keeps the machine code that it makes by Cython; where it cannot, numpy does the work."""
+
+import os
+import tempfile
+from functools import cache
+
+from brian2 import prefs
+from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
+
+_ENOUGH = 2**16  # bytes, which a full disk does not have
+
+
+@cache
+def machine_code_has_place() -> bool:
+    """Whether Brian2's folder for machine code can be written; if not, Brian2 uses numpy from now on.
+
+    Without a home folder it would be one of the current folder, from where Brian2 would also load.
+    """
+    folder = get_cython_cache_dir()
+    if folder is None or _can_be_written(os.path.expanduser(folder)):
+        return True
+    prefs.codegen.target = "numpy"
+    return False
+
+
+def _can_be_written(folder: str) -> bool:
+    if not os.path.isabs(folder):
+        return False
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ENOUGH))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,412 @@
+"""Populations that a loop joins, or whose neurons compete: run as one, event by event, in order of time.
+
+A spike changes slopes, at once or after a delay; a slope says when its neuron is due to fire. Whoever is due first
+fires, which may move all that were due later. A potential has no jumps, so that spikes of one instant do not see each
+other: they fire before any of them changes a slope. On a grid the same holds of the spikes of one step.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.engines.event.clock import Clock, Dynamics
+from netsim.engines.event.sparse import Synapses
+from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
+from netsim.engines.event.windows import biases
+from netsim.numerics.compilation import compiled
+from netsim.specification import Population, Projection
+from netsim.weights.delays import synaptic_delay
+from netsim.weights.layout import Weights, kernel_name
+
+Run = Callable[[Mapping[str, np.ndarray], Mapping[str, np.ndarray], Mapping[str, np.ndarray]], None]
+"""Finds the first spikes of a component for some presentations.
+
+It takes when the spikes of each projection from outside arrive, by its name, which neurons of populations are silenced,
+and where the spikes of each population are written, all of shape (presentations, \\*population)."""
+
+EQUAL = 1e-9
+"""Potentials at threshold that differ by less, in units of the threshold, are the same to neurons that compete."""
+INSTANT = 1e-9
+"""Events within so many ms are of one instant; in single precision, within what rounding makes of one."""
+
+
+class _Members(NamedTuple):
+    """The neurons of a component, one population after another; `owner` is the number of a neuron's population.
+
+    What follows, up to the difference of potentials that counts as none (`equal`), is of populations. The spike of a
+    neuron ``j`` leaves by the `lines` from ``first_line[j]`` on, rows of the synapses. In its `scope` (-1 without
+    competition) it fires if fewer than `most` spikes have counted there; its own counts in the scopes `counted` from
+    ``first_counted[j]`` on.
+    """
+
+    owner: np.ndarray
+    onset: np.ndarray
+    end: np.ndarray
+    drive: np.ndarray
+    gated: np.ndarray
+    equal: np.ndarray
+    first_line: np.ndarray
+    lines: np.ndarray
+    scope: np.ndarray
+    most: np.ndarray
+    first_counted: np.ndarray
+    counted: np.ndarray
+
+
+class ComponentStage:
+    """A component of a network, see `netsim.specification.Network.components`."""
+
+    def __init__(self, clock: Clock, component: tuple[Population, ...]) -> None:
+        self.clock = clock
+        self.component = component
+        self.dynamics = [clock.dynamics(population) for population in component]
+        sizes = [population.size for population in component]
+        self.offsets = dict(zip([one.name for one in component], np.cumsum([0, *sizes]).tolist(), strict=False))
+        self.size = sum(sizes)
+        network = clock.network
+        incoming = [projection for one in component for projection in network.incoming(one.name)]
+        self.outer = [projection for projection in incoming if not network.is_recurrent(projection)]
+        self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
+        self.instant = max(INSTANT, 16 * float(np.finfo(clock.dtype).eps) * network.duration)
+        self.layout, self.sources = self._synapses()
+        self.members = self._members()
+
+    def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
+        """A function that finds the first spikes of some presentations.
+
+        Thresholds of neurons are by population, conduction delays, as the clock counts, by projection.
+        """
+        dtype, shapes = self.clock.dtype, self.clock.network.shapes
+        projections = self.outer + self.inner
+        values = [weights[kernel_name(projection)].ravel() for projection in projections]
+        synapses = self.layout._replace(weights=np.concatenate(values).astype(dtype)[self.layout.weights])
+        start, bias = np.empty(self.size, dtype), np.empty(self.size, dtype)
+        for population, dynamics in zip(self.component, self.dynamics, strict=True):
+            own = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
+            start[own] = -dynamics.threshold
+            if population.name in thresholds:
+                start[own] += self.clock.head_start(population, thresholds[population.name]).ravel()
+            bias[own] = biases(population, weights, dtype, population.size)
+        own_lags = {projection.name: self._own_lags(projection, weights) for projection in projections}
+        lags = [
+            np.broadcast_to(late.get(projection.name, 0), shapes[projection.source]).ravel()[own]
+            + own_lags[projection.name]
+            for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True)
+        ]
+        lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
+
+        def run(
+            arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
+        ) -> None:
+            presentations = len(next(iter(spikes.values())))
+            arrivals = [np.zeros((presentations, 0), dtype)]
+            for projection, own in zip(self.outer, self.sources, strict=False):
+                sent = arriving[projection.name].reshape(presentations, -1)[:, own]
+                arrivals.append(sent + own_lags[projection.name])
+            mute = np.zeros((presentations, self.size), dtype=bool)
+            for name in silenced.keys() & spikes.keys():
+                first = self.offsets[name]
+                mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
+            found = np.empty((presentations, self.size), dtype)
+            from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
+            whole_steps, instant = self.dynamics[0].whole_steps, dtype.type(self.instant)
+            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, found)
+            for name, own in spikes.items():
+                first = self.offsets[name]
+                own[...] = found[:, first : first + own[0].size].reshape(own.shape)
+
+        return run
+
+    def _own_lags(self, projection: Projection, weights: Weights) -> np.ndarray:
+        """How much later spikes arrive at single synapses, as the clock counts; 0 without delays of their own."""
+        delays = synaptic_delay(projection, weights)
+        if delays is None:
+            return np.zeros(1, self.clock.dtype)
+        return self.clock.count(delays).ravel()[self.clock.network.connections(projection).weight]
+
+    def _synapses(self) -> tuple[Synapses, list[np.ndarray]]:
+        """The synapses by line, with indices into all weights in place of these, and each projection's lines by source.
+
+        A line is what a spike reaches at once: the synapses of a presynaptic neuron in one projection, or each for
+        itself if they have delays of their own. Lines from outside come first.
+        """
+        network, dtype = self.clock.network, self.clock.dtype
+        projections = self.outer + self.inner
+        most = max(len(projection.psp.kernel) for projection in projections)
+        delays, changes = np.zeros((2, len(projections), most), dtype)
+        counts, posts, weights, psps, sources = [], [], [], [], []
+        offset = 0
+        for number, projection in enumerate(projections):
+            pre, post, weight = network.connections(projection)
+            size = math.prod(network.shapes[projection.source])
+            apart = projection.is_delayed_per("synapse")
+            sources.append(pre if apart else np.arange(size))
+            counts.append(np.ones_like(pre) if apart else np.bincount(pre, minlength=size))
+            posts.append(post + np.int32(self.offsets[projection.target]))
+            weights.append(weight.astype(np.int64) + offset)
+            psps.append(np.full(counts[-1].size, number, np.int32))
+            offset += math.prod(network.weight_shape(projection))
+            psp = self.clock.breakpoints(projection)
+            delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
+        first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+        flat = (np.concatenate(arrays) for arrays in (posts, weights, psps))
+        return Synapses(first, *flat, delays, changes), sources
+
+    def _members(self) -> _Members:
+        real, sizes = self.clock.dtype, [population.size for population in self.component]
+        each = {name: np.array([getattr(one, name) for one in self.dynamics]) for name in Dynamics._fields}
+        lines, leaving = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        line = sum(len(own) for own in self.sources[: len(self.outer)])
+        for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True):
+            leaving = np.concatenate([leaving, own + self.offsets[projection.source]])
+            lines = np.concatenate([lines, np.arange(line, line + own.size)])
+            line += own.size
+        scope, most = np.full((2, self.size), -1)
+        neurons, counted, scopes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
+        for population in self.component:
+            if population.winners is None:
+                continue
+            first, winners = self.offsets[population.name], population.winners
+            found = winners.scopes(population.shape).ravel()
+            scope[first : first + population.size] = found + scopes
+            most[first : first + population.size] = winners.first
+            own, where = winners.counted(population.shape)
+            neurons.append(own + first)
+            counted.append(where + scopes)
+            scopes += int(found.max()) + 1
+        order = np.argsort(leaving, kind="stable")
+        return _Members(
+            np.repeat(np.arange(len(sizes)), sizes),
+            each["onset"].astype(real),
+            each["end"].astype(real),
+            each["drive"].astype(real),
+            each["gated"],
+            (each["threshold"] * EQUAL).astype(real),
+            _firsts(leaving, self.size),
+            lines[order],
+            scope,
+            most,
+            _firsts(np.concatenate(neurons), self.size),
+            np.concatenate(counted),
+        )
+
+
+def _firsts(owners: np.ndarray, size: int) -> np.ndarray:
+    """Where the entries of each of so many owners begin in an array that is sorted by owner, and where the last end."""
+    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=size))]).astype(np.int64)
+
+
+class _State(NamedTuple):
+    """Where a presentation stands.
+
+    Neurons have potentials, counted from the threshold, at the times that they have `reached`, the slopes that currents
+    from outside and those of the loop give them, and when they are `due` (`netsim.engines.event.spike_queue`); those
+    that have fired, or will not, are `done`. Populations are `open` from their onset on.
+    """
+
+    excess: np.ndarray
+    slope: np.ndarray
+    recurrent: np.ndarray
+    reached: np.ndarray
+    due: np.ndarray
+    done: np.ndarray
+    open: np.ndarray
+
+
+@compiled
+def _run(
+    arrivals: np.ndarray,
+    silenced: np.ndarray,
+    synapses: Synapses,
+    lag: np.ndarray,
+    start: np.ndarray,
+    bias: np.ndarray,
+    members: _Members,
+    whole_steps: bool,
+    instant: float,
+    spikes: np.ndarray,
+) -> None:
+    """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
+
+    Arrivals are those of the lines from outside, `lag` the delays of those of the loop, which follow them in the rows
+    of the synapses. Potentials at the `start` are counted from the threshold.
+    """
+    presentations, count = spikes.shape
+    outer, breakpoints = arrivals.shape[1], synapses.delays.shape[1]
+    silent, last = bias.dtype.type(np.inf), members.end.max()
+    leaves = 1
+    while leaves < count:
+        leaves *= 2
+    state = _State(
+        np.empty_like(bias),
+        np.empty_like(bias),
+        np.empty_like(bias),
+        np.empty_like(bias),
+        np.empty(2 * leaves, bias.dtype),
+        np.empty(count, np.bool_),
+        np.empty(members.onset.size, np.bool_),
+    )
+    times, codes = np.empty(outer * breakpoints, bias.dtype), np.empty(outer * breakpoints, np.int64)
+    room = lag.size * breakpoints
+    events = Events(np.empty(room, bias.dtype), np.empty(room, np.int64), np.zeros(1, np.int64))
+    openings = np.argsort(members.onset)
+    tally = np.empty(members.scope.max() + 1, np.int64)
+    firing = np.empty(count, np.int64)
+    for b in range(presentations):
+        arriving = 0
+        for line in range(outer):
+            for k in range(breakpoints):
+                now = arrivals[b, line] + synapses.delays[synapses.psp[line], k]
+                if now < last and synapses.changes[synapses.psp[line], k] != 0:
+                    times[arriving], codes[arriving] = now, line * breakpoints + k
+                    arriving += 1
+        order = np.argsort(times[:arriving], kind="mergesort")
+        state.excess[:], state.slope[:] = start, bias
+        state.recurrent[:], state.reached[:], state.due[:] = 0, 0, silent
+        state.done[:], state.open[:] = silenced[b], False
+        spikes[b] = silent
+        tally[:] = 0
+        events.count[0] = 0
+        place, opened = 0, 0
+        while True:
+            from_outside = times[order[place]] if place < arriving else silent
+            from_within = events.times[0] if events.count[0] > 0 else silent
+            event = min(from_outside, from_within)
+            opening = members.onset[openings[opened]] if opened < openings.size else silent
+            now = min(event, opening)
+            if not min(now, state.due[1]) < last:
+                break
+            # a potential that reaches threshold at an instant does so whatever changes its slope then
+            if state.due[1] <= now + instant and state.due[1] < opening:
+                _fire(state.due[1] + instant, members, state, firing, tally, spikes[b])
+                for neuron in firing:
+                    if neuron < 0:
+                        break
+                    for place_of_line in range(members.first_line[neuron], members.first_line[neuron + 1]):
+                        line = members.lines[place_of_line]
+                        row = synapses.psp[line]
+                        for k in range(breakpoints):
+                            time = spikes[b, neuron] + lag[line - outer] + synapses.delays[row, k]
+                            if time < last and synapses.changes[row, k] != 0:
+                                push(events, time, line * breakpoints + k)
+            elif opening == now:
+                _open(openings[opened], now, members, state, whole_steps)
+                opened += 1
+            elif from_outside == now:
+                line, k = divmod(codes[order[place]], breakpoints)
+                _change_slopes(line, synapses.changes[synapses.psp[line], k], False, now, synapses, members, state,
+                               whole_steps)  # fmt: skip
+                place += 1
+            else:
+                line, k = divmod(pop(events), breakpoints)
+                _change_slopes(line, synapses.changes[synapses.psp[line], k], True, now, synapses, members, state,
+                               whole_steps)  # fmt: skip
+
+
+@compiled
+def _slope(neuron: int, members: _Members, state: _State) -> float:
+    """The slope of a neuron's potential."""
+    owner = members.owner[neuron]
+    if not state.open[owner]:
+        return state.slope[neuron]
+    rise = members.drive[owner] + state.recurrent[neuron]
+    return rise if members.gated[owner] else rise + state.slope[neuron]
+
+
+@compiled
+def _advance(neuron: int, now: float, members: _Members, state: _State) -> None:
+    """Integrate a neuron up to a time."""
+    state.excess[neuron] += _slope(neuron, members, state) * (now - state.reached[neuron])
+    state.reached[neuron] = now
+
+
+@compiled
+def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> None:
+    """Find when a neuron is due, whose slope has changed where it has reached."""
+    excess, due = state.excess[neuron], state.reached[neuron]
+    if not excess >= 0:
+        rise = _slope(neuron, members, state)
+        due = due - excess / rise if rise > 0 else np.inf
+        if whole_steps:
+            due = np.ceil(due)
+    schedule(state.due, neuron, due if due < members.end[members.owner[neuron]] else np.inf)
+
+
+@compiled
+def _open(population: int, now: float, members: _Members, state: _State, whole_steps: bool) -> None:
+    """Let the neurons of a population fire from its onset on."""
+    for neuron in range(members.owner.size):
+        if members.owner[neuron] == population and not state.done[neuron]:
+            _advance(neuron, now, members, state)
+    state.open[population] = True
+    for neuron in range(members.owner.size):
+        if members.owner[neuron] == population and not state.done[neuron]:
+            _plan(neuron, members, state, whole_steps)
+
+
+@compiled
+def _change_slopes(
+    line: int,
+    change: float,
+    recurrent: bool,
+    now: float,
+    synapses: Synapses,
+    members: _Members,
+    state: _State,
+    whole_steps: bool,
+) -> None:
+    """Let a breakpoint of a PSP reach all synapses of a line."""
+    for s in range(synapses.first[line], synapses.first[line + 1]):
+        neuron = synapses.post[s]
+        is_open = state.open[members.owner[neuron]]
+        # what comes from outside ends at the gate, what comes from the loop begins with the onset
+        if state.done[neuron] or (is_open and not recurrent and members.gated[members.owner[neuron]]):
+            continue
+        if is_open or not recurrent:
+            _advance(neuron, now, members, state)
+        if recurrent:
+            state.recurrent[neuron] += change * synapses.weights[s]
+        else:
+            state.slope[neuron] += change * synapses.weights[s]
+        if is_open:
+            _plan(neuron, members, state, whole_steps)
+
+
+@compiled
+def _fire(
+    until: float, members: _Members, state: _State, firing: np.ndarray, tally: np.ndarray, spikes: np.ndarray
+) -> None:
+    """Let all neurons fire that are due, as far as competition lets them; a -1 follows those that do in `firing`."""
+    count, compete = 0, False
+    while state.due[1] <= until:
+        neuron = next_due(state.due)
+        spikes[neuron] = state.due[1]
+        schedule(state.due, neuron, np.inf)
+        state.done[neuron] = True
+        compete |= members.scope[neuron] >= 0
+        firing[count] = neuron
+        count += 1
+    if compete and count > 1:
+        firing[:count].sort()  # they came in order of time, which rounding decides
+        missing = np.empty(count)
+        for place in range(count):
+            neuron = firing[place]
+            _advance(neuron, spikes[neuron], members, state)
+            missing[place] = -np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
+        firing[:count] = firing[:count][np.argsort(missing, kind="mergesort")]
+    fired = 0
+    for place in range(count):
+        neuron = firing[place]
+        scope = members.scope[neuron]
+        if scope >= 0:
+            if tally[scope] >= members.most[neuron]:
+                spikes[neuron] = np.inf
+                continue
+            for pair in range(members.first_counted[neuron], members.first_counted[neuron + 1]):
+                tally[members.counted[pair]] += 1
+        firing[fired] = neuron
+        fired += 1
+    if fired < firing.size:
+        firing[fired] = -1

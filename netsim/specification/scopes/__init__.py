@@ -1,0 +1,7 @@
+"""Within what neurons compete to fire first, one scope in each module."""
+
+from netsim.specification.scopes._protocol import Winners
+from netsim.specification.scopes.map import MapWinners
+from netsim.specification.scopes.neighbourhood import NeighbourhoodWinners
+from netsim.specification.scopes.population import PopulationWinners
+from netsim.specification.scopes.position import PositionWinners

@@ -1,0 +1,34 @@
+"""Competition of the neurons of one map."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsim.seams import scopes
+from netsim.specification.checks import Shape
+from netsim.specification.scopes._protocol import Winners
+
+
+@scopes.register("map")
+@dataclass(frozen=True)
+class MapWinners(Winners):
+    """The first neurons of each map fire, wherever they are.
+
+    Parameters
+    ----------
+    first : int
+        How many of a map fire.
+
+    Examples
+    --------
+    >>> MapWinners().scopes((1, 2, 3))
+    array([[[0, 1, 2],
+            [0, 1, 2]]])
+    """
+
+    phrase: ClassVar[str] = "map"
+
+    def scopes(self, shape: Shape) -> np.ndarray:
+        """One for each map."""
+        return np.broadcast_to(np.arange(shape[2]), shape)

@@ -1,0 +1,74 @@
+"""Competition of neurons that are near to each other, across maps."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsim.seams import scopes
+from netsim.specification.checks import Shape, check_size, require
+from netsim.specification.scopes._protocol import Winners
+
+_MOST_PAIRS = 10**8
+"""Of a neuron and a square that its spike counts in: more than a GB."""
+
+
+@scopes.register("neighbourhood")
+@dataclass(frozen=True)
+class NeighbourhoodWinners(Winners):
+    """A neuron fires unless so many have fired, in any map, in the square around its position.
+
+    Parameters
+    ----------
+    first : int
+        How many of a square fire before its middle is silenced.
+    radius : int
+        The square has sides of ``2·radius + 1`` positions, fewer at the border.
+
+    Examples
+    --------
+    >>> neurons, scopes = NeighbourhoodWinners(radius=1).counted((1, 4, 1))
+    >>> scopes[neurons == 0], scopes[neurons == 1]
+    (array([0, 1]), array([0, 1, 2]))
+    """
+
+    phrase: ClassVar[str] = "square around a neuron's position"
+    radius: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_size(self.radius, "winners.radius")
+
+    def check(self, shape: Shape) -> None:
+        """Refuse populations without maps, and squares that take too much memory."""
+        super().check(shape)
+        side = 2 * self.radius + 1
+        pairs = math.prod(shape) * min(side, shape[0]) * min(side, shape[1])
+        large = f"{self.radius} makes {pairs:,} pairs of a neuron and a square; at most {_MOST_PAIRS:,} are possible"
+        require(pairs <= _MOST_PAIRS, "winners.radius", large)
+
+    def scopes(self, shape: Shape) -> np.ndarray:
+        """One for the square around each position."""
+        height, width, _ = shape
+        return np.broadcast_to(np.arange(height * width).reshape(height, width, 1), shape)
+
+    def counted(self, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+        """A spike counts in the squares around all positions near it."""
+        height, width, maps = shape
+        y, x, m = (axis.ravel() for axis in np.indices(shape))
+        pairs = []
+        for dy in range(-min(self.radius, height), min(self.radius, height) + 1):
+            for dx in range(-min(self.radius, width), min(self.radius, width) + 1):
+                row, column = y + dy, x + dx
+                inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+                neurons = (y * width + x)[inside] * maps + m[inside]
+                pairs.append((neurons, (row * width + column)[inside]))
+        neurons, found = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        order = np.lexsort((found, neurons))
+        return neurons[order], found[order]
+
+    def describe(self) -> str:
+        """Who fires, in words."""
+        side = 2 * self.radius + 1
+        return f"{super().describe()} ({side} by {side} positions, all maps)"

@@ -1,0 +1,126 @@
+"""Files that are none, links, signals of a cluster, and words that mean something to a terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from netsim.analysis import metrics_table, read_sweep_table, write_table
+from netsim.cli import terminal
+from netsim.errors import DataError
+from netsim.runs.model import load_model
+from netsim.training import loop as training
+
+Netsim = Callable[..., Any]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs named pipes and devices")
+def test_tables_are_regular_files_of_a_bounded_size() -> None:
+    os.mkfifo("pipe")
+    Path("endless").symlink_to("/dev/zero")
+    with open("sparse", "wb") as sparse:
+        sparse.truncate(3 * 10**9)
+    for read in (metrics_table, read_sweep_table):
+        for name in ("pipe", "endless"):
+            with pytest.raises(DataError, match=f"{name}: is no regular file"):
+                read(name)
+        with pytest.raises(DataError, match="sparse: is larger than"):
+            read("sparse")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes links")
+def test_nothing_is_written_through_a_linked_folder_of_a_run(netsim: Netsim, run: Path) -> None:
+    Path("elsewhere").mkdir()
+    for name in ("figures", "simulation", "studies", "report-figures", "analysis"):
+        (run / name).symlink_to(Path("elsewhere").resolve())
+    for command in ("plot raster run", "simulate run", "study early-readout run --limit 20", "report run --limit 20"):
+        netsim(*command.split()).refused("is a link; remove it, or choose another folder with --out")
+    assert os.listdir("elsewhere") == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_cluster_stops_a_training_as_ctrl_c_does(name: str, netsim: Netsim) -> None:
+    if not hasattr(signal, name):
+        pytest.skip("is no signal here")
+    number = getattr(signal, name)
+    former, count = signal.getsignal(number), training._accumulate
+    command = ["train", "digits", "--epochs", "2", "--limit", "200", "--out", "run"]
+
+    def stopping(*arguments: Any) -> None:
+        count(*arguments)
+        signal.raise_signal(number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_accumulate", stopping)
+        done = netsim(*command)
+    assert done.code == 130
+    assert done.err.splitlines()[-1].startswith("netsim: run: interrupted; the last checkpoint is kept. Go on with:")
+    assert signal.getsignal(number) is former
+    with pytest.MonkeyPatch.context() as patch:
+        signal.signal(number, signal.SIG_IGN)  # as nohup has it
+        try:
+            patch.setattr(training, "_accumulate", stopping)
+            assert netsim(*command, "--resume").code == 0
+        finally:
+            signal.signal(number, former)
+
+
+def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    table = terminal.new_table("name")
+    for name in ("[/x]", "[red]a[/red]", ":smile:"):
+        table.add_row(name)
+    terminal.print_table(table)
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("[/x]", "[red]a[/red]", ":smile:"))
+
+
+def test_epochs_have_an_end(netsim: Netsim) -> None:
+    netsim("train", "digits", "--epochs", 2**63).refused("--epochs: must be at most 1,000,000")
+
+
+def test_a_terminal_without_unicode_and_one_that_is_closed() -> None:
+    program = "import sys; sys.argv[0] = 'netsim'; from netsim.cli import main; main()"
+    command = [sys.executable, "-P", "-c", program, "describe", "digits"]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "NETSIM_THREADS": "1"}
+    told = subprocess.run(command, capture_output=True, text=True, env=ascii_only, timeout=300)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.isascii()
+    if os.name == "posix":
+        closed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, timeout=300)
+        assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_a_spreadsheet_runs_no_cell() -> None:
+    words = ["=1+1", "+a", "-a", "@a", "\ta", "plain", "a=b", None]
+    write_table(pd.DataFrame({"word": words, "number": range(-4, 4)}), "table.csv")
+    lines = Path("table.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [line.rsplit(",", 1)[0].strip('"') for line in lines] == [
+        "'=1+1",
+        "'+a",
+        "'-a",
+        "'@a",
+        "'\ta",
+        "plain",
+        "a=b",
+        "",
+    ]
+    assert lines[0].endswith(",-4")
+
+
+def test_a_checksum_is_of_the_weights_that_were_read(run: Path) -> None:
+    """A training may put others in their place while a report is made."""
+    read = load_model("run").sha256
+    assert read == hashlib.sha256((run / "best.npz").read_bytes()).hexdigest()
+    assert load_model("digits").sha256 is None
+    shipped = load_model("mlp-mnist")
+    assert shipped.sha256 is not None
+    assert len(shipped.sha256) == 64

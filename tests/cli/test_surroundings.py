@@ -1,0 +1,112 @@
+"""What lies in the current folder, in the environment and in the home folder, decides nothing that it must not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+
+from netsim.analysis.style import theme
+from netsim.data.places import cache_folder, data_folders
+from netsim.errors import DataError
+
+Netsim = Callable[..., Any]
+GUARDED = "import sys; from netsim.current_folder import guard; guard(); import {library}"
+
+
+def _import_refused(library: str) -> str:
+    """The last line of the import of a library in a process of its own, in the current folder."""
+    command = [sys.executable, "-P", "-c", GUARDED.format(library=library)]
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert tried.returncode == 1
+    return tried.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("library", "file"),
+    [("brian2", "brian_preferences"), ("numba", ".numba_config.yaml"), ("matplotlib", "matplotlibrc")],
+)
+def test_a_file_of_the_current_folder_that_a_library_would_run_or_fail_over_is_refused(library: str, file: str) -> None:
+    Path(file).write_bytes(b"codegen.target = open('ran', 'w')\n\xff")
+    assert file in _import_refused(library)
+    assert os.listdir() == [file]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_settings_that_never_come_are_not_waited_for() -> None:
+    os.mkfifo("matplotlibrc")
+    assert "matplotlibrc: is no regular file" in _import_refused("matplotlib")
+
+
+def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder() -> None:
+    Path("brian_preferences").write_text("codegen.target = open('ran', 'w')\n", encoding="utf-8")
+    for module in ("multiprocessing", "signal", "random"):
+        Path(f"{module}.py").write_text("open('ran', 'w')", encoding="utf-8")
+    before = sorted(os.listdir())
+    program = "import sys; sys.argv = ['netsim', *sys.argv[1:]]; from netsim.cli import main; main()"
+    command = [sys.executable, "-P", "-c", program, "simulate", "digits", "--engine", "brian2"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.splitlines()[-1].startswith("netsim: brian_preferences: brian2 would run what this file")
+    assert "Traceback" not in told.stderr
+    assert sorted(os.listdir()) == before
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import random'])"
+    prepared = f"from netsim.cli import _prepare_process; _prepare_process(); {child}"
+    subprocess.run([sys.executable, "-P", "-c", prepared], check=True, timeout=120)
+    assert sorted(os.listdir()) == before
+
+
+def test_settings_of_matplotlib_change_no_figure_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    with theme():
+        own = dict(matplotlib.rcParams)
+    changed = {"text.usetex": True, "savefig.dpi": 7, "axes.labelsize": 40, "lines.linewidth": 9, "image.cmap": "jet"}
+    monkeypatch.delenv("MATPLOTLIBRC", raising=False)
+    with matplotlib.rc_context(changed), theme():
+        assert dict(matplotlib.rcParams) == own
+    Path("matplotlibrc").write_text("axes.labelsize: 17\n", encoding="utf-8")
+    for asked in ("matplotlibrc", "."):
+        monkeypatch.setenv("MATPLOTLIBRC", asked)
+        with theme():
+            assert {name for name in own if matplotlib.rcParams[name] != own[name]} == {"axes.labelsize"}
+
+
+def test_without_a_home_folder_there_is_no_cache_and_no_file_of_the_current_folder(
+    netsim: Netsim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home(path: str) -> str:
+        return path
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", no_home)
+    monkeypatch.delenv("NETSIM_DATA", raising=False)
+    with pytest.raises(DataError, match="no home folder; set XDG_CACHE_HOME"):
+        cache_folder()
+    assert data_folders(None) == []
+    assert netsim("data").code == 0
+    netsim("data", "mnist", "--fetch").refused("cache: this user has no home folder")
+
+
+def test_brian2_takes_numpy_where_no_machine_code_can_be_kept() -> None:
+    program = """
+import os
+from netsim.models.network import code_object_class
+import brian2
+try:
+    code_object_class("cython")
+except Exception as error:
+    print(error)
+print(brian2.prefs.codegen.target, os.listdir())
+"""
+    cache = {"CYTHON_CACHE_DIR": "relative"}  # as of a user without a home folder
+    command = [sys.executable, "-P", "-c", program]
+    told = subprocess.run(command, capture_output=True, text=True, env=os.environ | cache, timeout=120)
+    assert told.stdout.splitlines() == [
+        "target: cython has no folder for machine code; set CYTHON_CACHE_DIR, or use numpy",
+        "numpy []",
+    ]

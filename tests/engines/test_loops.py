@@ -1,0 +1,315 @@
+"""Loops and competition: the event engine against the oracle and Brian2, and cases that can be solved by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from netsim.engines import Batch, Recorded, make_engine
+from netsim.engines.brian2.engine import Brian2Engine
+from netsim.engines.event.engine import EventEngine
+from netsim.errors import SpecificationError
+from netsim.specification import (
+    Convolution,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Learning,
+    MapWinners,
+    NeighbourhoodWinners,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    PopulationWinners,
+    PositionWinners,
+    Projection,
+    Winners,
+)
+from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
+
+
+@pytest.fixture(scope="module")
+def drawn() -> ModuleType:
+    """The module ``tests/random_networks.py``."""
+    spec = importlib.util.spec_from_file_location("netsim_random", Path(__file__).parents[1] / "random_networks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+@given(seed=st.integers(0, 2**32 - 1), dt=st.sampled_from([0.0, 0.0, 0.7]))
+@example(seed=814005, dt=0.0)  # rivals that the drive alone carries to threshold, and rounding apart
+@settings(deadline=None, max_examples=25)
+def test_latencies_are_those_of_the_oracle(oracle: ModuleType, drawn: ModuleType, seed: int, dt: float) -> None:
+    network = drawn.random_network(seed)
+    batch = drawn.random_batch(network, 2, seed)
+    expected = oracle.oracle_latencies(
+        network, batch.weights, batch.stimuli, dt, batch.silenced, batch.thresholds, batch.delays
+    )
+    for got, wanted in zip(EventEngine(network, dt=dt).present(batch), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_engines_give_the_same_steps(drawn: ModuleType, seed: int) -> None:
+    network = drawn.random_network(seed)
+    batch = drawn.random_batch(network, 8, seed)
+    event = EventEngine(network, dt=0.5).present(batch)
+    brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=1 if seed % 2 else 4).present(batch)
+    for ours, theirs in zip(event, brian2, strict=True):
+        np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
+
+
+def test_networks_with_loops_are_read_as_they_are_written(drawn: ModuleType) -> None:
+    for seed in range(20):
+        network = drawn.random_network(seed)
+        kept = [one for one in network.projections if not isinstance(one.connectivity, drawn.EveryOther)]
+        others = [one for one in network.projections if isinstance(one.connectivity, drawn.EveryOther)]
+        registered = [*kept, *(dataclasses.replace(one, connectivity=Dense()) for one in others)]
+        network = dataclasses.replace(network, projections=tuple(registered))
+        assert network_from_dict(network_to_dict(network)) == network
+
+
+LATERAL = Projection("output", "output", Dense())
+
+
+def _alone(neurons: Neurons, count: int = 3, winners: Winners | None = None, lateral: bool = True) -> Network:
+    """Outputs that each receive one input, and from each other."""
+    population = Population("output", (count,), neurons, winners=winners)
+    forward = Projection("stimulus", "output", Dense())
+    projections = (forward, LATERAL) if lateral else (forward,)
+    return Network("alone", IntensityEncoder((1, count, 1), 20.0), (population,), projections, 60.0)
+
+
+def _present(
+    network: Network, times: list[float], lateral: float, dt: float = 0.0, forward: float = 1.0
+) -> list[float]:
+    count = network.outputs
+    weights = {"output.kernel": forward * np.eye(count), "output_to_output.kernel": np.full((count, count), lateral)}
+    kept = {name: weights[name] for name in [f"{one.name}.kernel" for one in network.projections]}
+    batch = Batch(np.array(times).reshape(1, 1, count, 1), kept)
+    found: list[float] = EventEngine(network, dt=dt).present(batch)[-1][0].tolist()
+    if dt:
+        assert Brian2Engine(network, dt=dt, target="numpy").present(batch)[-1][0].tolist() == found
+    return found
+
+
+FREE = Neurons(threshold=1.0, tau=10.0)
+
+
+def test_a_lateral_spike_changes_the_slope() -> None:
+    # the second neuron begins at 4 ms with slope 1/10, is half way up at 10 ms, and from there rises half as fast
+    assert _present(_alone(FREE, 2), [0.0, 4.0], -0.5) == pytest.approx([10.0, 10.0 + 0.4 * 20.0])
+    assert _present(_alone(FREE, 2), [0.0, 4.0], 1.0) == pytest.approx([10.0, 10.0 + 0.4 * 5.0])
+    assert _present(_alone(FREE, 2), [0.0, 4.0], -1.0) == [10.0, math.inf]
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_spikes_of_one_instant_do_not_see_each_other(dt: float) -> None:
+    assert _present(_alone(FREE), [2.0, 2.0, 3.0], -5.0, dt) == [12.0, 12.0, math.inf]
+
+
+def test_rounding_does_not_part_the_spikes_of_one_instant() -> None:
+    """Three neurons that the drive alone carries to threshold; to one of them events come that do nothing to it."""
+    neurons = Neurons("staggered", threshold=0.5, tau=10.0, onset=13.3 * 3, drive=0.3)
+    population = Population("output", (3,), neurons)
+    forward, more = Projection("stimulus", "output", Dense()), Projection("stimulus", "output", Dense(), name="more")
+    network = Network("x", IntensityEncoder((1, 3, 1), 20.0), (population,), (forward, more, LATERAL), 90.0)
+    weights = {
+        "output.kernel": np.array([[0.1, 0.0, 0.0], [0.7, 0.0, 0.0], [0.3, 0.0, 0.0]]),
+        "more.kernel": np.array([[-0.1, 0.0, 0.0], [-0.7, 0.0, 0.0], [-0.3, 0.0, 0.0]]),
+        "output_to_output.kernel": np.full((3, 3), -9.0),
+    }
+    stimuli = np.random.default_rng(0).uniform(0.0, 20.0, (50, 1, 3, 1))
+    latencies = EventEngine(network).present(Batch(stimuli, weights))[-1]
+    np.testing.assert_allclose(latencies, 13.3 * 3 + 0.5 * 10.0 / 0.3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("regime", ["staggered", "phased"])
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_the_current_of_a_loop_counts_from_the_onset_on(regime: str, dt: float) -> None:
+    """A late population hears of spikes before its onset, whose current has built up nothing by then."""
+    early = Population("early", (1,), Neurons(threshold=1.0, tau=10.0))
+    late = Population("output", (1,), Neurons(regime, 2.0, tau=10.0, onset=20.0, drive=0.5))
+    projections = (
+        Projection("stimulus", "early", Dense()),
+        Projection("early", "output", Dense()),
+        Projection("output", "early", Dense()),
+    )
+    network = Network("x", IntensityEncoder((1, 1, 1), 20.0), (early, late), projections, 80.0)
+    names = ["early.kernel", "output_to_early.kernel", "output.kernel"]
+    batch = Batch(np.zeros((1, 1, 1, 1)), dict(zip(names, np.array([1.0, 0.0, 1.5]).reshape(3, 1, 1), strict=True)))
+    # the early one fires at 10 ms; from 20 ms on the late one rises by (1.5 + 0.5) / 10 per ms
+    assert EventEngine(network, dt=dt).present(batch)[-1].item() == pytest.approx(30.0)
+    if dt:
+        assert Brian2Engine(network, dt=dt, target="numpy").present(batch)[-1].item() == 30.0
+    engine = EventEngine(network, dt=dt, record=[Recorded("output", 0)])
+    engine.present(batch)
+    (trace,) = engine.potentials
+    assert np.interp([20.0, 25.0, 30.0], trace.time, trace.potential) == pytest.approx([0.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_the_first_of_a_population_silences_the_others(dt: float) -> None:
+    assert _present(_alone(FREE, 3, PopulationWinners(2), False), [5.0, 1.0, 3.0], 0.0, dt) == [math.inf, 11.0, 13.0]
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_of_simultaneous_spikes_the_higher_potential_wins(dt: float) -> None:
+    """At the onset all are over threshold: the one that has been waiting longest is furthest."""
+    neurons = Neurons("staggered", threshold=0.5, tau=10.0, onset=20.0, drive=0.3)
+    network = _alone(neurons, 3, PopulationWinners(1), False)
+    assert _present(network, [5.0, 1.0, 3.0], 0.0, dt) == [math.inf, 20.0, math.inf]
+    assert _present(network, [5.0, 5.0, 5.0], 0.0, dt) == [20.0, math.inf, math.inf]  # then the lowest number
+    assert _present(_alone(neurons, 3, PopulationWinners(2), False), [5.0, 1.0, 3.0], 0.0, dt) == [
+        math.inf, 20.0, 20.0
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("winners", "expected"),
+    [
+        (PositionWinners(1), [[0, 9], [2, 9], [4, 9], [9, 7]]),
+        (MapWinners(1), [[0, 9], [9, 3], [9, 9], [9, 9]]),
+        (MapWinners(2), [[0, 9], [2, 3], [9, 5], [9, 9]]),
+        (NeighbourhoodWinners(1, radius=1), [[0, 9], [9, 9], [4, 9], [9, 9]]),
+        (NeighbourhoodWinners(2, radius=1), [[0, 9], [2, 9], [4, 9], [9, 7]]),
+        (PopulationWinners(3), [[0, 9], [2, 3], [9, 9], [9, 9]]),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("dt", [0.0, 0.5])
+def test_scopes(winners: Winners, expected: list[list[int]], dt: float) -> None:
+    """Four positions of two maps, each with an input of its own; 9 is silent."""
+    network = Network(
+        "scopes",
+        IntensityEncoder((1, 8, 1), 20.0),
+        (Population("maps", (1, 4, 2), FREE, winners=winners), Population("output", (1,), FREE)),
+        (Projection("stimulus", "maps", Dense()), Projection("maps", "output", Dense())),
+        60.0,
+    )
+    batch = Batch(
+        np.array([0.0, 8.0, 2.0, 3.0, 4.0, 5.0, 9.0, 7.0]).reshape(1, 1, 8, 1),
+        {"maps.kernel": np.eye(8), "output.kernel": np.ones((8, 1))},
+    )
+    wanted = np.array(expected, float)
+    wanted = np.where(wanted == 9, math.inf, wanted + 10)
+    np.testing.assert_array_equal(EventEngine(network, dt=dt).present(batch)[1][0, 0], wanted)
+    if dt:
+        np.testing.assert_array_equal(Brian2Engine(network, dt=dt, target="numpy").present(batch)[1][0, 0], wanted)
+
+
+def test_silenced_neurons_do_not_compete() -> None:
+    network = _alone(FREE, 3, PopulationWinners(1), False)
+    batch = Batch(
+        np.array([5.0, 1.0, 3.0]).reshape(1, 1, 3, 1),
+        {"output.kernel": np.eye(3)},
+        silenced={"output": np.array([False, True, False])},
+    )
+    assert EventEngine(network).present(batch)[-1][0].tolist() == [math.inf, math.inf, 13.0]
+    brian2 = Brian2Engine(network, dt=1.0, target="numpy").present(batch)
+    assert brian2[-1][0].tolist() == [math.inf, math.inf, 13.0]
+
+
+def test_winners_of_a_layer_are_those_of_its_population() -> None:
+    layers = [Layer("maps", Convolution(2, 3), winners=MapWinners(2)), Layer("output", Dense(2))]
+    network = Network.chain("chain", IntensityEncoder((4, 4, 1), 10.0), layers, 40.0)
+    assert network.population("maps").winners == MapWinners(2)
+    assert network.layers() == tuple(layers)
+    assert 'scope = "map"' in dumps_network(network)
+    assert network_from_dict(network_to_dict(network)) == network
+
+
+IN, OUT = Projection("stimulus", "maps", Convolution(2, 3, padding=1)), Projection("pool", "output", Dense())
+POOL, BACK = Projection("maps", "pool", Pooling(2)), Projection("pool", "maps", Dense())
+
+
+def _pooled(*projections: Projection, learning: Learning | None = None) -> Network:
+    maps, pool = Population("maps", (4, 4, 2)), Population("pool", (2, 2, 2), None)
+    populations = (maps, pool, Population("output", (3,)))
+    encoder = IntensityEncoder((4, 4, 1), 10.0)
+    return Network("pooled", encoder, populations, projections, 40.0, learning=learning or Learning())
+
+
+def test_loops_that_cannot_be_are_refused_in_one_line() -> None:
+    with pytest.raises(SpecificationError, match=r"populations.pool.neurons: are relays in a loop \(maps and pool\)"):
+        _pooled(IN, POOL, OUT, BACK)
+    lateral = Projection("maps", "maps", Dense())
+    with pytest.raises(SpecificationError, match=r"learning.normalised: scales .* which a loop does not know in time"):
+        _pooled(IN, POOL, OUT, lateral, learning=Learning(normalised=True))
+    alone = [Projection("stimulus", "one", Dense()), Projection("one", "one", Dense())]
+    with pytest.raises(SpecificationError, match=r"populations.one: sends to nobody"):
+        Network(
+            "x",
+            IntensityEncoder((4, 4, 1), 10.0),
+            (Population("one", (2,)), Population("output", (3,))),
+            (*alone, Projection("stimulus", "output", Dense())),
+            40.0,
+        )
+    pair = [Projection("one", "other", Dense()), Projection("other", "one", Dense())]
+    with pytest.raises(SpecificationError, match=r"populations.one: does not reach output, the last population"):
+        Network(
+            "x",
+            IntensityEncoder((4, 4, 1), 10.0),
+            (Population("one", (2,)), Population("other", (2,)), Population("output", (3,))),
+            (Projection("stimulus", "one", Dense()), *pair, Projection("stimulus", "output", Dense())),
+            40.0,
+        )
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (3, r"maps.winners: must be a table such as \{ scope = \"map\", first = 1 \}, not 3"),
+        ({"scope": "mapp"}, "maps.winners.scope: must be one of map, neighbourhood, population, position"),
+        ({"scope": "map", "radius": 2}, "maps.winners.radius: is not a key here"),
+        ({"scope": "map", "first": 0}, r"maps.winners.first: must be an integer >= 1, not 0"),
+        ({"scope": "neighbourhood", "radius": 0.5}, "maps.winners.radius: must be of type int, not 0.5"),
+    ],
+)
+def test_winners_that_cannot_be_are_refused_in_one_line(table: object, message: str) -> None:
+    settings_of = network_to_dict(_pooled(IN, POOL, OUT))
+    settings_of["layers"][0]["winners"] = table
+    with pytest.raises(SpecificationError, match=message):
+        network_from_dict(settings_of)
+
+
+def test_scopes_that_a_population_does_not_have_are_refused() -> None:
+    with pytest.raises(SpecificationError, match=r"dense.winners.scope: .* not \(4,\); use scope = \"population\""):
+        Population("dense", (4,), winners=MapWinners())
+    with pytest.raises(SpecificationError, match=r"relays.winners: have a meaning for neurons that integrate"):
+        Population("relays", (4,), None, winners=PopulationWinners())
+    with pytest.raises(SpecificationError, match=r"large.winners.radius: 99 makes 50,689,280,000 pairs"):
+        Population("large", (200, 200, 32), winners=NeighbourhoodWinners(radius=99))
+
+
+def test_formats_that_cannot_say_it_refuse(tmp_path: Path) -> None:
+    pytest.importorskip("nir", reason="needs the extra exchange")
+    from netsim import export_network, initial_weights
+
+    for network in (_alone(FREE), _alone(FREE, 3, PopulationWinners(), False)):
+        with pytest.raises(SpecificationError, match=r"NIR: .*keep the network as TOML"):
+            export_network("nir", network, initial_weights(network, 0), tmp_path / "out.nir")
+    assert not list(tmp_path.iterdir())
+
+
+def test_single_precision_is_near_to_double() -> None:
+    network = _alone(FREE)
+    weights = {"output.kernel": np.eye(3), "output_to_output.kernel": np.full((3, 3), 0.3)}
+    stimuli = np.random.default_rng(0).uniform(0.0, 20.0, (40, 1, 3, 1))
+    exact, near = (
+        make_engine("event", network, precision=p).present(Batch(stimuli, weights)) for p in ("double", "single")
+    )
+    np.testing.assert_allclose(exact[-1], near[-1], rtol=1e-5)

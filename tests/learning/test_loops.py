@@ -1,0 +1,154 @@
+"""Learning through loops: finite differences, and what suppressed neurons learn."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from netsim.engines import Batch
+from netsim.engines.event.engine import EventEngine
+from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Delays,
+    Dense,
+    InitialWeights,
+    IntensityEncoder,
+    Learning,
+    MapWinners,
+    Network,
+    Neurons,
+    Population,
+    Projection,
+)
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
+
+LATERAL = InitialWeights(mean=-0.4, spread=0.8)
+PLATEAU = PSP("plateau", rise=60.0)
+
+
+def _network(regime: str, derivative: str = "exact") -> Network:
+    """Maps with lateral synapses, excitatory and inhibitory neurons, and outputs that inhibit each other."""
+
+    def neurons(depth: int, threshold: float) -> Neurons:
+        if regime == "free":
+            return Neurons(threshold=threshold, tau=10.0, bias=True)
+        return Neurons(regime, threshold, 10.0, 12.0 * depth, drive=1.0, bias=True)
+
+    forward = InitialWeights(mean=2.5 if regime == "free" else 0.5, spread=1.0)
+    return Network(
+        "loops",
+        IntensityEncoder((4, 4, 1), 10.0),
+        (
+            Population("maps", (4, 4, 2), neurons(1, 0.7)),
+            Population("i", (4,), neurons(2, 0.1)),
+            Population("e", (8,), neurons(2, 1.0)),
+            # every output fires within its window, for the step of another is a convention, no derivative
+            Population("output", (4,), neurons(3, {"free": 12.0, "staggered": 20.0, "phased": 3.0}[regime])),
+        ),
+        (
+            Projection("stimulus", "maps", Convolution(2, 3, padding=1), initial=forward),
+            Projection("maps", "maps", Convolution(2, 3, padding=1), PLATEAU, LATERAL, Delays("synapse", 0.5, 0.2)),
+            Projection("maps", "e", Dense(), initial=forward, delay=1.3),
+            Projection("i", "e", Dense(), PLATEAU, LATERAL, delay=0.4),
+            Projection("e", "e", Dense(), initial=LATERAL, delay=Delays("axon", 0.7, 0.3, learned=True)),
+            Projection("e", "i", Dense(), PLATEAU, InitialWeights(mean=2.0), Delays("synapse", 0.5, 0.2, learned=True)),
+            Projection("e", "output", Dense(), initial=InitialWeights(mean=3.0, spread=0.4)),
+            Projection("output", "output", Dense(), PSP("plateau", rise=10.0), InitialWeights(mean=-0.4, spread=0.3)),
+        ),
+        120.0,
+        learning=Learning(derivative=derivative, sharpness=2.0),
+    )
+
+
+def _moves(network: Network, latencies: list[np.ndarray]) -> np.ndarray:
+    """Which neurons fire after their onsets."""
+    onsets = [population.dynamics.onset for population in network.populations]
+    return np.concatenate([
+        (np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)
+    ])  # fmt: skip
+
+
+def _numeric(
+    engine: EventEngine,
+    learner: STiDiBP,
+    weights: Weights,
+    stimuli: np.ndarray,
+    labels: np.ndarray,
+    name: str,
+    where: tuple[np.intp, ...],
+) -> float | None:
+    """The derivative of the loss by a weight; None if a spike appears or vanishes."""
+    losses, moves = [], []
+    for change in (1e-6, -1e-6):
+        changed = {key: value.copy() for key, value in weights.items()}
+        changed[name][where] += change
+        latencies = engine.present(Batch(stimuli, changed))
+        losses.append(float(learner.loss(latencies[-1], labels).mean()))
+        moves.append(_moves(engine.network, latencies))
+    return None if (moves[0] != moves[1]).any() else (losses[0] - losses[1]) / 2e-6
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
+    network = _network(regime)
+    generator = np.random.default_rng(1)
+    labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 1))
+    weights = initial_weights(network, 3)
+    engine, learner = EventEngine(network), STiDiBP(network)
+    latencies = engine.present(Batch(stimuli, weights))
+    fired = _moves(network, latencies)
+    assert fired.mean() > 0.5
+    assert np.isfinite(latencies[-1]).all()
+    assert (latencies[-1] > network.neurons("output").onset).all()
+    gradients = learner.learn(latencies, labels, weights).gradients
+    compared = dict.fromkeys(gradients, 0)
+    for name, gradient in gradients.items():
+        for position in generator.permutation(gradient.size)[:8]:
+            where = np.unravel_index(position, gradient.shape)
+            numeric = _numeric(engine, learner, weights, stimuli, labels, name, where)
+            if numeric is not None:
+                assert 2.0 * gradient[where] == pytest.approx(numeric, rel=1e-3, abs=1e-7), (name, where)
+                compared[name] += abs(numeric) > 1e-6
+    assert sum(compared.values()) > 40
+    through = ("e_to_e.kernel", "e_to_e.delay", "i.delay", "i.kernel", "e.kernel", "output_to_output.kernel")
+    assert all(compared[name] for name in through), compared
+
+
+def test_the_linear_derivative_takes_the_drive_for_the_slope() -> None:
+    network = _network("phased", "linear")
+    weights = initial_weights(network, 3)
+    stimuli, labels = np.random.default_rng(1).uniform(0, 10, (3, 4, 4, 1)), np.array([0, 1, 2])
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    linear = STiDiBP(network).learn(latencies, labels, weights)
+    exact = STiDiBP(_network("phased")).learn(latencies, labels, weights)
+    # of the outputs both ask the same, and each hands down by its own slope
+    np.testing.assert_allclose(linear.displacements[-1].sum(), exact.displacements[-1].sum(), rtol=0.5)
+    assert not np.allclose(linear.gradients["output.kernel"], exact.gradients["output.kernel"], rtol=1e-3)
+    alone = dataclasses.replace(network, projections=network.projections[:-1])
+    kept = {name: array for name, array in weights.items() if not name.startswith("output_to_output")}
+    times = EventEngine(alone).present(Batch(stimuli, kept))
+    np.testing.assert_allclose(
+        STiDiBP(alone).learn(times, labels, kept).gradients["output.kernel"],
+        STiDiBP(dataclasses.replace(alone, learning=Learning(derivative="exact", sharpness=2.0)))
+        .learn(times, labels, kept)
+        .gradients["output.kernel"],
+    )
+
+
+def test_suppressed_neurons_learn_nothing() -> None:
+    network = _network("free")
+    maps = dataclasses.replace(network.population("maps"), winners=MapWinners(3))
+    network = dataclasses.replace(network, populations=(maps, *network.populations[1:]))
+    weights = initial_weights(network, 3)
+    stimuli, labels = np.random.default_rng(1).uniform(0, 10, (3, 4, 4, 1)), np.array([0, 1, 2])
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    suppressed = np.isinf(latencies[1])
+    assert suppressed.any()
+    displacements = STiDiBP(network).learn(latencies, labels, weights).displacements
+    assert (displacements[0][suppressed] == 0).all()
+    assert (displacements[0][~suppressed] != 0).any()

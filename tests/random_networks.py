@@ -1,0 +1,153 @@
+"""Networks of all that graphs are made of, drawn at random, with weights and stimuli, for engines and oracle."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netsim.engines import Batch
+from netsim.specification import (
+    PSP,
+    Connections,
+    Connectivity,
+    Convolution,
+    Delays,
+    Dense,
+    IntensityEncoder,
+    MapWinners,
+    NeighbourhoodWinners,
+    Network,
+    Neurons,
+    Pooling,
+    Population,
+    PopulationWinners,
+    PositionWinners,
+    Projection,
+    Shape,
+    Winners,
+)
+from netsim.weights.delays import initial_delays
+from netsim.weights.layout import weight_shapes
+
+
+@dataclasses.dataclass(frozen=True)
+class EveryOther(Connectivity):
+    """Each neuron receives from every other neuron of the source, those with odd numbers from the odd ones."""
+
+    phrase: ClassVar[str] = "every other neuron"
+
+    def target_shape(self, source: Shape) -> Shape:
+        return (4,)
+
+    def check(self, source: Shape, target: Shape) -> None:
+        pass
+
+    def weight_shape(self, source: Shape, target: Shape) -> Shape:
+        return (-(-int(np.prod(source)) // 2), int(np.prod(target)))
+
+    def connections(self, source: Shape, target: Shape) -> Connections:
+        inputs, neurons = int(np.prod(source)), int(np.prod(target))
+        pre, post = np.meshgrid(np.arange(inputs, dtype=np.int32), np.arange(neurons, dtype=np.int32), indexing="ij")
+        kept = (pre - post) % 2 == 0
+        pre, post = pre[kept], post[kept]
+        return Connections(pre, post, (pre // 2 * neurons + post).astype(np.int32))
+
+
+PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
+
+
+class _Draws:
+    """A random network in the making."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = np.random.default_rng(seed)
+        self.projections: list[Projection] = []
+
+    def of(self, items: list[Any]) -> Any:
+        return items[self.generator.integers(len(items))]
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.generator.random() < probability)
+
+    def neurons(self, depth: int) -> Neurons:
+        regime, bias = self.of(["free", "staggered", "phased"]), self.chance(0.7)
+        if regime == "free":
+            return Neurons(threshold=0.5, tau=10.0, end=70.0, bias=bias)
+        onset = 13.3 * depth
+        return Neurons(regime, 0.5, tau=10.0, onset=onset, end=onset + 24.0, drive=0.3, bias=bias)
+
+    def winners(self, maps: bool) -> Winners | None:
+        if self.chance(0.6):
+            return None
+        first = int(self.generator.integers(1, 4))
+        scopes: list[Winners] = [PopulationWinners(first)]
+        if maps:
+            scopes += [PositionWinners(1), MapWinners(first), NeighbourhoodWinners(1, radius=1)]
+        return self.of(scopes)
+
+    def connect(self, source: str, target: str, rules: list[Connectivity]) -> None:
+        delay = self.of([0.0, 0.0, 0.9, 3.4, 11.0, Delays("axon", 2.0, 2.0), Delays("synapse", 2.0, 2.0)])
+        sign = self.of(["any", "excitatory", "inhibitory"])
+        self.projections.append(Projection(source, target, self.of(rules), self.of(PSPS), delay=delay, sign=sign))
+
+
+def random_network(seed: int) -> Network:
+    """Maps, relays, excitatory and inhibitory neurons and an output, with loops and competition; odd shapes."""
+    draws = _Draws(seed)
+    height, width, maps = (int(draws.generator.integers(low, 5)) for low in (2, 3, 1))
+    populations = [
+        Population("maps", (height, width, maps), draws.neurons(1), winners=draws.winners(maps=True)),
+        Population("pool", (height // 2, width // 2, maps), None),
+        Population("e", (int(draws.generator.integers(3, 7)),), draws.neurons(2), winners=draws.winners(maps=False)),
+        Population("i", (int(draws.generator.integers(1, 5)),), draws.neurons(2)),
+    ]
+    output = Population("output", (int(draws.generator.integers(2, 5)),), draws.neurons(3))
+    any_rule: list[Connectivity] = [Dense(), EveryOther()]
+    draws.connect("stimulus", "maps", [Convolution(maps, 3, padding=1), Dense()])
+    pooling = Projection("maps", "pool", Pooling(2), delay=draws.of([0.0, 2.6]))
+    draws.projections.append(pooling)
+    draws.connect("pool", "e", any_rule)
+    draws.connect("e", "i", any_rule)
+    draws.connect("e", "output", any_rule)
+    for source, target, rules in [
+        ("maps", "maps", [Convolution(maps, 3, padding=1), *any_rule]),
+        ("stimulus", "e", any_rule),
+        ("maps", "e", any_rule),
+        ("i", "e", any_rule),
+        ("i", "e", any_rule),
+        ("e", "e", any_rule),
+        ("i", "i", any_rule),
+        ("output", "output", any_rule),
+        ("output", "i", any_rule),
+    ]:
+        if draws.chance(0.5):
+            draws.connect(source, target, rules)
+    if not any(one.source == "i" for one in draws.projections if one.target != "i"):
+        draws.connect("i", "output", any_rule)
+    shuffled = [populations[number] for number in draws.generator.permutation(4)]
+    encoder = IntensityEncoder((height, width, 1), 20.0)
+    numbered = [dataclasses.replace(one, name=f"p{number}") for number, one in enumerate(draws.projections)]
+    return Network("random", encoder, (*shuffled, output), tuple(numbered), 90.0)
+
+
+def random_batch(network: Network, presentations: int, seed: int) -> Batch:
+    """Weights of the projections' signs, stimuli, and at times thresholds, delays and silenced neurons."""
+    generator = np.random.default_rng(seed)
+    weights = {name: generator.normal(0.15, 0.4, shape) for name, shape in weight_shapes(network).items()}
+    for projection in network.weighted:
+        signs = network.weight_signs(projection)
+        if signs is not None:
+            weights[f"{projection.name}.kernel"] = np.abs(weights[f"{projection.name}.kernel"]) * signs
+    weights |= initial_delays(network, seed)
+    stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
+    stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
+    silenced, thresholds, delays = {}, {}, {}
+    if generator.random() < 0.3:
+        silenced["e"] = generator.random((presentations, *network.shapes["e"])) < 0.2
+        thresholds["e"] = generator.uniform(0.3, 0.8, network.shapes["e"])
+    if generator.random() < 0.3:
+        for projection in network.weighted:
+            delays[projection.name] = generator.uniform(0.0, 4.0, network.shapes[projection.source])
+    return Batch(stimuli, weights, silenced, thresholds, delays)

@@ -1,0 +1,112 @@
+"""Files that a user names: their entries work in commands, and a run says which files they were."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import netsim.runs.plugin_files as plugin_files
+from netsim.cli import app
+from netsim.errors import RunError, SpecificationError
+from netsim.models.presets import load_preset
+from netsim.runs.folder import RunFolder, create_run, describe_run
+from netsim.runs.plugin_files import load_plugin
+from netsim.seams import schedules
+from netsim.specification.toml import dumps_network
+from netsim.training.opening import open_training
+from netsim.weights.initial import initial_weights
+
+TEXT = """from netsim.seams import schedules
+
+schedules.add("halves", lambda done: 0.5, __name__)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "half_rate.py"
+    path.write_text(TEXT)
+    yield path
+    _forget()
+
+
+def _forget() -> None:
+    schedules._entries.pop("halves", None)
+    schedules._modules.pop("halves", None)
+    for name in list(plugin_files._loaded):
+        sys.modules.pop(name, None)
+        del plugin_files._loaded[name]
+
+
+def _specification(tmp_path: Path) -> Path:
+    text = dumps_network(load_preset("digits")).replace("[learning]", '[learning]\nschedule = "halves"')
+    path = tmp_path / "own.toml"
+    path.write_text(text.replace("epochs = 20", "epochs = 1"))
+    return path
+
+
+def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path) -> None:
+    own = str(_specification(tmp_path))
+    command = ["train", own, "--limit=40", "--out=run"]
+    with pytest.raises(SpecificationError, match=r"learning.schedule: .* not 'halves'"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    CliRunner().invoke(app, [*command, f"--plugin={plugin}"], catch_exceptions=False)
+    (recorded,) = RunFolder(Path("run")).record()["plugins"]
+    digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
+    assert (recorded["module"], recorded["file"], recorded["sha256"]) == ("half_rate", str(plugin), digest)
+    evaluate = ["evaluate", "run", "--json"]
+    _forget()
+    with pytest.raises(RunError, match=rf"run: needs the schedule 'halves' of half_rate.*; give --plugin {plugin}"):
+        CliRunner().invoke(app, evaluate, catch_exceptions=False)
+    done = CliRunner().invoke(app, [*evaluate, f"--plugin={plugin}"], catch_exceptions=False)
+    assert json.loads(done.stdout)["presentations"] == 360
+    assert digest in CliRunner().invoke(app, ["describe", "run", f"--plugin={plugin}"]).stdout
+    _forget()
+    plugin.write_text(TEXT.replace("0.5", "0.4"))
+    done = CliRunner().invoke(app, [*evaluate, f"--plugin={plugin}"], catch_exceptions=False)
+    assert f"{plugin} has changed since the training: sha256 {digest} then and" in done.stderr
+    with pytest.raises(RunError, match=rf"run: {plugin} has changed since the training"):
+        CliRunner().invoke(app, [*command, "--resume", f"--plugin={plugin}"], catch_exceptions=False)
+
+
+def test_nothing_is_loaded_that_is_not_named(plugin: Path) -> None:
+    origin = {"seam": "schedule", "name": "halves", "module": "half_rate", "file": str(plugin), "sha256": "0"}
+    digits = load_preset("digits")
+    create_run("run", digits, describe_run(0) | {"plugins": [origin]}, initial_weights(digits, 0))
+    with pytest.raises(RunError, match="give --plugin"):
+        open_training("run", digits, resume=True)
+    assert "half_rate" not in sys.modules
+
+
+def test_a_file_is_run_once(plugin: Path) -> None:
+    assert load_plugin(plugin) is load_plugin(plugin)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("absent.py", None, "cannot be read"),
+        ("numpy.py", "", "has the name of another module, numpy"),
+        ("json.py", "", "has the name of another module, json"),
+        ("a-b.py", "", "whose name is one of a module"),
+        ("data.txt", "", "whose name is one of a module"),
+        ("wrong.py", "x = 1\n1/0\n", r"\(ZeroDivisionError: division by zero, line 2\)"),
+        ("worse.py", "x = = 1", r"\(SyntaxError: .*line 1\)"),
+        ("twice.py", TEXT.replace("halves", "cosine"), "registered by netsim.learning.schedules.cosine and by twice"),
+    ],
+)
+def test_what_cannot_be_loaded_is_refused(name: str, text: str | None, message: str, tmp_path: Path) -> None:
+    assert "cosine" in schedules
+    schedules["cosine"]
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SpecificationError, match=message):
+        load_plugin(path)
+    assert path.stem not in plugin_files._loaded
