@@ -23,7 +23,7 @@ class Synapses(NamedTuple):
 
     Those of a presynaptic neuron begin in `post` and `weights` at its entry of `first`, which has one more at the end.
     `psp` is the row of `delays` and `changes`, shape (projections, breakpoints), that its spike has: when the slope of
-    the PSP changes after the spike, and by how much; filled up with changes of 0. `bits` has the type of their bits.
+    the PSP changes after the spike, and by how much; filled up with changes of 0.
     """
 
     first: np.ndarray
@@ -32,7 +32,6 @@ class Synapses(NamedTuple):
     psp: np.ndarray
     delays: np.ndarray
     changes: np.ndarray
-    bits: np.ndarray
 
 
 class SparseStage:
@@ -55,10 +54,11 @@ class SparseStage:
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
         bias = biases(self.population, weights, dtype, start.size)
+        bits = np.empty(0, f"u{dtype.itemsize}")  # tells their type
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             found = np.empty((len(spikes), start.size), dtype)
-            _first_spikes(side_by_side(arriving, dtype), synapses, start, bias, self.dynamics, found)
+            _first_spikes(side_by_side(arriving, dtype), synapses, start, bias, self.dynamics, bits, found)
             spikes[...] = found.reshape(spikes.shape)
 
         return first_spikes
@@ -110,13 +110,19 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
         psp = clock.breakpoints(projection)
         delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
     first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-    posts, psps, bits = np.concatenate(posts).view(np.uint32), np.concatenate(psps), np.empty(0, f"u{delays.itemsize}")
-    return Synapses(first, posts, np.concatenate(weights), psps, delays, changes, bits)
+    posts = np.concatenate(posts).view(np.uint32)
+    return Synapses(first, posts, np.concatenate(weights), np.concatenate(psps), delays, changes)
 
 
 @compiled_with(fastmath={"contract"})
 def _first_spikes(
-    arrivals: np.ndarray, synapses: Synapses, start: np.ndarray, bias: np.ndarray, neurons: Dynamics, spikes: np.ndarray
+    arrivals: np.ndarray,
+    synapses: Synapses,
+    start: np.ndarray,
+    bias: np.ndarray,
+    neurons: Dynamics,
+    bits: np.ndarray,
+    spikes: np.ndarray,
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
@@ -133,7 +139,8 @@ def _first_spikes(
         for post in range(bias.size):
             lines[post, 0], lines[post, 1], fired[post] = start[post], bias[post], silent
         waiting = True  # for the onset
-        for event in _in_order(arrivals[b], synapses, times, neurons.end):
+        _write_times(arrivals[b], synapses, times)
+        for event in in_order_of_time(times, times.view(bits.dtype), neurons.end):
             now, pre, k = times[event], event // breakpoints, event % breakpoints
             if waiting and now > onset:
                 _open(lines, neurons, at_onset, fired)
@@ -173,8 +180,8 @@ def _open(lines: np.ndarray, neurons: Dynamics, at_onset: float, fired: np.ndarr
 
 
 @compiled
-def _in_order(arrivals: np.ndarray, synapses: Synapses, times: np.ndarray, end: float) -> np.ndarray:
-    """The breakpoints before the end in order of time; writes the `times` of all.
+def _write_times(arrivals: np.ndarray, synapses: Synapses, times: np.ndarray) -> None:
+    """Write when breakpoints come, ``inf`` where there is none.
 
     The number of a breakpoint is that of its neuron, times the number of breakpoints of a PSP, plus its own.
     """
@@ -184,7 +191,6 @@ def _in_order(arrivals: np.ndarray, synapses: Synapses, times: np.ndarray, end: 
         for k in range(breakpoints):
             now = arrivals[pre] + synapses.delays[psp, k]
             times[pre * breakpoints + k] = now if synapses.changes[psp, k] != 0 else never
-    return in_order_of_time(times, times.view(synapses.bits.dtype), end)
 
 
 @compiled
