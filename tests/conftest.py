@@ -26,8 +26,10 @@ _DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test works in an empty folder of its own."""
+    """Each test works in an empty folder of its own, and remembers nothing for the user."""
     monkeypatch.chdir(tmp_path)
+    settings = tmp_path.parent / f"{tmp_path.name}-settings"
+    monkeypatch.setattr("platformdirs.user_config_path", lambda name: settings / name)
 
 
 @pytest.fixture(autouse=True)

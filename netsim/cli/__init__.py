@@ -3,9 +3,11 @@
 import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from netsim import __version__
 from netsim.cli.analysing import AnalyseCommand, analyse
 from netsim.cli.exchanging import export, import_network
 from netsim.cli.options import ListingCommand, with_plugins
@@ -22,10 +24,26 @@ app = typer.Typer(
     name="netsim",
     help="Simulate and train single-spike neural networks: information is in when a neuron fires.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"netsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Simulate and train single-spike neural networks: information is in when a neuron fires."""
+
+
 _LISTING = {
     plot: PlotCommand,
     analyse: AnalyseCommand,

@@ -28,44 +28,91 @@ if TYPE_CHECKING:
     from netsim.runs.model import Model
     from netsim.specification import Network
 
-Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout and nothing else there.")]
-DataDir = Annotated[
-    str | None, Option(metavar="DIR", help="Where the data set lies; by default NETSIM_DATA, then the cache.")
+STIMULI, SIMULATION, OUTPUT = "Stimuli", "Simulation", "Output"
+"""Groups of options in help texts."""
+Json = Annotated[
+    bool, Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object on stdout and nothing else there.")
 ]
-DatasetOption = Annotated[str | None, Option(metavar="NAME|DIR", help=f"{dataset_notations()}.")]
+DataDir = Annotated[
+    str | None,
+    Option(
+        metavar="DIR",
+        rich_help_panel=STIMULI,
+        help="Where the data set lies; by default NETSIM_DATA, what netsim data remembers, or the cache.",
+    ),
+]
+DatasetOption = Annotated[
+    str | None, Option(metavar="NAME|DIR", rich_help_panel=STIMULI, help=f"{dataset_notations()}.")
+]
 EngineOption = Annotated[
     str | None,
     Option(
         metavar="|".join(seams.engines),
+        rich_help_panel=SIMULATION,
         help="Compute spike times, or integrate with Brian2; by default as the preset or run says.",
     ),
 ]
 Dt = Annotated[
     float | None,
-    Option(metavar="MS", help="Time grid in ms; 0 is exact (event only); by default as the preset or run says."),
+    Option(
+        metavar="MS",
+        rich_help_panel=SIMULATION,
+        help="Time grid in ms; 0 is exact (event only); by default as the preset or run says.",
+    ),
 ]
 ModelArgument = Annotated[str, Argument(metavar="RUN|PRESET", help="A run folder, a preset or a TOML file.")]
 StimuliFile = Annotated[
     Path | None,
     Option("--stimuli", metavar="FILE", help="Present the spikes of a file, as netsim export writes them."),
 ]
-Split = Annotated[str, Option(metavar="test|validation", help="Test stimuli, or those set aside from training.")]
+Split = Annotated[
+    str,
+    Option(metavar="test|validation", rich_help_panel=STIMULI, help="Test stimuli, or those set aside from training."),
+]
 Seed = Annotated[int, Option(min=0, metavar="N", help="Seed of every random draw.")]
 InitialSeed = Annotated[
-    int, Option(min=0, metavar="N", help="Seed of the initial weights, used where there are no trained ones.")
+    int,
+    Option(
+        min=0,
+        metavar="N",
+        rich_help_panel=SIMULATION,
+        help="Seed of the initial weights, used where there are no trained ones.",
+    ),
 ]
 Index = Annotated[
-    list[int] | None, Option(min=0, metavar="N", help="Stimulus to present, counted from 0; repeatable; by default 0.")
+    list[int] | None,
+    Option(
+        min=0,
+        metavar="N",
+        rich_help_panel=STIMULI,
+        help="Stimulus to present, counted from 0; repeatable; by default 0.",
+    ),
 ]
-Limit = Annotated[int | None, Option(min=1, metavar="N", help="Use the first N stimuli only.")]
+Limit = Annotated[int | None, Option(min=1, metavar="N", rich_help_panel=STIMULI, help="Use the first N stimuli only.")]
 PaletteOption = Annotated[
-    str | None, Option(metavar="NAME", help="A palette of seaborn, such as Set2; by default one for the colour-blind.")
+    str | None,
+    Option(
+        metavar="NAME",
+        rich_help_panel=OUTPUT,
+        help="A palette of seaborn, such as Set2; by default one for the colour-blind.",
+    ),
 ]
 Scheduler = Annotated[
-    str | None, Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, such as tls://node7:8786.")
+    str | None,
+    Option(
+        metavar="ADDRESS",
+        rich_help_panel=SIMULATION,
+        help="Dask scheduler whose workers do it, such as tls://node7:8786.",
+    ),
 ]
 Workers = Annotated[
-    int | None, Option(min=1, metavar="N", help="Distribute the stimuli over N processes; by default this one.")
+    int | None,
+    Option(
+        min=1,
+        metavar="N",
+        rich_help_panel=SIMULATION,
+        help="Distribute the stimuli over N processes; by default this one.",
+    ),
 ]
 
 
@@ -82,6 +129,7 @@ Plugins = Annotated[
     Option(
         "--plugin",
         metavar="FILE.py",
+        rich_help_panel=SIMULATION,
         help="Run a file that registers entries of your own, such as a learner; repeatable.",
         is_eager=True,
         callback=_load_plugins,

@@ -35,27 +35,40 @@ def plot(
         str, Argument(metavar="FIGURE", help="What to draw, see above.", autocompletion=lambda: list(figures))
     ],
     subject: options.ModelArgument,
-    index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of {all}.")] = 0,
+    index: Annotated[int, Option(min=0, metavar="N", rich_help_panel=options.STIMULI, help="Stimulus of {all}.")] = 0,
     limit: Annotated[
-        int | None, Option(min=1, metavar="N", help="Present the first N stimuli; by default as FIGURE needs.")
+        int | None,
+        Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=options.STIMULI,
+            help="Present the first N stimuli; by default as FIGURE needs.",
+        ),
     ] = None,
     layer: Annotated[str | None, Option(metavar="LAYER", help="Layer of {all}.")] = None,
     channel: Annotated[int, Option(min=0, metavar="N", help="Input channel of {all}.")] = 0,
     neuron: Annotated[list[str] | None, Option(metavar="LAYER:NEURON", help="Neuron of {all}; repeatable.")] = None,
     count: Annotated[int | None, Option(min=1, metavar="N", help="Draw N {any} at most.")] = None,
     width: Annotated[
-        str | None, Option(metavar="column|full", help="85 mm or 180 mm wide; by default as suits FIGURE.")
+        str | None,
+        Option(
+            metavar="column|full",
+            rich_help_panel=options.OUTPUT,
+            help="85 mm or 180 mm wide; by default as suits FIGURE.",
+        ),
     ] = None,
     palette: options.PaletteOption = None,
     out: Annotated[
         list[Path] | None,
         Option(
             metavar="FILE",
+            rich_help_panel=options.OUTPUT,
             help="A .png, .svg or .pdf; repeatable; by default FIGURE.png and .svg in RUN/figures or figures-PRESET.",
         ),
     ] = None,
     table: Annotated[
-        Path | None, Option(metavar="FILE", help="Keep the table too: a .csv, .csv.gz or .parquet.")
+        Path | None,
+        Option(metavar="FILE", rich_help_panel=options.OUTPUT, help="Keep the table too: a .csv, .csv.gz or .parquet."),
     ] = None,
     split: options.Split = "test",
     dataset: options.DatasetOption = None,

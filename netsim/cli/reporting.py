@@ -9,6 +9,7 @@ from typer import Argument, Option
 from netsim.cli import options
 from netsim.cli.terminal import data_progress, new_table, note, print_json, print_table, progress_bar, rounded
 from netsim.data import loading
+from netsim.data.places import DATA_FOLDER, remember_folder
 from netsim.errors import SpecificationError
 
 
@@ -38,13 +39,17 @@ def data(
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show which data sets are found, and where."""
+    """Show which data sets are found, and where. A folder given with --data-dir is remembered, if it holds any."""
     if fetch:
         if name is None:
             raise SpecificationError("--fetch", "needs the name of a data set")
         with data_progress() as on_progress:
             loading.fetch(name, on_progress=on_progress)
     places = {known: loading.where(known, data_dir) for known in ([name] if name else loading.listed_datasets())}
+    if data_dir is not None and any(
+        place.found for looked in places.values() for place in looked if place.origin == DATA_FOLDER
+    ):
+        note(f"{data_dir}: is remembered in {remember_folder(data_dir)}; later commands look there too")
     if as_json:
         print_json({known: [p._asdict() | {"path": str(p.path)} for p in looked] for known, looked in places.items()})
     else:

@@ -163,7 +163,7 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
-    figures = ""
+    figures = "first batch: machine code is compiled where there is none yet, which may take a minute"
 
     def on_batch(report: Progress) -> None:
         nonlocal figures

@@ -39,7 +39,9 @@ def train(
     ] = None,
     seed: options.Seed = 0,
     out: Annotated[Path | None, Option(metavar="RUN", help="New run folder; by default runs/PRESET-seedN.")] = None,
-    resume: Annotated[bool, Option("--resume", help="Go on with the run folder where it stopped.")] = False,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on with the run folder where it stopped, if there is one.")
+    ] = False,
     checkpoint_every: Annotated[
         float, Option(min=0, metavar="SECONDS", help="Longest time between two checkpoints.")
     ] = 60.0,

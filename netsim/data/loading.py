@@ -66,7 +66,8 @@ def where(name: str, data_dir: str | Path | None = None) -> list[Place]:
     """Where a data set is looked for, in order, and whether it is there.
 
     A folder given by the user is the only one that is looked at. Otherwise they are the environment variable
-    ``NETSIM_DATA``, the user's cache, and where a package of the system puts the data set.
+    ``NETSIM_DATA``, the folder that ``netsim data --data-dir`` was given last, the user's cache, and where a package of
+    the system puts the data set.
     """
     source = find_source(name)
     if source is None:

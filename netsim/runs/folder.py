@@ -235,10 +235,15 @@ def create_run(
     return run
 
 
-def check_free(path: str | Path) -> None:
-    """Refuse, by a RunError, what is neither absent nor an empty folder; what is left of a run half made is nothing."""
+def is_free(path: str | Path) -> bool:
+    """Whether a path is absent or an empty folder; what is left of a run half made is nothing."""
     path = Path(path)
-    if path.exists() and (not path.is_dir() or not _half_made(os.listdir(path))):
+    return not path.exists() or (path.is_dir() and _half_made(os.listdir(path)))
+
+
+def check_free(path: str | Path) -> None:
+    """Refuse, by a RunError, what is not free."""
+    if not is_free(path):
         raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")
 
 

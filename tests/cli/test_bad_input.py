@@ -38,7 +38,6 @@ Netsim = Callable[..., Any]
         ("train digits --dataset mnst", ["mnst", "did you mean 'mnist'"]),
         ("train digits --dataset nosuch/folder", ["nosuch/folder", "no such folder"]),
         ("train mlp-mnist --data-dir nosuch", ["nosuch", "no such folder"]),
-        ("train digits --out new --resume", ["new", "no run folder"]),
         ("evaluate nosuch", ["nosuch", "neither"]),
         ("evaluate .", [".", "no run folder"]),
         ("data mnst", ["mnst", "did you mean 'mnist'"]),

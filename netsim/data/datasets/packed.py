@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netsim.data.places import Place, check_folder, user_folder
+from netsim.data.places import DATA_FOLDER, Place, check_folder, user_folder
 from netsim.data.source import OnProgress, Source
 from netsim.errors import DataError
 from netsim.seams import datasets
@@ -49,7 +49,7 @@ class Packed(Source):
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The data folder, then the path itself."""
         path = user_folder(name)
-        folder = [Place("data folder", user_folder(data_dir) / path.name, False)] if data_dir is not None else []
+        folder = [Place(DATA_FOLDER, user_folder(data_dir) / path.name, False)] if data_dir is not None else []
         found = [*folder, Place("file", path, False)]
         return [place._replace(found=place.path.is_file()) for place in found]
 

@@ -1,0 +1,67 @@
+"""What saves a user a step: version, completion, resuming what has not begun, a data folder that is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import netsim as package
+from netsim.cli import app
+from netsim.cli.options import OUTPUT, SIMULATION, STIMULI
+from netsim.data.loading import where
+from netsim.data.places import remember_folder, remembered_folder
+from netsim.models.presets import load_preset
+from netsim.runs.folder import is_run
+from netsim.training.opening import open_training
+
+
+def test_the_version_is_that_of_the_package(netsim: Callable) -> None:
+    done = netsim("--version")
+    assert (done.code, done.out, done.err) == (0, f"netsim {package.__version__}\n", "")
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    completed = {"_NETSIM_COMPLETE": "complete_bash", "COMP_WORDS": "netsim ev", "COMP_CWORD": "1"}
+    assert CliRunner().invoke(app, [], prog_name="netsim", env=completed).stdout.split() == ["evaluate"]
+    completed |= {"COMP_WORDS": "netsim plot conf", "COMP_CWORD": "2"}
+    assert CliRunner().invoke(app, [], prog_name="netsim", env=completed).stdout.split() == ["confusion"]
+
+
+def test_resuming_a_run_that_is_not_there_begins_it(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("absent", "empty"):
+        open_training(tmp_path / name, load_preset("digits"), limit=20, resume=True)
+        assert is_run(tmp_path / name)
+    open_training(tmp_path / "absent", load_preset("digits"), limit=20, resume=True)
+
+
+def test_a_data_folder_is_remembered(
+    netsim: Callable, tmp_path: Path, idx_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NETSIM_DATA", raising=False)
+    idx_folder("mnist")
+    assert remembered_folder() is None
+    (tmp_path / "nothing").mkdir()
+    netsim("data", "--data-dir", tmp_path / "nothing")
+    assert remembered_folder() is None
+    done = netsim("data", "mnist", "--data-dir", tmp_path)
+    assert (done.code, done.out.split("\n")[0].strip()) == (0, "")
+    assert f"{tmp_path}: is remembered in" in done.err
+    assert remembered_folder() == tmp_path
+    first = where("mnist")[0]
+    assert (first.origin, first.found) == ("remembered", True)
+    monkeypatch.setenv("NETSIM_DATA", str(tmp_path / "nothing"))
+    assert [place.origin for place in where("mnist")][:2] == ["NETSIM_DATA", "remembered"]
+    remember_folder(tmp_path / "nothing")
+    assert remembered_folder() == tmp_path / "nothing"
+
+
+def test_options_stand_in_groups(netsim: Callable) -> None:
+    told = netsim("plot", "--help").out
+    places = [told.index(f"─ {group} ─") for group in ("Options", STIMULI, OUTPUT, SIMULATION)]
+    assert places == sorted(places)
+    for option, after, before in (("--dataset", 1, 2), ("--table", 2, 3), ("--engine", 3, None)):
+        assert option in told[places[after] : None if before is None else places[before]]
