@@ -19,7 +19,7 @@ from netsim.seams import engines, learners, optimizers, targets
 from netsim.specification import Network
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
-from netsim.specification.traits import has_delays, has_relays, is_chain
+from netsim.specification.traits import has_delays, has_relays, in_loops, is_chain
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
@@ -105,7 +105,7 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
         ("Topology", f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"),
         (
             "Connectivity",
-            f"Feed-forward{way}: {', '.join(patterns)};"
+            f"{'With loops' if in_loops(network) else f'Feed-forward{way}'}: {', '.join(patterns)};"
             f" {counted(sizes['synapses'], 'weighted synapse')},"
             f" {counted(sizes['parameters'], 'learned parameter')}",
         ),
