@@ -73,7 +73,7 @@ class PopulationEncoder(Encoder):
         require(0 < self.cutoff < 1, "encoder.cutoff", f"must lie between 0 and 1, not {self.cutoff}")
 
     @classmethod
-    def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: float) -> PopulationEncoder:
+    def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: Any) -> PopulationEncoder:
         """The encoder for the columns of a table, such as the one to learn from, with their ranges.
 
         A column that holds the same number in all rows has a range of one about it.
