@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from brian2 import Clock, Network, NeuronGroup, Quantity, Synapses, ms
+from brian2 import Clock, Network, NetworkOperation, NeuronGroup, Quantity, Synapses, ms
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
@@ -93,6 +93,15 @@ class NetworkModel:
     def steps(self) -> int:
         """Number of time steps of a presentation."""
         return grid.step_at_or_after(self.specification.duration, self.dt)
+
+    def operations(self) -> tuple[NetworkOperation, ...]:
+        """What an engine is to do in each step: nothing, for all is in the network."""
+        return ()
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """What names in equations stand for beside the namespaces of the groups: nothing."""
+        return {}
 
     @property
     def duration(self) -> Quantity:
@@ -182,6 +191,10 @@ class NetworkModel:
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
                 variables["silenced"].set_value(mute.ravel())
+
+    def potential(self, population: str) -> np.ndarray:
+        """The live potentials of a population, of all copies one after another."""
+        return self.neurons[population].variables["v"].get_value()
 
     def latencies(self) -> list[np.ndarray]:
         """First-spike latencies of the presentation so far.

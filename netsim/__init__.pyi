@@ -3,6 +3,8 @@ from . import seams as seams
 from .analysis.analyses import analyse as analyse
 from .analysis.gallery import draw as draw
 from .analysis.studies import study as study
+from .calibration.activity import calibrate as calibrate
+from .calibration.response import fit_psp as fit_psp
 from .classifier import SpikingClassifier as SpikingClassifier
 from .data.dataset import Dataset as Dataset
 from .data.idx import write_idx as write_idx
@@ -20,6 +22,7 @@ from .description import to_markdown as to_markdown
 from .engines import Batch as Batch
 from .engines import Recorded as Recorded
 from .engines import make_engine as make_engine
+from .engines.brian2.own import brian2_engine as brian2_engine
 from .errors import NetsimError as NetsimError
 from .exchange import export as export
 from .exchange import export_network as export_network
@@ -80,6 +83,10 @@ from .specification.toml import network_from_dict as network_from_dict
 from .specification.toml import network_to_dict as network_to_dict
 from .specification.toml import read_network as read_network
 from .specification.toml import write_network as write_network
+from .training.loop import Callbacks as Callbacks
+from .training.loop import EarlyStopping as EarlyStopping
+from .training.loop import Progress as Progress
+from .training.loop import start_training as start_training
 from .training.loop import train as train
 from .training.opening import open_training as open_training
 from .weights.binary import forward_weights as forward_weights

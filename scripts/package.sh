@@ -26,9 +26,10 @@ unwritable() {
 quickstart() { # in the current folder, by the netsim of an environment, perhaps as a command given before it
     local netsim=$1/bin/netsim
     shift
-    "$@" "$netsim" train digits --engine brian2 --seed 1 --out run
-    "$@" "$netsim" evaluate run
-    "$@" "$netsim" simulate run --index 0 --record hidden:0 --record output:0
+    # a failure ends it: in a condition the shell does not stop by itself
+    "$@" "$netsim" train digits --engine brian2 --seed 1 --out run &&
+        "$@" "$netsim" evaluate run &&
+        "$@" "$netsim" simulate run --index 0 --record hidden:0 --record output:0 || return
     if [ -n "${NETSIM_DATA:-}" ]; then
         "$@" "$netsim" evaluate mlp-mnist
     else
@@ -37,9 +38,8 @@ quickstart() { # in the current folder, by the netsim of an environment, perhaps
 }
 
 timed() {
-    local start=$SECONDS
-    "${@:2}" >"$folder/log" 2>&1 || { cat "$folder/log" >&2; echo "package.sh: $1: failed" >&2; exit 1; }
-    echo "$1: $((SECONDS - start)) s"
+    local TIMEFORMAT="$1: %0R s, processor %0U s"
+    time "${@:2}" >"$folder/log" 2>&1 || { cat "$folder/log" >&2; echo "package.sh: $1: failed" >&2; exit 1; }
 }
 
 tried=0

@@ -15,7 +15,7 @@ FLOORS = (
     "reprs",
     *("errors", "files", "current_folder", "registry", "seams", "numerics", "hdf5", "specification", "weights"),
     *("data", "models", "engines", "learning", "runs", "measuring", "training", "classifier", "studies"),
-    *("analysis", "exchange", "description", "report", "sweeps", "cli", "__main__"),
+    *("analysis", "calibration", "exchange", "description", "report", "sweeps", "cli", "__main__"),
 )
 """Rooms from the ground up."""
 

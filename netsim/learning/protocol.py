@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.specification import Network
 from netsim.weights.delays import ON_TIME, Delayed
@@ -124,6 +125,11 @@ class Learner(_Named, Protocol):
 
     def loss(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """The loss of each presentation, from output latencies (ms) alone, for validation."""
+
+    @classmethod
+    def with_targets(cls, network: Network, targets: "Targets") -> Self:
+        """The learner of `from_network` with other targets; a SpecificationError from a learner that takes none."""
+        raise SpecificationError("targets", f"are not taken by the learner {cls.__name__}")
 
     @classmethod
     def summary(cls, network: Network) -> str:

@@ -157,7 +157,7 @@ def load_model(name: str, seed: int = 0) -> Model:
     Raises
     ------
     SpecificationError, RunError, DataError
-        If there is no such thing, or its files are damaged.
+        If there is no such thing, its files are damaged, or its training was handed an engine, which only Python has.
 
     Examples
     --------

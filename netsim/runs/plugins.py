@@ -6,8 +6,9 @@ from typing import Any
 
 from netsim import seams
 from netsim.data.loading import find_source
+from netsim.engines import Engine
 from netsim.errors import RunError, SpecificationError
-from netsim.learning import Constraint, Learner, Optimizer
+from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.registry import Registry
 from netsim.runs.plugin_files import file_of
 from netsim.specification import Network
@@ -24,6 +25,8 @@ def plugins_of(
     learner: Learner | None = None,
     optimizer: Optimizer | None = None,
     constraints: Sequence[Constraint] = (),
+    targets: Targets | None = None,
+    engine: Engine | None = None,
 ) -> list[Plugin]:
     """What a network needs that does not come with netsim, and the objects that its training was handed.
 
@@ -32,6 +35,7 @@ def plugins_of(
     found = [asdict(registry.origin(name)) for registry, name in _entries(network) if not registry.is_own(name)]
     handed: list[tuple[Registry[Any], Any]] = [(seams.learners, learner), (seams.optimizers, optimizer)]
     handed += [(seams.constraints, constraint) for constraint in constraints]
+    handed += [(seams.targets, targets), (seams.engines, engine)]
     found += [asdict(registry.origin_of(made)) | {"handed_in": True} for registry, made in handed if made is not None]
     found = [plugin | ({} if plugin["distribution"] else file_of(plugin["module"])) for plugin in found]
     return [plugin for number, plugin in enumerate(found) if plugin not in found[:number]]

@@ -12,14 +12,15 @@ import numpy as np
 from netsim.data.augmentation import augment
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
-from netsim.errors import TrainingError
-from netsim.learning import Constraint, Learner, Optimizer
+from netsim.errors import SpecificationError, TrainingError
+from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.measuring.metrics import decide, silent_fractions
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
+from netsim.specification.checks import check_size
 from netsim.training import checkpoint
 from netsim.training.checkpoint import EpochTotals, TrainingState, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
@@ -64,11 +65,45 @@ class Callbacks:
         Gets the metrics of a finished epoch.
     on_warning : callable
         Gets one line about what was found wrong and mended; by default it becomes a warning of Python's.
+    stop : callable
+        Gets the metrics of all epochs so far, after each of them and as a training is resumed, and says whether to end
+        the training there: `EarlyStopping`, or a function of your own.
     """
 
     on_batch: Callable[[Progress], None] = lambda progress: None
     on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None
     on_warning: Callable[[str], None] = warnings.warn
+    stop: Callable[[Sequence[Mapping[str, Any]]], bool] = lambda history: False
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Ends a training once so many epochs in a row have not been better by validation than the best one before.
+
+    What is better is what chooses the weights that are kept: strict validation accuracy, then loss.
+
+    Parameters
+    ----------
+    patience : int
+
+    Examples
+    --------
+    >>> import netsim
+    >>> callbacks = netsim.Callbacks(stop=netsim.EarlyStopping(patience=5))
+    >>> epochs = [{"validation_strict_accuracy": share, "validation_loss": 1.0} for share in (0.5, 0.8, 0.7, 0.8)]
+    >>> netsim.EarlyStopping(2)(epochs), netsim.EarlyStopping(3)(epochs)
+    (True, False)
+    """
+
+    patience: int
+
+    def __post_init__(self) -> None:
+        check_size(self.patience, "patience")
+
+    def __call__(self, history: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the best epoch is `patience` epochs ago."""
+        scores = [validation_score(metrics) for metrics in history]
+        return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience
 
 
 def start_training(network: Network, seed: int, optimizer: Optimizer | None = None) -> TrainingState:
@@ -107,6 +142,7 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     learner: Learner | None = None,
     constraints: Sequence[Constraint] | None = None,
+    targets: Targets | None = None,
 ) -> Experiment[TrainingState]:
     """The experiment that trains a network; hand it to an engine's ``run``.
 
@@ -127,6 +163,9 @@ def train(
     constraints : sequence of Constraint, optional
         What holds for the weights after every step, enforced in this order; by default
         `netsim.learning.constraints.constraints_of` the network.
+    targets : Targets, optional
+        What the output neurons should have done, for the learner that the settings name; a learner that is handed in
+        has its own.
 
     Returns
     -------
@@ -138,26 +177,30 @@ def train(
         If a stimulus has no label.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
+    SpecificationError
+        If there are targets beside a learner, or it takes none.
 
     Examples
     --------
+    The shortest way to a training on an engine of your own; nothing is written.
+
     >>> import netsim
-    >>> from netsim.training.loop import start_training
-    >>> model = netsim.load_model("digits")
-    >>> splits = netsim.load_splits(model.network)
-    >>> state = start_training(model.network, seed=0)
-    >>> experiment = netsim.train(model.network, splits.training.first(100), splits.validation, state, seed=0)
-    >>> state = netsim.make_engine("event", model.network).run(experiment)
-    >>> len(state.history) == model.network.training.epochs
-    True
+    >>> network = netsim.load_preset("digits")
+    >>> stimuli = netsim.load_splits(network).training.first(20)
+    >>> state = netsim.start_training(network, seed=0)
+    >>> engine = netsim.make_engine("event", network)
+    >>> stop = netsim.Callbacks(stop=lambda history: True)
+    >>> state = engine.run(netsim.train(network, stimuli, stimuli, state, seed=0, callbacks=stop))
+    >>> state.epoch, sorted(state.best_weights)
+    (1, ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel'])
     """
     callbacks = callbacks or Callbacks()
     for stimuli in (training, validation):
         stimuli.check_labels(network.outputs)
-    learner = learner or learners[network.learning.learner].from_network(network)
+    learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
-    while state.epoch < network.training.epochs:
+    while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
         kept = kept_weights(network, state.current)
         figures = yield from _validate(network, learner, kept, validation)
@@ -174,6 +217,16 @@ def train(
             write_epochs(state, run)
         callbacks.on_epoch(state.history[-1])
     return state
+
+
+def chosen_learner(network: Network, learner: Learner | None, targets: Targets | None) -> Learner:
+    """A learner that is handed in, or the one that the settings name, with targets if there are any."""
+    if learner is not None and targets is not None:
+        raise SpecificationError("targets", "belong to the learner, which is handed in too; make it with them")
+    entry = learners[network.learning.learner]
+    if targets is not None:
+        return entry.with_targets(network, targets)
+    return learner or entry.from_network(network)
 
 
 def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:

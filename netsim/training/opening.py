@@ -13,8 +13,8 @@ from netsim.data.packed import SUFFIX
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
-from netsim.errors import DataError, RunError
-from netsim.learning import Constraint, Learner, Optimizer
+from netsim.errors import DataError, RunError, SpecificationError
+from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
 from netsim.runs.model import change_of_data
@@ -27,7 +27,7 @@ from netsim.training.pretraining import load_pretrained, weights_sha256
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A run folder and all that its training needs; learner, optimizer and constraints are as of `open_training`."""
+    """A run folder and all that its training needs; what may be handed in is as of `open_training`."""
 
     folder: RunFolder
     network: Network
@@ -38,6 +38,7 @@ class TrainingRun:
     learner: Learner | None = None
     optimizer: Optimizer | None = None
     constraints: Sequence[Constraint] | None = None
+    targets: Targets | None = None
     _recorded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """All of it as the folder's record says it."""
 
@@ -92,6 +93,7 @@ class TrainingRun:
                 checkpoint_seconds,
                 self.learner,
                 self.constraints,
+                self.targets,
             )
             return self.engine.run(experiment).history
 
@@ -107,6 +109,8 @@ def open_training(
     learner: Learner | None = None,
     optimizer: Optimizer | None = None,
     constraints: Sequence[Constraint] | None = None,
+    targets: Targets | None = None,
+    engine: Engine | None = None,
     data: Dataset | None = None,
     on_warning: Callable[[str], None] = warnings.warn,
     **record: Any,
@@ -126,8 +130,10 @@ def open_training(
         Whether to resume the run at `path`, if there is one; else it begins there.
     on_progress : callable
         Is told how the conversion of recordings goes: what, how many are done, of how many.
-    learner, optimizer, constraints : Learner, Optimizer, sequence of Constraint, optional
+    learner, optimizer, constraints, targets : Learner, Optimizer, sequence of Constraint, Targets, optional
         In place of those that the network's settings ask for.
+    engine : Engine, optional
+        In place of the one of the settings, of a network of the same shapes, for example a `netsim.brian2_engine`.
     data : Dataset, optional
         In place of the data set that the network's settings name: one of your own, see `netsim.make_dataset`. What is
         only in memory is kept in the run folder; to a file the run refers.
@@ -163,7 +169,7 @@ def open_training(
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
-    plugins = plugins_of(network, learner, optimizer, constraints or ())
+    plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
     resume = resume and not is_free(path)
     if resume:
         folder = open_run(path)
@@ -190,7 +196,14 @@ def open_training(
         raise RunError(f"{change}; restore the data, or choose another --out")
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     settings = network.training
-    engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
+    if engine is None:
+        engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
+    elif engine.network.shapes != network.shapes or engine.dt != settings.dt:
+        raise SpecificationError(
+            "engine",
+            f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
+            f" {network.shapes} and training.dt {settings.dt:g}",
+        )
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}
@@ -205,7 +218,7 @@ def open_training(
             **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
-    run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints)
+    run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
     run._recorded.update(vars(run))
     return run
 

@@ -48,7 +48,31 @@ def rule(network: Network) -> list[Row]:
         rows.append(("Gradient of delays", _delay_gradient(network)))
     if len(network.populations) > 1:
         rows.append(("Propagation", _propagation(network)))
+    rows.append(("Exactness", _exactness(network)))
     return rows
+
+
+def _exactness(network: Network) -> str:
+    """What the step is, and what it is not: of the loss of the targets with respect to the weights."""
+    learning = network.learning
+    fed_back = any(projection.feedback is not None for projection in network.projections)
+    if learning.normalised or learning.propagation != "slope" or fed_back:
+        return "The step is the gradient of no loss: displacements are weighed otherwise than by the chain rule"
+    end = "as long as no spike appears or vanishes, and every output neuron fires after its onset"
+    binary = (
+        "\nThe latent weights follow the gradient of those that feed forward, as if the sign were the identity: an"
+        " approximation"
+        if network.weighting.kind == "binary"
+        else ""
+    )
+    rough = [population for population in network.integrating if not population.dynamics.gated]
+    if not rough or learning.derivative == "exact":
+        return f"The step is the exact gradient of the loss, handed down population by population, {end}{binary}"
+    where = unless_all(rough, network.integrating)
+    return (
+        "The step is the gradient of the loss, handed down population by population, but for the slope at threshold,"
+        f" which is assumed{where}: an approximation, also {end}{binary}"
+    )
 
 
 def _hidden_displacement(network: Network) -> str:

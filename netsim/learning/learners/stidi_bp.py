@@ -116,6 +116,11 @@ class STiDiBP(Learner):
         """See `Learner`."""
         return cls(network)
 
+    @classmethod
+    def with_targets(cls, network: Network, targets: Targets) -> Self:
+        """See `Learner`."""
+        return cls(network, targets)
+
     def learn(
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:

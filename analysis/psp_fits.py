@@ -1,0 +1,38 @@
+"""Figures of fitted postsynaptic potentials: the response of a neuron, and its stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def psp_fits(
+    names: Sequence[str], times: Sequence[np.ndarray], responses: Sequence[np.ndarray], fits: Sequence[np.ndarray]
+) -> Figure:
+    """Responses and their stand-ins over time, one panel for each projection.
+
+    Parameters
+    ----------
+    names : sequence of str
+    times, responses, fits : sequence of ndarray, shape (samples,)
+        Since the presynaptic spike (ms), and potentials per weight.
+    """
+    import matplotlib.pyplot as plt
+
+    with theme():
+        size = (COLUMN_WIDTH, 1.7 * len(names))
+        figure, panels = plt.subplots(len(names), squeeze=False, sharex=True, figsize=size, layout="constrained")
+        for axes, name, time, response, fit in zip(panels[:, 0], names, times, responses, fits, strict=True):
+            axes.plot(time, response, color=FAINT, linewidth=2.5, label="response")
+            axes.plot(time, fit, linewidth=1.0, label="piecewise-linear stand-in")
+            axes.set(ylabel="potential per weight", title=name)
+        panels[0, 0].legend()
+        panels[-1, 0].set(xlabel="time after the presynaptic spike (ms)")
+    return figure

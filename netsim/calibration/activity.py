@@ -1,0 +1,167 @@
+"""Initial weights that bring every population to a wanted activity: when its neurons fire, and how far apart."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsim.data.stimuli import Stimuli
+from netsim.engines import Batch, Engine, Experiment
+from netsim.errors import DataError
+from netsim.reprs import html_table, limited
+from netsim.specification import Network, Population
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
+
+_ROUNDS, _HALVINGS = 6, 14
+_QUARTILES = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """First spikes of a population over neurons and presentations; quartiles count silent neurons as latest (ms)."""
+
+    population: str
+    fired: float  # share
+    early: float
+    median: float
+    late: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A network with initial weights, and the activity that they lead to; a notebook shows the table."""
+
+    network: Network
+    activity: tuple[Activity, ...]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {name}: {fired} fire, median {median}, quartiles {spread}"
+            for name, fired, median, spread in self._rows()
+        ]
+        return limited([f"Calibration of {self.network.name!r}:", *lines])
+
+    def _repr_html_(self) -> str:
+        return html_table(self.network.name, self._rows(), ("population", "fire", "median latency", "quartiles"))
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (one.population, f"{one.fired:.0%}", f"{one.median:.1f} ms", f"{one.early:.1f} to {one.late:.1f} ms")
+            for one in self.activity
+        ]
+
+
+def calibrate(
+    engine: Engine,
+    network: Network,
+    stimuli: Stimuli,
+    latency: float | Mapping[str, float],
+    quartiles: float | Mapping[str, float],
+    seed: int = 0,
+) -> Calibration:
+    """Initial weights by activity: populations fire when they should, and neither all at once nor all over the place.
+
+    Population after population, from the stimulus on, the constant current ``initial.bias`` (of neurons without a bias
+    ``initial.mean``) is bisected until the median of the first-spike latencies is `latency`, and ``initial.spread``
+    is scaled until their quartiles are about `quartiles` apart, or as near as stimuli and neurons let them: `activity`
+    says what came of it. The network that comes of it holds distributions, so that any seed draws anew.
+
+    Parameters
+    ----------
+    engine : Engine
+        Presents the stimuli; any engine, also one of your own.
+    network : Network
+        Of the engine, for example with the potentials of `netsim.fit_psp`.
+    stimuli : Stimuli
+        Some tens are enough.
+    latency, quartiles : float or mapping
+        Of all populations that integrate, or by name (ms).
+    seed : int
+        Of the weights that are tried.
+
+    Raises
+    ------
+    DataError
+        If a population cannot be brought to fire then.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> neurons = netsim.Neurons("free", threshold=1.0, tau=24.0, bias=True)
+    >>> layers = [netsim.Layer("hidden", netsim.Dense(30), neurons), netsim.Layer("output", netsim.Dense(10), neurons)]
+    >>> network = netsim.Network.chain("small", netsim.IntensityEncoder((8, 8, 1), 16.0), layers, 64.0)
+    >>> engine = netsim.make_engine("event", network)
+    >>> stimuli = netsim.load_splits(network, "digits").training.first(20)
+    >>> found = netsim.calibrate(engine, network, stimuli, latency=24.0, quartiles=4.0)
+    >>> [round(one.median) for one in found.activity]
+    [24, 24]
+    """
+    return engine.run(_calibrated(network, stimuli.latencies(np.arange(len(stimuli))), latency, quartiles, seed))
+
+
+def _calibrated(
+    network: Network,
+    stimuli: np.ndarray,
+    latency: float | Mapping[str, float],
+    quartiles: float | Mapping[str, float],
+    seed: int,
+) -> Experiment[Calibration]:
+    found = []
+    for population in network.integrating:
+        name = population.name
+        wanted, apart = (given if isinstance(given, int | float) else given[name] for given in (latency, quartiles))
+        network = _with_initial(network, population, spread=1.0)
+        for _ in range(_ROUNDS):
+            network, activity = yield from _timed(network, population, stimuli, wanted, seed)
+            width = activity.late - activity.early
+            factor = apart / width if 0 < width < np.inf else 2.0 if width == 0 else 0.5
+            if abs(factor - 1) < 0.05:
+                break
+            spread = network.incoming(name)[0].initial.spread
+            network = _with_initial(network, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
+        network, activity = yield from _timed(network, population, stimuli, wanted, seed)
+        found.append(activity)
+    return Calibration(network, tuple(found))
+
+
+def _timed(
+    network: Network, population: Population, stimuli: np.ndarray, wanted: float, seed: int
+) -> Experiment[tuple[Network, Activity]]:
+    """The network whose population fires at the wanted time in the median, by halving."""
+    knob = "bias" if population.has_bias else "mean"
+    least, most = 0.0, 1.0
+    while True:
+        activity = yield from _measured(_with_initial(network, population, **{knob: most}), population, stimuli, seed)
+        if activity.median <= wanted:
+            break
+        least, most = most, 2 * most
+        if most > 2.0**20:
+            raise DataError(f"{population.name}: does not fire at {wanted:g} ms, however large initial.{knob} is")
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        activity = yield from _measured(_with_initial(network, population, **{knob: middle}), population, stimuli, seed)
+        least, most = (least, middle) if activity.median <= wanted else (middle, most)
+    chosen = _with_initial(network, population, **{knob: most})
+    activity = yield from _measured(chosen, population, stimuli, seed)
+    return chosen, activity
+
+
+def _measured(network: Network, population: Population, stimuli: np.ndarray, seed: int) -> Experiment[Activity]:
+    latencies = yield Batch(stimuli, forward_weights(network, initial_weights(network, seed)))
+    own = latencies[network.position(population.name)].ravel()
+    early, median, late = np.quantile(own, _QUARTILES, method="higher").tolist()
+    return Activity(population.name, float(np.isfinite(own).mean()), early, median, late)
+
+
+def _with_initial(network: Network, population: Population, **values: float) -> Network:
+    """The network with other initial weights onto a population; its bias is that of the first projection."""
+    first = network.incoming(population.name)[0].name
+    projections = []
+    for projection in network.projections:
+        if projection.target == population.name:
+            own = {key: value if key != "bias" or projection.name == first else 0.0 for key, value in values.items()}
+            projection = dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, **own))
+        projections.append(projection)
+    return dataclasses.replace(network, projections=tuple(projections))

@@ -1,0 +1,194 @@
+"""The response of a neuron's potential to one spike, and the piecewise-linear stand-in for the learner."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize
+
+from netsim.analysis.psp_fits import psp_fits
+from netsim.engines.brian2.own import OwnBrian2Engine
+from netsim.engines.protocol import Batch, Recorded
+from netsim.errors import DataError, SpecificationError
+from netsim.reprs import html_table, limited, short_repr
+from netsim.specification import PSP, Network, Projection
+from netsim.weights.layout import Weights, check_weights, kernel_name, weight_shapes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STEP = 1e-3
+"""The weight of the synapse whose response is measured, beside those of the operating point."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What one spike does to the potential of a neuron, and its stand-in.
+
+    Attributes
+    ----------
+    projection : str
+    time : ndarray of float, shape (samples,)
+        Since the presynaptic spike (ms).
+    potential : ndarray of float, shape (samples,)
+        Per weight, in the unit of the potential.
+    psp : PSP
+    tau : float
+        Membrane time constant (ms) of the stand-in, which its slopes are over.
+    """
+
+    projection: str
+    time: np.ndarray
+    potential: np.ndarray
+    psp: PSP
+    tau: float
+
+    __repr__ = short_repr
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """The potential of the stand-in at the same times."""
+        return self.psp.potential(self.time) / self.tau
+
+    @property
+    def error(self) -> float:
+        """The largest difference, as a share of the response's largest absolute value."""
+        return float(np.abs(self.fitted - self.potential).max() / np.abs(self.potential).max())
+
+
+@dataclass(frozen=True)
+class PSPFit:
+    """Stand-ins of all projections, and the network with them; a notebook shows the table, `figure` draws them."""
+
+    network: Network
+    responses: tuple[Response, ...]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {one.projection}: peak {peak:.4g} at {time:g} ms, off by {one.error:.1%} of it at most"
+            for one, time, peak in self._peaks()
+        ]
+        return limited([f"PSPFit of {self.network.name!r}:", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = [(one.projection, f"{peak:.4g}", f"{time:g}", f"{one.error:.1%}") for one, time, peak in self._peaks()]
+        return html_table(self.network.name, rows, ("projection", "peak per weight", "at (ms)", "largest error"))
+
+    def figure(self) -> "Figure":
+        """Responses and stand-ins over time."""
+        names, times = [one.projection for one in self.responses], [one.time for one in self.responses]
+        return psp_fits(names, times, [one.potential for one in self.responses], [one.fitted for one in self.responses])
+
+    def _peaks(self) -> Iterator[tuple[Response, float, float]]:
+        for one in self.responses:
+            at = int(np.abs(one.potential).argmax())
+            yield one, float(one.time[at]), float(one.potential[at])
+
+
+def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | None = None) -> PSPFit:
+    """Fit piecewise-linear postsynaptic potentials to the response of a Brian2 network of your own.
+
+    For each projection one presynaptic neuron is made to fire at the start of a presentation without a stimulus. The
+    difference that one weak synapse makes to the potential of a postsynaptic neuron, over its weight, is the response;
+    hinges at `breakpoints` times, fitted by least squares, are the stand-in, which stays level after the last.
+
+    In neurons whose equations are linear below threshold the response is the same at any potential, and the stand-in is
+    all that is approximate. Where it is not, as with conductances, it is the response at the operating point alone.
+
+    Parameters
+    ----------
+    engine : OwnBrian2Engine
+        From `netsim.brian2_engine`; `potentials` there says what is recorded.
+    breakpoints : int
+        At least 2.
+    weights : dict of ndarray, optional
+        The operating point: weights and biases of all neurons meanwhile; by default all are 0.
+
+    Raises
+    ------
+    DataError
+        If a potential does not respond, or neurons fire at the operating point before they have responded.
+    SpecificationError
+        If there are too few breakpoints.
+
+    References
+    ----------
+    The response of potential to a weak synaptic event as the kernel of a neuron: Gerstner, Kistler, Naud and Paninski
+    (2014), Neuronal Dynamics, chapter 6.
+    """
+    if breakpoints < 2:
+        raise SpecificationError("breakpoints", f"must be at least 2, not {breakpoints}")
+    network = engine.network
+    if weights is None:
+        weights = {name: np.zeros(shape) for name, shape in weight_shapes(network).items()}
+    weights = check_weights(network, weights, "weights")
+    responses = tuple(_respond(engine, projection, weights, breakpoints) for projection in network.weighted)
+    fitted = {one.projection: one.psp for one in responses}
+    projections = tuple(
+        dataclasses.replace(one, psp=fitted[one.name]) if one.name in fitted else one for one in network.projections
+    )
+    return PSPFit(dataclasses.replace(network, projections=projections), responses)
+
+
+def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, breakpoints: int) -> Response:
+    """Present twice, with and without the synapse, and fit the difference."""
+    network = engine.network
+    connections = network.connections(projection)
+    pre, post, index = (int(array[0]) for array in connections)
+    kernel = weights[kernel_name(projection)].copy()
+    kernel.ravel()[index] += STEP
+    recorder = OwnBrian2Engine(network, engine.model, [Recorded(projection.target, post)])
+    silent = np.full((1, *network.encoder.shape), np.inf)
+    traces = []
+    for chosen in (weights, weights | {kernel_name(projection): kernel}):
+        engine.model.also = {projection.source: np.array([pre], np.int32)}
+        try:
+            latencies = recorder.present(Batch(silent, chosen))
+        finally:
+            engine.model.also = {}
+        (trace,) = recorder.potentials
+        fired = latencies[network.position(projection.target)].reshape(-1)[post]
+        traces.append(trace.potential[trace.time <= fired])
+    shared = min(map(len, traces))
+    time, response = trace.time[:shared], (traces[1][:shared] - traces[0][:shared]) / STEP
+    where, tau = f"{projection.name}: the potential of {projection.target}", network.neurons(projection.target).tau
+    if shared < 2 * breakpoints:
+        raise DataError(f"{where} is cut off by a spike at {time[-1]:g} ms; choose weaker weights or biases")
+    if not np.abs(response).max() > 1e-9:
+        raise DataError(f"{where} does not respond to a spike; is it what potentials name?")
+    return Response(projection.name, time, response, _fit(time, response * tau, breakpoints), tau)
+
+
+def _fit(time: np.ndarray, response: np.ndarray, breakpoints: int) -> PSP:
+    """The best hinges, by least squares over changes of slope and times of breakpoints."""
+    start = max(0, int(np.argmax(np.abs(response) > 1e-6 * np.abs(response).max())) - 1)
+    first, last = float(time[start]), float(time[-1])
+    # to begin with, as many where the response bends as its curvature asks for
+    curvature = np.sqrt(np.abs(np.gradient(np.gradient(response, time), time))) + 1e-3 * np.ptp(response) ** 0.5
+    share = np.cumsum(np.where(time >= first, curvature, 0.0))
+    knots = np.interp(np.linspace(0, 1, breakpoints + 1)[:-1] + 0.5 / breakpoints, share / share[-1], time)
+    knots[0] = first
+
+    def placed(logs: np.ndarray) -> np.ndarray:
+        gaps = np.exp(np.clip(logs, -20, 20))
+        return first + np.concatenate([[0.0], np.cumsum(gaps)])
+
+    def solved(knots: np.ndarray) -> tuple[np.ndarray, float]:
+        hinges = np.maximum(time[:, None] - knots, 0.0)
+        free = hinges[:, :-1] - hinges[:, -1:]  # the slopes add up to 0: level after the last one
+        changes, *_ = np.linalg.lstsq(free, response, rcond=None)
+        return np.append(changes, -changes.sum()), float(np.square(free @ changes - response).mean())
+
+    gaps = np.maximum(np.diff(knots), float(time[1]))
+    found = minimize(
+        lambda logs: solved(placed(logs))[1] / np.square(response).mean() + 1e3 * max(0.0, placed(logs)[-1] - last),
+        np.log(gaps),
+        method="Nelder-Mead",
+        options={"maxiter": 400 * breakpoints, "maxfev": 400 * breakpoints, "xatol": 1e-3, "fatol": 1e-9},
+    )
+    knots = placed(found.x)
+    changes, _ = solved(knots)
+    pairs = zip(knots.tolist(), changes.tolist(), strict=True)
+    return PSP("breakpoints", breakpoints=tuple((round(delay, 6), change) for delay, change in pairs))

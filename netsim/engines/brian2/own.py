@@ -1,0 +1,409 @@
+"""A Brian2 network of your own as an engine: which group is which population, and where its weights are.
+
+Presentations follow each other in one run, so that monitors, inputs and further groups of yours stay in it.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2.core.namespace import get_local_namespace
+from brian2.core.variables import ArrayVariable
+from brian2.groups.subgroup import Subgroup
+
+from netsim.engines.brian2.conversation import ClockDriven
+from netsim.engines.brian2.spikes import Spikes
+from netsim.engines.protocol import Batch, Experiment, Potential, Recorded, Result, check_record
+from netsim.errors import DataError, SpecificationError, nearest
+from netsim.specification import STIMULUS, Network, Projection
+from netsim.specification.grid import nearest_steps
+from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
+
+Place = tuple[Any, str, Any]
+"""A Brian2 object, the name of one of its variables, and the unit that 1 stands for."""
+
+
+def brian2_engine(
+    network: Network,
+    simulation: b2.Network,
+    populations: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    biases: Mapping[str, Any] | None = None,
+    potentials: Mapping[str, str] | None = None,
+    record: Sequence[Recorded] = (),
+) -> "OwnBrian2Engine":
+    """An engine from neuron groups and synapses of your own.
+
+    Their equations are free; what the learner takes them for is said by the `network`. Before each presentation the
+    state variables of all groups and synapses go back to what they were when the engine's ``run`` or ``present`` was
+    called, and spikes on their way in delayed synapses are dropped; weights and biases stay. Time goes on, and so do
+    monitors; the engine's ``begun`` says when presentations began. Names in equations that groups do not know are
+    looked up where this function is called, as by Brian2's ``run``.
+
+    Parameters
+    ----------
+    network : Network
+    simulation : brian2.Network
+        Holds all groups, synapses, inputs and monitors, as ``brian2.Network(brian2.collect())``.
+    populations : mapping
+        By name, a group or subgroup for ``"stimulus"`` and for each population. A group that is ``copies`` times as
+        large as its population holds so many copies of it, one after another: so many presentations run side by side.
+        The engine makes the neurons of the stimulus fire, for example those of an empty ``SpikeGeneratorGroup``. All
+        others may fire once in a presentation (``refractory="True"``).
+    weights : mapping
+        By the name of each projection, a ``Synapses`` whose variable ``w`` holds the weights; or a pair of it and the
+        name of another variable; or a triple with the unit that a weight of 1 stands for. The synapses must be those
+        that the projection's connectivity says, in any order. A ``NeuronGroup`` stands for weights that synapses share
+        (linked variables), in the order of the kernel.
+    biases : mapping, optional
+        By population, the name of the variable that holds the bias of its neurons, or a pair with its unit.
+    potentials : mapping, optional
+        By population, the name of the variable that is recorded as potential; by default ``v``.
+    record : sequence of Recorded
+        Neurons whose potentials are kept.
+
+    Raises
+    ------
+    SpecificationError
+        If groups and synapses are not those of the network; the message names the one that is not.
+
+    Examples
+    --------
+    >>> import brian2 as b2
+    >>> import numpy as np
+    >>> import netsim
+    >>> b2.defaultclock.dt = 0.5 * b2.ms
+    >>> tau = 20 * b2.ms
+    >>> pixels = b2.SpikeGeneratorGroup(4, [], [] * b2.ms)
+    >>> cells = b2.NeuronGroup(2, "dv/dt = -v/tau : 1", threshold="v > 1", refractory="True", method="exact")
+    >>> synapses = b2.Synapses(pixels, cells, "w : 1", on_pre="v_post += w")
+    >>> synapses.connect()
+    >>> layers = [netsim.Layer("cells", netsim.Dense(2))]
+    >>> network = netsim.Network.chain("own", netsim.IntensityEncoder((2, 2, 1), 10.0), layers, 40.0)
+    >>> groups = {"stimulus": pixels, "cells": cells}
+    >>> engine = netsim.brian2_engine(network, b2.Network(pixels, cells, synapses), groups, {"cells": synapses})
+    >>> stimulus = np.array([0.0, 1.0, 2.0, 8.0]).reshape(1, 2, 2, 1)
+    >>> engine.present(netsim.Batch(stimulus, {"cells.kernel": np.full((4, 2), [0.4, 0.5])}))[-1]
+    array([[8., 2.5]])
+    """
+    return OwnBrian2Engine(
+        network,
+        OwnNetwork(
+            network, simulation, populations, weights, biases or {}, potentials or {}, get_local_namespace(level=1)
+        ),
+        record,
+    )
+
+
+class OwnBrian2Engine(ClockDriven):
+    """Presents stimuli to a Brian2 network of the user's own; see `brian2_engine`."""
+
+    def __init__(self, network: Network, model: "OwnNetwork", record: Sequence[Recorded] = ()) -> None:
+        check_record(network, record)
+        self.network = network
+        self.model = model
+        self.record = tuple(record)
+        self.potentials: list[Potential] = []
+
+    def __repr__(self) -> str:
+        return f"OwnBrian2Engine({self.network.name!r}, dt={self.dt:g}, copies={self.model.copies})"
+
+    @property
+    def dt(self) -> float:  # type: ignore[override]
+        """Time step (ms)."""
+        return self.model.dt
+
+    def model_for(self, batch: Batch) -> "OwnNetwork":
+        """The network, which is the same for every batch."""
+        return self.model
+
+    @property
+    def begun(self) -> np.ndarray:
+        """When the presentations of the last conversation began (ms); those side by side began together."""
+        return np.array(self.model.begun) * 1e3
+
+    def run(self, experiment: Experiment[Result]) -> Result:
+        """Hold the conversation with an experiment until it returns; leaves the state as it was before."""
+        with self.model.kept_state():
+            return super().run(experiment)
+
+
+class OwnNetwork:
+    """Where the populations and weights of a specification are in a Brian2 network; see `brian2_engine`."""
+
+    def __init__(
+        self,
+        specification: Network,
+        network: b2.Network,
+        populations: Mapping[str, Any],
+        weights: Mapping[str, Any],
+        biases: Mapping[str, Any],
+        potentials: Mapping[str, str],
+        namespace: Mapping[str, Any],
+    ) -> None:
+        self.specification = specification
+        self.network = network
+        self.namespace = namespace
+        _check_names("populations", populations, specification.shapes)
+        _check_names("weights", weights, [projection.name for projection in specification.weighted])
+        with_bias = [population.name for population in specification.integrating if population.has_bias]
+        _check_names("biases", biases, with_bias)
+        self.groups = dict(populations)
+        self._sizes = {name: int(np.prod(shape)) for name, shape in specification.shapes.items()}
+        self.copies = _copies(self.groups, self._sizes)
+        self.clock = self.groups[STIMULUS].clock
+        for name, group in self.groups.items():
+            same = group.clock.dt_ == self.clock.dt_
+            _require(same, f"populations.{name}", f"has a time step of its own ({group.clock.dt}); give all the same")
+        specification.check_dt(self.dt)
+        self._spikes = {name: Spikes(group) for name, group in self.groups.items()}
+        self._kernels = {
+            projection.name: self._kernel(projection, _place(f"weights.{projection.name}", weights[projection.name]))
+            for projection in specification.weighted
+        }
+        self._biases = {name: _place(f"biases.{name}", (self.groups[name], *_pair(biases[name]))) for name in biases}
+        self._potentials = potentials
+        self.begun: list[float] = []  # when presentations began (s)
+        self._step = 0
+        self._state: dict[ArrayVariable, np.ndarray] = {}
+        self.also: dict[str, np.ndarray] = {}  # neurons that fire as a presentation begins, and then no more
+        self._due: dict[int, np.ndarray] = {}
+        self._muted: dict[str, np.ndarray] = {}
+        self._first: dict[str, np.ndarray] = {}
+        self._twice: tuple[str, int] | None = None
+
+    @property
+    def dt(self) -> float:
+        """Time step (ms)."""
+        return float(self.clock.dt / b2.ms)
+
+    def now(self) -> float:
+        """The present time (s); after a run that was stopped, Brian2 has a live view in place of a number."""
+        return float(np.asarray(self.network.t_).item())
+
+    def operations(self) -> list[b2.NetworkOperation]:
+        """What happens in each step, after all thresholds and before monitors and synapses."""
+        return [b2.NetworkOperation(self._pass_on, clock=self.clock, when="thresholds", order=2**30)]
+
+    def set_weights(self, weights: Weights) -> None:
+        """Write kernels and biases where they are; a DataError, if they do not belong to the specification."""
+        check_weights(self.specification, weights, "weights")
+        for projection in self.specification.weighted:
+            variable, unit, order = self._kernels[projection.name]
+            variable.set_value(weights[kernel_name(projection)].ravel()[order] * unit)
+        for name, (group, variable, unit) in self._biases.items():
+            population = self.specification.population(name)
+            bias = np.broadcast_to(weights[bias_name(population)], (self.copies, *population.shape))
+            values = group.variables[variable].get_value()
+            values[_extent(group)] = bias.ravel() * unit
+
+    def set_thresholds(self, thresholds: Mapping[str, np.ndarray]) -> None:
+        """Refuse other thresholds than those of the equations."""
+        _refuse("thresholds", thresholds)
+
+    def set_delays(self, delays: Mapping[str, np.ndarray]) -> None:
+        """Refuse other delays than those of the synapses."""
+        _refuse("delays", delays)
+
+    def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray]) -> None:
+        """Begin a presentation: the state of before, no spike on its way, and the stimulus to come."""
+        self.reset()
+        self.begun.append(self.now())
+        self._step = 0
+        steps = nearest_steps(stimuli.reshape(-1), self.dt)
+        fire = np.flatnonzero(np.isfinite(steps))
+        fire = fire[np.argsort(steps[fire], kind="stable")]
+        at, starts = np.unique(steps[fire].astype(int), return_index=True)
+        self._due = dict(zip(at.tolist(), np.split(fire.astype(np.int32), starts[1:]), strict=False))
+        self._muted = {name: mute.reshape(-1) for name, mute in silenced.items()}
+        self._first = {name: np.full(size * self.copies, np.inf) for name, size in self._sizes.items()}
+        self._twice = None
+
+    def latencies(self) -> list[np.ndarray]:
+        """First-spike latencies (ms) by population, with a first axis of copies.
+
+        A DataError, if a neuron has fired twice.
+        """
+        if self._twice is not None:
+            name, neuron = self._twice
+            raise DataError(
+                f"{name}: neuron {neuron} fired twice in a presentation, but the learner knows first spikes only; make"
+                ' its group with refractory="True"'
+            )
+        shapes = self.specification.shapes.items()
+        return [(self._first[name] * self.dt).reshape(self.copies, *shape) for name, shape in shapes]
+
+    def potential(self, population: str) -> np.ndarray:
+        """The live potentials of a population, of all copies one after another."""
+        group, name = self.groups[population], self._potentials.get(population, "v")
+        variable = group.variables.get(name)
+        array = isinstance(variable, ArrayVariable)
+        _require(array, f"potentials.{population}", f"{name!r} is no state variable of {group.name}; name another")
+        return variable.get_value()[_extent(group)]
+
+    def reset(self) -> None:
+        """Put the state back that `kept_state` keeps, and drop spikes that are on their way."""
+        for variable, value in self._state.items():
+            variable.set_value(value)
+        now = self.now()
+        for owner in self.network.objects:
+            if isinstance(owner, b2.Synapses):
+                if "lastupdate" in owner.variables:
+                    owner.variables["lastupdate"].set_value(now)
+                for pathway in owner._pathways:
+                    pathway.queue._restore_from_full_state(_emptied(pathway.queue._full_state()))
+
+    @contextlib.contextmanager
+    def kept_state(self) -> Iterator[None]:
+        """Keep the state of all groups and synapses for the presentations to come, and leave it so."""
+        self.begun = []
+        written = {kernel[0] for kernel in self._kernels.values()}
+        written |= {group.variables[name] for group, name, _ in self._biases.values()}
+        self._state = {
+            variable: variable.get_value().copy()
+            for owner in self.network.objects
+            if isinstance(owner, b2.NeuronGroup | b2.Synapses)
+            for variable in _state_variables(owner)
+            if variable not in written
+        }
+        try:
+            yield
+        finally:
+            self.reset()
+            self._state = {}
+
+    def _kernel(self, projection: Projection, place: Place) -> tuple[ArrayVariable, float, np.ndarray]:
+        """The variable that holds weights, what 1 stands for, and which weight each of its values is."""
+        owner, name, unit = place
+        connections = self.specification.connections(projection)
+        where = f"weights.{projection.name}"
+        if not isinstance(owner, b2.Synapses):
+            count = int(np.prod(self.specification.weight_shape(projection)))
+            _require(count == owner.N, where, f"{owner.name} has {owner.N} values, but there are {count} weights")
+            return owner.variables[name], unit, np.arange(count)
+        for end, group in ((projection.source, owner.source), (projection.target, owner.target)):
+            own = self.groups[end]
+            same = _root(group) is _root(own) and _extent(group) == _extent(own)
+            _require(
+                same, where, f"{owner.name} does not connect the groups {projection.source} and {projection.target}"
+            )
+        inputs, neurons = self._sizes[projection.source], self._sizes[projection.target]
+        pre, post = np.asarray(owner.i[:], np.int64), np.asarray(owner.j[:], np.int64)
+        inside = bool((pre // inputs == post // neurons).all())
+        across = f'connects copies with each other; connect with the condition "i // {inputs} == j // {neurons}"'
+        _require(inside, where, f"{owner.name} {across}")
+        keys = connections.pre.astype(np.int64) * neurons + connections.post
+        order = np.argsort(keys, kind="stable")
+        found = (pre % inputs) * neurons + post % neurons
+        at = np.minimum(np.searchsorted(keys[order], found), len(keys) - 1)
+        fits = bool((keys[order][at] == found).all()) and len(found) == self.copies * len(keys)
+        counts = (
+            np.bincount(at + (pre // inputs) * len(keys), minlength=self.copies * len(keys)) if fits else np.zeros(1)
+        )
+        have = f"{owner.name} has {len(found):,} synapses, which are not the {self.copies * len(keys):,}"
+        _require(fits and bool((counts == 1).all()), where, f"{have} of {projection.connectivity}")
+        return owner.variables[name], unit, connections.weight[order][at]
+
+    def _pass_on(self) -> None:
+        """After the thresholds of a step: silence, note first spikes, and make the stimulus fire."""
+        for name, spikes in self._spikes.items():
+            if name == STIMULUS:
+                fired = self._due.get(self._step, _NOBODY)
+                spikes.replace(fired)
+            else:
+                fired = spikes.now()
+                if name in self._muted and fired.size:
+                    fired = fired[~self._muted[name][fired]]
+                    spikes.replace(fired)
+            if name in self.also:
+                change = np.setdiff1d if self._step else np.union1d
+                fired = change(fired, self.also[name]).astype(np.int32)
+                spikes.replace(fired)
+            if fired.size:
+                first = self._first[name]
+                again = np.isfinite(first[fired])
+                if again.any() and self._twice is None:
+                    self._twice = name, int(fired[again][0]) % self._sizes[name]
+                first[fired] = np.where(again, first[fired], self._step)
+        self._step += 1
+
+
+_NOBODY = np.empty(0, np.int32)
+
+
+def _copies(groups: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
+    """How many copies of its population each group holds."""
+    found = {}
+    for name, group in groups.items():
+        neurons = _extent(group).stop - _extent(group).start
+        whole = neurons % sizes[name] == 0
+        _require(whole, f"populations.{name}", f"{group.name} has {neurons} neurons, the population has {sizes[name]}")
+        found[name] = neurons // sizes[name]
+    counts = ", ".join(f"{name} {count}" for name, count in found.items())
+    _require(len({*found.values()}) == 1, "populations", f"hold different numbers of copies: {counts}")
+    return found[STIMULUS]
+
+
+def _root(group: Any) -> Any:
+    """The group that a subgroup is of, or the group itself."""
+    return group.source if isinstance(group, Subgroup) else group
+
+
+def _extent(group: Any) -> slice:
+    """Where the neurons of a group or subgroup are in the arrays of its root."""
+    return slice(int(group.start), int(group.stop))
+
+
+def _pair(given: Any) -> tuple[Any, ...]:
+    return given if isinstance(given, tuple) else (given,)
+
+
+def _place(where: str, given: Any) -> Place:
+    """Object, variable and unit, of which the latter two may be left out."""
+    owner, name, unit = (*_pair(given), *("w", None)[len(_pair(given)) - 1 :])
+    variables = getattr(owner, "variables", {})
+    known = [one for one, variable in variables.items() if isinstance(variable, ArrayVariable)]
+    _require(name in known, where, f"{name!r} is no variable of {getattr(owner, 'name', owner)}{nearest(name, known)}")
+    variable = variables[name]
+    if unit is None:
+        _require(variable.dim.is_dimensionless, where, f"{name!r} has a unit; say what 1 stands for, as in (..., mV)")
+        return owner, name, 1.0
+    fits = b2.get_dimensions(unit) == variable.dim
+    _require(fits, where, f"{name!r} has the dimensions {variable.dim}, which {unit} has not")
+    return owner, name, float(unit)
+
+
+def _state_variables(owner: Any) -> Iterator[ArrayVariable]:
+    """The variables of a group or of synapses that a simulation changes."""
+    for name, variable in owner.variables.items():
+        own = isinstance(variable, ArrayVariable) and variable.owner.name == owner.name and not variable.constant
+        internal = variable.read_only or name.startswith("_") or name == "lastupdate"
+        if own and (name in ("lastspike", "not_refractory") or not internal):
+            yield variable
+
+
+def _emptied(state: Any) -> Any:
+    """The full state of a queue of delayed spikes, without any."""
+    if len(state) == 2:  # of Cython: offset, and the synapses by step
+        return state[0], [[] for _ in state[1]]
+    return state[0], state[1][:0], state[2]  # of numpy: time step, the spikes, shape of the queue
+
+
+def _check_names(where: str, given: Mapping[str, Any], wanted: Any) -> None:
+    for name in given:
+        _require(name in wanted, where, f"{name!r} is none of the network{nearest(name, wanted)}")
+    missing = [name for name in wanted if name not in given]
+    _require(not missing, where, f"lack {', '.join(missing)}")
+
+
+def _require(holds: bool, where: str, reason: str) -> None:
+    if not holds:
+        raise SpecificationError(where, reason)
+
+
+def _refuse(what: str, given: Mapping[str, Any]) -> None:
+    if given:
+        remedy = "cannot be set in a Brian2 network of your own; write them into its equations"
+        raise SpecificationError(f"batch.{what}", remedy)

@@ -1,0 +1,39 @@
+"""The spikes of a Brian2 group in the present step: read, and replaced before synapses and monitors see them."""
+
+from typing import Any
+
+import numpy as np
+from brian2.groups.subgroup import Subgroup
+
+
+class Spikes:
+    """The spikes of a group or subgroup, as indices of its neurons in ascending order.
+
+    Brian2 keeps those of the step in an array that is one longer than the group: their indices, and last their number.
+    """
+
+    def __init__(self, group: Any) -> None:
+        self._space = group.variables["_spikespace"]
+        self._start, self._stop = int(group.start), int(group.stop)
+        self._is_part = isinstance(group, Subgroup)
+
+    def now(self) -> np.ndarray:
+        """Who fires in this step."""
+        fired = self._all()
+        if not self._is_part:
+            return fired.copy()
+        return fired[(fired >= self._start) & (fired < self._stop)] - self._start
+
+    def replace(self, fired: np.ndarray) -> None:
+        """Let others fire in this step."""
+        if self._is_part:
+            everyone = self._all()
+            outside = everyone[(everyone < self._start) | (everyone >= self._stop)]
+            fired = np.sort(np.concatenate([outside, fired + self._start]))
+        space = self._space.get_value()
+        space[: len(fired)] = fired
+        space[-1] = len(fired)
+
+    def _all(self) -> np.ndarray:
+        space = self._space.get_value()
+        return space[: space[-1]]

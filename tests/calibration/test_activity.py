@@ -1,0 +1,53 @@
+"""Initial weights from activity: what was asked for is what an engine then measures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import netsim
+from netsim.errors import DataError
+
+
+def _network(bias: bool, mean: float = 0.0, end: float = 60.0) -> netsim.Network:
+    neurons = netsim.Neurons("free", threshold=1.0, tau=16.0, bias=bias, end=end)
+    initial = netsim.InitialWeights(mean=mean)
+    layers = [
+        netsim.Layer("hidden", netsim.Dense(40), neurons, initial=initial),
+        netsim.Layer("output", netsim.Dense(10), dataclasses.replace(neurons, end=np.inf), initial=initial),
+    ]
+    return netsim.Network.chain("small", netsim.IntensityEncoder((6, 6, 1), 16.0), layers, 80.0)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_populations_fire_when_they_were_asked_to(bias: bool, random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    network = _network(bias)
+    engine = netsim.make_engine("event", network)
+    stimuli = random_stimuli(network.encoder, 30, 4)
+    wanted, apart = {"hidden": 20.0, "output": 28.0}, {"hidden": 6.0, "output": 5.0}
+    found = netsim.calibrate(engine, network, stimuli, wanted, apart, seed=3)
+    weights = netsim.initial_weights(found.network, 3)
+    latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), weights))
+    for activity, times in zip(found.activity, latencies[1:], strict=True):
+        early, median, late = np.quantile(times, [0.25, 0.5, 0.75], method="higher")
+        assert (activity.early, activity.median, activity.late) == (early, median, late)
+        assert median == pytest.approx(wanted[activity.population], abs=0.1)
+        assert late - early == pytest.approx(apart[activity.population], rel=0.1)
+    assert network.populations == found.network.populations
+    again = netsim.calibrate(engine, network, stimuli, wanted, apart, seed=3)
+    assert again == found
+    assert f"hidden: {found.activity[0].fired:.0%} fire, median 20.0 ms" in repr(found)
+    assert "median latency" in found._repr_html_()
+
+
+def test_what_cannot_be_reached_is_named(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    network = _network(False)
+    network = dataclasses.replace(network, encoder=dataclasses.replace(network.encoder, t_max=16.0))
+    stimuli = random_stimuli(network.encoder, 10, 4)
+    silent = netsim.Stimuli(np.zeros_like(stimuli.images), stimuli.labels, 255, network.encoder)
+    engine = netsim.make_engine("event", network)
+    with pytest.raises(DataError, match=r"^hidden: does not fire at 20 ms, however large initial.mean is$"):
+        netsim.calibrate(engine, network, silent, 20.0, 4.0)

@@ -1,0 +1,117 @@
+"""Postsynaptic potentials that are fitted to the response of Brian2 networks whose response is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import brian2 as b2
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import netsim
+from netsim.calibration.response import _fit
+from netsim.engines.brian2.own import OwnBrian2Engine
+from netsim.errors import DataError, SpecificationError
+
+LEAKY = """
+dv/dt = (current + bias - v)/tau : 1
+dcurrent/dt = -current/tau_s : 1
+bias : 1
+"""
+TAU, TAU_S, DT = 10.0, 4.0, 0.25
+
+
+@pytest.fixture(autouse=True)
+def _numpy() -> Iterator[None]:
+    target, dt = b2.prefs.codegen.target, b2.defaultclock.dt
+    b2.prefs.codegen.target = "numpy"
+    b2.defaultclock.dt = DT * b2.ms
+    yield
+    b2.prefs.codegen.target = target
+    b2.defaultclock.dt = dt
+
+
+def _engine(delay: float = 0.0, connected: bool = True, unit: float = 1.0) -> OwnBrian2Engine:
+    """Leaky neurons with exponential synapses, the second projection with a delay (ms)."""
+    tau, tau_s = TAU * b2.ms, TAU_S * b2.ms
+    common = {"threshold": "v > 1", "refractory": "True", "method": "exact", "namespace": {"tau": tau, "tau_s": tau_s}}
+    groups = {"stimulus": b2.SpikeGeneratorGroup(4, [], [] * b2.ms)}
+    groups |= {name: b2.NeuronGroup(size, LEAKY, **common) for name, size in (("hidden", 3), ("output", 2))}
+    strength = f"{unit if connected else 0.0}*w"
+    first = b2.Synapses(groups["stimulus"], groups["hidden"], "w : 1", on_pre=f"current_post += {strength}")
+    second = b2.Synapses(groups["hidden"], groups["output"], "w : 1", on_pre=f"current_post += {strength}",
+                         delay=delay * b2.ms)  # fmt: skip
+    first.connect()
+    second.connect()
+    neurons = netsim.Neurons("free", threshold=1.0, tau=5.0, bias=True)
+    layers = [netsim.Layer("hidden", netsim.Dense(3), neurons), netsim.Layer("output", netsim.Dense(2), neurons)]
+    network = netsim.Network.chain("leaky", netsim.IntensityEncoder((2, 2, 1), 10.0), layers, 60.0)
+    simulation = b2.Network(*groups.values(), first, second)
+    biases = {"hidden": "bias", "output": "bias"}
+    return netsim.brian2_engine(network, simulation, groups, {"hidden": first, "output": second}, biases)
+
+
+def _expected(since: np.ndarray) -> np.ndarray:
+    """The response of a leaky membrane to an exponential current of time constant TAU_S, which begins at 0 ms."""
+    since = np.maximum(since, 0)
+    return TAU_S / (TAU - TAU_S) * (np.exp(-since / TAU) - np.exp(-since / TAU_S))
+
+
+def test_the_response_is_that_of_the_equations() -> None:
+    fit = netsim.fit_psp(_engine(delay=5.0))
+    first, second = fit.responses
+    np.testing.assert_allclose(first.potential, _expected(first.time - DT), atol=1e-6)
+    np.testing.assert_allclose(second.potential, _expected(second.time - 5.0 - DT), atol=1e-6)
+    for response in (first, second):
+        assert response.error < 0.05
+        assert fit.network.projection(response.projection).psp == response.psp
+        slopes = np.cumsum([change for _, change in response.psp.kernel])
+        assert abs(slopes[-1]) < 1e-9  # it stays level after the last breakpoint
+    assert second.psp.kernel[0][0] >= 4.0
+    assert "hidden: peak 0.2171 at 6.25 ms" in repr(fit)
+    assert "largest error" in fit._repr_html_()
+
+
+def test_more_breakpoints_fit_better() -> None:
+    engine = _engine()
+    errors = [netsim.fit_psp(engine, count).responses[0].error for count in (3, 5, 9)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_a_stand_in_of_what_is_piecewise_linear_is_exact() -> None:
+    triangle = netsim.PSP("triangle", rise=4.0, fall=9.0)
+    time = np.arange(0, 40, 0.25)
+    psp = _fit(time, triangle.potential(time), 3)
+    np.testing.assert_allclose(psp.potential(time), triangle.potential(time), atol=0.02)
+
+
+def test_the_operating_point_is_where_it_is_asked_for() -> None:
+    """In a linear neuron it makes no difference, up to the spike that it leads to."""
+    engine = _engine()
+    weights = netsim.initial_weights(engine.network, 0)
+    for name, array in weights.items():
+        array[:] = 1.05 if name.endswith("bias") else 0
+    at_rest, driven = netsim.fit_psp(engine), netsim.fit_psp(engine, weights=weights)
+    shown = driven.responses[0]
+    assert TAU < shown.time[-1] < 60 - DT
+    np.testing.assert_allclose(shown.potential, at_rest.responses[0].potential[: shown.time.size], atol=1e-6)
+    weights["hidden.bias"][:] = 50
+    with pytest.raises(DataError, match=r"^hidden: the potential of hidden is cut off by a spike at"):
+        netsim.fit_psp(engine, weights=weights)
+
+
+def test_what_does_not_respond_is_named() -> None:
+    with pytest.raises(DataError, match=r"^hidden: the potential of hidden does not respond to a spike"):
+        netsim.fit_psp(_engine(connected=False))
+    with pytest.raises(SpecificationError, match=r"^breakpoints: must be at least 2, not 1$"):
+        netsim.fit_psp(_engine(), 1)
+
+
+def test_the_fit_is_drawn() -> None:
+    fit = netsim.fit_psp(_engine())
+    panels = fit.figure().axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["hidden", "output"]
+    assert panels[-1].get_xlabel() == "time after the presynaptic spike (ms)"
+    np.testing.assert_array_equal(panels[0].lines[1].get_ydata(), fit.responses[0].fitted)
+    plt.close("all")

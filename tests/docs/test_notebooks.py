@@ -1,0 +1,50 @@
+"""The notebooks run from top to bottom, headless, and show their figures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip(
+    "nbformat", reason="notebooks need nbformat, nbclient and ipykernel, of the extra 'test'"
+)
+nbclient = pytest.importorskip("nbclient", reason="notebooks need nbclient, of the extra 'test'")
+pytest.importorskip("ipykernel", reason="notebooks need ipykernel, of the extra 'test'")
+
+DOCS = Path(__file__).parents[2] / "docs"
+NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
+NEEDS = {"other_tools": ("elephant", "neo", "pynwb")}
+"""Packages that a notebook needs beside netsim."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
+    for package in NEEDS.get(path.stem, ()):
+        pytest.importorskip(package, reason=f"the notebook {path.stem} needs {package}")
+    book = nbformat.read(path, 4)
+    shown = _pictures(book)
+    nbclient.NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert _pictures(book) == shown
+    assert shown > 0
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_as_it_was_run(path: Path) -> None:
+    """Cells were run in order, none of them failed, and no output names a folder of whoever ran them."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not any(output.output_type == "error" for cell in cells for output in cell.outputs)
+    assert not re.search(r"(/home|/root|/tmp|/work|/Users)/", path.read_text(encoding="utf-8"))
+
+
+def test_every_notebook_can_be_found() -> None:
+    for page in (DOCS.parent / "README.md", DOCS / "howto.md"):
+        text = page.read_text(encoding="utf-8")
+        assert [path.name for path in NOTEBOOKS if f"notebooks/{path.stem}" not in text] == []
+
+
+def _pictures(book: nbformat.NotebookNode) -> int:
+    return sum("image/png" in output.get("data", {}) for cell in book.cells for output in cell.get("outputs", ()))

@@ -1,0 +1,254 @@
+"""Brian2 networks of one's own as engines: the neurons of netsim written by hand, and what a user adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+import pytest
+
+from netsim.engines import Batch, Recorded, make_engine
+from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
+from netsim.errors import DataError, SpecificationError
+from netsim.models.neurons import SCHEDULE
+from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
+
+INTEGRATE = """
+dv/dt = (I + bias)/tau : 1
+I : 1
+bias : 1
+"""
+ENCODER = IntensityEncoder((2, 2, 1), 10.0)
+Make = Callable[..., OwnBrian2Engine]
+
+
+@pytest.fixture(autouse=True)
+def _numpy() -> Iterator[None]:
+    """Nothing is compiled for so small networks; names and clock are as in a new program."""
+    target, dt = b2.prefs.codegen.target, b2.defaultclock.dt
+    b2.prefs.codegen.target = "numpy"
+    b2.defaultclock.dt = 0.5 * b2.ms
+    yield
+    b2.prefs.codegen.target = target
+    b2.defaultclock.dt = dt
+
+
+def _network(rule: Any = None) -> Network:
+    neurons = Neurons("free", threshold=1.0, tau=8.0, bias=True)
+    layers = [Layer("hidden", rule or Dense(3), neurons), Layer("output", Dense(2), neurons)]
+    return Network.chain("own", ENCODER, layers, 40.0)
+
+
+def _weights(network: Network, seed: int = 1) -> Weights:
+    weights = initial_weights(network, seed)
+    for name, array in weights.items():
+        array += 0.2 if name.endswith("bias") else 0.4
+    return weights
+
+
+def _stimuli(count: int = 5) -> np.ndarray:
+    latencies = np.random.default_rng(4).uniform(0, 10, (count, 2, 2, 1))
+    latencies[latencies > 8] = np.inf
+    return latencies
+
+
+class Own:
+    """Integrators of one's own, `copies` side by side."""
+
+    def __init__(self, copies: int = 1, refractory: str = "True", **settings: Any) -> None:
+        common = {"threshold": "v >= 1*(1 - 1e-9)", "refractory": refractory, "method": "euler", "reset": ""}
+        self.tau = 8 * b2.ms
+        self.stimulus = b2.SpikeGeneratorGroup(4 * copies, [], [] * b2.ms)
+        self.hidden = b2.NeuronGroup(3 * copies, INTEGRATE, namespace={"tau": self.tau}, **common)
+        self.output = b2.NeuronGroup(2 * copies, INTEGRATE, namespace={"tau": self.tau}, **common)
+        self.first = b2.Synapses(self.stimulus, self.hidden, "w : 1", on_pre="I_post += w", **settings)
+        self.second = b2.Synapses(self.hidden, self.output, "strength : 1", on_pre="I_post += strength")
+        self.first.connect("i // 4 == j // 3")
+        self.second.connect("i // 3 == j // 2")
+        self.network = b2.Network(self.stimulus, self.hidden, self.output, self.first, self.second)
+        self.network.schedule = SCHEDULE
+
+    def engine(self, **parts: Any) -> OwnBrian2Engine:
+        given = {
+            "populations": {"stimulus": self.stimulus, "hidden": self.hidden, "output": self.output},
+            "weights": {"hidden": self.first, "output": (self.second, "strength")},
+            "biases": {"hidden": "bias", "output": "bias"},
+        } | parts
+        return brian2_engine(given.pop("network", _network()), self.network, **given)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_integrators_by_hand_fire_as_those_of_netsim(copies: int) -> None:
+    network = _network()
+    mute = {"hidden": np.random.default_rng(0).random((5, 3)) < 0.3}
+    batches = [Batch(_stimuli(), _weights(network), mute), Batch(_stimuli(), _weights(network, 2))]
+    record = [Recorded("hidden", 1)]
+    engine = Own(copies).engine(record=record)
+    reference = make_engine("event", network, dt=0.5, record=record)
+    for batch in batches:
+        latencies = reference.present(batch)
+        assert np.isfinite(latencies[-1]).any()
+        for ours, theirs in zip(engine.present(batch), latencies, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert [(trace.presentation, trace.layer) for trace in engine.potentials] == [(k, "hidden") for k in range(5)]
+    assert all(trace.potential[0] == 0 and trace.potential.size == 80 for trace in engine.potentials)
+
+
+def test_shared_weights_and_parts_of_groups() -> None:
+    """A convolution by linked variables, onto a part of a group that holds other neurons too."""
+    network = _network(Convolution(1, 1))
+    projection = network.projection("hidden")
+    connections = network.connections(projection)
+    own = Own()
+    cells = b2.NeuronGroup(
+        7,
+        INTEGRATE,
+        threshold="v >= 1*(1 - 1e-9)",
+        refractory="True",
+        reset="",
+        method="euler",
+        namespace={"tau": own.tau},
+    )
+    hidden, output = cells[1:5], cells[5:7]
+    kernel = b2.NeuronGroup(1, "w : 1")
+    first = b2.Synapses(own.stimulus, hidden, "w : 1 (linked)\nindex : integer (constant)", on_pre="I_post += w")
+    first.connect(i=connections.pre, j=connections.post)
+    first.index = connections.weight
+    first.w = b2.linked_var(kernel, "w", index="index")
+    second = b2.Synapses(hidden, output, "w : 1", on_pre="I_post += w")
+    second.connect()
+    own.network = b2.Network(own.stimulus, cells, kernel, first, second)
+    own.network.schedule = SCHEDULE
+    engine = own.engine(
+        network=network,
+        populations={"stimulus": own.stimulus, "hidden": hidden, "output": output},
+        weights={"hidden": kernel, "output": second},
+    )
+    batch = Batch(_stimuli(), _weights(network), {"hidden": np.arange(4).reshape(2, 2, 1) == 2})
+    for ours, theirs in zip(engine.present(batch), make_engine("event", network, dt=0.5).present(batch), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    bias = _weights(network)["output.bias"]
+    np.testing.assert_array_equal(cells.bias[:], [0, *[_weights(network)["hidden.bias"][0]] * 4, *bias])
+
+
+def test_what_a_user_adds_stays_in_the_run() -> None:
+    """A monitor goes on, a current drives and a lateral synapse inhibits, in each presentation anew."""
+    weights = _weights(_network())
+    plain, own = Own().engine(), Own()
+    push = b2.SpikeGeneratorGroup(1, [0], [3] * b2.ms, period=40 * b2.ms)
+    onto = b2.Synapses(push, own.hidden, on_pre="v_post += 2")
+    onto.connect(i=0, j=0)
+    lateral = b2.Synapses(own.hidden, own.hidden, on_pre="v_post -= 5", delay=1 * b2.ms)
+    lateral.connect("i != j")
+    monitor = b2.SpikeMonitor(own.hidden)
+    own.network.add(push, onto, lateral, monitor)
+    engine = own.engine()
+    stimuli = np.full((3, 2, 2, 1), np.inf)
+    stimuli[:, 0, 0, 0] = 9.0
+    _, hidden, _ = engine.present(Batch(stimuli, weights))
+    np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[0], (3, 3)))
+    assert hidden[0, 0] == 3.5
+    assert (hidden[:, 1:] > plain.present(Batch(stimuli, weights))[1][:, 1:]).all()
+    begun = np.repeat(engine.begun, np.isfinite(hidden).sum(axis=1))
+    np.testing.assert_allclose(np.sort(monitor.t / b2.ms - begun), np.sort(hidden[np.isfinite(hidden)]))
+    seen = len(monitor.t)
+    _, again, _ = engine.present(Batch(stimuli[:1], weights))
+    assert engine.begun.shape == (1,)
+    np.testing.assert_allclose(np.sort(monitor.t[seen:] / b2.ms - engine.begun[0]), np.sort(again[np.isfinite(again)]))
+
+
+@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
+def test_spikes_on_their_way_do_not_reach_the_next_presentation(target: str) -> None:
+    b2.prefs.codegen.target = target
+    engine = Own(delay=38 * b2.ms).engine()
+    weights = _weights(_network())
+    for name in weights:
+        weights[name][:] = 0 if name.endswith("bias") else 50
+    stimuli = np.full((2, 2, 2, 1), np.inf)
+    stimuli[0] = 5.0
+    _, hidden, _ = engine.present(Batch(stimuli, weights))
+    assert np.isinf(hidden).all()
+
+
+def test_state_is_left_as_it_was() -> None:
+    own = Own()
+    own.hidden.v = [0.1, 0.2, 0.3]
+    engine, weights = own.engine(), _weights(_network())
+    first = engine.present(Batch(_stimuli(), weights))
+    np.testing.assert_array_equal(own.hidden.v[:], [0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(own.first.w[:].reshape(4, 3), weights["hidden.kernel"])
+    own.hidden.v = 0
+    assert (engine.present(Batch(_stimuli(), weights))[1] > first[1]).any()
+
+
+def test_a_neuron_that_fires_twice_is_named() -> None:
+    engine = Own(refractory="1*ms").engine()
+    with pytest.raises(DataError, match=r'^hidden: neuron . fired twice in a presentation, .* refractory="True"$'):
+        engine.present(Batch(_stimuli(), _weights(_network())))
+    with pytest.raises(DataError):  # it can be used again, and has not forgotten it
+        engine.present(Batch(_stimuli(), _weights(_network())))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"populations": {"stimulus": 0, "hidden": 0, "outptu": 0}}, "'outptu' is none of the network; did you mean"),
+        ({"weights": {"hidden": 0}}, "weights: lack output"),
+        ({"biases": {"hidden": "bias"}}, "biases: lack output"),
+        (
+            {"biases": {"hidden": "biass", "output": "bias"}},
+            "'biass' is no variable of neurongroup.*did you mean 'bias'",
+        ),
+        ({"network": _network(Dense(4))}, "has 3 neurons, the population has 4"),
+    ],
+)
+def test_what_does_not_fit_is_named(parts: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecificationError, match=message):
+        Own().engine(**parts)
+
+
+def test_other_synapses_than_those_of_the_network_are_refused() -> None:
+    own = Own(2)
+    across = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    across.connect()
+    few = b2.Synapses(own.stimulus, own.hidden, "w : 1", on_pre="I_post += w")
+    few.connect("i // 4 == j // 3 and i != 2")
+    for synapses, message in (
+        (across, "connects copies with each other"),
+        (few, "21 synapses, .* not the 24 of Dense"),
+    ):
+        with pytest.raises(SpecificationError, match=rf"^weights.hidden: .*{message}"):
+            own.engine(weights={"hidden": synapses, "output": (own.second, "strength")})
+    with pytest.raises(SpecificationError, match=r"does not connect the groups stimulus and hidden"):
+        own.engine(weights={"hidden": (own.second, "strength"), "output": (own.second, "strength")})
+
+
+def test_weights_with_a_unit_say_what_one_stands_for() -> None:
+    own = Own()
+    first = b2.Synapses(own.stimulus, own.hidden, "w : volt", on_pre="I_post += w/mV")
+    first.connect()
+    own.network.remove(own.first)
+    own.network.add(first)
+    weights = _weights(_network())
+    with pytest.raises(SpecificationError, match=r"^weights.hidden: 'w' has a unit; say what 1 stands for"):
+        own.engine(weights={"hidden": first, "output": (own.second, "strength")})
+    with pytest.raises(SpecificationError, match=r"^weights.hidden: 'w' has the dimensions"):
+        own.engine(weights={"hidden": (first, "w", b2.ms), "output": (own.second, "strength")})
+    engine = own.engine(weights={"hidden": (first, "w", b2.mV), "output": (own.second, "strength")})
+    batch = Batch(_stimuli(), weights)
+    for ours, theirs in zip(
+        engine.present(batch), make_engine("event", _network(), dt=0.5).present(batch), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_thresholds_and_delays_of_a_batch_are_refused() -> None:
+    engine, weights = Own().engine(), _weights(_network())
+    with pytest.raises(SpecificationError, match=r"^batch.thresholds: cannot be set in a Brian2 network of your own"):
+        engine.present(Batch(_stimuli(), weights, thresholds={"hidden": np.ones(3)}))
+    with pytest.raises(SpecificationError, match=r"^batch.delays: "):
+        engine.present(Batch(_stimuli(), weights, delays={"hidden": np.ones((2, 2, 1))}))
