@@ -224,8 +224,9 @@ def load_splits(
     >>> len(splits.training), len(splits.validation), len(splits.test)
     (1257, 180, 360)
     """
-    data = dataset if isinstance(dataset, Dataset) else None
-    if data is None:
+    if isinstance(dataset, Dataset):
+        data = dataset
+    else:
         data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress)
     check_dataset(data, network)
     training, test, *own = (
