@@ -144,7 +144,12 @@ def _simulation(network: Network, plugins: Sequence[Mapping[str, Any]]) -> str:
 def _input(network: Network) -> Table:
     stimuli = f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"
     code, changes = network.encoder.code_text(), _augmentation(network)
-    return Table("E", "Input", (("Stimuli", stimuli), ("Latency code", code), ("Augmentation", changes)))
+    rows = [("Stimuli", stimuli), ("Latency code", code)]
+    if constant := network.encoder.constant:
+        times = ", ".join(f"{time:g}" for time in constant)
+        which = f"the last {counted(len(constant), 'channel')} of the stimulus"
+        rows.append(("Constant spikes", f"The neurons of {which} fire in every presentation, at {times} ms"))
+    return Table("E", "Input", (*rows, ("Augmentation", changes)))
 
 
 def _augmentation(network: Network) -> str:
@@ -161,6 +166,10 @@ def _augmentation(network: Network) -> str:
         ways.append(
             f"covered by a square of {settings.occlusion} by {counted(settings.occlusion, 'pixel')} whose middle is"
             " drawn uniformly from all pixels, and which is silent"
+        )
+    if settings.jitter:
+        ways.append(
+            f"with normal jitter of spike times with a standard deviation of ${in_ms(settings.jitter)}$, none before 0"
         )
     return f"In training, each stimulus anew: {'; '.join(ways)}" if ways else "None"
 
