@@ -67,6 +67,7 @@ from .specification import NeighbourhoodWinners as NeighbourhoodWinners
 from .specification import Network as Network
 from .specification import Neurons as Neurons
 from .specification import OneToOne as OneToOne
+from .specification import OnOffEncoder as OnOffEncoder
 from .specification import Pooling as Pooling
 from .specification import Population as Population
 from .specification import PopulationEncoder as PopulationEncoder

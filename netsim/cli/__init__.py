@@ -3,9 +3,11 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from netsim import __version__
 from netsim.cli.analysing import AnalyseCommand, analyse
@@ -44,13 +46,14 @@ def _options(
     """Simulate and train single-spike neural networks: information is in when a neuron fires."""
 
 
-_LISTING = {
+_LISTING: dict[Callable[..., None], type[TyperCommand]] = {
     plot: PlotCommand,
     analyse: AnalyseCommand,
     study: ListingCommand,
     export: ListingCommand,
     import_network: ListingCommand,
 }
+_command: Callable[..., None]
 for _command in (models, data, train, sweep, evaluate, simulate, compare, *_LISTING, report, describe):
     _name = "import" if _command is import_network else None
     app.command(_name, cls=_LISTING.get(_command))(with_plugins(_command))

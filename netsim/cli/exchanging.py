@@ -52,8 +52,8 @@ def export(
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     if to in network_formats:
         presenting = {"--index": index, "--limit": limit, "--layer": layer, "--data-dir": data_dir}
-        presenting["--stimuli"] = stimuli_file
-        for option, value in (presenting | {"--split": split != "test"}).items():
+        others = {"--stimuli": stimuli_file, "--split": split != "test"}
+        for option, value in (presenting | others).items():
             if value:
                 raise SpecificationError(option, f"has no meaning with --to {to}, for which nothing is presented")
         figures, summary = _export_network(subject, chosen, network, to, path, seed)

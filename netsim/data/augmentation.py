@@ -31,3 +31,14 @@ def augment(
             top, left = row - occlusion // 2, column - occlusion // 2
             stimulus[max(top, 0) : max(top + occlusion, 0), max(left, 0) : max(left + occlusion, 0)] = np.inf
     return moved
+
+
+def jitter(latencies: np.ndarray, generator: np.random.Generator, deviation: float, duration: float) -> np.ndarray:
+    """Move each spike by a normal draw with a standard deviation (ms); `latencies` itself if that is 0.
+
+    None comes before 0 ms, and one that would come after the presentation does not take place.
+    """
+    if not deviation:
+        return latencies
+    moved = np.maximum(latencies + generator.normal(0.0, deviation, latencies.shape), 0.0)
+    return np.where(moved < duration, moved, np.inf)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.stored import Samples, chunks
+from netsim.data.stored import chunks
 from netsim.errors import DataError
 from netsim.seams import encoders
 from netsim.specification import Encoder, Network, Shape
@@ -17,8 +17,8 @@ MEMORY = "memory"
 """The origin of samples that were handed over in Python."""
 
 
-Part = tuple[Samples, np.ndarray]
-"""Samples and labels that belong together."""
+Part = tuple[Any, np.ndarray]
+"""Samples, an array or any `netsim.data.stored.Samples`, and labels that belong together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,9 @@ class Dataset:
 
     name: str
     origin: str  # where the data came from: a folder, or scikit-learn
-    train_images: Samples
+    train_images: Any  # an array, or any `netsim.data.stored.Samples`
     train_labels: np.ndarray
-    test_images: Samples
+    test_images: Any
     test_labels: np.ndarray
     intensity_max: float | None  # the intensity that gives the earliest spike; others than images have none
     classes: tuple[str, ...]  # what the labels 0, 1, ... stand for
@@ -86,7 +86,8 @@ class Dataset:
     @property
     def shape(self) -> Shape:
         """Shape (height, width, channels) of one sample."""
-        return self.train_images.shape[1:]
+        shape: Shape = self.train_images.shape[1:]
+        return shape
 
     @property
     def has_labels(self) -> bool:

@@ -45,7 +45,7 @@ def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, 
     """Times as from `EventEncoder.first_events`, shape (recordings, height, width, channels), and labels."""
     name, order = "recordings", range(len(recordings))
     check_sensor(recordings, encoder, name)
-    times = np.empty((len(recordings), *encoder.shape), dtype=np.int32)
+    times = np.empty((len(recordings), *encoder.coded_shape), dtype=np.int32)
     labels = np.empty(len(recordings), dtype=np.int64)
     for place, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress)):
         times[place], labels[place] = converted
@@ -61,7 +61,7 @@ def convert_once(
     beside it. If they are there, nothing is converted; damaged ones are written anew.
     """
     label_file = file.with_name(f"{file.stem}-labels.npy")
-    shape = (len(order), *encoder.shape)
+    shape = (len(order), *encoder.coded_shape)
 
     def kept() -> tuple[np.ndarray, np.ndarray] | None:
         times, labels = _open(file, np.int32, shape), _open(label_file, np.int64, shape[:1])

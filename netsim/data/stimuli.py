@@ -69,7 +69,8 @@ class Stimuli:
 
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
-        return self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
+        coded = self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
+        return self.encoder.with_constant(coded)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
         """Only the chosen stimuli, in the order given."""
@@ -181,7 +182,11 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     >>> netsim.event_stimuli(recordings, encoder, test.classes)
     Stimuli(40 of shape (8, 8, 1), 10 classes, EventEncoder)
     """
-    own = encoder if isinstance(encoder, EventEncoder) else EventEncoder(encoder.shape, encoder.t_max)
+    own = (
+        encoder
+        if isinstance(encoder, EventEncoder)
+        else EventEncoder(encoder.shape, encoder.t_max, constant=encoder.constant)
+    )
     times, labels = convert(recordings, own)
     return Stimuli(times, labels, None, own, classes)
 
@@ -219,8 +224,9 @@ def load_splits(
     >>> len(splits.training), len(splits.validation), len(splits.test)
     (1257, 180, 360)
     """
-    data = dataset if isinstance(dataset, Dataset) else None
-    if data is None:
+    if isinstance(dataset, Dataset):
+        data = dataset
+    else:
         data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress)
     check_dataset(data, network)
     training, test, *own = (

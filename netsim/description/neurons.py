@@ -1,11 +1,13 @@
 """The tables of the neuron and synapse model, and of its parameters."""
 
+from collections.abc import Mapping, Sequence
+
 from netsim.description.document import Table
 from netsim.seams import regimes
-from netsim.specification import PSP, Network
+from netsim.specification import PSP, Network, Population, Winners
 from netsim.specification.grid import TOLERANCE, nearest_step
-from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, number
-from netsim.specification.traits import has_delays, has_relays, unless_all
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
+from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
 
 
 def psp_name(psp: PSP) -> str:
@@ -20,9 +22,19 @@ def neurons_table(network: Network) -> Table:
         rf"$\tau v_j'(t) = {regimes[regime].current}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
         for regime, chosen in by_regime.items()
     ]
+    looped = in_loops(network)
+    if looped:
+        potentials.append(
+            rf"plus $R_j(t){GAP}[t \geq {ONSET}]$ on the right{unless_all(looped, network.integrating)}: the current of"
+            " the projections of loops"
+        )
     rows = [
         ("Membrane potential", "\n".join(potentials)),
         ("Synaptic current", _synaptic_current(network)),
+    ]
+    if looped:
+        rows.append(("Recurrent current", _recurrent_current(network)))
+    rows += [
         ("Postsynaptic potential", _postsynaptic_potential(network)),
         (
             "Spike",
@@ -31,6 +43,9 @@ def neurons_table(network: Network) -> Table:
         ),
         ("Regime", "\n".join(f"`{regime}`: {regimes[regime].summary}" for regime in by_regime)),
     ]
+    competing = grouped((one for one in network.populations if one.winners is not None), lambda one: one.winners)
+    if competing:
+        rows.append(("Winner take all", _competition(competing)))
     if has_relays(network):
         earliest = rf"(t_i + {DELAY})" if has_delays(network) else "t_i"
         rows.append((
@@ -57,6 +72,30 @@ def _synaptic_current(network: Network) -> str:
         f"\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}{delay};"
         " $d_k$, $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
     )
+
+
+def _recurrent_current(network: Network) -> str:
+    loops = [projection for projection in network.projections if network.is_recurrent(projection)]
+    same = "step" if network.training.dt else "instant"
+    return (
+        rf"$R_j(t)$ is such a sum over the synapses of {names(one.name for one in loops)}, which have no part in"
+        rf" $I_j(t)$. It counts from ${ONSET}$ on in every regime, also where a gate has closed for $I_j(t)$. A spike"
+        f" changes slopes alone: spikes of one {same} do not see each other."
+    )
+
+
+def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> str:
+    lines = [
+        f"{names(one.name for one in chosen)}: {winners.describe()}"
+        for winners, chosen in competing.items()
+        if winners is not None
+    ]
+    lines.append(
+        "The others are silent, as if they had not reached threshold. Of neurons that reach it at the same time those"
+        rf" with the greater $v_j - \theta$ come first, and of equal ones (to ${number(TOLERANCE)}{GAP}\theta$) those"
+        " with the lower number."
+    )
+    return "\n".join(lines)
 
 
 def _postsynaptic_potential(network: Network) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from netsim.description.document import Table
 from netsim.specification import STIMULUS, Network, Projection
-from netsim.specification.phrases import DELAY, dimensions, distinct, number, root
+from netsim.specification.phrases import DELAY, dimensions, distinct, names, number, root
 from netsim.specification.traits import shares_weights
 
 _CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.25, "Synapses": 0.11, "Weights": 0.11}
@@ -93,8 +93,14 @@ def _notes(network: Network) -> Iterator[str]:
     yield (
         f"Initial weights{other} are drawn independently, {drawn}.{signs if signed else ''}"
         f"{delays if network.delayed else ''}{_biases(network)}"
-        " No synapses within a layer, and none back."
+        f"{_loops(network)}"
     )
+
+
+def _loops(network: Network) -> str:
+    """What goes back: a sentence."""
+    found = [projection.name for projection in network.projections if network.is_recurrent(projection)]
+    return f" Part of loops: {names(found)}." if found else " No synapses within a layer, and none back."
 
 
 def _biases(network: Network) -> str:

@@ -19,7 +19,7 @@ from netsim.seams import engines, learners, optimizers, targets
 from netsim.specification import Network
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
-from netsim.specification.traits import has_delays, has_relays, is_chain
+from netsim.specification.traits import has_delays, has_relays, in_loops, is_chain
 
 _INTRODUCTION = (
     "Tables after Nordlie, Gewaltig and Plesser (2009), doi:10.1371/journal.pcbi.1000456. Times are in ms and count"
@@ -105,7 +105,7 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
         ("Topology", f"{names(maps)}: maps on a grid of rows and columns; {names(vectors)}: none"),
         (
             "Connectivity",
-            f"Feed-forward{way}: {', '.join(patterns)};"
+            f"{'With loops' if in_loops(network) else f'Feed-forward{way}'}: {', '.join(patterns)};"
             f" {counted(sizes['synapses'], 'weighted synapse')},"
             f" {counted(sizes['parameters'], 'learned parameter')}",
         ),
@@ -144,7 +144,12 @@ def _simulation(network: Network, plugins: Sequence[Mapping[str, Any]]) -> str:
 def _input(network: Network) -> Table:
     stimuli = f"{plain(network.training.dataset)}, {network.encoder.stimuli_text()}"
     code, changes = network.encoder.code_text(), _augmentation(network)
-    return Table("E", "Input", (("Stimuli", stimuli), ("Latency code", code), ("Augmentation", changes)))
+    rows = [("Stimuli", stimuli), ("Latency code", code)]
+    if constant := network.encoder.constant:
+        times = ", ".join(f"{time:g}" for time in constant)
+        which = f"the last {counted(len(constant), 'channel')} of the stimulus"
+        rows.append(("Constant spikes", f"The neurons of {which} fire in every presentation, at {times} ms"))
+    return Table("E", "Input", (*rows, ("Augmentation", changes)))
 
 
 def _augmentation(network: Network) -> str:
@@ -161,6 +166,10 @@ def _augmentation(network: Network) -> str:
         ways.append(
             f"covered by a square of {settings.occlusion} by {counted(settings.occlusion, 'pixel')} whose middle is"
             " drawn uniformly from all pixels, and which is silent"
+        )
+    if settings.jitter:
+        ways.append(
+            f"with normal jitter of spike times with a standard deviation of ${in_ms(settings.jitter)}$, none before 0"
         )
     return f"In training, each stimulus anew: {'; '.join(ways)}" if ways else "None"
 

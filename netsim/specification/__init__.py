@@ -28,7 +28,14 @@ from netsim.specification.connectivity import (
     Window,
 )
 from netsim.specification.delays import Delays
-from netsim.specification.encoders import Encoder, EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
+from netsim.specification.encoders import (
+    Encoder,
+    EventEncoder,
+    IntensityEncoder,
+    LatencyEncoder,
+    OnOffEncoder,
+    PopulationEncoder,
+)
 from netsim.specification.feedback import DirectFeedback, Feedback, RandomFeedback, SignFeedback
 from netsim.specification.network import Network
 from netsim.specification.neurons import PSP, Neurons

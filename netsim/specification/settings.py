@@ -157,6 +157,8 @@ class Training:
         Move each stimulus by up to this many pixels.
     occlusion : int
         Silence a square of so many pixels a side at a random place of each stimulus.
+    jitter : float
+        Standard deviation of normal jitter of the times of all stimulus spikes (ms); none comes before 0 ms.
 
     Examples
     --------
@@ -176,13 +178,14 @@ class Training:
     flips: bool = False
     shift: int = 0
     occlusion: int = 0
+    jitter: float = 0.0
 
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_choice(self.engine, engines, "training.engine")
         check_literals(self, "training")
-        check_numbers(self, "training", ["dt"], "a time >= 0 ms")
+        check_numbers(self, "training", ["dt", "jitter"], "a time >= 0 ms")
         remedy = f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0"
         require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)
         for name in ("epochs", "batch", "validation"):

@@ -44,3 +44,8 @@ def shares_weights(network: Network, projection: Projection) -> bool:
 def has_delays(network: Network) -> bool:
     """Whether conduction takes time in a network."""
     return any(projection.delay for projection in network.projections)
+
+
+def in_loops(network: Network) -> list[Population]:
+    """The populations that projections of a loop, be it onto themselves, go to."""
+    return [one for one in network.populations if any(map(network.is_recurrent, network.incoming(one.name)))]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.augmentation import augment
+from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
 from netsim.errors import SpecificationError, TrainingError
@@ -277,6 +277,9 @@ class _Session:
         network, state, settings = self.network, self.state, self.network.training
         generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
+        if network.encoder.constant:  # they neither move nor are covered
+            stimuli[..., -len(network.encoder.constant) :] = network.encoder.constant
+        stimuli = jitter(stimuli, generator, settings.jitter, network.duration)
         masks = dropout_masks(network, len(chosen), generator)
         factors = dropout_factors(network)
         forward = forward_weights(network, state.weights)

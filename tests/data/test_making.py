@@ -148,8 +148,9 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
+    usual: dict[str, Any] = {"training": (IMAGES, LABELS), "encoder": ENCODER}
     with pytest.raises(DataError, match=message):
-        make_dataset(**({"training": (IMAGES, LABELS), "encoder": ENCODER} | arguments))
+        make_dataset(**usual | arguments)
 
 
 def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from netsim.data.loading import load_dataset
 def test_points_are_of_the_disc_and_of_the_class_that_they_lie_in() -> None:
     dataset = load_dataset("yin-yang")
     for name, (samples, labels) in dataset.parts.items():
-        x, y, *mirrored = samples.reshape(SIZES[name], 4).T
+        x, y, *mirrored = np.asarray(samples).reshape(SIZES[name], 4).T
         assert (np.hypot(x - 0.5, y - 0.5) <= 0.5).all()
         np.testing.assert_array_equal(mirrored, (1 - x, 1 - y))
         np.testing.assert_array_equal(part_of(x, y), labels)
@@ -30,5 +30,5 @@ def test_the_symbol_is_the_one_of_the_paper(point: tuple[float, float], part: in
 def test_parts_share_no_points_and_come_again() -> None:
     first, second = load_dataset("yin-yang"), load_dataset("yin-yang")
     assert first.sha256 == second.sha256
-    points = np.concatenate([samples.reshape(-1, 4) for samples, _ in first.parts.values()])
+    points = np.concatenate([np.asarray(samples).reshape(-1, 4) for samples, _ in first.parts.values()])
     assert len(np.unique(points, axis=0)) == len(points) == sum(SIZES.values())

@@ -51,6 +51,12 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
         return _PSPS
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
+    if value is None:
+        bases = tuple(kind for kind in typing.get_args(hint) if dataclasses.is_dataclass(kind))
+        entries = [entry for registry in SEAMS for entry in registry.values()] if bases else []
+        made = tuple(entry() for entry in entries if isinstance(entry, type) and issubclass(entry, bases))
+        if made:
+            return made
     for registry in SEAMS:
         if value in registry:
             return tuple(registry)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import netsim
-from netsim.engines import EngineEntry
+from netsim.engines.protocol import EngineEntry
 from netsim.seams import engines
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -63,10 +63,7 @@ def test_a_registered_engine_is_one_of_all(registered: Any) -> None:
         made.append((dt, precision, record))
         return netsim.make_engine("event", network, dt)
 
-    class Entry(EngineEntry):
-        __module__ = __name__
-
-    registered(engines, "leaky", Entry(make, "leaky neurons in Brian2", exact=False))
+    registered(engines, "leaky", EngineEntry(make, "leaky neurons in Brian2", exact=False))
     network = netsim.load_preset("digits")
     engine = netsim.make_engine("leaky", network, dt=1.0)
     assert (engine.network, made) == (network, [(1.0, "double", ())])

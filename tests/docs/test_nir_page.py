@@ -60,8 +60,8 @@ def test_convolution_pooling_and_psps_on_a_fine_grid(
     page: dict[str, Any], simulator: str, regime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    limits = {} if regime == "free" else {"onset": 5.0, "drive": 0.5, "end": 30.0}
-    neurons = netsim.Neurons(regime, 0.5, 8.0, bias=True, **limits)  # type: ignore[arg-type]
+    limits: dict[str, Any] = {} if regime == "free" else {"onset": 5.0, "drive": 0.5, "end": 30.0}
+    neurons = netsim.Neurons(regime, 0.5, 8.0, bias=True, **limits)
     network = netsim.Network.chain(
         "small",
         netsim.IntensityEncoder((6, 5, 2), t_max=10.0),

@@ -94,7 +94,7 @@ def test_means_are_worked_into_the_weights_behind_them(kernel: int, stride: int,
     """As in torch: of a picture, the convolution of its means is the larger convolution of the picture."""
     generator = np.random.default_rng(0)
     picture, conv = generator.random((2, 6, 9)), _conv(generator, size, padding)
-    pooled = sliding_window_view(picture, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride].mean(axis=(-2, -1))
+    pooled = _fields(picture, (kernel, kernel), stride).mean(axis=(-2, -1))
     expected = _convolved(pooled, conv.weight, 1, padding)
     flatten = nir.Flatten(np.array(expected.shape), start_dim=0, end_dim=-1)
     dense = nir.Linear(np.ones((4, expected.size)))
@@ -112,14 +112,19 @@ def test_means_are_worked_into_the_weights_behind_them(kernel: int, stride: int,
 
 def _convolved(picture: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
     padded = np.pad(picture, [(0, 0), (padding, padding), (padding, padding)])
-    fields = sliding_window_view(padded, weight.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
-    return np.einsum("cyxij,mcij->myx", fields, weight)
+    return np.einsum("cyxij,mcij->myx", _fields(padded, weight.shape[2:], stride), weight)
+
+
+def _fields(picture: np.ndarray, size: tuple[int, ...], stride: int) -> np.ndarray:
+    """What windows over height and width see, shape (channels, rows, columns, *size)."""
+    windows = sliding_window_view(picture, (len(picture), *size))[0]
+    return np.moveaxis(windows, 2, 0)[:, ::stride, ::stride]
 
 
 def test_means_are_worked_into_a_matrix() -> None:
     generator = np.random.default_rng(0)
     picture, weight = generator.random((2, 6, 9)), generator.normal(size=(4, 12))
-    pooled = sliding_window_view(picture, (3, 3), axis=(1, 2))[:, ::3, ::3].mean(axis=(-2, -1))
+    pooled = _fields(picture, (3, 3), 3).mean(axis=(-2, -1))
     flatten = nir.Flatten(np.array([2, 2, 3]), start_dim=0, end_dim=-1)
     graph = _averaged(3, 3, flatten, nir.Linear(weight), _neurons(4), nir.Output(np.array([4])))
     back = from_graph(graph, "file")

@@ -69,7 +69,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         netsim.load_dataset("digits"),
         *(netsim.SpikingClassifier(), netsim.Delays()),
         *(netsim.Random(9, 0.1), netsim.Distance(2, 1.5), netsim.LocallyConnected(4, 3), netsim.OneToOne()),
-        netsim.EdgeList(2, str(edges)),
+        *(netsim.EdgeList(2, str(edges)), netsim.OnOffEncoder((8, 8, 2), 16.0)),
         *(netsim.DirectFeedback(), netsim.RandomFeedback(), netsim.SignFeedback()),
         netsim.build_network(network, model.weights, dt=1.0),
         *(netsim.load_preset(name) for name in netsim.preset_names()),

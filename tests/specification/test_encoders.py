@@ -169,14 +169,14 @@ class OnOff(Encoder):
 
 @pytest.fixture
 def on_off() -> Iterator[None]:
-    encoders.add("on-off", OnOff, __name__)
+    encoders.add("two-sided", OnOff, __name__)
     yield
-    del encoders._entries["on-off"], encoders._modules["on-off"]
+    del encoders._entries["two-sided"], encoders._modules["two-sided"]
 
 
 def test_an_encoder_of_another_package(on_off: None) -> None:
     table = network_to_dict(load_preset("digits"))
-    table["encoder"] = {"kind": "on-off", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25}
+    table["encoder"] = {"kind": "two-sided", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25}
     network = network_from_dict(table)
     assert network.encoder == OnOff((8, 8, 2), 16.0, 0.25)
     assert network_to_dict(network)["encoder"] == table["encoder"]
@@ -194,7 +194,7 @@ def test_an_encoder_of_another_package(on_off: None) -> None:
     ("changes", "message"),
     [
         ({"kind": "on"}, "encoder.kind: must be one of intensity, events, "),
-        ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "on-off"'),
+        ({"kind": "intensity"}, 'encoder.least: has a meaning for images, kind = "two-sided"'),
         ({"windows": 2}, 'encoder.windows: has a meaning for recordings, kind = "events"'),
         ({"lest": 0.1}, "encoder.lest: is not a key here; did you mean 'least'?"),
         ({"least": "0.1"}, "encoder.least: must be of type float"),
@@ -202,7 +202,7 @@ def test_an_encoder_of_another_package(on_off: None) -> None:
 )
 def test_its_mistakes_are_named(changes: dict[str, object], message: str, on_off: None) -> None:
     table = network_to_dict(load_preset("digits"))
-    table["encoder"] = {"kind": "on-off", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25} | changes
+    table["encoder"] = {"kind": "two-sided", "shape": [8, 8, 2], "t_max": 16.0, "least": 0.25} | changes
     with pytest.raises(SpecificationError) as caught:
         network_from_dict(table)
     assert message in str(caught.value)

@@ -69,7 +69,7 @@ class ComponentStage:
         incoming = [projection for one in component for projection in network.incoming(one.name)]
         self.outer = [projection for projection in incoming if not network.is_recurrent(projection)]
         self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
-        self.instant = max(INSTANT, 16 * float(np.finfo(clock.dtype).eps) * network.duration)
+        self.instant = max(INSTANT, 16 * float(np.spacing(clock.dtype.type(1))) * network.duration)
         self.layout, self.sources = self._synapses()
         self.members = self._members()
 
@@ -151,8 +151,8 @@ class ComponentStage:
             psp = self.clock.breakpoints(projection)
             delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
         first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-        flat = (np.concatenate(arrays) for arrays in (posts, weights, psps))
-        return Synapses(first, *flat, delays, changes), sources
+        post, weight, psp_of = (np.concatenate(arrays) for arrays in (posts, weights, psps))
+        return Synapses(first, post, weight, psp_of, delays, changes), sources
 
     def _members(self) -> _Members:
         real, sizes = self.clock.dtype, [population.size for population in self.component]
@@ -268,11 +268,11 @@ def _run(
         state.done[:], state.open[:] = silenced[b], False
         spikes[b] = silent
         tally[:] = 0
-        events.count[0] = 0
+        events.waiting[0] = 0
         place, opened = 0, 0
         while True:
             from_outside = times[order[place]] if place < arriving else silent
-            from_within = events.times[0] if events.count[0] > 0 else silent
+            from_within = events.times[0] if events.waiting[0] > 0 else silent
             event = min(from_outside, from_within)
             opening = members.onset[openings[opened]] if opened < openings.size else silent
             now = min(event, opening)

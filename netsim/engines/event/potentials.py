@@ -27,7 +27,7 @@ def potential_traces(
     for presentation in range(len(batch.stimuli)):
         for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
             # the currents from outside, and those of a loop
-            currents: list[_Current] = []
+            currents: list[_Current] = []  # from outside, and of a loop
             for recurrent in (False, True):
                 times, jumps = [np.zeros(0)], [np.zeros(0)]
                 for synapses in inputs:
@@ -37,7 +37,7 @@ def potential_traces(
                         jumps.append(synapses.jumps.ravel())
                 currents.append(_in_order(np.concatenate(times), np.concatenate(jumps)))
             spike = float(spikes[name][presentation].ravel()[neuron])
-            sampled = _trace(network, name, *currents, bias, spike, dt)
+            sampled = _trace(network, name, currents[0], currents[1], bias, spike, dt)
             traces.append(Potential(presentation, name, neuron, *sampled))
     return traces
 

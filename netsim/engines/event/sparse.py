@@ -1,8 +1,7 @@
 """Populations of any connectivity, and relays: synapse by synapse, at a cost in proportion to those with a spike.
 
-Each neuron knows its potential at the time of its last event. The breakpoints of all presynaptic spikes are visited in
-order of time, and each moves those neurons alone that its synapses reach. The kernels for windows are quicker where
-they apply, and give the same spikes.
+The breakpoints of all presynaptic spikes are visited in order of time, and each moves those neurons alone that
+its synapses reach. The kernels for windows are quicker where they apply, and give the same spikes.
 """
 
 from collections.abc import Sequence
@@ -11,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
+from netsim.engines.event.sweep import in_order_of_time
 from netsim.engines.event.windows import FirstSpikes, biases
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.receptive_fields import earliest
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
@@ -35,7 +35,7 @@ class Synapses(NamedTuple):
 
 
 class SparseStage:
-    """A population of integrating neurons that receives by any projections."""
+    """A population of integrating neurons, not gated, that receives by any projections."""
 
     def __init__(self, clock: Clock, population: Population) -> None:
         self.clock = clock
@@ -47,15 +47,18 @@ class SparseStage:
         """See `netsim.engines.event.engine.Stage`."""
         dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
         values = np.concatenate([weights[kernel_name(projection)].ravel() for projection in incoming])
-        synapses = self.layout._replace(weights=values.astype(dtype)[self.layout.weights])
+        values = values.astype(dtype, copy=False)
+        in_order = len(incoming) == 1 and incoming[0].connectivity.per_synapse
+        synapses = self.layout._replace(weights=values if in_order else values[self.layout.weights])
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
         bias = biases(self.population, weights, dtype, start.size)
+        bits = np.empty(0, f"u{dtype.itemsize}")  # tells their type
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             found = np.empty((len(spikes), start.size), dtype)
-            _first_spikes(side_by_side(arriving, dtype), synapses, start, bias, self.dynamics, found)
+            _first_spikes(side_by_side(arriving, dtype), synapses, start, bias, self.dynamics, bits, found)
             spikes[...] = found.reshape(spikes.shape)
 
         return first_spikes
@@ -107,51 +110,87 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
         psp = clock.breakpoints(projection)
         delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
     first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-    return Synapses(first, np.concatenate(posts), np.concatenate(weights), np.concatenate(psps), delays, changes)
+    posts = np.concatenate(posts).view(np.uint32)
+    return Synapses(first, posts, np.concatenate(weights), np.concatenate(psps), delays, changes)
 
 
-@compiled
+@compiled_with(fastmath={"contract"})
 def _first_spikes(
-    arrivals: np.ndarray, synapses: Synapses, start: np.ndarray, bias: np.ndarray, neurons: Dynamics, spikes: np.ndarray
+    arrivals: np.ndarray,
+    synapses: Synapses,
+    start: np.ndarray,
+    bias: np.ndarray,
+    neurons: Dynamics,
+    bits: np.ndarray,
+    spikes: np.ndarray,
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
-    Potentials at the `start` are counted from the threshold.
+    Potentials, at the `start` too, are counted from the threshold. Between two breakpoints that of a neuron is a line
+    ``a + b·t``, of which each breakpoint changes two numbers.
     """
-    presentations, count = spikes.shape
-    breakpoints = synapses.delays.shape[1]
-    real = bias.dtype.type
-    zero, silent = real(0), real(np.inf)
+    breakpoints, real = synapses.delays.shape[1], bias.dtype.type
+    silent, onset = real(np.inf), real(neurons.onset)
+    at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
     times = np.empty(arrivals.shape[1] * breakpoints, bias.dtype)
-    codes = np.empty(times.size, np.int64)
-    excess, slope, reached = np.empty(count, times.dtype), np.empty(count, times.dtype), np.empty(count, times.dtype)
-    for b in range(presentations):
-        events = 0
-        for pre in range(arrivals.shape[1]):
-            for k in range(breakpoints):
-                now = arrivals[b, pre] + synapses.delays[synapses.psp[pre], k]
-                if now < neurons.end and synapses.changes[synapses.psp[pre], k] != 0:
-                    times[events], codes[events] = now, pre * breakpoints + k
-                    events += 1
-        order = np.argsort(times[:events], kind="mergesort")
-        excess[:], slope[:], reached[:] = start, bias, zero
+    lines = np.empty((bias.size, 2), bias.dtype)
+    for b in range(len(spikes)):
         fired = spikes[b]
-        fired[:] = silent
-        for event in order:
-            now = times[event]
-            if neurons.gated and now >= neurons.onset:
-                break
-            pre, k = codes[event] // breakpoints, codes[event] % breakpoints
+        for post in range(bias.size):
+            lines[post, 0], lines[post, 1], fired[post] = start[post], bias[post], silent
+        waiting = True  # for the onset
+        _write_times(arrivals[b], synapses, times)
+        for event in in_order_of_time(times, times.view(bits.dtype), neurons.end):
+            now, pre, k = times[event], event // breakpoints, event % breakpoints
+            if waiting and now > onset:
+                _open(lines, neurons, at_onset, fired)
+                waiting = False
             change = synapses.changes[synapses.psp[pre], k]
-            for s in range(synapses.first[pre], synapses.first[pre + 1]):
-                post = synapses.post[s]
-                if fired[post] < silent:
-                    continue
-                advance(post, now, neurons, excess, slope, reached, fired)
-                slope[post] += change * synapses.weights[s]
-        for post in range(count):
-            if fired[post] == silent:
-                finish(post, neurons, excess, slope, reached, fired)
+            for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
+                line = lines[synapses.post[s]]
+                if not waiting:
+                    excess = line[0] + line[1] * now
+                    if excess >= 0:
+                        latency = now - excess / line[1]
+                        fired[synapses.post[s]] = np.ceil(latency) if neurons.whole_steps else latency
+                        line[0] = -silent  # no slope raises it again
+                step = change * synapses.weights[s]
+                line[0] -= step * now
+                line[1] += step
+        if waiting:
+            _open(lines, neurons, at_onset, fired)
+        for post in range(bias.size):
+            if fired[post] == silent and lines[post, 1] > 0:
+                latency = -lines[post, 0] / lines[post, 1]
+                latency = np.ceil(latency) if neurons.whole_steps else latency
+                if latency < neurons.end:
+                    fired[post] = latency
+
+
+@compiled
+def _open(lines: np.ndarray, neurons: Dynamics, at_onset: float, fired: np.ndarray) -> None:
+    """What happens at the onset: who is over threshold fires, and the drive sets in for the others."""
+    for post in range(len(lines)):
+        if lines[post, 0] + lines[post, 1] * neurons.onset >= 0:
+            fired[post] = at_onset
+            lines[post, 0] = -np.inf
+        else:
+            lines[post, 0] -= neurons.drive * neurons.onset
+            lines[post, 1] += neurons.drive
+
+
+@compiled
+def _write_times(arrivals: np.ndarray, synapses: Synapses, times: np.ndarray) -> None:
+    """Write when breakpoints come, ``inf`` where there is none.
+
+    The number of a breakpoint is that of its neuron, times the number of breakpoints of a PSP, plus its own.
+    """
+    breakpoints, never = synapses.delays.shape[1], times.dtype.type(np.inf)
+    for pre in range(arrivals.size):
+        psp = synapses.psp[pre]
+        for k in range(breakpoints):
+            now = arrivals[pre] + synapses.delays[psp, k]
+            times[pre * breakpoints + k] = now if synapses.changes[psp, k] != 0 else never
 
 
 @compiled

@@ -8,18 +8,18 @@ from netsim.numerics.compilation import compiled
 
 
 class Events(NamedTuple):
-    """A binary heap of events: their times and codes, and how many there are, shape (1,)."""
+    """A binary heap of events: their times and codes, and how many are waiting, shape (1,)."""
 
     times: np.ndarray
     codes: np.ndarray
-    count: np.ndarray
+    waiting: np.ndarray
 
 
 @compiled
 def push(events: Events, time: float, code: int) -> None:
     """Add an event; there must be room for it."""
-    times, codes, place = events.times, events.codes, events.count[0]
-    events.count[0] += 1
+    times, codes, place = events.times, events.codes, events.waiting[0]
+    events.waiting[0] += 1
     while place > 0:
         above = (place - 1) // 2
         if times[above] <= time:
@@ -34,8 +34,8 @@ def pop(events: Events) -> int:
     """Take the code of the earliest event out of a heap that is not empty."""
     times, codes = events.times, events.codes
     earliest = codes[0]
-    events.count[0] -= 1
-    count = events.count[0]
+    events.waiting[0] -= 1
+    count = events.waiting[0]
     time, code, place = times[count], codes[count], 0
     while 2 * place + 1 < count:
         below = 2 * place + 1

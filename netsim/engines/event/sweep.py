@@ -108,7 +108,7 @@ def queue_breakpoints(
     one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
-        order = _merged(_in_order_of_time(spikes, bits[b].reshape(-1), end), spikes, end, psp.delays)
+        order = _merged(in_order_of_time(spikes, bits[b].reshape(-1), end), spikes, end, psp.delays)
         for p in range(places.size):
             places[p] = np.uint64(p * most)
         for breakpoint in order:
@@ -212,7 +212,7 @@ _DIGIT = 11
 
 
 @_njit
-def _in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
+def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
     """The neurons that fire before `end`, in order of time and, at the same time, of number.
 
     The bits of floats that are not negative are in the order of the floats: they are sorted digit by digit, from the

@@ -4,7 +4,7 @@ from netsim.learning.protocol import Row
 from netsim.seams import targets
 from netsim.specification import Feedback, Network, Population
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, names, number
-from netsim.specification.traits import has_bias, has_delays, has_relays, shares_weights, unless_all
+from netsim.specification.traits import has_bias, has_delays, has_relays, in_loops, shares_weights, unless_all
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
 # derivative's value is kept as a bound, so that one grazing crossing cannot undo a training.
@@ -14,7 +14,7 @@ SMALLEST_SLOPE = 1e-3
 def summary(network: Network) -> str:
     """The rule in a line."""
     settings = network.learning
-    phased = all(population.dynamics.gated for population in network.integrating)
+    phased = all(population.dynamics.gated for population in network.integrating) and not in_loops(network)
     derivative = "" if phased else f" and `{settings.derivative}` derivative"
     return f"STiDi-BP with `{settings.targets}` targets{derivative}"
 
@@ -41,13 +41,17 @@ def rule(network: Network) -> list[Row]:
             rf"$\Delta_j \leftarrow {T_MAX}{GAP}\Delta_j / \sqrt{{\sum_l \Delta_l^2}}$, over each layer with weights"
             " and each presentation",
         ))  # fmt: skip
-    alike = grouped(network.integrating, lambda population: population.dynamics.gated).values()
+    looped = in_loops(network)
+    kinds = grouped(network.integrating, lambda one: (one.dynamics.gated, one.dynamics.gated and one in looped))
+    alike = kinds.values()
     rows.append(("Signal", "\n".join(_signal(chosen, network) for chosen in alike)))
     rows.append(("Gradient", _gradient(network)))
     if any(projection.learns_delays for projection in network.delayed):
         rows.append(("Gradient of delays", _delay_gradient(network)))
     if len(network.populations) > 1:
         rows.append(("Propagation", _propagation(network)))
+    if looped:
+        rows.append(("Loops", _loops(network)))
     rows.append(("Exactness", _exactness(network)))
     return rows
 
@@ -65,7 +69,8 @@ def _exactness(network: Network) -> str:
         if network.weighting.kind == "binary"
         else ""
     )
-    rough = [population for population in network.integrating if not population.dynamics.gated]
+    looped = in_loops(network)
+    rough = [one for one in network.integrating if not one.dynamics.gated or one in looped]
     if not rough or learning.derivative == "exact":
         return f"The step is the exact gradient of the loss, handed down population by population, {end}{binary}"
     where = unless_all(rough, network.integrating)
@@ -80,12 +85,22 @@ def _hidden_displacement(network: Network) -> str:
     late = [population for population in hidden if population.dynamics.onset > 0]
     early = f" or fired at ${ONSET}$ already" if late else ""
     where = unless_all(late, hidden) if late else ""
-    return rf"$\Delta_j$ is set to 0 where neuron $j$ stayed silent{early}{where}: its latency cannot move."
+    text = rf"$\Delta_j$ is set to 0 where neuron $j$ stayed silent{early}{where}: its latency cannot move."
+    if any(population.winners is not None for population in network.populations):
+        text += " Neurons that competition silenced are silent; who wins is taken as given."
+    return text
 
 
 def _signal(chosen: list[Population], network: Network) -> str:
     """What a displacement means to the synapses onto populations that are all gated, or none of them."""
     who = unless_all(chosen, network.integrating)
+    if chosen[0].dynamics.gated and chosen[0] in in_loops(network):
+        if network.learning.derivative == "linear":
+            return rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: linear, for $R_j$ is passed over{who}"
+        return (
+            rf"$\delta_j = \Delta_j / \max(D + R_j(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}D)$, $L_j = {GATE}$: exact,"
+            f" with the recurrent current just before the spike, and without it for silent neurons{who}"
+        )
     if chosen[0].dynamics.gated:
         return (
             rf"$\delta_j = \Delta_j / D$, $L_j = {GATE}$: exact, for $\mathrm{{d}} t_j / \mathrm{{d}} v_j({ONSET}) ="
@@ -102,6 +117,7 @@ def _signal(chosen: list[Population], network: Network) -> str:
             rf" $\mathrm{{d}} t_j / \mathrm{{d}} v_j \approx -1 / \kappa$ is assumed{who}; {slopes}"
         )
     drive = " + D" if any(population.dynamics.drive for population in chosen) else ""
+    drive += " + R_j(t_j)" if any(population in in_loops(network) for population in chosen) else ""
     return (
         rf"$\delta_j = \Delta_j / (\tau \max(v_j'(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}\kappa))$, {limit}: exact, for"
         r" $\mathrm{d} t_j / \mathrm{d} v_j = -1 / v_j'(t_j)$, with the slope"
@@ -157,6 +173,21 @@ def _fed_back(feedback: Feedback) -> str:
     drawn = "" if seed is None else f" (seed {seed})"
     past = "; target and slope are passed over" if feedback.direct else ""
     return f"{feedback.summary}{drawn}{past}"
+
+
+def _loops(network: Network) -> str:
+    """How the projections of loops learn."""
+    found = [projection.name for projection in network.projections if network.is_recurrent(projection)]
+    delay = f" - {DELAY}" if has_delays(network) else ""
+    until, onset = (rf"\varepsilon({time} - t_i{delay})" for time in (rf"\min(t_j,{GAP}{END})", ONSET))
+    slopes = r" and likewise the difference of $\varepsilon'$" if network.learning.propagation == "slope" else ""
+    return (
+        f"At the synapses of {names(found)}, whose current counts from ${ONSET}$ on, ${until} - {onset}$ takes the"
+        f" place of what is built up by $L_j${slopes}. Displacements pass from spike to spike in reverse order of time,"
+        " so that each"
+        " is whole before it is handed on"
+        "."
+    )
 
 
 def _propagation(network: Network) -> str:

@@ -1,14 +1,14 @@
 """What an encoder has to say of itself."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from netsim.errors import DataError
 from netsim.seams import encoders
-from netsim.specification.checks import Shape, check_numbers, check_shape
+from netsim.specification.checks import Shape, check_numbers, check_shape, finite, require
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Encoder(ABC):
         Shape of the stimulus.
     t_max : float
         Length of the encoding window (ms).
+    constant : tuple of float
+        Times (ms) at which stimulus neurons fire whatever is presented: a channel for each, the last ones of `shape`.
 
     Attributes
     ----------
@@ -46,10 +48,16 @@ class Encoder(ABC):
     order: ClassVar[int] = 100
     shape: Shape
     t_max: float = 64.0
+    constant: tuple[float, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         check_shape(self.shape, [3], "encoder.shape", "three positive integers (height, width, channels)")
         check_numbers(self, "encoder", ["t_max"], "a positive time in ms")
+        for time in self.constant:
+            late = f"must be times from 0 to t_max ({self.t_max} ms), not {time}"
+            require(finite(time) and 0 <= time <= self.t_max, "encoder.constant", late)
+        few = f"has {self.shape[2]} channels, all taken by the {len(self.constant)} of encoder.constant; add to them"
+        require(self.shape[2] > len(self.constant), "encoder.shape", few)
 
     @property
     def kind(self) -> str:
@@ -58,8 +66,21 @@ class Encoder(ABC):
 
     @property
     def sample_shape(self) -> Shape:
-        """Shape (height, width, channels) of the samples; by default that of the stimulus."""
-        return self.shape
+        """Shape (height, width, channels) of the samples; by default the `coded_shape`."""
+        return self.coded_shape
+
+    @property
+    def coded_shape(self) -> Shape:
+        """Shape of the stimulus without the channels that fire at constant times."""
+        height, width, channels = self.shape
+        return (height, width, channels - len(self.constant))
+
+    def with_constant(self, latencies: np.ndarray) -> np.ndarray:
+        """Latencies of the `coded_shape` with the channels that fire at constant times behind them."""
+        if not self.constant:
+            return latencies
+        same = np.broadcast_to(self.constant, (*latencies.shape[:3], len(self.constant)))
+        return np.concatenate([latencies, same.astype(latencies.dtype)], axis=3)
 
     def prepare(self, given: Any) -> np.ndarray:
         """Samples of a user's own, as this encoder takes them and a data set keeps them.
@@ -97,7 +118,7 @@ class Encoder(ABC):
 
         Returns
         -------
-        ndarray of float64, shape ``(presentations, *shape)``
+        ndarray of float64, shape ``(presentations, *coded_shape)``
             In ms; ``inf`` is silent.
 
         Raises

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.checks import check_literals, check_size, require
 from netsim.specification.encoders._protocol import Encoder, Shape
@@ -55,13 +56,15 @@ class EventEncoder(Encoder):
     polarity: Literal["separate", "merged"] = "separate"
     origin: Literal["recording", "first-event"] = "recording"
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_literals(self, "encoder")
         check_size(self.windows, "encoder.windows")
         bounds = f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}"
         require(0.001 <= self.t_max <= 1e6, "encoder.t_max", bounds)
-        channels, windows = self.shape[2], self.windows
+        channels, windows = self.coded_shape[2], self.windows
         remainder = f"{channels} channels cannot be divided among {windows} time windows"
         require(channels % windows == 0, "encoder.shape", remainder)
         need = f"merged polarities need one channel per time window, {windows} in all, not {channels}"
@@ -80,14 +83,14 @@ class EventEncoder(Encoder):
         DataError
             If a field is missing, or an event lies outside the encoder's shape or before the start.
         """
-        height, width, channels = self.shape
+        height, width, channels = self.coded_shape
         polarities = channels // self.windows
         y, x, t, p = event_fields(
             events, (height, width, polarities), self.polarity == "merged", self.origin == "first-event"
         )
         window, since = np.divmod(t, round(self.t_max * MICROSECONDS))
         seen = window < self.windows
-        times = np.full(self.shape, SILENT, dtype=np.int32)
+        times = np.full(self.coded_shape, SILENT, dtype=np.int32)
         channel = (window * polarities + p)[seen]
         np.minimum.at(times, (y[seen], x[seen], channel), since[seen].astype(np.int32))
         return times
@@ -116,11 +119,12 @@ class EventEncoder(Encoder):
     def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
         """The shape (height, width, channels) for a sensor of size (width, height, polarities), as tonic has it."""
         width, height, polarities = sensor_size
-        return (height, width, self.windows * (1 if self.polarity == "merged" else polarities))
+        each = 1 if self.polarity == "merged" else polarities
+        return (height, width, self.windows * each + len(self.constant))
 
     def stimuli_text(self) -> str:
         """Rows, columns, polarities and time windows."""
-        height, width, channels = self.shape
+        height, width, channels = self.coded_shape
         polarities = "each polarity" if self.polarity == "separate" else "both polarities together"
         windows = f" and each of {self.windows} time windows" if self.windows > 1 else ""
         return (

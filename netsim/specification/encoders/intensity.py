@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.encoders._protocol import Encoder
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
@@ -27,16 +28,26 @@ class IntensityEncoder(Encoder):
 
     order: ClassVar[int] = 0
 
+    __repr__ = short_repr
+
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
         """Latencies of images: ``(intensity_max - intensity)/intensity_max·t_max``, ``inf`` for intensity 0.
 
         Images of unsigned bytes are encoded the quickest.
         """
+        images = self.checked(samples, intensity_max)
+        assert intensity_max is not None
+        if images.dtype == np.uint8:
+            return self._code(np.arange(256), intensity_max)[images]
+        return self._code(images, intensity_max)
+
+    def checked(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
+        """Images of the right shape, with intensities from 0 to the largest possible; a DataError, if they are not."""
         images = np.asarray(samples)
         if images.dtype.kind not in "uif":
             raise DataError(f"images: must be integers or floats, not {images.dtype}")
-        if images.shape[1:] != self.shape:
-            raise DataError(f"images: have shape {images.shape[1:]}, the encoder needs {self.shape}")
+        if images.shape[1:] != self.sample_shape:
+            raise DataError(f"images: have shape {images.shape[1:]}, the encoder needs {self.sample_shape}")
         if intensity_max is None or not (np.isfinite(intensity_max) and intensity_max > 0):
             raise DataError(f"intensity_max: must be positive, not {intensity_max}")
         if images.size and not (images.min() >= 0 and images.max() <= intensity_max):  # NaN fails as well
@@ -45,9 +56,7 @@ class IntensityEncoder(Encoder):
             raise DataError(
                 f"images: have intensities from {images.min()} to {images.max()}; they must lie in 0 to {intensity_max}"
             )
-        if images.dtype == np.uint8:
-            return self._code(np.arange(256), intensity_max)[images]
-        return self._code(images, intensity_max)
+        return images
 
     def largest(self, samples: np.ndarray) -> float | None:
         """Of unsigned bytes 255, else the largest of the samples."""
@@ -59,7 +68,7 @@ class IntensityEncoder(Encoder):
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
-        height, width, channels = self.shape
+        height, width, channels = self.coded_shape
         return (
             f"images of {counted(height, 'row')} and {counted(width, 'column')} with {counted(channels, 'channel')}; a"
             " stimulus neuron for each intensity, $x_i$ being the intensity divided by the largest possible one"

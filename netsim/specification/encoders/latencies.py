@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.reprs import short_repr
 from netsim.seams import encoders
 from netsim.specification.encoders._protocol import Encoder
 from netsim.specification.phrases import T_MAX, counted, in_ms
@@ -25,6 +26,8 @@ class LatencyEncoder(Encoder):
 
     samples: ClassVar[str] = "latencies"
     order: ClassVar[int] = 2
+
+    __repr__ = short_repr
 
     def prepare(self, given: Any) -> np.ndarray:
         """Latencies of shape (samples, height, width, channels), or as `Encoder.prepare` takes them."""
@@ -47,7 +50,7 @@ class LatencyEncoder(Encoder):
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
-        height, width, channels = self.shape
+        height, width, channels = self.coded_shape
         return (
             f"first-spike latencies of {counted(height, 'row')} and {counted(width, 'column')} with"
             f" {counted(channels, 'channel')}"

@@ -62,7 +62,7 @@ class PopulationEncoder(Encoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        height, columns, neurons = self.shape
+        height, columns, neurons = self.coded_shape
         require(height == 1 and neurons >= 3, "encoder.shape", "needs [1, columns, neurons], with 3 neurons or more")
         for name in ("low", "high"):
             given = len(getattr(self, name))
@@ -73,7 +73,7 @@ class PopulationEncoder(Encoder):
         require(0 < self.cutoff < 1, "encoder.cutoff", f"must lie between 0 and 1, not {self.cutoff}")
 
     @classmethod
-    def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: float) -> PopulationEncoder:
+    def of(cls, table: Any, neurons: int = 8, t_max: float = 64.0, **settings: Any) -> PopulationEncoder:
         """The encoder for the columns of a table, such as the one to learn from, with their ranges.
 
         A column that holds the same number in all rows has a range of one about it.
@@ -107,7 +107,7 @@ class PopulationEncoder(Encoder):
     @property
     def sample_shape(self) -> Shape:
         """A row of the table, (1, columns, 1)."""
-        return (*self.shape[:2], 1)
+        return (*self.coded_shape[:2], 1)
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Latencies of rows, shape ``(presentations, 1, columns, neurons)``."""
@@ -117,23 +117,23 @@ class PopulationEncoder(Encoder):
         if not np.isfinite(rows).all():
             raise DataError("tables: hold NaN or infinite numbers; fill or leave out such rows")
         low, high = np.array(self.low)[:, None], np.array(self.high)[:, None]
-        spacing = (high - low) / (self.shape[2] - 2)
-        centres = low + (np.arange(self.shape[2]) - 0.5) * spacing
+        spacing = (high - low) / (self.coded_shape[2] - 2)
+        centres = low + (np.arange(self.coded_shape[2]) - 0.5) * spacing
         response = np.exp(-0.5 * ((rows - centres) * self.width / spacing) ** 2)
         return np.where(response >= self.cutoff, (1 - response) * self.t_max, np.inf)
 
     def stimuli_text(self) -> str:
         """Columns and neurons."""
-        _, columns, neurons = self.shape
+        _, columns, neurons = self.coded_shape
         return f"rows of {counted(columns, 'column')}; {counted(neurons, 'stimulus neuron')} for each column"
 
     def code_text(self) -> str:
         """The receptive fields."""
-        spaces = self.shape[2] - 2
+        spaces = self.coded_shape[2] - 2
         ranges = (f"${number(low)}$ to ${number(high)}$" for low, high in zip(self.low, self.high, strict=True))
         return (
             rf"Gaussian receptive fields: $t_i = (1 - a_i){GAP}{T_MAX}$ with $a_i = \exp(-(x - c_i)^2 / (2 s^2))$,"
             rf" silent if $a_i < {number(self.cutoff)}$; ${T_MAX} = {in_ms(self.t_max)}$. Of a column with the range"
-            rf" $l$ to $h$, $c_i = l + (i - 1/2) (h - l) / {spaces}$ for $i = 0, \dots, {self.shape[2] - 1}$, and"
+            rf" $l$ to $h$, $c_i = l + (i - 1/2) (h - l) / {spaces}$ for $i = 0, \dots, {self.coded_shape[2] - 1}$, and"
             rf" $s = (h - l) / {number(self.width * spaces)}$. Ranges: {', '.join(ranges)}"
         )
