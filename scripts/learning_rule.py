@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,7 +29,7 @@ from netsim.analysis.style import colours
 FOLDER = Path(__file__).parents[1] / "docs" / "learning_rule"
 STEPS = {"small": 1e-4, "large": 1e-1}
 """Steps of finite differences, in standard deviations of the weights."""
-DERIVATIVES = ("linear", "exact")
+DERIVATIVES: tuple[Literal["linear", "exact"], ...] = ("linear", "exact")
 
 
 def _layers(regime: str, depth: int, psp: netsim.PSP) -> list[netsim.Layer]:
@@ -178,7 +179,7 @@ def figure(samples: dict[str, pd.DataFrame]) -> plt.Figure:
         for axes, (case, table) in zip(panels.ravel(), samples.items(), strict=False):
             chosen = table[table["step"] == "small"]
             for population, group in chosen.groupby("population", sort=False):
-                (marker, colour), largest = looks[population], group["difference"].abs().max()
+                (marker, colour), largest = looks[str(population)], group["difference"].abs().max()
                 ours, theirs = group["linear"] / largest, group["difference"] / largest
                 axes.plot(theirs, ours, marker, color=colour, markersize=2.5)
             axes.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)

@@ -90,7 +90,8 @@ def test_licence_is_told_everywhere() -> None:
 def _declared(name: str) -> str:
     """The licence that an installed distribution declares, in lower case."""
     metadata = importlib.metadata.metadata(name)
-    declared = [metadata.get("License-Expression"), (metadata.get("License") or "").split("\n")[0]]
+    said = {key: metadata[key] for key in ("License-Expression", "License") if key in metadata}
+    declared = [said.get("License-Expression"), said.get("License", "").split("\n")[0]]
     return " ".join(filter(None, [*declared, *(metadata.get_all("Classifier") or [])])).lower()
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,9 @@ def _with_initial(network: Network, population: Population, **values: float) -> 
     projections = []
     for projection in network.projections:
         if projection.target == population.name:
-            own = {key: value if key != "bias" or projection.name == first else 0.0 for key, value in values.items()}
+            own: dict[str, Any] = dict(values)
+            if projection.name != first and "bias" in own:
+                own["bias"] = 0.0
             projection = dataclasses.replace(projection, initial=dataclasses.replace(projection.initial, **own))
         projections.append(projection)
     return dataclasses.replace(network, projections=tuple(projections))

@@ -53,8 +53,9 @@ _LISTING: dict[Callable[..., None], type[TyperCommand]] = {
     export: ListingCommand,
     import_network: ListingCommand,
 }
-_command: Callable[..., None]
-for _command in (models, data, train, sweep, evaluate, simulate, compare, *_LISTING, report, describe):
+_COMMANDS: list[Callable[..., None]] = [models, data, train, sweep, evaluate, simulate, compare]
+_COMMANDS += [*_LISTING, report, describe]
+for _command in _COMMANDS:
     _name = "import" if _command is import_network else None
     app.command(_name, cls=_LISTING.get(_command))(with_plugins(_command))
 

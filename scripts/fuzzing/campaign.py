@@ -144,9 +144,10 @@ def _scan_here() -> None:
     """Let this process scan HDF5 files, as it is one of its own already; another one per file takes long."""
     if importlib.util.find_spec("h5py") is None:
         return
-    from netsim.exchange import hdf5
+    from netsim import hdf5
+    from netsim.exchange import hdf5 as exchange
 
-    hdf5.check_hdf5 = hdf5.scan
+    exchange.check_hdf5 = hdf5.scan
 
 
 def _as_users_do(target: str, seed: int, case: int) -> str:

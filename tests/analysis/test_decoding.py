@@ -62,7 +62,7 @@ def test_trajectories_keep_the_distances_of_states() -> None:
     for metric in (states, places):
         assert metric.shape == (12, 3)
     distance = [np.linalg.norm(one[:, None] - one[None], axis=2) for one in (states, places)]
-    np.testing.assert_allclose(*distance, atol=1e-12)
+    np.testing.assert_allclose(distance[0], distance[1], atol=1e-12)
     assert table[["share1", "share2", "share3"]].iloc[0].sum() == pytest.approx(1)
 
 

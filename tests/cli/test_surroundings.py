@@ -65,7 +65,13 @@ def test_a_command_says_so_in_one_line_and_runs_no_module_of_the_current_folder(
 def test_settings_of_matplotlib_change_no_figure_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     with theme():
         own = dict(matplotlib.rcParams)
-    changed = {"text.usetex": True, "savefig.dpi": 7, "axes.labelsize": 40, "lines.linewidth": 9, "image.cmap": "jet"}
+    changed: Any = {
+        "text.usetex": True,
+        "savefig.dpi": 7,
+        "axes.labelsize": 40,
+        "lines.linewidth": 9,
+        "image.cmap": "jet",
+    }
     monkeypatch.delenv("MATPLOTLIBRC", raising=False)
     with matplotlib.rc_context(changed), theme():
         assert dict(matplotlib.rcParams) == own

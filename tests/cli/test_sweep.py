@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netsim.analysis import read_sweep_table
@@ -225,4 +226,4 @@ def test_the_test_images_are_not_touched(tmp_path: Path) -> None:
     training = open_training(tmp_path / "run", network, 0, limit=20)
     test = load_splits(network).test
     for stimuli in (training.training, training.validation):
-        assert not any((stimuli.images == image).all(axis=(1, 2, 3)).any() for image in test.images)
+        assert not any((stimuli.images == image).all(axis=(1, 2, 3)).any() for image in np.asarray(test.images))

@@ -52,7 +52,9 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
     if value is None:
-        bases = tuple(kind for kind in typing.get_args(hint) if dataclasses.is_dataclass(kind))
+        bases: tuple[type, ...] = tuple(
+            kind for kind in typing.get_args(hint) if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+        )
         entries = [entry for registry in SEAMS for entry in registry.values()] if bases else []
         made = tuple(entry() for entry in entries if isinstance(entry, type) and issubclass(entry, bases))
         if made:

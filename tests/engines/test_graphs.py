@@ -102,7 +102,7 @@ def graph(seed: int) -> Network:
             if source in ("pool", "hidden") or generator.random() < 0.6:
                 delay = draw(DELAYS)
                 free = source in ("stimulus", "hidden") or of_maps is None
-                sign = draw(["any", "excitatory", "inhibitory"]) if free else "any"
+                sign: Any = draw(["any", "excitatory", "inhibitory"]) if free else "any"
                 psp, rule = draw(PSPS), draw(RULES)
                 projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
     return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)

@@ -41,7 +41,7 @@ def test_neurons_are_silenced_by_zeros_and_ones_as_well() -> None:
         assert np.isinf(expected[1][:, ones == 1]).all()
         assert np.isfinite(expected[1][:, ones == 0]).any()
         for given_ones in (ones, ones.astype(np.float32), ones.tolist()):
-            found = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))  # type: ignore[dict-item]
+            found = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))
             for ours, theirs in zip(found, expected, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
         with pytest.raises(DataError, match="silenced: hidden holds other values than True and False"):
@@ -66,7 +66,7 @@ def _refused_meanwhile(engine: Engine, other: Engine) -> str:
     heard: list[Latencies] = []
 
     def converse() -> None:
-        heard.append(engine.present(Batch(SlowArray(begun, ended), WEIGHTS)))  # type: ignore[arg-type]
+        heard.append(engine.present(Batch(SlowArray(begun, ended), WEIGHTS)))
 
     thread = threading.Thread(target=converse)
     thread.start()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.engines.event.sweep import _in_order_of_time
+from netsim.engines.event.sweep import in_order_of_time
 
 _WIDTHS: dict[type, Literal[32, 64]] = {np.float32: 32, np.float64: 64}
 TIMES: dict[type, st.SearchStrategy[np.ndarray]] = {
@@ -28,6 +28,6 @@ TIMES: dict[type, st.SearchStrategy[np.ndarray]] = {
 @settings(deadline=None, max_examples=60)
 def test_neurons_are_sorted_by_time_then_number(dtype: type, data: st.DataObject, end: float) -> None:
     times = data.draw(TIMES[dtype])
-    order = _in_order_of_time(times, times.view(f"u{times.itemsize}"), dtype(end))
+    order = in_order_of_time(times, times.view(f"u{times.itemsize}"), dtype(end))
     expected = np.argsort(times, kind="stable")
     np.testing.assert_array_equal(order, expected[times[expected] < end])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ LATERAL = InitialWeights(mean=-0.4, spread=0.8)
 PLATEAU = PSP("plateau", rise=60.0)
 
 
-def _network(regime: str, derivative: str = "exact") -> Network:
+def _network(regime: str, derivative: Literal["linear", "exact"] = "exact") -> Network:
     """Maps with lateral synapses, excitatory and inhibitory neurons, and outputs that inhibit each other."""
 
     def neurons(depth: int, threshold: float) -> Neurons:

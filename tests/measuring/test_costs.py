@@ -97,7 +97,7 @@ def test_equal_to_neurobench(presented: tuple[Weights, Latencies], measured: Cos
     }
     spikes |= {name: each.movedim(-1, 1) for name, each in spikes.items() if each.ndim == 4}
 
-    class Recorded(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Recorded(torch.nn.Module):  # type: ignore[name-defined]
         """An activation that gives what a population did."""
 
         def __init__(self, population: str) -> None:

@@ -117,7 +117,7 @@ def test_receptive_fields_of_a_population_code() -> None:
         encoder.latencies(encoder.prepare([[np.nan, 1.0]]), None)
     for changes, field in (({"low": (0.0,)}, "low"), ({"high": (0.0, 9.0)}, "high"), ({"cutoff": 1.0}, "cutoff")):
         with pytest.raises(SpecificationError, match=f"encoder.{field}: "):
-            replace(encoder, **changes)  # type: ignore[arg-type]
+            replace(encoder, **changes)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), (3, 3, 1), (1, 12, 1)])

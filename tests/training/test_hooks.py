@@ -19,13 +19,17 @@ from netsim.learning import OutputDisplacement, Targets
 class Still(Targets):
     """Nothing should move."""
 
+    @classmethod
+    def from_network(cls, network: netsim.Network) -> Still:
+        return cls()
+
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         return OutputDisplacement(np.zeros_like(outputs), np.full(len(labels), 7.0))
 
 
 def _digits(**training: Any) -> netsim.Network:
     digits = netsim.load_preset("digits")
-    settings = {"engine": "event", "dt": 1.0, "epochs": 4, "validation": 30} | training
+    settings: dict[str, Any] = {"engine": "event", "dt": 1.0, "epochs": 4, "validation": 30} | training
     return dataclasses.replace(digits, training=dataclasses.replace(digits.training, **settings))
 
 

@@ -32,20 +32,19 @@ ENDLESS = 2**39
 
 
 class Presenting(Protocol):
-    """A Brian2 network that presentations can be held with.
+    """A Brian2 network that presentations can be held with."""
 
-    Attributes
-    ----------
-    network : brian2.Network
-    clock : brian2.Clock
-    copies : int
-        Number of presentations that run side by side.
-    """
+    @property
+    def network(self) -> brian2.Network:
+        """What runs."""
 
-    network: brian2.Network
-    clock: brian2.Clock
+    @property
+    def clock(self) -> brian2.Clock:
+        """Its steps."""
 
-    copies: int
+    @property
+    def copies(self) -> int:
+        """Number of presentations that run side by side."""
 
     def operations(self) -> Sequence[NetworkOperation]:
         """Made anew for each run: what happens in each step as long as the engine runs the network."""

@@ -362,7 +362,8 @@ def _pair(given: Any) -> tuple[Any, ...]:
 
 def _place(where: str, given: Any) -> Place:
     """Object, variable and unit, of which the latter two may be left out."""
-    owner, name, unit = (*_pair(given), *("w", None)[len(_pair(given)) - 1 :])
+    parts = _pair(given)
+    owner, name, unit = parts + ("w", None)[len(parts) - 1 :]
     variables = getattr(owner, "variables", {})
     known = [one for one, variable in variables.items() if isinstance(variable, ArrayVariable)]
     _require(name in known, where, f"{name!r} is no variable of {getattr(owner, 'name', owner)}{nearest(name, known)}")

@@ -31,7 +31,10 @@ def checksum(file: str) -> str:
     """SHA-256 of a file; a SpecificationError, if it cannot be read."""
     try:
         with open_regular(Path(file)) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = hashlib.sha256()
+            while part := stream.read(2**20):
+                digest.update(part)
+            return digest.hexdigest()
     except FileNotFoundError:
         raise SpecificationError("file", f"{file} does not exist") from None
     except OSError as error:

@@ -105,7 +105,8 @@ class EventEncoder(Encoder):
                 continue
             try:  # a table of pandas, or a mapping of columns
                 parts = {name: np.asarray(one[name]) for name in columns if name in one}
-                recordings.append(np.rec.fromarrays([*parts.values()], names=[*parts]))
+                fields = [(name, part.dtype) for name, part in parts.items()]
+                recordings.append(np.rec.fromarrays([*parts.values()], dtype=fields))
             except (TypeError, ValueError, IndexError) as error:
                 raise DataError(f"events: a recording needs columns x, y, t and p ({error})") from error
         return np.stack([self.first_events(one) for one in recordings])
