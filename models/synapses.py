@@ -93,13 +93,14 @@ def pooling_synapses(
 
 def set_lags(synapses: Synapses, lags: np.ndarray, breakpoints: tuple[int, ...]) -> None:
     """Write the steps that spikes take to each synapse, where they have a ``lag`` of their own, as delays of Brian2."""
-    if np.array_equal(synapses.variables["lag"].get_value(), lags):
-        return
     synapses.variables["lag"].set_value(lags)
     pathways = [_pathway(number) for number in range(len(breakpoints))] if breakpoints else ["pre"]
     for name, steps in zip(pathways, breakpoints or (0,), strict=True):
         pathway = getattr(synapses, name)
-        pathway.variables["delay"].set_value((lags + steps) * synapses.clock.dt_)
+        delays = (lags + steps) * synapses.clock.dt_
+        if np.array_equal(pathway.variables["delay"].get_value(), delays):
+            continue
+        pathway.variables["delay"].set_value(delays)
         # spikes under way are of an earlier presentation, and their lags are not known any more
         pathway.queue._restore_from_full_state(None)
         pathway.initialise_queue()  # which Brian2 does by itself only when a run begins

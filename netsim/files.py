@@ -53,7 +53,7 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
     """
     temporary: Path | None = None
     try:
-        beside = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+        beside = path.parent / f".{path.stem}.{secrets.token_hex(8)}{path.suffix}"  # a folder has no name to change
         # of nobody else, and with the rights that a new file has here
         os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         temporary = beside

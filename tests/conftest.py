@@ -33,6 +33,15 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """What a command sets for the processes that it starts is not that of the next test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def _no_figure_stays() -> Iterator[None]:
     """Figures that a test leaves open are closed after it: others count those that a command leaves."""
     yield

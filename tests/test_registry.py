@@ -50,7 +50,7 @@ def test_an_entry_point_that_cannot_be_loaded_is_named(value: str) -> None:
 
 def test_an_object_comes_from_the_module_of_its_class() -> None:
     origin = _registry().origin_of(Registry("other", "netsim.learning"))
-    assert (origin.name, origin.module, origin.distribution) == ("Registry", "netsim.registry", "netsim")
+    assert (origin.name, origin.module, origin.distribution) == ("Registry", "netsim.registry", "netsim-snn")
 
 
 def test_two_modules_cannot_have_one_name() -> None:

@@ -92,9 +92,11 @@ def calibrate(
     >>> import netsim
     >>> neurons = netsim.Neurons("free", threshold=1.0, tau=24.0, bias=True)
     >>> layers = [netsim.Layer("hidden", netsim.Dense(30), neurons), netsim.Layer("output", netsim.Dense(10), neurons)]
-    >>> network = netsim.Network.chain("small", netsim.IntensityEncoder((8, 8, 1), 16.0), layers, 64.0)
+    >>> training = netsim.Training("digits", validation=100)
+    >>> encoder = netsim.IntensityEncoder((8, 8, 1), 16.0)
+    >>> network = netsim.Network.chain("small", encoder, layers, 64.0, training=training)
     >>> engine = netsim.make_engine("event", network)
-    >>> stimuli = netsim.load_splits(network, "digits").training.first(20)
+    >>> stimuli = netsim.load_splits(network).training.first(20)
     >>> found = netsim.calibrate(engine, network, stimuli, latency=24.0, quartiles=4.0)
     >>> [round(one.median) for one in found.activity]
     [24, 24]

@@ -117,6 +117,24 @@ def fit_psp(engine: OwnBrian2Engine, breakpoints: int = 8, weights: Weights | No
     ----------
     The response of potential to a weak synaptic event as the kernel of a neuron: Gerstner, Kistler, Naud and Paninski
     (2014), Neuronal Dynamics, chapter 6.
+
+    Examples
+    --------
+    >>> import brian2 as b2
+    >>> import netsim
+    >>> b2.defaultclock.dt = 0.1 * b2.ms
+    >>> pixels = b2.SpikeGeneratorGroup(4, [], [] * b2.ms)
+    >>> leaky = "dv/dt = -v/(20*ms) : 1"
+    >>> cells = b2.NeuronGroup(2, leaky, threshold="v > 1", refractory="True", method="exact")
+    >>> synapses = b2.Synapses(pixels, cells, "w : 1", on_pre="v_post += w")
+    >>> synapses.connect()
+    >>> layers = [netsim.Layer("cells", netsim.Dense(2))]
+    >>> network = netsim.Network.chain("own", netsim.IntensityEncoder((2, 2, 1), 10.0), layers, 40.0)
+    >>> groups = {"stimulus": pixels, "cells": cells}
+    >>> engine = netsim.brian2_engine(network, b2.Network(pixels, cells, synapses), groups, {"cells": synapses})
+    >>> fit = netsim.fit_psp(engine)
+    >>> [one.projection for one in fit.responses]
+    ['cells']
     """
     if breakpoints < 2:
         raise SpecificationError("breakpoints", f"must be at least 2, not {breakpoints}")

@@ -43,6 +43,13 @@ class Progress:
 
     Of the `expected` presentations of the epoch some are done; `silent` is the mean fraction of silent neurons by
     population.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> progress = netsim.Progress(0, 500, 1000, loss=0.7, accuracy=0.8, silent={"hidden": 0.25})
+    >>> f"{progress.presentations / progress.expected:.0%} of epoch {progress.epoch + 1}"
+    '50% of epoch 1'
     """
 
     epoch: int
@@ -68,6 +75,15 @@ class Callbacks:
     stop : callable
         Gets the metrics of all epochs so far, after each of them and as a training is resumed, and says whether to end
         the training there: `EarlyStopping`, or a function of your own.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> losses = []
+    >>> callbacks = netsim.Callbacks(on_epoch=lambda metrics: losses.append(metrics["validation_loss"]))
+    >>> callbacks.on_epoch({"validation_loss": 0.5})
+    >>> losses
+    [0.5]
     """
 
     on_batch: Callable[[Progress], None] = lambda progress: None
@@ -110,6 +126,13 @@ def start_training(network: Network, seed: int, optimizer: Optimizer | None = No
     """The state before the first batch; the same seed gives the same training, to the bit.
 
     An `optimizer` takes the place of the one that the network's settings name. Errors are those of `load_pretrained`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> state = netsim.start_training(netsim.load_preset("digits"), seed=3)
+    >>> state.weights["hidden.kernel"].shape
+    (64, 200)
     """
     first = load_pretrained(network) or initial_weights(network, seed)
     dtype = np.float32 if network.training.precision == "single" else np.float64

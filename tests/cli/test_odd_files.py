@@ -52,6 +52,7 @@ def test_a_cluster_stops_a_training_as_ctrl_c_does(name: str, netsim: Netsim) ->
     if not hasattr(signal, name):
         pytest.skip("is no signal here")
     number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)  # tests that nohup runs ignore SIGHUP
     former, count = signal.getsignal(number), training._accumulate
     command = ["train", "digits", "--epochs", "2", "--limit", "200", "--out", "run"]
 
@@ -64,14 +65,14 @@ def test_a_cluster_stops_a_training_as_ctrl_c_does(name: str, netsim: Netsim) ->
         done = netsim(*command)
     assert done.code == 130
     assert done.err.splitlines()[-1].startswith("netsim: run: interrupted; the last checkpoint is kept. Go on with:")
-    assert signal.getsignal(number) is former
+    assert signal.getsignal(number) is former is signal.SIG_DFL
     with pytest.MonkeyPatch.context() as patch:
         signal.signal(number, signal.SIG_IGN)  # as nohup has it
         try:
             patch.setattr(training, "_accumulate", stopping)
             assert netsim(*command, "--resume").code == 0
         finally:
-            signal.signal(number, former)
+            signal.signal(number, before)
 
 
 def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def _candidates(value: Any, hint: Any) -> tuple[Any, ...]:
     if hint == Shape:
         return tuple((value[0] + step, *value[1:]) for step in (1, -1))
     if isinstance(value, tuple):
-        return (((0.5, 1.0), (3.0, -1.0)),)
+        return (((0.5, 1.0), (3.0, -1.0)), (0.5,))
     given_value = 0.0 if value is None or math.isinf(value) else value
     return (given_value + 0.125, given_value + 1, given_value / 2, 0.5, 50.0, math.inf)
 

@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, NetsimError
-from netsim.exchange import export_network, hdf5, import_network
+from netsim.exchange import export_network, import_network
 from netsim.models.presets import load_preset
 from netsim.specification import PSP, Convolution, Dense, Layer, Neurons, Pooling
 from netsim.weights.initial import initial_weights
@@ -312,7 +312,7 @@ def test_changed_bytes_are_read_or_refused(whole: bytes, monkeypatch: pytest.Mon
 
 
 def test_hdf5_does_not_hang_on_damaged_strings(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hdf5, "_SECONDS", 2)
+    monkeypatch.setattr("netsim.hdf5._SECONDS", 2)
     changed = bytearray(whole)
     heap = whole.index(b"GCOL")  # where HDF5 keeps strings: objects of an index, 6 other bytes and their size
     position = heap + 16

@@ -115,7 +115,7 @@ def test_networks(netsim: Callable[..., subprocess.CompletedProcess[str]]) -> No
     assert "* plain: a table (.plain)" in netsim("import", "--help").stdout
     done = netsim("export", "digits", "--to", "plain", "network.plain")
     assert done.returncode == 0, done.stderr
-    assert "network.plain: PLAIN has no primitives for spikes; they are metadata" in done.stderr
+    assert "network.plain: PLAIN has no primitives for spikes; other tools will not see them" in done.stderr
     done = netsim("import", "network.plain", "--out", "back", "--json")
     assert done.returncode == 0, done.stderr
     assert (json.loads(done.stdout)["network"], json.loads(done.stdout)["assumed"]) == ("digits", ["all"])
@@ -125,7 +125,7 @@ def test_what_they_need_is_named(netsim: Callable[..., subprocess.CompletedProce
     done = netsim("export", "digits", "--to", "heavy", "spikes.heavy")
     assert done.stderr == "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
     done = netsim("export", "digits", "--to", "pdf", "spikes.pdf")
-    assert "choose one of nwb, sonata, neo, csv, parquet, heavy, json, nir, plain" in done.stderr
+    assert "choose one of nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, plain" in done.stderr
 
 
 def test_formats_are_light() -> None:

@@ -36,9 +36,14 @@ def _suspicious(source: str) -> Iterator[str]:
             yield f"calls {called}"
 
 
+BY_NAME = {"netsim/runs/plugin_files.py": ["calls exec", "calls compile"]}
+"""What runs code of a file all the same: one that the user named for it, ``--plugin FILE``."""
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_no_code_comes_out_of_files(path: Path) -> None:
-    assert list(_suspicious(path.read_text(encoding="utf-8"))) == []
+    expected = BY_NAME.get(path.relative_to(REPOSITORY).as_posix(), [])
+    assert list(_suspicious(path.read_text(encoding="utf-8"))) == expected
 
 
 def test_what_the_search_finds() -> None:

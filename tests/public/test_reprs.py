@@ -54,6 +54,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             netsim.EventView(test),
             netsim.Recorded("hidden", 3),
         ),
+        *(netsim.Callbacks(), netsim.Progress(0, 1, 2, 0.5, 0.5, {"hidden": 0.5}), netsim.EarlyStopping(3)),
         netsim.evaluate(engine, model.weights, test),
         netsim.compare(
             netsim.make_engine("event", network, 1.0), netsim.make_engine("event", network, 1.0), model.weights, test

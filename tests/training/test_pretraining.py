@@ -82,7 +82,7 @@ def test_whose_weights_do_not_do(changes: dict[str, Any], message: str) -> None:
     ("name", "message"),
     [
         ("digits", "has not learned anything"),
-        ("digitz", "is neither a preset nor a run folder; did you mean 'digits'"),
+        ("digitz", "is neither a preset nor a run folder seen from .*; did you mean 'digits'"),
         ("gone", "is neither a preset nor a run folder"),
     ],
 )

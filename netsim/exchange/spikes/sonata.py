@@ -89,7 +89,8 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
 
     with reading_hdf5(path, "SONATA"):
         with h5py.File(path, "r") as file:
-            population = file["spikes"][choose_layer(path, layer, _populations(path, file))]
+            name = choose_layer(path, layer, _populations(path, file))
+            population = file["spikes"][name]
             own_shape = tuple(population.attrs.get("shape", shape))
             if own_shape != shape:
                 raise DataError(f"{path}: {population.name} has the shape {own_shape}, not {shape}")
