@@ -24,6 +24,9 @@ matplotlib.use("agg")
 _DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA") else None
 
 
+_SAFE_PATH = os.environ.get("PYTHONSAFEPATH")
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test works in an empty folder of its own, and remembers nothing for the user."""
@@ -34,8 +37,10 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_environment() -> Iterator[None]:
-    """What a command sets for the processes that it starts is not that of the next test."""
+    """What a command sets for the processes that it starts is not that of the next test, nor of a shared fixture's."""
     before = dict(os.environ)
+    if not _SAFE_PATH:
+        os.environ.pop("PYTHONSAFEPATH", None)
     yield
     os.environ.clear()
     os.environ.update(before)

@@ -17,6 +17,7 @@ from netsim.learning import Constraint, Learner, Optimizer, Targets
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.measuring.metrics import decide, silent_fractions
+from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
@@ -85,6 +86,8 @@ class Callbacks:
     >>> losses
     [0.5]
     """
+
+    __repr__ = short_repr
 
     on_batch: Callable[[Progress], None] = lambda progress: None
     on_epoch: Callable[[dict[str, Any]], None] = lambda metrics: None

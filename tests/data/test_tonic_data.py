@@ -110,7 +110,9 @@ def test_splits_of_a_network(poker: Path) -> None:
     with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):
         load_splits(network, "tonic:POKERDVS", str(poker))
     network = Network.chain("net", EventEncoder((8, 8, 1), 10.0), (Layer("output", Dense(10)),), 20.0)
-    with pytest.raises(DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" or "on-off" for them'):
+    with pytest.raises(
+        DataError, match=r'digits: holds images; net needs encoder.kind = "intensity" or "on-off" for them'
+    ):
         load_splits(network, "digits")
 
 

@@ -133,6 +133,7 @@ WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
 """When a field changes nothing that is simulated."""
 
 NEVER_ALONE = {"PSP.shape", "Projection.source", "Projection.target", "Network.populations", "Network.projections"}
+NEVER_ALONE |= {"EventEncoder.constant"}  # takes a channel from the polarities
 """Fields that others have to change with."""
 
 ONE_CHOICE = {"Learning.learner"}

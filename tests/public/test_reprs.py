@@ -39,6 +39,9 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     description = netsim.describe(network)
     edges = tmp_path_factory.mktemp("edges") / "edges.csv"
     edges.write_text("pre,post\n0,1\n")
+    layers = [netsim.analysis.LayerSpikes.of_latencies(*own) for own in zip(network.shapes, latencies, strict=True)]
+    spikes = netsim.analysis.Spikes.of_layers(layers)
+    analysed = netsim.analyse("latencies", model, limit=20)
     made = [
         *(model, network, network.encoder, engine, splits, test, batch, gradients, simulation, run, run.folder),
         *(description, description.tables[0], simulation.potentials[0], decide(latencies[-1]), netsim.STiDiBP(network)),
@@ -72,6 +75,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *(netsim.Random(9, 0.1), netsim.Distance(2, 1.5), netsim.LocallyConnected(4, 3), netsim.OneToOne()),
         *(netsim.EdgeList(2, str(edges)), netsim.OnOffEncoder((8, 8, 2), 16.0)),
         *(netsim.DirectFeedback(), netsim.RandomFeedback(), netsim.SignFeedback()),
+        *(netsim.MapWinners(), netsim.NeighbourhoodWinners(), netsim.PopulationWinners(), netsim.PositionWinners()),
+        *(analysed, spikes, layers[0], netsim.seams.analyses["latencies"]),
         netsim.build_network(network, model.weights, dt=1.0),
         *(netsim.load_preset(name) for name in netsim.preset_names()),
         *netsim.seams.SEAMS,
