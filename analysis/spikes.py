@@ -207,7 +207,7 @@ class Spikes:
     numbers: np.ndarray
     labels: np.ndarray | None
     sizes: Mapping[str, int]
-    load: Callable[[str], LayerSpikes]
+    load: Callable[[str], LayerSpikes] = field(repr=False)
     classes: Sequence[str] = ()
     complete: bool = True
     _cut: np.ndarray | None = field(default=None, repr=False)
