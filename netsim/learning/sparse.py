@@ -1,4 +1,9 @@
-"""The learning step of any connectivity, synapse by synapse; `netsim.learning.synapses` has the rule."""
+"""The learning step of any connectivity, synapse by synapse; `netsim.learning.synapses` has the rule.
+
+A delay of a synapse moves the arrival of a spike as the presynaptic latency does, but there alone: the wanted change of
+the delay is what the synapse hands down, ``signal_j · w_ij · PSP'(L_j - t_i - delay_ij)``, and its gradient the
+negative.
+"""
 
 import numpy as np
 
@@ -17,32 +22,42 @@ def step_sparse(
     signal: np.ndarray,
     kernel: np.ndarray,
     causal: bool,
+    delays: np.ndarray | None = None,
 ) -> LayerStep:
     """Visit each synapse whose postsynaptic neuron carries a signal; other parameters are those of `step_pairwise`.
 
-    Arrays of neurons have the shape (presentations, *population), a kernel any; the limit may be one number.
+    Arrays of neurons have the shape (presentations, *population), a kernel any; the limit may be one number. Synapses
+    may have delays of their own (ms), of the shape of the kernel.
     """
     dtype, psp, downward = source.dtype, breakpoints(projection.psp, np.dtype(float)), projection.asks_for_displacement
     times, signals = _flat(source, dtype), _flat(signal, dtype)
     limits, weights = _flat(np.broadcast_to(limit, signal.shape), dtype), np.ascontiguousarray(kernel, dtype).ravel()
+    late = _delays(delays, dtype)
     gradient = np.zeros_like(weights if projection.plastic else weights[:0])
+    of_delays = np.zeros_like(late if projection.learns_delays else late[:0])
     displacement = np.zeros_like(times if downward else times[:0])
-    _step(connections, psp, times, limits, signals, weights, causal, gradient, displacement)
+    _step(connections, psp, times, limits, signals, weights, late, causal, gradient, of_delays, displacement)
     return LayerStep(
         gradient.reshape(kernel.shape) if projection.plastic else None,
         (signals * limits).reshape(-1, signal.shape[-1]).sum(axis=0),
         displacement.reshape(source.shape) if downward else None,
+        None if delays is None or not projection.learns_delays else of_delays.reshape(delays.shape),
     )
 
 
 def current_before(
-    projection: Projection, connections: Connections, source: np.ndarray, times: np.ndarray, kernel: np.ndarray
+    projection: Projection,
+    connections: Connections,
+    source: np.ndarray,
+    times: np.ndarray,
+    kernel: np.ndarray,
+    delays: np.ndarray | None = None,
 ) -> np.ndarray:
     """Synaptic current of neurons just before given times (ms), shape (presentations, *target)."""
     dtype, psp = source.dtype, breakpoints(projection.psp, np.dtype(float))
     limits, weights = _flat(times, dtype), np.ascontiguousarray(kernel, dtype).ravel()
     current = np.zeros_like(limits)
-    _current(connections, psp, _flat(source, dtype), limits, weights, current)
+    _current(connections, psp, _flat(source, dtype), limits, weights, _delays(delays, dtype), current)
     return current.reshape(times.shape)
 
 
@@ -63,6 +78,11 @@ def earliest_sparse(
 def _flat(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Values in C order, shape (presentations, neurons)."""
     return np.ascontiguousarray(values, dtype).reshape(len(values), -1)
+
+
+def _delays(delays: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+    """Delays by number of the weight; none is an empty array."""
+    return np.empty(0, dtype) if delays is None else np.ascontiguousarray(delays, dtype).ravel()
 
 
 @compiled
@@ -86,15 +106,19 @@ def _step(
     limits: np.ndarray,
     signals: np.ndarray,
     weights: np.ndarray,
+    late: np.ndarray,
     causal: bool,
     gradient: np.ndarray,
+    of_delays: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
     """The step; nothing is written to an empty array."""
     for b in range(len(times)):
         for s in range(connections.pre.size):
-            pre, post = connections.pre[s], connections.post[s]
+            pre, post, number = connections.pre[s], connections.post[s], connections.weight[s]
             signal, since = signals[b, post], limits[b, post] - times[b, pre]
+            if late.size:
+                since -= late[number]
             if signal == 0 or since <= 0:
                 continue
             potential, slope = times.dtype.type(0), times.dtype.type(0)
@@ -102,10 +126,13 @@ def _step(
                 if since > psp.delays[k]:
                     potential += psp.changes[k] * (since - psp.delays[k])
                     slope += psp.changes[k]
+            wanted = signal * weights[number] * (1 if causal else slope)
             if gradient.size:
-                gradient[connections.weight[s]] += signal * potential
+                gradient[number] += signal * potential
+            if of_delays.size:
+                of_delays[number] -= wanted
             if displacement.size:
-                displacement[b, pre] += signal * weights[connections.weight[s]] * (1 if causal else slope)
+                displacement[b, pre] += wanted
 
 
 @compiled
@@ -115,11 +142,15 @@ def _current(
     times: np.ndarray,
     limits: np.ndarray,
     weights: np.ndarray,
+    late: np.ndarray,
     current: np.ndarray,
 ) -> None:
     for b in range(len(times)):
         for s in range(connections.pre.size):
+            number = connections.weight[s]
             since = limits[b, connections.post[s]] - times[b, connections.pre[s]]
+            if late.size:
+                since -= late[number]
             for k in range(psp.delays.size):
                 if since > psp.delays[k]:
-                    current[b, connections.post[s]] += psp.changes[k] * weights[connections.weight[s]]
+                    current[b, connections.post[s]] += psp.changes[k] * weights[number]

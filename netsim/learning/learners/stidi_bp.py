@@ -13,7 +13,6 @@ import numpy as np
 
 from netsim import seams
 from netsim.errors import DataError
-from netsim.learning.delayed import delayed_current_before, step_delayed
 from netsim.learning.gated import step_gated
 from netsim.learning.gradients import Factors, LayerStep, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
@@ -405,14 +404,11 @@ class STiDiBP(Learner):
     ) -> LayerStep:
         """The step of synapses whose current counts until times of their neurons (ms), or one of all."""
         window, delays = self._windows[projection.name], late.synapses.get(projection.name)
-        if delays is not None:
-            connections = self._connections[projection.name]
-            return step_delayed(projection, connections, source, until, signal, kernel, delays, causal)
-        if window is not None:
+        if window is not None and delays is None:
             limits = np.broadcast_to(until, signal.shape)
             return step_pairwise(projection, window, source, limits, signal, kernel, causal)
         connections = self._connections[projection.name]
-        return step_sparse(projection, connections, source, until, signal, kernel, causal)
+        return step_sparse(projection, connections, source, until, signal, kernel, causal, delays)
 
     def _slope_at_threshold(
         self,
@@ -435,14 +431,11 @@ class STiDiBP(Learner):
                 continue
             source, window = arriving[projection.name], self._windows[projection.name]
             kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
-            if delays is not None:
-                connections = self._connections[projection.name]
-                current += delayed_current_before(projection, connections, source, times, kernel, delays)
-            elif window is not None:
+            if window is not None and delays is None:
                 current += slope_at(projection, window, source, times, kernel, asked)
             else:
                 connections = self._connections[projection.name]
-                current += current_before(projection, connections, source, times, kernel)
+                current += current_before(projection, connections, source, times, kernel, delays)
         if population.has_bias and not neurons.gated:
             current += weights[bias_name(population)]
         slope = np.maximum(current + own.dtype.type(neurons.drive), description.SMALLEST_SLOPE * assumed)
