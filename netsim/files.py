@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError, NetsimError, RunError
 
 
 class Digest(Protocol):
@@ -146,6 +146,27 @@ def most_expanded(size: int) -> int:
     return max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size)
 
 
+def update_digest(digest: Digest, file: BinaryIO) -> None:
+    """Update a digest, as of hashlib, with the rest of an open file, a part at a time."""
+    while chunk := file.read(2**20):
+        digest.update(chunk)
+
+
+@contextmanager
+def reading_arrays(path: Path) -> Iterator[None]:
+    """Turn whatever numpy and zipfile raise over a missing or damaged ``.npz`` into a DataError of one line."""
+    try:
+        yield
+    except (NetsimError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # they let through whatever a damaged file leads to
+        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
+
+
 def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarray]:
     """Read every array of an ``.npz`` file, never unpickling.
 
@@ -154,29 +175,19 @@ def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarra
 
     Raises DataError if the file is missing, damaged, or holds anything but plain arrays.
     """
-    try:
-        with open_regular(path) as file:
-            if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
-                raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
-            if digest is not None:
-                file.seek(0)
-                while chunk := file.read(2**20):
-                    digest.update(chunk)
-            with zipfile.ZipFile(file) as archive:
-                members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-                if len(members) < len(archive.infolist()):
-                    raise ValueError("two arrays of one name")
-                content = sum(member.file_size for member in members.values())
-                check_expansion(path, content, os.fstat(file.fileno()).st_size)
-                return {name: _read_member(archive, member) for name, member in members.items()}
-    except (DataError, MemoryError):
-        raise
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # numpy and zipfile let through whatever a damaged file leads to
-        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
+    with reading_arrays(path), open_regular(path) as file:
+        if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
+            raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
+        if digest is not None:
+            file.seek(0)
+            update_digest(digest, file)
+        with zipfile.ZipFile(file) as archive:
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            if len(members) < len(archive.infolist()):
+                raise ValueError("two arrays of one name")
+            content = sum(member.file_size for member in members.values())
+            check_expansion(path, content, os.fstat(file.fileno()).st_size)
+            return {name: _read_member(archive, member) for name, member in members.items()}
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from netsim.errors import DataError, NetsimError
-from netsim.files import open_regular, write_atomically
+from netsim.errors import DataError
+from netsim.files import open_regular, reading_arrays, write_atomically
 
 _ROWS = 4096
 _LOCAL_HEADER = 30  # bytes before the name of a member, of which two lengths are the last
@@ -70,21 +70,12 @@ def stored_arrays(path: Path) -> dict[str, StoredArray]:
 
     Raises DataError if the file is missing, damaged, compressed, or holds anything but plain arrays.
     """
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            size = os.fstat(file.fileno()).st_size
-            return {
-                member.filename.removesuffix(".npy"): _stored(path, file, archive, member, size)
-                for member in archive.infolist()
-            }
-    except (NetsimError, MemoryError):
-        raise
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # numpy and zipfile let through whatever a damaged file leads to
-        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
+    with reading_arrays(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        size = os.fstat(file.fileno()).st_size
+        return {
+            member.filename.removesuffix(".npy"): _stored(path, file, archive, member, size)
+            for member in archive.infolist()
+        }
 
 
 def _stored(path: Path, file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> StoredArray:

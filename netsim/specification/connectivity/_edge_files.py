@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.files import open_regular
+from netsim.files import open_regular, update_digest
 from netsim.specification.checks import require
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def checksum(file: str) -> str:
     try:
         with open_regular(Path(file)) as stream:
             digest = hashlib.sha256()
-            while part := stream.read(2**20):
-                digest.update(part)
+            update_digest(digest, stream)
             return digest.hexdigest()
     except FileNotFoundError:
         raise SpecificationError("file", f"{file} does not exist") from None
