@@ -4,6 +4,7 @@ The potential at the onset is a sum of products, one for each projection: over r
 over a sparse matrix of synapses elsewhere.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -53,7 +54,7 @@ class ClosedFormSum:
         return first_spikes
 
 
-class _Input:
+class _Input(ABC):
     """A projection onto the population."""
 
     def __init__(self, clock: Clock, projection: Projection) -> None:
@@ -61,9 +62,9 @@ class _Input:
         self.psp: Breakpoints = clock.breakpoints(projection)
         self.dtype = clock.dtype
 
+    @abstractmethod
     def prepare(self, kernel: np.ndarray) -> Add:
         """What adds the products with these weights."""
-        raise NotImplementedError
 
 
 class _Windowed(_Input):

@@ -121,7 +121,7 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
             _refuse(origin, average[0], "is not followed by weights, which it could be worked into")
         yield name, node
         if isinstance(node, nir.Conv2d):
-            padding = 0 if np.array_equal(node.padding, "valid") else _one("padding", node.padding, name, origin)
+            padding = _one("padding", _padding(node), name, origin)
             kernel, stride = node.weight.shape[2], _one("stride", node.stride, name, origin)
             sides = (sides + 2 * padding - kernel) // stride + 1
         elif isinstance(node, nir.SumPool2d):
@@ -131,9 +131,14 @@ def _without_averages(chain: Sequence[tuple[str, Any]], shape: Shape, origin: st
         _refuse(origin, average[0], "is not followed by weights, which it could be worked into")
 
 
+def _padding(node: nir.Conv2d) -> Any:
+    """The padding in numbers."""
+    return 0 if np.array_equal(node.padding, "valid") else node.padding
+
+
 def _conv_of_means(node: nir.Conv2d, pool: str, size: int, step: int, origin: str) -> nir.Conv2d:
     """A convolution that sees what its AvgPool2d, of these sides, sees."""
-    padding = 0 if np.array_equal(node.padding, "valid") else np.asarray(node.padding)
+    padding = np.asarray(_padding(node))
     if np.any(padding != 0) and size > step:
         _refuse(origin, pool, "overlaps, and is followed by a padding, which cannot be said here")
     maps, channels, kernel, _ = node.weight.shape
@@ -214,12 +219,11 @@ def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LI
         return Layer(_layer_name(name), Dense(len(synapses.weight)), **settings)
     if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):
         _refuse(origin, name, "has groups or a dilation, which convolutions here have not")
-    padding = 0 if np.array_equal(synapses.padding, "valid") else synapses.padding
     convolution = Convolution(
         len(synapses.weight),
         _one("kernel", synapses.weight.shape[2:], name, origin),
         _one("stride", synapses.stride, name, origin),
-        _one("padding", padding, name, origin),
+        _one("padding", _padding(synapses), name, origin),
     )
     return Layer(_layer_name(name), convolution, **settings)
 
