@@ -11,14 +11,14 @@ import numpy as np
 from netsim.errors import DataError, SpecificationError
 from netsim.exchange.formats import Imported
 from netsim.exchange.networks._foreign import from_foreign_graph
-from netsim.exchange.networks._layout import Layout
+from netsim.exchange.networks._layout import INPUT, NEURONS, POOLING, Layout
 from netsim.exchange.trains import to_json
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
 from netsim.weights.delays import ON_TIME, axonal_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
-_SYNAPSES, _NEURONS, _POOLING, _FLATTEN, _DELAY = "_synapses", "_neurons", "_pooling", "_flatten", "_delay"
+_SYNAPSES, _FLATTEN, _DELAY = "_synapses", "_flatten", "_delay"
 _LONGEST = 250_000  # characters of a text in the metadata
 
 
@@ -32,9 +32,9 @@ def to_graph(
     _check_expressible(network)
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
-    nodes = {"input": nir.Input(layout.shape(STIMULUS), metadata=_code(network, in_seconds))}
+    nodes = {INPUT: nir.Input(layout.shape(STIMULUS), metadata=_code(network, in_seconds))}
     edges: list[tuple[str, str]] = []
-    sender = {STIMULUS: "input"}  # the nodes that the spikes of populations come from
+    sender = {STIMULUS: INPUT}  # the nodes that the spikes of populations come from
     for population in network.in_order:
         neurons = _neurons_node(network, population, layout, in_seconds) if population.integrates else {}
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
@@ -103,7 +103,7 @@ def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNod
     else:
         sides = (np.full(2, side) for side in (window.size, window.stride, window.padding))
         node = nir.SumPool2d(*sides, metadata=metadata)
-    return {projection.target + _POOLING: node}
+    return {projection.target + POOLING: node}
 
 
 def _synapses_node(
@@ -157,7 +157,7 @@ def _neurons_node(network: Network, population: Population, layout: Layout, in_s
             "drive": neurons.drive,
         },
     )
-    return {population.name + _NEURONS: node}
+    return {population.name + NEURONS: node}
 
 
 def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
@@ -177,7 +177,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
     weights = {}
     layout = Layout(network)
     for population in network.integrating:
-        _node(graph, population.name + _NEURONS, "r", layout.shape(population.name), origin)
+        _node(graph, population.name + NEURONS, "r", layout.shape(population.name), origin)
         nodes = []
         for projection in network.incoming(population.name):
             shape = layout.weight_shape(projection)
@@ -196,7 +196,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
             raise DataError(f"{origin}: has no {name} of shape {shape} in its metadata")
         weights[name] = found
     weights = check_weights(network, weights, origin)
-    in_seconds = "duration_ms" not in getattr(graph.nodes.get("input"), "metadata", {})
+    in_seconds = "duration_ms" not in getattr(graph.nodes.get(INPUT), "metadata", {})
     _check_same(graph, to_graph(network, weights, in_seconds=in_seconds), origin)
     return Imported(network, {name: array.astype(np.float64) for name, array in weights.items()}, record)
 

@@ -13,7 +13,11 @@ from netsim.specification import STIMULUS, Network, Population, Projection, Shap
 LARGEST = 2**27  # entries of a matrix with zeros where there is no synapse
 
 
-def _numbers(shape: Shape) -> np.ndarray:
+INPUT, NEURONS, POOLING = "input", "_neurons", "_pooling"
+"""The node of the stimulus, and how those of integrating populations and of relays end."""
+
+
+def numbers(shape: Shape) -> np.ndarray:
     """The numbers of neurons in NIR's order, in which they lie map by map."""
     return np.moveaxis(np.arange(math.prod(shape)).reshape(shape), -1, 0).ravel()
 
@@ -40,7 +44,7 @@ class Layout:
     def axons_to_nir(self, projection: Projection, delays: np.ndarray) -> np.ndarray:
         """Values of the neurons of a source, or one of all, in NIR's order."""
         shape = self._network.shapes[projection.source]
-        return np.broadcast_to(delays, shape).ravel()[_numbers(shape)].reshape(self.shape(projection.source))
+        return np.broadcast_to(delays, shape).ravel()[numbers(shape)].reshape(self.shape(projection.source))
 
     def per_bias(self, population: Population) -> int:
         """How many neurons in a row share a bias where there is one for each map."""
@@ -92,7 +96,7 @@ class Layout:
 
     def _order(self, projection: Projection) -> tuple[np.ndarray, ...]:
         source, target = self._network.ends(projection)
-        return np.ix_(_numbers(source), _numbers(target))
+        return np.ix_(numbers(source), numbers(target))
 
     def _matrix(self, projection: Projection, kernel: np.ndarray) -> np.ndarray:
         """Weights of shape (inputs, neurons), in netsim's order."""

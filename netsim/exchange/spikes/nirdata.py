@@ -16,6 +16,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
+from netsim.exchange.networks._layout import INPUT, NEURONS, POOLING, numbers
 from netsim.exchange.presentations import PICOSECOND, Presentations, choose_layer, first_spikes, whole_numbers
 from netsim.exchange.trains import chosen_layers, judged, to_json
 from netsim.seams import spike_formats
@@ -24,7 +25,7 @@ from netsim.specification import STIMULUS, Shape
 if TYPE_CHECKING:
     from netsim.measuring.simulation import Simulation
 
-_SPIKES, _INPUT, _NEURONS, _POOLING = "spikes", "input", "_neurons", "_pooling"
+_SPIKES = "spikes"
 
 
 def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
@@ -38,7 +39,7 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
     relays = {population.name for population in network.populations if not population.integrates}
     nodes, shapes = {}, {}
     for name, latencies in chosen_layers(simulation, layers).items():
-        node = _INPUT if name == STIMULUS else name + (_POOLING if name in relays else _NEURONS)
+        node = INPUT if name == STIMULUS else name + (POOLING if name in relays else NEURONS)
         shapes[node] = latencies.shape[1:]
         nodes[node] = nir.NIRNodeData({_SPIKES: nir.EventData(*_events(latencies), network.duration / 1000)})
     buffer = io.BytesIO()
@@ -56,8 +57,7 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
 
 def _events(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Neurons, and times (s) in order, shape (presentations, most spikes), and how many neurons there are."""
-    channels_first = np.moveaxis(latencies, -1, 1) if latencies.ndim == 4 else latencies
-    times = channels_first.reshape(len(latencies), -1)
+    times = latencies.reshape(len(latencies), -1)[:, numbers(latencies.shape[1:])]
     most = np.isfinite(times).sum(axis=1).max(initial=1)  # HDF5 packs no empty array
     order = np.argsort(times, axis=1, kind="stable")[:, :most]
     first = np.take_along_axis(times, order, axis=1)
@@ -91,18 +91,17 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
     neurons = whole_numbers(path, "idx", events.idx[presentation, place])
     if len(neurons) and neurons.max() >= events.n_neurons:
         raise DataError(f"{path}: idx goes to {neurons.max()}, but there are only {events.n_neurons} neurons")
-    in_layer = np.moveaxis(np.arange(math.prod(shape)).reshape(shape), -1, 0).ravel()
     times = np.round(events.time[presentation, place].astype(np.float64) * 1000, PICOSECOND)
     count = len(events.idx)
     return Presentations(
-        first_spikes(path, times, presentation, in_layer[neurons], count, shape),
+        first_spikes(path, times, presentation, numbers(shape)[neurons], count, shape),
         whole_numbers(path, "label", said["label"]) if "label" in said else None,
         whole_numbers(path, "presentation", said.get("presentation", np.arange(count))),
     )
 
 
 def _layer_of(node: str) -> str:
-    return STIMULUS if node == _INPUT else node.removesuffix(_NEURONS).removesuffix(_POOLING)
+    return STIMULUS if node == INPUT else node.removesuffix(NEURONS).removesuffix(POOLING)
 
 
 _SUMMARY = "NIRData: spikes of the nodes of a NIR graph, as events"
