@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Hashable, Iterable, Sequence
+from graphlib import TopologicalSorter
 from typing import TypeVar
 
 import numpy as np
@@ -30,22 +31,19 @@ def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     members: dict[int, list[int]] = {}
     for node, label in enumerate(labels):
         members.setdefault(label, []).append(node)
-    following: dict[int, list[int]] = {label: [] for label in members}
-    awaited = dict.fromkeys(members, 0)
+    order = TopologicalSorter(dict.fromkeys(members, ()))
     for before, after in {(labels[one], labels[other]) for one, other in edges}:
         if before != after:
-            following[before].append(after)
-            awaited[after] += 1
-    ready = [(nodes[0], label) for label, nodes in members.items() if not awaited[label]]
-    heapq.heapify(ready)
+            order.add(after, before)
+    order.prepare()
+    ready: list[tuple[int, int]] = []
     found = []
-    while ready:
+    while order.is_active():
+        for label in order.get_ready():
+            heapq.heappush(ready, (members[label][0], label))
         _, label = heapq.heappop(ready)
         found.append(members[label])
-        for after in following[label]:
-            awaited[after] -= 1
-            if not awaited[after]:
-                heapq.heappush(ready, (members[after][0], after))
+        order.done(label)
     return found
 
 
