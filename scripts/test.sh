@@ -9,4 +9,5 @@ ruff check .
 rm -rf build
 python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typed .
 (cd build/typed && mypy --config-file ../../setup.cfg netsim ../../scripts ../../tests)
-pytest "$@"
+# a test that has waited for its neighbours' turn is taken by whichever process is free
+pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 20 "$@"
