@@ -17,7 +17,6 @@ from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, RunError
 from netsim.exchange import export_network, import_network
 from netsim.exchange.networks.sonata_network import without_primitive
-from netsim.seams import connectivities
 from netsim.specification import (
     PSP,
     Convolution,
@@ -37,19 +36,6 @@ from netsim.weights.layout import Weights, weight_shapes
 
 libsonata = pytest.importorskip("libsonata", reason="networks of SONATA need libsonata, of the extra 'exchange'")
 h5py = pytest.importorskip("h5py")
-
-
-@pytest.fixture(scope="module")
-def drawn() -> ModuleType:
-    """The module ``tests/random_networks.py``, whose connectivity has a name here."""
-    spec = importlib.util.spec_from_file_location("netsim_drawn", Path(__file__).parents[1] / "random_networks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["netsim_drawn"] = module
-    spec.loader.exec_module(module)
-    connectivities.register("every-other-neuron")(module.EveryOther)
-    return module
 
 
 @pytest.fixture
