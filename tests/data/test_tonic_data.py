@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from tonic.dataset import Dataset as TonicDataset
 
 from netsim.data.events import EVENT_TYPE
 from netsim.data.loading import load_dataset, where
-from netsim.data.stimuli import load_splits
-from netsim.errors import DataError, RunError
+from netsim.data.stimuli import EventView, event_stimuli, load_splits
+from netsim.errors import DataError, DataWarning, RunError
+from netsim.models.presets import load_preset
 from netsim.seams import datasets
 from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network
 from netsim.specification.encoders.events import SILENT
@@ -134,6 +136,40 @@ def test_windows_that_hold_nothing_are_refused(poker: Path, tmp_path: Path) -> N
     assert _cache(tmp_path) == []
     data = load_dataset("tonic:POKERDVS", poker, EventEncoder((35, 35, 2), 10.0, origin="first-event"))
     assert (data.train_images != SILENT).any(axis=(1, 2, 3)).all()
+
+
+def test_what_is_silent_or_late_is_counted(poker: Path, tmp_path: Path) -> None:
+    """It is said whenever the data set is loaded, not only when it is converted."""
+    files = sorted((poker / "POKERDVS" / "pips_train").rglob("*.npy"))
+    for file in files[:10]:
+        np.save(file, np.load(file) + [10**6, 0, 0, 0])
+    lengths = [len(np.load(file)) for file in files]
+    late = sum(int((np.load(file)[:, 0] >= 10_000).sum()) for file in files)
+    for _ in range(2):
+        with pytest.warns(DataWarning) as said:
+            load_dataset("tonic:POKERDVS", poker, ENCODER)
+        (text,) = [str(one.message) for one in said if "training" in str(one.message)]
+        assert text.startswith(
+            "tonic:POKERDVS training: 10 of 24 recordings have no event in the encoder's 1 x 10 ms and are silent;"
+            f" {late:,} of {sum(lengths):,} events come after these, in "
+        )
+        assert 'set encoder.origin to "first-event"' in text
+    (tally,) = [path for path in (tmp_path / "cache" / "events").glob("*.json") if "training" in path.name]
+    tally.write_text("[1")
+    with pytest.warns(DataWarning, match="10 of 24 recordings"):
+        load_dataset("tonic:POKERDVS", poker, ENCODER)
+
+
+def test_slices_with_absolute_times_are_silent(tmp_path: Path) -> None:
+    from tonic import SlicedDataset, slicers
+
+    test = load_splits(load_preset("digits")).test.first(30)
+    slices = SlicedDataset(EventView(test), slicers.SliceByTime(time_window=6000), metadata_path=str(tmp_path / "cut"))
+    with pytest.warns(DataWarning, match="recordings: 30 of 60 recordings have no event in the encoder's 1 x 6 ms"):
+        event_stimuli(slices, EventEncoder((8, 8, 1), 6.0, polarity="merged"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        event_stimuli(slices, EventEncoder((8, 8, 1), 6.0, polarity="merged", origin="first-event"))
 
 
 @pytest.mark.parametrize(
