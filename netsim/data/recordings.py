@@ -49,11 +49,15 @@ class Tally:
 
     def check(self, name: str, encoder: EventEncoder) -> None:
         """Refuse recordings that are all silent, and warn of silent ones and of events that are left out."""
-        windows = f"the encoder's {encoder.windows} x {encoder.t_max:g} ms"
         if self.recordings and self.silent == self.recordings:
             remedy = 'lengthen encoder.t_max, or set encoder.origin to "first-event"'
-            raise DataError(f"{name}: no recording has an event in {windows}; {remedy}")
-        told = []
+            windows = f"{encoder.windows} x {encoder.t_max:g} ms"
+            raise DataError(f"{name}: no recording has an event in the encoder's {windows}; {remedy}")
+        self.warn(name, encoder)
+
+    def warn(self, name: str, encoder: EventEncoder) -> None:
+        """Say what is silent or left out."""
+        windows, told = f"the encoder's {encoder.windows} x {encoder.t_max:g} ms", []
         if self.silent:
             told.append(f"{self.silent:,} of {self.recordings:,} recordings have no event in {windows} and are silent")
         if self.late:
@@ -93,31 +97,70 @@ def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, 
     return times, labels
 
 
+class RecordingsAsNeeded:
+    """Times of recordings that are converted when they are asked for, and kept in memory; see `Samples`."""
+
+    dtype = np.dtype(np.int32)
+
+    def __init__(self, recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str) -> None:
+        self.shape = (len(order), *encoder.coded_shape)
+        self.labels = np.asarray([recordings.targets[index] for index in order], np.int64)  # type: ignore[attr-defined]
+        self._recordings, self._order, self._encoder, self._name = recordings, order, encoder, name
+        self._times: dict[int, np.ndarray] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name!r}: {len(self._times)} of {len(self)} converted)"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Times of some rows, which are converted if they are not yet."""
+        chosen = np.atleast_1d(np.arange(len(self))[rows])
+        self.prepare(chosen)
+        return np.array([self._times[row] for row in chosen.tolist()], self.dtype).reshape(-1, *self.shape[1:])
+
+    def prepare(self, rows: np.ndarray, on_progress: OnProgress = ignore_progress) -> None:
+        """Convert those of the rows that are not yet, and warn of what is silent or left out in them."""
+        missing = [row for row in np.unique(rows).tolist() if row not in self._times]
+        tally, order = Tally(), [self._order[row] for row in missing]
+        found = _converted(self._recordings, order, self._encoder, self._name, on_progress, tally)
+        for row, (times, label) in zip(missing, found, strict=True):
+            if label != self.labels[row]:
+                called = _called(self._recordings, self._order[row], self._name)
+                raise DataError(f"{called}: its label is {label}, but the data set lists {self.labels[row]}")
+            self._times[row] = times
+        tally.warn(self._name, self._encoder)
+
+
+def lists_labels(recordings: Recordings) -> bool:
+    """Whether labels are known before recordings are read, as most data sets of tonic know them."""
+    targets = getattr(recordings, "targets", None)
+    known = isinstance(targets, list | np.ndarray) and len(targets) == len(recordings)
+    return known and np.asarray(targets).dtype.kind in "iu"
+
+
 def convert_once(
-    file: Path, recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str, on_progress: OnProgress
+    file: Path,
+    recordings: Recordings,
+    order: Sequence[int],
+    encoder: EventEncoder,
+    name: str,
+    on_progress: OnProgress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `convert`, in the given order and kept in files; the times stay there and are read as they are needed.
 
     The name of `file`, a ``.npy`` for the times, tells everything that its content depends on; the labels, and the
     tally as JSON, go into files beside it. If they are there, nothing is converted; damaged ones are written anew.
     """
-    label_file, tally_file = file.with_name(f"{file.stem}-labels.npy"), file.with_suffix(".json")
-    shape = (len(order), *encoder.coded_shape)
-
-    def kept() -> tuple[np.ndarray, np.ndarray, Tally] | None:
-        times, labels, tally = (
-            _open(file, np.int32, shape),
-            _open(label_file, np.int64, shape[:1]),
-            _open_tally(tally_file),
-        )
-        return None if times is None or labels is None or tally is None else (times, np.array(labels), tally)
+    label_file, tally_file = _beside(file)
 
     def write() -> None:
         labels, tally = [], Tally()
 
         def write_times(stream: BinaryIO) -> None:
             # one recording at a time, for all of them may not fit into memory
-            stream.write(_header(np.int32, shape))
+            stream.write(_header(np.int32, (len(order), *encoder.coded_shape)))
             for times, label in _converted(recordings, order, encoder, name, on_progress, tally):
                 stream.write(times.tobytes())
                 labels.append(label)
@@ -128,15 +171,15 @@ def convert_once(
         write_atomically(label_file, lambda stream: np.save(stream, np.array(labels, dtype=np.int64)))
         write_json(tally_file, vars(tally))
 
-    found = kept()
+    found = kept(file, len(order), encoder)
     if found is None:
         check_sensor(recordings, encoder, name)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):  # of two that come at once, one converts
-                if kept() is None:
+                if kept(file, len(order), encoder) is None:
                     write()
-            found = kept()
+            found = kept(file, len(order), encoder)
         except OSError as error:
             remedy = "set XDG_CACHE_HOME to a folder that can be"
             raise RunError(f"{file}: cannot be written ({error.strerror}); {remedy}") from error
@@ -144,6 +187,19 @@ def convert_once(
     times, labels, tally = found
     tally.check(name, encoder)
     return times, labels
+
+
+def _beside(file: Path) -> tuple[Path, Path]:
+    """The files of labels and tally beside that of the times."""
+    return file.with_name(f"{file.stem}-labels.npy"), file.with_suffix(".json")
+
+
+def kept(file: Path, count: int, encoder: EventEncoder) -> tuple[np.ndarray, np.ndarray, Tally] | None:
+    """Times, labels and tally of so many recordings that `convert_once` kept; None if they are missing or damaged."""
+    label_file, tally_file = _beside(file)
+    times, labels = _open(file, np.int32, (count, *encoder.coded_shape)), _open(label_file, np.int64, (count,))
+    tally = _open_tally(tally_file)
+    return None if times is None or labels is None or tally is None else (times, np.array(labels), tally)
 
 
 def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -16,14 +17,16 @@ import pytest
 import tonic.datasets
 from tonic.dataset import Dataset as TonicDataset
 
+from netsim.cli import main
 from netsim.data.events import EVENT_TYPE
 from netsim.data.loading import load_dataset, where
 from netsim.data.stimuli import EventView, event_stimuli, load_splits
 from netsim.errors import DataError, DataWarning, RunError
 from netsim.models.presets import load_preset
 from netsim.seams import datasets
-from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network
+from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network, Training
 from netsim.specification.encoders.events import SILENT
+from netsim.specification.toml import write_network
 
 ENCODER = EventEncoder((35, 35, 2), 10.0)
 
@@ -158,6 +161,38 @@ def test_what_is_silent_or_late_is_counted(poker: Path, tmp_path: Path) -> None:
     tally.write_text("[1")
     with pytest.warns(DataWarning, match="10 of 24 recordings"):
         load_dataset("tonic:POKERDVS", poker, ENCODER)
+
+
+def test_no_more_is_converted_than_needed(
+    poker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0, training=Training(validation=4))
+    write_network(network, tmp_path / "net.toml")
+    converted: list[int] = []
+    original = EventEncoder.first_and_late
+    monkeypatch.setattr(EventEncoder, "first_and_late", lambda *given: converted.append(1) or original(*given))
+    options = ["--dataset", "tonic:POKERDVS", "--data-dir", str(poker)]
+
+    def run(*arguments: str) -> int:
+        converted.clear()
+        monkeypatch.setattr(sys, "argv", ["netsim", *arguments, *options])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        return len(converted)
+
+    file = str(tmp_path / "net.toml")
+    assert run("evaluate", file, "--limit", "5", "--json") == 5
+    few = json.loads(capsys.readouterr().out)
+    assert run("simulate", file, "--index", "3", "--index", "11", "--json") == 2
+    assert run("export", file, str(tmp_path / "a.csv"), "--to", "csv", "--limit", "3") == 3
+    assert "recordings, and are left out" in capsys.readouterr().err
+    assert _cache(tmp_path) == []
+    assert run("evaluate", file, "--json") == 44
+    assert len(_cache(tmp_path)) == 4
+    assert run("evaluate", file, "--limit", "5", "--json") == 0
+    again = json.loads(capsys.readouterr().out.split("\n}\n")[1] + "}")
+    assert again | {"seconds": 0} == few | {"seconds": 0}
 
 
 def test_slices_with_absolute_times_are_silent(tmp_path: Path) -> None:
