@@ -170,7 +170,12 @@ def test_no_more_is_converted_than_needed(
     write_network(network, tmp_path / "net.toml")
     converted: list[int] = []
     original = EventEncoder.first_and_late
-    monkeypatch.setattr(EventEncoder, "first_and_late", lambda *given: converted.append(1) or original(*given))
+
+    def counted(encoder: EventEncoder, events: np.ndarray) -> tuple[np.ndarray, int]:
+        converted.append(1)
+        return original(encoder, events)
+
+    monkeypatch.setattr(EventEncoder, "first_and_late", counted)
     options = ["--dataset", "tonic:POKERDVS", "--data-dir", str(poker)]
 
     def run(*arguments: str) -> int:

@@ -103,7 +103,7 @@ def _synapses_node(
     network: Network, projection: Projection, layout: Layout, weights: Weights, bias: np.ndarray | None
 ) -> dict[str, nir.NIRNode]:
     window, kernel = layout.window(projection), weights[kernel_name(projection)]
-    metadata = {
+    metadata: dict[str, Any] = {
         "layer": projection.target,
         "psp": projection.psp.shape,
         "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
