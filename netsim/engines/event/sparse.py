@@ -138,33 +138,43 @@ def _first_spikes(
         fired = spikes[b]
         for post in range(bias.size):
             lines[post, 0], lines[post, 1], fired[post] = start[post], bias[post], silent
-        waiting = True  # for the onset
         _write_times(arrivals[b], synapses, times)
-        for event in in_order_of_time(times, times.view(bits.dtype), neurons.end):
-            now, pre, k = times[event], event // breakpoints, event % breakpoints
-            if waiting and now > onset:
-                _open(lines, neurons, at_onset, fired)
-                waiting = False
-            change = synapses.changes[synapses.psp[pre], k]
+        order = in_order_of_time(times, times.view(bits.dtype), neurons.end)
+        place = 0
+        while place < order.size and times[order[place]] <= onset:
+            pre, now, change = _breakpoint(order[place], times, synapses)
             for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
-                line = lines[synapses.post[s]]
-                if not waiting:
-                    excess = line[0] + line[1] * now
-                    if excess >= 0:
-                        latency = now - excess / line[1]
-                        fired[synapses.post[s]] = np.ceil(latency) if neurons.whole_steps else latency
-                        line[0] = -silent  # no slope raises it again
-                step = change * synapses.weights[s]
-                line[0] -= step * now
-                line[1] += step
-        if waiting:
-            _open(lines, neurons, at_onset, fired)
+                post, step = synapses.post[s], change * synapses.weights[s]
+                lines[post, 0] -= step * now
+                lines[post, 1] += step
+            place += 1
+        _open(lines, neurons, at_onset, fired)
+        while place < order.size:
+            pre, now, change = _breakpoint(order[place], times, synapses)
+            for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
+                post, step = synapses.post[s], change * synapses.weights[s]
+                height, rise = lines[post, 0], lines[post, 1]
+                excess = height + rise * now
+                if excess >= 0:
+                    latency = now - excess / rise
+                    fired[post] = np.ceil(latency) if neurons.whole_steps else latency
+                    height = -silent  # no slope raises it again
+                lines[post, 0], lines[post, 1] = height - step * now, rise + step
+            place += 1
         for post in range(bias.size):
             if fired[post] == silent and lines[post, 1] > 0:
                 latency = -lines[post, 0] / lines[post, 1]
                 latency = np.ceil(latency) if neurons.whole_steps else latency
                 if latency < neurons.end:
                     fired[post] = latency
+
+
+@compiled_with(forceinline=True)
+def _breakpoint(event: int, times: np.ndarray, synapses: Synapses) -> tuple[int, float, float]:
+    """The presynaptic neuron of a breakpoint, when it comes, and by how much it changes slopes."""
+    breakpoints = synapses.delays.shape[1]
+    pre = event if breakpoints == 1 else event // breakpoints
+    return pre, times[event], synapses.changes[synapses.psp[pre], event - pre * breakpoints]
 
 
 @compiled

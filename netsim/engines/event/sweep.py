@@ -207,8 +207,9 @@ def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
     return rounded_up(latency) if whole_steps else latency
 
 
-_DIGIT = 11
-"""Bits by which times are sorted at a time; as many counters fit into the nearest cache."""
+_DIGITS = (8, 11)
+"""Bits by which few times, and many, are sorted at a time: the counters of a digit have to be worth their making."""
+_FEW = 400
 
 
 @_njit
@@ -216,7 +217,7 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
     """The neurons that fire before `end`, in order of time and, at the same time, of number.
 
     The bits of floats that are not negative are in the order of the floats: they are sorted digit by digit, from the
-    last one on, in a time that is proportional to their number.
+    last one on that tells any two apart, in a time that is proportional to their number.
     """
     order = np.empty(times.size, dtype=np.int32)
     count = 0
@@ -225,21 +226,30 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
             order[count] = i
             count += 1
     order, sorted_order = order[:count], np.empty(count, dtype=np.int32)
-    starts = np.empty(2**_DIGIT, dtype=np.int64)
-    for shift in range(0, 8 * times.itemsize, _DIGIT):
+    one, zero = bits.dtype.type(1), bits.dtype.type(0)
+    apart = zero
+    for neuron in order:
+        apart |= bits[neuron] ^ bits[order[0]]
+    digit = _DIGITS[0] if count < _FEW else _DIGITS[1]
+    starts, shift = np.empty(2**digit, dtype=np.int32), zero
+    digit, most = bits.dtype.type(digit), bits.dtype.type(2**digit - 1)
+    while apart != zero:
+        while apart & one == zero:
+            apart, shift = apart >> one, shift + one
         starts[:] = 0
         for neuron in order:
-            starts[(bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] += 1
-        if count and starts[(bits[order[0]] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] == count:
-            continue  # all have this digit
+            starts[(bits[neuron] >> shift) & most] += 1
         total = 0
-        for digit in range(starts.size):
-            starts[digit], total = total, total + starts[digit]
+        for place in range(starts.size):
+            own = starts[place]
+            starts[place] = total
+            total += own
         for neuron in order:
-            digit = (bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)
-            sorted_order[starts[digit]] = neuron
-            starts[digit] += 1
+            place = (bits[neuron] >> shift) & most
+            sorted_order[starts[place]] = neuron
+            starts[place] += 1
         order, sorted_order = sorted_order, order
+        apart, shift = apart >> digit, shift + digit
     return order
 
 
