@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.sweep import in_order_of_time
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.order import in_order_of_time
 from netsim.numerics.receptive_fields import earliest
+from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -47,9 +48,9 @@ class SparseStage:
         """See `netsim.engines.event.engine.Stage`."""
         dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
         values = np.concatenate([weights[kernel_name(projection)].ravel() for projection in incoming])
-        values = values.astype(dtype, copy=False)
         in_order = len(incoming) == 1 and incoming[0].connectivity.per_synapse
-        synapses = self.layout._replace(weights=values if in_order else values[self.layout.weights])
+        own = values.astype(dtype, copy=False) if in_order else picked(values, self.layout.weights, dtype)
+        synapses = self.layout._replace(weights=own)
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
@@ -104,7 +105,7 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
         pre, post, weight = network.connections(projection)
         counts.append(np.bincount(pre, minlength=int(np.prod(network.shapes[projection.source]))))
         posts.append(post)
-        weights.append(weight.astype(np.int64) + offset)
+        weights.append(weight.astype(np.uint32) + np.uint32(offset))
         psps.append(np.full(counts[-1].size, number, np.int32))
         offset += int(np.prod(network.weight_shape(projection) or (0,)))
         psp = clock.breakpoints(projection)

@@ -13,6 +13,7 @@ from numba.extending import register_jitable
 from netsim.engines.event.clock import Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage
 from netsim.numerics.compilation import compiled_with
+from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import (
@@ -205,52 +206,6 @@ def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
 @register_jitable
 def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
     return rounded_up(latency) if whole_steps else latency
-
-
-_DIGITS = (8, 11)
-"""Bits by which few times, and many, are sorted at a time: the counters of a digit have to be worth their making."""
-_FEW = 400
-
-
-@_njit
-def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
-    """The neurons that fire before `end`, in order of time and, at the same time, of number.
-
-    The bits of floats that are not negative are in the order of the floats: they are sorted digit by digit, from the
-    last one on that tells any two apart, in a time that is proportional to their number.
-    """
-    order = np.empty(times.size, dtype=np.int32)
-    count = 0
-    for i in range(times.size):
-        if times[i] < end:
-            order[count] = i
-            count += 1
-    order, sorted_order = order[:count], np.empty(count, dtype=np.int32)
-    one, zero = bits.dtype.type(1), bits.dtype.type(0)
-    apart = zero
-    for neuron in order:
-        apart |= bits[neuron] ^ bits[order[0]]
-    digit = _DIGITS[0] if count < _FEW else _DIGITS[1]
-    starts, shift = np.empty(2**digit, dtype=np.int32), zero
-    digit, most = bits.dtype.type(digit), bits.dtype.type(2**digit - 1)
-    while apart != zero:
-        while apart & one == zero:
-            apart, shift = apart >> one, shift + one
-        starts[:] = 0
-        for neuron in order:
-            starts[(bits[neuron] >> shift) & most] += 1
-        total = 0
-        for place in range(starts.size):
-            own = starts[place]
-            starts[place] = total
-            total += own
-        for neuron in order:
-            place = (bits[neuron] >> shift) & most
-            sorted_order[starts[place]] = neuron
-            starts[place] += 1
-        order, sorted_order = sorted_order, order
-        apart, shift = apart >> digit, shift + digit
-    return order
 
 
 @_njit
