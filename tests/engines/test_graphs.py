@@ -208,7 +208,7 @@ class Wrong(Dense):
         found = super().connections(source, target)
         return Connections(found.pre + self.pre, found.post + self.post, found.weight + self.weight)
 
-    def window(self, source: Shape, target: Shape) -> None:
+    def window(self, source: Shape, target: Shape) -> None:  # type: ignore[override]
         """None: the arrays count."""
 
 

@@ -277,9 +277,9 @@ def _run(
                     arriving += 1
         order = in_order_of_time(times[:arriving], times[:arriving].view(bits.dtype), last)
         # arrays that are copied as a whole bring along, compiled, the messages of all that they might not fit
-        for neuron in range(count):
-            state.excess[neuron], state.slope[neuron] = start[neuron], bias[neuron]
-            state.done[neuron], spikes[b, neuron] = silenced[b, neuron], silent
+        for i in range(count):
+            state.excess[i], state.slope[i] = start[i], bias[i]
+            state.done[i], spikes[b, i] = silenced[b, i], silent
         state.recurrent[:], state.reached[:], state.planned[:], state.due[:] = 0, 0, silent, silent
         state.open[:] = False
         tally[:] = 0
