@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -255,16 +254,6 @@ def test_scopes_that_a_population_does_not_have_are_refused() -> None:
         Population("relays", (4,), None, winners=PopulationWinners())
     with pytest.raises(SpecificationError, match=r"large.winners.radius: 99 makes 50,689,280,000 pairs"):
         Population("large", (200, 200, 32), winners=NeighbourhoodWinners(radius=99))
-
-
-def test_formats_that_cannot_say_it_refuse(tmp_path: Path) -> None:
-    pytest.importorskip("nir", reason="needs the extra exchange")
-    from netsim import export_network, initial_weights
-
-    for network in (_alone(FREE), _alone(FREE, 3, PopulationWinners(), False)):
-        with pytest.raises(SpecificationError, match=r"NIR: .*keep the network as TOML"):
-            export_network("nir", network, initial_weights(network, 0), tmp_path / "out.nir")
-    assert not list(tmp_path.iterdir())
 
 
 def test_single_precision_is_near_to_double() -> None:
