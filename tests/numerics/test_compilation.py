@@ -103,9 +103,12 @@ def test_what_is_changed_while_it_runs_is_not_kept(package: Path) -> None:
 
 
 def test_few_folders_stay(package: Path) -> None:
-    for number in range(2, 8):
-        (package / "numerics" / "callee.py").write_text(CALLEE.replace("2", str(number)), encoding="utf-8")
-        assert _run(package)[0] == str(21 * number)
+    older = [package / "__pycache__" / f"netsim-kernels-{number}" for number in range(5)]
+    for number, folder in enumerate(older):
+        folder.mkdir(parents=True)
+        os.utime(folder, (number, number))
+    assert _run(package)[0] == "42"
+    assert set(older) & set(_kept(package)) == set(older[2:])
     assert len(_kept(package)) == 4
     assert _run(package)[1] == "1"
 
