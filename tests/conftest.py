@@ -16,6 +16,7 @@ import pytest
 
 from netsim.data.stimuli import Stimuli
 from netsim.registry import Registry
+from netsim.seams import SEAMS
 from netsim.specification import Connections, Connectivity, Encoder, Network, Shape
 
 matplotlib.use("agg")
@@ -51,6 +52,17 @@ def _no_figure_stays() -> Iterator[None]:
     """Figures that a test leaves open are closed after it: others count those that a command leaves."""
     yield
     plt.close("all")
+
+
+@pytest.fixture(autouse=True)
+def _own_names() -> Iterator[None]:
+    """What a test registers, a program of a page or a plug-in file, is not offered in the next one's messages."""
+    before = [set(registry._entries) for registry in SEAMS]
+    yield
+    for registry, names in zip(SEAMS, before, strict=True):
+        for name in set(registry._entries) - names:
+            if not registry.is_own(name):
+                del registry._entries[name], registry._modules[name]
 
 
 @pytest.fixture

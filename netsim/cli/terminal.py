@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from netsim.training.loop import Callbacks, Progress
 
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
+COMPILING = "compiling loops to machine code, which may take a minute"
+"""What is said when there is no machine code yet; Brian2, which compiles as well, does not tell when."""
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -100,10 +102,13 @@ def progress_bar() -> ProgressBar:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many presentations are done; gives the function that reports them."""
+    """Show how many presentations are done, and that loops are being compiled; gives the function that reports them."""
+    from netsim.numerics.compiling import when_compiling
+
     with progress_bar() as progress:
         task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
+        with when_compiling(lambda: progress.update(task, description=f"{what} ({COMPILING})")):
+            yield lambda done: progress.update(task, completed=done, description=what)
 
 
 @contextmanager
@@ -159,11 +164,18 @@ def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[
 @contextmanager
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show a training as it goes, and a line for each finished epoch."""
+    from netsim.numerics.compiling import when_compiling
     from netsim.training.loop import Callbacks
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
-    figures = "first batch: machine code is compiled where there is none yet, which may take a minute"
+    figures, compiling = "first batch", False
+
+    def on_compile() -> None:
+        nonlocal figures, compiling
+        if not compiling and not progress.console.is_terminal:
+            print_line(f"netsim: {COMPILING}")
+        figures, compiling = COMPILING, True
 
     def on_batch(report: Progress) -> None:
         nonlocal figures
@@ -185,5 +197,5 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
     def below() -> str:
         return "stopping after this batch; Ctrl-C again stops at once" if interrupted() else figures
 
-    with live(progress, below) as print_line:
+    with live(progress, below) as print_line, when_compiling(on_compile):
         yield Callbacks(on_batch, on_epoch, lambda message: print_line(f"netsim: {message}"))
