@@ -190,7 +190,7 @@ class _Opened:
                 )
             return _Subject(path.name.partition(".")[0], None, None, spikes)
         model, network = options.model_of(name, self.seed, engine=self.engine, dt=self.dt, dataset=self.dataset)
-        stimuli = options.split_of(model, network, self.split, self.data_dir)
+        stimuli = options.split_of(model, network, self.split, self.data_dir, few=True)
         options.note_initial_weights(name, model, self.seed)
         return _Subject(network.name, replace(model, network=network), stimuli, None)
 

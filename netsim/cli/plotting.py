@@ -107,7 +107,7 @@ def plot(
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source.of(
             replace(chosen, network=network),
-            lambda: options.split_of(chosen, network, split, data_dir),
+            lambda: options.split_of(chosen, network, split, data_dir, few=True),
             seed,
             lambda done, of: progress.update(task, completed=done, total=of),
         )

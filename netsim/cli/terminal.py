@@ -7,10 +7,13 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from netsim.errors import DataWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,9 +115,26 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def notes_for(category: type[Warning]) -> Iterator[None]:
+    """Print warnings of a category as notes; others go where they went before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", category)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, kind: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(kind, category):
+                note(str(message))
+            else:
+                others(message, kind, *where, **more)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+@contextmanager
 def data_progress() -> Iterator[OnProgress]:
-    """Show how data are downloaded or converted, if they are; gives the function to call."""
-    with progress_bar() as progress:
+    """Show how data are downloaded or converted, and note what is odd about them; gives the function to call."""
+    with notes_for(DataWarning), progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:
