@@ -40,6 +40,7 @@ def _compare(repetitions: int) -> None:
     import numpy as np
 
     import netsim
+    from netsim.engines.event.engine import EventEngine
 
     print("| neurons | pixels that fire | regime | precision | dense (ms) | 10 % (ms) | ratio |")
     print("|---:|---:|---|---|---:|---:|---:|")
@@ -50,10 +51,10 @@ def _compare(repetitions: int) -> None:
         )
         for regime in ("phased", "free"):
             for precision in ("double", "single"):
-                calls = []
+                calls: list[tuple[EventEngine, netsim.Batch, list[float]]] = []
                 for rule in (netsim.Dense(size), netsim.Random(size, 0.1, seed=1)):
                     network = _network(rule, regime)
-                    engine = netsim.make_engine("event", network, precision=precision)
+                    engine = EventEngine(network, precision=precision)
                     weights = netsim.initial_weights(network, 0)
                     batch = netsim.Batch(stimuli.reshape(-1, 28, 28, 1), weights)
                     engine.present(batch)
