@@ -8,7 +8,7 @@ from netsim.specification import STIMULUS, Network, Projection
 from netsim.specification.phrases import DELAY, dimensions, distinct, names, number, root
 from netsim.specification.traits import shares_weights
 
-_CONNECTIVITY = {"Source": 0.125, "Target": 0.125, "Pattern": 0.22, "Synapses": 0.13, "Weights": 0.12}
+_CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.21, "Synapses": 0.13, "Weights": 0.12}
 _CONNECTIVITY |= {"Inputs $n$": 0.1, "Initial weights": 0.18}
 _IF_ANY: tuple[tuple[str, float, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
     ("Name", 0.13, lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
