@@ -14,7 +14,6 @@ from netsim.measuring.simulation import Simulation
 from netsim.seams import connectivities
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 
-
 EXPECTED = (
     # Elephant calls quantities so
     "ignore:The 'copy' argument in Quantity is deprecated",
