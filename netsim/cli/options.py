@@ -160,12 +160,16 @@ class ListingCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help with the entries in it."""
+        self.list_entries()
+        super().format_help(ctx, formatter)
+
+    def list_entries(self) -> None:
+        """Put the entries into the help text, where they are not there yet."""
 
         def listed(found: re.Match[str]) -> str:
             return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, found[1]).items())
 
         self.help = re.sub(r"{(\w+)}", listed, self.help or "")
-        super().format_help(ctx, formatter)
 
 
 def with_options(
