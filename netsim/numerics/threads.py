@@ -94,24 +94,36 @@ def threads() -> int:
 
 
 _LIMITING = Lock()
-_limited: list[Any] = []  # one limiter, for as many as are at work
+_at_work = 0
+_limiters: list[Any] = []
+"""None while nobody is at work, else one."""
 
 
 @contextmanager
 def _one_thread_a_product() -> Iterator[None]:
     """Take matrix products' own threads, which would only get in the way of ours; the last one gives them back.
 
-    Of two that come at once in threads of a user, the second would otherwise give back what the first has taken.
+    Of two that come at once in threads of a user, the second would otherwise give back what the first has taken. As
+    threadpoolctl has a limit lifted by none but the thread that has set it, a first one that ends before the other
+    hands over to a thread that stays.
     """
+    global _at_work
     with _LIMITING:
-        _limited.append(_limited[0] if _limited else _switch().submit(_limit).result())
+        first = not _at_work
+        if first:
+            _limiters.append(_limit())
+        _at_work += 1
     try:
         yield
     finally:
         with _LIMITING:
-            limiter = _limited.pop()
-            if not _limited:
-                _switch().submit(limiter.__exit__, None, None, None).result()
+            _at_work -= 1
+            if first:
+                _limiters.pop().__exit__(None, None, None)
+                if _at_work:
+                    _limiters.append(_keeper().submit(_limit).result())
+            elif not _at_work:
+                _keeper().submit(_limiters.pop().__exit__, None, None, None).result()
 
 
 def _limit() -> Any:
@@ -119,8 +131,8 @@ def _limit() -> Any:
 
 
 @cache
-def _switch() -> ThreadPoolExecutor:
-    """The thread that takes and gives back: threadpoolctl has a limit lifted by none but that which has set it."""
+def _keeper() -> ThreadPoolExecutor:
+    """The thread that stays."""
     return ThreadPoolExecutor(1, thread_name_prefix="netsim-blas")
 
 
@@ -143,5 +155,5 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    for _threads in (_helpers, _switch):
+    for _threads in (_helpers, _keeper):
         os.register_at_fork(after_in_child=_threads.cache_clear)  # a child process has none of them

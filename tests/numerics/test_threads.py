@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.errors import NetsimError
-from netsim.numerics.threads import _controller, _switch, over_elements, over_presentations, threads
+from netsim.numerics.threads import over_elements, over_presentations, threads
 
 
 @settings(deadline=None, max_examples=100)
@@ -51,7 +52,7 @@ PRODUCTS = """
 import numpy as np
 from threadpoolctl import threadpool_info
 from netsim.errors import NetsimError
-from netsim.numerics.threads import _controller, _switch, over_presentations
+from netsim.numerics.threads import over_presentations
 from netsim.numerics.receptive_fields import multiply_fields
 
 def work(part):
@@ -62,13 +63,16 @@ print(over_presentations(1, work))
 """
 
 
+def _printed(program: str) -> Any:
+    """What a program prints where products have two threads of their own, as a Python value."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    return ast.literal_eval(found.stdout)
+
+
 def test_a_part_has_one_thread_for_its_products() -> None:
     """Those of numpy, and those of compiled code, which may come from another library that is loaded late."""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
-    found = subprocess.run(
-        [sys.executable, "-c", PRODUCTS], capture_output=True, text=True, env=environment, check=True
-    )
-    (numbers,) = ast.literal_eval(found.stdout)
+    (numbers,) = _printed(PRODUCTS)
     assert set(numbers) == {1}
 
 
@@ -159,37 +163,44 @@ def test_what_is_no_number_of_threads_is_refused(given: str, monkeypatch: pytest
         threads()
 
 
-def test_the_threads_of_products_are_given_back_whoever_ends_first(monkeypatch: pytest.MonkeyPatch) -> None:
+OVERLAPPING = """
+import threading
+from netsim.numerics.threads import _controller, over_presentations
+
+def numbers():
+    return [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
+
+first_works, second_works, first_ended = threading.Event(), threading.Event(), threading.Event()
+
+def first(part):
+    first_works.set()
+    assert second_works.wait(60)
+
+def second(part):
+    second_works.set()
+    assert first_ended.wait(60)
+    return numbers()
+
+def begin(work):
+    thread = threading.Thread(target=lambda: found.extend(over_presentations(1, work)))
+    thread.start()
+    return thread
+
+found = [numbers()]
+one = begin(first)
+assert first_works.wait(60)
+other = begin(second)
+one.join(60)
+first_ended.set()
+other.join(60)
+over_presentations(1, lambda part: None)
+print([*found, numbers()])
+"""
+
+
+def test_the_threads_of_products_are_given_back_whoever_ends_first() -> None:
     """Two threads of a user overlap: the second began while the first had taken the library's own threads."""
-    monkeypatch.setenv("NETSIM_THREADS", "1")
-    controller = _controller()
-
-    def numbers() -> set[int]:
-        return {library["num_threads"] for library in controller.info() if library["user_api"] == "blas"}
-
-    first_works, second_works, first_ended = threading.Event(), threading.Event(), threading.Event()
-    seen = []
-
-    def first(part: slice) -> None:
-        first_works.set()
-        assert second_works.wait(60)
-
-    def second(part: slice) -> None:
-        second_works.set()
-        assert first_ended.wait(60)
-        seen.append(numbers())
-
-    before = _switch().submit(controller.limit, limits=2, user_api="blas").result()
-    try:
-        assert numbers() == {2}
-        others = [threading.Thread(target=over_presentations, args=(1, work)) for work in (first, second)]
-        others[0].start()
-        assert first_works.wait(60)
-        others[1].start()
-        others[0].join(60)
-        first_ended.set()
-        others[1].join(60)
-        assert seen == [{1}]
-        assert numbers() == {2}
-    finally:
-        _switch().submit(before.restore_original_limits).result()
+    before, none, limited, after = _printed(OVERLAPPING)
+    assert set(before) == set(after) == {2}
+    assert none is None
+    assert set(limited) == {1}
