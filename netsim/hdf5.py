@@ -1,6 +1,8 @@
 """Files in HDF5 that others made: whether they can be read without harm."""
 
 import contextlib
+import math
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +11,12 @@ import h5py
 
 from netsim.errors import DataError
 from netsim.files import check_expansion, most_expanded
-from netsim.numerics.memory import limit_memory
+from netsim.numerics.limits import limit_memory, limit_time
 
-_SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how long reading a file may take
+_SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how much of a processor's time reading a file may take
+_BUSY = 20  # so many times as long it may take where others use the processor
 _REFUSED = 3  # exit code of the process that scans a file
+_ENDLESS = -getattr(signal, "SIGXCPU", 0) or None  # exit code of a process that took too long
 
 
 def check_hdf5(path: Path) -> None:
@@ -21,12 +25,15 @@ def check_hdf5(path: Path) -> None:
     Over a damaged file HDF5 can crash, or never end, not even by Ctrl-C. So another process reads it first, with bounds
     on time and memory.
     """
-    command = [sys.executable, "-P", "-m", __name__, str(path)]  # -P: what lies in the current folder is no module
-    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    seconds = math.ceil(_SECONDS + path.stat().st_size / _BYTES_PER_SECOND)
+    command = [sys.executable, "-P", "-m", __name__, str(path), str(seconds)]  # -P: nothing here is a module
+    endless = f"{path}: is damaged: HDF5 does not come to an end with it"
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_BUSY * seconds)
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{path}: is damaged: HDF5 does not come to an end with it") from error
+        raise DataError(endless) from error
+    if tried.returncode == _ENDLESS:
+        raise DataError(endless)
     if tried.returncode == _REFUSED:
         raise DataError(tried.stderr.strip())
     if tried.returncode < 0:
@@ -87,6 +94,7 @@ def _read_attributes(item: h5py.Group | h5py.Dataset) -> None:
 if __name__ == "__main__":
     scanned = Path(sys.argv[1])
     limit_memory(2 * most_expanded(scanned.stat().st_size))
+    limit_time(int(sys.argv[2]))
     try:
         scan(scanned)
     except DataError as refused:

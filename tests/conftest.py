@@ -13,6 +13,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from netsim.data.stimuli import Stimuli
 from netsim.registry import Registry
@@ -21,6 +22,9 @@ from netsim.seams import SEAMS
 from netsim.specification import Connections, Connectivity, Encoder, Network, Shape
 
 matplotlib.use("agg")
+# how long an example takes says more about what else the machine does
+settings.register_profile("netsim", deadline=None)
+settings.load_profile("netsim")
 
 
 _DATA = Path(os.environ["NETSIM_DATA"]).resolve() if os.environ.get("NETSIM_DATA") else None
@@ -33,8 +37,8 @@ _SAFE_PATH = os.environ.get("PYTHONSAFEPATH")
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test works in an empty folder of its own, and remembers nothing for the user."""
     monkeypatch.chdir(tmp_path)
-    settings = tmp_path.parent / f"{tmp_path.name}-settings"
-    monkeypatch.setattr("platformdirs.user_config_path", lambda name: settings / name)
+    chosen = tmp_path.parent / f"{tmp_path.name}-settings"
+    monkeypatch.setattr("platformdirs.user_config_path", lambda name: chosen / name)
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import NetsimError
-from netsim.numerics.memory import limit_memory
+from netsim.numerics.limits import limit_memory
 
 MOST_FAULTS = 25
 """Different ones, after which a target is left."""

@@ -1,5 +1,8 @@
 """Bounds on what a process may take."""
 
+import math
+import time
+
 
 def limit_memory(more: int) -> None:
     """Let this process take so many more bytes of address space than now, and no more, if the system is Linux."""
@@ -11,3 +14,13 @@ def limit_memory(more: int) -> None:
     except (ImportError, OSError):
         return
     resource.setrlimit(resource.RLIMIT_AS, (size + more, size + more))
+
+
+def limit_time(more: int) -> None:
+    """Let this process take so many more seconds of a processor, and end by SIGXCPU then, if the system knows that."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + more, hard))
