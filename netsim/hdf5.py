@@ -1,6 +1,7 @@
 """Files in HDF5 that others made: whether they can be read without harm."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from netsim.errors import DataError
-from netsim.files import check_expansion, most_expanded
+from netsim.files import check_expansion, most_expanded, open_regular
 from netsim.numerics.memory import limit_memory
 
 _SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how long reading a file may take
@@ -22,7 +23,8 @@ def check_hdf5(path: Path) -> None:
     on time and memory.
     """
     command = [sys.executable, "-P", "-m", __name__, str(path)]  # -P: what lies in the current folder is no module
-    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    with open_regular(path) as file:
+        seconds = _SECONDS + os.fstat(file.fileno()).st_size / _BYTES_PER_SECOND
     try:
         tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds)
     except subprocess.TimeoutExpired as error:

@@ -222,7 +222,7 @@ def create_run(
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:
-                run.data.mkdir(exist_ok=True)
+                run.subfolder(run.data.name).mkdir(exist_ok=True)
                 write_dataset(kept, run.data / network.training.dataset)
             write_network(network, run.network_file)
         except BaseException:
