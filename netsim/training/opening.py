@@ -20,8 +20,8 @@ from netsim.runs.folder import RunFolder, changed_versions, check_free, create_r
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.specification import Network
-from netsim.training.checkpoint import write_checkpoint
-from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train, validation_score
+from netsim.training.checkpoint import validation_score, write_checkpoint
+from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train
 from netsim.training.pretraining import load_pretrained, weights_sha256
 
 

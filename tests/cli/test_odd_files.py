@@ -204,3 +204,43 @@ def test_a_checksum_is_of_the_weights_that_were_read(run: Path) -> None:
     shipped = load_model("mlp-mnist")
     assert shipped.sha256 is not None
     assert len(shipped.sha256) == 64
+
+
+def test_a_report_tells_of_the_epoch_whose_weights_it_measured(
+    netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a training goes on: between the reading of the weights and of the metrics a better epoch ends."""
+    before = load_model("run")
+    assert before.sha256 is not None
+    measured = metrics_table(run / "metrics.csv")
+
+    def training(*arguments: object) -> list[object]:
+        better = measured.assign(epoch=measured["epoch"] + len(measured), validation_strict_accuracy=1.0)
+        write_table(pd.concat([measured, better]), run / "metrics.csv")
+        api.write_weights(api.initial_weights(before.network, 7), run / "best.npz", 3)
+        return []
+
+    monkeypatch.setattr("netsim.report.draw_pictures", training)
+    assert netsim("report", run, "--limit", 20).code == 0
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert before.sha256 in page
+    assert "The training went on meanwhile" in page
+    assert f"{before.epoch}, chosen by the validation stimuli" in page
+    accuracy = measured.loc[measured["epoch"] == before.epoch, "validation_strict_accuracy"].item()
+    assert f"{accuracy:.2%} (a tie is an error)" in page
+    monkeypatch.setattr("netsim.report.draw_pictures", lambda *arguments: [])
+    write_table(measured, run / "metrics.csv")  # of the moment when the weights are written and the metrics not yet
+    assert netsim("report", run, "--limit", 20).code == 0
+    assert "3, chosen by the validation stimuli" in (page := (run / "report.html").read_text(encoding="utf-8"))
+    assert "not written yet" in page
+
+
+def test_weights_of_a_run_that_says_no_epoch_are_read(run: Path) -> None:
+    """As runs of earlier versions."""
+    epoch, network = load_model("run").epoch, load_model("run").network
+    assert epoch in (1, 2)
+    api.write_weights(api.open_run("run").weights(network), run / "best.npz")
+    assert load_model("run").epoch is None
+    api.write_weights(api.open_run("run").weights(network), run / "best.npz", -1)
+    with pytest.raises(DataError, match="epoch is no number of an epoch"):
+        load_model("run")
