@@ -22,6 +22,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(names.values())}"
 
 
+class DataWarning(UserWarning):
+    """What was found in data and may not be meant; the command line prints it as a note."""
+
+
 class NetsimError(Exception):
     """Base of all errors that netsim raises on purpose, in one line whatever the message holds.
 

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import stat
 import warnings
 import zipfile
@@ -75,6 +76,30 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` fill an empty folder beside `path`, then rename it into place; an older folder there is replaced.
+
+    Raises RunError as `write_atomically`; `path` is then as it was.
+    """
+    hidden = f".{path.stem}.{secrets.token_hex(8)}"
+    temporary, older = (path.parent / f"{hidden}{end}{path.suffix}" for end in ("", ".old"))
+    try:
+        temporary.mkdir()
+        fill(temporary)
+        if path.exists():
+            os.replace(path, older)
+        os.replace(temporary, path)
+        _sync_names(path.parent)
+    except OSError as error:
+        if older.exists() and not path.exists():
+            os.replace(older, path)
+        reason = error.strerror or str(error)
+        raise RunError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
+    finally:
+        for folder in (temporary, older):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync_names(folder: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from netsim.data.stimuli import Stimuli
 from netsim.registry import Registry
+from netsim.runs import plugin_files
+from netsim.seams import SEAMS
 from netsim.specification import Connections, Connectivity, Encoder, Network, Shape
 
 matplotlib.use("agg")
@@ -51,6 +53,20 @@ def _no_figure_stays() -> Iterator[None]:
     """Figures that a test leaves open are closed after it: others count those that a command leaves."""
     yield
     plt.close("all")
+
+
+@pytest.fixture(autouse=True)
+def _own_names() -> Iterator[None]:
+    """What a test registers, a program of a page or a plug-in file, is not offered in the next one's messages."""
+    before = [set(registry._entries) for registry in SEAMS]
+    loaded = dict(plugin_files._loaded)
+    yield
+    plugin_files._loaded.clear()  # a worker of a later sweep would look for a file that is gone
+    plugin_files._loaded.update(loaded)
+    for registry, names in zip(SEAMS, before, strict=True):
+        for name in set(registry._entries) - names:
+            if not registry.is_own(name):
+                del registry._entries[name], registry._modules[name]
 
 
 @pytest.fixture

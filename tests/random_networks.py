@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,21 +16,26 @@ from netsim.specification import (
     Convolution,
     Delays,
     Dense,
+    Distance,
     IntensityEncoder,
+    LocallyConnected,
     MapWinners,
     NeighbourhoodWinners,
     Network,
     Neurons,
+    OneToOne,
     Pooling,
     Population,
     PopulationWinners,
     PositionWinners,
     Projection,
+    Random,
     Shape,
     Winners,
 )
 from netsim.weights.delays import initial_delays
 from netsim.weights.layout import weight_shapes
+from netsim.weights.signs import bound_to_signs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +61,7 @@ class EveryOther(Connectivity):
         return Connections(pre, post, (pre // 2 * neurons + post).astype(np.int32))
 
 
+REGIMES = ["free", "staggered", "phased"]
 PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
 
 
@@ -72,7 +79,7 @@ class _Draws:
         return bool(self.generator.random() < probability)
 
     def neurons(self, depth: int) -> Neurons:
-        regime, bias = self.of(["free", "staggered", "phased"]), self.chance(0.7)
+        regime, bias = self.of(REGIMES), self.chance(0.7)
         if regime == "free":
             return Neurons(threshold=0.5, tau=10.0, end=70.0, bias=bias)
         onset = 13.3 * depth
@@ -151,3 +158,100 @@ def random_batch(network: Network, presentations: int, seed: int) -> Batch:
         for projection in network.weighted:
             delays[projection.name] = generator.uniform(0.0, 4.0, network.shapes[projection.source])
     return Batch(stimuli, weights, silenced, thresholds, delays)
+
+
+DELAYS = [0.0, 0.0, 3.4, 11.0, Delays(mean=5.0, spread=4.0), Delays("synapse", 8.0, 5.0, "uniform", longest=14.0)]
+
+
+def _neurons_of(regime: str, depth: int, apart: float) -> Neurons:
+    """Neurons whose windows open so many ms apart from depth to depth."""
+    if regime == "free":
+        return Neurons(threshold=0.5, tau=10.0, end=75.0, bias=depth != 2)
+    onset = apart * depth
+    return Neurons(regime, 0.5, tau=10.0, onset=onset, end=onset + 18.0, drive=0.3, bias=depth != 2)
+
+
+def relayed_network(seed: int) -> Network:
+    """Relays and three integrating populations, each of which receives from all before it; without loops."""
+    generator = np.random.default_rng(seed)
+    rules: list[Connectivity] = [Dense(), EveryOther()]
+
+    def draw(items: list[Any]) -> Any:
+        return items[generator.integers(len(items))]
+
+    of_maps = draw([None, None, 0.34, 1.0])
+    populations = [
+        Population("maps", (4, 5, 3), _neurons_of(draw(REGIMES), 1, 15.3), inhibitory=of_maps),
+        Population("pool", (2, 2, 3), None),
+        Population("hidden", (6,), _neurons_of(draw(REGIMES), 2, 15.3)),
+        Population("output", (4,), _neurons_of(draw(REGIMES), 3, 15.3)),
+    ]
+    projections = [
+        Projection("stimulus", "maps", Convolution(3, 3, padding=1), psp=draw(PSPS), delay=draw(DELAYS)),
+        Projection("maps", "pool", Pooling(2), delay=draw([0.0, 2.6, Delays(mean=4.0, spread=2.0)])),
+    ]
+    if generator.random() < 0.5:
+        projections.append(Projection("stimulus", "maps", draw(rules), delay=draw(DELAYS)))
+    for target in ("hidden", "output"):
+        sources = ["pool", "stimulus", "maps"] + ["hidden"] * (target == "output")
+        for source in sources:
+            if source in ("pool", "hidden") or generator.random() < 0.6:
+                delay = draw(DELAYS)
+                free = source in ("stimulus", "hidden") or of_maps is None
+                sign: Any = draw(["any", "excitatory", "inhibitory"]) if free else "any"
+                psp, rule = draw(PSPS), draw(rules)
+                projections.append(Projection(source, target, rule, psp, delay=delay, sign=sign))
+    return Network("graph", IntensityEncoder((4, 5, 1), 20.0), tuple(populations), tuple(projections), 90.0)
+
+
+def ruled_network(seed: int) -> Network:
+    """Four populations by all rules, with skips, delays and several projections onto maps; without loops."""
+    generator, shape = np.random.default_rng(seed), (4, 5, 1)
+
+    def draw(items: Any) -> Any:
+        return items[generator.integers(len(items))]
+
+    def pairs() -> Any:
+        number = int(generator.integers(99))
+        ways = [Random(probability=0.4, seed=number), Random(indegree=3, seed=number), Random(outdegree=2, seed=number)]
+        return draw([*ways, Dense()])
+
+    near = [Distance(sigma=1.2, seed=seed % 7), Distance(radius=1.5, wrap=bool(seed % 2))]
+    populations = (
+        Population("twins", shape, _neurons_of(draw(REGIMES), 1, 14.3)),
+        Population("local", (3, 4, 2), _neurons_of(draw(REGIMES), 2, 14.3)),
+        Population("near", (2, 3, 2), _neurons_of(draw(REGIMES), 3, 14.3)),
+        Population("output", (4,), _neurons_of(draw(REGIMES), 4, 14.3)),
+    )
+    projections = [
+        Projection("stimulus", "twins", OneToOne(), draw(PSPS)),
+        Projection("twins", "local", draw([LocallyConnected(2, 2), Convolution(2, 2)]), draw(PSPS)),
+        Projection("local", "near", draw(near), draw(PSPS), delay=draw([0.0, 2.6])),
+        Projection("near", "output", pairs(), draw(PSPS), sign=draw(["any", "excitatory"])),
+        Projection("twins", "output", pairs(), draw(PSPS), delay=draw([0.0, 3.4])),
+    ]
+    for source, target in (("stimulus", "local"), ("stimulus", "near"), ("local", "output")):
+        if generator.random() < 0.6:
+            projections.append(Projection(source, target, pairs(), draw(PSPS)))
+    return Network("graph", IntensityEncoder(shape, 20.0), populations, tuple(projections), 95.0)
+
+
+def weights_and_stimuli(network: Network, presentations: int, seed: int) -> Batch:
+    """Weights of the projections' signs, delays, and stimuli of which a third are silent."""
+    generator = np.random.default_rng(seed)
+    weights = {name: generator.normal(0.2, 0.5, shape) for name, shape in weight_shapes(network).items()}
+    weights |= initial_delays(network, seed)
+    for projection in network.weighted:
+        name = f"{projection.name}.kernel"
+        weights[name] = bound_to_signs(weights[name], network.weight_signs(projection))
+    stimuli = generator.uniform(0.0, 20.0, (presentations, *network.encoder.shape))
+    stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
+    return Batch(stimuli, weights)
+
+
+FAMILIES: dict[str, tuple[Callable[[int], Network], Callable[[Network, int, int], Batch]]] = {
+    "loops": (random_network, random_batch),
+    "relays": (relayed_network, weights_and_stimuli),
+    "rules": (ruled_network, weights_and_stimuli),
+}
+"""Makers of networks and of batches for them, from a seed."""

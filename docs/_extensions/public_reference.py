@@ -9,24 +9,31 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import typer.cli
+import typer.core
+import typer.main
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.util.images import get_image_size
 
 import netsim
 import netsim.analysis
 import netsim.models
+from netsim import cli
+from netsim.cli.options import ListingCommand
 
 _NAME = re.compile(r"(netsim|brian2|numpy|np|pandas|tonic)(\.\w+)+(\(\))?")
 _FIRST = ("specification", "models", "data", "engines", "measuring", "learning", "training", "weights", "runs")
 """Rooms in the order of a newcomer's way; the others follow by name."""
+
+_COLUMN = 1100
+"""Pixels of a figure as wide as a column of a journal; text in wider ones is smaller beside the picture."""
 
 _BESIDE = ("CHANGELOG", "CONTRIBUTING", "RESULTS", "SECURITY")
 """Pages in the folder above that belong to the documentation."""
@@ -50,7 +57,7 @@ def _first_paragraph(name: str) -> str:
 
 def _table(names: Iterable[str]) -> str:
     listed = "\n".join(f"   {name}" for name in names)
-    return f".. autosummary::\n   :toctree: objects\n\n{listed}\n"
+    return f".. autosummary::\n   :toctree: objects\n   :nosignatures:\n\n{listed}\n"
 
 
 def _titled(title: str, underline: str, *parts: str) -> str:
@@ -90,7 +97,8 @@ def _models_page() -> str:
 
 
 def _seams_page() -> str:
-    return _titled("netsim.seams", "=", ".. automodule:: netsim.seams\n   :members:")
+    registries = ".. automodule:: netsim.seams\n   :members:\n   :exclude-members: SEAMS"
+    return _titled("netsim.seams", "=", registries, ".. autodata:: netsim.seams.SEAMS\n   :no-value:")
 
 
 def _protocols_page(source: Path) -> str:
@@ -103,8 +111,14 @@ def _protocols_page(source: Path) -> str:
 
 
 def _commands_page() -> str:
-    command = [sys.executable, "-m", "typer", "netsim.cli", "utils", "docs", "--name", "netsim", "--title", "Commands"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = typer.main.get_command(cli.app)
+    assert isinstance(command, typer.core.TyperGroup)
+    for one in command.commands.values():
+        if isinstance(one, ListingCommand):
+            one.list_entries()
+    context = typer.Context(command, info_name="netsim")
+    context.obj = {typer.core.MARKUP_MODE_KEY: cli.app.rich_markup_mode}
+    return typer.cli.get_docs_for_click(obj=command, ctx=context, name="netsim", title="Commands").strip() + "\n"
 
 
 def _copy(page: Path) -> str:
@@ -155,6 +169,18 @@ class _LinkNames(SphinxTransform):
             link += literal
 
 
+class _MarkWide(SphinxTransform):
+    """A picture that would be too small to read on a narrow screen has the class ``wide``."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        for image in self.document.findall(nodes.image):
+            size = get_image_size(self.env.relfn2path(image["uri"])[1])
+            if size is None or size[0] > _COLUMN:  # a drawing without pixels is a wide one
+                image["classes"].append("wide")
+
+
 def _lead_to_copies(app: Sphinx, document: str, source: list[str]) -> None:
     """Links to pages beside ``docs/`` lead to their copies among the pages."""
     for name in _BESIDE:
@@ -166,4 +192,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _write, priority=100)
     app.connect("source-read", _lead_to_copies)
     app.add_transform(_LinkNames)
+    app.add_transform(_MarkWide)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

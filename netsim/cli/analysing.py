@@ -27,14 +27,13 @@ _ROWS_SHOWN = 20
 class AnalyseCommand(options.ListingCommand):
     """Lists the settings of each analysis below its summary."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help with the analyses in it."""
+    def list_entries(self) -> None:
+        """Put the analyses into the help text."""
         lines = []
         for name, entry in analyses.items():
             settings = ", ".join(f"{key}={_as_text(value)}" for key, value in entry.settings.items())
             lines.append(f"* {name}: {entry.summary}" + f" (--set {settings})" * bool(settings))
         self.help = (self.help or "").replace("{analyses}", "\n".join(lines))
-        super().format_help(ctx, formatter)
 
 
 def analyse(
@@ -191,7 +190,7 @@ class _Opened:
                 )
             return _Subject(path.name.partition(".")[0], None, None, spikes)
         model, network = options.model_of(name, self.seed, engine=self.engine, dt=self.dt, dataset=self.dataset)
-        stimuli = options.split_of(model, network, self.split, self.data_dir)
+        stimuli = options.split_of(model, network, self.split, self.data_dir, few=True)
         options.note_initial_weights(name, model, self.seed)
         return _Subject(network.name, replace(model, network=network), stimuli, None)
 

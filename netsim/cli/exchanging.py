@@ -62,6 +62,7 @@ def export(
             network.position(name)
         stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
         indices = options.chosen_indices(index, limit, len(stimuli), where)
+        stimuli = options.ready(stimuli, indices)
         simulator = options.build(network.training.engine, network, network.training.dt)
         options.make_folder(path.parent)
         options.note_initial_weights(subject, chosen, seed)

@@ -160,12 +160,16 @@ class ListingCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help with the entries in it."""
+        self.list_entries()
+        super().format_help(ctx, formatter)
+
+    def list_entries(self) -> None:
+        """Put the entries into the help text, where they are not there yet."""
 
         def listed(found: re.Match[str]) -> str:
             return "\n".join(f"* {name}: {entry.summary}" for name, entry in getattr(seams, found[1]).items())
 
         self.help = re.sub(r"{(\w+)}", listed, self.help or "")
-        super().format_help(ctx, formatter)
 
 
 def with_options(
@@ -212,16 +216,29 @@ def note_initial_weights(name: str, chosen: Model, seed: int) -> None:
         note(f"{name}: has no trained weights; initial weights of seed {seed} are used")
 
 
-def splits_of(chosen: Model, network: Network, data_dir: str | None) -> Splits:
-    """The stimuli that the options ask for; a note says so, if the data set of a run has changed."""
+def splits_of(chosen: Model, network: Network, data_dir: str | None, as_needed: bool = False) -> Splits:
+    """The stimuli that the options ask for; a note says so, if the data set of a run has changed.
+
+    `as_needed` is as of `netsim.load_splits`.
+    """
     with data_progress() as on_progress:
-        return chosen.splits(network, data_dir, on_progress, note)
+        return chosen.splits(network, data_dir, on_progress, note, as_needed)
 
 
-def split_of(chosen: Model, network: Network, split: str, data_dir: str | None) -> Stimuli:
-    """The test or validation stimuli that the options ask for."""
+def split_of(
+    chosen: Model, network: Network, split: str, data_dir: str | None, limit: int | None = None, few: bool = False
+) -> Stimuli:
+    """The test or validation stimuli that the options ask for: the first ones, or all, of which only few are needed."""
     check_split(split)
-    return part_of(splits_of(chosen, network, data_dir), split)
+    return first_of(part_of(splits_of(chosen, network, data_dir, few or limit is not None), split), limit)
+
+
+def first_of(stimuli: Stimuli, limit: int | None) -> Stimuli:
+    """The first stimuli, or all of them, ready to be presented."""
+    if limit is None:
+        return stimuli
+    with data_progress() as on_progress:
+        return stimuli.first(limit).prepare(on_progress)
 
 
 def check_split(split: str) -> None:
@@ -241,7 +258,7 @@ def stimuli_of(
     """The stimuli of a split, or of a file of spikes; what a record says of them, and what messages call them."""
     if file is None:
         source = {"dataset": network.training.dataset, "split": split}
-        return split_of(chosen, network, split, data_dir), source, f"the {split} split"
+        return split_of(chosen, network, split, data_dir, few=True), source, f"the {split} split"
     for option, given in {"--dataset": dataset, "--data-dir": data_dir, "--split": split != "test"}.items():
         if given:
             raise SpecificationError("--stimuli", f"stands in place of a data set; leave out {option}")
@@ -258,6 +275,15 @@ def chosen_indices(index: list[int] | None, limit: int | None, count: int, where
     indices = list(range(min(limit, count))) if limit else list(dict.fromkeys(index or [0]))
     check_index(max(indices), count, where)
     return indices
+
+
+def ready(stimuli: Stimuli, indices: list[int]) -> Stimuli:
+    """The stimuli, of which those of some indices are ready to be presented."""
+    import numpy as np
+
+    with data_progress() as on_progress:
+        stimuli.pick(np.array(indices)).prepare(on_progress)
+    return stimuli
 
 
 def check_index(index: int, count: int, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 from typer.core import TyperOption
@@ -17,12 +17,12 @@ from netsim.errors import SpecificationError
 class PlotCommand(options.ListingCommand):
     """Lists beside an option the figures that it has a meaning for."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help with the figures in it."""
+    def list_entries(self) -> None:
+        """Put the figures into the help text, and into those of options."""
         for option in self.params:
             if isinstance(option, TyperOption) and option.name and (names := leaving(option.name)):
                 option.help = (option.help or "").format(all=" and ".join(names), any=" or ".join(names))
-        super().format_help(ctx, formatter)
+        super().list_entries()
 
 
 def leaving(choice: str) -> list[str]:
@@ -107,7 +107,7 @@ def plot(
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source.of(
             replace(chosen, network=network),
-            lambda: options.split_of(chosen, network, split, data_dir),
+            lambda: options.split_of(chosen, network, split, data_dir, few=True),
             seed,
             lambda done, of: progress.update(task, completed=done, total=of),
         )

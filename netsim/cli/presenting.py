@@ -41,9 +41,9 @@ def evaluate(
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     options.check_split(split)
-    splits = options.splits_of(chosen, network, data_dir)
+    splits = options.splits_of(chosen, network, data_dir, as_needed=limit is not None)
     whole = options.part_of(splits, split)
-    stimuli = whole.first(limit)
+    stimuli = options.first_of(whole, limit)
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
@@ -116,7 +116,7 @@ def compare(
 
     chosen, network = options.model_of(model, seed, dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0
-    stimuli = options.split_of(chosen, network, "test", data_dir).first(limit)
+    stimuli = options.split_of(chosen, network, "test", data_dir, limit)
     event, brian2 = options.build("event", network, step), options.build("brian2", network, step)
     options.note_initial_weights(model, chosen, seed)
     with counting("comparing", len(stimuli)) as advance:
@@ -172,6 +172,7 @@ def simulate(
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
     indices = options.chosen_indices(index, limit, len(stimuli), where)
+    stimuli = options.ready(stimuli, indices)
     recorded = [options.recorded_neuron(text, "--record") for text in record or []]
     simulator = options.build(network.training.engine, network, network.training.dt, record=recorded)
     folder = out or (chosen.run.subfolder("simulation") if chosen.run else Path(f"simulation-{network.name}"))

@@ -78,7 +78,7 @@ STUDY.json, which says what was simulated.
     tables = [folder / f"{name}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
-    stimuli = options.split_of(chosen, network, split, data_dir).first(limit)
+    stimuli = options.split_of(chosen, network, split, data_dir, limit)
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
     record = study_record(subject, chosen, network, split, seed, plan, len(stimuli))

@@ -7,10 +7,13 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from netsim.errors import DataWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from netsim.training.loop import Callbacks, Progress
 
 INTERRUPTED = 130  # exit code that shells give to a command stopped by Ctrl-C
+COMPILING = "compiling loops to machine code, which may take a minute"
+"""What is said when there is no machine code yet; Brian2, which compiles as well, does not tell when."""
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -100,16 +105,36 @@ def progress_bar() -> ProgressBar:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many presentations are done; gives the function that reports them."""
+    """Show how many presentations are done, and that loops are being compiled; gives the function that reports them."""
+    from netsim.numerics.compiling import when_compiling
+
     with progress_bar() as progress:
         task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
+        with when_compiling(lambda: progress.update(task, description=f"{what} ({COMPILING})")):
+            yield lambda done: progress.update(task, completed=done, description=what)
+
+
+@contextmanager
+def notes_for(category: type[Warning]) -> Iterator[None]:
+    """Print warnings of a category as notes; others go where they went before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", category)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, kind: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(kind, category):
+                note(str(message))
+            else:
+                others(message, kind, *where, **more)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 @contextmanager
 def data_progress() -> Iterator[OnProgress]:
-    """Show how data are downloaded or converted, if they are; gives the function to call."""
-    with progress_bar() as progress:
+    """Show how data are downloaded or converted, and note what is odd about them; gives the function to call."""
+    with notes_for(DataWarning), progress_bar() as progress:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:
@@ -176,11 +201,18 @@ def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[
 @contextmanager
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show a training as it goes, and a line for each finished epoch."""
+    from netsim.numerics.compiling import when_compiling
     from netsim.training.loop import Callbacks
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
-    figures = "first batch: machine code is compiled where there is none yet, which may take a minute"
+    figures, compiling = "first batch", False
+
+    def on_compile() -> None:
+        nonlocal figures, compiling
+        if not compiling and not progress.console.is_terminal:
+            print_line(f"netsim: {COMPILING}")
+        figures, compiling = COMPILING, True
 
     def on_batch(report: Progress) -> None:
         nonlocal figures
@@ -202,5 +234,5 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
     def below() -> str:
         return "stopping after this batch; Ctrl-C again stops at once" if interrupted() else figures
 
-    with live(progress, below) as print_line:
+    with live(progress, below) as print_line, when_compiling(on_compile):
         yield Callbacks(on_batch, on_epoch, lambda message: print_line(f"netsim: {message}"))

@@ -85,7 +85,7 @@ def sweep(
     ] = None,
     scheduler: options.Scheduler = None,
     data_dir: options.DataDir = None,
-    resume: Annotated[bool, Option("--resume", help="Go on with the sweep where it stopped.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on with the sweep where it stopped, if there is one.")] = False,
     only_list: Annotated[bool, Option("--list", help="Show the runs and train none.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -96,7 +96,7 @@ def sweep(
     """
     from netsim.analysis import sweep_summary
     from netsim.analysis.tables import records
-    from netsim.runs.folder import check_free
+    from netsim.runs.folder import check_free, is_free
     from netsim.sweeps.plan import read_plan
 
     options.check_workers(scheduler, workers)
@@ -107,8 +107,8 @@ def sweep(
     folder = out or Path("sweeps") / plan_file.stem
     if not resume:
         check_free(folder)
-    elif not (folder / _PLAN).exists():
-        raise RunError(f"{folder}: is no sweep to go on with (it has no {_PLAN}); start it without --resume")
+    elif not ((folder / _PLAN).exists() or is_free(folder)):
+        raise RunError(f"{folder}: exists already, and is no sweep (it has no {_PLAN}); choose another --out")
     table = train_plan(plan, plan_file, folder, data_dir, scheduler, workers)
     summary, failed = sweep_summary(table), table[table["status"] == "failed"]
     if as_json:

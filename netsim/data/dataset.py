@@ -90,6 +90,11 @@ class Dataset:
         return shape
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all samples are there, so that their checksum is known at once."""
+        return not any(hasattr(samples, "prepare") for samples, _ in self.parts.values())
+
+    @property
     def has_labels(self) -> bool:
         """Whether it can be learned from."""
         return bool(self.classes)

@@ -23,6 +23,7 @@ def load_dataset(
     data_dir: str | Path | None = None,
     encoder: Encoder | None = None,
     on_progress: OnProgress = ignore_progress,
+    as_needed: bool = False,
 ) -> Dataset:
     """Load a data set by its name, or from a file or folder.
 
@@ -38,6 +39,8 @@ def load_dataset(
         Says how recordings become times of first events; images need none.
     on_progress : callable
         Is called as recordings are converted, see `OnProgress`.
+    as_needed : bool
+        Whether recordings are converted when they are asked for, and not all beforehand: for a few of many.
 
     Raises
     ------
@@ -53,7 +56,10 @@ def load_dataset(
     name = str(name_or_path)
     source = find_source(name)
     if source is not None:
-        found = source.load(name, data_dir, encoder, on_progress)
+        if as_needed:
+            found = source.load_as_needed(name, data_dir, encoder)
+        else:
+            found = source.load(name, data_dir, encoder, on_progress)
         return dataclasses.replace(found, reference=source.lasting_name(name))
     folder = user_folder(name)
     if folder.name != name or os.path.exists(folder):

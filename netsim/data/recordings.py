@@ -1,9 +1,12 @@
 """Recordings of events turned into the times of first events, once, and kept in a file that is read as needed."""
 
 import contextlib
+import dataclasses
 import io
+import json
 import math
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -12,8 +15,8 @@ import numpy as np
 from filelock import FileLock
 
 from netsim.data.source import OnProgress, ignore_progress
-from netsim.errors import DataError, NetsimError, RunError
-from netsim.files import open_regular, write_atomically
+from netsim.errors import DataError, DataWarning, NetsimError, RunError
+from netsim.files import open_regular, read_text, write_atomically, write_json
 from netsim.specification import EventEncoder
 from netsim.specification.encoders.events import SILENT
 
@@ -24,6 +27,46 @@ class Recordings(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> tuple[Any, Any]: ...
+
+
+@dataclasses.dataclass
+class Tally:
+    """What the time windows of an encoder hold of recordings."""
+
+    recordings: int = 0
+    silent: int = 0  # of them without an event in any window
+    events: int = 0
+    late: int = 0  # of them after the last window
+    cut: int = 0  # recordings with such events
+
+    def add(self, times: np.ndarray, events: int, late: int) -> None:
+        """Count a recording of so many events."""
+        self.recordings += 1
+        self.silent += bool((times == SILENT).all())
+        self.events += events
+        self.late += late
+        self.cut += late > 0
+
+    def check(self, name: str, encoder: EventEncoder) -> None:
+        """Refuse recordings that are all silent, and warn of silent ones and of events that are left out."""
+        if self.recordings and self.silent == self.recordings:
+            remedy = 'lengthen encoder.t_max, or set encoder.origin to "first-event"'
+            windows = f"{encoder.windows} x {encoder.t_max:g} ms"
+            raise DataError(f"{name}: no recording has an event in the encoder's {windows}; {remedy}")
+        self.warn(name, encoder)
+
+    def warn(self, name: str, encoder: EventEncoder) -> None:
+        """Say what is silent or left out."""
+        windows, told = f"the encoder's {encoder.windows} x {encoder.t_max:g} ms", []
+        if self.silent:
+            told.append(f"{self.silent:,} of {self.recordings:,} recordings have no event in {windows} and are silent")
+        if self.late:
+            lost = f"{self.late:,} of {self.events:,} events come after {'these' if told else windows}"
+            told.append(f"{lost}, in {self.cut:,} recordings, and are left out")
+        if told:
+            late = ', or set encoder.origin to "first-event" for recordings whose clock started long before'
+            advice = "lengthen encoder.t_max to keep them" + late * (self.silent > 0)
+            warnings.warn(f"{name}: {'; '.join(told)}; {advice}", DataWarning, stacklevel=2)
 
 
 def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
@@ -47,53 +90,116 @@ def convert(recordings: Recordings, encoder: EventEncoder) -> tuple[np.ndarray, 
     check_sensor(recordings, encoder, name)
     times = np.empty((len(recordings), *encoder.coded_shape), dtype=np.int32)
     labels = np.empty(len(recordings), dtype=np.int64)
-    for place, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress)):
+    tally = Tally()
+    for place, converted in enumerate(_converted(recordings, order, encoder, name, ignore_progress, tally)):
         times[place], labels[place] = converted
+    tally.check(name, encoder)
     return times, labels
 
 
+class RecordingsAsNeeded:
+    """Times of recordings that are converted when they are asked for, and kept in memory; see `Samples`."""
+
+    dtype = np.dtype(np.int32)
+
+    def __init__(self, recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str) -> None:
+        self.shape = (len(order), *encoder.coded_shape)
+        self.labels = np.asarray([recordings.targets[index] for index in order], np.int64)  # type: ignore[attr-defined]
+        self._recordings, self._order, self._encoder, self._name = recordings, order, encoder, name
+        self._times: dict[int, np.ndarray] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name!r}: {len(self._times)} of {len(self)} converted)"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Times of some rows, which are converted if they are not yet."""
+        chosen = np.atleast_1d(np.arange(len(self))[rows])
+        self.prepare(chosen)
+        return np.array([self._times[row] for row in chosen.tolist()], self.dtype).reshape(-1, *self.shape[1:])
+
+    def prepare(self, rows: np.ndarray, on_progress: OnProgress = ignore_progress) -> None:
+        """Convert those of the rows that are not yet, and warn of what is silent or left out in them."""
+        missing = [row for row in np.unique(rows).tolist() if row not in self._times]
+        tally, order = Tally(), [self._order[row] for row in missing]
+        found = _converted(self._recordings, order, self._encoder, self._name, on_progress, tally)
+        for row, (times, label) in zip(missing, found, strict=True):
+            if label != self.labels[row]:
+                called = _called(self._recordings, self._order[row], self._name)
+                raise DataError(f"{called}: its label is {label}, but the data set lists {self.labels[row]}")
+            self._times[row] = times
+        tally.warn(self._name, self._encoder)
+
+
+def lists_labels(recordings: Recordings) -> bool:
+    """Whether labels are known before recordings are read, as most data sets of tonic know them."""
+    targets = getattr(recordings, "targets", None)
+    known = isinstance(targets, list | np.ndarray) and len(targets) == len(recordings)
+    return known and np.asarray(targets).dtype.kind in "iu"
+
+
 def convert_once(
-    file: Path, recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str, on_progress: OnProgress
+    file: Path,
+    recordings: Recordings,
+    order: Sequence[int],
+    encoder: EventEncoder,
+    name: str,
+    on_progress: OnProgress,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `convert`, in the given order and kept in two files; the times stay there and are read as they are needed.
+    """As `convert`, in the given order and kept in files; the times stay there and are read as they are needed.
 
-    The name of `file`, a ``.npy`` for the times, tells everything that its content depends on; the labels go into one
-    beside it. If they are there, nothing is converted; damaged ones are written anew.
+    The name of `file`, a ``.npy`` for the times, tells everything that its content depends on; the labels, and the
+    tally as JSON, go into files beside it. If they are there, nothing is converted; damaged ones are written anew.
     """
-    label_file = file.with_name(f"{file.stem}-labels.npy")
-    shape = (len(order), *encoder.coded_shape)
-
-    def kept() -> tuple[np.ndarray, np.ndarray] | None:
-        times, labels = _open(file, np.int32, shape), _open(label_file, np.int64, shape[:1])
-        return None if times is None or labels is None else (times, np.array(labels))
+    label_file, tally_file = _beside(file)
 
     def write() -> None:
-        labels = []
+        labels, tally = [], Tally()
 
         def write_times(stream: BinaryIO) -> None:
             # one recording at a time, for all of them may not fit into memory
-            stream.write(_header(np.int32, shape))
-            for times, label in _converted(recordings, order, encoder, name, on_progress):
+            stream.write(_header(np.int32, (len(order), *encoder.coded_shape)))
+            for times, label in _converted(recordings, order, encoder, name, on_progress, tally):
                 stream.write(times.tobytes())
                 labels.append(label)
+            if tally.silent == len(order):
+                tally.check(name, encoder)  # refused, so that nothing is kept
 
         write_atomically(file, write_times)
         write_atomically(label_file, lambda stream: np.save(stream, np.array(labels, dtype=np.int64)))
+        write_json(tally_file, vars(tally))
 
-    found = kept()
+    found = kept(file, len(order), encoder)
     if found is None:
         check_sensor(recordings, encoder, name)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):  # of two that come at once, one converts
-                if kept() is None:
+                if kept(file, len(order), encoder) is None:
                     write()
-            found = kept()
+            found = kept(file, len(order), encoder)
         except OSError as error:
             remedy = "set XDG_CACHE_HOME to a folder that can be"
             raise RunError(f"{file}: cannot be written ({error.strerror}); {remedy}") from error
     assert found is not None
-    return found
+    times, labels, tally = found
+    tally.check(name, encoder)
+    return times, labels
+
+
+def _beside(file: Path) -> tuple[Path, Path]:
+    """The files of labels and tally beside that of the times."""
+    return file.with_name(f"{file.stem}-labels.npy"), file.with_suffix(".json")
+
+
+def kept(file: Path, count: int, encoder: EventEncoder) -> tuple[np.ndarray, np.ndarray, Tally] | None:
+    """Times, labels and tally of so many recordings that `convert_once` kept; None if they are missing or damaged."""
+    label_file, tally_file = _beside(file)
+    times, labels = _open(file, np.int32, (count, *encoder.coded_shape)), _open(label_file, np.int64, (count,))
+    tally = _open_tally(tally_file)
+    return None if times is None or labels is None or tally is None else (times, np.array(labels), tally)
 
 
 def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -109,6 +215,15 @@ def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
     return None
 
 
+def _open_tally(file: Path) -> Tally | None:
+    """The tally that lies in a file; None if it is not there, or damaged."""
+    with contextlib.suppress(OSError, ValueError, TypeError, DataError):
+        tally = Tally(**json.loads(read_text(file, 1000)))
+        if all(isinstance(count, int) for count in vars(tally).values()):
+            return tally
+    return None
+
+
 def _header(dtype: type, shape: tuple[int, ...]) -> bytes:
     """What a ``.npy`` begins with, as `numpy.save` writes it."""
     header = io.BytesIO()
@@ -118,24 +233,23 @@ def _header(dtype: type, shape: tuple[int, ...]) -> bytes:
 
 
 def _converted(
-    recordings: Recordings, order: Sequence[int], encoder: EventEncoder, name: str, on_progress: OnProgress
+    recordings: Recordings,
+    order: Sequence[int],
+    encoder: EventEncoder,
+    name: str,
+    on_progress: OnProgress,
+    tally: Tally,
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Times and label of one recording after another."""
-    empty = True
     for done, index in enumerate(order):
         events, label = _read(recordings, index, name)
         try:
-            times = encoder.first_events(events)
+            times, late = encoder.first_and_late(events)
         except DataError as error:
             raise DataError(f"{_called(recordings, index, name)}: {error}") from error
-        empty = empty and bool((times == SILENT).all())
+        tally.add(times, events.size, late)
         yield times, label
         on_progress(f"converting {name}", done + 1, len(order))
-    if empty:
-        raise DataError(
-            f"{name}: no recording has an event in the encoder's {encoder.windows} x {encoder.t_max:g} ms;"
-            ' lengthen encoder.t_max, or set encoder.origin to "first-event"'
-        )
 
 
 def _read(recordings: Recordings, index: int, name: str) -> tuple[np.ndarray, int]:

@@ -65,6 +65,10 @@ class Source(ABC):
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
         """Read it; parameters and errors are those of `netsim.data.loading.load_dataset`."""
 
+    def load_as_needed(self, name: str, data_dir: str | Path | None, encoder: Encoder | None) -> Dataset:
+        """As `load`; samples that take long to make are made when they are asked for, where that is possible."""
+        return self.load(name, data_dir, encoder, ignore_progress)
+
     @abstractmethod
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """Where it is looked for, in order, and whether it is there; see `netsim.data.loading.where`."""

@@ -11,7 +11,7 @@ import numpy as np
 from netsim.data.dataset import Dataset, check_dataset, split_validation
 from netsim.data.events import latencies_to_events
 from netsim.data.loading import load_dataset
-from netsim.data.recordings import Recordings, convert
+from netsim.data.recordings import Recordings, RecordingsAsNeeded, convert
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stored import Samples
 from netsim.errors import DataError
@@ -79,6 +79,12 @@ class Stimuli:
     def first(self, count: int | None) -> Stimuli:
         """The first `count` stimuli, or all."""
         return self if count is None or count >= len(self) else self.pick(np.arange(count))
+
+    def prepare(self, on_progress: OnProgress = ignore_progress) -> Stimuli:
+        """The same, with all that is presented ready, if it is made as it is needed."""
+        if isinstance(self.images, RecordingsAsNeeded):
+            self.images.prepare(self._rows_of(np.arange(len(self))), on_progress)
+        return self
 
     def check_labels(self, outputs: int) -> None:
         """Refuse, by a DataError, labels that are none of so many output neurons, `UNLABELLED` among them."""
@@ -196,6 +202,7 @@ def load_splits(
     dataset: str | Dataset | None = None,
     data_dir: str | None = None,
     on_progress: OnProgress = ignore_progress,
+    as_needed: bool = False,
 ) -> Splits:
     """Load a data set and split it for a network.
 
@@ -211,6 +218,8 @@ def load_splits(
         Where to look first.
     on_progress : callable
         Is called as recordings are converted, see `netsim.data.source.OnProgress`.
+    as_needed : bool
+        Whether recordings are converted when they are presented, and not all beforehand: for a few of many.
 
     Raises
     ------
@@ -227,7 +236,7 @@ def load_splits(
     if isinstance(dataset, Dataset):
         data = dataset
     else:
-        data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress)
+        data = load_dataset(dataset or network.training.dataset, data_dir, network.encoder, on_progress, as_needed)
     check_dataset(data, network)
     training, test, *own = (
         Stimuli(samples, labels, data.intensity_max, network.encoder, data.classes)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.numerics.compilation import compiled
+from netsim.numerics.order import in_order_of_time
 from netsim.specification import Network, Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -120,6 +121,7 @@ class Loop:
             self._side_by_side(spikes.movable),
             np.concatenate(onsets),
             causal,
+            np.empty(0, f"u{dtype.itemsize}"),  # tells the type of the bits of times
             handed,
         )
         cuts = np.cumsum([int(np.prod(shapes[name][1:])) for name in self.names])[:-1]
@@ -142,11 +144,12 @@ def _hand_back(
     movable: np.ndarray,
     onsets: np.ndarray,
     causal: bool,
+    bits: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
     """Add to displacements what later spikes hand back; arrays have the shape (presentations, neurons)."""
     for b in range(len(times)):
-        for pre in np.argsort(times[b])[::-1]:
+        for pre in in_order_of_time(times[b], times[b].view(bits.dtype), times.dtype.type(np.inf))[::-1]:
             if not movable[b, pre]:
                 continue
             total = displacement[b, pre]

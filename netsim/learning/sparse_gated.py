@@ -9,7 +9,7 @@ import numpy as np
 from netsim.learning.fields import breakpoints
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
-from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products
+from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products, picked
 from netsim.specification import Neurons, Projection
 
 
@@ -41,7 +41,7 @@ def step_gated_sparse(
         add_outer_products(inputs, signal, matrix, gradient)
     if projection.asks_for_displacement:
         propagated = np.zeros_like(times)
-        add_products(signal, matrix.by_source, weights[matrix.weight], propagated)
+        add_products(signal, matrix.by_source, picked(weights, matrix.weight, dtype), propagated)
         before = Breakpoints(np.zeros(1, dtype), np.full(1, per_drive)) if causal else slopes
         multiply_by_slope(propagated.reshape(-1), times.reshape(-1), gate, before)
     return LayerStep(

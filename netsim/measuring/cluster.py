@@ -11,7 +11,7 @@ import logging
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -61,8 +61,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 f"--scheduler {scheduler}: no Dask scheduler answers there ({error});"
                 " start one with: dask scheduler --host ADDRESS"
             ) from error
-        with client:
-            _load_plugins(client)
+        with client, _plugins(client):
             yield client
         return
     no_pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
@@ -90,14 +89,33 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 client.sync(offload, int)  # the scheduler's thread: without it no task would ever begin, or end
         except (RuntimeError, OSError, TimeoutError) as error:
             raise RunError(f"workers: {workers} did not start ({error or type(error).__name__}); {MEMORY}") from error
-        _load_plugins(client)
+        stack.enter_context(_plugins(client))
         yield client
 
 
-def _load_plugins(client: Client) -> None:
-    """Load the files of this process in the workers that there are, which must find them under the same path."""
-    for path in loaded_plugins():
-        client.run(load_plugin, str(path))
+@contextmanager
+def _plugins(client: Client) -> Iterator[None]:
+    """Have workers load the files of this process, those too that come later; they find them under the same path."""
+    from distributed import WorkerPlugin
+
+    class Files(WorkerPlugin):  # of no module, so that it is pickled by value
+        def __init__(self, paths: list[str]) -> None:
+            self.paths = paths
+
+        def setup(self, worker: object) -> None:
+            for path in self.paths:
+                load_plugin(path)
+
+    if not loaded_plugins():
+        yield
+        return
+    name = f"netsim-{uuid.uuid4().hex}"
+    client.register_plugin(Files([str(path) for path in loaded_plugins()]), name)
+    try:
+        yield
+    finally:
+        with suppress(OSError, TimeoutError):  # of a scheduler that is gone
+            client.unregister_worker_plugin(name)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class Side(NamedTuple):
 class SparseMatrix(NamedTuple):
     """Synapses in the order of their presynaptic neurons, and of their postsynaptic ones.
 
-    `weight` is the number of the weight of each, in the order of presynaptic neurons.
+    `weight` is the number of the weight of each, in the order of presynaptic neurons, without a sign.
     """
 
     by_source: Side
@@ -37,7 +37,9 @@ def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources
     """The matrix of synapses that are sorted by presynaptic neuron."""
     order = np.argsort(post, kind="stable")
     return SparseMatrix(
-        _side(pre, post, np.arange(len(pre)), sources), _side(post[order], pre[order], order, targets), weight
+        _side(pre, post, np.arange(len(pre)), sources),
+        _side(post[order], pre[order], order, targets),
+        weight.view(np.uint32),
     )
 
 
@@ -45,6 +47,19 @@ def _side(own: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int
     first = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=neurons))])
     # numbers that cannot be negative are places without a test
     return Side(first.astype(np.uint64), opposite.astype(np.uint32), order.astype(np.uint32))
+
+
+def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values from places, numbers without a sign, as a type; numpy would first widen the places."""
+    found = np.empty(places.size, dtype)
+    _pick(values, places, found)
+    return found
+
+
+@compiled
+def _pick(values: np.ndarray, places: np.ndarray, found: np.ndarray) -> None:
+    for i in range(found.size):
+        found[i] = values[places[i]]
 
 
 @compiled_with(fastmath={"contract"})

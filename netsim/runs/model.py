@@ -71,6 +71,7 @@ class Model:
         data_dir: str | None = None,
         on_progress: OnProgress = ignore_progress,
         on_warning: Callable[[str], None] = warnings.warn,
+        as_needed: bool = False,
     ) -> Splits:
         """The stimuli of its data set, as of `netsim.load_splits`; with one line to `on_warning`, if it has changed.
 
@@ -80,7 +81,7 @@ class Model:
             By default its own; it may name another data set.
         data_dir : str, optional
             By default its own.
-        on_progress : callable
+        on_progress, as_needed
             As of `netsim.load_splits`.
         on_warning : callable
             By default it becomes a warning of Python's.
@@ -91,7 +92,7 @@ class Model:
         >>> netsim.load_model("digits").splits().test
         Stimuli(360 of shape (8, 8, 1), 10 classes, IntensityEncoder)
         """
-        found = load_splits(network or self.network, None, data_dir or self.data_dir, on_progress)
+        found = load_splits(network or self.network, None, data_dir or self.data_dir, on_progress, as_needed)
         if change := self.change_of(found.dataset, network):
             on_warning(change)
         return found
@@ -107,7 +108,7 @@ class Model:
     def change_of(self, dataset: Dataset, network: Network | None = None) -> str:
         """What to say if the run's data set is not any more what it learned from; empty if it is, or is not known."""
         named = (network or self.network).training.dataset
-        if self.run is None or named != self.run.network().training.dataset:
+        if not dataset.is_whole or self.run is None or named != self.run.network().training.dataset:
             return ""
         return change_of_data(self.run, dataset)
 

@@ -244,3 +244,19 @@ def test_weights_of_a_run_that_says_no_epoch_are_read(run: Path) -> None:
     api.write_weights(api.open_run("run").weights(network), run / "best.npz", -1)
     with pytest.raises(DataError, match="epoch is no number of an epoch"):
         load_model("run")
+
+
+def test_a_training_with_a_wrong_number_of_threads_leaves_no_folder(
+    netsim: Netsim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", "many")
+    netsim("train", "digits", "--limit", 20, "--out", "run").refused("NETSIM_THREADS: must be a number of threads")
+    assert os.listdir() == []
+
+
+def test_a_thread_that_cannot_begin_is_want_of_memory(netsim: Netsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("netsim.measuring.evaluation.decide", full)
+    netsim("evaluate", "digits", "--limit", 20).refused("not enough memory; use a smaller network, --limit, --workers")

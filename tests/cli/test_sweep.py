@@ -15,8 +15,11 @@ import pytest
 
 from netsim.analysis import read_sweep_table
 from netsim.data.stimuli import load_splits
+from netsim.measuring.cluster import connect
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, lock_folder, open_run
+from netsim.runs.plugin_files import load_plugin
+from netsim.seams import schedules
 from netsim.sweeps.plan import read_plan
 from netsim.training.opening import open_training
 
@@ -26,6 +29,12 @@ pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip ins
 Netsim = Callable[..., Any]
 EPOCHS = 60
 LONG = f'base = "digits"\nlimit = 300\noverrides.training.epochs = {EPOCHS}\n'
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine answers late."""
+    monkeypatch.setattr("netsim.measuring.cluster._CONNECT_SECONDS", 120)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +80,8 @@ def test_a_sweep(netsim: Netsim, scheduler: str) -> None:
         'base = "digits"\nseeds = [0, 1]\nlimit = 100\noverrides.training.epochs = 2\n'
         "grid.training.validation = [180, 5000]\n"  # more than there are: known only when the data are loaded
     )
-    done = netsim("sweep", "plan.toml", "--scheduler", scheduler, "--json")
+    # whoever always passes --resume begins with it, too
+    done = netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume", "--json")
     assert done.code == 1
     assert "2 of 4 runs failed" in done.err
     assert "5000 of 1437" in done.err.splitlines()[-1]
@@ -184,6 +194,23 @@ def test_what_workers_refuse_is_one_line(netsim: Netsim, run: Path) -> None:
         netsim("evaluate", run, "--scheduler", cluster.scheduler_address).refused("2 threads", "--nthreads 1")
 
 
+def test_a_worker_that_comes_later_has_the_plug_ins(tmp_path: Path) -> None:
+    path = tmp_path / "come_later.py"
+    path.write_text("from netsim.seams import schedules\nschedules.add('later', lambda done: 0.5, __name__)\n")
+    load_plugin(path)
+
+    def has_it() -> bool:
+        return "later" in schedules
+
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster,
+        connect(cluster.scheduler_address) as client,
+    ):
+        cluster.scale(1)
+        client.wait_for_workers(1)
+        assert list(client.run(has_it).values()) == [True]
+
+
 def test_no_scheduler(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.measuring.cluster._CONNECT_SECONDS", 0.5)
     Path("long.toml").write_text(LONG)
@@ -203,10 +230,10 @@ def test_options_that_do_not_go_together(netsim: Netsim, run: Path) -> None:
     for command in (("sweep", "long.toml"), ("evaluate", run), ("simulate", run)):
         netsim(*command, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1").refused("--workers", "--scheduler")
     netsim("simulate", run, "--limit", 3, "--index", 3).refused("--limit", "--index")
-    netsim("sweep", "long.toml", "--resume").refused("sweeps/long: is no sweep", "without --resume")
     Path("full").mkdir()
     Path("full/thesis.txt").write_text("")
     netsim("sweep", "long.toml", "--out", "full").refused("full: exists already")
+    netsim("sweep", "long.toml", "--out", "full", "--resume").refused("full: exists already, and is no sweep")
     netsim("sweep", "nosuch.toml").refused("nosuch.toml", "cannot be read")
 
 

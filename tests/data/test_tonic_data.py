@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,16 @@ import pytest
 import tonic.datasets
 from tonic.dataset import Dataset as TonicDataset
 
+from netsim.cli import main
 from netsim.data.events import EVENT_TYPE
 from netsim.data.loading import load_dataset, where
-from netsim.data.stimuli import load_splits
-from netsim.errors import DataError, RunError
+from netsim.data.stimuli import EventView, event_stimuli, load_splits
+from netsim.errors import DataError, DataWarning, RunError
+from netsim.models.presets import load_preset
 from netsim.seams import datasets
-from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network
+from netsim.specification import Dense, Encoder, EventEncoder, IntensityEncoder, Layer, Network, Training
 from netsim.specification.encoders.events import SILENT
+from netsim.specification.toml import write_network
 
 ENCODER = EventEncoder((35, 35, 2), 10.0)
 
@@ -134,6 +139,77 @@ def test_windows_that_hold_nothing_are_refused(poker: Path, tmp_path: Path) -> N
     assert _cache(tmp_path) == []
     data = load_dataset("tonic:POKERDVS", poker, EventEncoder((35, 35, 2), 10.0, origin="first-event"))
     assert (data.train_images != SILENT).any(axis=(1, 2, 3)).all()
+
+
+def test_what_is_silent_or_late_is_counted(poker: Path, tmp_path: Path) -> None:
+    """It is said whenever the data set is loaded, not only when it is converted."""
+    files = sorted((poker / "POKERDVS" / "pips_train").rglob("*.npy"))
+    for file in files[:10]:
+        np.save(file, np.load(file) + [10**6, 0, 0, 0])
+    lengths = [len(np.load(file)) for file in files]
+    late = sum(int((np.load(file)[:, 0] >= 10_000).sum()) for file in files)
+    for _ in range(2):
+        with pytest.warns(DataWarning) as said:
+            load_dataset("tonic:POKERDVS", poker, ENCODER)
+        (text,) = [str(one.message) for one in said if "training" in str(one.message)]
+        assert text.startswith(
+            "tonic:POKERDVS training: 10 of 24 recordings have no event in the encoder's 1 x 10 ms and are silent;"
+            f" {late:,} of {sum(lengths):,} events come after these, in "
+        )
+        assert 'set encoder.origin to "first-event"' in text
+    (tally,) = [path for path in (tmp_path / "cache" / "events").glob("*.json") if "training" in path.name]
+    tally.write_text("[1")
+    with pytest.warns(DataWarning, match="10 of 24 recordings"):
+        load_dataset("tonic:POKERDVS", poker, ENCODER)
+
+
+def test_no_more_is_converted_than_needed(
+    poker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0, training=Training(validation=4))
+    write_network(network, tmp_path / "net.toml")
+    converted: list[int] = []
+    original = EventEncoder.first_and_late
+
+    def counted(encoder: EventEncoder, events: np.ndarray) -> tuple[np.ndarray, int]:
+        converted.append(1)
+        return original(encoder, events)
+
+    monkeypatch.setattr(EventEncoder, "first_and_late", counted)
+    options = ["--dataset", "tonic:POKERDVS", "--data-dir", str(poker)]
+
+    def run(*arguments: str) -> int:
+        converted.clear()
+        monkeypatch.setattr(sys, "argv", ["netsim", *arguments, *options])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        return len(converted)
+
+    file = str(tmp_path / "net.toml")
+    assert run("evaluate", file, "--limit", "5", "--json") == 5
+    few = json.loads(capsys.readouterr().out)
+    assert run("simulate", file, "--index", "3", "--index", "11", "--json") == 2
+    assert run("export", file, str(tmp_path / "a.csv"), "--to", "csv", "--limit", "3") == 3
+    assert "recordings, and are left out" in capsys.readouterr().err
+    assert _cache(tmp_path) == []
+    assert run("evaluate", file, "--json") == 44
+    assert len(_cache(tmp_path)) == 4
+    assert run("evaluate", file, "--limit", "5", "--json") == 0
+    again = json.loads(capsys.readouterr().out.split("\n}\n")[1] + "}")
+    assert again | {"seconds": 0} == few | {"seconds": 0}
+
+
+def test_slices_with_absolute_times_are_silent(tmp_path: Path) -> None:
+    from tonic import SlicedDataset, slicers
+
+    test = load_splits(load_preset("digits")).test.first(30)
+    slices = SlicedDataset(EventView(test), slicers.SliceByTime(time_window=6000), metadata_path=str(tmp_path / "cut"))
+    with pytest.warns(DataWarning, match="recordings: 30 of 60 recordings have no event in the encoder's 1 x 6 ms"):
+        event_stimuli(slices, EventEncoder((8, 8, 1), 6.0, polarity="merged"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        event_stimuli(slices, EventEncoder((8, 8, 1), 6.0, polarity="merged", origin="first-event"))
 
 
 @pytest.mark.parametrize(

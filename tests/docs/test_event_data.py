@@ -20,10 +20,14 @@ TEXT = (Path(__file__).parents[2] / "docs" / "event_data.md").read_text(encoding
 COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^\$ netsim (.*)$", TEXT, re.MULTILINE)]
 
 
-def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    exec(code, {})
-    assert capsys.readouterr().out.startswith("(1, 8, 8, 1)\n0.")
+def test_python_examples(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        exec(code, {})
+    slices, shape, accuracy = capsys.readouterr().out.splitlines()[-3:]
+    assert slices.startswith("Stimuli(60 of shape (8, 8, 1)")
+    assert shape == "(1, 8, 8, 1)"
+    assert 0 < float(accuracy) < 1
 
 
 def test_toml_example() -> None:

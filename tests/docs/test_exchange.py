@@ -14,6 +14,8 @@ from netsim.cli import main
 from netsim.seams import network_formats, spike_formats
 
 TEXT = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+LARGE = ("viziphant", "bmtk")
+"""Of no extra."""
 BLOCKS = re.findall(r"```(console|python)\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -32,7 +34,7 @@ def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         if language == "console":
             for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
                 _run(command, monkeypatch)
-        elif "viziphant" not in block or _is_there("viziphant"):
+        elif all(map(_is_there, [package for package in LARGE if package in block])):
             exec(block, names)
     out = capsys.readouterr().out
     assert len(re.findall(r"^output \d: \d+\.\d{3} ms$", out, re.MULTILINE)) >= 2
@@ -41,6 +43,7 @@ def test_all_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         "hidden: 200 neurons of threshold 32.0",
         "hidden: may fire from 16.0 ms to 48.0 ms",
     ]
+    assert re.findall(r"^edges onto output 3: .*$", out, re.MULTILINE) == ["edges onto output 3: 200, from hidden"]
     assert {"spikes.nwb", "spikes.h5", "spikes.mat", "spikes.csv", "spikes.parquet", "own.nwb", "digits.nir"} <= {
         path.name for path in Path().iterdir()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,15 +16,26 @@ from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Laye
 from netsim.weights.layout import weight_shapes
 
 
+def _module(name: str) -> ModuleType:
+    """A module of the folder of tests."""
+    spec = importlib.util.spec_from_file_location(f"netsim_{name}", Path(__file__).parents[1] / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def oracle() -> ModuleType:
     """The module ``tests/oracle.py``: the neuron equation solved without the engines."""
-    spec = importlib.util.spec_from_file_location("netsim_oracle", Path(__file__).parents[1] / "oracle.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return _module("oracle")
+
+
+@pytest.fixture(scope="session")
+def drawn() -> ModuleType:
+    """The module ``tests/random_networks.py``."""
+    return _module("random_networks")
 
 
 @pytest.fixture(params=["ramp", "plateau", "triangle", "breakpoints"])

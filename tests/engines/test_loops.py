@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
@@ -36,40 +31,6 @@ from netsim.specification import (
     Winners,
 )
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
-
-
-@pytest.fixture(scope="module")
-def drawn() -> ModuleType:
-    """The module ``tests/random_networks.py``."""
-    spec = importlib.util.spec_from_file_location("netsim_random", Path(__file__).parents[1] / "random_networks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
-
-
-@given(seed=st.integers(0, 2**32 - 1), dt=st.sampled_from([0.0, 0.0, 0.7]))
-@example(seed=814005, dt=0.0)  # rivals that the drive alone carries to threshold, and rounding apart
-@settings(deadline=None, max_examples=25)
-def test_latencies_are_those_of_the_oracle(oracle: ModuleType, drawn: ModuleType, seed: int, dt: float) -> None:
-    network = drawn.random_network(seed)
-    batch = drawn.random_batch(network, 2, seed)
-    expected = oracle.oracle_latencies(
-        network, batch.weights, batch.stimuli, dt, batch.silenced, batch.thresholds, batch.delays
-    )
-    for got, wanted in zip(EventEngine(network, dt=dt).present(batch), expected, strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_both_engines_give_the_same_steps(drawn: ModuleType, seed: int) -> None:
-    network = drawn.random_network(seed)
-    batch = drawn.random_batch(network, 8, seed)
-    event = EventEngine(network, dt=0.5).present(batch)
-    brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=1 if seed % 2 else 4).present(batch)
-    for ours, theirs in zip(event, brian2, strict=True):
-        np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
 
 
 def test_networks_with_loops_are_read_as_they_are_written(drawn: ModuleType) -> None:
@@ -293,16 +254,6 @@ def test_scopes_that_a_population_does_not_have_are_refused() -> None:
         Population("relays", (4,), None, winners=PopulationWinners())
     with pytest.raises(SpecificationError, match=r"large.winners.radius: 99 makes 50,689,280,000 pairs"):
         Population("large", (200, 200, 32), winners=NeighbourhoodWinners(radius=99))
-
-
-def test_formats_that_cannot_say_it_refuse(tmp_path: Path) -> None:
-    pytest.importorskip("nir", reason="needs the extra exchange")
-    from netsim import export_network, initial_weights
-
-    for network in (_alone(FREE), _alone(FREE, 3, PopulationWinners(), False)):
-        with pytest.raises(SpecificationError, match=r"NIR: .*keep the network as TOML"):
-            export_network("nir", network, initial_weights(network, 0), tmp_path / "out.nir")
-    assert not list(tmp_path.iterdir())
 
 
 def test_single_precision_is_near_to_double() -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from netsim.engines import Batch
-from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.learning.constraints import constraints_of
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.specification import (
     PSP,
-    Convolution,
     Dense,
     Distance,
     InitialWeights,
@@ -41,82 +36,6 @@ from netsim.weights.incoming import Incoming
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import check_weights, weight_shapes
 from netsim.weights.packing import pack, unpack
-from netsim.weights.signs import bound_to_signs
-
-PSPS = [PSP(), PSP("plateau", rise=7.3), PSP("triangle", rise=5.2, fall=9.1)]
-STIMULUS = (4, 5, 1)
-
-
-def _neurons(regime: str, depth: int) -> Neurons:
-    if regime == "free":
-        return Neurons(threshold=0.5, tau=10.0, end=80.0, bias=depth != 2)
-    return Neurons(regime, 0.5, tau=10.0, onset=14.3 * depth, end=14.3 * depth + 18.0, drive=0.3, bias=depth != 2)
-
-
-def graph(seed: int, regimes: tuple[str, ...] = ("free", "staggered", "phased")) -> Network:
-    """A random network of four populations by all rules, with skips, delays and several projections onto maps."""
-    generator = np.random.default_rng(seed)
-
-    def draw(items: Any) -> Any:
-        return items[generator.integers(len(items))]
-
-    def pairs() -> Any:
-        number = int(generator.integers(99))
-        ways = [Random(probability=0.4, seed=number), Random(indegree=3, seed=number), Random(outdegree=2, seed=number)]
-        return draw([*ways, Dense()])
-
-    near = [Distance(sigma=1.2, seed=seed % 7), Distance(radius=1.5, wrap=bool(seed % 2))]
-    populations = (
-        Population("twins", STIMULUS, _neurons(draw(regimes), 1)),
-        Population("local", (3, 4, 2), _neurons(draw(regimes), 2)),
-        Population("near", (2, 3, 2), _neurons(draw(regimes), 3)),
-        Population("output", (4,), _neurons(draw(regimes), 4)),
-    )
-    projections = [
-        Projection("stimulus", "twins", OneToOne(), draw(PSPS)),
-        Projection("twins", "local", draw([LocallyConnected(2, 2), Convolution(2, 2)]), draw(PSPS)),
-        Projection("local", "near", draw(near), draw(PSPS), delay=draw([0.0, 2.6])),
-        Projection("near", "output", pairs(), draw(PSPS), sign=draw(["any", "excitatory"])),
-        Projection("twins", "output", pairs(), draw(PSPS), delay=draw([0.0, 3.4])),
-    ]
-    for source, target in (("stimulus", "local"), ("stimulus", "near"), ("local", "output")):
-        if generator.random() < 0.6:
-            projections.append(Projection(source, target, pairs(), draw(PSPS)))
-    return Network("graph", IntensityEncoder(STIMULUS, 20.0), populations, tuple(projections), 95.0)
-
-
-def batch_of(network: Network, presentations: int, seed: int) -> Batch:
-    generator = np.random.default_rng(seed)
-    weights = {name: generator.normal(0.2, 0.6, shape) for name, shape in weight_shapes(network).items()}
-    for projection in network.weighted:
-        weights[f"{projection.name}.kernel"] = bound_to_signs(
-            weights[f"{projection.name}.kernel"], network.weight_signs(projection)
-        )
-    stimuli = generator.uniform(0.0, 20.0, (presentations, *STIMULUS))
-    stimuli[generator.uniform(size=stimuli.shape) < 0.3] = np.inf
-    return Batch(stimuli, weights)
-
-
-@given(seed=st.integers(0, 2**32 - 1), dt=st.sampled_from([0.0, 0.0, 0.7]))
-@settings(deadline=None, max_examples=60)
-def test_latencies_are_those_of_the_oracle(oracle: ModuleType, seed: int, dt: float) -> None:
-    network = graph(seed)
-    batch = batch_of(network, 2, seed)
-    expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, dt)
-    for got, wanted in zip(EventEngine(network, dt=dt).present(batch), expected, strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_both_engines_give_the_same_steps(seed: int) -> None:
-    network = graph(seed)
-    batch = batch_of(network, 8, seed)
-    event = EventEngine(network, dt=0.5).present(batch)
-    brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=1 if seed % 2 else 4).present(batch)
-    fired = np.isfinite(np.concatenate([layer.ravel() for layer in event[1:]]))
-    assert 0.1 < fired.mean() < 1
-    for ours, theirs in zip(event, brian2, strict=True):
-        np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
 
 
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.engines.event.sweep import in_order_of_time
+from netsim.numerics.order import in_order_of_time
 
 _WIDTHS: dict[type, Literal[32, 64]] = {np.float32: 32, np.float64: 64}
 TIMES: dict[type, st.SearchStrategy[np.ndarray]] = {

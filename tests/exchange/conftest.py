@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
 import pytest
 
 from netsim.measuring.simulation import Simulation
+from netsim.seams import connectivities
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 
 
@@ -33,3 +39,16 @@ def simulation() -> Simulation:
     for layer in latencies[1:]:
         layer[2] = np.inf
     return Simulation(network, 0.0, [7, 3, 0, 12], np.array([1, 0, 2, 1]), latencies, [])
+
+
+@pytest.fixture(scope="session")
+def drawn() -> ModuleType:
+    """The module ``tests/random_networks.py``, whose connectivity has a name here."""
+    spec = importlib.util.spec_from_file_location("netsim_drawn", Path(__file__).parents[1] / "random_networks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["netsim_drawn"] = module
+    spec.loader.exec_module(module)
+    connectivities.register("every-other-neuron")(module.EveryOther)
+    return module

@@ -125,7 +125,9 @@ def test_what_they_need_is_named(netsim: Callable[..., subprocess.CompletedProce
     done = netsim("export", "digits", "--to", "heavy", "spikes.heavy")
     assert done.stderr == "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
     done = netsim("export", "digits", "--to", "pdf", "spikes.pdf")
-    assert "choose one of nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, plain" in done.stderr
+    assert (
+        "choose one of nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, plain" in done.stderr
+    )
 
 
 def test_formats_are_light() -> None:

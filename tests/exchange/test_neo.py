@@ -26,22 +26,60 @@ def to_block() -> Callable[..., Any]:
     return to_block
 
 
-def test_neo_reads_segments_and_trains(simulation: Simulation) -> None:
+def _check(segments: list[Any], simulation: Simulation, tolerance: float) -> None:
+    """Trains and their places in the segments of all presentations."""
+    for position, segment in enumerate(segments):
+        expected = np.concatenate([layer[position].ravel() for layer in simulation.latencies])
+        times = [train.rescale("ms").magnitude for train in segment.spiketrains]
+        assert [train.size for train in times] == np.isfinite(expected).astype(int).tolist()
+        found = np.array([train[0] if train.size else np.inf for train in times])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+        conv = [train.annotations for train in segment.spiketrains if train.annotations["layer"] == "conv"]
+        assert [(one["y"], one["x"], one["map"]) for one in conv] == list(np.ndindex(simulation.network.shapes["conv"]))
+
+
+def test_neo_cuts_presentations_out_of_the_session(simulation: Simulation) -> None:
+    """A pixel of latency 0 belongs to the presentation that starts then, not to the one before."""
     export("neo", simulation, "spikes.mat", record={"weights": "trained"})
     block = neo.io.NeoMatlabIO("spikes.mat").read_block()
     assert block.name == "small"
     assert json.loads(block.annotations["simulation"]) == {"weights": "trained"}
-    assert [segment.annotations["presentation"] for segment in block.segments] == [7, 3, 0, 12]
-    assert [segment.annotations["label"] for segment in block.segments] == [1, 0, 2, 1]
-    for position, segment in enumerate(block.segments):
-        assert segment.index == position
-        expected = np.concatenate([layer[position].ravel() for layer in simulation.latencies])
-        times = [train.magnitude for train in segment.spiketrains]
-        assert [list(train) for train in times] == [[time] if time < np.inf else [] for time in expected]
-        for train in segment.spiketrains:
-            assert (train.t_start, train.t_stop) == (0 * pq.ms, 64.3 * pq.ms)
-        conv = [train.annotations for train in segment.spiketrains if train.annotations["layer"] == "conv"]
-        assert [(one["y"], one["x"], one["map"]) for one in conv] == list(np.ndindex(simulation.network.shapes["conv"]))
+    (session,) = block.segments
+    (presentations,) = session.epochs
+    assert presentations.annotations["presentation"].tolist() == [7, 3, 0, 12]
+    assert presentations.annotations["label"].tolist() == [1, 0, 2, 1]
+    assert presentations.annotations["decision"][2] == -1
+    assert {train.t_stop.item() for train in session.spiketrains} == {4 * 64.3}
+    segments = pytest.importorskip("neo.utils").cut_segment_by_epoch(session, presentations, reset_time=True)
+    assert len(segments) == 4
+    _check(segments, simulation, 1e-9)
+
+
+def test_segments_in_memory_are_presentations(simulation: Simulation, to_block: Callable[..., Any]) -> None:
+    segments = to_block(simulation).segments
+    assert [segment.annotations["presentation"] for segment in segments] == [7, 3, 0, 12]
+    assert [segment.annotations["label"] for segment in segments] == [1, 0, 2, 1]
+    assert {(train.t_start.item(), train.t_stop.item()) for train in segments[0].spiketrains} == {(0.0, 64.3)}
+    _check(segments, simulation, 0)
+
+
+def test_trains_are_made_when_they_are_asked_for(
+    simulation: Simulation, to_block: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object per neuron and presentation is what took minutes; a file has one per neuron, however many there are."""
+    made: list[int] = []
+    original = neo.SpikeTrain.__new__
+
+    def counted(cls: type, *given: Any, **named: Any) -> Any:
+        made.append(1)
+        return original(cls, *given, **named)
+
+    monkeypatch.setattr(neo.SpikeTrain, "__new__", counted)
+    block = to_block(simulation)
+    assert len(block.segments[0].spiketrains) == sum(layer[0].size for layer in simulation.latencies)
+    assert made == []
+    export("neo", simulation, "spikes.mat", layers=["hidden", "output"])
+    assert len(made) == 5 + 3
 
 
 def test_elephant_counts_and_rates(simulation: Simulation, to_block: Callable[..., Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from netsim.specification import (
     Dense,
     IntensityEncoder,
     Layer,
+    NeighbourhoodWinners,
     Network,
     Neurons,
     Pooling,
@@ -283,6 +285,49 @@ def test_any_network_comes_back(graph_network: Network) -> None:
     assert back.network == graph_network
     assert _same_bits(back.weights, weights)
     assert "sparse connectivity (matrices with zeros stand for it)" in without_primitive(graph_network)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_loops_and_winners_come_back(seed: int, drawn: ModuleType) -> None:
+    """Several projections between two populations, too, and delays of all kinds."""
+    network = drawn.random_network(seed)
+    weights = _drawn_weights(network, seed)
+    buffer = io.BytesIO()
+    nir.write(buffer, to_graph(network, weights))
+    graph = nir.read(buffer, type_check=True)
+    back = from_graph(graph, "file")
+    assert back.network == network
+    assert _same_bits(back.weights, weights)
+    recurrent = [projection for projection in network.projections if network.is_recurrent(projection)]
+    assert recurrent
+    for projection in recurrent:
+        synapses = f"{projection.name}_synapses"
+        assert (synapses, f"{projection.target}_neurons") in graph.edges
+        onset = network.neurons(projection.target).onset
+        assert graph.nodes[synapses].metadata["counts_from_ms"] == onset
+
+
+def test_winners_and_recurrent_maps_are_said() -> None:
+    network = Network(
+        "competing",
+        IntensityEncoder((4, 5, 1), 20.0),
+        (Population("maps", (4, 5, 2), winners=NeighbourhoodWinners(radius=2)), Population("output", (3,))),
+        (
+            Projection("stimulus", "maps", Convolution(2, 3, padding=1)),
+            Projection("maps", "maps", Convolution(2, 3, padding=1), delay=1.0),
+            Projection("maps", "output", Dense()),
+        ),
+        duration=70.0,
+    )
+    graph = to_graph(network, _drawn_weights(network))
+    assert graph.nodes["maps_neurons"].metadata["winners"] == {"scope": "neighbourhood", "first": 1, "radius": 2}
+    assert isinstance(graph.nodes["maps_to_maps_synapses"], nir.Conv2d)
+    assert set(graph.edges) >= {
+        ("maps_neurons", "maps_to_maps_delay"),
+        ("maps_to_maps_delay", "maps_to_maps_synapses"),
+        ("maps_to_maps_synapses", "maps_neurons"),
+    }
+    assert "winners" in without_primitive(network)
 
 
 def test_files_of_version_0_1_come_back(graph_network: Network) -> None:

@@ -33,8 +33,8 @@ def test_the_inspector_finds_nothing_that_matters(file: Path) -> None:
     found = list(inspector.inspect_nwbfile(nwbfile_path=str(file)))
     important = inspector.Importance.BEST_PRACTICE_SUGGESTION
     assert [message for message in found if message.importance.value > important.value] == []
-    # whose laboratory it is only the user knows
-    assert {"check_experimenter_exists", "check_institution"} == {
+    # whose laboratory it is only the user knows; neo does not read files with keywords
+    assert {"check_experimenter_exists", "check_institution", "check_keywords"} == {
         message.check_function_name for message in found if "binary" not in message.check_function_name
     }
 
@@ -65,6 +65,20 @@ def test_units_and_trials_are_those_of_the_network(file: Path, simulation: Simul
             spikes += len(unit.spike_times)
         assert own["neuron"].tolist() == list(range(latencies[0].size))
     assert spikes == sum(np.isfinite(layer).sum() for layer in simulation.latencies)
+
+
+def test_neo_reads_it(file: Path, simulation: Simulation) -> None:
+    """Neo needs the interval in which each unit is observed, and stumbles over keywords."""
+    io = pytest.importorskip("neo.io", reason="NWB is read by neo too, of the extra 'exchange'")
+    (block,) = io.NWBIO(str(file), "r").read_all_blocks()
+    (segment,) = block.segments
+    duration = simulation.network.duration / 1000
+    starts = np.arange(4) * duration
+    expected = np.concatenate([layer.reshape(4, -1).T / 1000 + starts for layer in simulation.latencies])
+    assert len(segment.spiketrains) == len(expected)
+    for train, times in zip(segment.spiketrains, expected, strict=True):
+        assert (train.t_start.item(), train.t_stop.item()) == (0.0, pytest.approx(4 * duration))
+        np.testing.assert_allclose(train.magnitude, times[np.isfinite(times)], rtol=0, atol=1e-12)
 
 
 def _foreign(trials: list[tuple[float, float]], trains: list[list[float]], **columns: list[int]) -> Path:

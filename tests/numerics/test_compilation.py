@@ -76,6 +76,17 @@ def test_a_change_of_a_callee_is_noticed(package: Path) -> None:
     assert _run(package)[:2] == ["42", "1"]  # what it was made from is there again
 
 
+def test_a_compilation_is_told_of_and_a_load_is_none(package: Path) -> None:
+    program = """
+from netsim.numerics.caller import times_factor
+from netsim.numerics.compiling import when_compiling
+with when_compiling(lambda: print("compiling")):
+    times_factor(1)
+"""
+    assert _run(package, program) == ["compiling", "compiling"]  # it, and what it calls
+    assert _run(package, program) == []
+
+
 def test_a_change_of_other_sources_compiles_nothing(package: Path) -> None:
     _run(package)
     (package / "other.py").write_text("", encoding="utf-8")

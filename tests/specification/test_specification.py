@@ -30,7 +30,7 @@ OUTPUT = Layer("output", Dense(10))
 
 def test_presets_are_those_promised() -> None:
     expected = {"digits", "mlp-mnist", "rcsnn-mnist", "bcsnn-mnist", "rcsnn-fashion", "bcsnn-fashion"}
-    expected |= {"rcsnn-mnist-free", "rcsnn-fashion-free", "yin-yang"}
+    expected |= {"rcsnn-mnist-free", "rcsnn-fashion-free", "yin-yang", "sparse-mnist", "ei-mnist"}
     assert expected <= set(preset_names())
     for name in preset_names():
         network = load_preset(name)

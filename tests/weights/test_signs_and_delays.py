@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from netsim.specification import (
     Convolution,
     Delays,
     Dense,
+    InitialWeights,
     IntensityEncoder,
     Layer,
     Network,
@@ -117,15 +119,37 @@ def test_one_sign_alone_adds_up_to_a_standard_deviation() -> None:
 
 
 def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
-    """More than a tenth of the neurons of each fire, less than all, and few of them at the onset already."""
-    neurons = [Neurons("phased", 2.0, 10.0, 10.0 + 20.0 * depth, 30.0 + 20.0 * depth, 1.0) for depth in range(8)]
+    """Of each layer as many fire as a normal law of potentials has it, whose mean the balance of weights bounds.
+
+    A neuron's potential at the onset is a sum over many weights: normal, with the mean and variance that the weights
+    and the inputs of a presentation have. The drive brings to threshold who is above 0 then, and who is above the
+    threshold fires at once. Excitation and inhibition would cancel but for the chance by which one of them is the more
+    active: of a mean over n neurons its deviation is at most 1 / sqrt(n), in units of the root mean square.
+    """
+    excitatory, inhibitory, threshold = 150, 50, 2.0
+    neurons = [Neurons("phased", threshold, 10.0, 10.0 + 20.0 * depth, 30.0 + 20.0 * depth, 1.0) for depth in range(8)]
     hidden = [{"connectivity": Dense(200), "neurons": one, "inhibitory": 0.25} for one in neurons]
     network = chain(*hidden, {"connectivity": Dense(10)}, duration=200.0)
+    weights = initial_weights(network, 0)
     stimuli = np.random.default_rng(0).uniform(0, 10, (40, 6, 6, 1))
-    latencies = EventEngine(network).present(Batch(stimuli, initial_weights(network, 0)))
-    for population, times in zip(network.populations[:-1], latencies[1:-1], strict=True):
-        assert 0.1 < np.isfinite(times).mean() < 0.9, population.name
-        assert (times == population.dynamics.onset).mean() < 0.2, population.name
+    latencies = EventEngine(network).present(Batch(stimuli, weights))
+    # a share of 200 neurons, whatever the correlation of presentations, is known to so much
+    tolerance = 4 * math.sqrt(1 / 4 / 200)
+    for depth, population in enumerate(network.populations[1:-1], start=2):
+        built_up = np.maximum(population.dynamics.onset - latencies[depth - 1], 0) / 10.0
+        kernel = weights[f"{population.name}.kernel"]
+        mean = variance = np.zeros(40)
+        for part in (slice(excitatory), slice(excitatory, None)):
+            mean = mean + kernel[part].mean() * built_up[:, part].sum(axis=1)
+            variance = variance + kernel[part].var() * (built_up[:, part] ** 2).sum(axis=1)
+        excess, deviation = mean / np.sqrt(variance), kernel[:excitatory].sum(axis=0).mean() / InitialWeights().spread
+        assert (np.abs(excess) < 3 * deviation * math.sqrt(1 / excitatory + 1 / inhibitory)).all(), population.name
+        law, above = NormalDist(), threshold / np.sqrt(variance)
+        fire = np.mean([law.cdf(value) for value in excess])
+        at_once = np.mean([law.cdf(value) for value in excess - above])
+        assert np.isfinite(latencies[depth]).mean() == pytest.approx(fire, abs=tolerance), population.name
+        share = (latencies[depth] == population.dynamics.onset).mean()
+        assert share == pytest.approx(at_once, abs=tolerance), population.name
 
 
 @pytest.mark.parametrize(

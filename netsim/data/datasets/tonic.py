@@ -50,10 +50,21 @@ class Tonic(Source):
 
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
         """The recordings as the encoder has them."""
+        return self._load(name, data_dir, encoder, on_progress)
+
+    def load_as_needed(self, name: str, data_dir: str | Path | None, encoder: Encoder | None) -> Dataset:
+        """The recordings, converted when they are asked for if they are not kept and their labels are listed."""
+        return self._load(name, data_dir, encoder, None)
+
+    def _load(
+        self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress | None
+    ) -> Dataset:
+        """The recordings; without `on_progress` as they are needed."""
         import numpy as np
 
         from netsim.data.dataset import Dataset, check_samples
-        from netsim.data.recordings import convert_once
+        from netsim.data.recordings import RecordingsAsNeeded, check_sensor, convert_once, kept, lists_labels
+        from netsim.data.source import ignore_progress
         from netsim.specification import EventEncoder
 
         if encoder is None:
@@ -69,22 +80,26 @@ class Tonic(Source):
             places.append(str(place.path))
         else:
             raise DataError(f"{name}: tonic finds no complete data set in {', '.join(places)}; {self.remedy(name)}")
-        converted = []
+        converted: list[tuple[Any, Any]] = []
         for part, recordings in parts.items():
             count = len(recordings)
             if not count:
                 suffix = f" for the {part}" if part else ""
                 raise DataError(f"{name}: has no recordings{suffix} in {_folder(recordings)}")
-            order = np.random.default_rng(ORDER_SEED).permutation(count)
+            order = np.random.default_rng(ORDER_SEED).permutation(count).tolist()
             file = _cache_file(name.removeprefix(PREFIX), part, recordings, encoder)
             called = f"{name} {part}".strip()
-            converted.append(convert_once(file, recordings, order.tolist(), encoder, called, on_progress))
-        if len(converted) == 1:
-            times, labels = converted[0]
-            kept = len(labels) - max(1, len(labels) // TEST_SHARE)
-            if not kept:
+            learnt = count - max(1, count // TEST_SHARE) if len(parts) == 1 else count
+            if not learnt:
                 raise DataError(f"{name}: holds one recording; training and test need one each at least")
-            converted = [(times[:kept], labels[:kept]), (times[kept:], labels[kept:])]
+            bounds = [(0, learnt), (learnt, count)] if learnt < count else [(0, count)]
+            if on_progress is None and lists_labels(recordings) and kept(file, count, encoder) is None:
+                check_sensor(recordings, encoder, called)
+                needed = [RecordingsAsNeeded(recordings, order[start:stop], encoder, called) for start, stop in bounds]
+                converted += [(times, times.labels) for times in needed]
+            else:
+                times, labels = convert_once(file, recordings, order, encoder, called, on_progress or ignore_progress)
+                converted += [(times[start:stop], labels[start:stop]) for start, stop in bounds]
         training, test = converted
         most = int(max(training[1].max(), test[1].max()))
         return Dataset(name, str(place.path), *training, *test, None, _label_names(recordings, most), "recordings")

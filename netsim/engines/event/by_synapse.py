@@ -13,6 +13,7 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.sparse import Synapses, advance, finish, lay_out_synapses, side_by_side
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
+from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.delays import synaptic_delay
 from netsim.weights.layout import Weights, kernel_name
@@ -48,8 +49,8 @@ class AfferentStage:
             values.append(kernel.ravel())
             late.append(np.zeros(kernel.size) if delays is None else clock.count(delays).ravel())
         afferents = self.layout._replace(
-            weights=np.concatenate(values).astype(dtype)[self.layout.weights],
-            late=np.concatenate(late).astype(dtype)[self.layout.weights],
+            weights=picked(np.concatenate(values), self.layout.weights, dtype),
+            late=picked(np.concatenate(late), self.layout.weights, dtype),
         )
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
         if thresholds is not None:

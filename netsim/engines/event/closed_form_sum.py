@@ -14,7 +14,7 @@ from netsim.engines.event.closed_form import carry_to_threshold
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.psp import Breakpoints, integrate_fused
 from netsim.numerics.receptive_fields import multiply_fields
-from netsim.numerics.sparse_products import add_products
+from netsim.numerics.sparse_products import add_products, picked
 from netsim.specification import Population, Projection, Window
 from netsim.weights.layout import Weights, kernel_name
 from netsim.weights.sparse import matrix_of
@@ -92,7 +92,7 @@ class _Listed(_Input):
         self.weight = matrix.weight[self.side.order]
 
     def prepare(self, kernel: np.ndarray) -> Add:
-        weights = kernel.reshape(-1)[self.weight].astype(self.dtype, copy=False)
+        weights = picked(kernel.reshape(-1), self.weight, self.dtype)
         return lambda integrals, potentials: add_products(integrals, self.side, weights, potentials)
 
 

@@ -16,6 +16,8 @@ from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled
+from netsim.numerics.order import in_order_of_time
+from netsim.numerics.sparse_products import picked
 from netsim.specification import Population, Projection
 from netsim.weights.delays import synaptic_delay
 from netsim.weights.layout import Weights, kernel_name
@@ -38,7 +40,8 @@ class _Members(NamedTuple):
     What follows, up to the difference of potentials that counts as none (`equal`), is of populations. The spike of a
     neuron ``j`` leaves by the `lines` from ``first_line[j]`` on, rows of the synapses. In its `scope` (-1 without
     competition) it fires if fewer than `most` spikes have counted there; its own counts in the scopes `counted` from
-    ``first_counted[j]`` on.
+    ``first_counted[j]`` on; there are so many `scopes`. The `openings` are the populations in the order of their
+    onsets, and the window of the `last` ends last.
     """
 
     owner: np.ndarray
@@ -53,6 +56,9 @@ class _Members(NamedTuple):
     most: np.ndarray
     first_counted: np.ndarray
     counted: np.ndarray
+    openings: np.ndarray
+    last: int
+    scopes: int
 
 
 class ComponentStage:
@@ -81,7 +87,7 @@ class ComponentStage:
         dtype, shapes = self.clock.dtype, self.clock.network.shapes
         projections = self.outer + self.inner
         values = [weights[kernel_name(projection)].ravel() for projection in projections]
-        synapses = self.layout._replace(weights=np.concatenate(values).astype(dtype)[self.layout.weights])
+        synapses = self.layout._replace(weights=picked(np.concatenate(values), self.layout.weights, dtype))
         start, bias = np.empty(self.size, dtype), np.empty(self.size, dtype)
         for population, dynamics in zip(self.component, self.dynamics, strict=True):
             own = slice(self.offsets[population.name], self.offsets[population.name] + population.size)
@@ -96,6 +102,7 @@ class ComponentStage:
             for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
+        bits = np.empty(0, f"u{dtype.itemsize}")  # tells their type
 
         def run(
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
@@ -112,7 +119,7 @@ class ComponentStage:
             found = np.empty((presentations, self.size), dtype)
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
             whole_steps, instant = self.dynamics[0].whole_steps, dtype.type(self.instant)
-            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, found)
+            _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, bits, found)
             for name, own in spikes.items():
                 first = self.offsets[name]
                 own[...] = found[:, first : first + own[0].size].reshape(own.shape)
@@ -145,7 +152,7 @@ class ComponentStage:
             sources.append(pre if apart else np.arange(size))
             counts.append(np.ones_like(pre) if apart else np.bincount(pre, minlength=size))
             posts.append(post + np.int32(self.offsets[projection.target]))
-            weights.append(weight.astype(np.int64) + offset)
+            weights.append(weight.astype(np.uint32) + np.uint32(offset))
             psps.append(np.full(counts[-1].size, number, np.int32))
             offset += math.prod(network.weight_shape(projection))
             psp = self.clock.breakpoints(projection)
@@ -190,6 +197,9 @@ class ComponentStage:
             most,
             _firsts(np.concatenate(neurons), self.size),
             np.concatenate(counted),
+            np.argsort(each["onset"], kind="stable"),
+            int(each["end"].argmax()),
+            scopes,
         )
 
 
@@ -202,14 +212,16 @@ class _State(NamedTuple):
     """Where a presentation stands.
 
     Neurons have potentials, counted from the threshold, at the times that they have `reached`, the slopes that currents
-    from outside and those of the loop give them, and when they are `due` (`netsim.engines.event.spike_queue`); those
-    that have fired, or will not, are `done`. Populations are `open` from their onset on.
+    from outside and those of the loop give them, and when they are `planned` to fire; those that have fired, or will
+    not, are `done`. They are `due` (`netsim.engines.event.spike_queue`) then or earlier, for a delay is looked at only
+    when it matters. Populations are `open` from their onset on.
     """
 
     excess: np.ndarray
     slope: np.ndarray
     recurrent: np.ndarray
     reached: np.ndarray
+    planned: np.ndarray
     due: np.ndarray
     done: np.ndarray
     open: np.ndarray
@@ -226,6 +238,7 @@ def _run(
     members: _Members,
     whole_steps: bool,
     instant: float,
+    bits: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
@@ -235,11 +248,12 @@ def _run(
     """
     presentations, count = spikes.shape
     outer, breakpoints = arrivals.shape[1], synapses.delays.shape[1]
-    silent, last = bias.dtype.type(np.inf), members.end.max()
+    silent, last = bias.dtype.type(np.inf), members.end[members.last]
     leaves = 1
     while leaves < count:
         leaves *= 2
     state = _State(
+        np.empty_like(bias),
         np.empty_like(bias),
         np.empty_like(bias),
         np.empty_like(bias),
@@ -251,8 +265,7 @@ def _run(
     times, codes = np.empty(outer * breakpoints, bias.dtype), np.empty(outer * breakpoints, np.int64)
     room = lag.size * breakpoints
     events = Events(np.empty(room, bias.dtype), np.empty(room, np.int64), np.zeros(1, np.int64))
-    openings = np.argsort(members.onset)
-    tally = np.empty(members.scope.max() + 1, np.int64)
+    tally = np.empty(members.scopes, np.int64)
     firing = np.empty(count, np.int64)
     for b in range(presentations):
         arriving = 0
@@ -262,11 +275,13 @@ def _run(
                 if now < last and synapses.changes[synapses.psp[line], k] != 0:
                     times[arriving], codes[arriving] = now, line * breakpoints + k
                     arriving += 1
-        order = np.argsort(times[:arriving], kind="mergesort")
-        state.excess[:], state.slope[:] = start, bias
-        state.recurrent[:], state.reached[:], state.due[:] = 0, 0, silent
-        state.done[:], state.open[:] = silenced[b], False
-        spikes[b] = silent
+        order = in_order_of_time(times[:arriving], times[:arriving].view(bits.dtype), last)
+        # arrays that are copied as a whole bring along, compiled, the messages of all that they might not fit
+        for i in range(count):
+            state.excess[i], state.slope[i] = start[i], bias[i]
+            state.done[i], spikes[b, i] = silenced[b, i], silent
+        state.recurrent[:], state.reached[:], state.planned[:], state.due[:] = 0, 0, silent, silent
+        state.open[:] = False
         tally[:] = 0
         events.waiting[0] = 0
         place, opened = 0, 0
@@ -274,8 +289,9 @@ def _run(
             from_outside = times[order[place]] if place < arriving else silent
             from_within = events.times[0] if events.waiting[0] > 0 else silent
             event = min(from_outside, from_within)
-            opening = members.onset[openings[opened]] if opened < openings.size else silent
+            opening = members.onset[members.openings[opened]] if opened < members.openings.size else silent
             now = min(event, opening)
+            _settle(now + instant, state)
             if not min(now, state.due[1]) < last:
                 break
             # a potential that reaches threshold at an instant does so whatever changes its slope then
@@ -292,17 +308,17 @@ def _run(
                             if time < last and synapses.changes[row, k] != 0:
                                 push(events, time, line * breakpoints + k)
             elif opening == now:
-                _open(openings[opened], now, members, state, whole_steps)
+                _open(members.openings[opened], now, members, state, whole_steps)
                 opened += 1
-            elif from_outside == now:
-                line, k = divmod(codes[order[place]], breakpoints)
-                _change_slopes(line, synapses.changes[synapses.psp[line], k], False, now, synapses, members, state,
-                               whole_steps)  # fmt: skip
-                place += 1
             else:
-                line, k = divmod(pop(events), breakpoints)
-                _change_slopes(line, synapses.changes[synapses.psp[line], k], True, now, synapses, members, state,
-                               whole_steps)  # fmt: skip
+                recurrent = from_outside != now
+                if recurrent:
+                    code = pop(events)
+                else:
+                    code, place = codes[order[place]], place + 1
+                line, k = divmod(code, breakpoints)
+                change = synapses.changes[synapses.psp[line], k]
+                _change_slopes(line, change, recurrent, now, synapses, members, state, whole_steps)
 
 
 @compiled
@@ -331,7 +347,20 @@ def _plan(neuron: int, members: _Members, state: _State, whole_steps: bool) -> N
         due = due - excess / rise if rise > 0 else np.inf
         if whole_steps:
             due = np.ceil(due)
-    schedule(state.due, neuron, due if due < members.end[members.owner[neuron]] else np.inf)
+    due = due if due < members.end[members.owner[neuron]] else np.inf
+    state.planned[neuron] = due
+    if due < state.due[state.due.size // 2 + neuron]:
+        schedule(state.due, neuron, due)
+
+
+@compiled
+def _settle(until: float, state: _State) -> None:
+    """Make sure that the first neuron is due when it is planned to fire, if it is by some time."""
+    while state.due[1] <= until:
+        neuron = next_due(state.due)
+        if state.planned[neuron] == state.due[1]:
+            return
+        schedule(state.due, neuron, state.planned[neuron])
 
 
 @compiled
@@ -359,7 +388,7 @@ def _change_slopes(
 ) -> None:
     """Let a breakpoint of a PSP reach all synapses of a line."""
     for s in range(synapses.first[line], synapses.first[line + 1]):
-        neuron = synapses.post[s]
+        neuron = np.intp(synapses.post[s])
         is_open = state.open[members.owner[neuron]]
         # what comes from outside ends at the gate, what comes from the loop begins with the onset
         if state.done[neuron] or (is_open and not recurrent and members.gated[members.owner[neuron]]):
@@ -383,19 +412,24 @@ def _fire(
     while state.due[1] <= until:
         neuron = next_due(state.due)
         spikes[neuron] = state.due[1]
+        state.planned[neuron], state.done[neuron] = np.inf, True
         schedule(state.due, neuron, np.inf)
-        state.done[neuron] = True
+        _settle(until, state)
         compete |= members.scope[neuron] >= 0
         firing[count] = neuron
         count += 1
     if compete and count > 1:
-        firing[:count].sort()  # they came in order of time, which rounding decides
-        missing = np.empty(count)
-        for place in range(count):
-            neuron = firing[place]
+        # rounding decides when they come; who is further above threshold goes first, then who has the lower number
+        lead, most = np.empty(spikes.size), 0.0
+        lead[:] = -np.inf
+        for neuron in firing[:count]:
             _advance(neuron, spikes[neuron], members, state)
-            missing[place] = -np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
-        firing[:count] = firing[:count][np.argsort(missing, kind="mergesort")]
+            lead[neuron] = np.rint(state.excess[neuron] / members.equal[members.owner[neuron]])
+            most = max(most, lead[neuron])
+        for neuron in range(lead.size):
+            lead[neuron] = most - lead[neuron]
+        for place, neuron in enumerate(in_order_of_time(lead, lead.view(np.uint64), np.inf)):
+            firing[place] = neuron
     fired = 0
     for place in range(count):
         neuron = firing[place]

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.sweep import in_order_of_time
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.order import in_order_of_time
 from netsim.numerics.receptive_fields import earliest
+from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -47,9 +48,9 @@ class SparseStage:
         """See `netsim.engines.event.engine.Stage`."""
         dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
         values = np.concatenate([weights[kernel_name(projection)].ravel() for projection in incoming])
-        values = values.astype(dtype, copy=False)
         in_order = len(incoming) == 1 and incoming[0].connectivity.per_synapse
-        synapses = self.layout._replace(weights=values if in_order else values[self.layout.weights])
+        own = values.astype(dtype, copy=False) if in_order else picked(values, self.layout.weights, dtype)
+        synapses = self.layout._replace(weights=own)
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
@@ -104,7 +105,7 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
         pre, post, weight = network.connections(projection)
         counts.append(np.bincount(pre, minlength=int(np.prod(network.shapes[projection.source]))))
         posts.append(post)
-        weights.append(weight.astype(np.int64) + offset)
+        weights.append(weight.astype(np.uint32) + np.uint32(offset))
         psps.append(np.full(counts[-1].size, number, np.int32))
         offset += int(np.prod(network.weight_shape(projection) or (0,)))
         psp = clock.breakpoints(projection)
@@ -138,33 +139,43 @@ def _first_spikes(
         fired = spikes[b]
         for post in range(bias.size):
             lines[post, 0], lines[post, 1], fired[post] = start[post], bias[post], silent
-        waiting = True  # for the onset
         _write_times(arrivals[b], synapses, times)
-        for event in in_order_of_time(times, times.view(bits.dtype), neurons.end):
-            now, pre, k = times[event], event // breakpoints, event % breakpoints
-            if waiting and now > onset:
-                _open(lines, neurons, at_onset, fired)
-                waiting = False
-            change = synapses.changes[synapses.psp[pre], k]
+        order = in_order_of_time(times, times.view(bits.dtype), neurons.end)
+        place = 0
+        while place < order.size and times[order[place]] <= onset:
+            pre, now, change = _breakpoint(order[place], times, synapses)
             for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
-                line = lines[synapses.post[s]]
-                if not waiting:
-                    excess = line[0] + line[1] * now
-                    if excess >= 0:
-                        latency = now - excess / line[1]
-                        fired[synapses.post[s]] = np.ceil(latency) if neurons.whole_steps else latency
-                        line[0] = -silent  # no slope raises it again
-                step = change * synapses.weights[s]
-                line[0] -= step * now
-                line[1] += step
-        if waiting:
-            _open(lines, neurons, at_onset, fired)
+                post, step = synapses.post[s], change * synapses.weights[s]
+                lines[post, 0] -= step * now
+                lines[post, 1] += step
+            place += 1
+        _open(lines, neurons, at_onset, fired)
+        while place < order.size:
+            pre, now, change = _breakpoint(order[place], times, synapses)
+            for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
+                post, step = synapses.post[s], change * synapses.weights[s]
+                height, rise = lines[post, 0], lines[post, 1]
+                excess = height + rise * now
+                if excess >= 0:
+                    latency = now - excess / rise
+                    fired[post] = np.ceil(latency) if neurons.whole_steps else latency
+                    height = -silent  # no slope raises it again
+                lines[post, 0], lines[post, 1] = height - step * now, rise + step
+            place += 1
         for post in range(bias.size):
             if fired[post] == silent and lines[post, 1] > 0:
                 latency = -lines[post, 0] / lines[post, 1]
                 latency = np.ceil(latency) if neurons.whole_steps else latency
                 if latency < neurons.end:
                     fired[post] = latency
+
+
+@compiled_with(forceinline=True)
+def _breakpoint(event: int, times: np.ndarray, synapses: Synapses) -> tuple[int, float, float]:
+    """The presynaptic neuron of a breakpoint, when it comes, and by how much it changes slopes."""
+    breakpoints = synapses.delays.shape[1]
+    pre = event if breakpoints == 1 else event // breakpoints
+    return pre, times[event], synapses.changes[synapses.psp[pre], event - pre * breakpoints]
 
 
 @compiled

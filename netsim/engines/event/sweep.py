@@ -13,6 +13,7 @@ from numba.extending import register_jitable
 from netsim.engines.event.clock import Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage
 from netsim.numerics.compilation import compiled_with
+from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import (
@@ -205,42 +206,6 @@ def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
 @register_jitable
 def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
     return rounded_up(latency) if whole_steps else latency
-
-
-_DIGIT = 11
-"""Bits by which times are sorted at a time; as many counters fit into the nearest cache."""
-
-
-@_njit
-def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
-    """The neurons that fire before `end`, in order of time and, at the same time, of number.
-
-    The bits of floats that are not negative are in the order of the floats: they are sorted digit by digit, from the
-    last one on, in a time that is proportional to their number.
-    """
-    order = np.empty(times.size, dtype=np.int32)
-    count = 0
-    for i in range(times.size):
-        if times[i] < end:
-            order[count] = i
-            count += 1
-    order, sorted_order = order[:count], np.empty(count, dtype=np.int32)
-    starts = np.empty(2**_DIGIT, dtype=np.int64)
-    for shift in range(0, 8 * times.itemsize, _DIGIT):
-        starts[:] = 0
-        for neuron in order:
-            starts[(bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] += 1
-        if count and starts[(bits[order[0]] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)] == count:
-            continue  # all have this digit
-        total = 0
-        for digit in range(starts.size):
-            starts[digit], total = total, total + starts[digit]
-        for neuron in order:
-            digit = (bits[neuron] >> bits.dtype.type(shift)) & (2**_DIGIT - 1)
-            sorted_order[starts[digit]] = neuron
-            starts[digit] += 1
-        order, sorted_order = sorted_order, order
-    return order
 
 
 @_njit

@@ -13,6 +13,7 @@ from netsim.exchange.formats import Imported
 from netsim.exchange.networks._foreign import from_foreign_graph
 from netsim.exchange.networks._layout import INPUT, NEURONS, POOLING, Layout
 from netsim.exchange.trains import to_json
+from netsim.seams import scopes
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
 from netsim.weights.delays import ON_TIME, axonal_delay
@@ -29,12 +30,10 @@ def to_graph(
 
     `in_seconds` is how version 0.1 wrote them: ``r`` = 1000/τ, which most tools refuse or pass over.
     """
-    _check_expressible(network)
     weights = check_weights(network, weights, "weights")
     layout = Layout(network)
     nodes = {INPUT: nir.Input(layout.shape(STIMULUS), metadata=_code(network, in_seconds))}
     edges: list[tuple[str, str]] = []
-    sender = {STIMULUS: INPUT}  # the nodes that the spikes of populations come from
     for population in network.in_order:
         neurons = _neurons_node(network, population, layout, in_seconds) if population.integrates else {}
         bias = np.repeat(weights[bias_name(population)], layout.per_bias(population)) if population.has_bias else None
@@ -43,30 +42,24 @@ def to_graph(
             if population.integrates:
                 if bias is None and not in_seconds:  # of these nodes all tools know Affine, but not all Linear
                     bias = np.zeros(layout.weight_shape(projection)[0])
-                path |= _synapses_node(projection, layout, weights, bias)
+                path |= _synapses_node(network, projection, layout, weights, bias)
             else:
                 path |= _relays_node(projection, layout)
             nodes |= path
-            edges += pairwise([sender[projection.source], *path, *neurons])
-            sender[population.name] = next(reversed(path | neurons))
+            edges += pairwise([_sender(network, projection.source), *path, *neurons])
             bias = None  # currents of several nodes add up in IF
         nodes |= neurons
     nodes["output"] = nir.Output(layout.shape(network.output.name))
-    edges.append((sender[network.output.name], "output"))
+    edges.append((_sender(network, network.output.name), "output"))
     own = {"specification": dumps_network(network), "exported": to_json(record)}
     return nir.NIRGraph(nodes, edges, metadata={"netsim": own})
 
 
-def _check_expressible(network: Network) -> None:
-    """Refuse what a graph of these nodes does not say yet."""
-    recurrent = [projection.name for projection in network.projections if network.is_recurrent(projection)]
-    if recurrent:
-        loops = f"cannot be written with projections of a loop ({', '.join(recurrent)}) yet; keep the network as TOML"
-        raise SpecificationError("NIR", loops)
-    competing = [population.name for population in network.populations if population.winners is not None]
-    if competing:
-        silenced = f"has no node for winners that silence others ({', '.join(competing)}); keep the network as TOML"
-        raise SpecificationError("NIR", silenced)
+def _sender(network: Network, name: str) -> str:
+    """The node that the spikes of the stimulus or of a population come from."""
+    if name == STIMULUS:
+        return INPUT
+    return name + (NEURONS if network.population(name).integrates else POOLING)
 
 
 def _code(network: Network, in_seconds: bool) -> dict[str, Any]:
@@ -107,14 +100,16 @@ def _relays_node(projection: Projection, layout: Layout) -> dict[str, nir.NIRNod
 
 
 def _synapses_node(
-    projection: Projection, layout: Layout, weights: Weights, bias: np.ndarray | None
+    network: Network, projection: Projection, layout: Layout, weights: Weights, bias: np.ndarray | None
 ) -> dict[str, nir.NIRNode]:
     window, kernel = layout.window(projection), weights[kernel_name(projection)]
-    metadata = {
+    metadata: dict[str, Any] = {
         "layer": projection.target,
         "psp": projection.psp.shape,
         "psp_breakpoints": np.array(projection.psp.kernel),  # delay in ms, change of slope
     }
+    if network.is_recurrent(projection):
+        metadata["counts_from_ms"] = network.neurons(projection.target).onset
     if projection.is_delayed_per("synapse"):
         metadata["delay_ms"] = weights[delay_name(projection)]  # of the shape of the weights in netsim
     if layout.is_sparse(projection):
@@ -140,6 +135,8 @@ def _synapses_node(
 
 def _neurons_node(network: Network, population: Population, layout: Layout, in_seconds: bool) -> dict[str, nir.NIRNode]:
     neurons, shape = population.dynamics, layout.shape(population.name)
+    competing = population.winners
+    winners = {} if competing is None else {"winners": {"scope": scopes.name_of(type(competing)), **vars(competing)}}
     resistance = 1000 / neurons.tau if in_seconds else 1.0
     threshold = neurons.threshold if in_seconds else neurons.threshold * neurons.tau
     node = nir.IF(
@@ -155,6 +152,7 @@ def _neurons_node(network: Network, population: Population, layout: Layout, in_s
             "end_ms": network.window_end(population),
             "gate_ms": neurons.gate,
             "drive": neurons.drive,
+            **winners,
         },
     )
     return {population.name + NEURONS: node}

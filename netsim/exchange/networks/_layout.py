@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.specification import STIMULUS, Network, Population, Projection, Shape, Window
+from netsim.specification import Network, Population, Projection, Shape, Window
 
 LARGEST = 2**27  # entries of a matrix with zeros where there is no synapse
 
@@ -27,10 +27,13 @@ class Layout:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self.with_maps = {STIMULUS}
-        for population in network.in_order:
-            if all(self._slides(projection) for projection in network.incoming(population.name)):
-                self.with_maps.add(population.name)
+        self.with_maps = set(network.shapes)
+        before = None
+        while before != self.with_maps:  # once for all that passes in order, which no loop does
+            before = set(self.with_maps)
+            for population in network.in_order:
+                if not all(map(self._slides, network.incoming(population.name))):
+                    self.with_maps.discard(population.name)
 
     def _slides(self, projection: Projection) -> bool:
         window, ends = self._network.window(projection), self._network.ends(projection)

@@ -59,6 +59,8 @@ def without_primitive(network: Network) -> list[str]:
         words.append("sparse connectivity (matrices with zeros stand for it)")
     if any(projection.is_delayed_per("synapse") for projection in network.delayed):
         words.append("delays of single synapses")
+    if any(population.winners is not None for population in network.populations):
+        words.append("winners")
     if len(neurons) < len(network.populations):
         words.append("pooling of the earliest spike (sums stand for it)")
     return [*words, "the latency code", "learning"]

@@ -1,24 +1,26 @@
-"""Neo: a block with one segment per presentation, in it one spike train per neuron, from 0 ms to the duration.
+"""Neo: in memory a segment per presentation; in a file one session, whose presentations are an epoch.
 
-Neo writes the file in MATLAB's format. Every spike train is an object of its own there, of some 0.6 ms and 1.5 kB;
-in NIX it would be 20 ms and 30 kB. It is not read: SciPy, which reads such files for Neo, can crash on a damaged one.
+Neo writes the file in MATLAB's format, with an object of some 0.6 ms and 1.5 kB for every spike train. A train per
+neuron, through all presentations, keeps them few. It is not read: SciPy, which reads such files for Neo, can crash on a
+damaged one.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from netsim.exchange.formats import SpikeFormat
-from netsim.exchange.trains import chosen_layers, judged, places, to_json
+from netsim.exchange.presentations import PICOSECOND
+from netsim.exchange.trains import chosen_layers, judged, places, session, session_times, to_json
 from netsim.files import write_by_name
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
     import neo
-    import numpy as np
 
     from netsim.measuring.simulation import Simulation
 
@@ -30,48 +32,97 @@ def to_block(
 
     It has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set),
     ``label``, ``decision``, ``tied`` and ``correct``. Its spike trains, of silent neurons too, are annotated with
-    ``layer``, ``map``, ``y``, ``x`` and ``neuron``; y and x are -1 in layers without maps.
+    ``layer``, ``map``, ``y``, ``x`` and ``neuron``; y and x are -1 in layers without maps. They are kept as arrays of
+    all spikes of a segment (`neo.core.spiketrainlist.SpikeTrainList`), and become objects when one is asked for.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim.exchange.spikes.neo import to_block
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test
+    >>> simulation = netsim.simulate(netsim.make_engine("event", model.network), model.weights, test, range(3))
+    >>> block = to_block(simulation, ["hidden"])
+    >>> len(block.segments), len(block.segments[0].spiketrains)
+    (3, 200)
     """
     import neo
+    import quantities as pq
+    from neo.core.spiketrainlist import SpikeTrainList
 
     chosen = chosen_layers(simulation, layers)
-    block = neo.Block(name=simulation.network.name, description=simulation.network.description)
-    block.annotate(simulation=to_json(record))
-    said = judged(simulation)
+    times = np.concatenate([latencies.reshape(len(latencies), -1) for latencies in chosen.values()], axis=1)
+    where = {name: values.tolist() for name, values in _where(chosen).items()}
+    trains = list(range(times.shape[1]))
+    bounds = {"t_start": 0 * pq.ms, "t_stop": simulation.network.duration * pq.ms}
+    block, said = _block(simulation, record), judged(simulation)
     for position, index in enumerate(simulation.indices):
         segment = neo.Segment(name=f"presentation {index}", index=position, presentation=int(index))
         segment.annotate(**{name: values[position].item() for name, values in said.items()})
-        for name, latencies in chosen.items():
-            segment.spiketrains.extend(_trains(name, latencies[position], simulation.network.duration))
+        fired = np.flatnonzero(np.isfinite(times[position]))
+        spikes = times[position, fired] * pq.ms
+        segment.spiketrains = SpikeTrainList.from_spike_time_array(spikes, fired, trains, **bounds, **where)
+        segment.spiketrains.segment = segment
         block.segments.append(segment)
     return block
 
 
-def _trains(layer: str, latencies: np.ndarray, duration: float) -> list[neo.SpikeTrain]:
+def to_session(
+    simulation: Simulation, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
+) -> neo.Block:
+    """The same as one segment, in which one presentation follows the other: a spike train per neuron.
+
+    The epoch ``presentations`` says where they are, and has what the segments of `to_block` are annotated with as
+    arrays; `neo.utils.cut_segment_by_epoch` makes these segments of it. Since Neo counts both ends of a slice, a
+    presentation ends there 1 ps before the next one starts.
+    """
     import neo
 
-    where = places(latencies.shape)
-    rows = zip(latencies.ravel(), *(column.tolist() for column in where.values()), strict=True)
-    return [
-        neo.SpikeTrain(
-            [time] if math.isfinite(time) else [],
-            t_stop=duration,
-            units="ms",
-            name=f"{layer}:{place[-1]}",
-            layer=layer,
-            **dict(zip(where, place, strict=True)),
-        )
-        for time, *place in rows
+    chosen = chosen_layers(simulation, layers)
+    bounds = session(simulation, per_ms=1.0)
+    length = simulation.network.duration - 10.0**-PICOSECOND
+    segment = neo.Segment(name="session")
+    named = {"presentation": np.array(simulation.indices, np.int64), **judged(simulation)}
+    labels = np.array([str(index) for index in simulation.indices])
+    durations = np.full(len(labels), length)
+    epoch = neo.Epoch(bounds[:-1], durations, labels, units="ms", name="presentations", **named)
+    segment.epochs.append(epoch)
+    where = {name: values.tolist() for name, values in _where(chosen).items()}
+    times = np.concatenate([session_times(latencies, bounds, per_ms=1.0) for latencies in chosen.values()], axis=1).T
+    times = np.minimum(times, bounds[:-1] + length, where=np.isfinite(times), out=times)
+    fired = np.isfinite(times)
+    trains = np.split(times[fired], np.cumsum(fired.sum(axis=1))[:-1])
+    segment.spiketrains = [
+        neo.SpikeTrain(train, t_stop=bounds[-1], units="ms", **dict(zip(where, place, strict=True)))
+        for train, *place in zip(trains, *where.values(), strict=True)
     ]
+    block = _block(simulation, record)
+    block.segments.append(segment)
+    return block
+
+
+def _block(simulation: Simulation, record: Mapping[str, Any] | None) -> neo.Block:
+    import neo
+
+    network = simulation.network
+    return neo.Block(name=network.name, description=network.description, simulation=to_json(record))
+
+
+def _where(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Layer and place of each neuron of the chosen layers."""
+    found = [places(latencies.shape[1:]) for latencies in chosen.values()]
+    sizes = [latencies[0].size for latencies in chosen.values()]
+    columns = {name: np.concatenate([place[name] for place in found]) for name in found[0]}
+    return {"layer": np.repeat(np.array(list(chosen), dtype=object), sizes), **columns}
 
 
 def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`."""
     import neo
 
-    block = to_block(simulation, layers, record)
+    block = to_session(simulation, layers, record)
     write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
 
 
-_SUMMARY = "a Neo block in MATLAB's format, one segment per presentation"
+_SUMMARY = "a Neo block in MATLAB's format, one spike train per neuron, presentations as an epoch"
 spike_formats.add("neo", SpikeFormat(_SUMMARY, (".mat",), write, packages=("neo",), order=2), __name__)

@@ -49,7 +49,7 @@ _COLUMNS = {
 def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write the spikes of a simulation; see `netsim.exchange.export`.
 
-    A silent neuron is a unit with an empty spike train.
+    A silent neuron is a unit with an empty spike train. There are no keywords, for neo does not read files with some.
     """
     import pynwb
 
@@ -61,7 +61,6 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
         identifier=str(uuid.uuid4()),
         session_start_time=datetime.now(UTC),
         experiment_description=network.description or f"the single-spike network {network.name}",
-        keywords=["simulation", "spiking neural network", "first-spike latency"],
         was_generated_by=[["netsim", __version__]],
         subject=pynwb.file.Subject(
             subject_id=network.name,
@@ -100,6 +99,9 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     data: dict[str, Any] = {name: np.concatenate([place[name] for place in where]) for name in where[0]}
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
     compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
+    number = sum(map(len, counts))
+    # every unit is observed through the whole session; Neo asks for it
+    observed = _column("obs_intervals", "the session (s)", compressed(np.tile([[0.0, bounds[-1]]], (number, 1))))
     ends = compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
     spike_times = _column("spike_times", "times of spikes (s)", compressed(np.concatenate(times)))
     return pynwb.misc.Units(
@@ -109,6 +111,10 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
         columns=[
             spike_times,
             pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
+            observed,
+            pynwb.core.VectorIndex(
+                name="obs_intervals_index", data=compressed(np.arange(1, number + 1, dtype=np.uint64)), target=observed
+            ),
             *(_column(name, text, data[name]) for name, text in _COLUMNS.items()),
         ],
     )

@@ -83,6 +83,10 @@ class EventEncoder(Encoder):
         DataError
             If a field is missing, or an event lies outside the encoder's shape or before the start.
         """
+        return self.first_and_late(events)[0]
+
+    def first_and_late(self, events: np.ndarray) -> tuple[np.ndarray, int]:
+        """As `first_events`, and how many events come after the last time window and are left out."""
         height, width, channels = self.coded_shape
         polarities = channels // self.windows
         y, x, t, p = event_fields(
@@ -93,7 +97,7 @@ class EventEncoder(Encoder):
         times = np.full(self.coded_shape, SILENT, dtype=np.int32)
         channel = (window * polarities + p)[seen]
         np.minimum.at(times, (y[seen], x[seen], channel), since[seen].astype(np.int32))
-        return times
+        return times, int(seen.size - np.count_nonzero(seen))
 
     def prepare(self, given: Any) -> np.ndarray:
         """Recordings, each with fields or columns ``x``, ``y``, ``t`` (µs) and ``p``, by `first_events`."""
