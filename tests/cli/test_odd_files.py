@@ -259,4 +259,6 @@ def test_a_thread_that_cannot_begin_is_want_of_memory(netsim: Netsim, monkeypatc
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("netsim.measuring.evaluation.decide", full)
-    netsim("evaluate", "digits", "--limit", 20).refused("not enough memory; use a smaller network, --limit, --workers")
+    done = netsim("evaluate", "digits", "--limit", 20)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("netsim: not enough memory; use a smaller network, --limit, --workers")
