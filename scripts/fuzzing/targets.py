@@ -287,10 +287,11 @@ def _read_run(path: Path) -> object:
     assert model.run is not None
     record = model.run.record()
     record_facts(record)
-    training_facts(lambda: metrics_of(model.run), model.epoch)
+    run = model.run
+    training_facts(lambda: metrics_of(run), model.epoch)
     if model.network.training.epochs < 10**6:
         resume_state(model.network, RunFolder(path))
-    return metrics_of(model.run)
+    return metrics_of(run)
 
 
 def _table_seeds() -> list[Parts]:
