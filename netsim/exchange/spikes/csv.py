@@ -30,7 +30,10 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
         file, size = io.BytesIO(content), len(content)
     if size > LARGEST_TABLE:
         raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; so many spikes are read from .parquet")
-    return pd.read_csv(bounded_lines(path, file), float_precision="round_trip")
+    lines = bounded_lines(path, file)
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on the default is exact
+        return pd.read_csv(lines, float_precision="round_trip")
+    return pd.read_csv(lines)
 
 
 def _parts(path: Path) -> PartsOf:
