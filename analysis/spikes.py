@@ -128,7 +128,7 @@ class LayerSpikes:
 
     def ranks(self) -> np.ndarray:
         """The rank of each spike among those of its layer and presentation, from 1; ties share their mean, float64."""
-        order = np.lexsort((self.latencies, self.rows))
+        order = order_within(self.latencies, self.counts)
         rows, times = self.rows, self.latencies[order]
         first = np.ones(len(times), dtype=bool)
         first[1:] = (np.diff(rows) > 0) | (np.diff(times) > 0)
@@ -168,6 +168,19 @@ class LayerSpikes:
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
         return replace(self, starts=starts, neurons=self.neurons[places], latencies=self.latencies[places])
+
+
+def order_within(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """What sorts values within groups, which follow each other and have these counts.
+
+    Group by group, each of which fits into the cache: several times as fast as sorting all.
+    """
+    order = np.empty(len(values), np.int64)
+    begin = 0
+    for end in np.cumsum(counts).tolist():
+        np.add(values[begin:end].argsort(), begin, out=order[begin:end])
+        begin = end
+    return order
 
 
 def observed_window(latencies: np.ndarray) -> tuple[float, float]:
