@@ -1,7 +1,7 @@
-"""Descriptions as LaTeX: a document of its own that pdflatex compiles, with tables that may span pages."""
+"""Descriptions as LaTeX: a document of its own that pdflatex compiles in two runs, with tables that may span pages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from netsim.description.document import Description, Table, pieces
 
@@ -14,6 +14,7 @@ _BEGIN = r"""\documentclass[10pt,a4paper]{article}
 \usepackage{array}
 \usepackage{booktabs}
 \usepackage{longtable}
+\usepackage{caption}
 \usepackage[table]{xcolor}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt}
@@ -29,6 +30,12 @@ _BEGIN = r"""\documentclass[10pt,a4paper]{article}
 \setlength{\lineskiplimit}{2pt}
 \newcolumntype{P}[1]{>{\raggedright\arraybackslash}p{\dimexpr#1\linewidth-2\tabcolsep\relax}}
 \newcommand{\headstrut}{\rule[-0.8ex]{0pt}{3ex}}
+% between rows that stay on one page
+\newcommand{\keptrule}{\noalign{\nobreak\vskip\aboverulesep\nobreak\hrule height\lightrulewidth
+  \nobreak\vskip\belowrulesep\nobreak}}
+\newcommand{\headings}{}
+\setlength{\LTcapwidth}{\textwidth}
+\captionsetup{labelfont=bf, labelsep=quad, justification=raggedright, singlelinecheck=false, skip=3pt}
 \begin{document}
 \small
 """
@@ -57,6 +64,7 @@ _JOINED = re.compile(r"([-',])(?=\1)")
 _LONGEST_WORD, _LONGEST_NAME = 40, 12
 _SEPARATED = re.compile(r"(?<=[/_:-])")
 _BREAK = r"\allowbreak{}"
+_NUMBER = re.compile(r"\$?(-?\d[\d,]*)(?:\.\d+)?\$?")
 
 
 def to_latex(description: Description) -> str:
@@ -76,28 +84,45 @@ def to_latex(description: Description) -> str:
 
 
 def _table(table: Table) -> str:
-    title = rf"{table.letter}\quad {_inline(table.title)}"
-    before = table.shares[:-1]
-    # in the last cell, for a title that spans columns would take longtable two runs to measure
-    head = [
-        rf"\rowcolor{{black}} {'& ' * len(before)}\hspace*{{-{sum(before):g}\textwidth}}"
-        rf"\rlap{{\headstrut\color{{white}}\bfseries {title}}} \\"
-    ]
+    head = r"\toprule"
     if not table.is_labelled:
         headings = " & ".join(map(_inline, table.headings))
-        head.append(rf"\rowcolor[gray]{{0.85}} \headstrut {headings} \\")
+        head = rf"\rowcolor[gray]{{0.85}} \headstrut {headings} \\ \addlinespace[2pt]"
+    columns = zip(*([_cell(cell) for cell in row] for row in table.rows), strict=True)
+    rows = [*zip(*map(_aligned, columns), strict=True)]
+    title = _inline(table.title)
     return "\n".join([
+        rf"\renewcommand{{\thetable}}{{{table.letter}}}",
+        rf"\renewcommand{{\headings}}{{{head}}}",
         rf"\begin{{longtable}}{{{''.join(f'P{{{share:g}}}' for share in table.shares)}}}",
-        *head,
-        r"\addlinespace[3pt] \endhead",
-        "\\midrule\n".join(_row(table, cells) for cells in table.rows) + r"\bottomrule",
+        rf"\caption{{{title}}}\label{{tab:{table.letter}}} \\ \headings \endfirsthead",
+        rf"\caption[]{{{title}, continued}} \\ \headings \endhead",
+        *(_row(table, number, row) for number, row in enumerate(rows)),
         r"\end{longtable}",
     ])  # fmt: skip
 
 
-def _row(table: Table, cells: Iterable[str]) -> str:
-    first, *others = ("\\newline\n".join(map(_inline, cell.split("\n"))) for cell in cells)
-    return "\n& ".join([rf"\textbf{{{first}}}" if table.is_labelled else first, *others]) + " \\\\\n"
+def _cell(cell: str) -> str:
+    return "\\newline\n".join(map(_inline, cell.split("\n")))
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """The cells of a column, numbers moved so that their decimal points are below each other."""
+    numbers = [_NUMBER.fullmatch(cell) for cell in column]
+    longest = max((found[1] for found in numbers if found), key=len, default="")
+    # digits are all of one width
+    missing = ["" if found is None else longest[: len(longest) - len(found[1])] for found in numbers]
+    return [rf"\phantom{{{before}}}{cell}" if before else cell for before, cell in zip(missing, column, strict=True)]
+
+
+def _row(table: Table, number: int, cells: Sequence[str]) -> str:
+    """A row with the rule below it; the first two and the last two stay together."""
+    first, *others = cells
+    text = "\n& ".join([rf"\textbf{{{first}}}" if table.is_labelled else first, *others])
+    last = len(table.rows) - 1
+    if number == last:
+        return rf"{text} \\ \bottomrule"
+    return rf"{text} \\* \keptrule" if number in (0, last - 1) else rf"{text} \\ \midrule"
 
 
 def _inline(markup: str) -> str:

@@ -25,14 +25,26 @@ def to_markdown(description: Description) -> str:
 
 
 def _table(table: Table) -> str:
-    lines = [_row(table.headings), "|" + " --- |" * len(table.headings)]
+    # pandoc makes columns as wide as their dashes
+    dashes = ["-" * max(3, round(60 * share)) for share in table.shares]
+    lines = [_row(table.headings), f"| {' | '.join(dashes)} |"]
     lines += [_row(cells, table.is_labelled) for cells in table.rows]
     return "\n".join(lines)
 
 
 def _row(cells: Iterable[str], labelled: bool = False) -> str:
-    first, *others = ("<br>".join(map(_inline, cell.split("\n"))) for cell in cells)
+    first, *others = (_lines(cell) for cell in cells)
     return "| " + " | ".join([f"**{first}**" if labelled else first, *others]) + " |"
+
+
+def _lines(cell: str) -> str:
+    """The lines of a cell; readers that drop the breaks, as those do that make no HTML, still see where one ends."""
+    first, *others = cell.split("\n")
+    text = _inline(first)
+    for line in others:
+        stop = "" if text.endswith((".", ";", ":", ",")) else "." if line[:1].isupper() else ";"
+        text += f"{stop} <br>{_inline(line)}"
+    return text
 
 
 def _inline(markup: str) -> str:

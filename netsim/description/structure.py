@@ -8,12 +8,12 @@ from netsim.specification import STIMULUS, Network, Projection
 from netsim.specification.phrases import DELAY, dimensions, distinct, names, number, root
 from netsim.specification.traits import shares_weights
 
-_CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.25, "Synapses": 0.11, "Weights": 0.11}
-_CONNECTIVITY |= {"Inputs $n$": 0.09, "Initial weights": 0.18}
+_CONNECTIVITY = {"Source": 0.13, "Target": 0.13, "Pattern": 0.21, "Synapses": 0.13, "Weights": 0.12}
+_CONNECTIVITY |= {"Inputs $n$": 0.1, "Initial weights": 0.18}
 _IF_ANY: tuple[tuple[str, float, Callable[[Projection], bool], Callable[[Projection], str]], ...] = (
     ("Name", 0.13, lambda one: one.name != one.target, lambda one: f"`{one.name}`"),
     (f"Delay ${DELAY}$ (ms)", 0.16, lambda one: bool(one.delay), lambda one: _delay(one)),
-    ("Sign", 0.1, lambda one: one.sign != "any", lambda one: one.sign),
+    ("Sign", 0.15, lambda one: one.sign != "any", lambda one: one.sign),
 )
 """Columns that are there where a projection needs them: heading, share of the width, whether it does, its cell."""
 

@@ -190,7 +190,7 @@ def _marked_up(text: str) -> Markup:
 @cache
 def _mathml(latex: str) -> Markup:
     # the converter knows no \arg, sets nothing around \ln, and names a space as browsers no longer do
-    spaced = re.sub(r"\\(arg|ln)(?![a-z])", r"\\thinspace \\mathrm{\1} \\thinspace", latex)
+    spaced = re.sub(r"\\(arg|ln)(?![a-z])", r"\\hspace{0.17em} \\mathrm{\1} \\hspace{0.17em}", latex)
     return Markup(convert(spaced).replace('"thinmathspace"', '"0.167em"'))
 
 

@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
 
 # Thin spaces are written out: a backslash before punctuation does not survive Markdown.
-GAP = r" \thinspace "
+GAP = r" \hspace{0.17em} "
 T_MAX = r"t_{\mathrm{max}}"
 ONSET = r"t_{\mathrm{on}}"
 END = r"t_{\mathrm{end}}"

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netsim.description import Description, describe, to_latex
-from netsim.models.presets import load_preset, preset_names
-from netsim.specification import Dense, IntensityEncoder, Layer, Network, Training
+from netsim.models.presets import load_preset
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
 
 _NAMES = {
     "textbackslash": "\\", "textasciicircum": "^", "textasciitilde": "~", "textless": "<", "textgreater": ">",
@@ -25,10 +25,11 @@ needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="ne
 
 
 def _compile(network: Network, folder: Path) -> str:
-    """Compile in one run; returns the text of the pages, if there is a program to read it."""
+    """Compile in two runs; returns the text of the pages, if there is a program to read it."""
     (folder / "a.tex").write_text(to_latex(describe(network)), encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "a.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
+    for _ in range(2):
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
     log = (folder / "a.log").read_text(encoding="latin-1")
     assert done.returncode == 0, log[-2000:]
     assert not re.search("Overfull|LaTeX Warning|Package .* Warning|Missing character", log)
@@ -52,7 +53,7 @@ def test_formulas_are_written_in_their_order(network: Network, formulas: Callabl
 
 
 @needs_pdflatex
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", ["rcsnn-mnist", "sparse-mnist", "yin-yang"])
 def test_presets_compile(name: str, tmp_path: Path) -> None:
     text = _compile(load_preset(name), tmp_path)
     assert not text or f"Model description: {name}" in text
@@ -71,6 +72,50 @@ def test_long_names_and_many_layers_compile(tmp_path: Path) -> None:
     )
     text = _compile(Network.chain("n" * 70, IntensityEncoder((2, 2, 1), 5.0), layers, 10.0), tmp_path)
     assert not text or text.replace("\n", "").count("a_layer_of_79") > 5
+
+
+def test_captions_labels_and_rows_that_stay_together(network: Network) -> None:
+    description = describe(network)
+    text = to_latex(description)
+    for table in description.tables:
+        start = text.index(rf"\label{{tab:{table.letter}}}")
+        rules = re.findall(
+            r"\\\\(\*?) \\(keptrule|midrule|bottomrule)$", text[start : text.index("longtable}", start)], re.M
+        )
+        rows = len(table.rows)
+        kept = [("*", "keptrule") if number in (0, rows - 2) else ("", "midrule") for number in range(rows - 1)]
+        assert rules == [*kept, ("", "bottomrule")]
+    assert text.count(r"\caption{") == len(description.tables)
+
+
+def test_decimal_points_are_below_each_other() -> None:
+    layers = [Layer(f"l{k}", Dense(k), Neurons("free", tau=tau)) for k, tau in ((10, 8.0), (1000, 120.5), (2, 16.25))]
+    text = to_latex(describe(Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), layers, 10.0)))
+    (parameters,) = re.findall(r"label\{tab:D2\}(.*?)end\{longtable", text, re.DOTALL)
+    assert re.findall(r"^& (\S*\$(?:8|120\.5|16\.25)\$)$", parameters, re.MULTILINE) == [
+        r"\phantom{12}$8$",
+        "$120.5$",
+        r"\phantom{1}$16.25$",
+    ]
+    (populations,) = re.findall(r"label\{tab:B\}(.*?)end\{longtable", text, re.DOTALL)
+    assert r"\phantom{1,0}10 " in populations
+
+
+@needs_pdflatex
+@pytest.mark.parametrize("layers", [33, 34, 35])
+def test_no_row_is_alone_on_a_page(layers: int, tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("needs pdftotext")
+    chain = [Layer(f"layer{number}x", Dense(2)) for number in range(layers)]
+    _compile(Network.chain("net", IntensityEncoder((2, 2, 1), 5.0), chain, 10.0), tmp_path)
+    pages = (tmp_path / "a.txt").read_text(encoding="utf-8").split("\f")
+    for letter in "B", "D2":
+        table = [re.split(r"^Table ", page, flags=re.M) for page in pages]
+        counts = [
+            len(re.findall(r"^layer\d+x ", part, re.M)) for page in table for part in page if part.startswith(letter)
+        ]
+        assert sum(counts) == layers
+        assert min(counts) >= 2
 
 
 @needs_pdflatex
@@ -97,7 +142,7 @@ def test_every_character_compiles(tmp_path: Path) -> None:
 @example(r"\input{a} \\ $b$ % # & _ ^ ~ < > | " " `` '' -- --- ,, {}")
 def test_ascii_is_written_so_that_it_means_itself(text: str) -> None:
     document = to_latex(describe(_with_text(f"x{text}")))
-    (cell,) = re.findall(r"\\textbf\{Description\}\n& (.*?) \\\\\n", document, re.DOTALL)
+    (cell,) = re.findall(r"\\textbf\{Description\}\n& (.*?) \\\\\* \\keptrule\n", document, re.DOTALL)
     cell = cell.replace(r"\allowbreak{}", "")
     assert not re.search(r"(?<!\\)[$&#%_^~]", cell)
     cell = re.sub(r"\\(text[a-z]+)\{\}", lambda found: f"\0{_NAMES[found[1]]}", cell)

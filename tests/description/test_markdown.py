@@ -5,7 +5,11 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
+import shutil
+import subprocess
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -52,6 +56,50 @@ def test_formulas_stand_free(network: Network) -> None:
         for before, after in re.findall(r"(?:^|(.))\$[^$]+\$(.)?", line):
             assert before in ("", " ", ">"), line
             assert after in ("", " ", ",", ".", ";", ":", "<"), line
+
+
+def _pandoc() -> str:
+    """The program, also that of the package pypandoc_binary."""
+    if found := shutil.which("pandoc"):
+        return found
+    pypandoc = pytest.importorskip("pypandoc", reason="needs pandoc, or pypandoc_binary, which is of no extra")
+    try:
+        return str(pypandoc.get_pandoc_path())
+    except OSError:
+        pytest.skip("needs pandoc")
+
+
+def _converted(name: str, folder: Path, *to: str) -> None:
+    (folder / "a.md").write_text(to_markdown(describe(load_preset(name))), encoding="utf-8")
+    done = subprocess.run([_pandoc(), "a.md", *to], cwd=folder, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["rcsnn-mnist", "yin-yang"])
+def test_pandoc_makes_a_word_document_of_it(name: str, tmp_path: Path) -> None:
+    """All mathematics is converted, and lines are told apart though pandoc drops their breaks."""
+    _converted(name, tmp_path, "-o", "a.docx")
+    with zipfile.ZipFile(tmp_path / "a.docx") as archive:
+        document = archive.read("word/document.xml").decode("utf-8")
+    text = html.unescape(re.sub(r"<[^>]+>", "", document))
+    assert not re.search(r"\\[A-Za-z]|\$", text)
+    assert document.count("<m:oMath>") > 50
+    assert "after the presynaptic spike; ramp:" in text
+
+
+@pytest.mark.parametrize("name", ["rcsnn-mnist", "yin-yang"])
+def test_pandoc_makes_a_pdf_of_it(name: str, tmp_path: Path) -> None:
+    """No mathematics stays raw, and nothing runs over the edge."""
+    if shutil.which("xelatex") is None:
+        pytest.skip("needs xelatex")
+    _converted(name, tmp_path, "-s", "-V", "geometry:margin=2cm", "-o", "a.tex")
+    command = ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=100)
+    log = (tmp_path / "a.log").read_text(encoding="utf-8", errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    assert [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 1] == []
+    assert "Missing character" not in log
 
 
 @settings(max_examples=60, deadline=None)

@@ -194,7 +194,7 @@ def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -
     told = _cells(describe(network), "G2")["Learning rate"]
     formulas = re.findall(r"\\eta = ([^$]*)\$", told)
     for old, new in {
-        r"\times": "*", r"\thinspace": "*", r"\frac{1}{2}": "0.5 *", r"\cos \pi z": r"\cos (\pi * z)",
+        r"\times": "*", r"\hspace{0.17em}": "*", r"\frac{1}{2}": "0.5 *", r"\cos \pi z": r"\cos (\pi * z)",
         r"\pi": "math.pi", r"\cos": "math.cos",
     }.items():  # fmt: skip
         formulas = [formula.replace(old, new) for formula in formulas]
@@ -204,7 +204,7 @@ def test_learning_rate_is_that_of_the_optimizer(mixed: Network, schedule: Any) -
 
 
 def test_bounds_are_those_of_the_learner(mixed: Network) -> None:
-    assert rf"{SMALLEST_SLOPE} \thinspace \kappa" in _cells(describe(mixed), "G1")["Signal"]
+    assert f"{SMALLEST_SLOPE}" r" \hspace{0.17em} \kappa" in _cells(describe(mixed), "G1")["Signal"]
 
 
 def test_tables_are_those_of_the_paper(network: Network) -> None:

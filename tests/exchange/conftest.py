@@ -14,6 +14,22 @@ from netsim.measuring.simulation import Simulation
 from netsim.seams import connectivities
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 
+EXPECTED = (
+    # Elephant calls quantities so
+    "ignore:The 'copy' argument in Quantity is deprecated",
+    "ignore::DeprecationWarning:brian2",
+    "ignore::DeprecationWarning:pyparsing",
+)
+"""Warnings of libraries about themselves; all others are errors here, so that no call of ours is deprecated."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make warnings errors in the tests of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for filters in (*reversed(EXPECTED), "error"):
+                item.add_marker(pytest.mark.filterwarnings(filters), append=False)
+
 
 @pytest.fixture(scope="session")
 def simulation() -> Simulation:

@@ -27,7 +27,9 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
             content = stream.read(most_expanded(size) + 1)
         check_expansion(path, len(content), size)
         file = io.BytesIO(content)
-    return pd.read_csv(file, float_precision="round_trip")
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on the default is exact
+        return pd.read_csv(file, float_precision="round_trip")
+    return pd.read_csv(file)
 
 
 def _parts(path: Path) -> PartsOf:

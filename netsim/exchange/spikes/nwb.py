@@ -100,7 +100,8 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     data["layer"] = np.repeat(np.array(list(chosen), dtype=object), [len(count) for count in counts])
     compressed = partial(pynwb.H5DataIO, compression="gzip", shuffle=True)
     number = sum(map(len, counts))
-    # every unit is observed through the whole session; Neo asks for it
+    # every unit is observed through the whole session; Neo asks for it, and spikeinterface adds 0 to the index, which
+    # makes floats of uint64
     observed = _column("obs_intervals", "the session (s)", compressed(np.tile([[0.0, bounds[-1]]], (number, 1))))
     ends = compressed(np.cumsum(np.concatenate(counts), dtype=np.uint64))
     spike_times = _column("spike_times", "times of spikes (s)", compressed(np.concatenate(times)))
@@ -113,7 +114,7 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
             pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
             observed,
             pynwb.core.VectorIndex(
-                name="obs_intervals_index", data=compressed(np.arange(1, number + 1, dtype=np.uint64)), target=observed
+                name="obs_intervals_index", data=compressed(np.arange(1, number + 1, dtype=np.uint32)), target=observed
             ),
             *(_column(name, text, data[name]) for name, text in _COLUMNS.items()),
         ],

@@ -12,10 +12,10 @@ class Phased(Regime):
     gated = True
     summary = (
         r"a neuron integrates until its onset, where the gate closes, $t_{\mathrm{gate}} = t_{\mathrm{on}}$; from there"
-        r" the drive $D$ alone moves its potential, so that $t_j = t_{\mathrm{on}} + \max(0, \thinspace \tau (\theta -"
-        r" v_j(t_{\mathrm{on}})) / D)$ if that is before $t_{\mathrm{end}}$"
+        r" the drive $D$ alone moves its potential, so that $t_j = t_{\mathrm{on}} + \max(0, \hspace{0.17em} \tau"
+        r" (\theta - v_j(t_{\mathrm{on}})) / D)$ if that is before $t_{\mathrm{end}}$"
     )
-    current = r"I_j(t) \thinspace [t < t_{\mathrm{gate}}] + D \thinspace [t \geq t_{\mathrm{on}}]"
+    current = r"I_j(t) \hspace{0.17em} [t < t_{\mathrm{gate}}] + D \hspace{0.17em} [t \geq t_{\mathrm{on}}]"
 
     @staticmethod
     def check(onset: float, drive: float) -> None:

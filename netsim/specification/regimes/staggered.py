@@ -14,7 +14,7 @@ class Staggered(Regime):
         r"a neuron integrates from the start but fires only from its onset $t_{\mathrm{on}}$ on, helped by the constant"
         " drive $D$ from there"
     )
-    current = r"I_j(t) + D \thinspace [t \geq t_{\mathrm{on}}]"
+    current = r"I_j(t) + D \hspace{0.17em} [t \geq t_{\mathrm{on}}]"
 
     @staticmethod
     def check(onset: float, drive: float) -> None:
