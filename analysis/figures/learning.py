@@ -75,6 +75,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
             axes.set_yticks([0, *(decades or [least_error])])
         else:
             axes.set_yscale("log")
+            axes.set_ylim(top=min(axes.get_ylim()[1], 105.0))  # a single value would have a decade above it
         # few decades: numbers beside the powers of ten are needed to read the axis
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim())))

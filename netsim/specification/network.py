@@ -288,7 +288,7 @@ class Network:
         for projection in incoming:
             weighted = bool(self.weight_shape(projection))
             if population.integrates:
-                lack = f"integrate, but the projection {projection.name} has no weights"
+                lack = f"integrate, but the projection {projection.name} has no weights; make them relays"
                 require(weighted, f"{where}.neurons", lack)
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")

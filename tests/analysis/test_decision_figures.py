@@ -16,6 +16,7 @@ from netsim.analysis import (
     error_gallery,
     spike_table,
 )
+from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.specification import Network
@@ -134,3 +135,11 @@ def test_wrong_decisions_have_an_axis_of_their_own(frame: pd.DataFrame) -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["decided", "decided, and rightly", "decided wrongly"]
+
+
+def test_bounds_of_a_share_are_shares() -> None:
+    for count in (1, 7, 360, 10_000):
+        low, high = wilson_interval(np.array([0.0, 0.5, 1.0]), count)
+        assert (low >= 0).all()
+        assert (high <= 1).all()
+        assert not np.signbit(low).any()

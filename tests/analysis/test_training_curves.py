@@ -56,6 +56,7 @@ def test_the_axis_of_errors_can_be_read(first: float, last: float, frame: pd.Dat
     ticks = [*axes.yaxis.get_major_ticks(), *axes.yaxis.get_minor_ticks()]
     numbers = [tick.label1.get_text() for tick in ticks if low <= tick.get_loc() <= high]
     assert len([number for number in numbers if number]) >= 2
+    assert high <= 105
 
 
 def test_silent_fractions_over_epochs(frame: pd.DataFrame) -> None:
