@@ -112,6 +112,18 @@ class Source:
         """What is presented, loaded when it is first needed."""
         return self.load_stimuli()
 
+    @cached_property
+    def learning(self) -> pd.DataFrame:
+        """The metrics of the training, read once: they may grow meanwhile.
+
+        Raises DataError if there are none, or they are damaged.
+        """
+        from netsim.analysis.learning_tables import metrics_table
+
+        if self.metrics is None:
+            raise DataError(f"{self.network.name}: has no metrics; only a run folder has learning curves")
+        return metrics_table(self.metrics)
+
     def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
         """One table of the first stimuli, presented in batches.
 

@@ -95,7 +95,9 @@ class LayerSpikes:
 
         Presentations are positions from 0, of `count`; latencies are finite (ms).
         """
-        key = presentations.astype(np.int64) * size + neurons
+        key = presentations.astype(np.int64)
+        key *= size  # in place, as columns are sorted next: of a large file each is gigabytes
+        key += neurons
         if not (key[1:] > key[:-1]).all():
             order = np.argsort(key, kind="stable")
             sorted_key = key[order]
@@ -104,8 +106,8 @@ class LayerSpikes:
             del sorted_key
             if not new.all():
                 order = np.lexsort((latencies, key))[new]
-            del key  # what is sorted next can be half of the memory
             presentations, neurons, latencies = presentations[order], neurons[order], latencies[order]
+        del key
         counts = np.bincount(presentations, minlength=count)
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         times = latencies.astype(np.float64, copy=False)
@@ -128,7 +130,7 @@ class LayerSpikes:
 
     def ranks(self) -> np.ndarray:
         """The rank of each spike among those of its layer and presentation, from 1; ties share their mean, float64."""
-        order = np.lexsort((self.latencies, self.rows))
+        order = order_within(self.latencies, self.counts)
         rows, times = self.rows, self.latencies[order]
         first = np.ones(len(times), dtype=bool)
         first[1:] = (np.diff(rows) > 0) | (np.diff(times) > 0)
@@ -168,6 +170,31 @@ class LayerSpikes:
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
         return replace(self, starts=starts, neurons=self.neurons[places], latencies=self.latencies[places])
+
+
+def even_sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Positions of at most so many presentations, drawn without replacement, as evenly over labels as they allow."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    # the first ones of each label, then the second ones, and so on
+    tags = labels[order]
+    turn = np.empty(len(tags), np.int64)
+    by_label = np.argsort(tags, kind="stable")
+    _, begin, counts = np.unique(tags[by_label], return_index=True, return_counts=True)
+    turn[by_label] = np.arange(len(tags)) - np.repeat(begin, counts)
+    return np.sort(order[np.argsort(turn, kind="stable")][:most])
+
+
+def order_within(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """What sorts values within groups, which follow each other and have these counts.
+
+    Group by group, each of which fits into the cache: several times as fast as sorting all.
+    """
+    order = np.empty(len(values), np.int64)
+    begin = 0
+    for end in np.cumsum(counts).tolist():
+        np.add(values[begin:end].argsort(), begin, out=order[begin:end])
+        begin = end
+    return order
 
 
 def observed_window(latencies: np.ndarray) -> tuple[float, float]:
@@ -343,15 +370,7 @@ class Spikes:
         """At most so many presentations, drawn without replacement and as evenly over the labels as they allow."""
         if most >= len(self):
             return self
-        order = np.random.default_rng(seed).permutation(len(self))
-        if self.labels is not None:  # the first ones of each label, then the second ones, and so on
-            tags = self.labels[order]
-            turn = np.empty(len(tags), np.int64)
-            by_label = np.argsort(tags, kind="stable")
-            _, begin, counts = np.unique(tags[by_label], return_index=True, return_counts=True)
-            turn[by_label] = np.arange(len(tags)) - np.repeat(begin, counts)
-            order = order[np.argsort(turn, kind="stable")]
-        return self.pick(np.sort(order[:most]))
+        return self.pick(even_sample(np.zeros(len(self)) if self.labels is None else self.labels, most, seed))
 
     def require_labels(self, least: int = 2) -> np.ndarray:
         """The labels; refused where there are none, or fewer different ones than needed."""

@@ -12,15 +12,24 @@ _ENOUGH = 2**16  # bytes, which a full disk does not have
 
 @cache
 def machine_code_has_place() -> bool:
-    """Whether Brian2's folder for machine code can be written; if not, Brian2 uses numpy from now on.
+    """Whether Brian2's folder for machine code, and the compiler's, can be written; if not, Brian2 uses numpy.
 
-    Without a home folder it would be one of the current folder, from where Brian2 would also load.
+    Without a home folder the former would be one of the current folder, from where Brian2 would also load. The latter
+    is that of temporary files; if it is full, the compiler says so in many lines.
     """
     folder = get_cython_cache_dir()
-    if folder is None or _can_be_written(os.path.expanduser(folder)):
+    if folder is None or (_can_be_written(os.path.expanduser(folder)) and _can_be_written(_compilers_folder())):
         return True
     prefs.codegen.target = "numpy"
     return False
+
+
+def _compilers_folder() -> str:
+    """Where compilers keep what they are at; nowhere, if there is no such folder."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return ""
 
 
 def _can_be_written(folder: str) -> bool:

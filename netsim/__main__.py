@@ -1,6 +1,18 @@
-"""``python -m netsim``."""
+"""``python -m netsim``, and the command ``netsim``."""
 
-from netsim.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C while that is imported ends in one line, too."""
+    try:
+        from netsim.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("netsim: interrupted", file=sys.stderr)
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

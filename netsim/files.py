@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import io
 import json
 import math
 import os
@@ -30,6 +31,9 @@ class Digest(Protocol):
 _SINGLE_ARRAY = b"\x93NUMPY"
 _ALWAYS_EXPANDED = 256 * 2**20  # bytes that a packed file may unpack to whatever its own size
 _LARGEST_EXPANSION = 100  # times its size, beyond that
+_LONGEST_LINE = 2**20  # bytes
+LARGEST_TABLE = 2**29
+"""Bytes of a table in text, which takes a few times as much memory."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
@@ -135,15 +139,17 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], keep: Path | None
 
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[BinaryIO]:
+def open_regular(path: Path, largest: int | None = None) -> Iterator[BinaryIO]:
     """Open a file to read; a named pipe that nobody writes to, or a device that never ends, is refused.
 
-    Raises DataError if it is no regular file; OSError if it cannot be opened.
+    Raises DataError if it is no regular file, or of more than `largest` bytes; OSError if it cannot be opened.
     """
     without_waiting = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DataError(f"{path}: is no regular file")
+        if largest is not None and os.fstat(file.fileno()).st_size > largest:
+            raise DataError(f"{path}: is larger than {largest} bytes")
         yield file
 
 
@@ -153,11 +159,36 @@ def read_text(path: Path, largest: int) -> str:
     Raises DataError if it is no regular file, or larger; OSError or UnicodeDecodeError if it cannot be read, or is no
     such text.
     """
-    with open_regular(path) as file:
+    with open_regular(path, largest) as file:
         content = file.read(largest + 1)
-    if len(content) > largest:
+    if len(content) > largest:  # of a file that grows meanwhile
         raise DataError(f"{path}: is larger than {largest} bytes")
     return content.decode("utf-8")
+
+
+class _Lines(io.RawIOBase):
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file, self._begun = path, file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._file.read(min(len(buffer), _LONGEST_LINE))
+        first, last = part.find(b"\n"), part.rfind(b"\n")
+        if self._begun + (first if first >= 0 else len(part)) > _LONGEST_LINE:
+            raise DataError(f"{self._path}: has a line of more than {_LONGEST_LINE} bytes; it is damaged or no table")
+        self._begun = len(part) - last - 1 if last >= 0 else self._begun + len(part)
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def bounded_lines(path: Path, file: BinaryIO) -> io.BufferedReader:
+    """The rest of an open text file, for readers that keep a line, or a cell, in many times its memory.
+
+    Reading raises DataError at a line that is longer than any of a table.
+    """
+    return io.BufferedReader(_Lines(path, file))
 
 
 def check_expansion(path: Path, content: int, size: int) -> None:
@@ -203,10 +234,10 @@ def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarra
     with reading_arrays(path), open_regular(path) as file:
         if file.read(len(_SINGLE_ARRAY)) == _SINGLE_ARRAY:
             raise DataError(f"{path}: holds a single array; an .npz of named arrays is needed")
-        if digest is not None:
-            file.seek(0)
-            update_digest(digest, file)
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(file) as archive:  # first: of what is no archive no checksum is needed
+            if digest is not None:
+                file.seek(0)
+                update_digest(digest, file)
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
             if len(members) < len(archive.infolist()):
                 raise ValueError("two arrays of one name")

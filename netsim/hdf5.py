@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import h5py
 
 from netsim.errors import DataError
-from netsim.files import check_expansion, most_expanded
+from netsim.files import check_expansion, most_expanded, open_regular
 from netsim.numerics.limits import limit_memory, limit_time
 
 _SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how much of a processor's time reading a file may take
@@ -25,7 +26,8 @@ def check_hdf5(path: Path) -> None:
     Over a damaged file HDF5 can crash, or never end, not even by Ctrl-C. So another process reads it first, with bounds
     on time and memory.
     """
-    seconds = math.ceil(_SECONDS + path.stat().st_size / _BYTES_PER_SECOND)
+    with open_regular(path) as file:
+        seconds = math.ceil(_SECONDS + os.fstat(file.fileno()).st_size / _BYTES_PER_SECOND)
     command = [sys.executable, "-P", "-m", __name__, str(path), str(seconds)]  # -P: nothing here is a module
     endless = f"{path}: is damaged: HDF5 does not come to an end with it"
     try:

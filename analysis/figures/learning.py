@@ -148,11 +148,7 @@ def _minor_number(value: float, low: float, high: float) -> str:
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    from netsim.analysis.learning_tables import metrics_table
-
-    if source.metrics is None:
-        raise DataError(f"{source.network.name}: has no metrics; only a run folder has learning curves")
-    table = metrics_table(source.metrics)
+    table = source.learning
     figure, (above, below) = choice.new_figure(4.2, rows=2)
     learning_curves(table, ax=above).set_xlabel("")
     silent_curves(table, ax=below)

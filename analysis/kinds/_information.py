@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsim.analysis.spikes import order_within
+
 
 def entropies(counts: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """Shannon's entropy (bits) of the distribution of whole counts along some axes, by the plug-in estimate.
@@ -72,12 +74,15 @@ def relevant_responses(counts: np.ndarray, possible: np.ndarray) -> np.ndarray:
     return estimate
 
 
-def contingency(code: np.ndarray, label: np.ndarray, responses: int, labels: int, neurons: int) -> np.ndarray:
+def contingency(
+    code: np.ndarray, spikes: np.ndarray, tag: np.ndarray, responses: int, labels: int, neurons: int
+) -> np.ndarray:
     """Counts of shape (neurons, labels, responses) of spikes; code is the neuron times `responses` plus the response.
 
-    `label` is the position of each spike's label.
+    `spikes` is how many each presentation has, in turn, and `tag` the position of its label.
     """
-    places = code.astype(np.int64) + label.astype(np.int64) * (neurons * responses)
+    places = np.repeat(tag * np.int64(neurons * responses), spikes)
+    places += code
     counts = np.bincount(places, minlength=labels * neurons * responses)
     return counts.reshape(labels, neurons, responses).transpose(1, 0, 2)
 
@@ -93,9 +98,10 @@ def equal_bins(values: np.ndarray, groups: np.ndarray, bins: int) -> np.ndarray:
 
     Groups are whole numbers from 0.
     """
-    order = np.argsort(values)  # equal values share a bin, in whatever order they are
     small = np.uint16 if len(groups) == 0 or groups.max() < 2**16 else np.int64  # sorted by radix
-    order = order[np.argsort(groups.astype(small)[order], kind="stable")]
+    order = np.argsort(groups.astype(small), kind="stable")
+    # equal values share a bin, in whatever order they are
+    order = order[order_within(values[order], np.bincount(groups))]
     group, value = groups[order], values[order]
     new = np.ones(len(order), dtype=bool)
     new[1:] = group[1:] != group[:-1]

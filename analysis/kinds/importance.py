@@ -10,7 +10,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names
-from netsim.analysis.spikes import Progress, no_progress
+from netsim.analysis.spikes import Progress, even_sample, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
 from netsim.errors import DataError, SpecificationError
 
@@ -85,6 +85,7 @@ def ablation_importance(
     stimuli: Stimuli,
     layers: Sequence[str] | None = None,
     units: int = 32,
+    sample: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
@@ -105,8 +106,10 @@ def ablation_importance(
         By default all hidden ones that integrate.
     units : int
         At most so many of a layer, drawn at random.
+    sample : int
+        At most so many presentations, drawn evenly over labels: each is repeated for each unit.
     seed : int
-        Of the draw.
+        Of both draws.
     progress : callable
         Is told how much of how much is done.
 
@@ -156,6 +159,10 @@ def ablation_importance(
         raise DataError("stimuli: have no labels, by which a decision is right or wrong")
     if units < 1:
         raise SpecificationError("importance: setting units", f"must be at least 1, not {units}")
+    if sample < 1:
+        raise SpecificationError("importance: setting sample", f"must be at least 1, not {sample}")
+    if sample < len(stimuli):
+        stimuli = stimuli.pick(even_sample(stimuli.labels, sample, seed))
     chosen = (
         [network.population(name) for name in layers]
         if layers

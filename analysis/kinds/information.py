@@ -196,10 +196,9 @@ def _informed(
     kinds = int(responses.max(initial=0)) + 1
     code = layer.neurons * np.int64(kinds) + responses
     presentations = np.bincount(tag, minlength=labels)
-    rows = layer.rows
 
     def counted(tags: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        counts = contingency(code, tags[rows], kinds, labels, layer.size)
+        counts = contingency(code, layer.counts, tags, kinds, labels, layer.size)
         for name, whole in of_layer.items():
             chosen = counts.sum(axis=-1, keepdims=True) if name == _SILENCE else counts
             size = int(whole.max(initial=0)) + 1

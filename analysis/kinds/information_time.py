@@ -131,9 +131,10 @@ def information_over_time(
         for time in np.linspace(first, last, times):
             new = (layer.latencies > before) & (layer.latencies <= time)
             before = time
+            fired = np.bincount(spike_rows[new], minlength=len(spikes))
             means = []
             for known, tags in zip(counts, (tag, shuffled), strict=True):
-                known += contingency(code[new], tags[spike_rows[new]], bins, len(labels), layer.size)
+                known += contingency(code[new], fired, tags, bins, len(labels), layer.size)
                 whole = with_silence(known, presentations)
                 means.append(plug_in(whole) - panzeri_treves_bias(whole))
             low, high = _bootstrap(means[0], generator)

@@ -11,7 +11,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, student_interval
 from netsim.analysis.spikes import Progress, Spikes, no_progress
-from netsim.analysis.style import Palette
+from netsim.analysis.style import Palette, legend_above
 from netsim.errors import DataError, SpecificationError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def strength_figure(
     names = [f"{name} (ρ = {rho:.2f})" for name, rho in zip(frame["layer"], frame["rho"], strict=True)]
     axes = draw_lines(frame.assign(layer=names, **shown), "strength", "latency_ms", ax, palette)
     axes.set(xlabel="strength of the stimulus (mean intensity)", ylabel="mean latency, less that\nof the layer (ms)")
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderpad=0.2, columnspacing=1.0)
+    legend_above(axes, -0.15, 2, columnspacing=0.8, handlelength=1.6, handletextpad=0.4)
     return axes
 
 

@@ -1,5 +1,6 @@
 """The command line. Everything heavy is imported by the command that needs it."""
 
+import errno
 import logging
 import os
 import sys
@@ -17,7 +18,7 @@ from netsim.cli.plotting import PlotCommand, plot
 from netsim.cli.presenting import compare, evaluate, simulate
 from netsim.cli.reporting import data, describe, models, report
 from netsim.cli.studying import study
-from netsim.cli.terminal import INTERRUPTED, drop_output, fail
+from netsim.cli.terminal import INTERRUPTED, drop_output, ended_as_by_ctrl_c, fail
 from netsim.cli.training import sweep, train
 from netsim.current_folder import guard
 from netsim.errors import NetsimError
@@ -29,6 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+_MEMORY = "not enough memory; use a smaller network, --limit, --workers or training.batch"
 
 
 def _print_version(wanted: bool) -> None:
@@ -79,21 +83,25 @@ def main() -> None:
     arguments = sys.argv[1:] or ["--help"]
     _prepare_process()
     try:
-        code = app(arguments, prog_name="netsim", standalone_mode=False)
+        with ended_as_by_ctrl_c():
+            code = app(arguments, prog_name="netsim", standalone_mode=False)
         sys.stdout.flush()
     except NetsimError as error:
         fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted", INTERRUPTED)
     except MemoryError:
-        fail("not enough memory; use a smaller network, --limit or training.batch")
+        fail(_MEMORY)
     except BrokenPipeError:
         drop_output()
         sys.exit(1)
     except OSError as error:
         drop_output()
-        fail(f"{error.filename or 'output'}: {error.strerror or error}")
+        unnamed = "output: " if error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF) else ""
+        fail(f"{f'{error.filename}: ' if error.filename else unnamed}{error.strerror or error}")
     except Exception as error:
+        if isinstance(error, RuntimeError) and "start new thread" in str(error):  # for want of memory, mostly
+            fail(_MEMORY)
         # typer names the base of its usage errors nowhere
         explain = getattr(error, "format_message", None)
         if explain is None:

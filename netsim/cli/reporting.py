@@ -85,6 +85,7 @@ def report(
     Everything is measured with the event engine. Use --split validation while you still choose between networks.
     """
     from netsim.analysis.gallery import Source
+    from netsim.description.provenance import training_facts
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.report import Report, draw_pictures, write_report
@@ -129,6 +130,7 @@ def report(
         pictures=pictures,
         folder=folder.name,
         made=describe_run(seed),
+        trained=training_facts(lambda: source.learning, chosen.epoch) if chosen.run else (),
     )
     write_report(content, page)
     for picture in pictures:

@@ -146,6 +146,23 @@ def data_progress() -> Iterator[OnProgress]:
 
 
 @contextmanager
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, so that what was begun is taken back, and a line says it.
+
+    What ``nohup`` has ignored stays ignored.
+    """
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    mine = [end for end in ends if signal.getsignal(end) == signal.SIG_DFL]
+    for end in mine:
+        signal.signal(end, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for end in mine:
+            signal.signal(end, signal.SIG_DFL)
+
+
+@contextmanager
 def interrupt_noted() -> Iterator[Callable[[], bool]]:
     """Only note the first Ctrl-C, so that nothing is left half done; gives the function that tells of it.
 

@@ -128,9 +128,10 @@ def train_plan(
 ) -> pd.DataFrame:
     """Train the runs that have not finished, and write the table of all as they end."""
     from netsim.analysis import sweep_table, write_table
-    from netsim.files import write_text
+    from netsim.files import read_text, write_text
     from netsim.numerics.threads import threads
     from netsim.runs.folder import lock_folder
+    from netsim.specification.toml import LARGEST_FILE
     from netsim.sweeps.execution import ended_runs, finished_runs, place_runs, train_runs
 
     runs = place_runs(plan, folder)
@@ -151,7 +152,7 @@ def train_plan(
             client = stack.enter_context(options.dask_client(scheduler, workers or min(threads(), len(waiting))))
         options.make_folder(folder)
         stack.enter_context(lock_folder(folder))
-        write_text(folder / _PLAN, plan_file.read_text(encoding="utf-8"))
+        write_text(folder / _PLAN, read_text(plan_file, LARGEST_FILE))
         table = write_results()
         if not waiting:
             return table

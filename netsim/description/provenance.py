@@ -1,14 +1,18 @@
 """Where a run comes from: its record in words, and the table of them."""
 
+from __future__ import annotations
+
 import shlex
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netsim.data.dataset import MEMORY
 from netsim.description.document import Table, plain
 from netsim.errors import DataError
 from netsim.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Fact(NamedTuple):
@@ -22,26 +26,41 @@ class Fact(NamedTuple):
 def provenance_table(run: RunFolder) -> Table:
     """Seed, data, versions, revision, machine, command, plug-ins and course of a run."""
     record = run.record()
-    facts = [*record_facts(record), *training_facts(run.metrics)]
+    facts = [*record_facts(record), *training_facts(lambda: metrics_of(run))]
     data = {"data_dir": "data folder", "limit": "limit of stimuli"}
     facts += [Fact(name, str(record[key])) for key, name in data.items() if record.get(key) is not None]
     return Table("H", "Provenance", tuple((plain(fact.name.capitalize()), plain(fact.value)) for fact in facts))
 
 
-def training_facts(metrics: Path) -> list[Fact]:
-    """What the metrics of a run say of its training; if they cannot be read, why."""
+def metrics_of(run: RunFolder) -> pd.DataFrame:
+    """The metrics of a run; a DataError, if they cannot be read."""
     # takes its time to import, and a preset has no metrics
-    from netsim.analysis.learning_tables import best_epoch, metrics_table
+    from netsim.analysis.learning_tables import metrics_table
+
+    return metrics_table(run.metrics)
+
+
+def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None) -> list[Fact]:
+    """What the metrics of a run say of its training; if they cannot be read, why.
+
+    `epoch` is the one, counted from 1, whose weights are told of, by default the best: while a training runs, metrics
+    may be of another moment than weights.
+    """
+    from netsim.analysis.learning_tables import best_epoch
 
     try:
-        table = metrics_table(metrics)
+        table = read()
     except DataError as error:
         return [Fact("metrics", str(error))]
-    best = table.iloc[best_epoch(table)]
+    chosen = epoch or int(table["epoch"].iloc[best_epoch(table)])
+    accuracy = table.loc[table["epoch"] == chosen, "validation_strict_accuracy"]
     facts = [
         Fact("epochs", f"{len(table):,}"),
-        Fact("best epoch", f"{best['epoch']:.0f}, chosen by the validation stimuli"),
-        Fact("its validation accuracy", f"{best['validation_strict_accuracy']:.2%} (a tie is an error)"),
+        Fact("best epoch", f"{chosen}, chosen by the validation stimuli"),
+        Fact(
+            "its validation accuracy",
+            "not written yet" if accuracy.empty else f"{accuracy.iloc[0]:.2%} (a tie is an error)",
+        ),
     ]
     if {"training_seconds", "validation_seconds"} <= set(table.columns):
         seconds = float(table["training_seconds"].sum() + table["validation_seconds"].sum())

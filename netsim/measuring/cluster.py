@@ -12,6 +12,7 @@ import signal
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,13 @@ from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.weights.layout import Weights
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Worker
 
 _CONNECT_SECONDS = 10
 _START_SECONDS = 120
 LOST_SECONDS = 60.0
 """How long workers that died may be away: they are started again, unless there is no memory for it."""
+_ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 MEMORY = "is there memory for them? Choose fewer --workers, or a higher limit"
 
 
@@ -43,6 +45,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
     try:
         import dask
         from distributed import Client, LocalCluster, Security
+        from distributed.utils import offload
 
         own_key = Security.temporary() if scheduler is None else None
     except ImportError as error:
@@ -66,7 +69,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
         stack.enter_context(dask.config.set(no_pages))
         scratch = stack.enter_context(TemporaryDirectory(prefix="netsim-", ignore_cleanup_errors=True))
         try:
-            with _ctrl_c_later():
+            with _interrupts_later():
                 cluster = stack.enter_context(
                     LocalCluster(
                         n_workers=workers,
@@ -83,6 +86,7 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                     )
                 )
                 client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
+                client.sync(offload, int)  # the scheduler's thread: without it no task would ever begin, or end
         except (RuntimeError, OSError, TimeoutError) as error:
             raise RunError(f"workers: {workers} did not start ({error or type(error).__name__}); {MEMORY}") from error
         stack.enter_context(_plugins(client))
@@ -115,22 +119,33 @@ def _plugins(client: Client) -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Hold Ctrl-C back for a while; processes that are started meanwhile never get it."""
+def _interrupts_later() -> Iterator[None]:
+    """Hold back Ctrl-C, and what a cluster or a terminal ends with; processes that are started meanwhile never get it.
+
+    They come to an end by the process that the user sees, which has trainings write a checkpoint first.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    resource_tracker.ensure_running()  # else it comes with the first process, and lets signals through in its thread
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def dask_setup(worker: object) -> None:
-    """Leave Ctrl-C to the process that the user sees; Dask calls this in each worker of this machine."""
+def dask_setup(worker: Worker) -> None:
+    """Leave signals to the process that the user sees; Dask calls this in each worker of this machine.
+
+    The thread that works begins here, so that a worker without the memory for it fails at once: later Dask would take
+    its task for one that is under way, and wait for ever.
+    """
     guard()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker.executors["default"].submit(int).result()
+    for end in _ENDS:
+        signal.signal(end, signal.SIG_IGN)
 
 
 def check_worker() -> None:

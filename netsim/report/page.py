@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from netsim.data.dataset import Dataset
 from netsim.description import describe
 from netsim.description.document import pieces
-from netsim.description.provenance import Fact, record_facts, training_facts
+from netsim.description.provenance import Fact, record_facts
 from netsim.files import write_text
 from netsim.measuring.costs import CAVEAT
 from netsim.measuring.evaluation import Evaluation
@@ -50,6 +50,8 @@ class Report:
     """Where the pictures lie as files, seen from the page."""
     made: Mapping[str, Any]
     """How this report was made, as from `netsim.runs.folder.describe_run`; the seed is that of initial weights."""
+    trained: Sequence[Fact] = ()
+    """What the run's metrics tell of the weights, as from `netsim.description.provenance.training_facts`."""
 
 
 def render(report: Report) -> str:
@@ -72,7 +74,7 @@ def render(report: Report) -> str:
         sections={title: in_rows(found) for title, found in chosen.items() if found},
         model=model_facts(network),
         description=describe(network, run, provenance=False),
-        trained=[*training_facts(run.metrics), *record_facts(run.record())] if run else [],
+        trained=[*report.trained, *record_facts(run.record())] if run else [],
         made=record_facts({key: value for key, value in report.made.items() if key != "seed"}),
         data=_data_facts(report),
         specification=dumps_network(network),

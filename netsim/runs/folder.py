@@ -34,7 +34,7 @@ from netsim.reprs import html_table
 from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import read_network, write_network
-from netsim.weights.files import read_weights, write_weights
+from netsim.weights.files import read_weights_of_epoch, write_weights
 from netsim.weights.layout import Weights
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
@@ -100,14 +100,18 @@ class RunFolder:
             raise RunError(f"{self.record_file}: is not the record of a run (it holds no {wrong[0]} that fits)")
         return dict(record)
 
-    def weights(self, network: Network, digest: Digest | None = None) -> Weights:
-        """The weights kept of the best epoch so far; `digest` as of `netsim.files.read_arrays`.
+    def weights(self, network: Network) -> Weights:
+        """The weights kept of the best epoch so far.
 
         Raises DataError or RunError, if there are none or they are damaged.
         """
+        return self.weights_of_epoch(network)[0]
+
+    def weights_of_epoch(self, network: Network, digest: Digest | None = None) -> tuple[Weights, int | None]:
+        """As `weights`, with the epoch as of `read_weights_of_epoch`; `digest` as of `netsim.files.read_arrays`."""
         if not self.best.exists():
             raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
-        return read_weights(network, self.best, digest)
+        return read_weights_of_epoch(network, self.best, digest)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""
@@ -222,7 +226,7 @@ def create_run(
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:
-                run.data.mkdir(exist_ok=True)
+                run.subfolder(run.data.name).mkdir(exist_ok=True)
                 write_dataset(kept, run.data / network.training.dataset)
             write_network(network, run.network_file)
         except BaseException:

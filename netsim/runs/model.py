@@ -42,6 +42,8 @@ class Model:
         Where the run found its data, or keeps them.
     sha256 : str, optional
         Checksum of the file that the weights were read from.
+    epoch : int, optional
+        The epoch, counted from 1, that a run has them from, if the file says it.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Model:
     run: RunFolder | None = None
     data_dir: str | None = None
     sha256: str | None = None
+    epoch: int | None = None
 
     __repr__ = short_repr
 
@@ -169,10 +172,11 @@ def load_model(name: str, seed: int = 0) -> Model:
     run, digest = find_run(name), hashlib.sha256()
     if run is not None:
         network = run.network()
-        weights, record = forward_weights(network, run.weights(network, digest)), run.record()
+        kept, epoch = run.weights_of_epoch(network, digest)
+        weights, record = forward_weights(network, kept), run.record()
         origin = "imported" if "imported" in record else "run"
         found = str(run.data) if run.data.is_dir() else record.get("data_dir")
-        return Model(network, weights, origin, run, found, digest.hexdigest())
+        return Model(network, weights, origin, run, found, digest.hexdigest(), epoch)
     network = load_network(name)
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:

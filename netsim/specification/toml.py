@@ -23,7 +23,7 @@ Part = TypeVar("Part")
 
 _ENCODER = ("kind", "intensity")  # where nothing else is said
 _RELAYS = "relays"
-_LARGEST_FILE = 250_000
+LARGEST_FILE = 250_000
 _MOST_DOTS = 100
 _DEEPEST = 20
 
@@ -153,7 +153,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        text = read_text(path, _LARGEST_FILE)
+        text = read_text(path, LARGEST_FILE)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise SpecificationError(str(path), f"{reason}; a small file is needed") from error

@@ -8,7 +8,7 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,9 +87,20 @@ class TrainingState:
     best_weights: Weights | None = field(default=None, repr=False)
 
     @property
+    def best_epoch(self) -> int:
+        """The epoch, counted from 1, that the best weights are from."""
+        scores = [validation_score(row) for row in self.history]
+        return 1 + scores.index(max(scores))
+
+    @property
     def current(self) -> Weights:
         """The latent weights that are validated."""
         return self.weights if self.mean is None else self.mean
+
+
+def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
+    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better."""
+    return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
 
 
 def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
@@ -114,7 +125,7 @@ def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
 def write_epochs(state: TrainingState, run: RunFolder) -> None:
     """Write what a run folder holds of the finished epochs: their metrics, and the best weights."""
     if state.best_weights is not None:
-        write_weights(state.best_weights, run.best)
+        write_weights(state.best_weights, run.best, state.best_epoch)
         run.write_metrics(state.history)
 
 

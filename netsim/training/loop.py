@@ -23,7 +23,7 @@ from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_size
 from netsim.training import checkpoint
-from netsim.training.checkpoint import EpochTotals, TrainingState, write_checkpoint, write_epochs
+from netsim.training.checkpoint import EpochTotals, TrainingState, validation_score, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates
@@ -253,11 +253,6 @@ def chosen_learner(network: Network, learner: Learner | None, targets: Targets |
     if targets is not None:
         return entry.with_targets(network, targets)
     return learner or entry.from_network(network)
-
-
-def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
-    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better."""
-    return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
 
 
 @dataclass

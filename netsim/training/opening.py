@@ -15,13 +15,14 @@ from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, RunError, SpecificationError
 from netsim.learning import Constraint, Learner, Optimizer, Targets
+from netsim.numerics.threads import threads
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.specification import Network
-from netsim.training.checkpoint import write_checkpoint
-from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train, validation_score
+from netsim.training.checkpoint import validation_score, write_checkpoint
+from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train
 from netsim.training.pretraining import load_pretrained, weights_sha256
 
 
@@ -204,6 +205,7 @@ def open_training(
             f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
             f" {network.shapes} and training.dt {settings.dt:g}",
         )
+    threads()  # what is no number of them is refused before a folder is made
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from netsim.errors import DataError
 from netsim.files import Digest, read_arrays, write_arrays
 from netsim.specification import Network
 from netsim.weights.layout import Weights, check_weights
+
+_EPOCH = "epoch"  # no weights are called so, for their names have a dot
 
 
 def read_weights(network: Network, path: str | Path, digest: Digest | None = None) -> Weights:
@@ -25,12 +28,24 @@ def read_weights(network: Network, path: str | Path, digest: Digest | None = Non
     >>> sorted(netsim.read_weights(model.network, "weights.npz"))
     ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel']
     """
-    weights = check_weights(network, read_arrays(Path(path), digest), str(path))
-    return {name: array.astype(np.float64) for name, array in weights.items()}
+    return read_weights_of_epoch(network, path, digest)[0]
 
 
-def write_weights(weights: Weights, path: str | Path) -> None:
-    """Write weights as an ``.npz`` file; it appears whole or not at all.
+def read_weights_of_epoch(
+    network: Network, path: str | Path, digest: Digest | None = None
+) -> tuple[Weights, int | None]:
+    """As `read_weights`, and the epoch, counted from 1, that a run has them from; None if the file does not say it."""
+    arrays = read_arrays(Path(path), digest)
+    epoch = arrays.pop(_EPOCH, None)
+    if epoch is not None and not (epoch.dtype == np.int64 and epoch.shape == () and epoch >= 1):
+        raise DataError(f"{path}: {_EPOCH} is no number of an epoch; it is damaged")
+    weights = check_weights(network, arrays, str(path))
+    double = {name: array.astype(np.float64) for name, array in weights.items()}
+    return double, None if epoch is None else int(epoch)
+
+
+def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) -> None:
+    """Write weights as an ``.npz`` file; it appears whole or not at all. A run adds the `epoch` it has them from.
 
     Examples
     --------
@@ -40,4 +55,4 @@ def write_weights(weights: Weights, path: str | Path) -> None:
     >>> netsim.read_weights(model.network, "digits.npz")["output.bias"].shape
     (10,)
     """
-    write_arrays(Path(path), weights)
+    write_arrays(Path(path), weights if epoch is None else {**weights, _EPOCH: np.array(epoch, np.int64)})

@@ -281,17 +281,17 @@ def _run_seeds() -> list[Parts]:
 
 
 def _read_run(path: Path) -> object:
-    from netsim.analysis import metrics_table
-    from netsim.description.provenance import record_facts, training_facts
+    from netsim.description.provenance import metrics_of, record_facts, training_facts
 
     model = load_model(str(path))
     assert model.run is not None
     record = model.run.record()
     record_facts(record)
-    training_facts(model.run.metrics)
+    run = model.run
+    training_facts(lambda: metrics_of(run), model.epoch)
     if model.network.training.epochs < 10**6:
         resume_state(model.network, RunFolder(path))
-    return metrics_table(model.run.metrics)
+    return metrics_of(run)
 
 
 def _table_seeds() -> list[Parts]:

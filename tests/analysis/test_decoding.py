@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from netsim.analysis import ablation_importance, decoding_over_time, population_trajectories
 from netsim.analysis.kinds.decoding import _cross_validated
-from netsim.analysis.spikes import LayerSpikes, Spikes
+from netsim.analysis.spikes import LayerSpikes, Spikes, even_sample
 from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, SpecificationError
@@ -83,3 +83,14 @@ def test_importance_is_what_a_lesion_does() -> None:
         assert row["low"] <= row["accuracy_loss"] <= row["high"]
     with pytest.raises(SpecificationError, match="nosuch"):
         ablation_importance(model, stimuli, layers=["nosuch"])
+
+
+def test_importance_of_a_sample_is_of_as_many_of_each_label() -> None:
+    model = load_model("digits", seed=3)
+    stimuli = load_splits(model.network).test
+    drawn = ablation_importance(model, stimuli, units=2, sample=40, seed=2)
+    assert set(drawn["presentations"]) == {40}
+    whole = ablation_importance(model, stimuli.pick(even_sample(stimuli.labels, 40, 2)), units=2, seed=2)
+    assert drawn.equals(whole)
+    with pytest.raises(SpecificationError, match="importance: setting sample"):
+        ablation_importance(model, stimuli, sample=0)

@@ -105,6 +105,72 @@ def test_an_interrupted_evaluation_is_one_line(
     assert not (run / "evaluation-test.json").exists()
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_ends_are_one_line_as_well(name: str, netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(signal, name):
+        pytest.skip("is no signal here")
+    number = getattr(signal, name)
+
+    def ended(*arguments: Any) -> None:
+        signal.raise_signal(number)
+
+    before = signal.signal(number, signal.SIG_DFL)  # tests that nohup runs ignore SIGHUP
+    try:
+        monkeypatch.setattr("netsim.measuring.evaluation.decide", ended)
+        done = netsim("evaluate", run)
+        assert (done.code, done.out, done.err) == (130, "", "netsim: interrupted\n")
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert not (run / "evaluation-test.json").exists()
+
+
+WORKERS = """
+import multiprocessing, signal
+
+if __name__ == "__main__":
+    from netsim.measuring.cluster import _ENDS, _interrupts_later
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with _interrupts_later():
+        spawn = multiprocessing.get_context("spawn")
+        processes = [spawn.Process(target=signal.raise_signal, args=(end,)) for end in _ENDS]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+    print([process.exitcode for process in processes], signal.pthread_sigmask(signal.SIG_BLOCK, []) == before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs masks of signals")
+def test_signals_do_not_reach_workers_while_they_start() -> None:
+    """The first process of multiprocessing brings another one along, and lets signals through again after that."""
+    Path("workers.py").write_text(WORKERS, encoding="utf-8")
+    started = subprocess.run([sys.executable, "workers.py"], capture_output=True, text=True, timeout=120)
+    assert (started.stdout, started.stderr) == ("[0, 0, 0] True\n", "")
+
+
+IMPORTING = """
+import builtins, sys
+find = builtins.__import__
+
+def interrupted(name, *arguments):
+    if name == "netsim.cli":
+        raise KeyboardInterrupt
+    return find(name, *arguments)
+
+builtins.__import__ = interrupted
+from netsim.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_before_anything_is_one_line() -> None:
+    told = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, timeout=120)
+    assert (told.returncode, told.stdout, told.stderr) == (130, "", "netsim: interrupted\n")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_a_real_ctrl_c() -> None:
     program = subprocess.Popen(

@@ -42,7 +42,10 @@ def test_links_in_place_of_files_are_replaced(run: RunFolder, outside: Path) -> 
         file.unlink(missing_ok=True)
         file.symlink_to(outside)
     state = start_training(DIGITS, 0)
-    state.history, state.best_weights = [{"epoch": 1}], state.weights
+    state.history, state.best_weights = (
+        [{"epoch": 1, "validation_strict_accuracy": 0.5, "validation_loss": 1.0}],
+        state.weights,
+    )
     write_checkpoint(state, run)
     write_epochs(state, run)
     run.write_json(run.record_file.name, {"seed": 0})

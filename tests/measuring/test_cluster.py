@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError
 from netsim.measuring.cluster import connect
 from netsim.numerics.threads import threads
 
@@ -41,3 +41,14 @@ def test_errors_pass_from_one_process_to_another() -> None:
         other = copy.copy(error)
         assert type(other) is type(error)
         assert str(other) == str(error)
+
+
+def test_a_scheduler_that_cannot_take_tasks_in_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For want of memory its thread does not begin; what is submitted then would be waited for without end."""
+
+    def full(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(distributed.utils._offload_executor, "submit", full)
+    with pytest.raises(RunError, match=r"workers: 1 did not start \(can't start new thread\)"), connect(workers=1):
+        pass

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.spikes._columns import PartsOf, read_columns
 from netsim.exchange.spikes._table import provenance, read, write
-from netsim.files import check_expansion, most_expanded, open_regular
+from netsim.files import LARGEST_TABLE, bounded_lines, check_expansion, most_expanded, open_regular
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
 
     if path.suffix == ".gz":
         with gzip.open(file) as stream:
-            content = stream.read(most_expanded(size) + 1)
+            content = stream.read(min(most_expanded(size), LARGEST_TABLE) + 1)
         check_expansion(path, len(content), size)
-        file = io.BytesIO(content)
+        file, size = io.BytesIO(content), len(content)
+    if size > LARGEST_TABLE:
+        raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; so many spikes are read from .parquet")
+    lines = bounded_lines(path, file)
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on the default is exact
-        return pd.read_csv(file, float_precision="round_trip")
-    return pd.read_csv(file)
+        return pd.read_csv(lines, float_precision="round_trip")
+    return pd.read_csv(lines)
 
 
 def _parts(path: Path) -> PartsOf:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.spikes._columns import PartsOf, read_columns
 from netsim.exchange.spikes._table import read, write
-from netsim.files import check_expansion
+from netsim.files import check_expansion, open_regular
 from netsim.seams import spike_formats
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def _parts(path: Path) -> PartsOf:
     """The columns of the table, of a million rows at a time."""
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with open_regular(path) as opened, pyarrow.parquet.ParquetFile(opened) as file:
         names = list(file.schema_arrow.names)
 
     def parts(wanted: list[str]) -> Iterator[pd.DataFrame]:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with open_regular(path) as opened, pyarrow.parquet.ParquetFile(opened) as file:
             for batch in file.iter_batches(_ROWS, columns=wanted):
                 yield batch.to_pandas()
 

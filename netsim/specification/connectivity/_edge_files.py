@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.files import open_regular, update_digest
+from netsim.files import LARGEST_TABLE, bounded_lines, open_regular, update_digest
 from netsim.specification.checks import require
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def read_edges(file: str, population: str, sha256: str) -> Edges:
 
 def _read_csv(path: Path, population: str) -> Edges:
     require(not population, "population", "has a meaning for SONATA files")
-    with open_regular(path) as stream:
+    with open_regular(path, LARGEST_TABLE) as file:
+        stream = bounded_lines(path, file)
         heading = stream.readline(1000).decode("utf-8-sig").strip()
         names = [name.strip() for name in heading.split(",")]
         need = "needs a line with the names pre, post and, if there are weights, weight above its columns"
