@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,8 @@ def _listening(process: int) -> list[str]:
 
 
 def test_workers_of_this_machine_are_for_its_user_alone() -> None:
+    foreign = Path("dask-scratch-space")  # where Dask would work, and which may be another user's
+    foreign.touch()
     with connect(workers=2) as client:
         address = client.scheduler_info()["address"]
         assert address.startswith("tls://127.0.0.1:")
@@ -34,6 +37,7 @@ def test_workers_of_this_machine_are_for_its_user_alone() -> None:
         share = max(1, threads() // 2)
         assert list(client.run(threads).values()) == [share, share]
         assert {worker["nthreads"] for worker in client.scheduler_info()["workers"].values()} == {1}
+    assert list(Path().iterdir()) == [foreign]
 
 
 def test_errors_pass_from_one_process_to_another() -> None:

@@ -13,14 +13,17 @@ import pytest
 
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
+from netsim.data.stimuli import Stimuli
 from netsim.description.provenance import record_facts
 from netsim.engines import make_engine
-from netsim.errors import DataError, RunError
+from netsim.errors import DataError, RunError, SpecificationError
 from netsim.measuring.evaluation import evaluate
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import change_of_data, load_model
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
+from netsim.training.loop import start_training, train
 from netsim.training.opening import TrainingRun, open_training
+from netsim.weights.initial import initial_weights
 
 GENERATOR = np.random.default_rng(8)
 IMAGES, LABELS = GENERATOR.random((120, 36)), np.arange(120) % 3
@@ -166,3 +169,26 @@ def test_a_record_from_elsewhere_is_refused() -> None:
         run.record()
     (run.path / "run.json").write_text(json.dumps(describe_run(0) | {"data": {"sha256": [1], "classes": 7}}))
     assert "classes 7 then and" in change_of_data(run, make_dataset((IMAGES, LABELS), NETWORK.encoder))
+
+
+def test_a_stimulus_without_a_label_is_neither_learned_from_nor_right() -> None:
+    """It was once taken for one of the last class, and silence for its right answer."""
+    labels = np.where(np.arange(120) == 7, -1, LABELS)
+    stimuli = Stimuli(IMAGES.reshape(-1, 6, 6, 1), labels, 1.0, NETWORK.encoder)
+    state = start_training(NETWORK, 0)
+    with pytest.raises(DataError, match="stimuli: hold one without a label; labels from 0 to 2 are needed here"):
+        make_engine("event", NETWORK).run(train(NETWORK, stimuli, stimuli.first(5), state, 0))
+    silent = {name: np.zeros_like(array) for name, array in initial_weights(NETWORK, 0).items()}
+    with pytest.raises(DataError, match="without a label"):
+        evaluate(make_engine("event", NETWORK), silent, stimuli)
+
+
+def test_a_pretrained_run_is_looked_for_where_the_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _train("first").train()
+    fine = dataclasses.replace(NETWORK, training=dataclasses.replace(NETWORK.training, pretrained="first"))
+    data = make_dataset((IMAGES, LABELS), NETWORK.encoder, name="mine")
+    open_training("second", fine, data=data).train()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(SpecificationError, match=r"first is neither a preset nor a run folder seen from .*elsewhere"):
+        open_training("../second", fine, resume=True)
