@@ -54,6 +54,26 @@ def test_a_preset_fires_the_same_spikes(
     _agrees(page, simulator, model, stimuli, 1.0)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize(("preset", "dt"), [("mlp-mnist", 1.0), ("rcsnn-mnist", 1.0), ("rcsnn-mnist-free", 0.25)])
+def test_a_trained_preset_fires_the_same_spikes(
+    page: dict[str, Any],
+    simulator: str,
+    preset: str,
+    dt: float,
+    idx_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Up to the output, so that all decisions are the same; test images, as many as memory has room for at once."""
+    monkeypatch.chdir(tmp_path)
+    model = netsim.load_model(preset)
+    test = netsim.load_splits(model.network).test
+    for first in range(0, 100, 20):
+        _agrees(page, simulator, model, test.latencies(np.arange(first, first + 20)), dt)
+
+
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("regime", ["free", "staggered"])
 def test_convolution_pooling_and_psps_on_a_fine_grid(

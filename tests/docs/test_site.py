@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import netsim
 import netsim.analysis
@@ -17,14 +18,20 @@ for _package in ("sphinx", "pydata_sphinx_theme", "numpydoc", "myst_nb", "sphinx
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
     """The built pages. A link that leads nowhere is a warning, and stops the build."""
-    built = tmp_path_factory.mktemp("site")
+    built = tmp_path_factory.getbasetemp().parent / f"site-{testrun_uid}"
+    with FileLock(f"{built}.lock"):  # of the processes that run tests, one builds
+        if not built.exists():
+            _build(built)
+    return built
+
+
+def _build(built: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", "2"]
     done = subprocess.run([*command, "-b", "html", str(DOCS), str(built)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return built
 
 
 def test_every_public_object_has_a_page(site: Path) -> None:

@@ -35,7 +35,12 @@ def test_a_projection_from_elsewhere_has_its_source() -> None:
 @pytest.mark.parametrize("kind", ["real", "binary"])
 def test_parameters_are_those_that_a_training_changes(name: str, scale: str, kind: str) -> None:
     weighting = Weighting(kind, scale, scale_rate=1.0)  # type: ignore[arg-type]
-    network = dataclasses.replace(load_preset(name), weighting=weighting)
+    network = load_preset(name)
+    if kind == "binary":  # whose weights are nothing but signs, so that neurons cannot have some
+        populations = tuple(dataclasses.replace(population, inhibitory=None) for population in network.populations)
+        projections = tuple(dataclasses.replace(projection, sign="any") for projection in network.projections)
+        network = dataclasses.replace(network, populations=populations, projections=projections)
+    network = dataclasses.replace(network, weighting=weighting)
     static = {kernel_name(projection) for projection in network.weighted if not projection.plastic}
     shapes = latent_shapes(network)
     assert summarise(network)["parameters"] == sum(math.prod(shapes[one]) for one in shapes if one not in static)
