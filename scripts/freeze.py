@@ -152,19 +152,19 @@ def _binary(network: Network) -> Network:
 
 def _trained(network: Network, precision: Literal["single", "double"], learning: Learning) -> np.ndarray:
     """All weights after training with noisy images, of which each label has its own."""
-    training = dataclasses.replace(network.training, precision=precision)
-    network = dataclasses.replace(network, training=training, learning=learning)
+    settings = dataclasses.replace(network.training, precision=precision)
+    network = dataclasses.replace(network, training=settings, learning=learning)
     generator = np.random.default_rng(5)
     patterns = generator.integers(0, 256, (3, *network.encoder.shape))
     labels = generator.integers(0, 3, 120)
     images = np.clip(patterns[labels] + generator.integers(-40, 41, (120, *network.encoder.shape)), 0, 255)
-    parts = [
+    training, validation = (
         Stimuli(images[part].astype(np.uint8), labels[part], 255, network.encoder)
         for part in (slice(100), slice(100, 120))
-    ]
+    )
     engine = make_engine("event", network, precision=precision)
     state = start_training(network, 0)
-    state = engine.run(train(network, *parts, state, 0))
+    state = engine.run(train(network, training, validation, state, 0))
     return np.concatenate([state.weights[name].ravel() for name in sorted(state.weights)]).astype(float)
 
 
@@ -194,7 +194,7 @@ def main(write: Annotated[bool, typer.Option("--write", help="Keep what is compu
     """Compare or write."""
     found = dict(numbers())
     if write:
-        write_atomically(FROZEN, lambda stream: np.savez_compressed(stream, **found))
+        write_atomically(FROZEN, lambda stream: np.savez_compressed(stream, allow_pickle=False, **found))
         return
     lines = differences(read(), found)
     print("\n".join(lines) or "all values are as they were")
