@@ -263,3 +263,14 @@ def test_delays_are_not_told_where_there_are_none(networks: dict[str, Network]) 
     for network in networks.values():
         has_delays = any(projection.delay for projection in network.projections)
         assert ("e_{ij}" in to_markdown(describe(network))) == has_delays
+
+
+def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(networks: dict[str, Network]) -> None:
+    exact = networks["phased"]
+    told = _cells(describe(exact), "G1")
+    assert "the exact gradient of the loss" in told["Exactness"]
+    assert r"$-\frac{1}{\beta} \sum_k q_k \ln p_k$" in told["Output displacement"]
+    gridded = dataclasses.replace(exact, training=dataclasses.replace(exact.training, dt=0.5))
+    told = _cells(describe(gridded), "G1")
+    assert "exact gradient" not in told["Exactness"]
+    assert r"of the grid of $0.5 \text{ ms}$ (approximate" in told["Exactness"]
