@@ -278,7 +278,7 @@ def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(net
 
 
 def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = EngineEntry(lambda network, **settings: None, "leaky neurons", exact=False)  # type: ignore[arg-type, return-value]
+    entry = EngineEntry(lambda network, **settings: None, "leaky neurons", exact=False)  # type: ignore[arg-type]
     monkeypatch.setitem(engines._entries, "leaky", entry)
     monkeypatch.setitem(engines._modules, "leaky", "leaky_engine")
     own = describe(mixed)
