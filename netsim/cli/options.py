@@ -196,15 +196,18 @@ def with_options(
         raise SpecificationError(f"--{option}", error.message) from error
 
 
-def model_of(name: str, seed: int, **options: Any) -> tuple[Model, Network]:
-    """What a command works on, and its network with the options applied; a note, if a plug-in of a run has changed."""
+def model_of(name: str, seed: int, remedy: str = "", **options: Any) -> tuple[Model, Network]:
+    """What a command works on, and its network with the options applied; a note, if a plug-in of a run has changed.
+
+    `remedy` is as of `netsim.runs.model.Model.check_engine`.
+    """
     from netsim.runs.model import load_model
     from netsim.runs.plugins import changed_plugins
 
     chosen = load_model(name, seed)
     if chosen.run is not None:
         if options.get("engine") is None:
-            chosen.check_engine()
+            chosen.check_engine(remedy)
         if changed := changed_plugins(chosen.run.record().get("plugins", [])):
             note(f"{name}: {changed}")
     return chosen, with_options(chosen.network, **options)

@@ -107,22 +107,28 @@ def compare(
     seed: options.InitialSeed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Present the same stimuli on both engines; exit code 1 if they disagree.
+    """Present the same stimuli on two engines; exit code 1 if they disagree.
+
+    These are event and brian2, or event and the one of a plug-in, if a run was trained with it.
 
     They agree if the step is the same in 99.99 % of neurons and presentations, silence included, no other
     differs by more than one step, and all stimuli and decisions are the same."""
     from netsim.measuring.comparison import REQUIRED
     from netsim.measuring.comparison import compare as compare_engines
+    from netsim.seams import engines
 
-    chosen, network = options.model_of(model, seed, dataset=dataset)
+    chosen, network = options.model_of(model, seed, remedy="compare it there by netsim.compare", dataset=dataset)
     step = dt if dt is not None else network.training.dt or 1.0
     stimuli = options.split_of(chosen, network, "test", data_dir, limit)
-    event, brian2 = options.build("event", network, step), options.build("brian2", network, step)
+    own = network.training.engine
+    names = ["event", "brian2" if engines.is_own(own) else own]
+    both = " and ".join(names)
+    first, second = (options.build(name, network, step) for name in names)
     options.note_initial_weights(model, chosen, seed)
     with counting("comparing", len(stimuli)) as advance:
-        result = compare_engines(event, brian2, chosen.weights, stimuli, advance)
+        result = compare_engines(first, second, chosen.weights, stimuli, advance)
     if as_json:
-        print_json({"subject": model, "weights": chosen.origin, **result.to_dict()})
+        print_json({"subject": model, "weights": chosen.origin, "engines": names, **result.to_dict()})
     else:
         table = new_table("layer", "same step>")
         for name, share in result.by_layer.items():
@@ -130,13 +136,14 @@ def compare(
         table.add_row("all", f"{result.agreement:.4%}", end_section=True)
         print_table(table)
         print(
-            f"{result.presentations} presentations, dt = {step} ms: same decision in {result.same_decisions:.2%},"
+            f"engines {both}, {result.presentations} presentations, dt = {step} ms:"
+            f" same decision in {result.same_decisions:.2%},"
             f" largest difference {result.largest_difference_steps:g} steps"
         )
     if not result.agrees:
         fail(
-            f"the engines disagree: {result.agreement:.4%} of neurons and presentations have the same step"
-            f" ({REQUIRED:.2%} is required), the largest difference is {result.largest_difference_steps:g} steps"
+            f"the engines {both} disagree: {result.agreement:.4%} of neurons and presentations have the same"
+            f" step ({REQUIRED:.2%} is required), the largest difference is {result.largest_difference_steps:g} steps"
             f" (1 is allowed), {result.same_decisions:.2%} of decisions and {result.by_layer['stimulus']:.2%} of the"
             " stimulus are the same"
         )

@@ -74,6 +74,7 @@ def report(
     index: Annotated[int, Option(min=0, metavar="N", help="Stimulus of the single presentation.")] = 0,
     dataset: options.DatasetOption = None,
     data_dir: options.DataDir = None,
+    engine: options.EngineOption = None,
     dt: options.Dt = None,
     seed: options.InitialSeed = 0,
     as_json: options.Json = False,
@@ -82,18 +83,24 @@ def report(
 
     The file needs no other and no network, and it prints well; the figures lie beside it as PNG and SVG.
 
-    Everything is measured with the event engine. Use --split validation while you still choose between networks.
+    Everything is measured with the event engine; a run of an engine from a plug-in with that one.
+    Use --split validation while you still choose between networks.
     """
     from netsim.analysis.gallery import Source
     from netsim.description.provenance import training_facts
     from netsim.engines import make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.report import Report, draw_pictures, write_report
+    from netsim.report.page import engine_caution
     from netsim.runs.folder import describe_run
+    from netsim.seams import engines
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
-    chosen, network = options.model_of(subject, seed, engine="event", dt=dt, dataset=dataset)
+    chosen, _ = options.model_of(subject, seed, engine=engine)
+    trained_by = chosen.network.training.engine
+    name = engine or ("event" if engines.is_own(trained_by) else trained_by)
+    network = options.with_options(chosen.network, dataset, name, dt)
     options.check_split(split)
     splits = options.splits_of(chosen, network, data_dir)
     stimuli = options.part_of(splits, split)
@@ -114,7 +121,7 @@ def report(
         def count(done: int, of: int = len(part)) -> None:
             progress.update(task, completed=done, total=of)
 
-        evaluation = evaluate(make_engine("event", network, step), chosen.weights, part, count)
+        evaluation = evaluate(make_engine(name, network, step), chosen.weights, part, count)
         source = Source.of(replace(chosen, network=network), lambda: stimuli, seed, count)
         pictures = draw_pictures(
             source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
@@ -133,12 +140,15 @@ def report(
         trained=training_facts(lambda: source.learning, chosen.epoch) if chosen.run else (),
     )
     write_report(content, page)
+    if caution := engine_caution(content):
+        note(caution)
     for picture in pictures:
         if picture.reason:
             note(f"{picture.kind}: not drawn ({picture.reason})")
     if as_json:
-        measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split, "dt_ms": step}
-        print_json(measured | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
+        measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split}
+        settings = {"engine": name, "dt_ms": step}
+        print_json(measured | settings | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
     else:
         print(str(page))
 

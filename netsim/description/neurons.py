@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from netsim.description.document import Table
+from netsim.description.document import Table, plain
 from netsim.seams import regimes
 from netsim.specification import PSP, Network, Population, Winners
 from netsim.specification.grid import TOLERANCE, nearest_step
@@ -15,8 +15,12 @@ def psp_name(psp: PSP) -> str:
     return "own breakpoints" if psp.shape == "breakpoints" else psp.shape
 
 
-def neurons_table(network: Network) -> Table:
-    """The equations of neurons and synapses."""
+_STAND_IN = ", the stand-in that the learner uses"
+"""What titles say, if another engine than netsim's own simulated."""
+
+
+def neurons_table(network: Network, foreign: str = "") -> Table:
+    """The equations of neurons and synapses; of the learner's alone, if a `foreign` engine simulated others."""
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = [
         rf"$\tau v_j'(t) = {regimes[regime].current}$, $v_j(0) = 0${unless_all(chosen, network.integrating)}"
@@ -28,7 +32,8 @@ def neurons_table(network: Network) -> Table:
             rf"plus $R_j(t){GAP}[t \geq {ONSET}]$ on the right{unless_all(looped, network.integrating)}: the current of"
             " the projections of loops"
         )
-    rows = [
+    rows = [("Stand-in", stand_in(foreign))] if foreign else []
+    rows += [
         ("Membrane potential", "\n".join(potentials)),
         ("Synaptic current", _synaptic_current(network)),
     ]
@@ -55,9 +60,22 @@ def neurons_table(network: Network) -> Table:
         ))  # fmt: skip
     rows += [
         ("Presentation", f"$0 \\leq t < T$, $T = {in_ms(network.duration)}$; begins without potentials and spikes"),
-        ("Time", _time(network)),
+        ("Time", _foreign_time(network) if foreign else _time(network)),
     ]
-    return Table("D1", "Neuron and synapse model", tuple(rows))
+    return Table("D1", f"Neuron and synapse model{_STAND_IN if foreign else ''}", tuple(rows))
+
+
+def stand_in(foreign: str) -> str:
+    """What the equations are to a network that a foreign engine simulated."""
+    return (
+        f"{plain(foreign)[:1].upper()}{plain(foreign)[1:]} simulated, whose equations are not in the specification and"
+        " need not be these. Neurons and synapses here are the stand-in that the learner uses."
+    )
+
+
+def _foreign_time(network: Network) -> str:
+    grid = f"Latencies are on a grid of ${in_ms(network.training.dt)}$" if network.training.dt else "Latencies are read"
+    return f"{grid} as the engine gives them; how it integrates is not in the specification."
 
 
 def _synaptic_current(network: Network) -> str:
@@ -135,8 +153,8 @@ def _time(network: Network) -> str:
     return text + (" Learning takes the delays as given." if kept else "")
 
 
-def parameters_table(network: Network) -> Table:
-    """The parameters of the integrating neurons, one row per population."""
+def parameters_table(network: Network, foreign: str = "") -> Table:
+    """The parameters of the integrating neurons, one row per population; `foreign` as of `neurons_table`."""
     columns = {"Layer": 0.16, "Regime": 0.14, r"$\theta$": 0.08, r"$\tau$ (ms)": 0.11, f"${ONSET}$ (ms)": 0.11}
     columns |= {f"${END}$ (ms)": 0.11, f"${GATE}$ (ms)": 0.12, "$D$": 0.08, "$b_j$": 0.09}
     rows = []
@@ -150,4 +168,6 @@ def parameters_table(network: Network) -> Table:
         rf"$\theta$: threshold; $\tau$: membrane time constant; ${ONSET}$, ${END}$: window in which the neurons may"
         f" fire; ${GATE}$: end of the synaptic current; $D$: drive; $b_j$: constant current of a map or dense neuron."
     )
-    return Table("D2", "Parameters of the integrating neurons", tuple(rows), columns, (note,))
+    title = f"Parameters of the integrating neurons{_STAND_IN if foreign else ''}"
+    notes = (note, stand_in(foreign)) if foreign else (note,)
+    return Table("D2", title, tuple(rows), columns, notes)

@@ -8,13 +8,14 @@ from typing import Any
 
 from netsim import __version__
 from netsim.description.document import Description, Table, plain
-from netsim.description.neurons import neurons_table, parameters_table, psp_name
+from netsim.description.neurons import neurons_table, parameters_table, psp_name, stand_in
 from netsim.description.optimization import not_told, optimization_table
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
 from netsim.learning import Learner
+from netsim.learning.protocol import EXACTNESS
 from netsim.runs.folder import RunFolder
-from netsim.runs.plugins import handed_in
+from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import engines, learners, optimizers, targets
 from netsim.specification import Network
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
@@ -64,12 +65,16 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
         rule = (("Rule", not_told(handed)),)
     elif handed := handed_in(plugins, targets):
         rule = (*rule, ("Targets", f"In place of those above: {not_told(handed)}"))
+    if foreign := foreign_engine(network, plugins):
+        # the learner knows no engine
+        ours = f"Of the stand-in (table D1), and of nothing that {plain(foreign)} simulated: "
+        rule = tuple((label, f"{ours if label == EXACTNESS else ''}{text}") for label, text in rule)
     tables = [
         _summary(network, learner, plugins),
         populations_table(network),
         connectivity_table(network),
-        neurons_table(network),
-        parameters_table(network),
+        neurons_table(network, foreign),
+        parameters_table(network, foreign),
         _input(network),
         _measurements(network),
         Table("G1", "Plasticity: learning rule", rule),
@@ -77,7 +82,10 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     ]
     if run is not None and provenance:
         tables.append(provenance_table(run))
-    introduction = f"{_INTRODUCTION} Made by netsim {plain(__version__)} from the specification `{network.name}`."
+    caution = f" {stand_in(foreign)}" if foreign else ""
+    introduction = (
+        f"{_INTRODUCTION}{caution} Made by netsim {plain(__version__)} from the specification `{network.name}`."
+    )
     return Description(f"Model description: `{network.name}`", introduction, tuple(tables))
 
 
@@ -87,6 +95,8 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
     if handed := handed_in(plugins, optimizers):
         optimizer = plain(handed)
     sizes = summarise(network)
+    foreign = foreign_engine(network, plugins)
+    assumed = f"That of {plain(foreign)}, not in the specification; stand-in that the learner uses: " if foreign else ""
     shapes = distinct(psp_name(projection.psp) for projection in network.weighted)
     pooling = "; pooling neurons pass on the earliest spike" if has_relays(network) else ""
     part, way = ("layer", ", from layer to layer") if is_chain(network) else ("population", "")
@@ -111,14 +121,14 @@ def _summary(network: Network, learner: type[Learner], plugins: Sequence[Mapping
         ),
         (
             "Neuron model",
-            "Integrators without leak, with a fixed threshold, that fire at most once in a presentation, regime"
-            f" {names(distinct(population.dynamics.regime for population in network.integrating))}{pooling}",
+            f"{assumed}Integrators without leak, with a fixed threshold, that fire at most once in a presentation,"
+            f" regime {names(distinct(population.dynamics.regime for population in network.integrating))}{pooling}",
         ),
-        ("Channel models", "None"),
+        ("Channel models", "Not in the specification" if foreign else "None"),
         (
             "Synapse model",
-            f"Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind} weights,"
-            f" {delays}",
+            f"{assumed}Piecewise-linear postsynaptic potentials ({', '.join(shapes)}), {network.weighting.kind}"
+            f" weights, {delays}",
         ),
         (
             "Plasticity",
@@ -136,6 +146,9 @@ def _simulation(network: Network, plugins: Sequence[Mapping[str, Any]]) -> str:
     length = f"Presentations of ${in_ms(network.duration)}$, independent of each other"
     if handed := handed_in(plugins, engines):
         return f"{length}; {not_told(handed)}"
+    if foreign := foreign_engine(network, plugins):
+        told = f"{length}; {engines[settings.engine].phrase}: {plain(foreign)}, which is not of netsim"
+        return f"{told}; time grid of ${in_ms(settings.dt)}$" if settings.dt else told
     grid = f"on a time grid of ${in_ms(settings.dt)}$" if settings.dt else "with exact spike times"
     engine = engines[settings.engine].phrase
     return f"{length}; {engine}, {grid}"

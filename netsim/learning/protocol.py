@@ -20,6 +20,9 @@ from netsim.weights.layout import Weights
 Row = tuple[str, str]
 """Heading and text of a row in a table of the model description (see `netsim.specification.phrases`)."""
 
+EXACTNESS = "Exactness"
+"""Heading of the row that says what is exact of a step, and what it is the gradient of."""
+
 
 class OutputDisplacement(NamedTuple):
     """Displacements of the output neurons.
@@ -47,7 +50,8 @@ class BatchGradients:
     ----------
     gradients : dict of ndarray
         By name, of the plastic weights that fed forward and of learned delays (per ms): mean over presentations, times
-        in units of the encoding window; with softmax targets the gradient of the loss over ``sharpness``.
+        in units of the encoding window; with softmax targets the gradient of the loss, which is the cross-entropy, over
+        ``sharpness``.
     loss : ndarray, shape (presentations,)
     parts : sequence of sequence of ndarray
         The displacements of successive presentations; empty from a learner that knows none.
@@ -138,7 +142,7 @@ class Learner(_Named, Protocol):
 
     @classmethod
     def rule(cls, network: Network) -> Sequence[Row]:
-        """The table of the learning rule in the model description."""
+        """The table of the learning rule in the model description; a row `EXACTNESS` says of what the step is what."""
         return [("Rule", cls.describe(network))]
 
 

@@ -22,7 +22,7 @@ from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import activity_table, costs_table, model_facts, results
 from netsim.runs.model import Model, load_model
-from netsim.runs.plugins import handed_in
+from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network
@@ -131,16 +131,25 @@ def cautions(report: Report) -> list[str]:
         said.append("The training went on meanwhile: the run has better weights by now than those measured here.")
     if measured.dataset != trained.dataset:
         said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")
-    if run := report.subject.run:
-        if handed := handed_in(run.record().get("plugins", []), engines):
-            said.append(
-                f"The network was trained with {handed}, an object in Python, and is measured with the engine event."
-            )
+    if report.subject.run:
+        if other := engine_caution(report):
+            said.append(other)
         if change := report.subject.change_of(report.dataset, report.network):
             said.append(f"{change}.")
     if measured.dt != trained.dt:
         said.append(f"The network was made for {_grid(trained.dt)} and is measured with {_grid(measured.dt)}.")
     return said
+
+
+def engine_caution(report: Report) -> str:
+    """What to say if another engine measured than the one, not of netsim, that trained; else empty."""
+    run, trained = report.subject.run, report.subject.network
+    if run is None or not (foreign := foreign_engine(trained, plugins := run.record().get("plugins", []))):
+        return ""
+    measured = report.network.training.engine
+    if measured == trained.training.engine and not handed_in(plugins, engines):
+        return ""
+    return f"The network was trained with {foreign}, and is measured with the engine {measured}."
 
 
 def _grid(dt: float) -> str:
@@ -164,7 +173,7 @@ def _data_facts(report: Report) -> list[Fact]:
     ]
     if file and subject.sha256:
         facts.append(Fact(f"SHA-256 of {file.name}", subject.sha256, True))
-    return [*facts, Fact("engine", f"event, {_grid(report.network.training.dt)}")]
+    return [*facts, Fact("engine", f"{report.network.training.engine}, {_grid(report.network.training.dt)}")]
 
 
 @cache

@@ -97,12 +97,15 @@ class Model:
             on_warning(change)
         return found
 
-    def check_engine(self) -> None:
-        """Refuse, by a RunError, to take another engine for one that the training was handed as an object."""
+    def check_engine(self, remedy: str = "") -> None:
+        """Refuse, by a RunError, to take another engine for one that the training was handed as an object.
+
+        By default the `remedy` is to say which other engine is taken.
+        """
         if self.run is None or not (handed := handed_in(self.run.record().get("plugins", []), engines)):
             return
         others = " or ".join(f"--engine {name}" for name in engines)
-        remedy = f"present it there, or say {others} to take another"
+        remedy = remedy or f"present it there, or say {others} to take another"
         raise RunError(f"{self.run.path}: was trained with {handed}, an object in Python; {remedy}")
 
     def change_of(self, dataset: Dataset, network: Network | None = None) -> str:

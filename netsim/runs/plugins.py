@@ -90,6 +90,17 @@ def handed_in(plugins: Iterable[Mapping[str, Any]], registry: Registry[Any]) -> 
     return names_of(one for one in plugins if one.get("handed_in") and one["seam"] == registry.seam)
 
 
+def foreign_engine(network: Network, plugins: Iterable[Mapping[str, Any]]) -> str:
+    """The engine that a training simulated with, in words, if it is not one of netsim's own; else empty.
+
+    `plugins` are those of the run's record; neurons of such an engine need not be those of the specification.
+    """
+    name = network.training.engine
+    if (handed := handed_in(plugins, seams.engines)) or seams.engines.is_own(name):
+        return handed
+    return names_of([asdict(seams.engines.origin(name))])
+
+
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
     """The entries of seams that a network uses."""
     learning, training = network.learning, network.training

@@ -23,7 +23,7 @@ def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monke
     done = netsim("report", run, *options, "--out", "papers/digits.html")
     assert (done.code, done.err) == (0, "")
     told, figures = done.json(), netsim("evaluate", run, *options).json()
-    same = set(figures) - {"seconds", "engine"}
+    same = set(figures) - {"seconds"}
     assert {name: told[name] for name in same} == {name: figures[name] for name in same}
     assert (told["file"], told["figures"]) == ("papers/digits.html", "papers/digits-figures")
     page = Path("papers/digits.html").read_text(encoding="utf-8")

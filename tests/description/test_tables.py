@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsim.description import Description, describe, to_markdown
+from netsim.engines.protocol import EngineEntry
 from netsim.errors import SpecificationError
 from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
 from netsim.models.presets import load_preset, preset_names
-from netsim.seams import SEAMS, schedules
+from netsim.seams import SEAMS, engines, schedules
 from netsim.specification import (
     PSP,
     Connectivity,
@@ -263,3 +264,34 @@ def test_delays_are_not_told_where_there_are_none(networks: dict[str, Network]) 
     for network in networks.values():
         has_delays = any(projection.delay for projection in network.projections)
         assert ("e_{ij}" in to_markdown(describe(network))) == has_delays
+
+
+def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(networks: dict[str, Network]) -> None:
+    exact = networks["phased"]
+    told = _cells(describe(exact), "G1")
+    assert "the exact gradient of the loss" in told["Exactness"]
+    assert r"$-\frac{1}{\beta} \sum_k q_k \ln p_k$" in told["Output displacement"]
+    gridded = dataclasses.replace(exact, training=dataclasses.replace(exact.training, dt=0.5))
+    told = _cells(describe(gridded), "G1")
+    assert "exact gradient" not in told["Exactness"]
+    assert r"of the grid of $0.5 \text{ ms}$ (approximate" in told["Exactness"]
+
+
+def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EngineEntry(lambda network, **settings: None, "leaky neurons", exact=False)  # type: ignore[arg-type]
+    monkeypatch.setitem(engines._entries, "leaky", entry)
+    monkeypatch.setitem(engines._modules, "leaky", "leaky_engine")
+    own = describe(mixed)
+    foreign = dataclasses.replace(mixed, training=dataclasses.replace(mixed.training, engine="leaky"))
+    told = describe(foreign)
+    who = "the engine 'leaky' of leaky_engine"
+    for row in ("Neuron model", "Synapse model", "Simulation"):
+        assert who in _cells(told, "A")[row]
+        assert who not in _cells(own, "A")[row]
+    assert "stand-in" in _cells(told, "A")["Neuron model"]
+    assert "integration is exact" in _cells(own, "D1")["Time"]
+    assert "exact" not in _cells(told, "D1")["Time"]
+    titles = {table.letter: (table.title, *table.notes) for table in told.tables}
+    for text in (titles["D1"][0], titles["D2"][0], titles["D2"][-1]):
+        assert "stand-in" in text
+    assert _cells(told, "G1")["Exactness"].startswith("Of the stand-in")

@@ -1,9 +1,9 @@
 """What the model description says of STiDi-BP."""
 
-from netsim.learning.protocol import Row
+from netsim.learning.protocol import EXACTNESS, Row
 from netsim.seams import targets
 from netsim.specification import Feedback, Network, Population
-from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, names, number
+from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, T_MAX, grouped, in_ms, names, number
 from netsim.specification.traits import has_bias, has_delays, has_relays, in_loops, shares_weights, unless_all
 
 # The exact derivative divides by the slope at threshold; below this share of the assumed slope the linear
@@ -52,7 +52,7 @@ def rule(network: Network) -> list[Row]:
         rows.append(("Propagation", _propagation(network)))
     if looped:
         rows.append(("Loops", _loops(network)))
-    rows.append(("Exactness", _exactness(network)))
+    rows.append((EXACTNESS, _exactness(network)))
     return rows
 
 
@@ -69,13 +69,20 @@ def _exactness(network: Network) -> str:
         if network.weighting.kind == "binary"
         else ""
     )
+    loss = "the loss that stands with the output displacement,"
+    if dt := network.training.dt:
+        loss += (
+            f" taken at exact times and evaluated at the latencies of the grid of ${in_ms(dt)}$ (approximate: on the"
+            " grid latencies are rounded, and the loss is constant but for jumps),"
+        )
     looped = in_loops(network)
     rough = [one for one in network.integrating if not one.dynamics.gated or one in looped]
     if not rough or learning.derivative == "exact":
-        return f"The step is the exact gradient of the loss, handed down population by population, {end}{binary}"
+        exact = "" if dt else "exact "
+        return f"The step is the {exact}gradient of {loss} handed down population by population, {end}{binary}"
     where = unless_all(rough, network.integrating)
     return (
-        "The step is the gradient of the loss, handed down population by population, but for the slope at threshold,"
+        f"The step is the gradient of {loss} handed down population by population, but for the slope at threshold,"
         f" which is assumed{where}: an approximation, also {end}{binary}"
     )
 

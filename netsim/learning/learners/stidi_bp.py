@@ -49,6 +49,9 @@ class _Late(NamedTuple):
 class STiDiBP(Learner):
     """The STiDi-BP learner of a network.
 
+    With softmax targets its gradients are those of the cross-entropy, which `loss` gives, over ``sharpness``. Which are
+    exact is in the model description; those at latencies of a time grid are not, for they are rounded.
+
     Parameters
     ----------
     network : Network

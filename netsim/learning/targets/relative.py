@@ -53,5 +53,6 @@ class Relative(Targets):
             rf"$\Delta_k = T_k - t_k$, with $T_y = {first} = \min_l t_l$, and"
             rf" $T_k = \max(t_k,{GAP}\min({first} + \gamma,{GAP}{END}))$ for $k \neq y$;"
             rf" $T_y = {END} - \gamma$ if all are silent; $\gamma = {in_ms(network.learning.margin)}$"
-            f"\nThis descends $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$"
+            f"\nThe loss: $\\frac{{1}}{{2}} \\sum_k (\\Delta_k / {T_MAX})^2$, of whose gradient with respect to $t_k$,"
+            rf" the targets $T_k$ taken as given, the negative is $\Delta_k / {T_MAX}^2$"
         )

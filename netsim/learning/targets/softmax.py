@@ -19,8 +19,9 @@ class Softmax(Targets):
     """Displacements that follow the cross-entropy of a softmax over negative latencies.
 
     With ``p = softmax(-sharpness·latency/t_max)`` and the target distribution ``q``, the displacement is
-    ``t_max·(p - q)``: the negative gradient of the cross-entropy, up to a constant factor. The output window closes
-    at `end` (ms); the others are settings of `netsim.specification`.
+    ``t_max·(p - q)``: ``t_max²/sharpness`` times the negative gradient of the cross-entropy. The loss that is told is
+    the cross-entropy itself; the gradients of a learner are those of the cross-entropy over ``sharpness``. The output
+    window closes at `end` (ms); the others are settings of `netsim.specification`.
     """
 
     t_max: float
@@ -56,5 +57,7 @@ class Softmax(Targets):
             rf"$\displaystyle \Delta_k = {T_MAX}{GAP}(p_k - q_k)$, $\displaystyle p_k ="
             rf" \frac{{\exp(-\beta t_k / {T_MAX})}}{{\sum_l \exp(-\beta t_l / {T_MAX})}}$, $q_k = {target}$,"
             rf" $\beta = {number(settings.sharpness)}${smoothing}"
-            "\nThis descends the cross-entropy $-\\sum_k q_k \\ln p_k$"
+            "\n"
+            r"The loss: $-\frac{1}{\beta} \sum_k q_k \ln p_k$, the cross-entropy over $\beta$, of whose gradient with"
+            rf" respect to $t_k$ the negative is $\Delta_k / {T_MAX}^2$; metrics show the cross-entropy itself"
         )
