@@ -15,6 +15,7 @@ from netsim.data.dataset import MEMORY, Dataset, Part
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
+from netsim.data.tally import Tally
 from netsim.errors import DataError, RunError, nearest
 from netsim.specification import Encoder
 
@@ -61,7 +62,8 @@ def make_dataset(
     Raises
     ------
     DataError
-        If samples or labels do not fit the encoder or each other.
+        If samples or labels do not fit the encoder or each other, or all samples are silent. Some that are, and events
+        that come too late, are told by a `netsim.errors.DataWarning`.
     RunError
         If `file` cannot be written.
 
@@ -86,13 +88,14 @@ def make_dataset(
             raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
     path = Path(tempfile.gettempdir() if file is None else file)
     codes = _Codes(None if classes is None else tuple(map(str, classes)))
-    largest = _Largest(encoder, intensity_max)
+    largest, tally = _Largest(encoder, intensity_max), Tally()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
-                batches = _prepared(content, encoder, part, largest)
+                batches = _prepared(content, encoder, part, largest, tally)
                 parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
+            tally.check(name, encoder)
             if share is not None:
                 parts["training"], parts["test"] = _set_aside(parts["training"], share)
             made = Dataset(
@@ -160,18 +163,41 @@ class _Codes:
         return np.array([numbers[word] for word in words], dtype=np.int64)
 
 
-def _prepared(content: Any, encoder: Encoder, part: str, largest: _Largest) -> Iterator[tuple[np.ndarray, Any]]:
+def _prepared(
+    content: Any, encoder: Encoder, part: str, largest: _Largest, tally: Tally
+) -> Iterator[tuple[np.ndarray, Any]]:
     """Samples as the encoder has them, and labels or None, in batches as they come."""
+    done = 0
     for given, labels in _batches(content, part):
         try:
-            samples = encoder.prepare(given)
+            samples, late = encoder.prepare_and_late(given)
         except DataError as error:
             raise DataError(f"{part}: {error}") from error
         if labels is not None and np.shape(labels) != (len(samples),):
             raise DataError(f"{part}: has {len(samples)} samples but labels of shape {np.shape(labels)}")
         if part == "training" and len(samples):
             largest.see(samples)
+        for first in range(0, len(samples), _BATCH):
+            some = slice(first, first + _BATCH)
+            silent = _silent(samples[some], encoder, largest.value, part, done + first)
+            for is_silent, (events, too_late) in zip(silent, late[some], strict=True):
+                tally.add(is_silent, events, too_late)
+        done += len(samples)
         yield samples, labels
+
+
+def _silent(samples: np.ndarray, encoder: Encoder, intensity_max: float | None, part: str, first: int) -> np.ndarray:
+    """Which samples have no spike; a DataError that names the first one, by its number, that cannot be encoded."""
+    top = 1.0 if intensity_max == 0 and not samples.any() else intensity_max  # black images are silent in any case
+    try:
+        latencies = encoder.latencies(samples, top)
+    except DataError as error:
+        if len(samples) == 1:
+            raise DataError(f"{part}: sample {first}: {error}") from error
+        for row in range(len(samples)):
+            _silent(samples[row : row + 1], encoder, intensity_max, part, first + row)
+        raise DataError(f"{part}: {error}") from error
+    return np.isinf(latencies).reshape(len(samples), -1).all(axis=1)
 
 
 def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:

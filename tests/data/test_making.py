@@ -15,8 +15,8 @@ from netsim.data.loading import load_dataset
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.data.stored import StoredArray
-from netsim.errors import DataError, RunError
-from netsim.specification import EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.errors import DataError, DataWarning, RunError
+from netsim.specification import EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 
 ENCODER = IntensityEncoder((2, 2, 1), 16.0)
 GENERATOR = np.random.default_rng(5)
@@ -117,6 +117,58 @@ def test_latencies_and_events() -> None:
     assert made.train_images[3, 0, 1, 1] == 3003
     with pytest.raises(DataError, match="intensity_max: has no meaning for recordings"):
         make_dataset((recordings, [0, 1] * 5), encoder, intensity_max=3)
+
+
+EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+
+
+def test_silent_samples_and_late_events_are_counted() -> None:
+    """As of recordings that tonic reads."""
+    encoder = EventEncoder((2, 2, 2), 20.0)
+    recordings = [np.array([(0, 0, 5000, 0), (1, 1, 20_000 + n, 1)], EVENT) for n in range(10)]
+    recordings[3] = recordings[3][1:]
+    told = (
+        "data: 1 of 10 recordings have no event in the encoder's 1 x 20 ms and are silent; 10 of 19 events come after"
+    )
+    with pytest.warns(DataWarning, match=told) as caught:
+        make_dataset((recordings, [0, 1] * 5), encoder)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    with pytest.raises(DataError, match="data: no recording has an event in the encoder's 1 x 20 ms; lengthen"):
+        make_dataset(([recording[-1:] for recording in recordings], [0, 1] * 5), encoder)
+    times = np.full((10, 4), np.inf)
+    latencies = LatencyEncoder((2, 2, 1), 20.0)
+    for silent, code in ((times, latencies), (np.zeros((10, 4)), ENCODER)):
+        with pytest.raises(DataError, match="data: no sample has a spike"):
+            make_dataset((silent, [0, 1] * 5), code)
+    times[:7, 2] = 3.0
+    with pytest.warns(DataWarning, match="data: 3 of 10 samples have no spike of a stimulus neuron and are silent"):
+        make_dataset((times, [0, 1] * 5), latencies)
+
+
+def test_nothing_is_written_of_silent_samples(tmp_path: Path) -> None:
+    silent = (np.full((4, 4), np.inf), None)
+    with pytest.raises(DataError, match="no sample has a spike"):
+        make_dataset(silent, LatencyEncoder((2, 2, 1), 20.0), silent, file=tmp_path / "a.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "hold NaN"), (-1.0, "from -1.0"), (np.inf, "to inf")])
+@pytest.mark.parametrize("part", ["training", "test"])
+def test_images_that_cannot_be_encoded_are_named(value: float, message: str, part: str) -> None:
+    images = np.ones((600, 2, 2))
+    images[371, 1, 0] = value
+    parts: dict[str, Any] = {"training": (np.ones((5, 4)), None), "test": (np.ones((5, 4)), None)}
+    with pytest.raises(DataError, match=f"{part}: sample 371: images: .*{message}"):
+        make_dataset(encoder=ENCODER, **parts | {part: (images, None)})
+
+
+def test_rows_that_cannot_be_encoded_are_named() -> None:
+    table = np.random.default_rng(0).normal(size=(300, 2))
+    encoder = PopulationEncoder.of(table, neurons=4, t_max=16.0)
+    table[280, 1] = np.nan
+    with pytest.raises(DataError, match="training: sample 280: tables: hold NaN"):
+        make_dataset(((row, 0) for row in table), encoder)
 
 
 def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
