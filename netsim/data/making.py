@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def make_dataset(
         If samples or labels do not fit the encoder or each other, or all samples are silent. Some that are, and events
         that come too late, are told by a `netsim.errors.DataWarning`.
     RunError
-        If `file` cannot be written.
+        If `file` is there already, or cannot be written.
 
     Examples
     --------
@@ -86,6 +87,8 @@ def make_dataset(
             raise DataError("test: is needed beside a file, which is written as samples come; give samples of its own")
         if not 0 < share < 1:
             raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
+    if file is not None and os.path.lexists(file):
+        raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
     path = Path(tempfile.gettempdir() if file is None else file)
     codes = _Codes(None if classes is None else tuple(map(str, classes)))
     largest, tally = _Largest(encoder, intensity_max), Tally()

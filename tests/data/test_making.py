@@ -213,6 +213,13 @@ def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"must end in .npz"):
         make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "a.h5")
 
+    there = tmp_path / "there.npz"
+    there.write_bytes(b"of a run")
+    with pytest.raises(RunError, match=r"there.npz: exists already, .*; choose another file or remove it"):
+        make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=there)
+    assert there.read_bytes() == b"of a run"
+    there.unlink()
+
     def broken() -> Iterator[tuple[np.ndarray, int]]:
         yield IMAGES[0], 0
         yield IMAGES[0][:1], 0
