@@ -42,7 +42,8 @@ def make_dataset(
         ``(X, y)``: samples and labels, each an array, a list or a table of pandas; ``(X, None)`` without labels. Or any
         sequence or iterator of samples, of pairs of sample and label, or of pairs of many samples and their labels, as
         data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
-        events, latencies; `Encoder.prepare` says which shapes are taken. Labels are numbers counted from 0, or words.
+        events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
+        the index of their labels. Labels are numbers counted from 0, or words.
     encoder : Encoder
         That of the network.
     test : float, or as `training`
@@ -91,12 +92,12 @@ def make_dataset(
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
     path = Path(tempfile.gettempdir() if file is None else file)
     codes = _Codes(None if classes is None else tuple(map(str, classes)))
-    largest, tally = _Largest(encoder, intensity_max), Tally()
+    largest, tally, columns = _Largest(encoder, intensity_max), Tally(), _Columns()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
-                batches = _prepared(content, encoder, part, largest, tally)
+                batches = _prepared(content, encoder, part, largest, tally, columns)
                 parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
             tally.check(name, encoder)
             if share is not None:
@@ -136,6 +137,34 @@ class _Largest:
             self.value = max(seen, self.value or 0.0)
 
 
+class _Columns:
+    """Names of the columns of tables, those of the first one; arrays have none."""
+
+    def __init__(self) -> None:
+        self._first: list[str] | None = None
+
+    def check(self, table: Any, part: str) -> None:
+        """Refuse a table with other columns than the first one, or in another order."""
+        names = list(getattr(table, "columns", ()))
+        if not names or not all(isinstance(name, str) for name in names):
+            return  # pandas numbers what has no names
+        first = self._first = self._first or names
+        if names != first:
+            place = next(
+                (place for place, pair in enumerate(zip(names, first, strict=False)) if len(set(pair)) > 1), -1
+            )
+            differs = f"column {place} is {names[place]!r}" if place >= 0 else f"there are {len(names)} columns"
+            known = f"{first[place]!r}" if place >= 0 else f"{len(first)}"
+            raise DataError(f"{part}: {differs}, but {known} in training; give the same columns in the same order")
+
+
+def _check_index(samples: Any, labels: Any, part: str) -> None:
+    """Refuse a table of pandas and labels of pandas whose rows do not belong together by their index."""
+    index, other = getattr(samples, "index", None), getattr(labels, "index", None)
+    if hasattr(index, "equals") and hasattr(other, "equals") and not index.equals(other):
+        raise DataError(f"{part}: samples and labels have different indices; align them, or give labels as an array")
+
+
 class _Codes:
     """Labels as numbers of classes; words have the order of the alphabet among those to learn."""
 
@@ -167,11 +196,13 @@ class _Codes:
 
 
 def _prepared(
-    content: Any, encoder: Encoder, part: str, largest: _Largest, tally: Tally
+    content: Any, encoder: Encoder, part: str, largest: _Largest, tally: Tally, columns: _Columns
 ) -> Iterator[tuple[np.ndarray, Any]]:
     """Samples as the encoder has them, and labels or None, in batches as they come."""
     done = 0
     for given, labels in _batches(content, part):
+        columns.check(given, part)
+        _check_index(given, labels, part)
         try:
             samples, late = encoder.prepare_and_late(given)
         except DataError as error:

@@ -119,6 +119,37 @@ def test_latencies_and_events() -> None:
         make_dataset((recordings, [0, 1] * 5), encoder, intensity_max=3)
 
 
+TABLE = pd.DataFrame(GENERATOR.normal(size=(40, 3)), columns=list("abc"))
+CODE = PopulationEncoder.of(TABLE, neurons=4, t_max=16.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("cba", "test: column 0 is 'c', but 'a' in training"),
+        ("abd", "test: column 2 is 'd', but 'c' in training"),
+        ("ab", "test: there are 2 columns, but 3 in training"),
+    ],
+)
+def test_columns_are_those_of_training(columns: str, message: str) -> None:
+    other = TABLE.assign(d=0.0)[list(columns)]
+    with pytest.raises(DataError, match=f"{message}; give the same"):
+        make_dataset((TABLE, None), CODE, test=(other, None))
+    with pytest.raises(DataError, match=message.replace("test", "training")):
+        make_dataset(iter([(TABLE, [0] * 40), (other, [0] * 40)]), CODE)
+
+
+def test_rows_belong_to_labels_by_their_index() -> None:
+    labels = pd.Series(np.arange(40) % 2)
+    shuffled = TABLE.sample(frac=1, random_state=0)
+    with pytest.raises(DataError, match="training: samples and labels have different indices; align"):
+        make_dataset((shuffled, labels), CODE)
+    same = [
+        make_dataset((shuffled, form), CODE).sha256 for form in (labels[shuffled.index], labels[shuffled.index].array)
+    ]
+    assert same[0] == same[1] == make_dataset((shuffled.to_numpy(), labels[shuffled.index]), CODE).sha256
+
+
 EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 
 
