@@ -46,6 +46,7 @@ class Encoder(ABC):
 
     samples: ClassVar[str] = "images"
     order: ClassVar[int] = 100
+    noun: ClassVar[str] = ""  # what messages call samples, by default `samples`
     shape: Shape
     t_max: float = 64.0
     constant: tuple[float, ...] = field(default=(), kw_only=True)
