@@ -43,7 +43,8 @@ def make_dataset(
         sequence or iterator of samples, of pairs of sample and label, or of pairs of many samples and their labels, as
         data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
         events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
-        the index of their labels. Labels are numbers counted from 0, or words.
+        the index of their labels. Labels are words, or numbers counted from 0: the largest says how many classes there
+        are.
     encoder : Encoder
         That of the network.
     test : float, or as `training`
@@ -181,6 +182,9 @@ class _Codes:
         if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
             array = array.astype(np.int64)
         if array.dtype.kind in "iu":
+            if array.min(initial=0) < 0:
+                first, remedy = int(np.argmax(array < 0)), "labels count from 0, and (X, None) has none"
+                raise DataError(f"{part}: sample {first} has the label {array[first]}; {remedy}")
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(int(array.max(initial=0)) + 1)))
             return array.astype(np.int64)

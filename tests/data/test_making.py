@@ -222,7 +222,7 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
         ({"training": [(IMAGES[0], 1), (IMAGES[1], None)]}, "training: has samples with and without label"),
         ({"training": (IMAGES, LABELS + 0.5)}, "training: labels must be whole numbers or words"),
         ({"training": (IMAGES, [None, *WORDS[1:]])}, "none may be missing"),
-        ({"training": (IMAGES, LABELS - 1)}, "labels go from -1 to 1"),
+        ({"training": (IMAGES, LABELS - 1)}, "training: sample 0 has the label -1; labels count from 0, and"),
         ({"training": (IMAGES[:1], [0])}, "holds one sample"),
         ({"test": 1.5}, "must lie between 0 and 1"),
         ({"test": (IMAGES, None)}, "test labels go from -1 to -1"),
