@@ -161,8 +161,8 @@ class _Columns:
 
 def _check_index(samples: Any, labels: Any, part: str) -> None:
     """Refuse a table of pandas and labels of pandas whose rows do not belong together by their index."""
-    index, other = getattr(samples, "index", None), getattr(labels, "index", None)
-    if hasattr(index, "equals") and hasattr(other, "equals") and not index.equals(other):
+    index, other = getattr(samples, "index", None), getattr(labels, "index", None)  # of lists it is a method
+    if index is not None and hasattr(index, "equals") and hasattr(other, "equals") and not index.equals(other):
         raise DataError(f"{part}: samples and labels have different indices; align them, or give labels as an array")
 
 
