@@ -165,14 +165,28 @@ class Source:
         return self.table(make, limit)
 
     def decisions(self, limit: int | None = None) -> pd.DataFrame:
-        """The decision table of the first stimuli; see `netsim.analysis.decision_table`."""
+        """The decision table of the first stimuli; see `netsim.analysis.decision_table`.
+
+        Raises
+        ------
+        DataError
+            If a stimulus has no label.
+        """
         from netsim.analysis.decision_tables import decision_table
 
+        self.check_labels(limit)
         if limit not in self._decided:
             self._decided[limit] = self.table(
                 lambda latencies, labels, chosen: decision_table(self.network, latencies[-1], labels, chosen), limit
             )
         return self._decided[limit]
+
+    def check_labels(self, limit: int | None = None) -> None:
+        """Refuse, by a DataError, to make of the first stimuli what needs labels, if they have none."""
+        from netsim.data.stimuli import UNLABELLED
+
+        if (self.stimuli.labels[:limit] == UNLABELLED).any():
+            raise DataError("stimuli: have no labels; this figure needs labels")
 
     def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> tuple[pd.DataFrame, Engine]:
         """The spike table of one stimulus, and the engine that recorded the potentials of some neurons.

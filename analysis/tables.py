@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
+from netsim.data.stimuli import UNLABELLED
 from netsim.engines import Latencies, Potential
 from netsim.errors import DataError
 from netsim.files import read_text, write_atomically
@@ -32,7 +33,7 @@ def spike_table(
     latencies : list of ndarray
         Latencies (ms) of the stimulus and of every layer, as an engine returns them.
     labels : sequence of int, shape (presentations,), optional
-        Labels of the stimuli.
+        Labels of the stimuli; -1 where there is none.
     indices : sequence of int, shape (presentations,), optional
         What the presentations are called in the table, for example their index in the data set. By default
         they are counted from 0.
@@ -44,7 +45,7 @@ def spike_table(
 
         ============  ===========  ================================================================
         presentation  int64        from `indices`
-        label         Int64        label of the stimulus; missing without `labels`
+        label         Int64        label of the stimulus; missing where there is none
         layer         categorical  ``stimulus`` and the layers' names, ordered from first to last
         channel       int32        channel or map; in a dense layer the neuron
         y, x          Int32        row and column in the map; missing in a dense layer
@@ -73,7 +74,7 @@ def spike_table(
     numbers = per_presentation("indices", indices, count)
     if len(np.unique(numbers)) < count:
         raise DataError("indices: name a presentation twice; each needs its own")
-    tags = None if labels is None else per_presentation("labels", labels, count)
+    tags = np.full(count, UNLABELLED) if labels is None else per_presentation("labels", labels, count)
 
     order = np.argsort(numbers)
     spikes = [_in_order(layer[presentation].ravel()) for presentation in order for layer in latencies]
@@ -90,9 +91,7 @@ def spike_table(
     return pd.DataFrame(
         {
             "presentation": numbers[row_of],
-            "label": pd.arrays.IntegerArray(
-                np.zeros(len(neuron), np.int64) if tags is None else tags[row_of], np.full(len(neuron), tags is None)
-            ),
+            "label": pd.arrays.IntegerArray(tags[row_of], tags[row_of] == UNLABELLED),
             "layer": pd.Categorical.from_codes(layer_of, dtype=pd.CategoricalDtype(names, ordered=True)),
             "channel": neuron % channels,
             "y": pd.arrays.IntegerArray(position // widths, vector),

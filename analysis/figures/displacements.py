@@ -108,6 +108,7 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
         return displacement_table(source.network, latencies[-1], labels, chosen)
 
+    source.check_labels(choice.limit)
     table = source.table(make, choice.limit)
     if source.initial:
         initial = source.table(make, choice.limit, source.initial)

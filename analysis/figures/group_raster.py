@@ -78,7 +78,7 @@ def group_raster(
     if name not in network.shapes:
         raise DataError(f"layer {name}: is not one of {network.name}; choose one of {', '.join(network.shapes)}")
     if frame["label"].isna().any():
-        raise DataError("table: lacks labels; give them to spike_table")
+        raise DataError("table: lacks labels; a raster sorted by label needs labels")
     presentations = frame[["presentation", "label"]].drop_duplicates().sort_values(["label", "presentation"])
     presentations = presentations.assign(row=np.arange(len(presentations)))
     spikes = frame[frame["layer"] == name].merge(presentations[["presentation", "row"]], on="presentation")

@@ -189,11 +189,13 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
 
 def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
-    """The three output neurons that fire first, and the label's."""
+    """The three output neurons that fire first, and the label's; the first neuron if there is none of them."""
+    from netsim.data.stimuli import UNLABELLED
     from netsim.engines import Recorded
 
     spikes, _ = source.presentation(index)
     name = source.network.output.name
     output = spikes[spikes["layer"] == name]
     label = int(source.stimuli.labels[index])
-    return [Recorded(name, neuron) for neuron in dict.fromkeys([*output["neuron"].head(3), label])]
+    chosen = [*output["neuron"].head(3), *([] if label == UNLABELLED else [label])]
+    return [Recorded(name, neuron) for neuron in dict.fromkeys(chosen or [0])]

@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 from netsim import seams
 from netsim.cli.terminal import data_progress, note
 from netsim.data.loading import dataset_notations, find_source
-from netsim.errors import RunError, SpecificationError
+from netsim.errors import DataError, RunError, SpecificationError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -252,7 +252,13 @@ def check_split(split: str) -> None:
 
 def part_of(splits: Splits, split: str) -> Stimuli:
     """The test or the validation stimuli."""
-    return splits.test if split == "test" else splits.validation
+    if split == "test":
+        return splits.test
+    if not len(splits.validation):
+        data = splits.dataset
+        few = f"is too small to set validation {data.noun} aside; present --split test"
+        raise DataError(f"{data.name}: {few}, or give it some of its own")
+    return splits.validation
 
 
 def stimuli_of(

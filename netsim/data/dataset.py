@@ -79,7 +79,7 @@ class Dataset:
     def __repr__(self) -> str:
         height, width, channels = self.shape
         return (
-            f"Dataset({self.name!r}: {len(self.train_images)} training and {len(self.test_images)} test {self.samples}"
+            f"Dataset({self.name!r}: {len(self.train_images)} training and {len(self.test_images)} test {self.noun}"
             f" of {height}x{width}x{channels}, {len(self.classes)} classes, from {self.origin})"
         )
 
@@ -88,6 +88,11 @@ class Dataset:
         """Shape (height, width, channels) of one sample."""
         shape: Shape = self.train_images.shape[1:]
         return shape
+
+    @property
+    def noun(self) -> str:
+        """What messages call its samples."""
+        return next((entry.noun for entry in encoders.values() if entry.samples == self.samples), "") or self.samples
 
     @property
     def is_whole(self) -> bool:
@@ -140,14 +145,16 @@ IDENTITY = ("samples", "sha256", "intensity_max", "classes")
 """By which of what is `described` two data sets are the same."""
 
 
-def split_validation(n_train: int, count: int, seed: int = VALIDATION_SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending indices of the training images to learn from, and of the `count` to validate with.
+def split_validation(
+    n_train: int, count: int, seed: int = VALIDATION_SEED, samples: str = "images"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending indices of the training samples to learn from, and of the `count` to validate with.
 
-    The seed is not the training's: runs with different seeds are compared on the same validation images.
+    The seed is not the training's: runs with different seeds are compared on the same validation samples.
     """
     if not 0 <= count < n_train:
         raise DataError(
-            f"validation: {count} of {n_train} training images cannot be set aside; choose at most {n_train - 1}"
+            f"validation: {count} of {n_train} training {samples} cannot be set aside; choose at most {n_train - 1}"
         )
     order = np.random.default_rng(seed).permutation(n_train)
     return np.sort(order[count:]), np.sort(order[:count])
@@ -158,7 +165,8 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
     check_samples(dataset.name, dataset.samples, network.encoder, network.name)
     if dataset.shape != network.encoder.sample_shape:
         raise DataError(
-            f"{dataset.name}: has images of shape {dataset.shape}, {network.name} needs {network.encoder.sample_shape};"
+            f"{dataset.name}: has {dataset.noun} of shape {dataset.shape},"
+            f" {network.name} needs {network.encoder.sample_shape};"
             " choose another data set or change encoder.shape"
         )
     if len(dataset.classes) > network.outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from netsim.data.dataset import MEMORY, Dataset, Part
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
+from netsim.data.tally import Tally
 from netsim.errors import DataError, RunError, nearest
 from netsim.specification import Encoder
 
@@ -40,7 +42,9 @@ def make_dataset(
         ``(X, y)``: samples and labels, each an array, a list or a table of pandas; ``(X, None)`` without labels. Or any
         sequence or iterator of samples, of pairs of sample and label, or of pairs of many samples and their labels, as
         data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
-        events, latencies; `Encoder.prepare` says which shapes are taken. Labels are numbers counted from 0, or words.
+        events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
+        the index of their labels. Labels are words, or numbers counted from 0: the largest says how many classes there
+        are.
     encoder : Encoder
         That of the network.
     test : float, or as `training`
@@ -61,9 +65,10 @@ def make_dataset(
     Raises
     ------
     DataError
-        If samples or labels do not fit the encoder or each other.
+        If samples or labels do not fit the encoder or each other, or all samples are silent. Some that are, and events
+        that come too late, are told by a `netsim.errors.DataWarning`.
     RunError
-        If `file` cannot be written.
+        If `file` is there already, or cannot be written.
 
     Examples
     --------
@@ -84,15 +89,18 @@ def make_dataset(
             raise DataError("test: is needed beside a file, which is written as samples come; give samples of its own")
         if not 0 < share < 1:
             raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
+    if file is not None and os.path.lexists(file):
+        raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
     path = Path(tempfile.gettempdir() if file is None else file)
     codes = _Codes(None if classes is None else tuple(map(str, classes)))
-    largest = _Largest(encoder, intensity_max)
+    largest, tally, columns = _Largest(encoder, intensity_max), Tally(), _Columns()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
-                batches = _prepared(content, encoder, part, largest)
+                batches = _prepared(content, encoder, part, largest, tally, columns)
                 parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
+            tally.check(name, encoder)
             if share is not None:
                 parts["training"], parts["test"] = _set_aside(parts["training"], share)
             made = Dataset(
@@ -130,6 +138,34 @@ class _Largest:
             self.value = max(seen, self.value or 0.0)
 
 
+class _Columns:
+    """Names of the columns of tables, those of the first one; arrays have none."""
+
+    def __init__(self) -> None:
+        self._first: list[str] | None = None
+
+    def check(self, table: Any, part: str) -> None:
+        """Refuse a table with other columns than the first one, or in another order."""
+        names = list(getattr(table, "columns", ()))
+        if not names or not all(isinstance(name, str) for name in names):
+            return  # pandas numbers what has no names
+        first = self._first = self._first or names
+        if names != first:
+            place = next(
+                (place for place, pair in enumerate(zip(names, first, strict=False)) if len(set(pair)) > 1), -1
+            )
+            differs = f"column {place} is {names[place]!r}" if place >= 0 else f"there are {len(names)} columns"
+            known = f"{first[place]!r}" if place >= 0 else f"{len(first)}"
+            raise DataError(f"{part}: {differs}, but {known} in training; give the same columns in the same order")
+
+
+def _check_index(samples: Any, labels: Any, part: str) -> None:
+    """Refuse a table of pandas and labels of pandas whose rows do not belong together by their index."""
+    index, other = getattr(samples, "index", None), getattr(labels, "index", None)  # of lists it is a method
+    if index is not None and hasattr(index, "equals") and hasattr(other, "equals") and not index.equals(other):
+        raise DataError(f"{part}: samples and labels have different indices; align them, or give labels as an array")
+
+
 class _Codes:
     """Labels as numbers of classes; words have the order of the alphabet among those to learn."""
 
@@ -146,6 +182,9 @@ class _Codes:
         if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
             array = array.astype(np.int64)
         if array.dtype.kind in "iu":
+            if array.min(initial=0) < 0:
+                first, remedy = int(np.argmax(array < 0)), "labels count from 0, and (X, None) has none"
+                raise DataError(f"{part}: sample {first} has the label {array[first]}; {remedy}")
             if part == "training":
                 self.classes = self._given or tuple(map(str, range(int(array.max(initial=0)) + 1)))
             return array.astype(np.int64)
@@ -160,18 +199,43 @@ class _Codes:
         return np.array([numbers[word] for word in words], dtype=np.int64)
 
 
-def _prepared(content: Any, encoder: Encoder, part: str, largest: _Largest) -> Iterator[tuple[np.ndarray, Any]]:
+def _prepared(
+    content: Any, encoder: Encoder, part: str, largest: _Largest, tally: Tally, columns: _Columns
+) -> Iterator[tuple[np.ndarray, Any]]:
     """Samples as the encoder has them, and labels or None, in batches as they come."""
+    done = 0
     for given, labels in _batches(content, part):
+        columns.check(given, part)
+        _check_index(given, labels, part)
         try:
-            samples = encoder.prepare(given)
+            samples, late = encoder.prepare_and_late(given)
         except DataError as error:
             raise DataError(f"{part}: {error}") from error
         if labels is not None and np.shape(labels) != (len(samples),):
             raise DataError(f"{part}: has {len(samples)} samples but labels of shape {np.shape(labels)}")
         if part == "training" and len(samples):
             largest.see(samples)
+        for first in range(0, len(samples), _BATCH):
+            some = slice(first, first + _BATCH)
+            silent = _silent(samples[some], encoder, largest.value, part, done + first)
+            for is_silent, (events, too_late) in zip(silent, late[some], strict=True):
+                tally.add(is_silent, events, too_late)
+        done += len(samples)
         yield samples, labels
+
+
+def _silent(samples: np.ndarray, encoder: Encoder, intensity_max: float | None, part: str, first: int) -> np.ndarray:
+    """Which samples have no spike; a DataError that names the first one, by its number, that cannot be encoded."""
+    top = 1.0 if intensity_max == 0 and not samples.any() else intensity_max  # black images are silent in any case
+    try:
+        latencies = encoder.latencies(samples, top)
+    except DataError as error:
+        if len(samples) == 1:
+            raise DataError(f"{part}: sample {first}: {error}") from error
+        for row in range(len(samples)):
+            _silent(samples[row : row + 1], encoder, intensity_max, part, first + row)
+        raise DataError(f"{part}: {error}") from error
+    return np.isinf(latencies).reshape(len(samples), -1).all(axis=1)
 
 
 def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:

@@ -1,12 +1,10 @@
 """Recordings of events turned into the times of first events, once, and kept in a file that is read as needed."""
 
 import contextlib
-import dataclasses
 import io
 import json
 import math
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -15,7 +13,8 @@ import numpy as np
 from filelock import FileLock
 
 from netsim.data.source import OnProgress, ignore_progress
-from netsim.errors import DataError, DataWarning, NetsimError, RunError
+from netsim.data.tally import Tally
+from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import open_regular, read_text, write_atomically, write_json
 from netsim.specification import EventEncoder
 from netsim.specification.encoders.events import SILENT
@@ -27,46 +26,6 @@ class Recordings(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> tuple[Any, Any]: ...
-
-
-@dataclasses.dataclass
-class Tally:
-    """What the time windows of an encoder hold of recordings."""
-
-    recordings: int = 0
-    silent: int = 0  # of them without an event in any window
-    events: int = 0
-    late: int = 0  # of them after the last window
-    cut: int = 0  # recordings with such events
-
-    def add(self, times: np.ndarray, events: int, late: int) -> None:
-        """Count a recording of so many events."""
-        self.recordings += 1
-        self.silent += bool((times == SILENT).all())
-        self.events += events
-        self.late += late
-        self.cut += late > 0
-
-    def check(self, name: str, encoder: EventEncoder) -> None:
-        """Refuse recordings that are all silent, and warn of silent ones and of events that are left out."""
-        if self.recordings and self.silent == self.recordings:
-            remedy = 'lengthen encoder.t_max, or set encoder.origin to "first-event"'
-            windows = f"{encoder.windows} x {encoder.t_max:g} ms"
-            raise DataError(f"{name}: no recording has an event in the encoder's {windows}; {remedy}")
-        self.warn(name, encoder)
-
-    def warn(self, name: str, encoder: EventEncoder) -> None:
-        """Say what is silent or left out."""
-        windows, told = f"the encoder's {encoder.windows} x {encoder.t_max:g} ms", []
-        if self.silent:
-            told.append(f"{self.silent:,} of {self.recordings:,} recordings have no event in {windows} and are silent")
-        if self.late:
-            lost = f"{self.late:,} of {self.events:,} events come after {'these' if told else windows}"
-            told.append(f"{lost}, in {self.cut:,} recordings, and are left out")
-        if told:
-            late = ', or set encoder.origin to "first-event" for recordings whose clock started long before'
-            advice = "lengthen encoder.t_max to keep them" + late * (self.silent > 0)
-            warnings.warn(f"{name}: {'; '.join(told)}; {advice}", DataWarning, stacklevel=2)
 
 
 def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:
@@ -247,7 +206,7 @@ def _converted(
             times, late = encoder.first_and_late(events)
         except DataError as error:
             raise DataError(f"{_called(recordings, index, name)}: {error}") from error
-        tally.add(times, events.size, late)
+        tally.add((times == SILENT).all(), events.size, late)
         yield times, label
         on_progress(f"converting {name}", done + 1, len(order))
 

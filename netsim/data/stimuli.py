@@ -203,6 +203,7 @@ def load_splits(
     data_dir: str | None = None,
     on_progress: OnProgress = ignore_progress,
     as_needed: bool = False,
+    presented: bool = False,
 ) -> Splits:
     """Load a data set and split it for a network.
 
@@ -220,6 +221,8 @@ def load_splits(
         Is called as recordings are converted, see `netsim.data.source.OnProgress`.
     as_needed : bool
         Whether recordings are converted when they are presented, and not all beforehand: for a few of many.
+    presented : bool
+        Whether nothing is learned: a data set that is too small to set validation stimuli aside has none, then.
 
     Raises
     ------
@@ -244,5 +247,8 @@ def load_splits(
     )
     if own:
         return Splits(training, own[0], test, data)
-    learnt, held_out = split_validation(len(training), network.training.validation)
+    count = network.training.validation
+    if presented and count >= len(training):
+        count = 0
+    learnt, held_out = split_validation(len(training), count, samples=data.noun)
     return Splits(training.pick(learnt), training.pick(held_out), test, data)

@@ -75,6 +75,8 @@ class Model:
     ) -> Splits:
         """The stimuli of its data set, as of `netsim.load_splits`; with one line to `on_warning`, if it has changed.
 
+        They are only presented: of a data set that is too small for validation stimuli there are none.
+
         Parameters
         ----------
         network : Network, optional
@@ -92,7 +94,9 @@ class Model:
         >>> netsim.load_model("digits").splits().test
         Stimuli(360 of shape (8, 8, 1), 10 classes, IntensityEncoder)
         """
-        found = load_splits(network or self.network, None, data_dir or self.data_dir, on_progress, as_needed)
+        found = load_splits(
+            network or self.network, None, data_dir or self.data_dir, on_progress, as_needed, presented=True
+        )
         if change := self.change_of(found.dataset, network):
             on_warning(change)
         return found

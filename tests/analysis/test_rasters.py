@@ -67,6 +67,19 @@ def test_maps_lie_above_one_another(network: Network, frame: pd.DataFrame) -> No
     np.testing.assert_array_equal(marks[order, 0], by_place)
 
 
+def test_without_a_label_there_is_none_to_mark(network: Network, latencies: Latencies) -> None:
+    """The number that stands for no label is none of a class."""
+    frame = spike_table(network, latencies, labels=[-1, -1, -1, -1, 3])
+    assert frame.loc[frame["presentation"] < 4, "label"].isna().all()
+    assert (frame.loc[frame["presentation"] == 4, "label"] == 3).all()
+    pd.testing.assert_frame_equal(
+        spike_table(network, latencies), spike_table(network, latencies, labels=[-1] * 5), check_names=True
+    )
+    assert not [text for text in legend(raster(frame, network, 0, classes=("a",))) if text.startswith("label")]
+    with pytest.raises(DataError, match="table: lacks labels; a raster sorted by label needs labels"):
+        group_raster(frame, network)
+
+
 def test_layers_and_sizes_are_named(network: Network, frame: pd.DataFrame) -> None:
     axes = raster(frame, network, 10)
     names = [label.get_text() for label in axes.get_yticklabels()]

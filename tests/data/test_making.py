@@ -15,8 +15,8 @@ from netsim.data.loading import load_dataset
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.data.stored import StoredArray
-from netsim.errors import DataError, RunError
-from netsim.specification import EventEncoder, IntensityEncoder, LatencyEncoder
+from netsim.errors import DataError, DataWarning, RunError
+from netsim.specification import EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
 
 ENCODER = IntensityEncoder((2, 2, 1), 16.0)
 GENERATOR = np.random.default_rng(5)
@@ -119,6 +119,89 @@ def test_latencies_and_events() -> None:
         make_dataset((recordings, [0, 1] * 5), encoder, intensity_max=3)
 
 
+TABLE = pd.DataFrame(GENERATOR.normal(size=(40, 3)), columns=list("abc"))
+CODE = PopulationEncoder.of(TABLE, neurons=4, t_max=16.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("cba", "test: column 0 is 'c', but 'a' in training"),
+        ("abd", "test: column 2 is 'd', but 'c' in training"),
+        ("ab", "test: there are 2 columns, but 3 in training"),
+    ],
+)
+def test_columns_are_those_of_training(columns: str, message: str) -> None:
+    other = TABLE.assign(d=0.0)[list(columns)]
+    with pytest.raises(DataError, match=f"{message}; give the same"):
+        make_dataset((TABLE, None), CODE, test=(other, None))
+    with pytest.raises(DataError, match=message.replace("test", "training")):
+        make_dataset(iter([(TABLE, [0] * 40), (other, [0] * 40)]), CODE)
+
+
+def test_rows_belong_to_labels_by_their_index() -> None:
+    labels = pd.Series(np.arange(40) % 2)
+    shuffled = TABLE.sample(frac=1, random_state=0)
+    with pytest.raises(DataError, match="training: samples and labels have different indices; align"):
+        make_dataset((shuffled, labels), CODE)
+    same = [
+        make_dataset((shuffled, form), CODE).sha256 for form in (labels[shuffled.index], labels[shuffled.index].array)
+    ]
+    assert same[0] == same[1] == make_dataset((shuffled.to_numpy(), labels[shuffled.index]), CODE).sha256
+
+
+EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+
+
+def test_silent_samples_and_late_events_are_counted() -> None:
+    """As of recordings that tonic reads."""
+    encoder = EventEncoder((2, 2, 2), 20.0)
+    recordings = [np.array([(0, 0, 5000, 0), (1, 1, 20_000 + n, 1)], EVENT) for n in range(10)]
+    recordings[3] = recordings[3][1:]
+    told = (
+        "data: 1 of 10 recordings have no event in the encoder's 1 x 20 ms and are silent; 10 of 19 events come after"
+    )
+    with pytest.warns(DataWarning, match=told) as caught:
+        make_dataset((recordings, [0, 1] * 5), encoder)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    with pytest.raises(DataError, match="data: no recording has an event in the encoder's 1 x 20 ms; lengthen"):
+        make_dataset(([recording[-1:] for recording in recordings], [0, 1] * 5), encoder)
+    times = np.full((10, 4), np.inf)
+    latencies = LatencyEncoder((2, 2, 1), 20.0)
+    for silent, code in ((times, latencies), (np.zeros((10, 4)), ENCODER)):
+        with pytest.raises(DataError, match="data: no sample has a spike"):
+            make_dataset((silent, [0, 1] * 5), code)
+    times[:7, 2] = 3.0
+    with pytest.warns(DataWarning, match="data: 3 of 10 samples have no spike of a stimulus neuron and are silent"):
+        make_dataset((times, [0, 1] * 5), latencies)
+
+
+def test_nothing_is_written_of_silent_samples(tmp_path: Path) -> None:
+    silent = (np.full((4, 4), np.inf), None)
+    with pytest.raises(DataError, match="no sample has a spike"):
+        make_dataset(silent, LatencyEncoder((2, 2, 1), 20.0), silent, file=tmp_path / "a.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "hold NaN"), (-1.0, "from -1.0"), (np.inf, "to inf")])
+@pytest.mark.parametrize("part", ["training", "test"])
+def test_images_that_cannot_be_encoded_are_named(value: float, message: str, part: str) -> None:
+    images = np.ones((600, 2, 2))
+    images[371, 1, 0] = value
+    parts: dict[str, Any] = {"training": (np.ones((5, 4)), None), "test": (np.ones((5, 4)), None)}
+    with pytest.raises(DataError, match=f"{part}: sample 371: images: .*{message}"):
+        make_dataset(encoder=ENCODER, **parts | {part: (images, None)})
+
+
+def test_rows_that_cannot_be_encoded_are_named() -> None:
+    table = np.random.default_rng(0).normal(size=(300, 2))
+    encoder = PopulationEncoder.of(table, neurons=4, t_max=16.0)
+    table[280, 1] = np.nan
+    with pytest.raises(DataError, match="training: sample 280: tables: hold NaN"):
+        make_dataset(((row, 0) for row in table), encoder)
+
+
 def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
     made = make_dataset((IMAGES, LABELS), ENCODER, validation=(IMAGES[:7], LABELS[:7]))
     assert len(made.split("validation")[0]) == 7
@@ -139,7 +222,7 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
         ({"training": [(IMAGES[0], 1), (IMAGES[1], None)]}, "training: has samples with and without label"),
         ({"training": (IMAGES, LABELS + 0.5)}, "training: labels must be whole numbers or words"),
         ({"training": (IMAGES, [None, *WORDS[1:]])}, "none may be missing"),
-        ({"training": (IMAGES, LABELS - 1)}, "labels go from -1 to 1"),
+        ({"training": (IMAGES, LABELS - 1)}, "training: sample 0 has the label -1; labels count from 0, and"),
         ({"training": (IMAGES[:1], [0])}, "holds one sample"),
         ({"test": 1.5}, "must lie between 0 and 1"),
         ({"test": (IMAGES, None)}, "test labels go from -1 to -1"),
@@ -160,6 +243,13 @@ def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
         make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "nowhere" / "a.npz")
     with pytest.raises(DataError, match=r"must end in .npz"):
         make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=tmp_path / "a.h5")
+
+    there = tmp_path / "there.npz"
+    there.write_bytes(b"of a run")
+    with pytest.raises(RunError, match=r"there.npz: exists already, .*; choose another file or remove it"):
+        make_dataset((IMAGES, LABELS), ENCODER, (IMAGES, LABELS), file=there)
+    assert there.read_bytes() == b"of a run"
+    there.unlink()
 
     def broken() -> Iterator[tuple[np.ndarray, int]]:
         yield IMAGES[0], 0

@@ -109,7 +109,7 @@ def test_a_cache_in_the_way(poker: Path, tmp_path: Path) -> None:
 
 def test_splits_of_a_network(poker: Path) -> None:
     network = Network.chain("net", ENCODER, (Layer("output", Dense(4)),), 20.0)
-    with pytest.raises(DataError, match="5000 of 24 training images cannot be set aside"):
+    with pytest.raises(DataError, match="5000 of 24 training recordings cannot be set aside"):
         load_splits(network, "tonic:POKERDVS", str(poker))
     network = Network.chain("net", IntensityEncoder((35, 35, 2), 10.0), (Layer("output", Dense(4)),), 20.0)
     with pytest.raises(DataError, match=r'tonic:POKERDVS: holds recordings; the network needs encoder.kind = "events"'):

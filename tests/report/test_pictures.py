@@ -89,3 +89,12 @@ def test_40000_neurons_stay_light(monkeypatch: pytest.MonkeyPatch) -> None:
     for picture in draw_pictures(source_of(network, Stimuli(image, np.array([3]), 255, network.encoder)), Path()):
         assert 10_000 < len(picture.uri) < 800_000
         assert 10_000 < len(picture.narrow) < 800_000
+
+
+def test_figures_of_decisions_need_labels(silent_source: Source) -> None:
+    stimuli = dataclasses.replace(silent_source.stimuli, labels=np.array([-1, -1]))
+    unlabelled = dataclasses.replace(silent_source, load_stimuli=lambda: stimuli)
+    reasons = {picture.kind: picture.reason for picture in draw_pictures(unlabelled, Path()) if not picture.uri}
+    for kind in ("confusion", "decision-time", "errors", "displacements"):
+        assert reasons.pop(kind) == "stimuli: have no labels; this figure needs labels"
+    assert set(reasons) == {"latencies", "group-raster"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netsim.cli.options import part_of
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
 from netsim.data.stimuli import Stimuli
@@ -132,6 +133,22 @@ def test_a_validation_split_of_ones_own_is_told(tmp_path: Path) -> None:
     data = make_dataset((IMAGES, LABELS), NETWORK.encoder, validation=(IMAGES[:30], LABELS[:30]))
     run = open_training("run", NETWORK, data=data)
     assert (len(run.training), len(run.validation)) == (96, 30)
+
+
+def test_small_unlabelled_data_can_be_presented(run: Path) -> None:
+    """They need no validation stimuli, of which the network sets more aside than there are."""
+    few = make_dataset((IMAGES[:9], None), NETWORK.encoder, name="few")
+    network = dataclasses.replace(
+        NETWORK, training=dataclasses.replace(NETWORK.training, dataset=str(write_dataset(few, run / "few.npz")))
+    )
+    splits = load_model(str(run)).splits(network)
+    assert [len(part) for part in (splits.training, splits.validation, splits.test)] == [7, 0, 2]
+    assert part_of(splits, "test") is splits.test
+    with pytest.raises(DataError, match="few: is too small to set validation images aside"):
+        part_of(splits, "validation")
+    with pytest.raises(DataError, match="validation: 10 of 7 training images cannot be set aside"):
+        open_training("new", network)
+    assert not Path("new").exists()
 
 
 def test_unlabelled_data_are_not_learned_from() -> None:

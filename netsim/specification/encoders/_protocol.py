@@ -46,6 +46,7 @@ class Encoder(ABC):
 
     samples: ClassVar[str] = "images"
     order: ClassVar[int] = 100
+    noun: ClassVar[str] = ""  # what messages call samples, by default `samples`
     shape: Shape
     t_max: float = 64.0
     constant: tuple[float, ...] = field(default=(), kw_only=True)
@@ -102,6 +103,14 @@ class Encoder(ABC):
         """
         return fitted(given, self.sample_shape, self.samples)
 
+    def prepare_and_late(self, given: Any) -> tuple[np.ndarray, np.ndarray]:
+        """As `prepare`; and how many events each sample has, and how many of them come too late to be encoded.
+
+        Counts are of shape (samples, 2), and 0 where samples are no recordings.
+        """
+        samples = self.prepare(given)
+        return samples, np.zeros((len(samples), 2), dtype=np.int64)
+
     def largest(self, samples: np.ndarray) -> float | None:
         """The intensity that fires first, if the user does not say it; of others than images None."""
         return None
@@ -126,6 +135,10 @@ class Encoder(ABC):
         DataError
             If the samples cannot be encoded.
         """
+
+    def window_text(self) -> str:
+        """Where events must lie to count, as messages call it; empty where samples are no recordings of events."""
+        return ""
 
     @abstractmethod
     def stimuli_text(self) -> str:

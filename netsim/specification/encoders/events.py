@@ -101,6 +101,10 @@ class EventEncoder(Encoder):
 
     def prepare(self, given: Any) -> np.ndarray:
         """Recordings, each with fields or columns ``x``, ``y``, ``t`` (µs) and ``p``, by `first_events`."""
+        return self.prepare_and_late(given)[0]
+
+    def prepare_and_late(self, given: Any) -> tuple[np.ndarray, np.ndarray]:
+        """As `prepare`; and the events of each recording, and those of them that come after the last time window."""
         columns = ("x", "y", "t", "p")
         recordings = []
         for one in given:
@@ -113,13 +117,18 @@ class EventEncoder(Encoder):
                 recordings.append(np.rec.fromarrays([*parts.values()], dtype=fields))
             except (TypeError, ValueError, IndexError) as error:
                 raise DataError(f"events: a recording needs columns x, y, t and p ({error})") from error
-        return np.stack([self.first_events(one) for one in recordings])
+        times, late = zip(*(self.first_and_late(one) for one in recordings), strict=True)
+        return np.stack(times), np.array([(one.size, some) for one, some in zip(recordings, late, strict=True)])
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Latencies (ms) of recordings given by their times (µs) as from `first_events`; `SILENT` becomes ``inf``."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes recordings, which have no intensities")
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
+
+    def window_text(self) -> str:
+        """The time windows."""
+        return f"the encoder's {self.windows} x {self.t_max:g} ms"
 
     def shape_for(self, sensor_size: tuple[int, int, int]) -> Shape:
         """The shape (height, width, channels) for a sensor of size (width, height, polarities), as tonic has it."""

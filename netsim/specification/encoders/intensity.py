@@ -59,8 +59,8 @@ class IntensityEncoder(Encoder):
         return images
 
     def largest(self, samples: np.ndarray) -> float | None:
-        """Of unsigned bytes 255, else the largest of the samples."""
-        return 255.0 if samples.dtype == np.uint8 else float(samples.max())
+        """Of unsigned bytes 255, else the largest of the samples that is a number."""
+        return 255.0 if samples.dtype == np.uint8 else float(samples.max(where=np.isfinite(samples), initial=0))
 
     def _code(self, intensities: np.ndarray, intensity_max: float) -> np.ndarray:
         intensities = intensities.astype(np.float64)

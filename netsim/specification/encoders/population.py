@@ -53,6 +53,7 @@ class PopulationEncoder(Encoder):
 
     samples: ClassVar[str] = "tables"
     order: ClassVar[int] = 3
+    noun: ClassVar[str] = "rows"
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     width: float = 1.5

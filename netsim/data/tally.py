@@ -1,0 +1,51 @@
+"""What is silent or left out as samples are encoded: counted, said, and refused if nothing is left."""
+
+import dataclasses
+import warnings
+
+from netsim.errors import DataError, DataWarning
+from netsim.specification import Encoder
+
+
+@dataclasses.dataclass
+class Tally:
+    """What an encoder makes of samples, recordings of events or others."""
+
+    recordings: int = 0  # or other samples
+    silent: int = 0  # of them without a spike, or an event in any window
+    events: int = 0
+    late: int = 0  # of them after the last window
+    cut: int = 0  # recordings with such events
+
+    def add(self, silent: bool, events: int, late: int) -> None:
+        """Count a sample, of so many events."""
+        self.recordings += 1
+        self.silent += bool(silent)
+        self.events += int(events)
+        self.late += int(late)
+        self.cut += bool(late > 0)
+
+    def check(self, name: str, encoder: Encoder) -> None:
+        """Refuse samples that are all silent, and warn of silent ones and of events that are left out."""
+        if self.recordings and self.silent == self.recordings:
+            if window := encoder.window_text():
+                remedy = 'lengthen encoder.t_max, or set encoder.origin to "first-event"'
+                raise DataError(f"{name}: no recording has an event in {window}; {remedy}")
+            raise DataError(f"{name}: no sample has a spike of a stimulus neuron; give samples that are not all silent")
+        self.warn(name, encoder)
+
+    def warn(self, name: str, encoder: Encoder) -> None:
+        """Say what is silent or left out."""
+        window, told = encoder.window_text(), []
+        advice = "leave them out if that is not meant"
+        if self.silent:
+            what = f"recordings have no event in {window}" if window else "samples have no spike of a stimulus neuron"
+            told.append(f"{self.silent:,} of {self.recordings:,} {what} and are silent")
+        if self.late:
+            lost = f"{self.late:,} of {self.events:,} events come after {'these' if told else window}"
+            told.append(f"{lost}, in {self.cut:,} recordings, and are left out")
+        if window:
+            late = ', or set encoder.origin to "first-event" for recordings whose clock started long before'
+            advice = "lengthen encoder.t_max to keep them" + late * (self.silent > 0)
+        if told:
+            warnings.warn(f"{name}: {'; '.join(told)}; {advice}", DataWarning, stacklevel=4)
