@@ -76,8 +76,9 @@ def check_probability(value: float, where: str) -> None:
 
 def check_shape(shape: Shape, lengths: Collection[int], where: str, form: str) -> None:
     """Refuse anything but positive integers, of which there is one of these numbers."""
-    fits = len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
-    require(fits, where, f"needs {form}, not {list(shape)}")
+    listed = isinstance(shape, tuple | list)
+    fits = listed and len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
+    require(fits, where, f"needs {form}, not {list(shape) if listed else shape!r}")
 
 
 def check_size(value: int, where: str, least: int = 1) -> None:

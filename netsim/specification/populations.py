@@ -94,7 +94,7 @@ class Population:
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
         where = f"populations.{self.name}"
-        form = "(neurons) or (height, width, maps), positive integers"
+        form = "(neurons,) or (height, width, maps), positive integers"
         check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
         if self.inhibitory is not None:

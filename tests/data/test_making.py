@@ -153,6 +153,12 @@ def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -
         make_dataset(**usual | arguments)
 
 
+def test_swapped_arguments_are_refused(tmp_path: Path) -> None:
+    swapped: Any = (tmp_path / "a.npz", make_dataset((IMAGES, LABELS), ENCODER))
+    with pytest.raises(DataError, match="write_dataset: needs a Dataset and then a path, not .*Path first"):
+        write_dataset(*swapped)
+
+
 def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="test: is needed beside a file"):
         make_dataset((IMAGES, LABELS), ENCODER, file=tmp_path / "a.npz")

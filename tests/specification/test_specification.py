@@ -22,6 +22,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    Population,
 )
 from netsim.specification.summary import architecture, summarise
 
@@ -167,6 +168,7 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: _network(Layer("pool", Pooling(9))), "layers.pool.size"),
         (lambda: _network(Layer("d", Dense(3)), Layer("conv", Convolution(2, 3))), "layers.conv"),
         (lambda: _network(Layer("output", Dense(3))), "layers.name"),
+        (lambda: Population("a", 40), "populations.a.shape"),
         (lambda: _network(duration=5.0), "duration"),
         (lambda: _network(name="../elsewhere"), "name"),
         (lambda: _network(name=""), "name"),

@@ -133,6 +133,33 @@ def test_a_learner_of_another_module_is_chosen_by_its_name(random_stimuli: MakeS
     np.testing.assert_array_equal(after["hidden.kernel"], before["hidden.kernel"])
 
 
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda found: vars(found), "must return netsim.learning.BatchGradients, not dict"),
+        (
+            lambda found: BatchGradients({"otput.kernel": found.gradients["output.kernel"]}, found.loss),
+            "gives a gradient of 'otput.kernel', which is no weight; did you mean 'output.kernel'?",
+        ),
+        (
+            lambda found: BatchGradients({"output.kernel": found.gradients["output.kernel"][0]}, found.loss),
+            "gives a gradient of output.kernel of shape (4,); it must be (12, 4)",
+        ),
+    ],
+)
+def test_what_a_learner_makes_of_no_use_is_refused(
+    made: Callable[[BatchGradients], Any], message: str, random_stimuli: MakeStimuli
+) -> None:
+    class Wrong(Hebb):
+        def learn(self, *arguments: Any) -> Any:
+            return made(super().learn(*arguments))
+
+    network = _network()
+    with pytest.raises(SpecificationError) as error:
+        _trained(network, random_stimuli, learner=Wrong.from_network(network))
+    assert str(error.value) == f"learner Wrong: {message}"
+
+
 def test_the_learner_that_is_usual_is_not_written_down() -> None:
     assert "learner" not in network_to_dict(_network())["learning"]
 
