@@ -159,6 +159,9 @@ def check_winners(winners: Winners, shape: Shape, where: str) -> None:
         raise SpecificationError(f"{where}.winners", f"must be Winners, for example MapWinners(), not {winners!r}")
     try:
         winners.check(shape)
+        most = winners.most(shape)
+        many = f"{winners.first} of {most} neurons: nobody would be silenced; choose fewer, or leave winners out"
+        require(winners.first <= most, "winners.first", many)
     except SpecificationError as error:
         raise SpecificationError(f"{where}.{error.field}", error.message) from error
 
