@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from netsim.errors import SpecificationError
+from netsim.registry import Registry
 
 Shape = tuple[int, ...]
 
@@ -46,7 +47,8 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
     known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
     words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
-    require(known, where, f"must be {words}, not {value!r}")
+    hint = "; or load the plug-in that registers it, --plugin FILE" if isinstance(choices, Registry) else ""
+    require(known, where, f"must be {words}, not {value!r}{hint if isinstance(value, str) else ''}")
 
 
 def check_literals(part: object, where: str) -> None:
