@@ -260,8 +260,25 @@ def test_a_run_whose_plugin_is_missing_is_refused(registered: Registered, monkey
     record = run.record()
     record["plugins"][0] |= {"distribution": "hebbian", "version": "1.2"}
     run.write_json("run.json", record)
-    with pytest.raises(RunError, match=r"which cannot be loaded; install hebbian 1\.2$"):
+    with pytest.raises(RunError, match=r"which cannot be loaded; install hebbian 1\.2$") as error:
         run.network()
+    assert error.value.__cause__ is None
+    assert error.value.__context__ is None
+
+
+def test_all_plugins_that_are_missing_are_named_at_once() -> None:
+    run = create_run("run", _digits(), describe_run(0))
+    module: dict[str, Any] = {"module": "mine", "distribution": None, "file": "mine.py"}
+    other = {"seam": "target", "name": "late", "module": "late", "distribution": "later", "version": "1.2"}
+    mine = [{"seam": "learner", "name": "hebb"} | module, {"seam": "schedule", "name": "slow"} | module]
+    run.write_json("run.json", run.record() | {"plugins": [*mine, other]})
+    with pytest.raises(RunError) as error:
+        run.network()
+    assert str(error.value) == (
+        "run: needs the learner 'hebb' of mine, the schedule 'slow' of mine, which cannot be loaded;"
+        " give --plugin mine.py, or import it in Python first;"
+        " needs the target 'late' of late, which cannot be loaded; install later 1.2"
+    )
 
 
 @pytest.mark.parametrize(
