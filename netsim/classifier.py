@@ -34,8 +34,8 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         One of your own; rows are brought into the shape of its encoder's samples, and its ``training`` and ``learning``
         are followed. By default a population code of each column, dense hidden layers, and an output neuron for each
         class, all in the regime ``phased``.
-    hidden : tuple of int
-        Neurons of each hidden layer; as all below for the network by default.
+    hidden : sequence of int, or int
+        Neurons of each hidden layer, or of the one that there is; as all below for the network by default.
     fields : int
         Neurons of the population code for each column, at least three.
     epochs, batch : int
@@ -84,7 +84,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         network: Network | None = None,
-        hidden: Sequence[int] = (40,),
+        hidden: Sequence[int] | int = (40,),
         fields: int = 8,
         epochs: int = 60,
         batch: int = 20,
@@ -197,7 +197,8 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         """A chain of layers, each of which fires after the one before it has."""
         encoder = PopulationEncoder.of(X, self.fields, _T_MAX)
         layers = []
-        onset, sizes = _T_MAX, [*self.hidden, len(self.classes_)]
+        hidden = [self.hidden] if isinstance(self.hidden, int) else self.hidden
+        onset, sizes = _T_MAX, [*hidden, len(self.classes_)]
         for number, size in enumerate(sizes):
             last = number == len(sizes) - 1
             end = onset + (7 if last else 2) * _T_MAX

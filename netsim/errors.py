@@ -51,13 +51,13 @@ class SpecificationError(NetsimError):
     Parameters
     ----------
     field : str
-        Where the mistake is, as the user wrote it, for example ``layers.conv1.kernel``.
+        Where the mistake is, as the user wrote it, for example ``layers.conv1.kernel``; empty for the whole of a part.
     message : str
         What is wrong and what would be right.
     """
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
+        super().__init__(f"{field}: {message}" if field else message)
         self.field = field
         self.message = message
 

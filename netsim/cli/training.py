@@ -132,11 +132,16 @@ def train_plan(
     from netsim.numerics.threads import threads
     from netsim.runs.folder import lock_folder
     from netsim.specification.toml import LARGEST_FILE
-    from netsim.sweeps.execution import ended_runs, finished_runs, place_runs, train_runs
+    from netsim.sweeps.execution import ended_runs, finished_runs, other_runs, place_runs, train_runs
 
     runs = place_runs(plan, folder)
     outcomes = finished_runs(runs, folder)
     waiting = {name: run for name, run in runs.items() if name not in outcomes}
+    if others := other_runs(runs, folder):
+        terminal.note(
+            f"{folder}: runs that this plan does not have: {len(others)}, from {others[0]}; they stay in their folders,"
+            f" and {_TABLE} leaves them out"
+        )
 
     def write_results() -> pd.DataFrame:
         table = sweep_table(plan.keys, ended_runs(runs, outcomes))

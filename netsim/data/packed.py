@@ -26,7 +26,7 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
     Raises
     ------
     DataError
-        If the name does not end in ``.npz``.
+        If the name does not end in ``.npz``, or what is given is no data set.
     RunError
         If it cannot be written.
 
@@ -38,6 +38,8 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
     ...     netsim.load_dataset(path).sha256 == netsim.load_dataset("digits").sha256
     True
     """
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"write_dataset: needs a Dataset and then a path, not {type(dataset).__name__} first")
     path = Path(path)
     if path.suffix != SUFFIX:
         raise DataError(f"{path}: the name of a data set's file must end in {SUFFIX}")

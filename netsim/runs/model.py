@@ -14,7 +14,7 @@ from netsim.data.stimuli import Splits, load_splits
 from netsim.errors import RunError, SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
-from netsim.runs.folder import RunFolder, open_run
+from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import handed_in
 from netsim.seams import engines
 from netsim.specification import Network
@@ -147,6 +147,10 @@ def network_file(name: str) -> Path:
     names = preset_names()
     if name in names:
         return preset_file(name)
+    if name.strip() and is_run(name):
+        file = Path(name) / "network.toml"
+        go_on = f"give {file} to train anew, and with --out {name} --resume to go on with it"
+        raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {go_on}")
     shown = name if name.strip() else repr(name)
     raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 

@@ -57,9 +57,10 @@ def are_plugins(content: Any) -> bool:
 def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
     """Refuse a run whose plug-ins, as from `plugins_of`, cannot be loaded; those handed in are not asked for.
 
-    Raises RunError: the message names the run (`where`), the plug-in and its package.
+    Raises RunError: the message names the run (`where`), all plug-ins that it lacks, and their packages or files.
     """
     registries = {registry.seam: registry for registry in seams.SEAMS}
+    lacking: dict[str, list[Mapping[str, Any]]] = {}
     for plugin in plugins:
         if plugin.get("handed_in"):
             continue
@@ -72,7 +73,9 @@ def check_plugins(plugins: Iterable[Mapping[str, Any]], where: str) -> None:
             remedy = (
                 f"install {package}" if package else f"give --plugin {file or 'FILE'}, or import it in Python first"
             )
-            raise RunError(f"{where}: needs {names_of([plugin])}, which cannot be loaded{reason}; {remedy}") from error
+            lacking.setdefault(f"which cannot be loaded{reason}; {remedy}", []).append(plugin)
+    if lacking:
+        raise RunError(f"{where}: {'; '.join(f'needs {names_of(those)}, {why}' for why, those in lacking.items())}")
 
 
 def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from netsim.errors import SpecificationError
+from netsim.registry import Registry
 
 Shape = tuple[int, ...]
 
@@ -46,7 +47,8 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     """Refuse anything but one of the choices."""
     known = isinstance(value, str) and value in choices  # a list, which a file may hold, cannot be looked up
     words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
-    require(known, where, f"must be {words}, not {value!r}")
+    hint = "; or load the plug-in that registers it, --plugin FILE" if isinstance(choices, Registry) else ""
+    require(known, where, f"must be {words}, not {value!r}{hint if isinstance(value, str) else ''}")
 
 
 def check_literals(part: object, where: str) -> None:
@@ -76,8 +78,9 @@ def check_probability(value: float, where: str) -> None:
 
 def check_shape(shape: Shape, lengths: Collection[int], where: str, form: str) -> None:
     """Refuse anything but positive integers, of which there is one of these numbers."""
-    fits = len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
-    require(fits, where, f"needs {form}, not {list(shape)}")
+    listed = isinstance(shape, tuple | list)
+    fits = listed and len(shape) in lengths and all(isinstance(n, int) and n > 0 for n in shape)
+    require(fits, where, f"needs {form}, not {list(shape) if listed else shape!r}")
 
 
 def check_size(value: int, where: str, least: int = 1) -> None:

@@ -191,8 +191,10 @@ class Network:
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
         names = [population.name for population in self.populations]
+        sort = self._where("name").partition(".")[0]
         for name in names:
-            require(names.count(name) == 1, "layers.name", f"{name!r} is used twice; each layer needs its own")
+            need = f"is used twice; each of the {sort} needs a name of its own"
+            require(names.count(name) == 1, f"{sort}.name", f"{name!r} {need}")
         object.__setattr__(self, "projections", tuple(self._connected()))
         self._check_output()
         self._check_passage()

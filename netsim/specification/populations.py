@@ -94,7 +94,7 @@ class Population:
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
         where = f"populations.{self.name}"
-        form = "(neurons) or (height, width, maps), positive integers"
+        form = "(neurons,) or (height, width, maps), positive integers"
         check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
         if self.inhibitory is not None:
@@ -159,6 +159,9 @@ def check_winners(winners: Winners, shape: Shape, where: str) -> None:
         raise SpecificationError(f"{where}.winners", f"must be Winners, for example MapWinners(), not {winners!r}")
     try:
         winners.check(shape)
+        most = winners.most(shape)
+        many = f"{winners.first} of {most} neurons: nobody would be silenced; choose fewer, or leave winners out"
+        require(winners.first <= most, "winners.first", many)
     except SpecificationError as error:
         raise SpecificationError(f"{where}.{error.field}", error.message) from error
 

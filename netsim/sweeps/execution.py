@@ -54,15 +54,23 @@ def place_runs(plan: Plan, folder: Path) -> dict[str, PlannedRun]:
 
     The `folder` of the sweep may hold runs that the plan does not have, or not any more; a damaged one is refused.
     """
-    taken = {path.name for path in folder.iterdir() if is_run(path)} if folder.is_dir() else set()
-    begun = {}
-    for name in sorted(taken):
+    taken, begun = _run_names(folder), {}
+    for name in taken:
         run = open_run(folder / name)
         record = run.record()
         begun[run.network(), record["seed"], record.get("limit")] = name
     numbers = (f"{number:04d}" for number in range(1, len(taken) + len(plan.runs) + 1))
     free = (name for name in numbers if name not in taken)
     return {begun.get((run.network, run.seed, plan.limit)) or next(free): run for run in plan.runs}
+
+
+def other_runs(runs: Mapping[str, PlannedRun], folder: Path) -> list[str]:
+    """Names of the runs in the `folder` of a sweep that are none of `place_runs`, for the plan was another one."""
+    return [name for name in _run_names(folder) if name not in runs]
+
+
+def _run_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if is_run(path)) if folder.is_dir() else []
 
 
 def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Outcome]:

@@ -12,8 +12,8 @@ import numpy as np
 from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
-from netsim.errors import SpecificationError, TrainingError
-from netsim.learning import Constraint, Learner, Optimizer, Targets
+from netsim.errors import SpecificationError, TrainingError, nearest
+from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targets
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.measuring.metrics import decide, silent_fractions
@@ -309,6 +309,7 @@ class _Session:
         latencies = yield batch
         labels = self.stimuli.labels[chosen]
         learned = self.learner.learn(latencies, labels, presented, batch.delays)
+        _check_learned(learned, presented, type(self.learner).__name__)
         self._check_finite("a weight step is not finite", learned.gradients.items())
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
         gradients = _scaled(learned.gradients, factors)
@@ -367,6 +368,19 @@ def dropout_masks(network: Network, presentations: int, generator: np.random.Gen
         for population in network.populations
         if population.dropout
     }
+
+
+def _check_learned(learned: Any, weights: Weights, learner: str) -> None:
+    """Refuse what a learner gives that is no gradients of the weights that fed forward."""
+    where = f"learner {learner}"
+    if not isinstance(learned, BatchGradients):
+        raise SpecificationError(where, f"must return netsim.learning.BatchGradients, not {type(learned).__name__}")
+    for name, gradient in learned.gradients.items():
+        if name not in weights:
+            raise SpecificationError(where, f"gives a gradient of {name!r}, which is no weight{nearest(name, weights)}")
+        given, needed = np.shape(gradient), weights[name].shape
+        if given != needed:
+            raise SpecificationError(where, f"gives a gradient of {name} of shape {given}; it must be {needed}")
 
 
 def _scaled(arrays: Weights, factors: Mapping[str, float]) -> Weights:

@@ -63,6 +63,11 @@ def test_a_seed_gives_the_same_weights_and_any_other_data_do_not(fitted: Spiking
     assert other.seed_ != fitted.seed_
 
 
+def test_one_hidden_layer_may_be_a_number() -> None:
+    one, listed = (SpikingClassifier(hidden=hidden, epochs=1, random_state=0).fit(X, Y) for hidden in (7, (7,)))
+    assert one.network_ == listed.network_
+
+
 def test_pipelines_and_searches() -> None:
     small = SpikingClassifier(hidden=(10,), epochs=10, random_state=0)
     search = GridSearchCV(make_pipeline(StandardScaler(), small), {"spikingclassifier__rate": [1e-6, 0.01]}, cv=2)

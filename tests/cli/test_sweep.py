@@ -117,6 +117,10 @@ def test_a_sweep(netsim: Netsim, scheduler: str) -> None:
     with lock_folder(Path("sweeps/plan")):
         netsim("sweep", "plan.toml", "--scheduler", scheduler, "--resume").refused("in use by another process")
     assert netsim("sweep", "plan.toml", "--resume").err == ""  # nothing is left to do, nothing is started
+    Path("plan.toml").write_text(Path("plan.toml").read_text().replace("seeds = [0, 1]", "seeds = [1]"))
+    (note,) = netsim("sweep", "plan.toml", "--resume").err.splitlines()
+    assert "sweeps/plan: runs that this plan does not have: 2, from 0001; they stay in their folders" in note
+    assert list(read_sweep_table("sweeps/plan/results.csv")["run"]) == ["0002", "0004"]
 
 
 def test_the_run_of_a_killed_worker_is_done_again(netsim: Netsim, scheduler: str, trained_alone: bytes) -> None:

@@ -236,6 +236,12 @@ def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -
         make_dataset(**usual | arguments)
 
 
+def test_swapped_arguments_are_refused(tmp_path: Path) -> None:
+    swapped: Any = (tmp_path / "a.npz", make_dataset((IMAGES, LABELS), ENCODER))
+    with pytest.raises(DataError, match=r"write_dataset: needs a Dataset and then a path, not .*Path first"):
+        write_dataset(*swapped)
+
+
 def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="test: is needed beside a file"):
         make_dataset((IMAGES, LABELS), ENCODER, file=tmp_path / "a.npz")
@@ -304,7 +310,7 @@ def _compressed(path: Path) -> None:
         (_cut, "is not a readable .npz"),
         (_compressed, "is compressed"),
         (lambda path: path.write_bytes(b""), "is not a readable .npz"),
-        (lambda path: path.unlink(), "no such file"),
+        (lambda path: path.unlink(), "no such file .* point --data-dir to its folder, or .* give --dataset OTHER.npz"),
     ],
 )
 def test_damaged_files_are_refused(damage: Callable[[Path], None], message: str, packed: Path) -> None:

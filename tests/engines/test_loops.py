@@ -30,6 +30,7 @@ from netsim.specification import (
     Projection,
     Winners,
 )
+from netsim.specification.checks import Shape
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
 
 
@@ -254,6 +255,22 @@ def test_scopes_that_a_population_does_not_have_are_refused() -> None:
         Population("relays", (4,), None, winners=PopulationWinners())
     with pytest.raises(SpecificationError, match=r"large.winners.radius: 99 makes 50,689,280,000 pairs"):
         Population("large", (200, 200, 32), winners=NeighbourhoodWinners(radius=99))
+
+
+@pytest.mark.parametrize(
+    ("shape", "winners", "most"),
+    [
+        ((4,), PopulationWinners, 4),
+        ((2, 5, 3), MapWinners, 10),
+        ((2, 5, 3), PositionWinners, 3),
+        ((2, 5, 3), NeighbourhoodWinners, 18),
+    ],
+)
+def test_more_winners_than_neurons_are_refused(shape: Shape, winners: type[Winners], most: int) -> None:
+    assert most == np.bincount(winners().counted(shape)[1]).max()
+    Population("maps", shape, winners=winners(most))
+    with pytest.raises(SpecificationError, match=rf"maps.winners.first: {most + 1} of {most} neurons: nobody"):
+        Population("maps", shape, winners=winners(most + 1))
 
 
 def test_single_precision_is_near_to_double() -> None:

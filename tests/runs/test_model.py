@@ -9,7 +9,8 @@ import pytest
 from netsim.cli.options import with_options
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
-from netsim.runs.model import load_model
+from netsim.runs.folder import create_run, describe_run
+from netsim.runs.model import load_model, load_network
 
 
 def test_a_folder_hides_neither_a_preset_nor_a_data_set(tmp_path: Path) -> None:
@@ -33,3 +34,9 @@ def test_what_is_nothing_names_the_nearest_preset() -> None:
             load_model(name)
     with pytest.raises(SpecificationError, match=r"^'': is neither a preset nor a TOML file; known are"):
         load_model("")
+
+
+def test_a_run_folder_where_a_network_is_asked_for_says_how_to_go_on(tmp_path: Path) -> None:
+    create_run(tmp_path / "run", load_preset("digits"), describe_run(0))
+    with pytest.raises(SpecificationError, match=r"run: is a run folder, .* --out \S*run --resume to go on with it"):
+        load_network(str(tmp_path / "run"))

@@ -223,7 +223,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Random(5), "needs one of probability, indegree and outdegree, and not more"),
+        (lambda: Random(5), "^needs one of probability, indegree and outdegree, and not more"),
         (lambda: Random(5, 0.5, 3), "needs one of probability, indegree and outdegree, and not more"),
         (lambda: Random(5, 0.0), r"probability: must be a probability, above 0 and at most 1, not 0.0"),
         (lambda: Random(5, 1.5), r"probability: must be a probability, above 0 and at most 1, not 1.5"),

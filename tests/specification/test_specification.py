@@ -22,10 +22,12 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    Population,
 )
 from netsim.specification.summary import architecture, summarise
 
 OUTPUT = Layer("output", Dense(10))
+TWICE = (Population("a", (4,)), Population("a", (4,)))
 
 
 def test_presets_are_those_promised() -> None:
@@ -167,6 +169,8 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: _network(Layer("pool", Pooling(9))), "layers.pool.size"),
         (lambda: _network(Layer("d", Dense(3)), Layer("conv", Convolution(2, 3))), "layers.conv"),
         (lambda: _network(Layer("output", Dense(3))), "layers.name"),
+        (lambda: Network("n", IntensityEncoder((2, 2, 1), 10.0), TWICE, (), 50.0), "populations.name"),
+        (lambda: Population("a", 40), "populations.a.shape"),
         (lambda: _network(duration=5.0), "duration"),
         (lambda: _network(name="../elsewhere"), "name"),
         (lambda: _network(name=""), "name"),

@@ -14,7 +14,7 @@ from netsim.errors import DataError, RunError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.sweeps import execution
-from netsim.sweeps.execution import SweepCallbacks, finished_runs, place_runs, train_runs
+from netsim.sweeps.execution import SweepCallbacks, finished_runs, other_runs, place_runs, train_runs
 from netsim.sweeps.plan import Plan, PlannedRun, plan_from_dict
 from netsim.training.opening import training_figures
 from netsim.weights.files import write_weights
@@ -59,6 +59,8 @@ def test_a_larger_plan_keeps_the_runs_that_were_begun(tmp_path: Path) -> None:
     assert list(larger) == ["0005", "0006", "0007", "0001", "0002", "0008", "0003", "0004", "0009"]
     smaller = place_runs(_plan([0.2], [1, 3]), tmp_path)
     assert list(smaller) == ["0004", "0005"]
+    assert other_runs(smaller, tmp_path) == ["0001", "0002", "0003"]
+    assert other_runs(larger, tmp_path) == other_runs(larger, tmp_path / "none") == []
 
 
 def test_a_run_on_other_stimuli_is_another_run(tmp_path: Path) -> None:

@@ -133,6 +133,33 @@ def test_a_learner_of_another_module_is_chosen_by_its_name(random_stimuli: MakeS
     np.testing.assert_array_equal(after["hidden.kernel"], before["hidden.kernel"])
 
 
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda found: vars(found), "must return netsim.learning.BatchGradients, not dict"),
+        (
+            lambda found: BatchGradients({"otput.kernel": found.gradients["output.kernel"]}, found.loss),
+            "gives a gradient of 'otput.kernel', which is no weight; did you mean 'output.kernel'?",
+        ),
+        (
+            lambda found: BatchGradients({"output.kernel": found.gradients["output.kernel"][0]}, found.loss),
+            "gives a gradient of output.kernel of shape (4,); it must be (12, 4)",
+        ),
+    ],
+)
+def test_what_a_learner_makes_of_no_use_is_refused(
+    made: Callable[[BatchGradients], Any], message: str, random_stimuli: MakeStimuli
+) -> None:
+    class Wrong(Hebb):
+        def learn(self, *arguments: Any) -> Any:
+            return made(super().learn(*arguments))
+
+    network = _network()
+    with pytest.raises(SpecificationError) as error:
+        _trained(network, random_stimuli, learner=Wrong.from_network(network))
+    assert str(error.value) == f"learner Wrong: {message}"
+
+
 def test_the_learner_that_is_usual_is_not_written_down() -> None:
     assert "learner" not in network_to_dict(_network())["learning"]
 
@@ -149,7 +176,7 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
 def test_a_name_that_nobody_registered_is_refused(field: str, message: str) -> None:
     with pytest.raises(SpecificationError) as error:
         dataclasses.replace(Learning(), **{field: "hebb"})  # type: ignore[arg-type]
-    assert str(error.value) == message
+    assert str(error.value) == f"{message}; or load the plug-in that registers it, --plugin FILE"
 
 
 def test_objects_take_the_place_of_what_the_settings_name(random_stimuli: MakeStimuli) -> None:
@@ -233,8 +260,25 @@ def test_a_run_whose_plugin_is_missing_is_refused(registered: Registered, monkey
     record = run.record()
     record["plugins"][0] |= {"distribution": "hebbian", "version": "1.2"}
     run.write_json("run.json", record)
-    with pytest.raises(RunError, match=r"which cannot be loaded; install hebbian 1\.2$"):
+    with pytest.raises(RunError, match=r"which cannot be loaded; install hebbian 1\.2$") as error:
         run.network()
+    assert error.value.__cause__ is None
+    assert error.value.__context__ is None
+
+
+def test_all_plugins_that_are_missing_are_named_at_once() -> None:
+    run = create_run("run", _digits(), describe_run(0))
+    module: dict[str, Any] = {"module": "mine", "distribution": None, "file": "mine.py"}
+    other = {"seam": "target", "name": "late", "module": "late", "distribution": "later", "version": "1.2"}
+    mine = [{"seam": "learner", "name": "hebb"} | module, {"seam": "schedule", "name": "slow"} | module]
+    run.write_json("run.json", run.record() | {"plugins": [*mine, other]})
+    with pytest.raises(RunError) as error:
+        run.network()
+    assert str(error.value) == (
+        "run: needs the learner 'hebb' of mine, the schedule 'slow' of mine, which cannot be loaded;"
+        " give --plugin mine.py, or import it in Python first;"
+        " needs the target 'late' of late, which cannot be loaded; install later 1.2"
+    )
 
 
 @pytest.mark.parametrize(

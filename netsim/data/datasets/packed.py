@@ -46,6 +46,10 @@ class Packed(Source):
         looked = " or ".join(str(place.path) for place in self.places(name, data_dir))
         raise DataError(f"{name}: no such file (looked for {looked}); {self.remedy(name)}")
 
+    def remedy(self, name: str) -> str:
+        """It may have been moved or renamed."""
+        return "point --data-dir to its folder, or if it is called otherwise now, give --dataset OTHER.npz"
+
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The data folder, then the path itself."""
         path = user_folder(name)

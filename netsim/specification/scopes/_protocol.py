@@ -1,5 +1,6 @@
 """What a scope of competition has to say of itself."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -53,6 +54,10 @@ class Winners(ABC):
         """
         need = f'has a meaning for populations of (height, width, maps), not {shape}; use scope = "population"'
         require(len(shape) == 3, "winners.scope", need)
+
+    def most(self, shape: Shape) -> int:
+        """How many neurons at most count in a scope of a population that passes `check`; by default all."""
+        return math.prod(shape)
 
     @abstractmethod
     def scopes(self, shape: Shape) -> np.ndarray:

@@ -29,6 +29,10 @@ class MapWinners(Winners):
 
     phrase: ClassVar[str] = "map"
 
+    def most(self, shape: Shape) -> int:
+        """Those of a map."""
+        return shape[0] * shape[1]
+
     def scopes(self, shape: Shape) -> np.ndarray:
         """One for each map."""
         return np.broadcast_to(np.arange(shape[2]), shape)

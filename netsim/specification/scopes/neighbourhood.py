@@ -48,6 +48,11 @@ class NeighbourhoodWinners(Winners):
         large = f"{self.radius} makes {pairs:,} pairs of a neuron and a square; at most {_MOST_PAIRS:,} are possible"
         require(pairs <= _MOST_PAIRS, "winners.radius", large)
 
+    def most(self, shape: Shape) -> int:
+        """Those of the largest square."""
+        side = 2 * self.radius + 1
+        return min(side, shape[0]) * min(side, shape[1]) * shape[2]
+
     def scopes(self, shape: Shape) -> np.ndarray:
         """One for the square around each position."""
         height, width, _ = shape

@@ -29,6 +29,10 @@ class PositionWinners(Winners):
 
     phrase: ClassVar[str] = "position across maps"
 
+    def most(self, shape: Shape) -> int:
+        """One of each map."""
+        return shape[2]
+
     def scopes(self, shape: Shape) -> np.ndarray:
         """One for each position."""
         height, width, _ = shape
