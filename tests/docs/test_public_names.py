@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PUBLIC = {"netsim": set(netsim.__all__), "netsim.analysis": set(netsim.analysis.__all__)}
 PROTOCOLS = {
-    "training_by_hand.md": {"netsim.learning"},
+    "training_by_hand.md": {"netsim.learning", "netsim.seams"},
     "extending.md": {"netsim.errors", "netsim.exchange", "netsim.files", "netsim.seams", "netsim.studies"},
     "studies.md": {"netsim.studies"},
 }

@@ -170,7 +170,7 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: _network(Layer("d", Dense(3)), Layer("conv", Convolution(2, 3))), "layers.conv"),
         (lambda: _network(Layer("output", Dense(3))), "layers.name"),
         (lambda: Network("n", IntensityEncoder((2, 2, 1), 10.0), TWICE, (), 50.0), "populations.name"),
-        (lambda: Population("a", 40), "populations.a.shape"),
+        (lambda: Population("a", 40), "populations.a.shape"),  # type: ignore[arg-type]
         (lambda: _network(duration=5.0), "duration"),
         (lambda: _network(name="../elsewhere"), "name"),
         (lambda: _network(name=""), "name"),
