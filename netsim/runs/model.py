@@ -147,7 +147,7 @@ def network_file(name: str) -> Path:
     names = preset_names()
     if name in names:
         return preset_file(name)
-    if name.strip() and is_run(name):
+    if os.path.isdir(name) and is_run(name):
         file = Path(name) / "network.toml"
         go_on = f"give {file} to train anew, and with --out {name} --resume to go on with it"
         raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {go_on}")
