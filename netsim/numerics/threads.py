@@ -95,8 +95,8 @@ def threads() -> int:
 
 _LIMITING = Lock()
 _at_work = 0
-_limiters: list[Any] = []
-"""None while nobody is at work, else one."""
+_limiter: Any = None
+"""What lifts the limit; there is one while anybody is at work."""
 
 
 @contextmanager
@@ -107,11 +107,11 @@ def _one_thread_a_product() -> Iterator[None]:
     threadpoolctl has a limit lifted by none but the thread that has set it, a first one that ends before the other
     hands over to a thread that stays.
     """
-    global _at_work
+    global _at_work, _limiter
     with _LIMITING:
         first = not _at_work
         if first:
-            _limiters.append(_limit())
+            _limiter = _limit()
         _at_work += 1
     try:
         yield
@@ -119,11 +119,11 @@ def _one_thread_a_product() -> Iterator[None]:
         with _LIMITING:
             _at_work -= 1
             if first:
-                _limiters.pop().__exit__(None, None, None)
-                if _at_work:
-                    _limiters.append(_keeper().submit(_limit).result())
+                _limiter.__exit__(None, None, None)
+                _limiter = _keeper().submit(_limit).result() if _at_work else None
             elif not _at_work:
-                _keeper().submit(_limiters.pop().__exit__, None, None, None).result()
+                _keeper().submit(_limiter.__exit__, None, None, None).result()
+                _limiter = None
 
 
 def _limit() -> Any:
