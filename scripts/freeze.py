@@ -11,6 +11,7 @@ grid, and of `brian2`; weights after two epochs in single and in double precisio
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -89,11 +90,12 @@ def _network(regime: str, psp: PSP, number: int) -> Network:
 
     rule = _RULES[number % len(_RULES)]
     shape = (2, 2, 2) if isinstance(rule, LocallyConnected) else (4, 4, 2)
+    winners = PopulationWinners(math.prod(shape) * 3 // 8) if number % 2 else None
     delays = (0.0, 1.3, Delays(mean=2.0, spread=1.0), Delays("synapse", 2.0, 1.0))[number % 4]
     populations = (
         Population("maps", (4, 4, 2), neurons(1)),
         Population("pool", (2, 2, 2), None),
-        Population("local", shape, neurons(2), winners=PopulationWinners(12) if number % 2 else None),
+        Population("local", shape, neurons(2), winners=winners),
         Population("inhibitory", (5,), neurons(2)),
         Population("output", (3,), neurons(3)),
     )
