@@ -58,7 +58,7 @@ GROUPS = {
 }
 """Files and folders by what is counted; a file belongs to the first that names it."""
 PATIENCE = 60.0
-"""For so many seconds more than three times as long as without the change, tests may run; loops are compiled meanwhile."""
+"""Tests may run for three times as long as without the change, and for so many seconds, in which loops are compiled."""
 LIBRARIES = (
     "numba",
     "scipy.sparse",

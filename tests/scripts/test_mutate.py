@@ -39,9 +39,9 @@ def test_first():
 DRIVER = """
 import json, sys
 from pathlib import Path
-import mutate
+import mutate, numba, pytest
 
-mutate.ROOT, mutate.PATIENCE = Path.cwd(), 4
+mutate.ROOT, mutate.PATIENCE = Path.cwd(), 15
 copy = mutate.Copy(Path("copy").resolve(), ["mine"])
 copy.map([Path("test_clip.py").resolve()], 1)
 print(json.dumps([copy.try_mutant(mutant, 60) for mutant in copy.draw(100, 0)]))
@@ -71,9 +71,9 @@ def test_what_tests_notice(tmp_path: Path, mutate: Any) -> None:
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert all(result["tests"] == 1 for result in results)
-    by_line = {line: {result["outcome"] for result in results if result["line"] == line} for line in (3, 8)}
+    by_line = {line: {result["outcome"] for result in results if result["line"] == line} for line in (3, 9)}
     assert "killed" in by_line[3]
-    assert by_line[8] == {"killed", "hung"}
+    assert "hung" in by_line[9]
     assert {Path(result["by"].split("::")[0]).name for result in results if result["by"]} == {"test_clip.py"}
     assert (package / "clip.py").read_text() == MODULE
     assert mutate.table(results) == 1 - sum(result["outcome"] == "survived" for result in results) / len(results)
