@@ -31,6 +31,7 @@ import typer
 from netsim.errors import RunError
 from netsim.files import read_arrays
 from netsim.runs.folder import RunFolder, is_run
+from netsim.runs.plugin_files import load_plugin
 from netsim.training.checkpoint import read_checkpoint
 
 COMPARED = ("weights", "optimizer", "mean", "best")
@@ -215,6 +216,7 @@ class Campaign:
 def _plug_in(campaign: Campaign, run: Path) -> list[str]:
     network = campaign.file("plug-in.toml", GRAPH + '\n[learning]\noptimizer = "signum"\n')
     plug_in = campaign.file("signum_plug_in.py", PLUG_IN)
+    load_plugin(plug_in)  # what is left behind is read here, too
     return campaign.command(run, network, "--engine", "event", "--plugin", plug_in)
 
 

@@ -149,7 +149,13 @@ class Copy:
 
     def map(self, tests: Sequence[Path], workers: int) -> None:
         """Run tests once, and keep which of them execute which lines."""
-        options = [f"--cov={self.package}", "--cov-context=test", "--cov-report=", f"--numprocesses={workers}"]
+        options = [
+            f"--cov={self.package}",
+            "--cov-context=test",
+            "--cov-report=",
+            f"--numprocesses={workers if workers > 1 else 0}",
+        ]
+        options += ["-m", "not slow"]  # more than there is time for
         run_tests(self.site, [*map(str, tests), *options], None, self.folder)
 
     @cached_property
@@ -418,7 +424,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the copy and the results.")] = ROOT / "mutants",
     rooms: Annotated[str, typer.Option(help="Folders of tests, with commas; by default all.")] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes of the run of all tests.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of that run of all tests.")] = 2,
     seconds: Annotated[float, typer.Option(min=1, help="Of tests per mutant, at most; the slowest are left out.")] = 60,
     only: Annotated[list[int] | None, typer.Option(help="Try mutants of these numbers again; repeatable.")] = None,
     show: Annotated[int | None, typer.Option(help="Show the result of a mutant.")] = None,
