@@ -198,11 +198,12 @@ class Campaign:
         first = began if began.exists() else run.network_file
         return run, run.metrics.stat().st_mtime - first.stat().st_mtime
 
-    def killed(self, run: Path, moment: float) -> bool:
-        """Kill a training at a moment (s after it began); whether it was still running."""
+    def kill(self, run: Path, moment: float) -> float | None:
+        """Kill a training at a moment (s after it began); None, or how long (s) it took if it ended before."""
         process = self.start(run)
         while not self.has_begun(run) and process.poll() is None:
             time.sleep(0.002)
+        began = time.monotonic()
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
@@ -210,7 +211,7 @@ class Campaign:
         _, errors = process.communicate()
         if process.returncode not in (0, -signal.SIGKILL):
             raise RunError(f"{run}: ended with {errors}")
-        return process.returncode != 0
+        return None if process.returncode else time.monotonic() - began
 
 
 def _plug_in(campaign: Campaign, run: Path) -> list[str]:
@@ -261,7 +262,9 @@ def killed_ones(campaign: Campaign, kills: int) -> Any:
         number += 1
         run = RunFolder(campaign.folder / f"{campaign.kind}-{number}")
         moment = float(generator.uniform(0, seconds))
-        if not campaign.killed(run.path, moment):  # the machine was faster this time
+        took = campaign.kill(run.path, moment)
+        if took is not None:  # the machine was faster this time
+            seconds = min(seconds, took)
             continue
         done += 1
         half, where = bool(half_written(run)), position(run)
