@@ -19,14 +19,17 @@ lock)
     uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-annotate \
         --custom-compile-command "scripts/supply.sh lock" --output-file requirements.lock setup.cfg ;;
 licences)
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    uv venv --quiet --python 3.11 "$folder"
+    uv pip sync --quiet --require-hashes --python "$folder" requirements.lock
     {
         echo "# Packages"
         echo
-        echo "Every package that \`requirements.lock\` names and Linux needs, with the licence that it declares; made by"
-        echo "\`scripts/supply.sh licences\`. What that means for you: [licences](licences.md)."
+        echo "All packages of \`requirements.lock\` that netsim needs on Linux, with the licences that they declare. Made by"
+        echo "\`scripts/supply.sh licences\`; what it means for you: [licences](licences.md)."
         echo
-        sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements.lock | sort -u |
-            xargs pip-licenses --from mixed --format markdown --with-urls --packages
+        pip-licenses --python "$folder/bin/python" --from mixed --format markdown --with-urls
     } >docs/dependencies.md ;;
 audit)
     pip-audit --strict --progress-spinner off --require-hashes --disable-pip --requirement requirements.lock ;;

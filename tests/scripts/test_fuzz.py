@@ -27,10 +27,10 @@ CASES = {
     "sonata": 4,
     "nwb": 4,
     "nir": 4,
-    "nirdata": 4,
-    "nir loop": 4,
-    "sonata network": 4,
-    "edges sonata": 8,
+    "nirdata": 3,
+    "nir loop": 3,
+    "sonata network": 3,
+    "edges sonata": 3,
 }
 """Fewer than of the others, where a case takes long."""
 

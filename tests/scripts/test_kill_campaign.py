@@ -15,14 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_campaign.py"
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(
     ("training", "kills", "limit"),
-    [
-        ("event", 2, 300),
-        ("brian2", 1, 60),
-        ("graph", 1, 100),
-        ("plug-in", 1, 100),
-        ("data", 1, 200),
-        ("stream", 1, 200),
-    ],
+    [("event", 2, 300), ("brian2", 1, 60), ("stream", 1, 200)],  # the others by night
 )
 def test_killed_trainings_go_on_to_the_same_end(training: str, kills: int, limit: int) -> None:
     options = ["--kills", kills, "--limit", limit, "--epochs", 2, "--seed", 3]
