@@ -20,8 +20,11 @@ import difflib
 import hashlib
 import importlib
 import json
+import math
 import multiprocessing
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,7 +61,12 @@ GROUPS = {
 }
 """Files and folders by what is counted; a file belongs to the first that names it."""
 PATIENCE = 60.0
-"""Tests may run for three times as long as without the change, and for so many seconds, in which loops are compiled."""
+"""Tests may take three times as long as without the change, and so many seconds in which loops are compiled; it is the
+processor's time that counts, for another job may keep it busy."""
+BEFORE = ".py-before"
+"""Suffix of what a file was before it was changed."""
+WAITING = 10
+"""So many times as long a process may live that takes no time of the processor."""
 LIBRARIES = (
     "numba",
     "scipy.sparse",
@@ -135,6 +143,8 @@ class Copy:
         done, digest = self.folder / "digest", _digest(self.rooms)
         if done.exists():
             if done.read_text() == digest:
+                for before in self.package.rglob(f"*{BEFORE}"):  # of a call that was killed
+                    before.replace(before.with_suffix(".py"))
                 return
             sys.exit(f"{self.folder}: holds results of other sources or rooms; remove it, or give another --out")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -258,13 +268,15 @@ class Copy:
                 break
             tests.append(test)
         started = time.monotonic()
+        before = path.with_suffix(BEFORE)
+        shutil.copy(path, before)
         path.write_text(changed, encoding="utf-8")
         try:
             outcome, by = (
                 run_tests(self.site, tests, PATIENCE + 3 * min(expected, most_seconds)) if tests else ("survived", "")
             )
         finally:
-            path.write_text(source, encoding="utf-8")
+            before.replace(path)
         if outcome == "killed" and not by:  # netsim could not be imported, unless it is the tests that are not found
             assert run_tests(self.site, [*tests, "--collect-only"], None)[0] == "survived", tests
         difference = difflib.ndiff(source.splitlines(), changed.splitlines())
@@ -338,20 +350,20 @@ def run_tests(site: Path, arguments: list[str], limit: float | None, keep: Path 
     arguments : list of str
         Of pytest.
     limit : float or None
-        After so many seconds the process and its own ones are killed.
+        Seconds of the processor after which the process and its own ones are killed.
     keep : Path, optional
         The folder for coverage and seconds: all tests are run then, whichever fail.
     """
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_run, args=(site, arguments, keep, theirs))
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(site, arguments, limit, keep, theirs))
     process.start()
     theirs.close()
-    process.join(limit)
+    process.join(None if limit is None else WAITING * limit)
     hangs = process.is_alive()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid or 0, signal.SIGKILL)  # what a test started ends too
     process.join()
-    if hangs:
+    if hangs or process.exitcode == -signal.SIGXCPU:
         return "hung", ""
     with contextlib.suppress(EOFError):
         if ours.poll():
@@ -360,8 +372,10 @@ def run_tests(site: Path, arguments: list[str], limit: float | None, keep: Path 
     return "died", ""
 
 
-def _run(site: Path, arguments: list[str], keep: Path | None, pipe: Any) -> None:
+def _run(site: Path, arguments: list[str], limit: float | None, keep: Path | None, pipe: Any) -> None:
     os.setpgid(0, 0)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit), -1))
     import numba
     import pytest
 
@@ -376,7 +390,7 @@ def _run(site: Path, arguments: list[str], keep: Path | None, pipe: Any) -> None
         if keep is not None:
             os.environ["COVERAGE_FILE"] = str(keep / "coverage")
         elif _has_loops(site):  # machine code of a mutant would crowd out the others'
-            os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = cache
+            os.environ["NUMBA_CACHE_DIR"] = vars(numba.config)["CACHE_DIR"] = cache
         watch = _Watch()
         options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", *(["-x"] if keep is None else [])]
         code = pytest.main([*options, *arguments], plugins=[watch])

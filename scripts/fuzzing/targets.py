@@ -557,7 +557,7 @@ def _sonata_network_seeds() -> list[Parts]:
     network = graphs()[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.sonata"
-        export_network("sonata-network", network, _double(initial_weights(network, 0)), path)
+        export_network("sonata-network", network, _double(initial_weights(network, 0)), path, {"seed": 0})
         return [
             {name: (path / name).read_bytes() for name in ("network.toml", "provenance.json", "nodes.h5", "edges.h5")}
         ]

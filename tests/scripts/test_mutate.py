@@ -41,7 +41,7 @@ import json, sys
 from pathlib import Path
 import mutate, numba, pytest
 
-mutate.ROOT, mutate.PATIENCE = Path.cwd(), 15
+mutate.ROOT, mutate.PATIENCE = Path.cwd(), 5
 copy = mutate.Copy(Path("copy").resolve(), ["mine"])
 copy.map([Path("test_clip.py").resolve()], 1)
 print(json.dumps([copy.try_mutant(mutant, 60) for mutant in copy.draw(100, 0)]))
