@@ -47,7 +47,7 @@ def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change
         while len(found) > 1:
             halves = zip(found[::2], found[1::2], strict=True)
             found = [_chosen(builder, *two, range(2 * two[0].type.count)) for two in halves]
-        heights, rises = (_chosen(builder, *found, *found, range(own, 2 * ABREAST, 2)) for own in (0, 1))
+        heights, rises = (_chosen(builder, found[0], found[0], range(part, 2 * ABREAST, 2)) for part in (0, 1))
         step = builder.load(builder.bitcast(builder.gep(own, [first]), vector.as_pointer()), align=align)
         above = builder.fadd(heights, builder.fmul(rises, now, flags=_FLAGS), flags=_FLAGS)
         above = builder.fcmp_ordered(">=", above, bound)

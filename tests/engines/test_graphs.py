@@ -223,11 +223,12 @@ def test_spikes_that_come_too_late_to_count_are_refused(
 
 def test_spikes_of_which_some_may_come_in_time_are_taken() -> None:
     again = Projection("out", "out", Dense(), delay=9.9)  # the gate is open for a loop
-    for regime, onset, delay in [
+    cases: list[tuple[str, float, float | Delays]] = [
         ("phased", 22.0, 9.9),
         ("phased", 20.0, Delays(mean=12.0, shortest=7.9)),
         ("staggered", 20.0, 17.9),
-    ]:
+    ]
+    for regime, onset, delay in cases:
         assert len(_relayed(regime, onset, delay, again).projections) == 5
     late = dataclasses.replace(again, delay=10.0)
     with pytest.raises(SpecificationError, match=r"out.neurons.end: is too early: spikes from out count from 32 ms"):

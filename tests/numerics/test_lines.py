@@ -18,11 +18,12 @@ def _bend(lines: np.ndarray, numbers: np.ndarray, weights: np.ndarray, change: f
 @pytest.mark.parametrize("bound", [0.0, np.inf])
 def test_lines_are_bent_where_an_event_reaches_them(dtype: type, bound: float) -> None:
     generator = np.random.default_rng(0)
-    lines = generator.normal(0.0, 1.0, (9, 2)).astype(dtype)
+    lines: np.ndarray = generator.normal(0.0, 1.0, (9, 2)).astype(dtype)
     lines[:, 0] -= 20.0
     numbers = np.array([0, 7, 2, 5, 3], np.uint16)
     lines[5], lines[3] = (-3.0, 1.0), (-2.0, 1.0)  # at zero at 3 and 2 ms
-    weights, change, now = generator.normal(0.0, 1.0, ABREAST + 1).astype(dtype), dtype(0.5), dtype(3.0)
+    weights: np.ndarray = generator.normal(0.0, 1.0, ABREAST + 1).astype(dtype)
+    change, now = dtype(0.5), dtype(3.0)
     expected = lines.copy()
     for number, weight in zip(numbers[1:], weights[1:], strict=True):
         if lines[number, 0] + lines[number, 1] * now < bound:

@@ -192,7 +192,7 @@ def _begin_rows(synapses: Synapses, size: int, first: np.ndarray) -> None:
             first[synapses.post[s] // size * sources + pre + 1] += 1
     total = 0
     for row in range(first.size):
-        total += -(-np.int64(first[row]) // ABREAST) * ABREAST
+        total += -(-int(first[row]) // ABREAST) * ABREAST
         first[row] = total
 
 
@@ -227,9 +227,9 @@ def _queue(arrivals: np.ndarray, psps: Breakpoints, end: float, bits: np.ndarray
         order = in_order_of_time(times, times.view(bits.dtype), end)
         events.counts[b] = order.size
         for place in range(order.size):
-            event = np.uint32(order[place])
-            found[place], change[place] = times[event], changes[event]
-            pre[place] = event if breakpoints == 1 else event // np.uint32(breakpoints)
+            next_one = np.uint32(order[place])
+            found[place], change[place] = times[next_one], changes[next_one]
+            pre[place] = next_one if breakpoints == 1 else next_one // np.uint32(breakpoints)
 
 
 @compiled_with(fastmath={"contract"})
