@@ -195,6 +195,10 @@ def test_impossible_specifications_name_the_field(make: object, field: str) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_any_step_above_0_is_one() -> None:
+    assert Training(engine="brian2", dt=0.05).dt == 0.05
+
+
 def test_a_kernel_larger_than_its_input_says_how_large_both_are() -> None:
     message = r"kernel: 5 is larger than its input of 3x4 \(padding 0\); use a kernel of at most 3$"
     with pytest.raises(SpecificationError, match=message):
