@@ -74,9 +74,10 @@ def layer_synchrony(
 
     ``coincidence`` is the share of pairs of neurons with a spike in the same presentation that lie at most
     :math:`\delta` apart. ``across`` is the same of pairs of different neurons in different presentations of one label,
-    the shift predictor over all shifts: what the dependence of latencies on the label alone gives. Their difference is
-    ``excess``: above 0 neurons fire together beyond that. All pairs are counted, none is drawn. Bounds are those of the
-    95 % percentile interval over 500 bootstrap draws of presentations.
+    the shift predictor of Perkel, Gerstein and Moore (1967, Biophys J 7:419-440) over all shifts: what the dependence
+    of latencies on the label alone gives. Their difference is ``excess``: above 0 neurons fire together beyond that.
+    All pairs are counted, none is drawn. Bounds are those of the 95 % percentile interval over 500 bootstrap draws of
+    presentations.
 
     It needs all spikes of a layer together: of a file, one layer at a time is in memory.
 
