@@ -6,7 +6,9 @@ stride and padding are those of `netsim.specification.Convolution`, in neurons. 
 
 import numpy as np
 
+from netsim.numerics.active_fields import multiply_active
 from netsim.numerics.compilation import compiled
+from netsim.numerics.vectors import lanes_of
 
 # With fewer channels the row of a field is too short to be copied at a time.
 _FEW_CHANNELS = 4
@@ -102,9 +104,12 @@ def multiply_fields(
     """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
 
     All arrays are of one type and in C order: weights (kernel · kernel · channels, outputs), products, which are
-    written, (presentations, rows, columns, outputs).
+    written, (presentations, rows, columns, outputs). Where they fill vectors, inputs that are zero are not visited.
     """
     presentations, rows, columns, outputs = products.shape
+    if outputs >= lanes_of(weights.itemsize) and not few_channels(maps):
+        multiply_active(maps, weights, kernel, stride, padding, products)
+        return
     if is_pointwise(kernel, stride, padding):
         np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
         return
