@@ -19,8 +19,10 @@ _SUMS_BYTES = 8192
 _LINE_BYTES = 64
 # With fewer sums weights are not worth laying out anew.
 _FEW_SUMS = 8
-# From this share of active inputs on it takes less time to visit all (measured).
-_MOST_ACTIVE = 0.6
+# To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
+# long as so many of all (measured).
+_PER_ACTIVE = 1.5
+_PER_PIECE = 6
 
 # numbers that cannot be negative are places without a test
 _ONE = np.uint64(1)
@@ -53,7 +55,7 @@ def multiply_active(
             at = min(left, outputs - block)
             _add_up_active(maps.shape, active, flat, at, outputs, at, size, stride, padding, products)
         return
-    visits_all = active.first[-1] > _MOST_ACTIVE * maps.size
+    visits_all = is_dense(int(active.first[-1]), maps.shape, size, weights.itemsize)
     framed = _framed(maps, padding) if visits_all else maps.reshape(-1)
     line = (width + 2 * padding) * channels
     fields = np.empty(sums if visits_all else 0, np.uint64)
@@ -69,6 +71,20 @@ def multiply_active(
             _add_up_all(framed, fields, line, size * channels, own, left, size, by_field)
         else:
             _add_up_active(maps.shape, active, own, 0, block, left, size, stride, padding, products)
+
+
+@compiled
+def is_dense(count: int, shape: tuple[int, int, int, int], size: int, itemsize: int) -> bool:
+    """Whether it takes less time to visit all inputs of maps than those that are active."""
+    presentations, height, width, channels = shape
+    piece = min(size, _pixels_at_once(channels, itemsize)) * channels
+    return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)
+
+
+@compiled
+def _pixels_at_once(channels: int, itemsize: int) -> int:
+    """How many pixels of a line a piece of a field has."""
+    return max(1, _WEIGHTS_BYTES // (2 * lanes_of(itemsize) * itemsize * channels))
 
 
 @compiled
@@ -133,7 +149,7 @@ def _add_up_active(
     block, step, next_vector = 2 * lanes, np.uint64(pitch), np.uint64(lanes)
     count = min(block, outputs - left)
     rows_at_once = max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
-    pixels_at_once = max(1, _WEIGHTS_BYTES // (block * weights.itemsize * channels))
+    pixels_at_once = _pixels_at_once(channels, weights.itemsize)
     room = np.empty(min(rows_at_once, rows) * columns * block + _LINE_BYTES, weights.dtype)
     sums = room[-room.ctypes.data % _LINE_BYTES // room.itemsize :]
     for b in range(presentations):
@@ -202,7 +218,7 @@ def _add_up_all(
     """Add up a block of outputs from every input, eight fields at a time, of which each has `numbers` of each line."""
     outputs, lanes = products.shape[1], lanes_of(weights.itemsize)
     block, zero = 2 * lanes, broadcast(weights.dtype.type(0))
-    found, start = np.empty((8, lanes), weights.dtype), np.empty(8, np.uint64)
+    flat, found, start = products.reshape(-1), np.empty(lanes, weights.dtype), np.empty(8, np.uint64)
     for first in range(0, len(fields), 8):
         count = min(8, len(fields) - first)
         for n in range(8):
@@ -226,14 +242,10 @@ def _add_up_all(
                     of_h = of_h + broadcast(framed[h + k]) * synapses
                     place += np.uint64(block)
                     k += _ONE
-            store(found[0], 0, of_a)
-            store(found[1], 0, of_b)
-            store(found[2], 0, of_c)
-            store(found[3], 0, of_d)
-            store(found[4], 0, of_e)
-            store(found[5], 0, of_f)
-            store(found[6], 0, of_g)
-            store(found[7], 0, of_h)
-            for n in range(count):
-                for m in range(min(lanes, outputs - begin)):
-                    products[first + n, begin + m] = found[n, m]
+            for n, total in enumerate((of_a, of_b, of_c, of_d, of_e, of_f, of_g, of_h)):
+                target = first + min(n, count - 1)
+                if begin + lanes <= outputs:
+                    store(flat, target * outputs + begin, total)
+                else:
+                    store(found, 0, total)
+                    products[target, begin:] = found[: outputs - begin]

@@ -107,7 +107,7 @@ def multiply_fields(
     written, (presentations, rows, columns, outputs). Where they fill vectors, inputs that are zero are not visited.
     """
     presentations, rows, columns, outputs = products.shape
-    if outputs >= lanes_of(weights.itemsize) and not few_channels(maps):
+    if outputs >= lanes_of(weights.itemsize):
         multiply_active(maps, weights, kernel, stride, padding, products)
         return
     if is_pointwise(kernel, stride, padding):

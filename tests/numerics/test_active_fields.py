@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from netsim.numerics import active_fields
 from netsim.numerics.active_fields import multiply_active
 
@@ -57,11 +58,6 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
 
 def test_both_ways_are_taken() -> None:
     """The test above would hold if there was but one."""
-    generator = np.random.default_rng(0)
-    maps = generator.uniform(size=(9, 4, 4, 33))
-    active = active_fields._active(maps)
-    assert active.first[-1] > active_fields._MOST_ACTIVE * maps.size
-    maps[generator.uniform(size=maps.shape) > 0.1] = 0
-    active = active_fields._active(maps)
-    assert active.first[-1] < active_fields._MOST_ACTIVE * maps.size
-    assert np.array_equal(active.values[: int(active.first[-1])], maps[maps != 0])
+    assert active_fields.is_dense(33 * 16, (1, 4, 4, 33), 3, 8)
+    assert not active_fields.is_dense(33 * 4, (1, 4, 4, 33), 3, 8)
+    assert active_fields.is_dense(1, (1, 4, 4, 1), 3, 8)  # pieces of three inputs, each begun for one at most
