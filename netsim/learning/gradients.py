@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.threads import over_elements
 
 
@@ -55,8 +56,10 @@ def _product(factors: Sequence[Factors], scale: np.floating) -> np.ndarray:
     product = np.empty((factors[0].inputs.shape[1], signal.shape[1]), signal.dtype)
 
     def multiply(rows: slice) -> None:
-        inputs = np.concatenate([part.inputs[:, rows] for part in factors])
-        np.matmul(inputs.T, signal, out=product[rows])
+        # as if neurons were positions, whose channels are the presentations: in most of them a neuron is silent
+        inputs = np.concatenate([part.inputs[:, rows] for part in factors]).T
+        fields = np.ascontiguousarray(inputs)[None, :, None]
+        multiply_fields(fields, signal, 1, 1, 0, product[None, rows, None])
 
     over_elements(len(product), multiply, product.shape[1], products=True)
     return product

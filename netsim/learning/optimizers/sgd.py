@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netsim.learning.elementwise import elementwise
 from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
+from netsim.numerics.compilation import compiled
 from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.phrases import number
@@ -20,11 +22,7 @@ class SGD(MomentOptimizer):
         self, weight: np.ndarray, gradient: np.ndarray, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
         """See `MomentOptimizer`."""
-        (first,) = moments
-        dtype = weight.dtype.type
-        first *= dtype(self.momentum)
-        first += gradient
-        weight -= dtype(rate) * first + dtype(decay) * weight
+        elementwise(_sgd, (weight, gradient, *moments), (rate, self.momentum, decay))
 
     @classmethod
     def describe(cls, network: Network) -> str:
@@ -34,3 +32,12 @@ class SGD(MomentOptimizer):
             r"Stochastic gradient descent with momentum: $m \leftarrow \mu m + g$ and"
             rf" $x \leftarrow x - \eta m{term}$, $m = 0$ before; $\mu = {number(network.learning.momentum)}${decay}"
         )
+
+
+@compiled
+def _sgd(
+    weight: np.ndarray, gradient: np.ndarray, first: np.ndarray, rate: float, momentum: float, decay: float
+) -> None:
+    for k in range(len(weight)):
+        first[k] = momentum * first[k] + gradient[k]
+        weight[k] -= rate * first[k] + decay * weight[k]

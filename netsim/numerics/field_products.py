@@ -40,10 +40,14 @@ class Active(NamedTuple):
 
 
 @compiled
-def multiply_active(
+def multiply_fields(
     maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int, products: np.ndarray
 ) -> None:
-    """Multiply as `netsim.numerics.receptive_fields.multiply_fields` does, which gives the shapes."""
+    """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
+
+    All arrays are of one type and in C order: maps (presentations, height, width, channels), weights (size · size ·
+    channels, outputs), products, which are written, (presentations, rows, columns, outputs).
+    """
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     active = _active(maps)
@@ -200,7 +204,9 @@ def _framed(maps: np.ndarray, padding: int) -> np.ndarray:
     framed = np.zeros((presentations, height + 2 * padding, (width + 2 * padding) * channels), maps.dtype)
     for b in range(presentations):
         for y in range(height):
-            framed[b, padding + y, padding * channels : (padding + width) * channels] = maps[b, y].reshape(-1)
+            source, target = maps[b, y].reshape(-1), framed[b, padding + y, padding * channels :]
+            for k in range(len(source)):
+                target[k] = source[k]
     return framed.reshape(-1)
 
 
@@ -248,4 +254,5 @@ def _add_up_all(
                     store(flat, target * outputs + begin, total)
                 else:
                     store(found, 0, total)
-                    products[target, begin:] = found[: outputs - begin]
+                    for m in range(outputs - begin):
+                        products[target, begin + m] = found[m]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.numerics import active_fields
-from netsim.numerics.active_fields import multiply_active
+from netsim.numerics import field_products
+from netsim.numerics.field_products import multiply_fields
 
 
 @st.composite
@@ -35,7 +35,7 @@ def by_definition(maps: np.ndarray, weights: np.ndarray, size: int, stride: int,
 def test_sums_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, int, int]) -> None:
     expected = by_definition(*case)
     found = np.full(expected.shape, np.nan, case[0].dtype)
-    multiply_active(*case, found)
+    multiply_fields(*case, found)
     assert found == pytest.approx(expected, abs=1e-12 if found.dtype == np.float64 else 2e-4)
 
 
@@ -50,14 +50,14 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
     beside = np.concatenate([maps, *[every] * 9])
     shape = by_definition(*case).shape
     together, alone = (np.empty((count, *shape[1:]), maps.dtype) for count in (len(beside), 1))
-    multiply_active(beside, weights, size, stride, padding, together)
+    multiply_fields(beside, weights, size, stride, padding, together)
     for number, presentation in enumerate(maps):
-        multiply_active(presentation[None], weights, size, stride, padding, alone)
+        multiply_fields(presentation[None], weights, size, stride, padding, alone)
         assert np.array_equal(alone[0], together[number])
 
 
 def test_both_ways_are_taken() -> None:
     """The test above would hold if there was but one."""
-    assert active_fields.is_dense(33 * 16, (1, 4, 4, 33), 3, 8)
-    assert not active_fields.is_dense(33 * 4, (1, 4, 4, 33), 3, 8)
-    assert active_fields.is_dense(1, (1, 4, 4, 1), 3, 8)  # pieces of three inputs, each begun for one at most
+    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3, 8)
+    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3, 8)
+    assert field_products.is_dense(1, (1, 4, 4, 1), 3, 8)  # pieces of three inputs, each begun for one at most
