@@ -28,6 +28,8 @@ Progress = Callable[[int, int], None]
 """Is told how much of how much is done."""
 _BATCH = 200
 _MOST_DENSE = 2**28  # latencies of an array, 2 GiB
+_PART = 2**20  # spikes that are looked at together
+_MOST_GROUPS = 2**10  # presentations, or neurons, that are
 
 
 def no_progress(done: int, of: int) -> None:
@@ -93,13 +95,19 @@ class LayerSpikes:
     ) -> LayerSpikes:
         """From one entry per spike in any order; of several spikes of a neuron in a presentation the first counts.
 
-        Presentations are positions from 0, of `count`; latencies are finite (ms).
+        Presentations are positions from 0, of `count`; latencies are finite (ms). By default the window is that of all
+        entries.
         """
+        window = window or observed_window(latencies)
         key = presentations.astype(np.int64)
         key *= size  # in place, as columns are sorted next: of a large file each is gigabytes
         key += neurons
         if not (key[1:] > key[:-1]).all():
-            order = np.argsort(key, kind="stable")
+            if max(size, count) <= 2**16:  # by radix, twice
+                order = np.argsort(neurons.astype(np.uint16), kind="stable")
+                order = order[np.argsort(presentations.astype(np.uint16)[order], kind="stable")]
+            else:
+                order = np.argsort(key)
             sorted_key = key[order]
             new = np.ones(len(key), dtype=bool)
             new[1:] = sorted_key[1:] > sorted_key[:-1]
@@ -111,7 +119,7 @@ class LayerSpikes:
         counts = np.bincount(presentations, minlength=count)
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         times = latencies.astype(np.float64, copy=False)
-        return cls(name, size, window or observed_window(times), starts, neurons.astype(np.int32, copy=False), times)
+        return cls(name, size, window, starts, neurons.astype(np.int32, copy=False), times)
 
     @property
     def presentations(self) -> int:
@@ -128,8 +136,32 @@ class LayerSpikes:
         """The presentation of each spike, counted from 0, int32."""
         return np.repeat(np.arange(self.presentations, dtype=np.int32), self.counts)
 
+    def parts(self) -> Iterator[tuple[int, LayerSpikes]]:
+        """Presentations that follow each other, about a million spikes at a time, with the position of the first."""
+        for first, last in blocks(self.starts):
+            begin, end = self.starts[first], self.starts[last]
+            part = slice(begin, end)
+            starts = self.starts[first : last + 1] - begin
+            yield first, replace(self, starts=starts, neurons=self.neurons[part], latencies=self.latencies[part])
+
+    def by_neuron(self, values: np.ndarray) -> Iterator[NeuronSpikes]:
+        """A value per spike, those of a neuron together; neurons in turn, about a million spikes at a time."""
+        columns = self.matrix(values).tocsc()
+        for first, last in blocks(columns.indptr):
+            part = slice(columns.indptr[first], columns.indptr[last])
+            counts = np.diff(columns.indptr[first : last + 1]).astype(np.int64)
+            # copies, as what is kept of one would keep all
+            yield NeuronSpikes(first, counts, columns.indices[part].copy(), columns.data[part].copy())
+
     def ranks(self) -> np.ndarray:
         """The rank of each spike among those of its layer and presentation, from 1; ties share their mean, float64."""
+        ranks = np.empty(len(self.latencies))
+        for first, part in self.parts():
+            begin = self.starts[first]
+            ranks[begin : begin + len(part.latencies)] = part._own_ranks()
+        return ranks
+
+    def _own_ranks(self) -> np.ndarray:
         order = order_within(self.latencies, self.counts)
         rows, times = self.rows, self.latencies[order]
         first = np.ones(len(times), dtype=bool)
@@ -146,11 +178,18 @@ class LayerSpikes:
         start, end = self.window
         return np.clip((end - self.latencies) / max(end - start, 1e-300), 0.0, 1.0)
 
+    def mean_latencies(self) -> np.ndarray:
+        """The mean latency of the spikes of each presentation (ms), NaN without one; float64."""
+        total = np.bincount(self.rows, self.latencies, minlength=self.presentations)
+        return np.divide(total, self.counts, out=np.full(self.presentations, np.nan), where=self.counts > 0)
+
     def matrix(self, values: np.ndarray) -> sparse.csr_array:
         """A value per spike as a sparse matrix, shape (presentations, neurons)."""
         from scipy import sparse
 
-        return sparse.csr_array((values, self.neurons, self.starts), shape=(self.presentations, self.size))
+        # as narrow as neurons are, which are copied otherwise
+        starts = self.starts.astype(np.int32) if self.starts[-1] < 2**31 else self.starts
+        return sparse.csr_array((values, self.neurons, starts), shape=(self.presentations, self.size))
 
     def dense(self, chosen: np.ndarray | None = None) -> np.ndarray:
         """Latencies (ms, ``inf`` is silent) of chosen presentations, shape (presentations, neurons)."""
@@ -170,6 +209,42 @@ class LayerSpikes:
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][chosen] - starts[:-1], counts)
         return replace(self, starts=starts, neurons=self.neurons[places], latencies=self.latencies[places])
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronSpikes:
+    """Spikes of some neurons of a layer that follow each other, those of a neuron together."""
+
+    first: int
+    """The number of the first neuron."""
+    counts: np.ndarray
+    """Spikes of each neuron, int64."""
+    rows: np.ndarray
+    """The presentation of each spike, counted from 0, int32."""
+    values: np.ndarray
+    """What there is of each spike."""
+
+    __repr__ = short_repr
+
+    @property
+    def neurons(self) -> np.ndarray:
+        """Which of them fired, counted from 0, for each spike; int64."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+
+def blocks(starts: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Groups that begin at these places, with the end, some at a time: the first, and the one behind the last.
+
+    They have a million entries at most, more only if one group has; if there are no groups, they are one block too.
+    """
+    first, groups = 0, len(starts) - 1
+    while True:
+        last = int(np.searchsorted(starts, int(starts[first]) + _PART, side="right")) - 1
+        last = min(max(last, first + 1), first + _MOST_GROUPS, groups)
+        yield first, last
+        if last >= groups:
+            return
+        first = last
 
 
 def even_sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
@@ -219,6 +294,9 @@ class Spikes:
         What the labels stand for.
     complete : bool
         Whether silent neurons and silent presentations are known; a table of spikes has only those that fire.
+    stream : callable, optional
+        Gives the layers of some names in parts, as `parts` does, so that no whole layer need be in memory, and is told
+        by `progress` how much of how much is done.
 
     Examples
     --------
@@ -237,6 +315,9 @@ class Spikes:
     load: Callable[[str], LayerSpikes] = field(repr=False)
     classes: Sequence[str] = ()
     complete: bool = True
+    stream: Callable[[Sequence[str], Progress], Iterator[tuple[int, LayerSpikes]]] | None = field(
+        default=None, repr=False
+    )
     _cut: np.ndarray | None = field(default=None, repr=False)
 
     __repr__ = short_repr
@@ -346,8 +427,55 @@ class Spikes:
         """
         if name not in self.sizes:
             raise DataError(f"layer {name}: is not there; choose one of {', '.join(self.sizes)}")
-        layer = self.load(name)
-        return layer if self._cut is None else layer.pick(self._cut)
+        if self._cut is None:
+            return self.load(name)
+        if self._streams is None:
+            return self.load(name).pick(self._cut)
+        return joined(len(self), self.only([name]).parts())
+
+    @property
+    def _streams(self) -> Callable[[Sequence[str], Progress], Iterator[tuple[int, LayerSpikes]]] | None:
+        """What gives parts of a file; nothing does in another order than that of the file."""
+        return None if self._cut is not None and (np.diff(self._cut) <= 0).any() else self.stream
+
+    def parts(self, progress: Progress = no_progress) -> Iterator[tuple[int, LayerSpikes]]:
+        """All layers in parts: presentations that follow each other, with the position of the first one.
+
+        Those of a layer come in their order, at least one part, parts of different layers in any; in presentations
+        without a part the layer is silent. Of a file in which presentations follow each other in each layer, as
+        `netsim.export` writes it, no more is in memory than that; of others a layer is.
+
+        Parameters
+        ----------
+        progress : callable
+            Is told how much of how much is done.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from netsim.analysis import LayerSpikes, Spikes
+        >>> layer = LayerSpikes.of_latencies("hidden", np.array([[3.0, np.inf], [5.0, 4.0]]))
+        >>> [(first, part.counts.tolist()) for first, part in Spikes.of_layers([layer]).parts()]
+        [(0, [1, 2])]
+        """
+        for first, whole in self._own_parts(progress):
+            for further, part in whole.parts():
+                yield first + further, part
+
+    def _own_parts(self, progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
+        stream, cut = self._streams, self._cut
+        if stream is None:
+            for done, layer in enumerate(self):
+                progress(done, len(self.sizes))
+                yield 0, layer
+            progress(len(self.sizes), len(self.sizes))
+            return
+        for first, part in stream(list(self.sizes), progress):
+            if cut is None:
+                yield first, part
+            else:
+                low, high = np.searchsorted(cut, [first, first + part.presentations])
+                yield int(low), part.pick(cut[low:high] - first)
 
     def only(self, layers: Sequence[str]) -> Spikes:
         """Some layers, in their order."""
@@ -406,7 +534,9 @@ def _present(
         done += len(part)
         progress(done, len(stimuli))
     for name in layers:
-        yield _joined(parts.pop(name))
+        own = parts.pop(name)
+        begin = np.cumsum([0, *(part.presentations for part in own)]).tolist()
+        yield joined(done, zip(begin, own, strict=False))
 
 
 def _disturbed(model: Model, study: str, level: float, seed: int) -> Callable[[np.ndarray, int], Batch]:
@@ -427,14 +557,17 @@ def _disturbed(model: Model, study: str, level: float, seed: int) -> Callable[[n
     return batch
 
 
-def _joined(parts: Sequence[LayerSpikes]) -> LayerSpikes:
-    """Presentations one part after the other."""
-    counts = np.concatenate([part.counts for part in parts])
+def joined(presentations: int, parts: Iterable[tuple[int, LayerSpikes]]) -> LayerSpikes:
+    """The parts of one layer as a whole, each given with the position of its first presentation."""
+    counts, own = np.zeros(presentations, np.int64), []
+    for first, part in parts:
+        counts[first : first + part.presentations] = part.counts
+        own.append(part)
     return replace(
-        parts[0],
-        starts=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
-        neurons=np.concatenate([part.neurons for part in parts]),
-        latencies=np.concatenate([part.latencies for part in parts]),
+        own[0],
+        starts=np.concatenate([[0], np.cumsum(counts)]),
+        neurons=np.concatenate([part.neurons for part in own]),
+        latencies=np.concatenate([part.latencies for part in own]),
     )
 
 

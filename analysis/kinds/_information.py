@@ -74,14 +74,12 @@ def relevant_responses(counts: np.ndarray, possible: np.ndarray) -> np.ndarray:
     return estimate
 
 
-def contingency(
-    code: np.ndarray, spikes: np.ndarray, tag: np.ndarray, responses: int, labels: int, neurons: int
-) -> np.ndarray:
+def contingency(code: np.ndarray, tag: np.ndarray, responses: int, labels: int, neurons: int) -> np.ndarray:
     """Counts of shape (neurons, labels, responses) of spikes; code is the neuron times `responses` plus the response.
 
-    `spikes` is how many each presentation has, in turn, and `tag` the position of its label.
+    `tag` is the position of the label of each spike.
     """
-    places = np.repeat(tag * np.int64(neurons * responses), spikes)
+    places = tag * np.int64(neurons * responses)
     places += code
     counts = np.bincount(places, minlength=labels * neurons * responses)
     return counts.reshape(labels, neurons, responses).transpose(1, 0, 2)
@@ -93,23 +91,19 @@ def with_silence(counts: np.ndarray, presentations: np.ndarray) -> np.ndarray:
     return np.concatenate([counts, silent], axis=-1)
 
 
-def equal_bins(values: np.ndarray, groups: np.ndarray, bins: int) -> np.ndarray:
+def equal_bins(values: np.ndarray, counts: np.ndarray, bins: int) -> np.ndarray:
     """The bin of each value among those of its group, bins of equal number; equal values share a bin.
 
-    Groups are whole numbers from 0.
+    Groups follow each other and have these counts.
     """
-    small = np.uint16 if len(groups) == 0 or groups.max() < 2**16 else np.int64  # sorted by radix
-    order = np.argsort(groups.astype(small), kind="stable")
     # equal values share a bin, in whatever order they are
-    order = order[order_within(values[order], np.bincount(groups))]
-    group, value = groups[order], values[order]
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = group[1:] != group[:-1]
-    begin = np.flatnonzero(new)
-    counts = np.diff(np.append(begin, len(order)))
+    order = order_within(values, counts)
+    value, size = values[order], np.repeat(counts, counts)
+    begin = np.repeat(np.cumsum(counts) - counts, counts)
+    place = np.arange(len(order))
+    new = place == begin
     new[1:] |= value[1:] != value[:-1]
-    first_equal = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    rank = first_equal - np.repeat(begin, counts)
+    first_equal = np.maximum.accumulate(np.where(new, place, 0))
     bin_of = np.empty(len(order), np.int64)
-    bin_of[order] = rank * bins // np.repeat(np.maximum(counts, 1), counts)
+    bin_of[order] = (first_equal - begin) * bins // size
     return bin_of

@@ -19,9 +19,9 @@ MARKERS = "osD^vP*X<>"
 
 def each_layer(spikes: Spikes, progress: Progress) -> Iterator[LayerSpikes]:
     """The layers, one after the other, with progress."""
-    for done, layer in enumerate(spikes):
+    for done, name in enumerate(spikes.sizes):
         progress(done, len(spikes.sizes))
-        yield layer
+        yield spikes.layer(name)  # nothing keeps it while the next one is read
     progress(len(spikes.sizes), len(spikes.sizes))
 
 

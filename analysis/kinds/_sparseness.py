@@ -7,20 +7,28 @@ import numpy as np
 from netsim.analysis.spikes import LayerSpikes
 
 
-def responses_by_label(layer: LayerSpikes, tag: np.ndarray, labels: int) -> np.ndarray:
-    """Mean earliness of each neuron over the presentations of each label, shape (labels, neurons)."""
-    place = tag[layer.rows].astype(np.int64) * layer.size + layer.neurons
-    total = np.bincount(place, layer.earliness(), minlength=labels * layer.size).reshape(labels, layer.size)
-    means: np.ndarray = total / np.bincount(tag, minlength=labels)[:, None]
-    return means
+class ResponseSums:
+    """Over the presentations of each label sums of a layer's responses, which are how early its spikes are.
 
-
-def treves_rolls(responses: np.ndarray, groups: np.ndarray, count: int, size: int) -> np.ndarray:
-    """Sparseness (1 - a) / (1 - 1/n) of groups of n = `size` responses, those not given being 0; NaN of none.
-
-    Groups are whole numbers from 0, `count` of them.
+    More presentations add to them. All have the shape (labels, neurons).
     """
-    total = np.bincount(groups, responses, minlength=count) / size
-    square = np.bincount(groups, responses**2, minlength=count) / size
-    ratio = np.divide(total**2, square, out=np.full(count, np.nan), where=square > 0)
+
+    def __init__(self, labels: int, neurons: int) -> None:
+        self.spikes = np.zeros((labels, neurons), np.int64)
+        self.total = np.zeros((labels, neurons))
+        self.square = np.zeros((labels, neurons))
+
+    def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:
+        """Add presentations; `tag` is the position of the label of each."""
+        place = tag[layer.rows].astype(np.int64) * layer.size
+        place += layer.neurons
+        responses = layer.earliness()
+        for sums, values in ((self.spikes, 1), (self.total, responses), (self.square, responses**2)):
+            np.add.at(sums.reshape(-1), place, values)
+
+
+def treves_rolls(total: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:
+    """Sparseness (1 - a) / (1 - 1/n) of n = `size` responses, from their sum and that of squares; NaN of none."""
+    count = len(total)
+    ratio = np.divide(total**2 / size, square, out=np.full(count, np.nan), where=square > 0)
     return (1 - ratio) / (1 - 1 / size) if size > 1 else np.full(count, np.nan)

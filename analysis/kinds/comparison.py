@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import MARKERS, ordered_layers
 from netsim.analysis.kinds.similarity import same_presentations
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above
 from netsim.errors import DataError
 from netsim.measuring.metrics import decide
@@ -154,14 +154,12 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
         raise DataError("against: has no layer of the same name and size; compare networks that have some in common")
     generator = np.random.default_rng(seed)
     last = list(spikes.sizes)[-1]
+    ours, theirs = (_measured(one.only(shared), last, spikes.labels, progress) for one in (spikes, against))
     rows = []
-    for done, name in enumerate(shared):
-        progress(done, len(shared))
-        one, other = spikes.layer(name), against.layer(name)
-        labels = spikes.labels if name == last else None
-        for measure, ours, theirs in _pairs(one, other, name == last, labels):
-            rows.append({"layer": name, "measure": measure} | _paired(ours, theirs, measure == "correct", generator))
-    progress(len(shared), len(shared))
+    for name in shared:
+        for measure, value in ours[name].items():
+            row = _paired(value, theirs[name][measure], measure == "correct", generator)
+            rows.append({"layer": name, "measure": measure} | row)
     table = pd.DataFrame(rows)
     known = table["p"].notna().to_numpy()
     table["q"] = np.nan
@@ -170,27 +168,26 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 
-def _pairs(
-    one: LayerSpikes, other: LayerSpikes, decides: bool, labels: np.ndarray | None
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each measure with the values of both, NaN where there is none."""
-    yield "fired", one.counts / one.size, other.counts / other.size
-    yield "latency", _mean_latency(one), _mean_latency(other)
-    if decides:
-        ours, theirs = decide(one.dense()), decide(other.dense())
-        first, second = (np.where(np.isfinite(made.latency), made.latency, np.nan) for made in (ours, theirs))
-        yield "decision_latency", first, second
+def _measured(
+    spikes: Spikes, last: str, labels: np.ndarray | None, progress: Progress
+) -> dict[str, dict[str, np.ndarray]]:
+    """Each measure of each layer, a value for each presentation, NaN where there is none; `last` decides."""
+    count = len(spikes)
+    found = {name: {"fired": np.zeros(count), "latency": np.full(count, np.nan)} for name in spikes.sizes}
+    if last in found:
+        found[last]["decision_latency"] = np.full(count, np.nan)
         if labels is not None:
-            yield (
-                "correct",
-                ours.strictly_correct(labels).astype(np.float64),
-                theirs.strictly_correct(labels).astype(np.float64),
-            )
-
-
-def _mean_latency(layer: LayerSpikes) -> np.ndarray:
-    total = np.bincount(layer.rows, layer.latencies, minlength=layer.presentations)
-    return np.divide(total, layer.counts, out=np.full(layer.presentations, np.nan), where=layer.counts > 0)
+            found[last]["correct"] = np.zeros(count)
+    for first, layer in spikes.parts(progress):
+        own, values = slice(first, first + layer.presentations), found[layer.name]
+        values["fired"][own] = layer.counts / layer.size
+        values["latency"][own] = layer.mean_latencies()
+        if layer.name == last:
+            made = decide(layer.dense())
+            values["decision_latency"][own] = np.where(np.isfinite(made.latency), made.latency, np.nan)
+            if labels is not None:
+                values["correct"][own] = made.strictly_correct(labels[own])
+    return found
 
 
 def _paired(ours: np.ndarray, theirs: np.ndarray, binary: bool, generator: np.random.Generator) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +97,8 @@ def label_information(
     percentile of shuffles, and ``p`` the share :math:`(1 + k) / (1 + n)` of :math:`n` shuffles of which :math:`k` have
     at least as much information; it is not corrected for the number of neurons.
 
+    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+
     Parameters
     ----------
     spikes : Spikes
@@ -154,8 +156,8 @@ def label_information(
     shuffled = np.array([generator.permutation(tag) for _ in range(shuffles)])
     parts = []
     for layer in each_layer(spikes, progress):
-        for responses, of_layer in _codes(layer, bins):
-            for code, found in _informed(layer, responses, of_layer, tag, shuffled, len(labels)).items():
+        for values, of_layer in _codes(layer, bins):
+            for code, found in _informed(layer, values, bins, of_layer, [tag, *shuffled], len(labels)).items():
                 rows = layer.size + 1
                 numbers = nullable(np.append(np.arange(layer.size), 0), np.append(np.zeros(layer.size), 1))
                 parts.append(pd.DataFrame({"layer": [layer.name] * rows, "neuron": numbers, "code": code, **found}))
@@ -164,60 +166,69 @@ def label_information(
 
 
 def _codes(layer: LayerSpikes, bins: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """The response of each spike, from 0, and by the codes that come of it that of the layer in each presentation.
+    """What there is of each spike, and by the codes that come of it the response of the layer in each presentation.
 
-    Silence is told by whether there is a response, whichever it is.
+    Silence is told by whether there is a spike, whatever there is of it.
     """
-    fired = layer.counts > 0
     first = np.full(layer.presentations, np.inf)
-    which = np.zeros(layer.presentations, np.int64)
-    if fired.any():
-        first[fired] = np.minimum.reduceat(layer.latencies, layer.starts[:-1][fired])
-        leads = layer.latencies == first[layer.rows]
-        rows, leaders = layer.rows[leads], layer.neurons[leads]
-        earliest = np.concatenate([[True], rows[1:] != rows[:-1]])
-        which[rows[earliest]] = 1 + np.unique(leaders[earliest], return_inverse=True)[1]
-    early = np.zeros(layer.presentations, np.int64)
-    early[fired] = 1 + equal_bins(first[fired], np.zeros(fired.sum(), np.int64), bins)
-    number = equal_bins(layer.counts.astype(np.float64), np.zeros(layer.presentations, np.int64), bins)
-    yield equal_bins(layer.latencies, layer.neurons, bins), {"latency": early, _SILENCE: number}
-    yield equal_bins(layer.ranks(), layer.neurons, bins), {"rank": which}
+    leader = np.zeros(layer.presentations, np.int64)
+    for begin, part in layer.parts():
+        fired = part.counts > 0
+        own = first[begin : begin + part.presentations]
+        own[fired] = np.minimum.reduceat(part.latencies, part.starts[:-1][fired]) if fired.any() else np.inf
+        leads = np.flatnonzero(part.latencies == own[part.rows])
+        rows, of_row = np.unique(part.rows[leads], return_index=True)
+        leader[begin + rows] = part.neurons[leads[of_row]]
+    fired = layer.counts > 0
+    early, which = np.zeros((2, layer.presentations), np.int64)
+    early[fired] = 1 + equal_bins(first[fired], np.array([fired.sum()]), bins)
+    which[fired] = 1 + np.unique(leader[fired], return_inverse=True)[1]
+    number = equal_bins(layer.counts.astype(np.float64), np.array([layer.presentations]), bins)
+    yield layer.latencies, {"latency": early, _SILENCE: number}
+    yield layer.ranks(), {"rank": which}
 
 
 def _informed(
     layer: LayerSpikes,
-    responses: np.ndarray,
-    of_layer: dict[str, np.ndarray],
-    tag: np.ndarray,
-    shuffled: np.ndarray,
+    values: np.ndarray,
+    bins: int,
+    of_layer: Mapping[str, np.ndarray],
+    tags: Sequence[np.ndarray],
     labels: int,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The columns of each code: of each neuron, then of the layer."""
-    kinds = int(responses.max(initial=0)) + 1
-    code = layer.neurons * np.int64(kinds) + responses
-    presentations = np.bincount(tag, minlength=labels)
+    """The columns of each code, of neurons and then of the layer; the first labels are true, the others shuffled."""
+    presentations = np.bincount(tags[0], minlength=labels)
+    information = {name: np.empty((len(tags), layer.size + 1)) for name in of_layer}
+    bias = {name: np.empty(layer.size + 1) for name in of_layer}
 
-    def counted(tags: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        counts = contingency(code, layer.counts, tags, kinds, labels, layer.size)
-        for name, whole in of_layer.items():
-            chosen = counts.sum(axis=-1, keepdims=True) if name == _SILENCE else counts
-            size = int(whole.max(initial=0)) + 1
-            table = np.bincount(tags * size + whole, minlength=labels * size).reshape(1, labels, size)
-            yield with_silence(chosen, presentations), table
+    def estimate(name: str, place: slice, position: int, counts: np.ndarray) -> None:
+        information[name][position, place] = plug_in(counts)
+        if position == 0:
+            bias[name][place] = panzeri_treves_bias(counts)
 
-    def plain(tags: np.ndarray) -> list[np.ndarray]:
-        return [np.concatenate([plug_in(neurons), plug_in(whole)]) for neurons, whole in counted(tags)]
-
-    controls = [np.array(control) for control in zip(*map(plain, shuffled), strict=True)]
-    biases = [np.concatenate([panzeri_treves_bias(one) for one in tables]) for tables in counted(tag)]
+    for some in layer.by_neuron(values):
+        neurons = len(some.counts)
+        code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
+        place = slice(some.first, some.first + neurons)
+        for position, tag in enumerate(tags):
+            counts = contingency(code, tag[some.rows], bins, labels, neurons)
+            for name in of_layer:
+                chosen = counts.sum(axis=-1, keepdims=True) if name == _SILENCE else counts
+                estimate(name, place, position, with_silence(chosen, presentations))
+    for name, whole in of_layer.items():
+        size = int(whole.max(initial=0)) + 1
+        for position, tag in enumerate(tags):
+            counts = np.bincount(tag * size + whole, minlength=labels * size).reshape(1, labels, size)
+            estimate(name, slice(layer.size, None), position, counts)
     found = {}
-    for name, information, bias, control in zip(of_layer, plain(tag), biases, controls, strict=True):
+    for name in of_layer:
+        true, control = information[name][0], information[name][1:]
         mean = control.mean(axis=0)
-        as_much = (control >= information - 1e-12).sum(axis=0)
+        as_much = (control >= true - 1e-12).sum(axis=0)
         found[name] = {
-            "information_bits": information,
-            "corrected_pt": information - bias,
-            "corrected_shuffle": information - mean,
+            "information_bits": true,
+            "corrected_pt": true - bias[name],
+            "corrected_shuffle": true - mean,
             "control_mean": mean,
             "control_95": np.quantile(control, 0.95, axis=0),
             "p": (1 + as_much) / (1 + len(control)),

@@ -11,7 +11,7 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
 from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, positions
-from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.spikes import Progress, Spikes, no_progress, observed_window
 from netsim.analysis.style import Palette
 from netsim.errors import SpecificationError
 
@@ -71,6 +71,8 @@ def information_over_time(
     Treves are those of `label_information`. The control is the same with the labels shuffled once: near 0 where the
     correction suffices.
 
+    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+
     Parameters
     ----------
     spikes : Spikes
@@ -121,32 +123,33 @@ def information_over_time(
     presentations = np.bincount(tag, minlength=len(labels))
     rows = []
     for layer in each_layer(spikes, progress):
-        first, last = float(layer.latencies.min(initial=np.inf)), float(layer.latencies.max(initial=0.0))
         if not len(layer.latencies):
             continue
-        code = layer.neurons * np.int64(bins) + equal_bins(layer.latencies, layer.neurons, bins)
-        spike_rows = layer.rows
-        before = -np.inf
-        counts = [np.zeros((layer.size, len(labels), bins), np.int64) for _ in range(2)]
-        for time in np.linspace(first, last, times):
-            new = (layer.latencies > before) & (layer.latencies <= time)
-            before = time
-            fired = np.bincount(spike_rows[new], minlength=len(spikes))
-            means = []
-            for known, tags in zip(counts, (tag, shuffled), strict=True):
-                known += contingency(code[new], fired, tags, bins, len(labels), layer.size)
-                whole = with_silence(known, presentations)
-                means.append(plug_in(whole) - panzeri_treves_bias(whole))
-            low, high = _bootstrap(means[0], generator)
+        moments = np.linspace(*observed_window(layer.latencies), times)
+        fired, corrected = np.zeros(times, np.int64), np.empty((2, times, layer.size))
+        for some in layer.by_neuron(layer.latencies):
+            neurons = len(some.counts)
+            code = some.neurons * bins + equal_bins(some.values, some.counts, bins)
+            step = np.searchsorted(moments, some.values)  # the first time by which it has fired
+            fired += np.cumsum(np.bincount(step, minlength=times))
+            for tags, found in zip((tag, shuffled), corrected, strict=True):
+                known = np.zeros((neurons, len(labels), bins), np.int64)
+                for position in range(times):
+                    new = step == position
+                    known += contingency(code[new], tags[some.rows[new]], bins, len(labels), neurons)
+                    whole = with_silence(known, presentations)
+                    found[position, some.first : some.first + neurons] = plug_in(whole) - panzeri_treves_bias(whole)
+        for position, time in enumerate(moments):
+            low, high = _bootstrap(corrected[0, position], generator)
             rows.append(
                 {
                     "layer": layer.name,
                     "time_ms": time,
-                    "fired": counts[0].sum() / (layer.size * len(spikes)),
-                    "mean_bits": means[0].mean(),
+                    "fired": fired[position] / (layer.size * len(spikes)),
+                    "mean_bits": corrected[0, position].mean(),
                     "low": low,
                     "high": high,
-                    "control_bits": means[1].mean(),
+                    "control_bits": corrected[1, position].mean(),
                 }
             )
     table = pd.DataFrame(rows)

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress, order_within
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
     :math:`t_1 \dots t_n` (ms): mean, median, standard deviation (with :math:`n - 1`) and interquartile range, quantiles
     interpolated linearly; the reliability is :math:`n / N` and the silence :math:`1 - n / N`.
 
+    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+
     Parameters
     ----------
     spikes : Spikes
@@ -129,26 +131,34 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
     import pandas as pd
 
     labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
-    shown = np.bincount(tag, minlength=len(labels))  # presentations by label
-    small = np.uint16 if max(layer.size, len(labels)) < 2**16 else np.int64  # sorted by radix
-    neuron, label = layer.neurons.astype(small), tag[layer.rows].astype(small)
-    order = np.argsort(layer.latencies)
-    by_label = order[np.argsort(label[order], kind="stable")]
-    by_neuron = order[np.argsort(neuron[order], kind="stable")]
-    by_both = by_label[np.argsort(neuron[by_label], kind="stable")]
-    count, kinds = layer.size, len(labels)
-    of_both = neuron.astype(np.int64) * kinds + label
-    groupings: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]] = [
-        (by_neuron, np.bincount(neuron, minlength=count), np.full(count, shown.sum()), np.arange(count), None),
-        (order, np.array([len(order)]), np.array([shown.sum() * count]), None, None),
+    kinds, count = len(labels), layer.size
+    shown = np.bincount(tag, minlength=kinds)  # presentations by label
+    of_both, of_neurons = [], []
+    for some in layer.by_neuron(layer.latencies):
+        order = order_within(some.values, some.counts)
+        times, groups = some.values[order], len(some.counts)
+        of_neurons.append(_grouped(times, some.counts))
+        if spikes.labels is not None:
+            both = some.neurons * kinds + tag[some.rows[order]]
+            small = np.uint16 if groups * kinds < 2**16 else np.int64  # sorted by radix
+            by_both = np.argsort(both.astype(small), kind="stable")
+            of_both.append(_grouped(times[by_both], np.bincount(both, minlength=groups * kinds)))
+    everything = _grouped(np.sort(layer.latencies), np.array([len(layer.latencies)]))
+    numbers = np.arange(count)
+    groupings: list[tuple[list[dict[str, np.ndarray]], np.ndarray, np.ndarray | None, np.ndarray | None]] = [
+        (of_neurons, np.full(count, shown.sum()), numbers, None),
+        ([everything], np.array([shown.sum() * count]), None, None),
     ]
     if spikes.labels is not None:
-        neurons, tags = np.repeat(np.arange(count), kinds), np.tile(labels, count)
-        groupings[:0] = [(by_both, np.bincount(of_both, minlength=count * kinds), np.tile(shown, count), neurons, tags)]
-        groupings[2:2] = [(by_label, np.bincount(label, minlength=kinds), shown * count, None, labels)]
+        by_label = (np.sort(layer.pick(np.flatnonzero(tag == position)).latencies) for position in range(kinds))
+        of_labels = [_grouped(times, np.array([len(times)])) for times in by_label]
+        groupings[:0] = [(of_both, np.tile(shown, count), np.repeat(numbers, kinds), np.tile(labels, count))]
+        groupings[2:2] = [(of_labels, shown * count, None, labels)]
     tables = []
-    for sorting, spike_counts, presentations, neurons_of, labels_of in groupings:
-        rows = len(spike_counts)
+    for found, presentations, neurons_of, labels_of in groupings:
+        rows = len(presentations)
+        columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        reliability = columns["spikes"] / np.maximum(presentations, 1)
         tables.append(
             pd.DataFrame(
                 {
@@ -158,26 +168,28 @@ def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
                     ),
                     "label": nullable(np.zeros(rows) if labels_of is None else labels_of, [labels_of is None] * rows),
                     "presentations": presentations,
-                    "spikes": spike_counts,
-                    "reliability": spike_counts / np.maximum(presentations, 1),
-                    "silence": 1 - spike_counts / np.maximum(presentations, 1),
-                    **grouped_statistics(layer.latencies[sorting], spike_counts),
+                    "spikes": columns.pop("spikes"),
+                    "reliability": reliability,
+                    "silence": 1 - reliability,
+                    **columns,
                 }
             )
         )
     return pd.concat(tables, ignore_index=True)
 
 
-def grouped_statistics(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean, median, standard deviation and interquartile range (ms) of latencies, sorted within groups in turn."""
+def _grouped(latencies: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Number, mean, median, standard deviation and interquartile range (ms) of latencies, sorted in groups in turn."""
     begin = np.concatenate([[0], np.cumsum(counts)])
     fired, several = counts > 0, counts > 1
-    total = np.zeros(len(counts))
+    total, squares = np.zeros((2, len(counts)))
     total[fired] = np.add.reduceat(latencies, begin[:-1][fired]) if fired.any() else 0.0
     mean = np.divide(total, counts, out=np.full(len(counts), np.nan), where=fired)
-    squares = np.zeros(len(counts))
     if fired.any():
-        squares[fired] = np.add.reduceat((latencies - np.repeat(mean, counts)) ** 2, begin[:-1][fired])
+        apart = np.repeat(mean, counts)
+        apart -= latencies
+        apart *= apart
+        squares[fired] = np.add.reduceat(apart, begin[:-1][fired])
     variance = np.divide(squares, counts - 1, out=np.full(len(counts), np.nan), where=several)
 
     def quantile(share: float) -> np.ndarray:
@@ -189,6 +201,7 @@ def grouped_statistics(latencies: np.ndarray, counts: np.ndarray) -> dict[str, n
         return found
 
     return {
+        "spikes": counts,
         "mean_ms": mean,
         "median_ms": quantile(0.5),
         "sd_ms": np.sqrt(variance),

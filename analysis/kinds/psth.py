@@ -10,8 +10,8 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_lines, each_layer, nullable, ordered_layers, positions, student_interval
-from netsim.analysis.spikes import Progress, Spikes, no_progress
+from netsim.analysis.kinds._layers import draw_lines, nullable, ordered_layers, positions, student_interval
+from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
 from netsim.analysis.style import FULL_WIDTH, Palette
 from netsim.errors import SpecificationError
 
@@ -106,28 +106,27 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     if not bin_ms > 0:
         raise SpecificationError("psth: setting bin_ms", f"must be more than 0 ms, not {bin_ms:g}")
     labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    found: dict[str, _Histogram] = {}
+    for first, layer in spikes.parts(progress):
+        if layer.name not in found:
+            found[layer.name] = _Histogram(layer.size, layer.window[1], bin_ms, len(labels))
+        found[layer.name].add(layer, tag[first : first + layer.presentations])
+    shown = np.bincount(tag, minlength=len(labels))
     parts = []
-    for layer in each_layer(spikes, progress):
-        last = max(layer.window[1], float(layer.latencies.max(initial=0.0)))
-        bins = max(1, math.ceil(last / bin_ms - 1e-9))
-        if bins > _MOST_BINS:
-            raise SpecificationError("psth: setting bin_ms", f"makes {bins:,} bins; take wider ones")
-        # a spike on a bound belongs to the later bin, but for the very last
-        place = np.minimum((layer.latencies / bin_ms + 1e-9).astype(np.int64), bins - 1)
-        counts = np.bincount(layer.rows * np.int64(bins) + place, minlength=len(spikes) * bins).reshape(-1, bins)
-        rates = counts / (layer.size * bin_ms / 1000)
-        groups: list[tuple[int | None, np.ndarray]] = [(None, np.ones(len(spikes), bool))]
+    for name in spikes.sizes:
+        histogram = found[name]
+        groups: list[tuple[int | None, list[int]]] = [(None, list(range(len(labels))))]
         if spikes.labels is not None:
-            groups += [(int(label), tag == position) for position, label in enumerate(labels)]
+            groups += [(int(label), [position]) for position, label in enumerate(labels)]
         for label, chosen in groups:
-            own, count = rates[chosen], int(chosen.sum())
-            mean = own.mean(axis=0)
-            sd = own.std(axis=0, ddof=1) if count > 1 else np.full(bins, np.nan)
+            count = int(shown[chosen].sum())
+            mean, sd = histogram.rates(chosen, count)
+            bins = len(mean)
             low, high = student_interval(mean, sd, np.full(bins, count))
             parts.append(
                 pd.DataFrame(
                     {
-                        "layer": [layer.name] * bins,
+                        "layer": [name] * bins,
                         "label": nullable([label or 0] * bins, [label is None] * bins),
                         "time_ms": np.arange(bins) * bin_ms,
                         "presentations": count,
@@ -139,3 +138,52 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
             )
     table = pd.concat(parts, ignore_index=True)
     return table.assign(layer=ordered_layers(table["layer"], spikes))
+
+
+class _Histogram:
+    """Spikes of a layer in bins, as sums over the presentations of each label, to which more presentations add.
+
+    One bin more than there are is kept for spikes on the very last bound, which belong to the bin before it: by the
+    sums of products with the next bin the two become one.
+    """
+
+    def __init__(self, neurons: int, end: float, bin_ms: float, labels: int) -> None:
+        self._neurons, self._end, self._bin_ms = neurons, end, bin_ms
+        self._sums = np.zeros((3, labels, 1), np.int64)  # of counts, of their squares, of products with the next bin
+        self._widen()
+
+    def _widen(self) -> None:
+        bins = max(1, math.ceil(self._end / self._bin_ms - 1e-9))
+        if bins > _MOST_BINS:
+            raise SpecificationError("psth: setting bin_ms", f"makes {bins:,} bins; take wider ones")
+        self._sums = np.pad(self._sums, ((0, 0), (0, 0), (0, bins + 1 - self._sums.shape[2])))
+
+    def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:
+        """Count presentations; `tag` is the position of the label of each."""
+        last = float(layer.latencies.max(initial=0.0))
+        if last > self._end:
+            self._end = last
+            self._widen()
+        columns = self._sums.shape[2]
+        place = (layer.latencies / self._bin_ms + 1e-9).astype(np.int64)
+        place += layer.rows * np.int64(columns)
+        counts = np.bincount(place, minlength=layer.presentations * columns).reshape(-1, columns)
+        for position in np.unique(tag):
+            own = counts[tag == position]
+            self._sums[0, position] += own.sum(axis=0)
+            self._sums[1, position] += (own**2).sum(axis=0)
+            self._sums[2, position, :-1] += (own[:, :-1] * own[:, 1:]).sum(axis=0)
+
+    def rates(self, chosen: Sequence[int], count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (Hz) over the `count` presentations of chosen labels, by bin."""
+        # whole numbers of any size, so that equal counts have no deviation at all
+        total, squares, products = self._sums[:, chosen].sum(axis=1).astype(object)
+        total[-2] += total[-1]
+        squares[-2] += squares[-1] + 2 * products[-2]
+        total, squares = total[:-1], squares[:-1]
+        to_hz = 1000 / (self._neurons * self._bin_ms)
+        mean = total.astype(np.float64) / count * to_hz
+        if count < 2:
+            return mean, np.full(len(mean), np.nan)
+        variance = (count * squares - total**2).astype(np.float64) / (count * (count - 1))
+        return mean, np.sqrt(variance) * to_hz

@@ -75,6 +75,8 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     order and counts for none. Bounds are those of the 95 % percentile interval over 200 bootstrap draws of
     presentations (within labels), in which no presentation is a pair with itself.
 
+    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+
     Parameters
     ----------
     spikes : Spikes

@@ -9,8 +9,8 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.kinds._sparseness import responses_by_label, treves_rolls
+from netsim.analysis.kinds._layers import layer_names, nullable, ordered_layers, positions
+from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
 from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing
 
@@ -123,26 +123,30 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
     import pandas as pd
 
     labels, tag = positions(spikes.require_labels())
+    shown = np.bincount(tag)
+    found = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
+    for first, layer in spikes.parts(progress):
+        found[layer.name].add(layer, tag[first : first + layer.presentations])
     parts = []
-    for layer in each_layer(spikes, progress):
-        means = responses_by_label(layer, tag, len(labels))
+    for name, size in spikes.sizes.items():
+        sums = found[name]
+        means = sums.total / shown[:, None]
         best = means.argmax(axis=0)
         most = means.max(axis=0)
         other = (means.sum(axis=0) - most) / (len(labels) - 1)
         responds = most > 0
-        neurons = np.arange(layer.size)
-        contrast = np.divide(most - other, most + other, out=np.full(layer.size, np.nan), where=responds)
+        contrast = np.divide(most - other, most + other, out=np.full(size, np.nan), where=responds)
         parts.append(
             pd.DataFrame(
                 {
-                    "layer": [layer.name] * layer.size,
-                    "neuron": neurons,
-                    "spikes": np.bincount(layer.neurons, minlength=layer.size),
+                    "layer": [name] * size,
+                    "neuron": np.arange(size),
+                    "spikes": sums.spikes.sum(axis=0),
                     "preferred": nullable(labels[best], ~responds),
                     "preferred_response": most,
                     "other_response": other,
                     "selectivity": contrast,
-                    "lifetime_sparseness": treves_rolls(layer.earliness(), layer.neurons, layer.size, len(spikes)),
+                    "lifetime_sparseness": treves_rolls(sums.total.sum(axis=0), sums.square.sum(axis=0), len(spikes)),
                 }
             )
         )

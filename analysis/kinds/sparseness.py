@@ -11,14 +11,13 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import (
     draw_intervals,
-    each_layer,
     layer_names,
     nullable,
     ordered_layers,
     positions,
     student_interval,
 )
-from netsim.analysis.kinds._sparseness import treves_rolls
+from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
 from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
 
@@ -113,22 +112,31 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     import pandas as pd
 
     labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    found = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
+    of_presentation = {name: np.full(len(spikes), np.nan) for name in spikes.sizes}
+    counts = {name: np.zeros(len(spikes), np.int64) for name in spikes.sizes}
+    for first, layer in spikes.parts(progress):
+        own = slice(first, first + layer.presentations)
+        found[layer.name].add(layer, tag[own])
+        counts[layer.name][own] = layer.counts
+        responses, by_row = layer.earliness(), layer.rows
+        total, square = (np.bincount(by_row, of, layer.presentations) for of in (responses, responses**2))
+        of_presentation[layer.name][own] = treves_rolls(total, square, layer.size)
     rows: list[dict[str, object]] = []
-    for layer in each_layer(spikes, progress):
-        responses, spike_rows = layer.earliness(), layer.rows
-        of_presentation = treves_rolls(responses, spike_rows, len(spikes), layer.size)
+    for name, size in spikes.sizes.items():
         groups: list[int | None] = [None, *(range(len(labels)) if spikes.labels is not None else [])]
         for group in groups:
             chosen = np.ones(len(spikes), bool) if group is None else tag == group
-            own = chosen[spike_rows]
-            of_neuron = treves_rolls(responses[own], layer.neurons[own], layer.size, int(chosen.sum()))
+            of_labels = slice(None) if group is None else slice(group, group + 1)
+            total, square = (of[of_labels].sum(axis=0) for of in (found[name].total, found[name].square))
+            of_neuron = treves_rolls(total, square, int(chosen.sum()))
             row: dict[str, object] = {
-                "layer": layer.name,
+                "layer": name,
                 "label": None if group is None else int(labels[group]),
                 "presentations": int(chosen.sum()),
-                "fired": layer.counts[chosen].mean() / layer.size,
+                "fired": counts[name][chosen].mean() / size,
             }
-            for what, values in (("population", of_presentation[chosen]), ("lifetime", of_neuron)):
+            for what, values in (("population", of_presentation[name][chosen]), ("lifetime", of_neuron)):
                 known = values[np.isfinite(values)]
                 mean = known.mean() if len(known) else np.nan
                 sd = known.std(ddof=1) if len(known) > 1 else np.nan

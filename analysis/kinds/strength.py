@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
-from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, student_interval
+from netsim.analysis.kinds._layers import draw_lines, ordered_layers, student_interval
 from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import Palette, legend_above
 from netsim.errors import DataError, SpecificationError
@@ -116,19 +116,24 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
         raise DataError("spikes: have no layer stimulus, whose spikes tell how strong it is")
     if not 2 <= groups <= len(spikes):
         raise SpecificationError("strength: setting groups", f"must be 2 to {len(spikes)}, the number of presentations")
-    shown = spikes.layer(_STIMULUS)
-    strength = np.bincount(shown.rows, shown.earliness(), minlength=len(spikes)) / shown.size
+    strength = np.zeros(len(spikes))
+    counts = {name: np.zeros(len(spikes), np.int64) for name in spikes.sizes}
+    means = {name: np.full(len(spikes), np.nan) for name in spikes.sizes}
+    for first, layer in spikes.parts(progress):
+        own = slice(first, first + layer.presentations)
+        counts[layer.name][own] = layer.counts
+        means[layer.name][own] = layer.mean_latencies()
+        if layer.name == _STIMULUS:
+            strength[own] = np.bincount(layer.rows, layer.earliness(), layer.presentations) / layer.size
     order = np.argsort(strength, kind="stable")
     group_of = np.empty(len(spikes), np.int64)
     group_of[order] = np.arange(len(spikes)) * groups // len(spikes)
     others = spikes.only([name for name in spikes.sizes if name != _STIMULUS])
     parts = []
-    for layer in each_layer(others, progress):
-        total = np.bincount(layer.rows, layer.latencies, minlength=len(spikes))
-        fired = layer.counts > 0
-        mean = np.divide(total, layer.counts, out=np.full(len(spikes), np.nan), where=fired)
+    for name, size in others.sizes.items():
+        mean, fired = means[name], counts[name] > 0
         rho, bounds = _spearman(strength[fired], mean[fired])
-        table = pd.DataFrame({"group": group_of, "strength": strength, "ms": mean, "share": layer.counts / layer.size})
+        table = pd.DataFrame({"group": group_of, "strength": strength, "ms": mean, "share": counts[name] / size})
         by = table.groupby("group")
         count = by["ms"].count().to_numpy()
         middle = by["ms"].mean().to_numpy()
@@ -136,7 +141,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
         parts.append(
             pd.DataFrame(
                 {
-                    "layer": [layer.name] * groups,
+                    "layer": [name] * groups,
                     "group": np.arange(groups),
                     "strength": by["strength"].mean().to_numpy(),
                     "presentations": count,

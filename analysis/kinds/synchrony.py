@@ -77,6 +77,8 @@ def layer_synchrony(
     ``excess``: above 0 neurons fire together beyond that. All pairs are counted, none is drawn. Bounds are those of the
     95 % percentile interval over 500 bootstrap draws of presentations.
 
+    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+
     Parameters
     ----------
     spikes : Spikes

@@ -85,6 +85,8 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     `PCA`): orthogonal directions in the space of neurons, without a unit, of which the first has the most variance.
     Signs have no meaning.
 
+    It needs all spikes of a layer together: of a file, one layer at a time is in memory.
+
     Parameters
     ----------
     spikes : Spikes

@@ -175,7 +175,8 @@ def indices_of(path: Path, trials: Mapping[str, np.ndarray]) -> np.ndarray:
 def whole_numbers(path: Path, name: str, values: np.ndarray, least: int | None = 0) -> np.ndarray:
     """Values that must be integers, none below `least`, as int64."""
     array = np.asarray(values)
-    if array.dtype.kind not in "iuf" or not ((array == np.floor(array)) & (np.abs(array) < _LARGEST)).all():
+    whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and (array == np.floor(array)).all())
+    if not whole or (array.size and not (array.max() < _LARGEST and array.min() > -_LARGEST)):
         raise DataError(f"{path}: {name} must hold integers")
     if least is not None and (array < least).any():
         raise DataError(f"{path}: {name} must be {least} or more, not {array.min()}")

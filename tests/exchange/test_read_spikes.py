@@ -74,7 +74,7 @@ def test_parts_of_a_table_are_put_together(
         np.testing.assert_array_equal(parts.layer(name).dense(), whole.layer(name).dense())
 
 
-def test_a_layer_of_parquet_is_read_when_it_is_asked_for(
+def test_parquet_is_looked_through_once_and_read_when_spikes_are_asked_for(
     files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
@@ -92,9 +92,11 @@ def test_a_layer_of_parquet_is_read_when_it_is_asked_for(
     from netsim.exchange.spikes._columns import read_columns
 
     spikes = read_columns(files["parquet"], parts_of)
-    assert asked == [["layer", "label", "presentation", "neuron"]]  # no latencies, no places
+    assert asked == [["label", "layer", "presentation", "neuron", "latency_ms"]]  # no places
     spikes.layer("output")
     assert asked[1:] == [["layer", "presentation", "neuron", "latency_ms"]]
+    assert {part.name for _, part in spikes.parts()} == set(spikes.sizes)  # all layers at once
+    assert len(asked) == 3
 
 
 def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS = 2**20
+_BUFFER = 2**20  # bytes of a column
 
 
 def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
@@ -36,9 +37,14 @@ def _parts(path: Path) -> PartsOf:
         names = list(file.schema_arrow.names)
 
     def parts(wanted: list[str]) -> Iterator[pd.DataFrame]:
-        with open_regular(path) as opened, pyarrow.parquet.ParquetFile(opened) as file:
-            for batch in file.iter_batches(_ROWS, columns=wanted):
-                yield batch.to_pandas()
+        # a row group can be as large as the file: its columns too are read in parts
+        with (
+            open_regular(path) as opened,
+            pyarrow.parquet.ParquetFile(opened, read_dictionary=["layer"], buffer_size=_BUFFER) as file,
+        ):
+            for group in range(file.num_row_groups):  # one by one: memory of all would be kept until the last
+                for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
+                    yield batch.to_pandas(split_blocks=True)
 
     return names, parts
 
