@@ -25,9 +25,10 @@ def products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, int]:
 
 def by_definition(maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int) -> np.ndarray:
     framed = np.pad(maps.astype(np.float64), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
-    fields = np.lib.stride_tricks.sliding_window_view(framed, (size, size), axis=(1, 2))[:, ::stride, ::stride]
+    windows = np.lib.stride_tricks.sliding_window_view(framed, (1, size, size, maps.shape[3]))
+    fields = windows[:, ::stride, ::stride, 0, 0]
     by_place = weights.astype(np.float64).reshape(size, size, maps.shape[3], -1)
-    return np.einsum("brcnyx,yxnm->brcm", fields, by_place)
+    return np.einsum("brcyxn,yxnm->brcm", fields, by_place)
 
 
 @given(products())
