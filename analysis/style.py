@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from matplotlib.patches import Rectangle
 
-PALETTE = "colorblind"
-"""Whose colours people who are colour-blind can tell apart."""
+PALETTE = (
+    *("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161"),
+    *("#332288", "#949494", "#56b4e9", "#882255"),
+)
+"""Colours that people who are colour-blind can tell apart.
+
+The first six of seaborn's ``colorblind``, whose next ones, pink and yellow, are too pale for a line on white paper.
+"""
 Palette = str | Sequence[Any] | None
 """A palette of seaborn by its name, or colours; None is the current one, if somebody has set it, else `PALETTE`."""
 INK = "0.15"

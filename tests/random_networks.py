@@ -95,7 +95,7 @@ class _Draws:
         return self.of(scopes)
 
     def connect(self, source: str, target: str, rules: list[Connectivity]) -> None:
-        delay = self.of([0.0, 0.0, 0.9, 3.4, 11.0, Delays("axon", 2.0, 2.0), Delays("synapse", 2.0, 2.0)])
+        delay = self.of([0.0, 0.0, 0.9, 3.4, 10.0, Delays("axon", 2.0, 2.0), Delays("synapse", 2.0, 2.0)])
         sign = self.of(["any", "excitatory", "inhibitory"])
         self.projections.append(Projection(source, target, self.of(rules), self.of(PSPS), delay=delay, sign=sign))
 
@@ -108,9 +108,9 @@ def random_network(seed: int) -> Network:
         Population("maps", (height, width, maps), draws.neurons(1), winners=draws.winners(maps=True)),
         Population("pool", (height // 2, width // 2, maps), None),
         Population("e", (int(draws.generator.integers(3, 7)),), draws.neurons(2), winners=draws.winners(maps=False)),
-        Population("i", (int(draws.generator.integers(1, 5)),), draws.neurons(2)),
+        Population("i", (int(draws.generator.integers(1, 5)),), draws.neurons(3)),
     ]
-    output = Population("output", (int(draws.generator.integers(2, 5)),), draws.neurons(3))
+    output = Population("output", (int(draws.generator.integers(2, 5)),), draws.neurons(4))
     any_rule: list[Connectivity] = [Dense(), EveryOther()]
     draws.connect("stimulus", "maps", [Convolution(maps, 3, padding=1), Dense()])
     pooling = Projection("maps", "pool", Pooling(2), delay=draws.of([0.0, 2.6]))

@@ -70,7 +70,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         least_error = float(every[every > 0].min(initial=100.0))
         if (every == 0).any():
             axes.set_yscale("symlog", linthresh=least_error, linscale=0.35, subs=[2, 3, 4, 5, 6, 7, 8, 9])
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(bottom=-0.3 * least_error)  # a line at 0 is not hidden by the axis
             decades = [power for power in 10.0 ** np.arange(-4, 3) if least_error <= power <= every.max()]
             axes.set_yticks([0, *(decades or [least_error])])
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsim.analysis.spikes import LayerSpikes, Progress, Spikes
-from netsim.analysis.style import colours, drawing, legend_above
+from netsim.analysis.style import colours, drawing, is_narrow, legend_above
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,8 @@ def draw_lines(
             draw: Any = axes.step if step else axes.plot
             extra = {"where": "post"} if step else {}
             draw(rows[x], rows[y], color=colour, linestyle=dashes[position % 4], linewidth=1.3, label=name, **extra)
-        legend_above(axes, -0.1, min(3, max(1, len(names))), columnspacing=1.0, handlelength=1.8)
+        columns = min(3 if is_narrow(axes) else 7, max(1, len(names)))
+        legend_above(axes, -0.1 if is_narrow(axes) else -0.05, columns, columnspacing=1.0, handlelength=1.8)
     return axes
 
 

@@ -65,17 +65,23 @@ def comparison_figure(
         for measure, colour, marker in zip(MEASURES, colours(len(MEASURES)), MARKERS, strict=False):
             own = rows[rows["measure"] == measure]
             if len(own):
-                axes.hlines(own.index, own["effect_low"], own["effect_high"], color=colour, linewidth=1.2)
+                axes.hlines(own.index, own["effect_low"], own["effect_high"], color=colour, linewidth=1.2, zorder=4)
                 look: dict[str, Any] = {
                     "color": colour,
                     "markersize": 4,
                     "markeredgecolor": "white",
                     "markeredgewidth": 0.4,
+                    "zorder": 3,  # below its interval, which may be shorter
                 }
                 axes.plot(own["effect"], own.index, marker, label=MEASURES[measure], **look)
         axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
-        axes.set_yticks(range(len(rows)), rows["layer"].astype(str))
+        # a layer is named once, beside the middle of its rows
+        layers = rows["layer"].astype(str)
+        middles = rows.index.to_series().groupby(layers, sort=False).mean()
+        axes.set_yticks(middles, middles.index)
         axes.tick_params(axis="y", length=0)
+        for first in rows.index[1:][layers.ne(layers.shift())[1:]]:
+            axes.axhline(first - 0.5, color=FAINT, linewidth=0.4, linestyle=":", zorder=0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel("paired difference over its SD ($d_z$)")
         legend_above(axes, -0.2, 2, columnspacing=1.0, handletextpad=0.2)

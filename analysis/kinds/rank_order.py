@@ -116,9 +116,10 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     weights = _draws(tag, len(labels), generator)
     rows: list[dict[str, object]] = []
     for layer in each_layer(spikes, progress):
-        sums = _label_sums(layer, tag, len(labels), np.ones((1, len(spikes))))
+        ranks = _unit_ranks(layer)
+        sums = _label_sums(ranks, tag, len(labels), np.ones((1, len(spikes))))
         inner, counts, own = (part[0] for part in sums)
-        drawn = _label_sums(layer, tag, len(labels), weights)
+        drawn = _label_sums(ranks, tag, len(labels), weights)
         for which in ("all", "within", "between") if has_labels else ("all",):
             value, pairs = _mean_over(which, inner, counts, own)
             values = np.array([_mean_over(which, *one)[0] for one in zip(*drawn, strict=True)])
@@ -150,16 +151,16 @@ def _draws(tag: np.ndarray, labels: int, generator: np.random.Generator) -> np.n
 
 
 def _label_sums(
-    layer: LayerSpikes, tag: np.ndarray, labels: int, weights: np.ndarray
+    ranks: tuple[Any, np.ndarray, np.ndarray], tag: np.ndarray, labels: int, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each draw: products of the sums of labels, weights of labels, and of each presentation with itself.
 
     Shapes are (draws, labels, labels), (draws, labels), (draws, labels). The pair of a presentation with itself has the
     correlation 1, so that its weight squared is what it adds; `counts` are corrected for it in `_mean_over`.
     """
-    matrix, shift, has_order = _unit_ranks(layer)
+    matrix, shift, has_order = ranks
     used = weights * has_order
-    sums = np.empty((labels, len(used), layer.size))
+    sums = np.empty((labels, len(used), matrix.shape[1]))
     for label in range(labels):
         own = np.flatnonzero(tag == label)
         sums[label] = (matrix[own].T @ used[:, own].T).T + (used[:, own] @ shift[own])[:, None]
@@ -183,12 +184,17 @@ def _unit_ranks(layer: LayerSpikes) -> tuple[Any, np.ndarray, np.ndarray]:
 
     And which presentations have an order.
     """
-    ranks, counts, size = layer.ranks(), layer.counts.astype(np.float64), layer.size
-    silent = (counts + 1 + size) / 2  # mean rank of those that do not fire
-    mean = (size + 1) / 2
-    relative = ranks - silent[layer.rows]
-    of_fired = np.bincount(layer.rows, (ranks - mean) ** 2, minlength=layer.presentations)
-    square = of_fired + (size - counts) * (silent - mean) ** 2
-    has_order = square > 1e-12
-    norm = np.sqrt(np.where(has_order, square, 1.0))
-    return layer.matrix(relative / norm[layer.rows]), np.where(has_order, (silent - mean) / norm, 0.0), has_order
+    values, shift = np.empty(len(layer.latencies)), np.zeros(layer.presentations)
+    has_order = np.zeros(layer.presentations, dtype=bool)
+    mean = (layer.size + 1) / 2
+    for first, part in layer.parts():
+        own, begin = slice(first, first + part.presentations), layer.starts[first]
+        ranks, rows, counts = part.ranks(), part.rows, part.counts.astype(np.float64)
+        silent = (counts + 1 + layer.size) / 2  # mean rank of those that do not fire
+        of_fired = np.bincount(rows, (ranks - mean) ** 2, minlength=part.presentations)
+        square = of_fired + (layer.size - counts) * (silent - mean) ** 2
+        has_order[own] = square > 1e-12
+        norm = np.sqrt(np.where(has_order[own], square, 1.0))
+        values[begin : begin + len(ranks)] = (ranks - silent[rows]) / norm[rows]
+        shift[own] = np.where(has_order[own], (silent - mean) / norm, 0.0)
+    return layer.matrix(values), shift, has_order

@@ -18,10 +18,9 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
     """
     order = np.empty(times.size, dtype=np.int32)
     count = 0
-    for i in range(times.size):
-        if times[i] < end:
-            order[count] = i
-            count += 1
+    for i in range(times.size):  # without a branch that nobody could foresee
+        order[count] = i
+        count += times[i] < end
     order, sorted_order = order[:count], np.empty(count, dtype=np.int32)
     one, zero = bits.dtype.type(1), bits.dtype.type(0)
     apart = zero

@@ -10,6 +10,9 @@ import numpy as np
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, total
 
+_SUMMED = 64
+"""Neurons: so many sums lie side by side until they go where those of each presentation belong."""
+
 
 class Side(NamedTuple):
     """Synapses sorted by the neurons on one side: where those of each neuron begin, and the neurons opposite them.
@@ -69,24 +72,29 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
     Weights are those of the synapses, in the order of the side.
     """
     presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
+    first, opposite = side.first, side.opposite
     nothing, one, two = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2)
-    abreast, found = np.zeros(inputs.shape[1] * lanes, inputs.dtype), np.empty(lanes, inputs.dtype)
+    abreast, found = np.zeros(inputs.shape[1] * lanes, inputs.dtype), np.empty(_SUMMED * lanes, inputs.dtype)
     rounds = (presentations + lanes - 1) // lanes
     for part in range(rounds):  # as equal as possible
         begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
         _lay_abreast(inputs[begin:end], abreast)
-        for neuron in range(side.first.size - 1):
-            s, beyond = side.first[neuron], side.first[neuron + 1]
-            even, odd = nothing, nothing  # two sums, for one would wait for each of its additions
-            while s + one < beyond:
-                even = even + broadcast(weights[s]) * load(abreast, side.opposite[s] * lanes)
-                odd = odd + broadcast(weights[s + one]) * load(abreast, side.opposite[s + one] * lanes)
-                s += two
-            if s < beyond:
-                even = even + broadcast(weights[s]) * load(abreast, side.opposite[s] * lanes)
-            store(found, 0, even + odd)
-            for b in range(begin, end):
-                sums[b, neuron] += found[b - begin]
+        for lowest in range(0, first.size - 1, _SUMMED):
+            some = sums[begin:end, lowest : lowest + _SUMMED]
+            for neuron in range(some.shape[1]):
+                s, beyond = first[lowest + neuron], first[lowest + neuron + 1]
+                even, odd = nothing, nothing  # two sums, for one would wait for each of its additions
+                while s + one < beyond:
+                    even = even + broadcast(weights[s]) * load(abreast, opposite[s] * lanes)
+                    odd = odd + broadcast(weights[s + one]) * load(abreast, opposite[s + one] * lanes)
+                    s += two
+                if s < beyond:
+                    even = even + broadcast(weights[s]) * load(abreast, opposite[s] * lanes)
+                store(found, neuron * lanes, even + odd)
+            for b in range(len(some)):
+                own = some[b]
+                for neuron in range(own.size):
+                    own[neuron] += found[neuron * lanes + b]
 
 
 @compiled_with(fastmath={"contract"})

@@ -191,7 +191,7 @@ class Network:
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
         names = [population.name for population in self.populations]
-        sort = self._where("name").partition(".")[0]
+        sort = "layers" if self._of_layers else "populations"  # asked before all projections get names
         for name in names:
             need = f"is used twice; each of the {sort} needs a name of its own"
             require(names.count(name) == 1, f"{sort}.name", f"{name!r} {need}")
@@ -204,9 +204,10 @@ class Network:
             self._check_times(population)
         for projection in self.projections:
             self._check_delays(projection)
+            self._check_arrivals(projection)
             self._check_sign(projection)
             if projection.feedback is not None:
-                where, source = f"projections.{projection.name}.feedback", projection.source
+                where, source = f"{self.key_of(projection)}.feedback", projection.source
                 require(source != STIMULUS, where, "has no meaning from the stimulus, which does not learn; remove it")
                 weighted = bool(self.weight_shape(projection))
                 require(weighted, where, "has no meaning where there are no weights; remove it")
@@ -218,7 +219,7 @@ class Network:
     def _connected(self) -> Iterator[Projection]:
         """The projections in the order of their targets, with names and the parameters that populations tell."""
         for projection in self.projections:
-            where = f"projections.{projection.name or f'{projection.source}_to_{projection.target}'}"
+            where = self.key_of(projection)
             for end, name in (("source", projection.source), ("target", projection.target)):
                 require(name in self.shapes, f"{where}.{end}", f"{name!r} is no population{nearest(name, self.shapes)}")
             require(projection.target != STIMULUS, "projections.target", "the stimulus receives nothing")
@@ -235,7 +236,7 @@ class Network:
     def _fitted(self, projection: Projection) -> Projection:
         """A projection whose connectivity has the parameters that its ends tell; nothing is laid out for it."""
         source, target = self.ends(projection)
-        where, onto, neurons = f"projections.{projection.name}.connectivity", projection.target, math.prod(target)
+        where, onto, neurons = f"{self.key_of(projection)}.connectivity", projection.target, math.prod(target)
         try:
             connectivity = projection.connectivity.fitted(source, target)
             connectivity.check(source, target)
@@ -249,10 +250,38 @@ class Network:
         require(max(neurons, weights) <= LARGEST, self._where(onto), size)
         return replace(projection, connectivity=connectivity)
 
+    def key_of(self, projection: Projection) -> str:
+        """What a projection is called where mistakes are: its layer in a chain, else its name, or its two ends.
+
+        Examples
+        --------
+        >>> from netsim import Dense, IntensityEncoder, Network, Population, Projection
+        >>> pairs = [("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output")]
+        >>> network = Network(
+        ...     "skip",
+        ...     IntensityEncoder((4, 4, 1), t_max=16.0),
+        ...     [Population("hidden", (20,)), Population("output", (2,))],
+        ...     [Projection(source, target, Dense()) for source, target in pairs],
+        ...     duration=64.0,
+        ... )
+        >>> [network.key_of(projection) for projection in network.projections[1:]]
+        ['projections.hidden_to_output', 'projections.stimulus_to_output']
+        """
+        if self._of_layers:
+            return f"layers.{projection.target}"
+        named = projection.name not in ("", projection.target)  # the name that it gets if it is given none
+        return f"projections.{projection.name if named else f'{projection.source}_to_{projection.target}'}"
+
     def _where(self, name: str) -> str:
         """What a population is called where mistakes are."""
-        chain = [projection.target for projection in self.projections] == [p.name for p in self.populations]
-        return f"layers.{name}" if chain else f"populations.{name}"
+        return f"layers.{name}" if self._of_layers else f"populations.{name}"
+
+    @cached_property
+    def _of_layers(self) -> bool:
+        """Whether it was given as a chain of layers, whose projections are named after them."""
+        names = [population.name for population in self.populations]
+        chain = [(one.source, one.target, one.name) for one in self.projections]
+        return chain == list(zip([STIMULUS, *names], names, names, strict=False))
 
     def _check_output(self) -> None:
         output = self.populations[-1]
@@ -290,7 +319,7 @@ class Network:
         for projection in incoming:
             weighted = bool(self.weight_shape(projection))
             if population.integrates:
-                lack = f"integrate, but the projection {projection.name} has no weights; make them relays"
+                lack = f"integrate, but the projection from {projection.source} has no weights; make them relays"
                 require(weighted, f"{where}.neurons", lack)
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")
@@ -315,7 +344,7 @@ class Network:
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
 
     def _check_delays(self, projection: Projection) -> None:
-        where, delays = f"projections.{projection.name}.delay", projection.delays
+        where, delays = f"{self.key_of(projection)}.delay", projection.delays
         given = {"": projection.common_delay}
         if delays is not None:
             given = {".mean": delays.mean, ".shortest": delays.shortest}
@@ -326,15 +355,40 @@ class Network:
             long = f"{delay} ms is not shorter than the presentation ({self.duration} ms)"
             require(delay < self.duration, f"{where}{field_name}", long)
 
+    def _check_arrivals(self, projection: Projection) -> None:
+        """Refuse a projection whose spikes all come when they no longer count."""
+        population = self.population(projection.target)
+        if not population.integrates:
+            return
+        gated = population.dynamics.gated and not self.is_recurrent(projection)
+        field_name, until = ("onset", population.dynamics.gate) if gated else ("end", self.window_end(population))
+        effect = min((delay for delay, change in projection.psp.kernel if change), default=0.0)
+        earliest = self._earliest(projection.source) + _shortest(projection) + effect
+        late = (
+            f"is too early: spikes from {projection.source} count from {earliest:g} ms on at the earliest, and until"
+            f" {until:g} ms only; set a later one, or a shorter delay"
+        )
+        require(earliest < until, f"{self._where(population.name)}.neurons.{field_name}", late)
+
+    def _earliest(self, name: str) -> float:
+        """When the first spike of the stimulus or of a population can come (ms)."""
+        if name == STIMULUS:
+            return 0.0
+        population = self.population(name)
+        if population.integrates:
+            return population.dynamics.onset
+        (projection,) = self.incoming(name)
+        return self._earliest(projection.source) + _shortest(projection)
+
     def _check_sign(self, projection: Projection) -> None:
         of_neurons, source = self.signs(projection.source), projection.source
-        where = f"projections.{projection.name}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
+        where = f"{self.key_of(projection)}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
         signed = of_neurons is not None or projection.sign != "any"
         remedy = "has no meaning for binary weights, which are nothing but signs"
         require(self.weighting.kind == "real" or not signed, where, remedy)
         twice = f"is said twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
         once = of_neurons is None or projection.sign == "any"
-        require(once, f"projections.{projection.name}.sign", twice)
+        require(once, f"{self.key_of(projection)}.sign", twice)
 
     def check_dt(self, dt: float, where: str = "dt") -> None:
         """Refuse a time step (ms), called `where` in messages, that the encoding window does not hold.
@@ -528,7 +582,7 @@ class Network:
         found = np.zeros(math.prod(self.weight_shape(projection)), np.int8)
         found[weight] = of_source[pre]
         shared = "has weights that excitatory and inhibitory neurons share; they cannot have a sign"
-        require(bool((found[weight] == of_source[pre]).all()), f"projections.{projection.name}.connectivity", shared)
+        require(bool((found[weight] == of_source[pre]).all()), f"{self.key_of(projection)}.connectivity", shared)
         return found.reshape(self.weight_shape(projection))
 
     def window(self, projection: Projection) -> Window | None:
@@ -571,6 +625,11 @@ class Network:
     def window_end(self, population: Population) -> float:
         """When the neurons of a population may no longer fire (ms)."""
         return min(population.dynamics.end, self.duration)
+
+
+def _shortest(projection: Projection) -> float:
+    """The shortest delay of an axon or a synapse (ms)."""
+    return projection.common_delay if projection.delays is None else projection.delays.shortest
 
 
 def expand_layers(

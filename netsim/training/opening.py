@@ -24,6 +24,7 @@ from netsim.specification import Network
 from netsim.training.checkpoint import validation_score, write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train
 from netsim.training.pretraining import load_pretrained, weights_sha256
+from netsim.weights.initial import known_weights
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,9 @@ def open_training(
             f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
             f" {network.shapes} and training.dt {settings.dt:g}",
         )
-    threads()  # what is no number of them is refused before a folder is made
+    threads()  # what is no number of them is refused before a folder is made, and weights that it cannot begin with
+    for projection in network.weighted if pretrained is None else ():
+        known_weights(network, projection)
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}

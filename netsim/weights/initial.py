@@ -37,18 +37,23 @@ def initial_weights(network: Network, seed: int) -> Weights:
     weights: Weights = {}
     for population in network.integrating:
         for projection in network.incoming(population.name):
-            known = projection.connectivity.known_weights(*network.ends(projection))
+            known = known_weights(network, projection)
             if known is None:
                 known = draw(network, projection, generator)
-            elif contradict(known, network.weight_signs(projection)):
-                wrong = "has weights that come with it, and that are not"
-                where = f"projections.{projection.name}.connectivity"
-                raise SpecificationError(where, f"{wrong} {sign_words(network, projection)}")
             weights[kernel_name(projection)] = known
         if population.has_bias:
             weights[bias_name(population)] = np.full(population.maps, network.initial_bias(population), float)
     weights |= initial_delays(network, seed)
     return {name: weights[name] for name in weight_shapes(network)}
+
+
+def known_weights(network: Network, projection: Projection) -> np.ndarray | None:
+    """The weights that a connectivity brings along, if it does; a SpecificationError, if they are of the wrong sign."""
+    known = projection.connectivity.known_weights(*network.ends(projection))
+    if known is not None and contradict(known, network.weight_signs(projection)):
+        wrong = f"has weights that come with it, and that are not {sign_words(network, projection)}"
+        raise SpecificationError(f"{network.key_of(projection)}.connectivity", wrong)
+    return known
 
 
 def draw(network: Network, projection: Projection, generator: np.random.Generator, where: Any = ...) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from netsim.analysis import (
+    comparison_figure,
     label_clustering,
     paired_comparison,
     representational_similarity,
@@ -137,3 +139,10 @@ def test_comparison_is_paired() -> None:
     nothing = paired_comparison(ours, ours)
     assert (nothing[["difference", "effect"]] == 0).all(axis=None)
     assert (nothing["p"] == 1).all()
+
+
+def test_the_figure_of_a_comparison_names_each_layer_once() -> None:
+    table = pd.DataFrame({"layer": ["one", "one", "two"], "measure": ["fired", "latency", "correct"]})
+    axes = comparison_figure(table.assign(effect=0.5, effect_low=0.1, effect_high=0.9))
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
+    assert axes.get_yticks().tolist() == [0.5, 2.0]

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 import seaborn as sns
 
 import netsim.analysis
 from netsim.analysis import save_figure, silent_curves, theme
+from netsim.analysis.style import PALETTE
 from netsim.errors import DataError, RunError
 
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
@@ -77,6 +79,37 @@ def test_the_palette_is_the_one_that_is_given_else_the_current_one_else_for_the_
             assert _first_colour() == pytest.approx(sns.color_palette("Dark2")[0])
     with pytest.raises(DataError, match="palette 'nosuch': is not one that seaborn knows"):
         _first_colour(palette="nosuch")
+
+
+def _lab(colours: np.ndarray) -> np.ndarray:
+    """CIELAB of linear RGB, shape (colours, 3): equal distances look equally different."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(np.maximum(colours @ to_xyz.T / [0.9505, 1.0, 1.089], 0.0089)).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+# severest deuteranopia and protanopia, on linear RGB (Machado, Oliveira and Fernandes 2009)
+SEEN = {
+    "all": np.eye(3),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+    ),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+}
+
+
+@pytest.mark.parametrize("eyes", SEEN)
+def test_colours_are_told_apart_by_all_and_from_paper(eyes: str) -> None:
+    from matplotlib.colors import to_rgb
+
+    own = np.array([to_rgb(colour) for colour in PALETTE])
+    linear = np.where(own <= 0.04045, own / 12.92, ((own + 0.055) / 1.055) ** 2.4)
+    seen = _lab((linear @ SEEN[eyes].T).clip(0, 1))
+    assert seen[:, 0].max() < 75  # paper is 100
+    apart = np.linalg.norm(seen[:, None] - seen, axis=2) + 1000 * np.eye(len(seen))
+    assert apart.min() > 10  # 2 can just be seen
 
 
 def test_axes_that_are_given_keep_their_style() -> None:

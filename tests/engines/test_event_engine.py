@@ -121,8 +121,9 @@ def test_any_number_of_maps_is_swept(
     oracle: ModuleType, random_batch: MakeBatch, psp: PSP, regime: str, maps: int, dt: float
 ) -> None:
     """Sweeps take maps in blocks of 16: one that is full, and ones with a rest."""
-    neurons = Neurons(threshold=0.4, tau=10.0) if regime == "free" else Neurons(regime, 0.4, 10.0, 8.3, 40.0, 0.3)
-    layers = (Layer("conv", Convolution(maps, 2), neurons=neurons, psp=psp), Layer("output", Dense(35), neurons, psp))
+    free = Neurons(threshold=0.4, tau=10.0)
+    early, late = (free if regime == "free" else Neurons(regime, 0.4, 10.0, onset, 55.0, 0.3) for onset in (8.3, 28.3))
+    layers = (Layer("conv", Convolution(maps, 2), neurons=early, psp=psp), Layer("output", Dense(35), late, psp))
     network = Network.chain("wide", IntensityEncoder((3, 3, 1), 20.0), layers, duration=60.0)
     batch = random_batch(network, 2, seed=8)
     expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, *([dt] if dt else []))
@@ -339,7 +340,7 @@ def test_any_convolution_is_the_oracles(oracle: ModuleType, data: st.DataObject)
         neurons = Neurons(chosen, threshold=0.3, tau=5.0, onset=6.0, drive=0.23)
     # with one threshold, outputs that the drive alone carries would fire at the very time of their inputs: a tie that
     # rounding decides
-    outputs = dataclasses.replace(neurons, threshold=0.37)
+    outputs = dataclasses.replace(neurons, threshold=0.37, onset=2 * neurons.onset)
     network = Network.chain(
         "convolution",
         IntensityEncoder(shape, 10.0),

@@ -166,8 +166,14 @@ IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "outpu
         ((IN,), "populations.output: receives from nobody"),
         ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: sends to nobody"),
         ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),
-        ((IN, dataclasses.replace(OUT, delay=50.0)), "projections.output.delay: 50.0 ms is not shorter than the"),
-        ((IN, dataclasses.replace(OUT, connectivity=Dense(7))), "projections.output.connectivity.size: is 7, but"),
+        (
+            (IN, dataclasses.replace(OUT, delay=50.0)),
+            "projections.hidden_to_output.delay: 50.0 ms is not shorter than the",
+        ),
+        (
+            (IN, dataclasses.replace(OUT, connectivity=Dense(7))),
+            "projections.hidden_to_output.connectivity.size: is 7, but",
+        ),
         ((IN, dataclasses.replace(OUT, connectivity=Convolution(None, 2))), "a convolution cannot follow"),
         ((IN, dataclasses.replace(OUT, connectivity=Pooling(2))), "a pooling layer cannot follow a dense layer"),
     ],
@@ -177,6 +183,56 @@ def test_graphs_that_cannot_be_are_refused_in_one_line(projections: tuple[Projec
         _two(*projections)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _relayed(regime: str, onset: float, delay: float | Delays, *more: Projection) -> Network:
+    """Maps, relays 2 ms behind them, and an output that receives from both in a window of 10 ms."""
+    first, last = Neurons("phased", onset=10.0, drive=1.0), Neurons(regime, onset=onset, end=onset + 10.0, drive=1.0)
+    populations = (
+        Population("maps", (2, 2, 3), first),
+        Population("pool", (1, 1, 3), None),
+        Population("out", (3,), last),
+    )
+    projections = (
+        Projection("stimulus", "maps", Convolution(3, 1)),
+        Projection("maps", "pool", Pooling(2), delay=2.0),
+        Projection("maps", "out", Dense()),
+        Projection("pool", "out", Dense(), delay=delay, name="far"),
+    )
+    return Network("relayed", IntensityEncoder((2, 2, 1), 10.0), populations, projections + more, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("regime", "onset", "delay", "earliest", "field"),
+    [
+        ("phased", 22.0, 10.0, "22 ms on at the earliest, and until 22 ms", "onset"),
+        ("phased", 10.0, 0.0, "10 ms on at the earliest, and until 10 ms", "onset"),  # maps, at the gate
+        ("phased", 20.0, Delays(mean=12.0, shortest=9.0), "21 ms on at the earliest, and until 20 ms", "onset"),
+        ("staggered", 20.0, 18.5, "30.5 ms on at the earliest, and until 30 ms", "end"),
+    ],
+)
+def test_spikes_that_come_too_late_to_count_are_refused(
+    regime: str, onset: float, delay: float | Delays, earliest: str, field: str
+) -> None:
+    source = "maps" if delay == 0.0 else "pool"
+    with pytest.raises(SpecificationError) as caught:
+        _relayed(regime, onset, delay)
+    message = f"populations.out.neurons.{field}: is too early: spikes from {source} count from {earliest} only"
+    assert str(caught.value) == f"{message}; set a later one, or a shorter delay"
+
+
+def test_spikes_of_which_some_may_come_in_time_are_taken() -> None:
+    again = Projection("out", "out", Dense(), delay=9.9)  # the gate is open for a loop
+    cases: list[tuple[str, float, float | Delays]] = [
+        ("phased", 22.0, 9.9),
+        ("phased", 20.0, Delays(mean=12.0, shortest=7.9)),
+        ("staggered", 20.0, 17.9),
+    ]
+    for regime, onset, delay in cases:
+        assert len(_relayed(regime, onset, delay, again).projections) == 5
+    late = dataclasses.replace(again, delay=10.0)
+    with pytest.raises(SpecificationError, match=r"out.neurons.end: is too early: spikes from out count from 32 ms"):
+        _relayed("phased", 22.0, 9.9, late)
 
 
 def test_signs_and_delays_are_checked() -> None:
@@ -189,7 +245,7 @@ def test_signs_and_delays_are_checked() -> None:
     network = _two(IN, dataclasses.replace(OUT, sign="inhibitory"))
     weights = initial_weights(network, 0)
     assert (weights["output.kernel"] <= 0).all()
-    with pytest.raises(SpecificationError, match=r"projections.output.sign: has no meaning for binary weights"):
+    with pytest.raises(SpecificationError, match=r"layers.output.sign: has no meaning for binary weights"):
         dataclasses.replace(network, weighting=Weighting("binary"))
     weights["output.kernel"][0, 1] = 0.1
     with pytest.raises(DataError, match=r"weights: output.kernel holds weights that are not inhibitory"):

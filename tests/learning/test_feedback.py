@@ -98,8 +98,8 @@ def test_feedback_in_toml(small_network: Callable[..., Network]) -> None:
         (-1, {"kind": "random", "seed": -1}, "layers.output.feedback.seed: must be an integer >= 0, not -1"),
         (-1, {"kind": "sign", "seed": 1}, "layers.output.feedback.seed: is not a key here"),
         (-1, "random", "layers.output.feedback: must be a table such as { kind"),
-        (0, {"kind": "sign"}, "projections.conv.feedback: has no meaning from the stimulus"),
-        (1, {"kind": "sign"}, "projections.pool.feedback: has no meaning where there are no weights"),
+        (0, {"kind": "sign"}, "layers.conv.feedback: has no meaning from the stimulus"),
+        (1, {"kind": "sign"}, "layers.pool.feedback: has no meaning where there are no weights"),
     ],
 )
 def test_feedback_that_cannot_be(

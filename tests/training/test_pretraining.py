@@ -14,7 +14,7 @@ from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model, weights_before_learning
-from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
+from netsim.specification import Dense, EdgeList, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
 from netsim.training.loop import start_training
 from netsim.training.opening import open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
@@ -118,3 +118,14 @@ def test_a_run_knows_what_it_began_with_and_goes_on_with_nothing_else(tmp_path: 
     create_run("before", digits, describe_run(2), initial_weights(digits, 2))
     with pytest.raises(RunError, match="before has other weights by now; choose another --out"):
         open_training(tmp_path / "broken", after, 0, limit=200, resume=True)
+
+
+def test_listed_weights_of_the_wrong_sign_leave_no_run(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("pre,post,weight\n0,0,0.5\n1,1,-0.5\n")
+    rule = EdgeList(10, str(tmp_path / "edges.csv"))
+    layer = Layer("output", rule, Neurons("phased", 1.0, 16.0, 16.0, drive=1.0), sign="inhibitory")
+    training = Training("digits", validation=10)
+    network = Network.chain("listed", IntensityEncoder((8, 8, 1), 16.0), [layer], 64.0, training=training)
+    with pytest.raises(SpecificationError, match=r"layers.output.connectivity: has weights that come with it"):
+        open_training(tmp_path / "run", network)
+    assert not (tmp_path / "run").exists()

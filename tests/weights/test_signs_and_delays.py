@@ -160,15 +160,15 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
         ([{"inhibitory": 0.99}, {}], "populations.layer0.inhibitory: 0.99 of 8 neurons is all of them; say 0 or 1"),
         (
             [{"inhibitory": 0.5}, {"sign": "excitatory"}],
-            "projections.layer1.sign: is said twice: the neurons of layer0",
+            "layers.layer1.sign: is said twice: the neurons of layer0",
         ),
         ([{}, {"inhibitory": 0.5}], "layers.layer1.inhibitory: has no meaning for the output"),
-        ([{}, {"delay": 100.0}], "projections.layer1.delay: 100.0 ms is not shorter than the presentation (100.0 ms)"),
+        ([{}, {"delay": 100.0}], "layers.layer1.delay: 100.0 ms is not shorter than the presentation (100.0 ms)"),
         (
             [{}, {"delay": {"mean": 120.0}}],
-            "projections.layer1.delay.mean: 120.0 ms is not shorter than the presentation",
+            "layers.layer1.delay.mean: 120.0 ms is not shorter than the presentation",
         ),
-        ([{}, {"delay": {"longest": 100.0}}], "projections.layer1.delay.longest: 100.0 ms is not shorter than the"),
+        ([{}, {"delay": {"longest": 100.0}}], "layers.layer1.delay.longest: 100.0 ms is not shorter than the"),
         ([{}, {"delay": {"mean": -1.0}}], "layers.layer1.delay.mean: must be a time >= 0 ms, not -1.0"),
         ([{}, {"delay": {"mean": 3.0, "longest": 2.0}}], "layers.layer1.delay.mean: must be from 0.0 to 2.0 ms"),
         ([{}, {"delay": {"per": "dendrite"}}], "layers.layer1.delay.per: must be axon or synapse, not 'dendrite'"),
@@ -192,7 +192,7 @@ def test_signs_mean_nothing_to_relays_and_binary_weights() -> None:
         chain(MAPS, {"connectivity": Pooling(2), "inhibitory": 0.5}, {"connectivity": Dense(3)})
     with pytest.raises(SpecificationError, match=r"populations.layer0.inhibitory: has no meaning for binary weights"):
         chain(MAPS, {"connectivity": Dense(3)}, weighting=Weighting("binary"))
-    with pytest.raises(SpecificationError, match=r"projections.layer1.delay.per: must be axon where there are no weig"):
+    with pytest.raises(SpecificationError, match=r"layers.layer1.delay.per: must be axon where there are no weig"):
         chain(MAPS, {"connectivity": Pooling(2), "delay": Delays("synapse")}, {"connectivity": Dense(3)})
 
 

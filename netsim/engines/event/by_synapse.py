@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.sparse import Synapses, advance, finish, lay_out_synapses, side_by_side
+from netsim.engines.event.sparse import Synapses, lay_out_synapses, side_by_side
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
 from netsim.numerics.sparse_products import picked
@@ -117,7 +117,56 @@ def _first_spikes(
             for event in np.argsort(times[:events], kind="mergesort"):
                 if fired[post] < silent:
                     break
-                advance(post, times[event], neurons, excess, slope, reached, fired)
+                _advance(post, times[event], neurons, excess, slope, reached, fired)
                 slope[post] += jumps[event]
             if fired[post] == silent:
-                finish(post, neurons, excess, slope, reached, fired)
+                _finish(post, neurons, excess, slope, reached, fired)
+
+
+@compiled
+def _advance(
+    post: int,
+    now: float,
+    neurons: Dynamics,
+    excess: np.ndarray,
+    slope: np.ndarray,
+    reached: np.ndarray,
+    fired: np.ndarray,
+) -> None:
+    """Integrate a neuron up to an event, and find the spike that lies before it."""
+    if reached[post] < neurons.onset:
+        stop = min(now, neurons.onset)
+        excess[post] += slope[post] * (stop - reached[post])
+        reached[post] = stop
+        if stop == neurons.onset and excess[post] >= 0:
+            if neurons.onset < neurons.end:  # a window may hold no step of the grid
+                fired[post] = neurons.onset
+            return
+    if now > reached[post]:
+        rise = slope[post] + neurons.drive
+        later = excess[post] + rise * (now - reached[post])
+        if later >= 0:
+            # no earlier than the last event, whatever the rounding
+            latency = now - min(now - reached[post], later / rise)
+            fired[post] = np.ceil(latency) if neurons.whole_steps else latency
+        excess[post], reached[post] = later, now
+
+
+@compiled
+def _finish(
+    post: int, neurons: Dynamics, excess: np.ndarray, slope: np.ndarray, reached: np.ndarray, fired: np.ndarray
+) -> None:
+    """Find the spike of a neuron after its last event."""
+    if reached[post] <= neurons.onset:
+        _advance(post, neurons.onset, neurons, excess, slope, reached, fired)
+        if excess[post] >= 0:
+            if neurons.onset < neurons.end:
+                fired[post] = neurons.onset
+            return
+    rise = neurons.drive if neurons.gated else slope[post] + neurons.drive
+    if rise > 0:
+        latency = reached[post] - excess[post] / rise
+        if neurons.whole_steps:
+            latency = np.ceil(latency)
+        if latency < neurons.end:
+            fired[post] = latency

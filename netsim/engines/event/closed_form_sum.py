@@ -41,7 +41,9 @@ class ClosedFormSum:
         added = [(one.psp, one.prepare(weights[one.name])) for one in self.inputs]
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            potentials = np.zeros((len(spikes), neurons), dtype)
+            found = spikes.reshape(len(spikes), neurons)
+            potentials = found if found.dtype == dtype else np.empty(found.shape, dtype)
+            potentials[...] = 0.0
             for (psp, add), times in zip(added, arriving, strict=True):
                 integrals = np.empty((len(times), times[0].size), dtype)
                 integrate_fused(np.ascontiguousarray(times).reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
@@ -49,7 +51,8 @@ class ClosedFormSum:
             if start is not None:
                 potentials += start
             carry_to_threshold(potentials, bias, dynamics)
-            spikes[...] = potentials.reshape(spikes.shape)
+            if potentials is not found:
+                found[...] = potentials
 
         return first_spikes
 

@@ -4,6 +4,7 @@ The breakpoints of all presynaptic spikes are visited in order of time, and each
 its synapses reach. The kernels for windows are quicker where they apply, and give the same spikes.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,11 +13,20 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.lines import ABREAST, bend
 from netsim.numerics.order import in_order_of_time
+from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
 from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
+
+_BLOCK, _LARGEST_BLOCK = 2048, 2**16 - 2
+"""Neurons: what a sweep changes of them fits into the nearest cache, and their numbers into two bytes."""
+_ROW = 32
+"""Of synapses in a row: so many, on average, that to begin with it takes little beside."""
+_QUEUED = 1_000_000
+"""So many breakpoints are queued at a time."""
 
 
 class Synapses(NamedTuple):
@@ -35,6 +45,32 @@ class Synapses(NamedTuple):
     changes: np.ndarray
 
 
+class Rows(NamedTuple):
+    """Synapses in blocks of `size` neighbouring neurons, so that what a sweep reads and writes stays in the cache.
+
+    Those of a presynaptic neuron within a block, a row, begin in `post` and `weights` at its entry of `first`, block by
+    block. `post` counts within the block. Rows are filled up to whole numbers of `ABREAST` with synapses of weight 0
+    onto a neuron that there is not, the last one of a block.
+    """
+
+    first: np.ndarray
+    post: np.ndarray
+    weights: np.ndarray
+    size: int
+
+
+class Events(NamedTuple):
+    """Breakpoints in order of time: when they come, from whom, and the change of slope, shape (presentations, most).
+
+    `counts`, shape (presentations,), are how many there are.
+    """
+
+    times: np.ndarray
+    pre: np.ndarray
+    changes: np.ndarray
+    counts: np.ndarray
+
+
 class SparseStage:
     """A population of integrating neurons, not gated, that receives by any projections."""
 
@@ -42,25 +78,45 @@ class SparseStage:
         self.clock = clock
         self.population = population
         self.dynamics = clock.dynamics(population)
-        self.layout = lay_out_synapses(clock, population)
+        synapses, network = lay_out_synapses(clock, population), clock.network
+        weights = sum(math.prod(network.weight_shape(one)) for one in network.incoming(population.name))
+        self.rows = _in_rows(synapses, population.size, weights)
+        changes = synapses.changes[synapses.psp]
+        self.psps = Breakpoints(
+            np.where(changes == 0, np.inf, synapses.delays[synapses.psp]).astype(clock.dtype), changes
+        )
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
-        values = np.concatenate([weights[kernel_name(projection)].ravel() for projection in incoming])
-        in_order = len(incoming) == 1 and incoming[0].connectivity.per_synapse
-        own = values.astype(dtype, copy=False) if in_order else picked(values, self.layout.weights, dtype)
-        synapses = self.layout._replace(weights=own)
+        values = [weights[kernel_name(projection)].ravel() for projection in incoming]
+        rows = self.rows._replace(
+            weights=picked(np.concatenate([*values, np.zeros(1, dtype)]), self.rows.weights, dtype)
+        )
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
         bias = biases(self.population, weights, dtype, start.size)
-        bits = np.empty(0, f"u{dtype.itemsize}")  # tells their type
+        bits = np.empty(0, f"u{dtype.itemsize}")
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            found = np.empty((len(spikes), start.size), dtype)
-            _first_spikes(side_by_side(arriving, dtype), synapses, start, bias, self.dynamics, bits, found)
-            spikes[...] = found.reshape(spikes.shape)
+            times, own = side_by_side(arriving, dtype), spikes.reshape(len(spikes), -1)
+            found = own if own.dtype == dtype else np.empty(own.shape, dtype)
+            most = self.psps.delays.size
+            at_once = max(1, _QUEUED // most)
+            shape = (min(at_once, len(times)), most)
+            events = Events(
+                np.empty(shape, dtype),
+                np.empty(shape, np.uint32),
+                np.empty(shape, dtype),
+                np.empty(shape[0], np.uint64),
+            )
+            for first in range(0, len(times), at_once):
+                part = slice(first, first + at_once)
+                _queue(times[part], self.psps, self.dynamics.end, bits, events)
+                _first_spikes(events, rows, start, bias, self.dynamics, found[part])
+            if found is not own:
+                own[...] = found
 
         return first_spikes
 
@@ -115,142 +171,125 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
     return Synapses(first, posts, np.concatenate(weights), np.concatenate(psps), delays, changes)
 
 
+def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
+    """The same synapses in blocks, with numbers of weights for weights: what fills a row has the number `nothing`."""
+    sources, count = synapses.psp.size, synapses.post.size
+    size = min(neurons, max(_BLOCK, -(-_ROW * neurons * sources // max(count, 1))), _LARGEST_BLOCK)
+    blocks = -(-neurons // size)
+    first = np.zeros(blocks * sources + 1, np.uint64)
+    _begin_rows(synapses, size, first)
+    post, number = np.full(int(first[-1]), size, np.uint16), np.full(int(first[-1]), nothing, np.uint32)
+    _fill_rows(synapses, size, first[:-1].copy(), post, number)
+    return Rows(first, post, number, size)
+
+
+@compiled
+def _begin_rows(synapses: Synapses, size: int, first: np.ndarray) -> None:
+    """Write where the row of each presynaptic neuron in each block begins."""
+    sources = synapses.psp.size
+    for pre in range(sources):
+        for s in range(synapses.first[pre], synapses.first[pre + 1]):
+            first[synapses.post[s] // size * sources + pre + 1] += 1
+    total = 0
+    for row in range(first.size):
+        total += -(-int(first[row]) // ABREAST) * ABREAST
+        first[row] = total
+
+
+@compiled
+def _fill_rows(synapses: Synapses, size: int, places: np.ndarray, post: np.ndarray, numbers: np.ndarray) -> None:
+    """Write each synapse to the next place of its row."""
+    sources = synapses.psp.size
+    for pre in range(sources):
+        for s in range(synapses.first[pre], synapses.first[pre + 1]):
+            row = synapses.post[s] // size * sources + pre
+            post[places[row]], numbers[places[row]] = synapses.post[s] % size, synapses.weights[s]
+            places[row] += 1
+
+
+@compiled
+def _queue(arrivals: np.ndarray, psps: Breakpoints, end: float, bits: np.ndarray, events: Events) -> None:
+    """Fill a queue, from its first presentation on, with all breakpoints before the end of the time to fire.
+
+    `psps` are those of presynaptic neurons, shape (presynaptic neurons, breakpoints); `bits` tells the type of those of
+    times.
+    """
+    breakpoints = psps.delays.shape[1]
+    delays, changes = psps.delays.reshape(-1), psps.changes.reshape(-1)
+    times = np.empty(delays.size, delays.dtype)
+    for b in range(len(arrivals)):
+        found, pre, change = events.times[b], events.pre[b], events.changes[b]
+        if breakpoints == 1:  # a loop without divisions is one of vectors
+            times[:] = arrivals[b] + delays
+        else:
+            for event in range(times.size):
+                times[event] = arrivals[b, event // breakpoints] + delays[event]
+        order = in_order_of_time(times, times.view(bits.dtype), end)
+        events.counts[b] = order.size
+        for place in range(order.size):
+            next_one = np.uint32(order[place])
+            found[place], change[place] = times[next_one], changes[next_one]
+            pre[place] = next_one if breakpoints == 1 else next_one // np.uint32(breakpoints)
+
+
 @compiled_with(fastmath={"contract"})
 def _first_spikes(
-    arrivals: np.ndarray,
-    synapses: Synapses,
-    start: np.ndarray,
-    bias: np.ndarray,
-    neurons: Dynamics,
-    bits: np.ndarray,
-    spikes: np.ndarray,
+    events: Events, rows: Rows, start: np.ndarray, bias: np.ndarray, neurons: Dynamics, spikes: np.ndarray
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
     Potentials, at the `start` too, are counted from the threshold. Between two breakpoints that of a neuron is a line
-    ``a + b·t``, of which each breakpoint changes two numbers.
+    ``a + b·t``, of which each breakpoint changes two numbers. Once it has reached the threshold it stays as it is: in
+    the end all lines tell when that was.
     """
-    breakpoints, real = synapses.delays.shape[1], bias.dtype.type
-    silent, onset = real(np.inf), real(neurons.onset)
-    at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
-    times = np.empty(arrivals.shape[1] * breakpoints, bias.dtype)
-    lines = np.empty((bias.size, 2), bias.dtype)
-    for b in range(len(spikes)):
-        fired = spikes[b]
-        for post in range(bias.size):
-            lines[post, 0], lines[post, 1], fired[post] = start[post], bias[post], silent
-        _write_times(arrivals[b], synapses, times)
-        order = in_order_of_time(times, times.view(bits.dtype), neurons.end)
-        place = 0
-        while place < order.size and times[order[place]] <= onset:
-            pre, now, change = _breakpoint(order[place], times, synapses)
-            for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
-                post, step = synapses.post[s], change * synapses.weights[s]
-                lines[post, 0] -= step * now
-                lines[post, 1] += step
-            place += 1
-        _open(lines, neurons, at_onset, fired)
-        while place < order.size:
-            pre, now, change = _breakpoint(order[place], times, synapses)
-            for s in range(np.uint64(synapses.first[pre]), np.uint64(synapses.first[pre + 1])):
-                post, step = synapses.post[s], change * synapses.weights[s]
-                height, rise = lines[post, 0], lines[post, 1]
-                excess = height + rise * now
-                if excess >= 0:
-                    latency = now - excess / rise
-                    fired[post] = np.ceil(latency) if neurons.whole_steps else latency
-                    height = -silent  # no slope raises it again
-                lines[post, 0], lines[post, 1] = height - step * now, rise + step
-            place += 1
-        for post in range(bias.size):
-            if fired[post] == silent and lines[post, 1] > 0:
-                latency = -lines[post, 0] / lines[post, 1]
-                latency = np.ceil(latency) if neurons.whole_steps else latency
-                if latency < neurons.end:
-                    fired[post] = latency
-
-
-@compiled_with(forceinline=True)
-def _breakpoint(event: int, times: np.ndarray, synapses: Synapses) -> tuple[int, float, float]:
-    """The presynaptic neuron of a breakpoint, when it comes, and by how much it changes slopes."""
-    breakpoints = synapses.delays.shape[1]
-    pre = event if breakpoints == 1 else event // breakpoints
-    return pre, times[event], synapses.changes[synapses.psp[pre], event - pre * breakpoints]
+    real = bias.dtype.type
+    threshold, none, onset = real(0), real(np.inf), real(neurons.onset)
+    # of what a tuple holds, references would be counted each time that it is asked for
+    first, numbers, weights, size = rows
+    one, abreast, sources = np.uint64(1), np.uint64(ABREAST), (first.size - 1) // (-(-bias.size // size))
+    lines = np.zeros(2 * (size + 1), bias.dtype)
+    for begin in range(0, bias.size, size):
+        row, count = begin // size * sources, min(size, bias.size - begin)
+        own, reached = first[row : row + sources + 1], lines[: 2 * count]
+        for b in range(len(spikes)):
+            times, pre, changes = events.times[b], events.pre[b], events.changes[b]
+            for post in range(count):
+                lines[2 * post], lines[2 * post + 1] = start[begin + post], bias[begin + post]
+            place, last = np.uint64(0), events.counts[b]  # numbers that cannot be negative are places without a test
+            while place < last and times[place] <= onset:
+                for s in range(own[pre[place]], own[pre[place] + one], abreast):
+                    bend(lines, numbers, weights, s, changes[place], times[place], none)
+                place += one
+            _open(reached, neurons)
+            while place < last:
+                for s in range(own[pre[place]], own[pre[place] + one], abreast):
+                    bend(lines, numbers, weights, s, changes[place], times[place], threshold)
+                place += one
+            _close(reached, neurons, spikes[b, begin : begin + count])
 
 
 @compiled
-def _open(lines: np.ndarray, neurons: Dynamics, at_onset: float, fired: np.ndarray) -> None:
-    """What happens at the onset: who is over threshold fires, and the drive sets in for the others."""
-    for post in range(len(lines)):
-        if lines[post, 0] + lines[post, 1] * neurons.onset >= 0:
-            fired[post] = at_onset
-            lines[post, 0] = -np.inf
-        else:
-            lines[post, 0] -= neurons.drive * neurons.onset
-            lines[post, 1] += neurons.drive
+def _open(lines: np.ndarray, neurons: Dynamics) -> None:
+    """What happens at the onset: who is over threshold fires there, and the drive sets in for the others."""
+    for post in range(lines.size // 2):
+        height, rise = lines[2 * post], lines[2 * post + 1]
+        over = height + rise * neurons.onset >= 0
+        lines[2 * post] = -neurons.onset if over else height - neurons.drive * neurons.onset
+        lines[2 * post + 1] = 1 if over else rise + neurons.drive
 
 
 @compiled
-def _write_times(arrivals: np.ndarray, synapses: Synapses, times: np.ndarray) -> None:
-    """Write when breakpoints come, ``inf`` where there is none.
-
-    The number of a breakpoint is that of its neuron, times the number of breakpoints of a PSP, plus its own.
-    """
-    breakpoints, never = synapses.delays.shape[1], times.dtype.type(np.inf)
-    for pre in range(arrivals.size):
-        psp = synapses.psp[pre]
-        for k in range(breakpoints):
-            now = arrivals[pre] + synapses.delays[psp, k]
-            times[pre * breakpoints + k] = now if synapses.changes[psp, k] != 0 else never
-
-
-@compiled
-def advance(
-    post: int,
-    now: float,
-    neurons: Dynamics,
-    excess: np.ndarray,
-    slope: np.ndarray,
-    reached: np.ndarray,
-    fired: np.ndarray,
-) -> None:
-    """Integrate a neuron up to an event, and find the spike that lies before it."""
-    if reached[post] < neurons.onset:
-        stop = min(now, neurons.onset)
-        excess[post] += slope[post] * (stop - reached[post])
-        reached[post] = stop
-        if stop == neurons.onset and excess[post] >= 0:
-            if neurons.onset < neurons.end:  # a window may hold no step of the grid
-                fired[post] = neurons.onset
-            return
-    if now > reached[post]:
-        rise = slope[post] + neurons.drive
-        later = excess[post] + rise * (now - reached[post])
-        if later >= 0:
-            # no earlier than the last event, whatever the rounding
-            latency = now - min(now - reached[post], later / rise)
-            fired[post] = np.ceil(latency) if neurons.whole_steps else latency
-        excess[post], reached[post] = later, now
-
-
-@compiled
-def finish(
-    post: int, neurons: Dynamics, excess: np.ndarray, slope: np.ndarray, reached: np.ndarray, fired: np.ndarray
-) -> None:
-    """Find the spike of a neuron after its last event."""
-    if reached[post] <= neurons.onset:
-        advance(post, neurons.onset, neurons, excess, slope, reached, fired)
-        if excess[post] >= 0:
-            if neurons.onset < neurons.end:
-                fired[post] = neurons.onset
-            return
-    rise = neurons.drive if neurons.gated else slope[post] + neurons.drive
-    if rise > 0:
-        latency = reached[post] - excess[post] / rise
-        if neurons.whole_steps:
-            latency = np.ceil(latency)
-        if latency < neurons.end:
-            fired[post] = latency
+def _close(lines: np.ndarray, neurons: Dynamics, fired: np.ndarray) -> None:
+    """When each line is at threshold, if that is before the end; a window may hold no step of the grid."""
+    silent = fired.dtype.type(np.inf)
+    for post in range(fired.size):
+        height, rise = lines[2 * post], lines[2 * post + 1]
+        fired[post] = -height / rise if rise > 0 else silent
+    if neurons.whole_steps:
+        for post in range(fired.size):
+            fired[post] = np.ceil(fired[post])
+    for post in range(fired.size):
+        fired[post] = fired[post] if fired[post] < neurons.end else silent
 
 
 @compiled

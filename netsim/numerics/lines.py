@@ -1,0 +1,71 @@
+"""Straight lines that events bend, some of them at a time; for compiled loops.
+
+A line ``a + b·t``, such as the potential of a neuron between two events, is a pair of neighbouring numbers. Those that
+an event reaches lie anywhere: each pair is fetched and put back on its own, and the arithmetic is that of vectors.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from netsim.numerics.vectors import intrinsic
+
+ABREAST = 4
+"""So many lines are bent at a time."""
+
+_FLAGS = ("contract",)  # as in the loops that this is used in
+_INDEX, _PLACE = ir.IntType(32), ir.IntType(64)
+
+
+@intrinsic
+def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
+    """Bend `ABREAST` lines at the time `now` by their weights times a change of slope; not those at `bound` or above.
+
+    Numbers of lines and weights are read from `first` on; a number may come twice only if its weights are 0. Nothing is
+    checked. A branch would take longer than to bend a line by nothing.
+    """
+    if lines.dtype not in (types.float32, types.float64) or weights.dtype != lines.dtype:
+        return None
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        base, listed, own = (
+            context.make_array(kind)(context, builder, array).data
+            for kind, array in zip(signature.args[:3], arguments[:3], strict=True)
+        )
+        first = arguments[3]
+        vector, pair = ir.VectorType(base.type.pointee, ABREAST), ir.VectorType(base.type.pointee, 2)
+        change, now, bound = (_everywhere(builder, vector, number) for number in arguments[4:])
+        align, one = lines.dtype.bitwidth // 8, ir.Constant(_PLACE, 1)
+        places = []
+        for lane in range(ABREAST):
+            number = builder.load(builder.gep(listed, [builder.add(first, ir.Constant(first.type, lane))]))
+            place = builder.gep(base, [builder.shl(builder.zext(number, _PLACE), one)])
+            places.append(builder.bitcast(place, pair.as_pointer()))
+        found = [builder.load(place, align=align) for place in places]
+        while len(found) > 1:
+            halves = zip(found[::2], found[1::2], strict=True)
+            found = [_chosen(builder, *two, range(2 * two[0].type.count)) for two in halves]
+        heights, rises = (_chosen(builder, found[0], found[0], range(part, 2 * ABREAST, 2)) for part in (0, 1))
+        step = builder.load(builder.bitcast(builder.gep(own, [first]), vector.as_pointer()), align=align)
+        above = builder.fadd(heights, builder.fmul(rises, now, flags=_FLAGS), flags=_FLAGS)
+        above = builder.fcmp_ordered(">=", above, bound)
+        step = builder.select(above, ir.Constant(vector, [0.0] * ABREAST), builder.fmul(step, change))
+        heights = builder.fsub(heights, builder.fmul(step, now, flags=_FLAGS), flags=_FLAGS)
+        rises = builder.fadd(rises, step, flags=_FLAGS)
+        for lane, place in enumerate(places):
+            builder.store(_chosen(builder, heights, rises, [lane, ABREAST + lane]), place, align=align)
+        return context.get_dummy_value()
+
+    return types.void(lines, numbers, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code
+
+
+def _chosen(builder: Any, one: Any, other: Any, which: Iterable[int]) -> Any:
+    which = list(which)
+    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_INDEX, len(which)), which))
+
+
+def _everywhere(builder: Any, vector: Any, number: Any) -> Any:
+    nothing = ir.Constant(vector, ir.Undefined)
+    return _chosen(builder, builder.insert_element(nothing, number, ir.Constant(_INDEX, 0)), nothing, [0] * ABREAST)
