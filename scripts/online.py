@@ -48,7 +48,7 @@ def main(
     given = netsim.load_preset(preset)
     learning = dataclasses.replace(given.learning, optimizer="sgd", momentum=0.0, weight_decay=0.0, averaging=0.0)
     network = dataclasses.replace(given, learning=learning)
-    splits = netsim.load_splits(network, None, data_dir)
+    splits = netsim.load_splits(network, None, str(data_dir) if data_dir else None)
     count = presentations or len(splits.training)
     weights, curve, milliseconds = _learn(network, splits.training, engine, count, rate, seed)
     measured = {
@@ -91,7 +91,7 @@ def _learn(
         for number, chosen in enumerate(track(order, "presentations")):
             label = stimuli.labels[chosen : chosen + 1]
             began = time.perf_counter()
-            latencies = yield netsim.Batch(stimuli.latencies([chosen]), weights)
+            latencies = yield netsim.Batch(stimuli.latencies(np.array([chosen])), weights)
             presented = time.perf_counter()
             learned = learner.learn(latencies, label, weights)
             told = time.perf_counter()
@@ -101,8 +101,8 @@ def _learn(
             times[number] = presented - began, told - presented, time.perf_counter() - told
             right[number] = decide(latencies[-1]).strictly_correct(label)[0]
 
-    made = netsim.make_engine(engine, network, **({"precision": "single"} if engine == "event" else {}))
-    made.run(experiment())
+    dt = network.training.dt if engine == "event" else network.training.dt or 1.0  # Brian2 has no exact times
+    netsim.make_engine(engine, network, dt, "double" if dt else "single").run(experiment())
     ends = np.arange(min(_MEAN_OVER, count), count + 1, min(_MEAN_OVER, count))
     before = np.concatenate([[0], np.cumsum(right)])
     accuracy = (before[ends] - before[ends - ends[0]]) / ends[0]
