@@ -1,5 +1,6 @@
 # Sourced by the other scripts: goes to the repository and makes `.venv` with netsim in it, once.
-# PYTHON chooses the interpreter; EXTRAS the optional dependencies (for example EXTRAS=test).
+# PYTHON chooses the interpreter; EXTRAS the optional dependencies (for example EXTRAS=test). LOCKED=1 installs the
+# versions of requirements.lock, with their checksums, and nothing else.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -21,18 +22,28 @@ find_python() {
 make_environment() {
     local python recipe extras
     python=$(find_python) || return 1
-    recipe="$("$python" --version) $(cksum <setup.cfg) $(cksum <pyproject.toml)"
+    recipe="$("$python" --version) $(cksum <setup.cfg) $(cksum <pyproject.toml) ${LOCKED:+$(cksum <requirements.lock)}"
     extras=$(cat .venv/extras 2>/dev/null)
     if [ "$(cat .venv/recipe 2>/dev/null)" = "$recipe" ] && { [ -z "${EXTRAS:-}" ] || [ "$extras" = "$EXTRAS" ]; }; then
         return
     fi
     extras=${EXTRAS:-$extras}
+    if [ -n "${LOCKED:-}" ] && [ -n "$extras" ]; then
+        echo "LOCKED installs netsim alone; unset EXTRAS, and remove .venv if it has some" >&2
+        return 1
+    fi
     echo "Installing netsim into .venv ..." >&2
     { [ -x .venv/bin/python ] && [ "$(.venv/bin/python --version 2>/dev/null)" = "$("$python" --version)" ]; } ||
         "$python" -m venv --clear .venv || return 1
     # one of this name is an earlier version of this or another project's, with the same package and command
     .venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes netsim 2>/dev/null
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}" || return 1
+    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+    if [ -n "${LOCKED:-}" ]; then
+        "${pip[@]}" --require-hashes --requirement requirements.lock &&
+            "${pip[@]}" --no-deps --no-build-isolation --editable . || return 1
+    else
+        "${pip[@]}" --editable ".${extras:+[$extras]}" || return 1
+    fi
     echo "$extras" >.venv/extras
     echo "$recipe" >.venv/recipe
 }

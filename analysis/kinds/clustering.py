@@ -73,12 +73,17 @@ def dendrogram_figure(
 def label_clustering(
     spikes: Spikes, tau_ms: float = 5.0, sample: int = 300, seed: int = 0, progress: Progress = no_progress
 ) -> pd.DataFrame:
-    """Hierarchical clustering of labels, and of presentations, by the van Rossum distances of each layer.
+    r"""Hierarchical clustering of labels, and of presentations, by the van Rossum distances of each layer.
 
     Labels are joined one after the other, those first that are the least apart in the mean over pairs of presentations
-    (average linkage of `scipy.cluster.hierarchy`). Presentations are clustered likewise and cut into as many clusters
-    as there are labels; ``agreement`` is the adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J
-    Classif 2:193-218): 1 if they are the same, 0 in the mean by chance.
+    (average linkage of `scipy.cluster.hierarchy`; Sokal and Michener 1958, Univ Kansas Sci Bull 38:1409-1438),
+
+    .. math:: d(A, B) = \frac{1}{|A| |B|} \sum_{s \in A, t \in B} d_{st}
+
+    with :math:`d_{st}` the mean distance of a presentation of label :math:`s` from one of :math:`t`, without a unit.
+    Presentations are clustered likewise and cut into as many clusters as there are labels; ``agreement`` is the
+    adjusted Rand index of clusters and labels (Hubert and Arabie 1985, J Classif 2:193-218): 1 if they are the same, 0
+    in the mean by chance.
 
     Parameters
     ----------

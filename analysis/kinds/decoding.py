@@ -76,14 +76,15 @@ def decoding_over_time(
 ) -> pd.DataFrame:
     r"""How well a linear decoder reads the label from what has fired up to a time, cross-validated.
 
-    At time :math:`t` a neuron counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the
-    window of its layer, if it has fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge
-    regression onto the labels, one against the others, whose largest output decides (scikit-learn's `Ridge`, or with
-    more neurons than presentations its `KernelRidge`, which is the same); ``penalty`` is relative to the mean squared
-    distance of presentations from their mean. It is trained on all folds but one and tested on that; folds are
-    stratified. Nothing of it was learned by the network, so that it tells what a layer holds, not what the network
-    reads. ``information_bits`` is the mutual information of label and decoded label, without the bias of Panzeri and
-    Treves: a lower bound of what the layer carries. The control has shuffled labels.
+    Reading out what has come by a time is that of Hung et al. (2005, Science 310:863-866). At time :math:`t` a neuron
+    counts as :math:`1 - (t_i - t_{onset}) / (t_{end} - t_{onset})`, its earliness in the window of its layer, if it has
+    fired by then, and as 0 if not (``code = "fired"``: as 1). The decoder is a ridge regression onto the labels, one
+    against the others, whose largest output decides (scikit-learn's `Ridge`, or with more neurons than presentations
+    its `KernelRidge`, which is the same); ``penalty`` is relative to the mean squared distance of presentations from
+    their mean. It is trained on all folds but one and tested on that; folds are stratified. Nothing of it was learned
+    by the network, so that it tells what a layer holds, not what the network reads. ``information_bits`` is the mutual
+    information of label and decoded label, without the bias of Panzeri and Treves: a lower bound of what the layer
+    carries. The control has shuffled labels.
 
     Parameters
     ----------

@@ -95,7 +95,10 @@ def ablation_importance(
     nothing changes. ``accuracy_loss`` is the strict accuracy of the intact network minus that without the unit, paired,
     with the 95 % interval of Agresti and Min (2005, Stat Med 24:729-740); ``p`` is McNemar's exact test, not corrected
     for the number of units. ``loss_per_spike`` weights it: the loss over the mean number of the unit's spikes in a
-    presentation, by which rare but important ones stand out.
+    presentation, by which rare but important ones stand out. With :math:`b` of :math:`n` presentations right in the
+    intact network alone, :math:`c` in that without the unit alone, and :math:`m` spikes of the unit in all,
+
+    .. math:: \text{loss} = (b - c) / n, \quad \text{loss per spike} = (b - c) / m
 
     Parameters
     ----------

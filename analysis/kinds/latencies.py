@@ -81,7 +81,8 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
 
     Over the :math:`n` presentations (of a label) in which a neuron fires, of :math:`N`, with latencies
     :math:`t_1 \dots t_n` (ms): mean, median, standard deviation (with :math:`n - 1`) and interquartile range, quantiles
-    interpolated linearly; the reliability is :math:`n / N` and the silence :math:`1 - n / N`.
+    interpolated linearly (definition 7 of Hyndman and Fan 1996, Am Stat 50:361-365); the reliability is
+    :math:`n / N` and the silence :math:`1 - n / N`.
 
     It needs all spikes of a layer together: of a file, one layer at a time is in memory.
 

@@ -62,6 +62,8 @@ def psth_figure(
 def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = no_progress) -> pd.DataFrame:
     r"""First-spike peristimulus time histogram of each layer, over all presentations and over those of each label.
 
+    That of Gerstein and Kiang (1960, Biophys J 1:15-28), of first spikes alone.
+
     In a bin of width :math:`\Delta` presentation :math:`p` has :math:`c_p` spikes of :math:`M` neurons; its rate is
     :math:`c_p / (M \Delta)`, in spikes per second and neuron. The table has the mean over presentations and its 95 %
     confidence interval, Student's t with the presentation as the unit: spikes of one presentation are not independent.

@@ -68,12 +68,13 @@ def rank_order_figure(
 def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Spearman's correlation of the order of spikes between presentations, in the mean over all pairs of them.
 
-    The neurons of a layer have ranks by their latencies, ties the mean of theirs; silent ones come last and are a tie.
-    With ranks of mean 0 and norm 1, :math:`z_p`, the correlation of two presentations is :math:`z_p \cdot z_q`, and its
-    mean over all pairs of a set follows from the sum :math:`S` of its :math:`n` vectors,
-    :math:`(|S|^2 - n) / (n (n - 1))`: no pair is left out. A presentation in which no neuron or all at once fire has no
-    order and counts for none. Bounds are those of the 95 % percentile interval over 200 bootstrap draws of
-    presentations (within labels), in which no presentation is a pair with itself.
+    The correlation is that of Spearman (1904, Am J Psychol 15:72-101). The neurons of a layer have ranks by their
+    latencies, ties the mean of theirs; silent ones come last and are a tie. With ranks of mean 0 and norm 1,
+    :math:`z_p`, the correlation of two presentations is :math:`z_p \cdot z_q`, and its mean over all pairs of a set
+    follows from the sum :math:`S` of its :math:`n` vectors, :math:`(|S|^2 - n) / (n (n - 1))`: no pair is left out. A
+    presentation in which no neuron or all at once fire has no order and counts for none. Bounds are those of the 95 %
+    percentile interval over 200 bootstrap draws of presentations (within labels), in which no presentation is a pair
+    with itself.
 
     It needs all spikes of a layer together: of a file, one layer at a time is in memory.
 

@@ -74,10 +74,14 @@ def sparseness_figure(
 def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Population and lifetime sparseness of each layer.
 
-    Responses and the measure are those of `label_selectivity`: the sparseness of Treves and Rolls (1991) as Vinje and
-    Gallant (2000) have it, of the earliness of spikes. The population sparseness of a presentation is over the neurons
-    of the layer, the lifetime sparseness of a neuron over presentations. Means are over presentations, and over neurons
-    that respond, with 95 % confidence intervals (Student's t).
+    Responses :math:`r_i` and the measure are those of `label_selectivity`: the sparseness of Treves and Rolls (1991) as
+    Vinje and Gallant (2000) have it, of the earliness of spikes,
+
+    .. math:: S = (1 - a) / (1 - 1 / n), \quad a = (\sum_i r_i / n)^2 / (\sum_i r_i^2 / n)
+
+    The population sparseness of a presentation is over the neurons of the layer, the lifetime sparseness of a neuron
+    over presentations. Means are over presentations, and over neurons that respond, with 95 % confidence intervals
+    (Student's t).
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PER_MS = 10**9  # times are compared in whole ps, so that those on a grid are exact
+_BLOCK = 2**20  # spikes that are looked at together
 _DRAWS = 500
 
 
@@ -73,9 +74,10 @@ def layer_synchrony(
 
     ``coincidence`` is the share of pairs of neurons with a spike in the same presentation that lie at most
     :math:`\delta` apart. ``across`` is the same of pairs of different neurons in different presentations of one label,
-    the shift predictor over all shifts: what the dependence of latencies on the label alone gives. Their difference is
-    ``excess``: above 0 neurons fire together beyond that. All pairs are counted, none is drawn. Bounds are those of the
-    95 % percentile interval over 500 bootstrap draws of presentations.
+    the shift predictor of Perkel, Gerstein and Moore (1967, Biophys J 7:419-440) over all shifts: what the dependence
+    of latencies on the label alone gives. Their difference is ``excess``: above 0 neurons fire together beyond that.
+    All pairs are counted, none is drawn. Bounds are those of the 95 % percentile interval over 500 bootstrap draws of
+    presentations.
 
     It needs all spikes of a layer together: of a file, one layer at a time is in memory.
 
@@ -129,19 +131,22 @@ def layer_synchrony(
     window = round(window_ms * _PER_MS)
     rows = []
     for layer in each_layer(spikes, progress):
-        times, spike_rows = np.round(layer.latencies * _PER_MS).astype(np.int64), layer.rows
-        close = _close_pairs(times, spike_rows, window, len(spikes))
         counts = layer.counts
         pairs = counts * (counts - 1) // 2
-        label = tag[spike_rows]
-        kinds = int(tag.max(initial=0)) + 1
-        of_label = np.bincount(label, minlength=kinds)
-        both = label.astype(np.int64) * layer.size + layer.neurons
-        of_both = np.bincount(both, minlength=kinds * layer.size)
+        close, jitter = np.zeros(len(spikes), np.int64), np.full(len(spikes), np.nan)
+        for first, part in layer.parts():
+            own = slice(first, first + part.presentations)
+            close[own] = _close_pairs(part, part.rows, window, part.presentations)
+            jitter[own] = _deviations(part)
         # all pairs of a label, without those of one presentation, and of one neuron
-        possible = (of_label * (of_label - 1) // 2).sum() - pairs.sum() - (of_both * (of_both - 1) // 2).sum()
-        near = _close_pairs(times, label, window, kinds).sum() - close.sum()
-        near -= _close_pairs(times, both, window, kinds * layer.size).sum()
+        possible, near = -int(pairs.sum()), -int(close.sum())
+        for label in range(int(tag.max(initial=0)) + 1):
+            part = layer.pick(np.flatnonzero(tag == label))
+            of_neuron = np.bincount(part.neurons, minlength=layer.size)
+            spikes_of_label = len(part.latencies)
+            possible += spikes_of_label * (spikes_of_label - 1) // 2 - int((of_neuron * (of_neuron - 1) // 2).sum())
+            near += int(_close_pairs(part, np.int64(0), window, 1).sum())
+            near -= int(_close_pairs(part, part.neurons, window, layer.size).sum())
         share = close.sum() / pairs.sum() if pairs.sum() else np.nan
         across = near / possible if possible > 0 else np.nan
         low, high = _bootstrap(close, pairs, generator)
@@ -150,7 +155,7 @@ def layer_synchrony(
                 "layer": layer.name,
                 "window_ms": window_ms,
                 "pairs": int(pairs.sum()),
-                "jitter_ms": _jitter(layer),
+                "jitter_ms": jitter[np.isfinite(jitter)].mean() if np.isfinite(jitter).any() else np.nan,
                 "coincidence": share,
                 "low": low,
                 "high": high,
@@ -162,24 +167,29 @@ def layer_synchrony(
     return table.assign(layer=ordered_layers(table["layer"], spikes))
 
 
-def _close_pairs(times: np.ndarray, groups: np.ndarray, window: int, count: int) -> np.ndarray:
-    """How many pairs of times of each group are at most `window` apart; whole numbers all of them."""
-    if not len(times):
-        return np.zeros(count, np.int64)
-    span = int(times.max()) + window + 1  # a group begins beyond the reach of the one before
-    keys = np.sort(times + groups.astype(np.int64) * span)
-    until = np.searchsorted(keys, keys + window, side="right")
-    later = until - np.arange(len(keys)) - 1
-    return np.bincount(keys // span, later, minlength=count).astype(np.int64)
+def _close_pairs(layer: LayerSpikes, groups: np.ndarray | np.int64, window: int, count: int) -> np.ndarray:
+    """How many pairs of spikes of each group are at most `window` apart, in the unit that times are rounded to."""
+    found = np.zeros(count, np.int64)
+    keys = np.round(layer.latencies * _PER_MS).astype(np.int64)
+    span = int(keys.max(initial=0)) + window + 1  # a group begins beyond the reach of the one before
+    keys += groups * np.int64(span)
+    keys.sort()
+    for begin in range(0, len(keys), _BLOCK):
+        some = keys[begin : begin + _BLOCK]
+        until = np.searchsorted(keys, some + window, side="right")
+        later = until - np.arange(begin + 1, begin + 1 + len(some))
+        found += np.bincount(some // span, later, minlength=count).astype(np.int64)
+    return found
 
 
-def _jitter(layer: LayerSpikes) -> float:
-    """Mean standard deviation of the latencies of a presentation (ms), of those with two spikes at least."""
+def _deviations(layer: LayerSpikes) -> np.ndarray:
+    """Standard deviation of the latencies of each presentation (ms), NaN with fewer than two spikes."""
     counts, rows = layer.counts, layer.rows
-    mean = np.bincount(rows, layer.latencies, minlength=len(counts)) / np.maximum(counts, 1)
-    square = np.bincount(rows, (layer.latencies - mean[rows]) ** 2, minlength=len(counts))
-    several = counts > 1
-    return float(np.sqrt(square[several] / (counts[several] - 1)).mean()) if several.any() else float("nan")
+    apart = layer.latencies - layer.mean_latencies()[rows]
+    square = np.bincount(rows, apart**2, minlength=len(counts))
+    variance = np.divide(square, counts - 1, out=np.full(len(counts), np.nan), where=counts > 1)
+    deviations: np.ndarray = np.sqrt(variance)
+    return deviations
 
 
 def _bootstrap(close: np.ndarray, pairs: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:

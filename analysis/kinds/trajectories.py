@@ -80,6 +80,8 @@ def trajectory_figure(
 def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress = no_progress) -> pd.DataFrame:
     r"""Paths of the mean state of each layer in its principal components, a path for each label.
 
+    As Mazor and Laurent (2005, Neuron 48:661-673) draw those of a population over time.
+
     The state of a layer at time :math:`t` is the share of presentations of a label in which each neuron has fired by
     then. The components are those of all states of all labels and times together, the mean taken off (scikit-learn's
     `PCA`): orthogonal directions in the space of neurons, without a unit, of which the first has the most variance.

@@ -105,6 +105,7 @@ def analyse(
         _check_suffix(path)
     opened = _Opened(split, dataset, data_dir, engine, dt, seed)
     one = opened.subject(subject)
+    other = None if against is None else opened.other(against, one)
     with progress_bar() as progress:
         task = progress.add_task(f"analysing {kind}", total=None)
 
@@ -115,7 +116,7 @@ def analyse(
         found = analyse_by_name(
             kind,
             one.model if entry.takes("model") and one.model else one.spikes(first, layer, told),
-            opened.other(against, one, first, layer, told) if against is not None else None,
+            other.spikes(first, layer, told, seed) if other else None,
             one.stimuli() if one.model else None,
             layer,
             first,
@@ -182,7 +183,9 @@ class _Opened:
             for option, value in (given | {"--engine": self.engine, "--dt": self.dt}).items():
                 if value:
                     raise SpecificationError(option, f"has no meaning for {name}, a file of spikes")
-            spikes = read_spikes(path)
+            with progress_bar() as progress:
+                progress.add_task(f"reading {path.name}", total=None)
+                spikes = read_spikes(path)
             if not spikes.complete:
                 note(
                     f"{name}: a table of spikes does not tell of neurons above the last that fired, nor of"
@@ -194,9 +197,8 @@ class _Opened:
         options.note_initial_weights(name, model, self.seed)
         return _Subject(network.name, replace(model, network=network), stimuli, None)
 
-    def other(
-        self, name: str, one: _Subject, limit: int | None, layers: list[str] | None, progress: Progress
-    ) -> Spikes:
+    def other(self, name: str, one: _Subject) -> _Subject:
+        """What a subject is compared with; a model is presented the same stimuli."""
         from netsim.runs.model import weights_before_learning
 
         study, equals, level = name.partition("=")
@@ -214,11 +216,11 @@ class _Opened:
                 if initial is None:
                     raise SpecificationError(f"--against {name}", f"{one.name} was not trained from weights drawn here")
                 changed.model = replace(one.model, weights=initial)
-            return changed.spikes(limit, layers, progress, self.seed)
+            return changed
         other = self.subject(name)
-        if other.model is not None and one.model is not None:  # the same stimuli
-            return _Subject(other.name, other.model, one.stimuli(), None).spikes(limit, layers, progress)
-        return other.spikes(limit, layers, progress)
+        if other.model is not None and one.model is not None:
+            return _Subject(other.name, other.model, one.stimuli(), None)
+        return other
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -147,7 +147,7 @@ def _scan_here() -> None:
     from netsim import hdf5
     from netsim.exchange import hdf5 as exchange
 
-    exchange.check_hdf5 = hdf5.scan
+    exchange.check_hdf5 = hdf5.check_hdf5 = hdf5.scan
 
 
 def _as_users_do(target: str, seed: int, case: int) -> str:

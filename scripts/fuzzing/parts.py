@@ -56,8 +56,17 @@ def members(archive: bytes) -> Parts:
 
 def zipped(parts: Parts) -> bytes:
     """An archive whose checksums are right."""
+    return _archive(parts, zipfile.ZIP_DEFLATED if len(parts) % 2 else zipfile.ZIP_STORED)
+
+
+def stored(parts: Parts) -> bytes:
+    """The same, never compressed."""
+    return _archive(parts, zipfile.ZIP_STORED)
+
+
+def _archive(parts: Parts, compression: int) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if len(parts) % 2 else zipfile.ZIP_STORED) as file:
+    with zipfile.ZipFile(stream, "w", compression) as file:
         for name, content in parts.items():
             file.writestr(name, content)
     return stream.getvalue()

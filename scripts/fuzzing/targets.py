@@ -10,18 +10,21 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fuzzing.parts import Parts, checkpoint, content_of, gzipped, joined, members, zipped
+from fuzzing.parts import Parts, checkpoint, content_of, gzipped, joined, members, stored, zipped
 from netsim.data.events import EVENT_TYPE
 from netsim.data.idx import read_idx, write_idx
 from netsim.data.loading import load_dataset
+from netsim.data.making import make_dataset
+from netsim.data.packed import write_dataset
 from netsim.data.recordings import convert_once
 from netsim.data.source import ignore_progress
-from netsim.data.stimuli import event_stimuli
+from netsim.data.stimuli import event_stimuli, load_splits
 from netsim.engines import Batch, make_engine
 from netsim.files import read_arrays
 from netsim.measuring.simulation import Simulation
@@ -29,15 +32,24 @@ from netsim.models.presets import load_preset, preset_file, preset_names
 from netsim.runs.folder import RunFolder, create_run
 from netsim.runs.model import load_model
 from netsim.specification import (
+    PSP,
     Convolution,
+    Delays,
     Dense,
+    Distance,
+    EdgeList,
     EventEncoder,
     IntensityEncoder,
+    LatencyEncoder,
     Layer,
     Learning,
     Network,
     Neurons,
     Pooling,
+    Population,
+    PopulationWinners,
+    Projection,
+    Random,
     Weighting,
 )
 from netsim.specification.toml import dumps_network, read_network
@@ -48,7 +60,7 @@ from netsim.training.opening import training_figures
 from netsim.weights.binary import forward_weights
 from netsim.weights.files import read_weights
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import weight_shapes
+from netsim.weights.layout import delay_name, weight_shapes
 from netsim.weights.packing import pack, read_packed
 
 
@@ -174,6 +186,44 @@ def _small_specifications() -> list[Parts]:
     return [{"toml": dumps_network(network).encode()} for network in (small_network(), load_preset("digits"))]
 
 
+@cache
+def graphs() -> list[Network]:
+    """Small networks of populations and projections: loops, winners, delays, signs, and every PSP."""
+    free, dense = Neurons(threshold=0.5, tau=10.0, end=70.0, bias=True), Dense()
+    learned = Delays("synapse", mean=2.0, spread=1.0, longest=8.0, learned=True)
+    loop = (
+        Population("maps", (4, 4, 2), free),
+        Population("pool", (2, 2, 2), None),
+        Population("hidden", (6,), free, winners=PopulationWinners(2)),
+        Population("inhibitory", (3,), free),
+        Population("output", (3,), free),
+    )
+    synapses = (
+        Projection("stimulus", "maps", Convolution(2, 3, padding=1)),
+        Projection("maps", "pool", Pooling(2)),
+        Projection("pool", "hidden", dense, psp=PSP("triangle", rise=5.2, fall=9.1), delay=learned),
+        Projection("hidden", "inhibitory", Random(probability=0.4, seed=1), sign="excitatory"),
+        Projection("inhibitory", "hidden", dense, sign="inhibitory", name="back", delay=0.7),
+        Projection("hidden", "output", dense, psp=PSP("plateau", rise=7.3), delay=Delays(mean=1.0, spread=0.5)),
+        Projection(
+            "stimulus", "output", dense, name="skip", psp=PSP("breakpoints", breakpoints=((0, 0), (3, 1), (8, 0)))
+        ),
+    )
+    encoder = IntensityEncoder((4, 4, 1), 20.0)
+    distance = (
+        Projection("stimulus", "maps", Distance(sigma=1.0, seed=3)),
+        Projection("maps", "output", Random(indegree=9, seed=2), delay=1.3),
+    )
+    return [
+        Network("loop", encoder, loop, synapses, 90.0),
+        Network("drawn", encoder, (loop[0], loop[4]), distance, 90.0),
+    ]
+
+
+def _graph_seeds() -> list[Parts]:
+    return [{"toml": dumps_network(network).encode()} for network in graphs()]
+
+
 _PLANS = (
     'base = "digits"\nseeds = [0, 1]\nlimit = 100\n[overrides]\n"training.epochs" = 2\n'
     '[grid]\n"learning.rate" = [0.001, 0.01]\n"layers.hidden.dropout" = [0.0, 0.2]\n',
@@ -185,6 +235,45 @@ _PLANS = (
 
 def _plan_seeds() -> list[Parts]:
     return [{"toml": text.encode()} for text in _PLANS]
+
+
+# Lists of edges
+
+
+def _edge_seeds() -> list[Parts]:
+    return [
+        {"csv": b"pre,post,weight\n0,1,0.5\n2,0,-0.5\n5,3,1e-3\n2,0,7\n"},
+        {
+            "csv": b"post, id, pre\n"
+            + b"".join(b"%d,%d,%d\n" % (number % 4, number, number % 6) for number in range(40))
+        },
+    ]
+
+
+def _sonata_edge_seeds() -> list[Parts]:
+    import h5py
+
+    def write(path: Path, weights: bool) -> None:
+        with h5py.File(path, "w") as file:
+            group = file.create_group("edges/mine")
+            group["source_node_id"], group["target_node_id"] = np.arange(24) % 6, np.arange(24, dtype=np.uint64) % 4
+            group["edge_type_id"] = np.zeros(24, np.int64)
+            if weights:
+                group["0/syn_weight"] = np.linspace(-1, 1, 24)
+                group["edge_group_id"], group["edge_group_index"] = np.zeros(24, np.int64), np.arange(24)[::-1]
+
+    return [{"edges.h5": content_of(partial(write, weights=weights))} for weights in (True, False)]
+
+
+def _read_edges(path: Path) -> object:
+    rule, source, target = EdgeList(4, str(path)), (6,), (4,)
+    rule.check(source, target)
+    pre, post, _ = rule.connections(source, target)
+    assert 0 <= pre.min() <= pre.max() < 6
+    assert 0 <= post.min() <= post.max() < 4
+    weights = rule.known_weights(source, target)
+    assert weights is None or (np.isfinite(weights).all() and weights.shape == pre.shape)
+    return pre
 
 
 # Archives of arrays
@@ -216,6 +305,16 @@ def _double(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array.astype(np.float64) for name, array in weights.items()}
 
 
+def _read_delays(path: Path) -> object:
+    network = graphs()[0]
+    weights = read_weights(network, path)
+    for projection in network.projections:
+        if projection.delays is not None:
+            delays = weights[delay_name(projection)]
+            assert ((delays >= projection.delays.shortest) & (delays <= projection.delays.longest)).all()
+    return weights
+
+
 def _binary() -> Network:
     return dataclasses.replace(small_network(), weighting=Weighting("binary"))
 
@@ -230,6 +329,33 @@ def _read_packed(path: Path) -> object:
     weights = read_packed(_binary(), path)
     assert all(np.isfinite(array).all() for array in weights.values())
     return weights
+
+
+# Data sets of one's own
+
+_BLOBS = IntensityEncoder((3, 4, 1), 16.0)
+
+
+def _dataset_seeds() -> list[Parts]:
+    labels = np.arange(12) % 3
+    images = make_dataset((_images(12, 3, 4), labels), _BLOBS, test=(_images(4, 3, 4), labels[:4]), name="mine")
+    times = np.linspace(0, 20, 12 * 5).reshape(12, 5)
+    recorded = make_dataset((times, labels.astype(str)), LatencyEncoder((1, 5, 1), 30.0), name="recorded")
+    return [members(content_of(partial(write_dataset, data), ".npz")) for data in (images, recorded)]
+
+
+def _read_dataset(path: Path) -> object:
+    data = load_dataset(path)
+    for split, (samples, labels) in data.parts.items():
+        assert len(samples) == len(labels), split
+        assert samples[: len(samples)].shape == samples.shape
+    encoder = _BLOBS if data.samples == _BLOBS.samples else LatencyEncoder((1, 5, 1), 30.0)
+    network = Network.chain("own", encoder, (Layer("output", Dense(3), Neurons("free", 0.5, tau=10.0)),), 64.0)
+    test = load_splits(network, data, presented=True).test
+    latencies = test.latencies(np.arange(len(test)))
+    assert not np.isnan(latencies).any()
+    assert (latencies >= 0).all()
+    return data.sha256
 
 
 # Runs
@@ -402,6 +528,41 @@ def _nir_seeds() -> list[Parts]:
     return [{"network.nir": whole}]
 
 
+def _nir_loop_seeds() -> list[Parts]:
+    """A network with a loop, and a graph of another tool."""
+    import nir
+
+    from netsim.exchange import export_network
+
+    def elsewhere(path: Path) -> None:
+        generator = np.random.default_rng(0)
+        nodes = {
+            "in": nir.Input(np.array([6])),
+            "affine": nir.Affine(generator.random((4, 6)).astype(np.float32), np.array([0, 0.25, 0, -1], np.float32)),
+            "neurons": nir.IF(r=np.full(4, 1000.0), v_threshold=np.full(4, 1.0)),
+            "out": nir.Output(np.array([4])),
+        }
+        nir.write(path, nir.NIRGraph(nodes, list(pairwise(nodes))))
+
+    def own(path: Path) -> None:
+        export_network("nir", network, _double(initial_weights(network, 0)), path)
+
+    network = graphs()[0]
+    return [{"network.nir": content_of(write, ".nir")} for write in (own, elsewhere)]
+
+
+def _sonata_network_seeds() -> list[Parts]:
+    from netsim.exchange import export_network
+
+    network = graphs()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.sonata"
+        export_network("sonata-network", network, _double(initial_weights(network, 0)), path, {"seed": 0})
+        return [
+            {name: (path / name).read_bytes() for name in ("network.toml", "provenance.json", "nodes.h5", "edges.h5")}
+        ]
+
+
 def _read_nir(path: Path) -> object:
     from netsim.exchange import import_network
 
@@ -414,9 +575,14 @@ TARGETS: dict[str, Target] = {
     "idx folder": FolderTarget(_idx_folder_seeds, _read_idx_folder, "images"),
     "toml": Target(_toml_seeds, _read_toml, "network.toml"),
     "simulation": Target(_small_specifications, _simulate, "network.toml"),
+    "graph": Target(_graph_seeds, _simulate, "network.toml"),
+    "edges": Target(_edge_seeds, _read_edges, "edges.csv"),
+    "edges sonata": Target(_sonata_edge_seeds, _read_edges, "edges.h5"),
     "sweep": Target(_plan_seeds, read_plan, "plan.toml"),
     "npz": Target(_npz_seeds, _read_npz, "arrays.npz", zipped),
     "weights": Target(lambda: [members(_arrays(_weights()))], _read_weights, "weights.npz", zipped),
+    "delays": Target(lambda: [members(_arrays(initial_weights(graphs()[0], 0)))], _read_delays, "weights.npz", zipped),
+    "dataset": Target(_dataset_seeds, _read_dataset, "mine.npz", stored),
     "packed": Target(lambda: [members(_arrays(pack(_binary(), _weights())))], _read_packed, "packed.npz", zipped),
     "checkpoint": Target(_checkpoint_seeds, _read_checkpoint, "checkpoint.npz", checkpoint),
     "run": FolderTarget(_run_seeds, _read_run, "run"),
@@ -428,5 +594,8 @@ TARGETS: dict[str, Target] = {
     "parquet": _exchange("parquet", ".parquet"),
     "sonata": _exchange("sonata", ".h5"),
     "nwb": _exchange("nwb", ".nwb"),
+    "nirdata": _exchange("nirdata", ".nird"),
     "nir": Target(_nir_seeds, _read_nir, "network.nir"),
+    "nir loop": Target(_nir_loop_seeds, _read_nir, "network.nir"),
+    "sonata network": FolderTarget(_sonata_network_seeds, _read_nir, "network.sonata"),
 }

@@ -20,8 +20,18 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 READERS = (
     *("idx", "idx.gz", "idx folder", "toml", "simulation", "sweep", "npz", "weights", "packed", "checkpoint"),
     *("run", "metrics", "events", "recordings", "csv", "csv.gz", "parquet", "sonata", "nwb", "nir"),
+    *("graph", "edges", "edges sonata", "delays", "dataset", "nirdata", "nir loop", "sonata network"),
 )
-CASES = {"run": 25, "sonata": 4, "nwb": 4, "nir": 4}
+CASES = {
+    "run": 25,
+    "sonata": 4,
+    "nwb": 4,
+    "nir": 4,
+    "nirdata": 3,
+    "nir loop": 3,
+    "sonata network": 3,
+    "edges sonata": 3,
+}
 """Fewer than of the others, where a case takes long."""
 
 

@@ -23,6 +23,7 @@ from netsim.specification import (
     Neurons,
     Pooling,
     Population,
+    Training,
 )
 from netsim.specification.summary import architecture, summarise
 
@@ -135,6 +136,7 @@ def _network(*layers: object, **changes: object) -> Network:
 @pytest.mark.parametrize(
     ("make", "field"),
     [
+        (lambda: Training(engine="brian2", dt=0.0), "training.dt"),
         (lambda: IntensityEncoder((8, 8), 1.0), "encoder.shape"),
         (lambda: IntensityEncoder((8, 8, 0), 1.0), "encoder.shape"),
         (lambda: IntensityEncoder((8, 8, 1), -1.0), "encoder.t_max"),
@@ -191,6 +193,16 @@ def test_impossible_specifications_name_the_field(make: object, field: str) -> N
         make()  # type: ignore[operator]
     assert caught.value.field == field
     assert "\n" not in str(caught.value)
+
+
+def test_any_step_above_0_is_one() -> None:
+    assert Training(engine="brian2", dt=0.05).dt == 0.05
+
+
+def test_a_kernel_larger_than_its_input_says_how_large_both_are() -> None:
+    message = r"kernel: 5 is larger than its input of 3x4 \(padding 0\); use a kernel of at most 3$"
+    with pytest.raises(SpecificationError, match=message):
+        Convolution(2, 5).target_shape((3, 4, 1))
 
 
 def test_an_unknown_layer_lists_the_known() -> None:

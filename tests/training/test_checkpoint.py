@@ -114,6 +114,7 @@ def test_going_back_ends_the_same(epochs_done: int, learn: Learn, tmp_path: Path
     with pytest.warns(UserWarning, match=rf"checkpoint.npz: .* epoch {epochs_done + 1}, batch 2"):
         state = resume_training(NETWORK, folder, 0)
     assert (state.epoch, state.batch) == (epochs_done, 1)
+    assert read_checkpoint(NETWORK, folder.checkpoint).epoch == epochs_done  # the damaged one is gone at once
     assert folder.best.exists() == folder.metrics.exists() == (epochs_done > 0)
     if epochs_done:  # nothing in the folder is from later
         assert state.best_weights is not None

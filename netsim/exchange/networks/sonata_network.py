@@ -8,6 +8,9 @@ specification, which other tools pass over; from it the network comes back, with
 from __future__ import annotations
 
 import json
+import math
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +38,7 @@ MOST_EDGES = 2**28
 """Of a network: some 10 GB."""
 _FOR_EVER = 1e9  # ms: a current or a potential that does not decay within a presentation
 _STEP = 0.1  # ms, where the network is trained in exact time
+_BYTES = 200  # that an edge, a node and a weight take at most, twice as many as usual
 _LONGEST = 2**24  # characters of a specification
 
 
@@ -51,16 +55,24 @@ def write(network: Network, weights: Weights, path: Path, record: Mapping[str, A
         )
     if path.is_dir() and not (path / SPECIFICATION).is_file():
         raise RunError(f"{path}: is a folder of something else; choose another name")
-    write_folder(path, lambda folder: _fill(folder, network, weights, record))
+    numbers = sum(array.size for array in weights.values()) + sum(map(math.prod, network.shapes.values())) + synapses
+    write_folder(path, lambda folder: _fill(folder, network, weights, record, numbers * _BYTES + 2**20))
 
 
-def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str, Any] | None) -> None:
+def _reserve(folder: Path, size: int) -> None:
+    """Raise OSError unless so many bytes fit into a folder: a write of HDF5 that fails ends the process."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def _fill(folder: Path, network: Network, weights: Weights, record: Mapping[str, Any] | None, size: int) -> None:
     import h5py
     import libsonata
 
     from netsim.specification.toml import dumps_network
     from netsim.weights.layout import bias_name
 
+    _reserve(folder, size)
     (folder / SPECIFICATION).write_text(dumps_network(network), encoding="utf-8")
     (folder / RECORD).write_text(to_json(record) + "\n", encoding="utf-8")
     with h5py.File(folder / NODES, "w") as file:

@@ -1,0 +1,90 @@
+"""What listens on loopback gives nothing to another user of the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from netsim.measuring.cluster import connect
+
+distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="becomes another user, which the superuser can"
+)
+NOBODY = 65534
+INTRUDER = """
+import asyncio, os, ssl, sys
+from distributed import Client, Security
+from distributed.comm import connect
+
+os.setgroups([])
+os.setgid({nobody})
+os.setuid({nobody})
+
+async def ask(address, **options):
+    try:
+        comm = await connect(address, timeout=float(sys.argv[1]), **options)
+        await comm.write({{"op": "identity", "reply": True}})
+        return "identity" if "workers" in await asyncio.wait_for(comm.read(), 60) else "nothing"
+    except Exception as error:
+        return type(error).__name__
+
+key = Security.temporary()
+answers = []
+for address in sys.argv[2:]:
+    plain = address.replace("tls://", "tcp://")
+    answers.append(asyncio.run(ask(plain)))
+    answers.append(asyncio.run(ask(address, ssl_context=key.get_connection_args("client")["ssl_context"])))
+print(os.getuid(), *answers)
+for process in os.environ["OWNED"].split():
+    for file in ("environ", "mem", "fd", "maps"):
+        try:
+            path = f"/proc/{{process}}/{{file}}"
+            os.listdir(path) if file == "fd" else open(path, "rb").read(1)
+            print("read", file)
+        except OSError:
+            pass
+"""
+
+
+def _ask_as_nobody(addresses: list[str], processes: list[int], seconds: int) -> list[str]:
+    """What another user is told at each address, in plain text and with a key of its own; and what it can read.
+
+    Refused connections are tried again for so many seconds.
+    """
+    environment = os.environ | {"OWNED": " ".join(map(str, processes))}
+    command = [sys.executable, "-c", INTRUDER.format(nobody=NOBODY), str(seconds), *addresses]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    user, *answers = done.stdout.split()
+    assert user == str(NOBODY)
+    return answers
+
+
+def test_another_user_gets_nothing_from_workers_of_this_machine() -> None:
+    """Neither in plain text nor with a key of one's own; and the key is nowhere to be read."""
+    before = set(Path(tempfile.gettempdir()).iterdir())
+    with connect(workers=1) as client:
+        info = client.scheduler_info()
+        addresses = [info["address"], *info["workers"]]
+        answers = _ask_as_nobody(addresses, [os.getpid(), *client.run(os.getpid).values()], 1)
+        made = set(Path(tempfile.gettempdir()).iterdir()) - before
+        scratch = [folder for folder in made if folder.name.startswith("netsim-")]
+        assert scratch
+        assert all(folder.stat().st_mode & 0o077 == 0 for folder in scratch)
+        assert client.submit(int, 3).result() == 3  # it goes on all the while
+    assert len(answers) == 2 * len(addresses)
+    assert all(answer.endswith("Error") for answer in answers), answers
+
+
+def test_a_scheduler_without_a_key_would_answer() -> None:
+    """So that the refusals above are no fault of the question."""
+    own = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": None}
+    with distributed.LocalCluster(**own) as cluster:
+        assert _ask_as_nobody([cluster.scheduler_address], [], 60)[0] == "identity"
