@@ -83,8 +83,11 @@ class LayerStep(NamedTuple):
     delay_gradient: np.ndarray | None = None
 
 
-def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> np.ndarray | OuterProduct:
-    """Add up the shares of all parts, which are of one type, and scale the sum; arrays are written over."""
+def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> Any:
+    """Add up the shares of all parts, which are of one type, and scale the sum; arrays are written over.
+
+    The sum is an array, or an `OuterProduct`, which passes for one.
+    """
     factors = [share for share in shares if isinstance(share, Factors)]
     if len(factors) == 1 and len(factors[0].signal) == 1:
         return OuterProduct(factors[0].inputs[0], factors[0].signal[0] * scale)
