@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from brian2 import Clock, Network, NetworkOperation, NeuronGroup, Quantity, Synapses, ms
+from brian2 import Clock, Network, NetworkOperation, NeuronGroup, Quantity, Synapses, ms, prefs
 from brian2.codegen.codeobject import CodeObject
 from brian2.codegen.targets import codegen_targets
 
@@ -32,6 +32,9 @@ from netsim.weights.delays import axonal_delay, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
 Target = Literal["cython", "numpy"]
+
+# With so many synapses numpy takes a fifth longer than machine code (measured); more make it slower.
+_NOT_WORTH_COMPILING = 1_000_000
 
 # Of the variables of groups, those that a presentation changes
 _AT_THE_START: dict[str, Any] = {
@@ -233,7 +236,8 @@ def build_network(
     dt : float
         Time step (ms).
     target : {"cython", "numpy"}, optional
-        What Brian2 generates code for; by default its preferences decide.
+        What Brian2 generates code for; by default its preferences decide, and where they leave it to Brian2, numpy runs
+        networks of up to a million synapses: compiling for them takes longer than it saves, and spikes are the same.
     copies : int
         Number of presentations side by side.
     with_delays : bool
@@ -256,6 +260,8 @@ def build_network(
     """
     specification.check_dt(dt)
     clock = Clock(dt * ms, name="netsim_clock")
+    if target is None and prefs.codegen.target == "auto" and specification.synapses <= _NOT_WORTH_COMPILING:
+        target = "numpy"
     common = {"clock": clock, "codeobj_class": code_object_class(target)}
     network = Network(name="netsim_network*")
     network.schedule = SCHEDULE

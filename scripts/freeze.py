@@ -92,12 +92,13 @@ def _network(regime: str, psp: PSP, number: int) -> Network:
     shape = (2, 2, 2) if isinstance(rule, LocallyConnected) else (4, 4, 2)
     winners = PopulationWinners(math.prod(shape) * 3 // 8) if number % 2 else None
     delays = (0.0, 1.3, Delays(mean=2.0, spread=1.0), Delays("synapse", 2.0, 1.0))[number % 4]
+    looped = number % 3 == 0
     populations = (
         Population("maps", (4, 4, 2), neurons(1)),
         Population("pool", (2, 2, 2), None),
         Population("local", shape, neurons(2), winners=winners),
-        Population("inhibitory", (5,), neurons(2)),
-        Population("output", (3,), neurons(3)),
+        Population("inhibitory", (5,), neurons(2 if looped else 3)),
+        Population("output", (3,), neurons(3 if looped else 4)),
     )
     projections = [
         Projection("stimulus", "maps", Convolution(2, 3, padding=1), psp=psp),
@@ -106,7 +107,7 @@ def _network(regime: str, psp: PSP, number: int) -> Network:
         Projection("pool", "output", Dense(), psp=psp),
         Projection("local", "output", Dense(), psp=psp),
     ]
-    if number % 3 == 0:
+    if looped:
         projections += [
             Projection("local", "inhibitory", Dense(), psp=psp, sign="excitatory"),
             Projection("inhibitory", "local", Dense(), psp=psp, sign="inhibitory", name="back", delay=0.7),

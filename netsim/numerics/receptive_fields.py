@@ -1,4 +1,4 @@
-"""Receptive fields in the rows of a matrix or one by one, their products, and the earliest spike of a field.
+"""Receptive fields in the rows of a matrix or one by one, and the earliest spike of a field.
 
 Maps, of numbers or spike times (``inf`` is silent), have the shape (presentations, height, width, channels); kernel,
 stride and padding are those of `netsim.specification.Convolution`, in neurons. There is a field at each position.
@@ -96,28 +96,6 @@ def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
 
 
 @compiled
-def multiply_fields(
-    maps: np.ndarray, weights: np.ndarray, kernel: int, stride: int, padding: int, products: np.ndarray
-) -> None:
-    """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
-
-    All arrays are of one type and in C order: weights (kernel · kernel · channels, outputs), products, which are
-    written, (presentations, rows, columns, outputs).
-    """
-    presentations, rows, columns, outputs = products.shape
-    if is_pointwise(kernel, stride, padding):
-        np.dot(maps.reshape(-1, len(weights)), weights, products.reshape(-1, outputs))
-        return
-    at_once = presentations_at_once(weights, rows * columns)
-    for first in range(0, presentations, at_once):
-        part, found = maps[first : first + at_once], products[first : first + at_once].reshape(-1, outputs)
-        if few_channels(maps):
-            np.dot(gather_columns(part, kernel, stride, padding).T, weights, found)
-        else:
-            np.dot(gather_patches(part, kernel, stride, padding), weights, found)
-
-
-@compiled
 def presentations_at_once(weights: np.ndarray, positions: int) -> int:
     """Of how many presentations with so many positions the receptive fields are multiplied at a time."""
     return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
@@ -201,21 +179,19 @@ def scatter_to_earliest(
     Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
     """
     presentations, rows, columns, channels = pooled.shape
-    scattered = np.empty(latencies.shape, values.dtype)
-    waiting = np.empty(channels, dtype=values.dtype)
+    scattered = np.zeros(latencies.shape, values.dtype)
     for b in range(presentations):
-        scattered[b] = 0
         for row in range(rows):
             for column in range(columns):
-                first = pooled[b, row, column]
+                first, own = pooled[b, row, column], values[b, row, column]
                 for channel in range(channels):
-                    waiting[channel] = values[b, row, column, channel] if first[channel] < np.inf else 0
-                for dy in range(size):
-                    for dx in range(size):
-                        source = latencies[b, row * stride + dy, column * stride + dx]
-                        target = scattered[b, row * stride + dy, column * stride + dx]
-                        for channel in range(channels):
-                            taken = waiting[channel] if source[channel] == first[channel] else 0
-                            target[channel] += taken
-                            waiting[channel] -= taken
+                    if own[channel] == 0 or first[channel] == np.inf:
+                        continue
+                    waiting = True
+                    for dy in range(size):
+                        for dx in range(size):
+                            y, x = row * stride + dy, column * stride + dx
+                            if waiting and latencies[b, y, x, channel] == first[channel]:
+                                scattered[b, y, x, channel] += own[channel]
+                                waiting = False
     return scattered

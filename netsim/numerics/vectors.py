@@ -194,3 +194,25 @@ def _place(context: Any, builder: Any, signature: Any, numbers: Any, first: Any)
     array = context.make_array(signature.args[0])(context, builder, numbers)
     vector = context.get_value_type(Lanes(signature.args[0].dtype))
     return builder.bitcast(builder.gep(array.data, [first]), vector.as_pointer())
+
+
+@intrinsic
+def not_zero(typing: Any, vector: Any) -> Any:
+    """Which numbers of a vector are not zero, one bit each; at most 32 lanes."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = ir.Constant(arguments[0].type, [0.0] * vector.count)
+        bits = builder.bitcast(builder.fcmp_unordered("!=", arguments[0], zero), ir.IntType(vector.count))
+        return bits if vector.count == 32 else builder.zext(bits, ir.IntType(32))
+
+    return types.uint32(vector), code
+
+
+@intrinsic
+def lowest(typing: Any, bits: Any) -> Any:
+    """The place of the lowest bit that is set; there is one."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint32(types.uint32), code

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from netsim.engines import Batch
+from netsim.data.stimuli import load_splits
+from netsim.engines import Batch, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.learning.elementwise import update_ema
+from netsim.learning.gradients import OuterProduct
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
+from netsim.learning.optimizers.sgd import SGD
+from netsim.models.presets import load_preset
 from netsim.numerics import threads as parallel
-from netsim.specification import Network
+from netsim.specification import Learning, Network
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -63,3 +68,27 @@ def test_pieces_of_arrays_are_all_worked_on(
     for whole, cut in zip(*results, strict=True):
         for ours, theirs in zip(cut, whole, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_bits() -> None:
+    """By factors, without momentum, and by the array that they are the product of."""
+    network = dataclasses.replace(load_preset("digits"), learning=Learning(optimizer="sgd", momentum=0.0))
+    weights = {name: array.astype(np.float32) for name, array in initial_weights(network, 3).items()}
+    engine, stimuli = make_engine("event", network, precision="single"), load_splits(network).training.first(1)
+    learned = STiDiBP(network).learn(engine.present(Batch(stimuli.latencies(np.array([0])), weights)), stimuli.labels, weights)
+    gradient = learned.gradients["hidden.kernel"]
+    assert isinstance(gradient, OuterProduct)
+    arrays = {name: np.asarray(each) for name, each in learned.gradients.items()}
+    assert 0 < np.count_nonzero(arrays["hidden.kernel"]) < arrays["hidden.kernel"].size / 2
+    np.testing.assert_array_equal(gradient - 1, arrays["hidden.kernel"] - 1)
+    np.testing.assert_array_equal(2 * gradient, 2 * arrays["hidden.kernel"])
+    np.testing.assert_array_equal(gradient[3], arrays["hidden.kernel"][3])
+    moved = []
+    for gradients in (learned.gradients, arrays):
+        optimizer, own = SGD.from_network(network), {name: array.copy() for name, array in weights.items()}
+        optimizer.begin(own)
+        optimizer.step(own, gradients, 0.37, {"hidden.kernel": 0.5})
+        moved.append(own)
+    for name, array in moved[0].items():
+        np.testing.assert_array_equal(array, moved[1][name])
+    assert (moved[0]["hidden.kernel"] != weights["hidden.kernel"]).any()

@@ -11,9 +11,11 @@ from typing import Literal
 import numpy as np
 import pytest
 from brian2 import NetworkOperation, SpikeGeneratorGroup, SpikeMonitor, StateMonitor, Synapses, ms, prefs
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from netsim.errors import DataError, SpecificationError
 from netsim.models import NetworkModel, build_network
+from netsim.models.presets import load_preset
 from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -238,3 +240,21 @@ def test_the_target_is_the_one_asked_for(specification: Network, target: Literal
 def test_brian2_is_imported_only_when_it_is_needed() -> None:
     program = "import sys, netsim.models; assert 'brian2' not in sys.modules; netsim.models.build_network"
     subprocess.run([sys.executable, "-c", program + "; assert 'brian2' in sys.modules"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("preference", "most", "expected"),
+    [("auto", 100_000, NumpyCodeObject), ("auto", 100, None), ("cython", 100_000, None), ("numpy", 100, None)],
+)
+def test_numpy_runs_small_networks_unless_preferences_say_otherwise(
+    preference: str, most: int, expected: type | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an object's own class of code objects; without one Brian2 goes by its preferences."""
+    monkeypatch.setattr("netsim.models.network._NOT_WORTH_COMPILING", most)
+    before = prefs.codegen.target
+    prefs.codegen.target = preference
+    try:
+        neurons = build_network(load_preset("digits"), dt=1.0).neurons["hidden"]
+    finally:
+        prefs.codegen.target = before
+    assert neurons.codeobj_class is expected

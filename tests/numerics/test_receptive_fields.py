@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.receptive_fields import (
     earliest,
     gather_columns,
     gather_patches,
-    multiply_fields,
-    presentations_at_once,
     scatter_patches,
     scatter_to_earliest,
 )
@@ -102,18 +101,6 @@ def test_products_are_those_of_the_rows(field: Field, outputs: int) -> None:
     products = np.full((field.presentations, *field.positions, outputs), np.nan)
     multiply_fields(maps, weights, field.kernel, field.stride, field.padding, products)
     np.testing.assert_allclose(products.reshape(-1, outputs), patches @ weights, rtol=1e-12, atol=1e-9)
-
-
-def test_products_of_many_presentations_are_those_of_each() -> None:
-    maps, weights = np.random.default_rng(0).normal(size=(9, 20, 20, 8)), np.ones((8 * 25, 3))
-    at_once = presentations_at_once(weights, 256)
-    assert at_once == 2  # the last part has one
-    products = np.empty((9, 16, 16, 3))
-    multiply_fields(maps, weights, 5, 1, 0, products)
-    one = np.empty((1, 16, 16, 3))
-    for b in range(9):
-        multiply_fields(maps[b : b + 1], weights, 5, 1, 0, one)
-        np.testing.assert_allclose(products[b], one[0], rtol=1e-12, atol=1e-9)
 
 
 @settings(deadline=None, max_examples=60)

@@ -53,7 +53,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 from netsim.errors import NetsimError
 from netsim.numerics.threads import over_presentations
-from netsim.numerics.receptive_fields import multiply_fields
+from netsim.numerics.field_products import multiply_fields
 
 def work(part):
     multiply_fields(np.ones((1, 1, 1, 4)), np.ones((4, 2)), 1, 1, 0, np.empty((1, 1, 1, 2)))

@@ -11,8 +11,8 @@ from netsim.engines.event import grid_products
 from netsim.engines.event.clock import Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage
 from netsim.numerics.compilation import compiled_with
+from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
-from netsim.numerics.receptive_fields import multiply_fields
 from netsim.specification import Window
 from netsim.weights.layout import Weights
 

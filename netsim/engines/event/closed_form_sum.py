@@ -12,8 +12,8 @@ import numpy as np
 from netsim.engines.event.clock import Clock
 from netsim.engines.event.closed_form import carry_to_threshold
 from netsim.engines.event.windows import FirstSpikes, biases
+from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
-from netsim.numerics.receptive_fields import multiply_fields
 from netsim.numerics.sparse_products import add_products, picked
 from netsim.specification import Population, Projection, Window
 from netsim.weights.layout import Weights, kernel_name

@@ -12,8 +12,9 @@ import numpy as np
 
 from netsim.engines.event.clock import Dynamics
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
-from netsim.numerics.receptive_fields import gather_field, multiply_fields, presentations_at_once
+from netsim.numerics.receptive_fields import gather_field, presentations_at_once
 from netsim.specification import Window
 
 # With fewer positions rounding the synapses takes as long as it saves.

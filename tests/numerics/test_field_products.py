@@ -1,0 +1,64 @@
+"""Products over receptive fields that visit active inputs: the sums of all, and the same bits by either way."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.numerics import field_products
+from netsim.numerics.field_products import multiply_fields
+
+
+@st.composite
+def products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, int]:
+    size, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    padding = draw(st.integers(0, size - 1))
+    height, width = draw(st.integers(size, 7)), draw(st.integers(size, 7))
+    channels, outputs = draw(st.sampled_from([1, 3, 20, 33, 70])), draw(st.sampled_from([1, 10, 32, 64, 70, 130]))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    maps = generator.uniform(-1, 1, (draw(st.integers(1, 9)), height, width, channels)).astype(dtype)
+    maps[generator.uniform(size=maps.shape) > draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]))] = 0
+    weights = generator.uniform(-1, 1, (size * size * channels, outputs)).astype(dtype)
+    return maps, weights, size, stride, padding
+
+
+def by_definition(maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int) -> np.ndarray:
+    framed = np.pad(maps.astype(np.float64), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(framed, (1, size, size, maps.shape[3]))
+    fields = windows[:, ::stride, ::stride, 0, 0]
+    by_place = weights.astype(np.float64).reshape(size, size, maps.shape[3], -1)
+    return np.einsum("brcyxn,yxnm->brcm", fields, by_place)
+
+
+@given(products())
+@settings(max_examples=60)
+def test_sums_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, int, int]) -> None:
+    expected = by_definition(*case)
+    found = np.full(expected.shape, np.nan, case[0].dtype)
+    multiply_fields(*case, found)
+    assert found == pytest.approx(expected, abs=1e-12 if found.dtype == np.float64 else 2e-4)
+
+
+@given(products())
+@settings(max_examples=60)
+def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
+    case: tuple[np.ndarray, np.ndarray, int, int, int],
+) -> None:
+    """A presentation that is mostly silent, beside one of which all inputs are active, and alone."""
+    maps, weights, size, stride, padding = case
+    every = np.where(maps == 0, maps.dtype.type(1), maps)
+    beside = np.concatenate([maps, *[every] * 9])
+    shape = by_definition(*case).shape
+    together, alone = (np.empty((count, *shape[1:]), maps.dtype) for count in (len(beside), 1))
+    multiply_fields(beside, weights, size, stride, padding, together)
+    for number, presentation in enumerate(maps):
+        multiply_fields(presentation[None], weights, size, stride, padding, alone)
+        assert np.array_equal(alone[0], together[number])
+
+
+def test_both_ways_are_taken() -> None:
+    """The test above would hold if there was but one."""
+    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3, 8)
+    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3, 8)
+    assert field_products.is_dense(1, (1, 4, 4, 1), 3, 8)  # pieces of three inputs, each begun for one at most
