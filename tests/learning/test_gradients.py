@@ -75,7 +75,9 @@ def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_b
     network = dataclasses.replace(load_preset("digits"), learning=Learning(optimizer="sgd", momentum=0.0))
     weights = {name: array.astype(np.float32) for name, array in initial_weights(network, 3).items()}
     engine, stimuli = make_engine("event", network, precision="single"), load_splits(network).training.first(1)
-    learned = STiDiBP(network).learn(engine.present(Batch(stimuli.latencies(np.array([0])), weights)), stimuli.labels, weights)
+    learned = STiDiBP(network).learn(
+        engine.present(Batch(stimuli.latencies(np.array([0])), weights)), stimuli.labels, weights
+    )
     gradient = learned.gradients["hidden.kernel"]
     assert isinstance(gradient, OuterProduct)
     arrays = {name: np.asarray(each) for name, each in learned.gradients.items()}
