@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from benchmarks.rows import ANN_TRAINING, Prepared, Row, Setting
+from benchmarks.rows import ANN_FORWARD_ONE, ANN_ONLINE, ANN_TRAINING, Prepared, Row, Setting
 from benchmarks.stimuli import latencies
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
+from netsim.learning import Optimizer
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
+from netsim.learning.optimizers.sgd import SGD
 from netsim.runs.model import load_model
 from netsim.specification import Network
 from netsim.weights.binary import forward_weights
@@ -51,23 +54,48 @@ def forward(preset: str, trained: bool, precision: str, dt: float, setting: Sett
     return forward_call(*weights_of(preset, trained, setting.seed, dtype), setting.images, precision, dt)
 
 
-def training(preset: str, trained: bool, setting: Setting) -> Prepared:
-    """Present the images to a preset, learn from them, and move the weights."""
+def training(preset: str, trained: bool, setting: Setting, online: bool = False) -> Prepared:
+    """Present the images to a preset, learn from them, and move the weights.
+
+    Online a step is of one image, each in turn, and of plain stochastic gradient descent.
+    """
     network, weights = weights_of(preset, trained, setting.seed, np.float32)
     engine = EventEngine(network, precision="single")
-    learner, optimizer = STiDiBP(network), Adam.from_network(network)
+    learner = STiDiBP(network)
+    optimizer: Optimizer = SGD(momentum=0.0) if online else Adam.from_network(network)
     optimizer.begin(weights)
-    batch = Batch(latencies(setting.images, network.encoder), weights)
+    stimuli, labels = latencies(setting.images, network.encoder), setting.labels
+    size = 1 if online else len(stimuli)
+    batches = [Batch(stimuli[first : first + size], weights) for first in range(0, len(stimuli), size)]
 
     def step() -> None:
-        learned = learner.learn(engine.present(batch), setting.labels, weights)
-        optimizer.step(weights, learned.gradients, RATE)
+        for number, batch in enumerate(batches):
+            learned = learner.learn(engine.present(batch), labels[number * size : (number + 1) * size], weights)
+            optimizer.step(weights, learned.gradients, RATE)
 
     return Prepared(step, len(setting.images))
 
 
+def forward_one_by_one(preset: str, setting: Setting) -> Prepared:
+    """Present the images to a preset with its trained weights, one at a time."""
+    network, weights = weights_of(preset, True, setting.seed, np.float32)
+    engine = EventEngine(network, precision="single")
+    batches = [Batch(stimulus[None], weights) for stimulus in latencies(setting.images, network.encoder)]
+
+    def forward() -> None:
+        for batch in batches:
+            engine.present(batch)
+
+    return Prepared(forward, len(batches))
+
+
 def _forward_row(name: str, what: str, preset: str, trained: bool, precision: str, dt: float = 0.0) -> Row:
     return Row(name, what, partial(forward, preset, trained, precision, dt))
+
+
+def _one_by_one(name: str, regime: str, prepare: Callable[[Setting], Prepared], reference: str) -> Row:
+    what = "a step an image, SGD" if reference == ANN_ONLINE else "one image at a time"
+    return Row(name, f"{regime}, trained weights, {what}", prepare, reference)
 
 
 ROWS = (
@@ -82,4 +110,7 @@ ROWS = (
     Row("event-phased-training", "phased, initial weights", partial(training, PHASED, False), ANN_TRAINING),
     Row("event-phased-training-trained", "phased, trained weights", partial(training, PHASED, True), ANN_TRAINING),
     Row("event-free-training", "free, trained weights", partial(training, FREE, True), ANN_TRAINING),
+    _one_by_one("event-phased-forward-one", "phased", partial(forward_one_by_one, PHASED), ANN_FORWARD_ONE),
+    _one_by_one("event-phased-online", "phased", partial(training, PHASED, True, online=True), ANN_ONLINE),
+    _one_by_one("event-free-online", "free", partial(training, FREE, True, online=True), ANN_ONLINE),
 )  # fmt: skip

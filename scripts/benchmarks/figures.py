@@ -12,19 +12,23 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from benchmarks.growth import CURVES
-from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, Measured
+from benchmarks.rows import ANN_FORWARD, ANN_FORWARD_ONE, ANN_ONLINE, ANN_TRAINING, Measured
 from netsim.analysis.style import FULL_WIDTH, INK, colours, theme
 
 
 def rows_figure(rows: Sequence[Measured]) -> Figure:
     """Times of a presentation, one line per row, the quickest first; a bar spans all blocks."""
     timed = sorted((row for row in rows if row.wall_ms), key=lambda row: (row.reference, row.median_ms))
-    blue, orange = colours(2)
-    colour_of = {ANN_FORWARD: blue, ANN_TRAINING: orange}
-    label_of = {ANN_FORWARD: "forward", ANN_TRAINING: "training step"}
+    label_of = {
+        ANN_FORWARD: "forward",
+        ANN_TRAINING: "training step",
+        ANN_FORWARD_ONE: "forward, one at a time",
+        ANN_ONLINE: "online step",
+    }
+    colour_of = dict(zip(label_of, colours(len(label_of)), strict=True))
     with theme():
         figure, axes = plt.subplots(figsize=(FULL_WIDTH, 0.75 + 0.21 * len(timed)), layout="constrained")
-        for reference in (ANN_FORWARD, ANN_TRAINING):
+        for reference in label_of:
             chosen = [(place, row) for place, row in enumerate(timed) if row.reference == reference]
             for place, row in chosen:
                 axes.plot([min(row.wall_ms), max(row.wall_ms)], [place, place], color=colour_of[reference], linewidth=1)
@@ -44,7 +48,7 @@ def rows_figure(rows: Sequence[Measured]) -> Figure:
         axes.set_xscale("log")
         _plain(axes)
         axes.set_xlabel("time of a presentation (ms)")
-        figure.legend(loc="outside upper center", ncols=4, borderpad=0.2)
+        figure.legend(loc="outside upper center", ncols=2, borderpad=0.2)
     return figure
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, Measured
+from benchmarks.rows import ANN_FORWARD, ANN_FORWARD_ONE, ANN_ONLINE, ANN_TRAINING, CHANNELS_LAST, Measured
 
-# with the weights that are the slower ones
-_FORWARD = ("event-phased-forward", "event-phased-forward-trained")
-_TRAINING = ("event-phased-training", "event-phased-training-trained")
-_FREE = ("event-free-forward", "event-free-forward-trained")
-_GRID = ("event-phased-forward-grid",)
-_BRIAN2 = ("brian2-engine",)
+_FORWARD = "event-phased-forward-trained"
+_TRAINING = "event-phased-training-trained"
+_FREE, _FREE_TRAINING = "event-free-forward-trained", "event-free-training"
+_GRID = "event-phased-forward-grid"
+_BRIAN2 = "brian2-engine"
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,26 @@ def judge(
     timed = {row.name: row for row in rows if row.wall_ms}
     facts = {row.name: row.facts for row in rows}
     return [
-        _goal("`phased` forward / dense network", "≤", 1.0, _ratio(timed, _FORWARD, (ANN_FORWARD,))),
-        _goal("`phased` training step / dense network's", "≤", 1.0, _ratio(timed, _TRAINING, (ANN_TRAINING,))),
-        _goal("`free` exact forward / dense network", "≤", 3.0, _ratio(timed, _FREE, (ANN_FORWARD,))),
+        _goal("`phased` forward / dense network", "≤", 0.75, _to_dense(timed, _FORWARD, ANN_FORWARD)),
+        _goal("`phased` training step / dense network's", "≤", 0.6, _to_dense(timed, _TRAINING, ANN_TRAINING)),
+        _goal("`free` exact forward / dense network", "≤", 2.5, _to_dense(timed, _FREE, ANN_FORWARD)),
+        _goal("`free` training step / dense network's", "≤", 1.6, _to_dense(timed, _FREE_TRAINING, ANN_TRAINING)),
+        _goal("`phased` online step / dense network's", "≤", 0.4, _to_dense(timed, "event-phased-online", ANN_ONLINE)),
+        _goal("`free` online step / dense network's", "≤", 1.0, _to_dense(timed, "event-free-online", ANN_ONLINE)),
+        _goal(
+            "`phased` forward of one presentation / dense network",
+            "≤",
+            0.5,
+            _to_dense(timed, "event-phased-forward-one", ANN_FORWARD_ONE),
+        ),
         _sparser(growth),
-        _goal("snnTorch / `phased` forward", "≥", 150, _ratio(timed, ("snntorch",), _FORWARD), "{:.0f}"),
-        _goal("SpikingJelly / `phased` forward", "≥", 150, _ratio(timed, ("spikingjelly",), _FORWARD), "{:.0f}"),
+        _goal("snnTorch / `phased` forward", "≥", 150, _ratio(timed, "snntorch", _FORWARD), "{:.0f}"),
+        _goal("SpikingJelly / `phased` forward", "≥", 150, _ratio(timed, "spikingjelly", _FORWARD), "{:.0f}"),
         _goal("Brian2 engine / event engine on the same grid", "≥", 400, _ratio(timed, _BRIAN2, _GRID), "{:.0f}"),
         _same_spikes(facts),
         *_two_threads(growth),
         _goal("peak memory of an epoch of Fashion-MNIST", "≤", 1.0, _peak_gigabytes(processes), "{:.2f} GB"),
-        _goal("Brian2 engine / driven by hand", "≤", 1.1, _ratio(timed, _BRIAN2, ("brian2-by-hand",))),
+        _goal("Brian2 engine / driven by hand", "≤", 1.1, _ratio(timed, _BRIAN2, "brian2-by-hand")),
         _compiled(processes.get("starts")),
         _goal(
             "`netsim evaluate` on 10,000 images", "≤", 8.0, processes.get("evaluation", {}).get("seconds"), "{:.1f} s"
@@ -68,14 +76,15 @@ def judge(
     ]
 
 
-def _ratio(timed: Mapping[str, Measured], rows: Sequence[str], references: Sequence[str]) -> float | None:
-    """Of the slowest of some rows to the slowest of others, if all were measured."""
-    if not all(name in timed for name in (*rows, *references)):
-        return None
-    slowest, other = (
-        max((timed[name] for name in names), key=lambda row: row.median_ms) for names in (rows, references)
-    )
-    return slowest.ratio_to(other)
+def _ratio(timed: Mapping[str, Measured], row: str, reference: str) -> float | None:
+    """Of a row to another, if both were measured."""
+    return timed[row].ratio_to(timed[reference]) if row in timed and reference in timed else None
+
+
+def _to_dense(timed: Mapping[str, Measured], row: str, reference: str) -> float | None:
+    """Of a row to the dense network in its faster layout, if both layouts were measured."""
+    ratios = [_ratio(timed, row, name) for name in (reference, f"{reference}{CHANNELS_LAST}")]
+    return None if None in ratios else max(ratio for ratio in ratios if ratio is not None)
 
 
 def _peak_gigabytes(processes: Mapping[str, Mapping[str, Any]]) -> float | None:

@@ -19,6 +19,10 @@ _MOST_CALLS = 20
 
 ANN_FORWARD = "torch-forward"
 ANN_TRAINING = "torch-training"
+ANN_ONLINE = "torch-online"
+ANN_FORWARD_ONE = "torch-forward-one"
+CHANNELS_LAST = "-channels-last"
+"""Ends the name of the same row in torch's other layout."""
 
 
 class MissingLibraryError(Exception):

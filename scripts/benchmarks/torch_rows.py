@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from benchmarks.event_rows import RATE
-from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, MissingLibraryError, Prepared, Row, Setting
+from benchmarks.rows import (
+    ANN_FORWARD,
+    ANN_FORWARD_ONE,
+    ANN_ONLINE,
+    ANN_TRAINING,
+    CHANNELS_LAST,
+    MissingLibraryError,
+    Prepared,
+    Row,
+    Setting,
+)
 
 _DECAY = 0.9
 """Of the membrane potential from step to step, in snnTorch."""
@@ -56,28 +67,32 @@ def _placed(torch: Any, setting: Setting, last: bool) -> tuple[Any, Any]:
     return network, images
 
 
-def ann_forward(setting: Setting, channels_last: bool = False) -> Prepared:
-    """The dense network, without a gradient."""
+def ann_forward(setting: Setting, channels_last: bool = False, size: int | None = None) -> Prepared:
+    """The dense network, without a gradient, all images at a time or so many."""
     torch = imported("torch")
     network, images = _placed(torch, setting, channels_last)
+    batches = images.split(size or len(images))
 
     def forward() -> None:
         with torch.inference_mode():
-            network(images)
+            for batch in batches:
+                network(batch)
 
     return Prepared(forward, len(images))
 
 
-def _ann_training(setting: Setting, channels_last: bool = False) -> Prepared:
+def _ann_training(setting: Setting, channels_last: bool = False, online: bool = False) -> Prepared:
     torch = imported("torch")
     network, images = _placed(torch, setting, channels_last)
-    labels = torch.from_numpy(setting.labels).long()
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    size = 1 if online else len(images)
+    batches = list(zip(images.split(size), torch.from_numpy(setting.labels).long().split(size), strict=True))
+    optimizer = (torch.optim.SGD if online else torch.optim.Adam)(network.parameters(), lr=RATE)
 
     def step() -> None:
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(network(images), labels).backward()
-        optimizer.step()
+        for batch, labels in batches:
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network(batch), labels).backward()
+            optimizer.step()
 
     return Prepared(step, len(images))
 
@@ -132,16 +147,16 @@ def _spikingjelly(setting: Setting) -> Prepared:
     return Prepared(forward, len(fired))
 
 
+def _in_both_layouts(name: str, what: str, prepare: Callable[..., Prepared]) -> tuple[Row, Row]:
+    last = Row(name + CHANNELS_LAST, f"{what}, channels last", partial(prepare, channels_last=True), name)
+    return Row(name, what, prepare, name), last
+
+
 ROWS = (
-    Row(ANN_FORWARD, "dense network, rectified linear units", ann_forward),
-    Row(f"{ANN_FORWARD}-channels-last", "dense network, channels last", partial(ann_forward, channels_last=True)),
+    *_in_both_layouts(ANN_FORWARD, "dense network, rectified linear units", ann_forward),
+    *_in_both_layouts(ANN_FORWARD_ONE, "dense network, one image at a time", partial(ann_forward, size=1)),
     Row("snntorch", "leaky integrate-and-fire", _snntorch),
     Row("spikingjelly", "integrate-and-fire", _spikingjelly),
-    Row(ANN_TRAINING, "dense network, forward, backward, Adam", _ann_training, ANN_TRAINING),
-    Row(
-        f"{ANN_TRAINING}-channels-last",
-        "dense network, channels last",
-        partial(_ann_training, channels_last=True),
-        ANN_TRAINING,
-    ),
+    *_in_both_layouts(ANN_TRAINING, "dense network, forward, backward, Adam", _ann_training),
+    *_in_both_layouts(ANN_ONLINE, "dense network, a step an image, SGD", partial(_ann_training, online=True)),
 )
