@@ -23,7 +23,6 @@ _SMALLEST = 0.01
 # Functions that are compiled as a whole, where they are called from.
 _WHOLES = (
     (closed_form, "phased_spikes"),
-    (closed_form, "multiply_fields"),
     (gated, "_step"),
     (gated, "kernel_gradient"),
     (gated, "propagate"),
@@ -61,7 +60,7 @@ def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dic
 
 @contextlib.contextmanager
 def _taken_apart() -> Iterator[None]:
-    """Let Python call the parts of what is compiled as a whole, so that each is seen; products are numpy's then."""
+    """Let Python call the parts of what is compiled as a whole, so that each is seen."""
     with contextlib.ExitStack() as patches:
         for module, name in _WHOLES:
             patches.enter_context(mock.patch.object(module, name, getattr(module, name).py_func))

@@ -227,8 +227,8 @@ def test_a_profile_names_functions_and_adds_up() -> None:
 
     setting = Setting(random_images(4, 100, 0), np.arange(4), "", 0, 1, 1, 1)
     busy = {
-        "phased, forward": "numerics.receptive_fields.multiply_fields",
-        "phased, training step": "numerics.receptive_fields.multiply_fields",
+        "phased, forward": "numerics.field_products.multiply_fields",
+        "phased, training step": "numerics.field_products.multiply_fields",
         "free, forward": "engines.event.sweep.sweep",
     }
     profiles = measure_shares(setting, seconds=0.1)
