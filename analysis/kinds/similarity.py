@@ -179,7 +179,9 @@ def representational_similarity(
 
     rho = correlations(np.arange(len(chosen)))
     draws = np.array([correlations(generator.integers(0, len(chosen), len(chosen))) for _ in range(_DRAWS)])
-    low, high = np.nanquantile(draws, [0.025, 0.975], axis=0)
+    low, high = np.full((2, *rho.shape), np.nan)
+    defined = np.isfinite(draws).any(axis=0)  # not of a layer whose presentations are all alike
+    low[defined], high[defined] = np.nanquantile(draws[:, defined], [0.025, 0.975], axis=0)
     rows = [
         {
             "first": names[one],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -155,6 +156,8 @@ def test_silence_is_no_fault(name: str, labels: np.ndarray) -> None:
     stimulus = tuned(0, labels).layer("stimulus")
     spikes = Spikes.of_layers([stimulus, silent, single], labels)
     entry = analyses[name]
-    made = analyse(name, spikes, spikes if entry.takes("against") else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        made = analyse(name, spikes, spikes if entry.takes("against") else None)
     assert len(made.table)
     plt.close(made.figure())

@@ -184,6 +184,7 @@ def test_presentations_side_by_side_are_those_one_after_another(copies: int) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_cython_gives_the_spikes_of_numpy() -> None:
     network = convolutional("staggered", PSPS["plateau"])
     weights = excitable_weights(network, 1)

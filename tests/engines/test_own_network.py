@@ -161,7 +161,7 @@ def test_what_a_user_adds_stays_in_the_run() -> None:
     np.testing.assert_allclose(np.sort(monitor.t[seen:] / b2.ms - engine.begun[0]), np.sort(again[np.isfinite(again)]))
 
 
-@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=[pytest.mark.slow, pytest.mark.nightly])])
 def test_spikes_on_their_way_do_not_reach_the_next_presentation(target: str) -> None:
     b2.prefs.codegen.target = target
     engine = Own(delay=38 * b2.ms).engine()
