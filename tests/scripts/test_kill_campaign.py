@@ -15,7 +15,11 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_campaign.py"
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(
     ("training", "kills", "limit"),
-    [("event", 1, 300), pytest.param("brian2", 1, 60, marks=[pytest.mark.slow, pytest.mark.nightly]), ("stream", 1, 200)],
+    [
+        ("event", 1, 300),
+        pytest.param("brian2", 1, 60, marks=[pytest.mark.slow, pytest.mark.nightly]),
+        ("stream", 1, 200),
+    ],
 )
 def test_killed_trainings_go_on_to_the_same_end(training: str, kills: int, limit: int) -> None:
     options = ["--kills", kills, "--limit", limit, "--epochs", 2, "--seed", 3]
