@@ -1,10 +1,10 @@
-"""Learn online: one presentation, one step of every weight, and never the same presentation twice.
+"""Learn online: one presentation, one step of every weight that learns from it.
 
     python scripts/online.py rcsnn-mnist                                   # one pass
     python scripts/online.py digits --engine brian2 --presentations 3000   # the reference engine
 
 Stochastic gradient descent without momentum moves the synapses that learn from a presentation, and no others. Each
-presentation is decided before it is learned from, so that the curve is of stimuli that were never seen. Written are
+presentation is decided before it is learned from: in the first pass the curve is of stimuli never seen. Written are
 the curve as a table and a figure, and the weights; the test set is evaluated once, at the end.
 """
 
@@ -121,7 +121,9 @@ def _draw(curve: pd.DataFrame, path: Path, title: str) -> None:
 
     figure, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
     sns.lineplot(curve, x="presentations", y=100 * (1 - curve["strict_accuracy"]), ax=axes, marker="o")
-    axes.set(yscale="log", xlabel="presentations", ylabel="errors (%), before learning from them", title=title)
+    axes.set(yscale="log", xlabel="presentations", ylabel="errors (%)", title=title)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     figure.savefig(path, dpi=150)
 
 
