@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,22 @@ def _own_names() -> Iterator[None]:
         for name in set(registry._entries) - names:
             if not registry.is_own(name):
                 del registry._entries[name], registry._modules[name]
+
+
+@pytest.fixture
+def largest_file() -> Callable[[int], AbstractContextManager[None]]:
+    """A limit on the size of files, in bytes, which stands for the end of the disk."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return limited
 
 
 @pytest.fixture

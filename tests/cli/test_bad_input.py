@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -355,15 +355,14 @@ def test_a_closed_pipe_is_no_error_to_report() -> None:
 
 @pytest.mark.parametrize("size", [100, 800, 60_000, 200_000])
 def test_a_full_disk_leaves_no_half_file(
-    size: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
+    size: int,
+    netsim: Netsim,
+    no_leftovers: Callable[[Path], None],
+    tmp_path: Path,
+    largest_file: Callable[[int], AbstractContextManager[None]],
 ) -> None:
-    """A limit on the size of files stands for the disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
+    with largest_file(size):
         done = netsim("train", "digits", "--epochs", 1, "--limit", 20, "--out", "run")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert done.code == 1
     assert "cannot be written" in done.err.splitlines()[-1]
     assert "free some space" in done.err.splitlines()[-1]

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +23,18 @@ Netsim = Callable[..., Any]
 SHORT = ("train", "digits", "--epochs", 2, "--limit", 100, "--checkpoint-every", 0, "--out")
 
 
-@contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    """A limit on the size of files stands for the end of the disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
 @pytest.mark.parametrize("batches", [1, 7, 13])
 def test_a_disk_that_fills_up_costs_nothing_but_time(
-    batches: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
+    batches: int,
+    netsim: Netsim,
+    no_leftovers: Callable[[Path], None],
+    tmp_path: Path,
+    largest_file: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     assert netsim(*SHORT, "whole").code == 0
     count = training._accumulate
     seen: list[int] = []
-    with pytest.MonkeyPatch.context() as patch, _largest_file(resource.getrlimit(resource.RLIMIT_FSIZE)[0]):
+    with pytest.MonkeyPatch.context() as patch, largest_file(resource.getrlimit(resource.RLIMIT_FSIZE)[0]):
 
         def fill_up(*arguments: Any) -> None:
             count(*arguments)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -136,13 +136,10 @@ def test_an_imported_run_is_not_gone_on_with(netsim: Netsim, exported: Path) -> 
     assert Path("back/best.npz").read_bytes() == before
 
 
-def test_a_full_disk_leaves_no_half_run(netsim: Netsim, exported: Path) -> None:
-    """A limit on the size of files stands for the disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    try:
+def test_a_full_disk_leaves_no_half_run(
+    netsim: Netsim, exported: Path, largest_file: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with largest_file(10_000):
         done = netsim("import", exported, "--out", "back")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     done.refused("back/best.npz", "cannot be written (File too large)")
     assert sorted(os.listdir()) == ["network.nir", "run"]

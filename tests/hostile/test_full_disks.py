@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,6 @@ from netsim.specification import IntensityEncoder
 from netsim.weights.initial import initial_weights
 
 ENCODER = IntensityEncoder((8, 8, 1), 16.0)
-
-
-@contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    """A limit on the size of files stands for the end of the disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def _drawn(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -59,13 +47,18 @@ def _sonata(folder: Path) -> None:
         (_sonata, 1_000_000),
     ],
 )
-def test_no_half_of_a_set_is_left(write: Callable[[Path], None], size: int, tmp_path: Path) -> None:
-    with _largest_file(size), pytest.raises(RunError, match=r"cannot be written \(File too large\)"):
+def test_no_half_of_a_set_is_left(
+    write: Callable[[Path], None],
+    size: int,
+    tmp_path: Path,
+    largest_file: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    with largest_file(size), pytest.raises(RunError, match=r"cannot be written \(File too large\)"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
     write(tmp_path)
     (written,) = tmp_path.iterdir()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with _largest_file(size), pytest.raises(RunError):
+    with largest_file(size), pytest.raises(RunError):
         write(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before, written
