@@ -51,7 +51,8 @@ GROUPS = {
     "engines": ("engines",),
     "models": ("models",),
     "numerics": tuple(
-        f"numerics/{name}.py" for name in ("order", "psp", "receptive_fields", "sparse_products", "vectors")
+        f"numerics/{name}.py"
+        for name in ("field_products", "lines", "order", "psp", "receptive_fields", "sparse_products", "vectors")
     ),
     "learning": ("learning",),
     "weights": ("weights",),

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from netsim.errors import NetsimError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +45,7 @@ def main(
 ) -> None:
     """Learn, and print how the accuracy grows and what a presentation takes."""
     import netsim
+    from netsim.files import write_text
     from netsim.measuring.evaluation import evaluate
     from netsim.weights.files import write_weights
 
@@ -59,7 +63,7 @@ def main(
     curve.to_csv(out / "online.csv", index=False)
     write_weights(weights, out / "weights.npz")
     settings = {"preset": preset, "engine": engine, "presentations": count, "rate": rate, "seed": seed}
-    (out / "online.json").write_text(json.dumps({**settings, "milliseconds": milliseconds, **measured}, indent=2))
+    write_text(out / "online.json", json.dumps({**settings, "milliseconds": milliseconds, **measured}, indent=2) + "\n")
     _draw(curve, out / "online.png", f"{preset}, {engine}, rate {rate:g}")
     for name, figures in measured.items():
         print(f"{name}: strict accuracy {figures['strict_accuracy']:.2%}")
@@ -128,4 +132,7 @@ def _draw(curve: pd.DataFrame, path: Path, title: str) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except NetsimError as error:
+        sys.exit(f"online: {error}")
