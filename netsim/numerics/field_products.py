@@ -66,8 +66,7 @@ def multiply_fields(
     for number in range(fields.size):
         b, row, column = number // (rows * columns), number // columns % rows, number % columns
         fields[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
-    room = np.empty(len(weights) * block + _LINE_BYTES, weights.dtype)
-    own = room[-room.ctypes.data % _LINE_BYTES // room.itemsize :][: len(weights) * block]
+    own = _from_a_line(np.empty(len(weights) * block + _LINE_BYTES, weights.dtype), len(weights) * block)
     for left in range(0, outputs, block):
         _lay_out(weights, left, own.reshape(len(weights), block))
         if visits_all:
@@ -119,6 +118,12 @@ def _active(maps: np.ndarray) -> Active:
 
 
 @compiled
+def _from_a_line(room: np.ndarray, count: int) -> np.ndarray:
+    """So many numbers of an array, from the first line of the cache in it on."""
+    return room[-room.ctypes.data % _LINE_BYTES // room.itemsize :][:count]
+
+
+@compiled
 def _lay_out(weights: np.ndarray, left: int, block: np.ndarray) -> None:
     """Copy some columns of weights, filled up with zeros."""
     width = min(block.shape[1], weights.shape[1] - left)
@@ -154,8 +159,8 @@ def _add_up_active(
     count = min(block, outputs - left)
     rows_at_once = max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
     pixels_at_once = _pixels_at_once(channels, weights.itemsize)
-    room = np.empty(min(rows_at_once, rows) * columns * block + _LINE_BYTES, weights.dtype)
-    sums = room[-room.ctypes.data % _LINE_BYTES // room.itemsize :]
+    count_of_sums = min(rows_at_once, rows) * columns * block
+    sums = _from_a_line(np.empty(count_of_sums + _LINE_BYTES, weights.dtype), count_of_sums)
     for b in range(presentations):
         for top in range(0, rows, rows_at_once):
             bottom = min(top + rows_at_once, rows)

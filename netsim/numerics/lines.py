@@ -10,7 +10,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from netsim.numerics.vectors import intrinsic
+from netsim.numerics.vectors import everywhere, intrinsic
 
 ABREAST = 4
 """So many lines are bent at a time."""
@@ -36,7 +36,7 @@ def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change
         )
         first = arguments[3]
         vector, pair = ir.VectorType(base.type.pointee, ABREAST), ir.VectorType(base.type.pointee, 2)
-        change, now, bound = (_everywhere(builder, vector, number) for number in arguments[4:])
+        change, now, bound = (everywhere(builder, vector, number) for number in arguments[4:])
         align, one = lines.dtype.bitwidth // 8, ir.Constant(_PLACE, 1)
         places = []
         for lane in range(ABREAST):
@@ -64,8 +64,3 @@ def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change
 def _chosen(builder: Any, one: Any, other: Any, which: Iterable[int]) -> Any:
     which = list(which)
     return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(_INDEX, len(which)), which))
-
-
-def _everywhere(builder: Any, vector: Any, number: Any) -> Any:
-    nothing = ir.Constant(vector, ir.Undefined)
-    return _chosen(builder, builder.insert_element(nothing, number, ir.Constant(_INDEX, 0)), nothing, [0] * ABREAST)

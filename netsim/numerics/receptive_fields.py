@@ -10,9 +10,6 @@ from netsim.numerics.compilation import compiled
 
 # With fewer channels the row of a field is too short to be copied at a time.
 _FEW_CHANNELS = 4
-# Receptive fields of so many bytes are laid out at a time: they stay in the cache between being written and
-# being multiplied.
-_PATCH_BYTES = 1_000_000
 
 
 @compiled
@@ -93,12 +90,6 @@ def few_channels(maps: np.ndarray) -> bool:
 def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
     """Whether fields and maps are the same numbers in the same order, as if dense: nothing is to be laid out."""
     return kernel == 1 and stride == 1 and padding == 0
-
-
-@compiled
-def presentations_at_once(weights: np.ndarray, positions: int) -> int:
-    """Of how many presentations with so many positions the receptive fields are multiplied at a time."""
-    return max(1, _PATCH_BYTES // (len(weights) * weights.itemsize * positions))
 
 
 @compiled

@@ -89,6 +89,13 @@ def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     return types.void(numbers, types.intp, vector), code
 
 
+def everywhere(builder: Any, vector: Any, number: Any) -> Any:
+    """Code for a vector of a type of llvmlite's that holds a number everywhere."""
+    nothing, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    single = builder.insert_element(nothing, number, ir.Constant(index, 0))
+    return builder.shuffle_vector(single, nothing, ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count))
+
+
 @intrinsic
 def broadcast(typing: Any, number: Any) -> Any:
     """The vector that holds a number everywhere."""
@@ -97,11 +104,7 @@ def broadcast(typing: Any, number: Any) -> Any:
     lanes = Lanes(number)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = context.get_value_type(lanes)
-        nothing = ir.Constant(vector, ir.Undefined)
-        single = builder.insert_element(nothing, arguments[0], ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
-        return builder.shuffle_vector(single, nothing, everywhere)
+        return everywhere(builder, context.get_value_type(lanes), arguments[0])
 
     return lanes(number), code
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.engines.event import grid_products
 from netsim.engines.event.clock import Dynamics
-from netsim.engines.event.windows import FirstSpikes, WindowStage
+from netsim.engines.event.windows import FirstSpikes, WindowStage, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
@@ -37,11 +37,8 @@ class ClosedForm(WindowStage):
             return on_grid
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            found = spikes.reshape(-1, *window.shape)
-            potentials = found if found.dtype == kernel.dtype else np.empty(found.shape, kernel.dtype)
-            phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, potentials)
-            if potentials is not found:
-                found[...] = potentials
+            with in_type(spikes.reshape(-1, *window.shape), kernel.dtype) as found:
+                phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, found)
 
         return first_spikes
 

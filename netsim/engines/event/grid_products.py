@@ -14,11 +14,13 @@ from netsim.engines.event.clock import Dynamics
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
-from netsim.numerics.receptive_fields import gather_field, presentations_at_once
+from netsim.numerics.receptive_fields import gather_field
 from netsim.specification import Window
 
 # With fewer positions rounding the synapses takes as long as it saves.
 _LEAST_POSITIONS = 16
+# So many synapses are summed before their sums are decided upon: those stay in the cache.
+_AT_ONCE = 250_000
 # With more steps most spikes are doubtful.
 _MOST_STEPS = 2**16
 # Shorter vectors hold numbers that single precision rounds more coarsely.
@@ -109,7 +111,7 @@ def first_spikes(
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
     reaches = np.empty((presentations, rows, columns), np.float32)
     _reach(integrals, window, reaches)
-    at_once = presentations_at_once(synapses.kernel, rows * columns)
+    at_once = max(1, _AT_ONCE // (len(synapses.kernel) * rows * columns))
     potentials = np.empty((min(at_once, presentations), rows, columns, maps), np.float32)
     for first in range(0, presentations, at_once):
         part = slice(first, first + at_once)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.windows import FirstSpikes, biases
+from netsim.engines.event.windows import FirstSpikes, biases, in_type
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.lines import ABREAST, bend
 from netsim.numerics.order import in_order_of_time
@@ -100,8 +100,7 @@ class SparseStage:
         bits = np.empty(0, f"u{dtype.itemsize}")
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            times, own = side_by_side(arriving, dtype), spikes.reshape(len(spikes), -1)
-            found = own if own.dtype == dtype else np.empty(own.shape, dtype)
+            times = side_by_side(arriving, dtype)
             most = self.psps.delays.size
             at_once = max(1, _QUEUED // most)
             shape = (min(at_once, len(times)), most)
@@ -111,12 +110,11 @@ class SparseStage:
                 np.empty(shape, dtype),
                 np.empty(shape[0], np.uint64),
             )
-            for first in range(0, len(times), at_once):
-                part = slice(first, first + at_once)
-                _queue(times[part], self.psps, self.dynamics.end, bits, events)
-                _first_spikes(events, rows, start, bias, self.dynamics, found[part])
-            if found is not own:
-                own[...] = found
+            with in_type(spikes.reshape(len(spikes), -1), dtype) as found:
+                for first in range(0, len(times), at_once):
+                    part = slice(first, first + at_once)
+                    _queue(times[part], self.psps, self.dynamics.end, bits, events)
+                    _first_spikes(events, rows, start, bias, self.dynamics, found[part])
 
         return first_spikes
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Dynamics
-from netsim.engines.event.windows import FirstSpikes, WindowStage
+from netsim.engines.event.windows import FirstSpikes, WindowStage, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
@@ -84,10 +84,8 @@ class Sweep(WindowStage):
             maps, own = times[first : first + at_once], spikes[first : first + at_once]
             bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
             queue_breakpoints(maps, bits, self.dynamics.end, self.psp, self.window, queue)
-            found = own if own.dtype == maps.dtype else np.empty(own.shape, maps.dtype)
-            sweep(queue, blocks, self.dynamics, self.psp, found)
-            if found is not own:
-                own[...] = found
+            with in_type(own, maps.dtype) as found:
+                sweep(queue, blocks, self.dynamics, self.psp, found)
 
 
 @_njit

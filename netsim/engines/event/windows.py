@@ -1,6 +1,7 @@
 """What populations that receive by one window have in common: constants of an engine, and arrays of a batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -51,3 +52,12 @@ def biases(population: Population, weights: Weights, dtype: np.dtype, count: int
         return np.zeros(count, dtype)
     own = weights[bias_name(population)]
     return np.ascontiguousarray(np.tile(own, count // own.size) if count != own.size else own, dtype=dtype)
+
+
+@contextmanager
+def in_type(spikes: np.ndarray, dtype: np.dtype) -> Iterator[np.ndarray]:
+    """Where spikes are found in the arithmetic's type: their own array, or one that is converted into it at the end."""
+    found = spikes if spikes.dtype == dtype else np.empty(spikes.shape, dtype)
+    yield found
+    if found is not spikes:
+        spikes[...] = found
