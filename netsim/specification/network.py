@@ -643,6 +643,7 @@ def expand_layers(
             shape = layer.connectivity.target_shape(source_shape)
             sizes = isinstance(shape, tuple) and all(isinstance(size, int) and size > 0 for size in shape)
             require(sizes, "", f"makes a population of shape {shape!r}; it must be of positive integers")
+            layer.connectivity.check(source_shape, shape)
             weighted = bool(layer.connectivity.weight_shape(source_shape, shape))
         except SpecificationError as error:
             raise SpecificationError(f"{where}.{error.field}".rstrip("."), error.message) from error

@@ -261,9 +261,15 @@ def test_populations_that_a_rule_cannot_connect(rule: Connectivity, target: tupl
         Network("x", IntensityEncoder((2, 2, 1), 5.0), populations, projections, 20.0)
 
 
+def test_a_layer_with_more_synapses_of_a_neuron_than_there_are_neurons() -> None:
+    layers = [Layer("hidden", Random(3, indegree=5)), Layer("output", Dense(2))]
+    with pytest.raises(SpecificationError, match=r"^layers.hidden.indegree: is 5, but the source has 4 neurons"):
+        Network.chain("x", IntensityEncoder((2, 2, 1), 5.0), layers, 20.0)
+
+
 @pytest.mark.parametrize(
     "rule",
-    [Random(10**6, 1.0), Random(10**6, indegree=10**6), Distance(10**4, sigma=400.0), LocallyConnected(10**4, 30)],
+    [Random(10**6, 1.0), Random(10**6, indegree=10**6), Distance(10**4, sigma=400.0, radius=400.0), LocallyConnected(10**4, 30)],
 )
 def test_too_many_synapses_are_refused_before_memory_is_taken(rule: Connectivity) -> None:
     encoder = IntensityEncoder((1000, 1000, 1), 5.0)
