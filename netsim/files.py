@@ -11,7 +11,7 @@ import shutil
 import stat
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -100,6 +100,30 @@ def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
     finally:
         for folder in (temporary, older):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list[Path]:
+    """Let `fill` write files into an empty folder within `folder`, then rename them into it; returns their paths.
+
+    Raises RunError if one of them cannot be written; those that were in `folder` are then as they were.
+    """
+    hidden = folder / f".{secrets.token_hex(8)}"
+    try:
+        hidden.mkdir()
+        written = [(file, folder / file.name) for file in fill(hidden)]
+        for file, path in written:
+            os.replace(file, path)
+        _sync_names(folder)
+    except RunError as error:
+        raise RunError(str(error).replace(str(hidden), str(folder))) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"{folder}: cannot be written to ({reason}); free some space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return [path for _, path in written]
 
 
 def _sync_names(folder: Path) -> None:

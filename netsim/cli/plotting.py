@@ -95,6 +95,7 @@ def plot(
     import matplotlib.pyplot as plt
 
     from netsim.analysis.tables import check_table_suffix, write_table
+    from netsim.files import write_together
 
     for path in out or ():
         check_suffix(path)
@@ -117,12 +118,21 @@ def plot(
     files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:
         options.make_folder(path.parent)
-    for path in files:
-        save_figure(drawn.figure, path)
-    plt.close(drawn.figure)
     if table is not None:
-        write_table(drawn.table, table)
         files = [*files, table]
+
+    def fill(hidden: Path) -> list[Path]:
+        written = [hidden / path.name for path in dict.fromkeys(files) if path.parent == parent]
+        for path in written:
+            if table is not None and path.name == table.name:
+                write_table(drawn.table, path)
+            else:
+                save_figure(drawn.figure, path)
+        return written
+
+    for parent in dict.fromkeys(path.parent for path in files):
+        write_together(parent, fill)
+    plt.close(drawn.figure)
     if as_json:
         made = {"rows": len(drawn.table), "files": [str(path) for path in files]}
         print_json({"kind": figure, "subject": subject, "weights": chosen.origin, **made})

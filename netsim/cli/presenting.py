@@ -173,7 +173,6 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
-    from netsim.files import write_json
     from netsim.measuring.simulation import simulate as simulate_network
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
@@ -188,11 +187,10 @@ def simulate(
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
     result = simulation_record(model, chosen, network, source, seed, simulation)
-    write_json(folder / "simulation.json", result)
     from netsim.analysis.simulation_files import write_simulation
 
     drawn = [] if limit else indices
-    files = [str(folder / "simulation.json"), *map(str, write_simulation(simulation, folder, drawn))]
+    files = [str(path) for path in write_simulation(simulation, folder, drawn, result)]
     if as_json:
         print_json(result | {"files": files})
         return

@@ -120,25 +120,32 @@ def study_record(
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
-    """Write tables, figures and record of a study; returns the names of the files."""
+    """Write tables, figures and record of a study, all or none; returns the names of the files."""
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
     from netsim.analysis.style import save_figure
     from netsim.analysis.tables import write_table
-    from netsim.files import write_json
+    from netsim.files import write_json, write_together
 
     name = record["kind"]
     figure = study_panels(frame)
-    figures = [folder / f"{name}.{suffix}" for suffix in ("png", "svg")]
-    for table in tables:
-        write_table(frame, table)
-    for path in figures:
-        save_figure(figure, path)
-    plt.close(figure)
-    described = folder / f"{name}.json"
-    write_json(described, record)
-    return [str(path) for path in (*tables, *figures, described)]
+
+    def fill(hidden: Path) -> list[Path]:
+        written = [hidden / table.name for table in tables]
+        for table in written:
+            write_table(frame, table)
+        for suffix in ("png", "svg"):
+            written.append(hidden / f"{name}.{suffix}")
+            save_figure(figure, written[-1])
+        written.append(hidden / f"{name}.json")
+        write_json(written[-1], record)
+        return written
+
+    try:
+        return [str(path) for path in write_together(folder, fill)]
+    finally:
+        plt.close(figure)
 
 
 def print_levels(frame: pd.DataFrame) -> None:

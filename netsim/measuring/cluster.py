@@ -8,7 +8,9 @@ alone, with a key that is made for it and never written down.
 from __future__ import annotations
 
 import logging
+import queue
 import signal
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,9 +28,10 @@ from netsim.runs.plugin_files import load_plugin, loaded_plugins
 from netsim.weights.layout import Weights
 
 if TYPE_CHECKING:
-    from distributed import Client, Worker
+    from distributed import Client, Future, Worker
 
 _CONNECT_SECONDS = 10
+_POLL_SECONDS = 0.5
 _START_SECONDS = 120
 LOST_SECONDS = 60.0
 """How long workers that died may be away: they are started again, unless there is no memory for it."""
@@ -171,6 +174,26 @@ def lost(error: BaseException) -> str | None:
     return "the scheduler or its workers were lost" if isinstance(error, CancelledError) else None
 
 
+def _as_they_end(client: Client, futures: Sequence[Future[Part]]) -> Iterator[Future[Part]]:
+    """The futures in the order in which they end; a `RunError` if this machine's workers do not come back."""
+    ended: queue.SimpleQueue[Future[Part]] = queue.SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    alive = time.monotonic()
+    for _ in futures:
+        while True:
+            try:
+                future = ended.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                alive = alive if all_lost(client) else time.monotonic()
+                if time.monotonic() - alive > LOST_SECONDS:
+                    raise RunError(f"presenting on workers: they died and did not come back; {MEMORY}") from None
+            else:
+                break
+        alive = time.monotonic()
+        yield future
+
+
 def over_workers(client: Client) -> Distribution:
     """Have the parts of some stimuli presented by Dask workers; if they are lost, what is returned raises `RunError`.
 
@@ -184,16 +207,17 @@ def over_workers(client: Client) -> Distribution:
         parts: Sequence[Stimuli],
         progress: OnPresented,
     ) -> list[Part]:
-        from distributed import as_completed
+        import dask
 
         job = uuid.uuid4().hex
-        everywhere = client.scatter(weights, broadcast=True)
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+            everywhere = client.submit(_as_given, weights, pure=False)  # unlike scattered ones they outlive a worker
         futures = client.map(
             _present_part, parts, job=job, engine=engine, experiment=experiment, weights=everywhere, pure=False
         )
         sizes = {future.key: len(part) for future, part in zip(futures, parts, strict=True)}
         done = 0
-        for future in as_completed(futures):
+        for future in _as_they_end(client, futures):
             if future.status != "finished":
                 break
             done += sizes[future.key]
@@ -206,6 +230,10 @@ def over_workers(client: Client) -> Distribution:
             raise RunError(f"presenting on workers: {lost(error)}; start again, perhaps with fewer workers") from error
 
     return distribute
+
+
+def _as_given(weights: Weights) -> Weights:
+    return weights
 
 
 _engines: dict[str, Engine] = {}

@@ -117,19 +117,30 @@ def train_runs(
     job = f"netsim-sweep-{uuid.uuid4().hex}"
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     client.subscribe_topic(job, lambda event: messages.put(event[1]))
-    waiting = {}
-    for name, run in runs.items():
-        given = (folder.resolve() / name, run, limit, data_dir, list(command), job)
-        future = client.submit(_train_run, *given, key=f"{job}-{name}", pure=False)
-        waiting[future] = name
-        future.add_done_callback(messages.put)
+    waiting: dict[Future[Outcome], str] = {}
+    ahead = dict(runs)
+
+    def hand_out() -> None:
+        """No more runs than there are workers: Dask blames all that wait on a worker for its death."""
+        try:
+            free = max(1, sum(client.nthreads().values())) - len(waiting)
+        except OSError:  # of a scheduler that is gone; then those that it has are cancelled
+            return
+        for name in list(ahead)[: max(0, free)]:
+            given = (folder.resolve() / name, ahead.pop(name), limit, data_dir, list(command), job)
+            future = client.submit(_train_run, *given, key=f"{job}-{name}", pure=False)
+            waiting[future] = name
+            future.add_done_callback(messages.put)
+
+    hand_out()
     under_way: set[str] = set()
     stopping, alive = False, time.monotonic()
-    while waiting or (stopping and under_way):
+    while waiting or ahead or (stopping and under_way):
         if interrupted() and not stopping:
             stopping = True
             client.cancel(list(waiting))
             waiting.clear()
+            ahead.clear()
         try:
             message = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
@@ -139,6 +150,8 @@ def train_runs(
             if time.monotonic() - alive > LOST_SECONDS:
                 away = f"{folder}: the workers died and did not come back"
                 raise RunError(f"{away}; {MEMORY}, and go on with --resume") from None
+            if ahead:
+                hand_out()
             continue
         alive = time.monotonic()
         if isinstance(message, str):
@@ -151,7 +164,14 @@ def train_runs(
                 under_way.add(name)
                 callbacks.on_epoch(name, epoch)
         elif message in waiting:
-            callbacks.on_outcome(waiting.pop(message), _outcome(message))
+            outcome = _outcome(message)
+            callbacks.on_outcome(waiting.pop(message), outcome)
+            if message.cancelled():
+                for name in ahead:
+                    callbacks.on_outcome(name, outcome)
+                ahead.clear()
+            if ahead:
+                hand_out()
     if stopping:
         raise KeyboardInterrupt
 

@@ -29,6 +29,10 @@ MOST_FAULTS = 25
 CASE_SECONDS = 40
 """After which a case is a fault."""
 _HUNG_SECONDS = 90
+_STUCK_SECONDS = 5
+"""Of a processor's time, after which a case is tried again as users read it: HDF5 may never come to an end here."""
+_SCAN_SECONDS = 1
+"""What the process that scans an HDF5 file for users may take of a processor's time here."""
 
 
 @dataclass
@@ -116,6 +120,8 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, state: 
     """Try cases, in a process of its own; its state is the case, and how many were read and refused."""
     import warnings
 
+    from fuzzing.targets import TARGETS
+
     warnings.simplefilter("ignore")
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -124,12 +130,13 @@ def _work(target: str, seed: int, first: int, last: int, megabytes: int, state: 
     _scan_here()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
         folder = Path(name)
-        for case in range(first, min(first + 3, last)):  # what is imported late is no leak
-            try_case(target, seed, case, folder)
+        for parts in _seeds(TARGETS[target].seeds):  # what is imported late is no leak
+            TARGETS[target].read(TARGETS[target].write(parts, folder))
         limit_memory(megabytes * 2**20)
         found: set[str] = set()
         for case in range(first, last):
             state[0] = case
+            signal.setitimer(signal.ITIMER_PROF, _STUCK_SECONDS)  # which ends the process, in HDF5's loops, too
             outcome, report = try_case(target, seed, case, folder)
             state[1 if outcome == "read" else 2] += 1
             if outcome == "fault" and fault_name(report) not in found:
@@ -171,7 +178,8 @@ def try_cases(
     target: str, seed: int, cases: int, megabytes: int, progress: Callable[[int], None], first: int = 0
 ) -> Tally:
     """Try cases, in as many processes one after the other as it takes: one that dies is a fault."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "fuzzing.targets"])  # so that the next process begins at once
     total, began = Tally(), time.monotonic()
     start = first
     while start < first + cases and len(total.faults) < MOST_FAULTS:
@@ -213,6 +221,10 @@ def _follow(process: Any, receiver: Any, state: Any, total: Tally, progress: Cal
 def show(target: str, seed: int, case: int) -> Iterator[str]:
     """The file of one case, and what reading it leads to; for whoever mends the fault."""
     signal.signal(signal.SIGALRM, _too_long)
+    if importlib.util.find_spec("h5py") is not None:
+        from netsim import hdf5
+
+        hdf5._SECONDS = _SCAN_SECONDS
     folder = Path(tempfile.mkdtemp(prefix="netsim-fuzz-"))
     outcome, report = try_case(target, seed, case, folder)
     yield f"{target}, seed {seed}, case {case}: {outcome}; the file is in {folder}"

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from netsim.analysis import read_sweep_table
 from netsim.data.stimuli import load_splits
+from netsim.files import read_arrays
 from netsim.measuring.cluster import connect
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, lock_folder, open_run
@@ -23,6 +25,7 @@ from netsim.seams import schedules
 from netsim.sweeps.plan import read_plan
 from netsim.training.opening import open_training
 
+dask = pytest.importorskip("dask", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 distributed = pytest.importorskip("distributed", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="sweeps need the extra sweep: pip install -e '.[sweep]'")
 
@@ -55,6 +58,55 @@ def trained_alone(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     training = open_training(folder / "run", run.network, run.seed, limit=300)
     training.train()
     return training.folder.best.read_bytes()
+
+
+DYING = """
+import multiprocessing, os, signal
+from pathlib import Path
+from netsim.engines.event.engine import EventEngine
+from netsim.engines.protocol import EngineEntry
+from netsim.seams import engines
+
+class Dying(EventEngine):
+    def run(self, experiment):
+        if multiprocessing.parent_process() is not None:
+            for death in Path({deaths!r}).iterdir():
+                death.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(experiment)
+
+engines.add(__name__, EngineEntry(Dying, "event-driven", exact=True), __name__)
+"""
+"""The event engine, whose process is killed on a worker once for each file in a folder."""
+
+
+@pytest.fixture
+def _second_death_counts() -> Iterator[None]:
+    """Dask gives a task up whose worker dies a second time; by default the fourth."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        yield
+
+
+@dataclass(frozen=True)
+class Dying:
+    """A plug-in file, whose engine has its name, and the deaths that are to come."""
+
+    plugin: Path
+    deaths: Path
+
+    def die(self, times: int) -> None:
+        """Have the next workers that present die, so many times."""
+        for number in range(times):
+            (self.deaths / str(number)).touch()
+
+
+@pytest.fixture
+def dying(tmp_path: Path) -> Dying:
+    """An engine whose workers die."""
+    made = Dying(tmp_path / f"{tmp_path.name}.py", tmp_path / "deaths")
+    made.deaths.mkdir()
+    made.plugin.write_text(DYING.format(deaths=str(made.deaths)))
+    return made
 
 
 def _when_under_way(folder: Path, act: Callable[[], object]) -> threading.Thread:
@@ -142,6 +194,46 @@ def test_the_run_of_a_killed_worker_is_done_again(netsim: Netsim, scheduler: str
     assert 1 <= epochs < EPOCHS  # it was under way
     assert [row["status"] for row in done.json()["runs"]] == ["finished"]
     assert Path("sweeps/long/0001/best.npz").read_bytes() == trained_alone
+
+
+@pytest.mark.nightly  # workers are started again and again
+@pytest.mark.usefixtures("_second_death_counts")
+def test_presenting_goes_on_when_the_only_worker_dies(netsim: Netsim, run: Path, dying: Dying) -> None:
+    options = ("--engine", dying.plugin.stem, "--plugin", dying.plugin)
+    alone = netsim("evaluate", run, *options, "--json").json()
+    dying.die(1)
+    done = netsim("evaluate", run, *options, "--json", "--workers", 1)
+    assert done.code == 0, done.err
+    assert not any(dying.deaths.iterdir())
+    assert done.json() | {"seconds": 0} == alone | {"seconds": 0}
+
+    dying.die(2)
+    done = netsim("simulate", run, *options, "--limit", 3, "--out", "spread", "--workers", 1)
+    done.refused("2 workers died of it; have they enough memory?")
+    assert not any(Path("spread").iterdir())
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("_second_death_counts")
+def test_a_run_that_its_workers_die_of_leaves_the_others_alone(netsim: Netsim, dying: Dying) -> None:
+    Path("plan.toml").write_text(
+        'base = "digits"\nlimit = 20\noverrides.training.epochs = 1\n'
+        f'grid.training.engine = ["{dying.plugin.stem}", "event"]\n'
+    )
+    dying.die(2)
+    command = ("sweep", "plan.toml", "--plugin", dying.plugin, "--workers", 1)
+    done = netsim(*command)
+    assert done.code == 1
+    assert "1 of 2 runs failed" in done.err
+    table = read_sweep_table("sweeps/plan/results.csv")
+    assert list(table["status"]) == ["failed", "finished"]
+    assert table["error"][0] == "2 workers died of it; have they enough memory?"
+
+    dying.die(1)
+    assert netsim(*command, "--resume").code == 0
+    assert not any(dying.deaths.iterdir())
+    first, second = (read_arrays(Path("sweeps/plan") / name / "best.npz") for name in ("0001", "0002"))
+    assert all(first[name].tobytes() == second[name].tobytes() for name in first | second)
 
 
 def test_ctrl_c_and_resume(

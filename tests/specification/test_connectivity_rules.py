@@ -269,7 +269,12 @@ def test_a_layer_with_more_synapses_of_a_neuron_than_there_are_neurons() -> None
 
 @pytest.mark.parametrize(
     "rule",
-    [Random(10**6, 1.0), Random(10**6, indegree=10**6), Distance(10**4, sigma=400.0, radius=400.0), LocallyConnected(10**4, 30)],
+    [
+        Random(10**6, 1.0),
+        Random(10**6, indegree=10**6),
+        Distance(10**4, radius=400.0),
+        LocallyConnected(10**4, 30),
+    ],
 )
 def test_too_many_synapses_are_refused_before_memory_is_taken(rule: Connectivity) -> None:
     encoder = IntensityEncoder((1000, 1000, 1), 5.0)

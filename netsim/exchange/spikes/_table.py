@@ -29,15 +29,22 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
     The record goes into a Parquet file's metadata; CSV has no place for it, so that it is a JSON file beside.
     """
     from netsim.analysis.tables import spike_table, write_table
-    from netsim.files import write_text
+    from netsim.files import write_text, write_together
 
     table = spike_table(simulation.network, simulation.latencies, simulation.labels, simulation.indices)
     table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(simulation, layers)))
     table = table[table["layer"].notna()]
-    inside = path.suffix == ".parquet"
-    if record is not None and not inside:
-        write_text(provenance(path), to_json(record) + "\n")
-    write_table(table, path, {"netsim": to_json(record)} if record is not None and inside else None)
+    if record is None or path.suffix == ".parquet":
+        write_table(table, path, None if record is None else {"netsim": to_json(record)})
+        return
+
+    def both(folder: Path) -> list[Path]:
+        files = [provenance(folder / path.name), folder / path.name]
+        write_text(files[0], to_json(record) + "\n")
+        write_table(table, files[1])
+        return files
+
+    write_together(path.parent, both)
 
 
 def provenance(path: Path) -> Path:
