@@ -212,6 +212,17 @@ def not_zero(typing: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def below(typing: Any, vector: Any, bound: Any) -> Any:
+    """Which numbers of a vector are less than those of `bound`, one bit each; at most 32 lanes."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(builder.fcmp_ordered("<", *arguments), ir.IntType(vector.count))
+        return bits if vector.count == 32 else builder.zext(bits, ir.IntType(32))
+
+    return types.uint32(vector, vector), code
+
+
+@intrinsic
 def lowest(typing: Any, bits: Any) -> Any:
     """The place of the lowest bit that is set; there is one."""
 
