@@ -19,6 +19,11 @@ _FLAGS = ("contract",)  # as in the loops that this is used in
 _INDEX, _PLACE = ir.IntType(32), ir.IntType(64)
 
 
+def places_of(dtype: Any) -> int:
+    """How many places of eight bytes a line takes."""
+    return 2 * dtype.itemsize // 8
+
+
 @intrinsic
 def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
     """Bend `ABREAST` lines at the time `now` by their weights times a change of slope; not those at `bound` or above.
@@ -37,25 +42,27 @@ def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change
         first = arguments[3]
         vector, pair = ir.VectorType(base.type.pointee, ABREAST), ir.VectorType(base.type.pointee, 2)
         change, now, bound = (everywhere(builder, vector, number) for number in arguments[4:])
-        align, one = lines.dtype.bitwidth // 8, ir.Constant(_PLACE, 1)
+        align = lines.dtype.bitwidth // 8
         places = []
         for lane in range(ABREAST):
             number = builder.load(builder.gep(listed, [builder.add(first, ir.Constant(first.type, lane))]))
-            place = builder.gep(base, [builder.shl(builder.zext(number, _PLACE), one)])
+            place = builder.gep(builder.bitcast(base, _PLACE.as_pointer()), [builder.zext(number, _PLACE)])
             places.append(builder.bitcast(place, pair.as_pointer()))
         found = [builder.load(place, align=align) for place in places]
-        while len(found) > 1:
-            halves = zip(found[::2], found[1::2], strict=True)
-            found = [_chosen(builder, *two, range(2 * two[0].type.count)) for two in halves]
-        heights, rises = (_chosen(builder, found[0], found[0], range(part, 2 * ABREAST, 2)) for part in (0, 1))
+        # the first and third line in one vector, the others in the other: few steps bring them back apart
+        some, others = (_chosen(builder, found[lane], found[lane + 2], range(4)) for lane in (0, 1))
+        heights, rises = (_chosen(builder, some, others, [part, part + 4, part + 2, part + 6]) for part in (0, 1))
         step = builder.load(builder.bitcast(builder.gep(own, [first]), vector.as_pointer()), align=align)
         above = builder.fadd(heights, builder.fmul(rises, now, flags=_FLAGS), flags=_FLAGS)
         above = builder.fcmp_ordered(">=", above, bound)
         step = builder.select(above, ir.Constant(vector, [0.0] * ABREAST), builder.fmul(step, change))
         heights = builder.fsub(heights, builder.fmul(step, now, flags=_FLAGS), flags=_FLAGS)
         rises = builder.fadd(rises, step, flags=_FLAGS)
+        some, others = (_chosen(builder, heights, rises, [lane, lane + 4, lane + 2, lane + 6]) for lane in (0, 1))
         for lane, place in enumerate(places):
-            builder.store(_chosen(builder, heights, rises, [lane, ABREAST + lane]), place, align=align)
+            pair_of = others if lane % 2 else some
+            first_of = 2 * (lane // 2)
+            builder.store(_chosen(builder, pair_of, pair_of, [first_of, first_of + 1]), place, align=align)
         return context.get_dummy_value()
 
     return types.void(lines, numbers, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code

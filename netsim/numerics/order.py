@@ -24,18 +24,17 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
     order = _before(times, times.dtype.type(end))
     if order.size < 2:
         return order
-    own = np.empty(order.size, times.dtype)
-    for k in range(own.size):
+    # their times, and the earliest and the latest: found by bits, which are in the order of floats that are not negative
+    own = np.empty(order.size + 2, times.dtype)
+    for k in range(order.size):
         own[k] = times[order[k]]
-    # bits of floats that are not negative are in the order of the floats, and compared without a thought of NaN
     keys = own.view(bits.dtype)
-    bounds = np.empty(2, bits.dtype)
     least, most, apart = keys[0], keys[0], keys[0] ^ keys[0]
-    for key in keys:
+    for key in keys[: order.size]:
         least, most, apart = min(least, key), max(most, key), apart | (key ^ keys[0])
-    bounds[0], bounds[1] = least, most
+    keys[order.size], keys[order.size + 1] = least, most
     found = np.empty(order.size, np.int32)
-    if _by_classes(times, own, bounds.view(times.dtype), order, found):
+    if _by_classes(times, own, order, found):
         return found
     return _by_digits(bits, order, found, apart)
 
@@ -58,16 +57,21 @@ def _before(times: np.ndarray, end: float) -> np.ndarray:
 
 
 @compiled
-def _by_classes(times: np.ndarray, own: np.ndarray, bounds: np.ndarray, order: np.ndarray, found: np.ndarray) -> bool:
-    """Sort neurons by classes of their `own` times, within the bounds; whether few enough had to be moved in a class."""
-    real = own.dtype.type
-    least, most = bounds[0], bounds[1]
-    classes = _PER_TIME * own.size
+def _by_classes(times: np.ndarray, own: np.ndarray, order: np.ndarray, found: np.ndarray) -> bool:
+    """Sort neurons by classes of their `own` times; whether few enough had to be moved in a class.
+
+    After the times of all follow the earliest and the latest.
+    """
+    real, size = own.dtype.type, order.size
+    least, most = own[size], own[size + 1]
+    classes = _PER_TIME * size
     scale = real(classes - 1) / (most - least)
     if not (most > least and scale < np.inf):
         return False
-    starts, classed = np.zeros(classes, np.uint32), np.empty(own.size, np.uint32)
-    for k in range(own.size):
+    room = np.empty(classes + size, np.uint32)
+    starts, classed = room[:classes], room[classes:]
+    starts[:] = 0
+    for k in range(size):
         classed[k] = np.uint32(np.int32((own[k] - least) * scale))
     for one in classed:
         starts[one] += np.uint32(1)
@@ -76,12 +80,12 @@ def _by_classes(times: np.ndarray, own: np.ndarray, bounds: np.ndarray, order: n
         count = starts[one]
         starts[one] = total
         total += count
-    for k in range(own.size):
+    for k in range(size):
         place = starts[classed[k]]
         found[place] = order[k]
         starts[classed[k]] = place + np.uint32(1)
-    left, latest = _MOVES * own.size, times[found[0]]
-    for k in range(1, own.size):
+    left, latest = _MOVES * size, times[found[0]]
+    for k in range(1, size):
         neuron = found[k]
         now = times[neuron]
         if now >= latest:
@@ -113,9 +117,9 @@ def _by_digits(bits: np.ndarray, order: np.ndarray, found: np.ndarray, apart: in
             starts[(bits[neuron] >> shift) & most] += 1
         total = 0
         for place in range(starts.size):
-            own = starts[place]
+            count = starts[place]
             starts[place] = total
-            total += own
+            total += count
         for neuron in order:
             place = (bits[neuron] >> shift) & most
             found[starts[place]] = neuron

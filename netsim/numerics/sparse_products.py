@@ -54,7 +54,10 @@ def _side(own: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int
 
 
 def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values from places, numbers without a sign, as a type; numpy would first widen the places."""
+    """Values from places, numbers without a sign, as a type; 0 from a place beyond the last value.
+
+    numpy would first widen the places.
+    """
     found = np.empty(places.size, dtype)
     _pick(values, places, found)
     return found
@@ -63,7 +66,7 @@ def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarra
 @compiled
 def _pick(values: np.ndarray, places: np.ndarray, found: np.ndarray) -> None:
     for i in range(found.size):
-        found[i] = values[places[i]]
+        found[i] = values[places[i]] if places[i] < values.size else 0
 
 
 @compiled_with(fastmath={"contract"})
