@@ -25,17 +25,17 @@ def places_of(dtype: Any) -> int:
 
 
 @intrinsic
-def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
+def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
     """Bend `ABREAST` lines at the time `now` by their weights times a change of slope; not those at `bound` or above.
 
-    Numbers of lines and weights are read from `first` on; a number may come twice only if its weights are 0. Nothing is
-    checked. A branch would take longer than to bend a line by nothing.
+    Where lines are, in places of eight bytes, is `listed`; that and weights are read from `first` on. A line may come
+    twice only if its weights are 0. Nothing is checked. A branch would take longer than to bend a line by nothing.
     """
     if lines.dtype not in (types.float32, types.float64) or weights.dtype != lines.dtype:
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        base, listed, own = (
+        base, numbers, own = (
             context.make_array(kind)(context, builder, array).data
             for kind, array in zip(signature.args[:3], arguments[:3], strict=True)
         )
@@ -45,7 +45,7 @@ def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change
         align = lines.dtype.bitwidth // 8
         places = []
         for lane in range(ABREAST):
-            number = builder.load(builder.gep(listed, [builder.add(first, ir.Constant(first.type, lane))]))
+            number = builder.load(builder.gep(numbers, [builder.add(first, ir.Constant(first.type, lane))]))
             place = builder.gep(builder.bitcast(base, _PLACE.as_pointer()), [builder.zext(number, _PLACE)])
             places.append(builder.bitcast(place, pair.as_pointer()))
         found = [builder.load(place, align=align) for place in places]
@@ -65,7 +65,7 @@ def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change
             builder.store(_chosen(builder, pair_of, pair_of, [first_of, first_of + 1]), place, align=align)
         return context.get_dummy_value()
 
-    return types.void(lines, numbers, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code
+    return types.void(lines, listed, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code
 
 
 def _chosen(builder: Any, one: Any, other: Any, which: Iterable[int]) -> Any:

@@ -49,8 +49,8 @@ class Rows(NamedTuple):
     """Synapses in blocks of `size` neighbouring neurons, so that what a sweep reads and writes stays in the cache.
 
     Those of a presynaptic neuron within a block, a row, begin in `post` and `weights` at its entry of `first`, block by
-    block. `post` counts within the block. Rows are filled up to whole numbers of `ABREAST` with synapses of weight 0
-    onto a neuron that there is not, the last one of a block.
+    block. `post` is where in its block the line of a neuron is, in places of eight bytes. Rows are filled up to whole
+    numbers of `ABREAST` with synapses of weight 0 onto a neuron that there is not, the last one of a block.
     """
 
     first: np.ndarray
@@ -246,8 +246,9 @@ def _first_spikes(
     """
     real = bias.dtype.type
     threshold, none, onset = real(0), real(np.inf), real(neurons.onset)
-    # of what a tuple holds, references would be counted each time that it is asked for
-    first, numbers, weights, size = rows
+    # of what a tuple holds, references would be counted each time that it is asked for; where a row ends is read again
+    # and again, for a loop of a known length would be unrolled, with one more branch that nobody could foresee
+    first, posts, weights, size = rows
     one, abreast, sources = np.uint64(1), np.uint64(ABREAST), (first.size - 1) // (-(-bias.size // size))
     lines = np.zeros(2 * (size + 1), bias.dtype)
     for begin in range(0, bias.size, size):
@@ -267,7 +268,7 @@ def _first_spikes(
                 now, change = times[place], changes[place]
                 s, end = own[pre[place]], pre[place] + one
                 while s < own[end]:
-                    bend(lines, numbers, weights, s, change, now, none)
+                    bend(lines, posts, weights, s, change, now, none)
                     s += abreast
                 place += one
             if not is_open:
@@ -276,7 +277,7 @@ def _first_spikes(
                 now, change = times[place], changes[place]
                 s, end = own[pre[place]], pre[place] + one
                 while s < own[end]:
-                    bend(lines, numbers, weights, s, change, now, threshold)
+                    bend(lines, posts, weights, s, change, now, threshold)
                     s += abreast
                 place += one
             _close(reached, neurons, spikes[b, begin : begin + count])
