@@ -104,8 +104,8 @@ def test_potentials_of_an_engine_with_neurons_of_its_own_are_refused() -> None:
     for name in ("potential", "tie-by-potential", "tie-with-label"):
         told = f"^read-out '{name}': needs potentials, and _Foreign does not say .*; take strict or plain$"
         with pytest.raises(SpecificationError, match=told):
-            read_outs[name].check(_Foreign())  # type: ignore[arg-type]
-    read_outs["plain"].check(_Foreign())  # type: ignore[arg-type]
+            read_outs[name].check(_Foreign())
+    read_outs["plain"].check(_Foreign())
 
 
 def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) -> None:
