@@ -100,6 +100,9 @@ class Potential(NamedTuple):
 class Engine(Protocol):
     """What every engine offers.
 
+    One whose neurons are those of the specification says so by the attribute ``solves_equation = True``; only then are
+    read-outs of potentials possible, which follow from its latencies.
+
     Attributes
     ----------
     network : Network

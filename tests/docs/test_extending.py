@@ -178,6 +178,12 @@ def test_a_study(outside: Path, run: Path) -> None:
     assert (outside / "studies" / "weight-scale.png").exists()
 
 
+def test_a_read_out(outside: Path, run: Path) -> None:
+    shown = json.loads(_run(outside, "netsim", "evaluate", "run", "--read-out", "all", "--json"))["read_outs"]
+    assert 0 < shown["ahead"] < shown["strict"]
+    assert set(shown) > {"strict", "plain", "potential"}
+
+
 def test_a_figure(outside: Path, run: Path) -> None:
     assert "gaps" in _run(outside, "netsim", "plot", "--help")
     _run(outside, "netsim", "plot", "gaps", "run", "--limit", "100", "--out", "gaps.png")

@@ -40,10 +40,21 @@ def test_every_ablation_is_another_network_of_the_same_size() -> None:
 
 def test_the_page_of_results_is_made_of_the_records() -> None:
     from reproducing.page import results_page
-    from reproducing.records import ABLATIONS, RECORDS, read_records
+    from reproducing.records import ABLATIONS, EVALUATIONS, RECORDS, read_evaluations, read_records
 
-    page = results_page(read_records(RECORDS), read_records(ABLATIONS))
+    page = results_page(read_records(RECORDS), read_records(ABLATIONS), read_evaluations(EVALUATIONS))
     assert (REPOSITORY / "RESULTS.md").read_text() == page
+
+
+def test_evaluations_are_of_the_weights_of_the_records() -> None:
+    from reproducing.records import EVALUATIONS, RECORDS, read_evaluations
+    from reproducing.rows import PAPER
+
+    evaluations = read_evaluations(EVALUATIONS)
+    assert set(evaluations) == set(PAPER)
+    for preset, measured in evaluations.items():
+        recorded = json.loads((RECORDS / f"{preset}-seed0.json").read_text())["test"]
+        assert measured["strict_accuracy"] == measured["read_outs"]["strict"] == recorded["strict_accuracy"]
 
 
 def _result(preset: str, seed: int, strict: float) -> dict[str, Any]:
@@ -64,12 +75,14 @@ def test_seeds_share_a_row_of_the_table() -> None:
     assert "| 0, 1, 2 |" in row
 
 
-@pytest.mark.parametrize("options", [["nothing"], ["--ablations", "mlp-mnist"], ["--ablations", "--seed", "1"]])
+@pytest.mark.parametrize(
+    "options", [["nothing"], ["--ablations", "mlp-mnist"], ["--ablations", "--seed", "1"], ["--evaluate", "--ship"]]
+)
 def test_what_makes_no_sense_is_refused(options: list[str], tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), *options], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "rows are" in done.stderr or "ablations" in done.stderr
+    assert "rows are" in done.stderr or "ablations" in done.stderr or "trains nothing" in done.stderr
 
 
 def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,14 +104,18 @@ def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("preset", ["mlp-mnist", "mlp-fashion"])
-def test_shipped_weights_give_the_figure_of_the_table(idx_data: Path, preset: str) -> None:
-    from reproducing.records import RECORDS
+def test_shipped_weights_give_the_figures_of_the_tables(
+    idx_data: Path, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reproducing import rows
+    from reproducing.records import EVALUATIONS, RECORDS
 
-    done = subprocess.run(
-        [sys.executable, "-m", "netsim", "evaluate", preset, "--data-dir", str(idx_data), "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    monkeypatch.setattr(rows, "EVALUATIONS", tmp_path)
+    rows.evaluate_shipped(preset, str(idx_data))
+    measured = json.loads((tmp_path / f"{preset}.json").read_text())
     recorded = json.loads((RECORDS / f"{preset}-seed0.json").read_text())["test"]
-    assert json.loads(done.stdout)["strict_accuracy"] == recorded["strict_accuracy"]
+    assert measured["strict_accuracy"] == recorded["strict_accuracy"]
+    kept = json.loads((EVALUATIONS / f"{preset}.json").read_text())
+    for figure in ("read_outs", "onset_rate"):
+        assert measured[figure] == kept[figure]
+    assert measured["median_decision_latency_ms"] == pytest.approx(kept["median_decision_latency_ms"])

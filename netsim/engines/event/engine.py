@@ -76,6 +76,8 @@ class EventEngine:
         Neurons whose `potentials` are kept of the last batch, at the times where their slope may change.
     """
 
+    solves_equation = True
+
     def __init__(
         self, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
     ) -> None:
