@@ -24,7 +24,7 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
     order = _before(times, times.dtype.type(end))
     if order.size < 2:
         return order
-    # their times, and the earliest and the latest: found by bits, which are in the order of floats that are not negative
+    # times, the earliest and the latest: found by bits, which are in the order of floats that are not negative
     own = np.empty(order.size + 2, times.dtype)
     for k in range(order.size):
         own[k] = times[order[k]]

@@ -418,7 +418,7 @@ def test_an_experiment_that_presents_nothing() -> None:
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_stimuli_that_are_no_latencies(stimulus: float, message: str, dtype: type) -> None:
-    stimuli = np.ones((3, 1, 1, 12), dtype)
+    stimuli: np.ndarray = np.ones((3, 1, 1, 12), dtype)
     stimuli[1, 0, 0, 5] = stimulus
     weights = {"output.kernel": np.ones((12, 5))}
     with pytest.raises(DataError, match=message):

@@ -29,7 +29,7 @@ def test_sums_are_those_of_the_full_matrix(dtype: type) -> None:
         sums: np.ndarray = np.ones((presentations, 70), dtype)
         add_products(inputs, matrix.by_target, picked(weights, matrix.by_target.order, dense.dtype), sums)
         np.testing.assert_allclose(sums, 1 + inputs @ dense, rtol=0, atol=1e-5)
-        gradient = np.zeros(weights.size, dtype)
+        gradient: np.ndarray = np.zeros(weights.size, dtype)
         add_outer_products(inputs, sums, matrix, gradient)
         np.testing.assert_allclose(gradient, (inputs.T @ sums)[np.nonzero(dense)], rtol=1e-4)
 

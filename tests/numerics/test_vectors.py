@@ -106,7 +106,7 @@ def test_vectors_may_begin_anywhere(dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_room_begins_at_a_line_of_the_cache(dtype: type) -> None:
-    like = np.empty(0, dtype)
+    like: np.ndarray = np.empty(0, dtype)
     rooms = [_room(count, like) for count in range(1, 40)]  # all at a time, so that no two are at the same place
     assert [room.size for room in rooms] == list(range(1, 40))
     assert {room.ctypes.data % 64 for room in rooms} == {0}
