@@ -13,7 +13,7 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases, in_type
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.lines import ABREAST, bend, places_of
+from netsim.numerics.lines import abreast_of, bend, places_of
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
@@ -50,7 +50,7 @@ class Rows(NamedTuple):
 
     Those of a presynaptic neuron within a block, a row, begin in `post` and `weights` at its entry of `first`, block by
     block. `post` is where in its block the line of a neuron is, in places of eight bytes. Rows are filled up to whole
-    numbers of `ABREAST` with synapses of weight 0 onto a neuron that there is not, the last one of a block.
+    numbers of `abreast_of` with synapses of weight 0 onto a neuron that there is not, the last one of a block.
     """
 
     first: np.ndarray
@@ -174,15 +174,16 @@ def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
     size = min(neurons, max(_BLOCK, -(-_ROW * neurons * sources // max(count, 1))), _LARGEST_BLOCK)
     blocks = -(-neurons // size)
     first = np.zeros(blocks * sources + 1, np.uint64)
-    _begin_rows(synapses, size, first)
-    unit = places_of(synapses.delays.dtype)
+    dtype = synapses.delays.dtype
+    _begin_rows(synapses, size, abreast_of(dtype.itemsize), first)
+    unit = places_of(dtype)
     post, number = np.full(int(first[-1]), size * unit, np.uint16), np.full(int(first[-1]), nothing, np.uint32)
     _fill_rows(synapses, size, unit, first[:-1].copy(), post, number)
     return Rows(first, post, number, size)
 
 
 @compiled
-def _begin_rows(synapses: Synapses, size: int, first: np.ndarray) -> None:
+def _begin_rows(synapses: Synapses, size: int, abreast: int, first: np.ndarray) -> None:
     """Write where the row of each presynaptic neuron in each block begins."""
     sources = synapses.psp.size
     for pre in range(sources):
@@ -190,7 +191,7 @@ def _begin_rows(synapses: Synapses, size: int, first: np.ndarray) -> None:
             first[synapses.post[s] // size * sources + pre + 1] += 1
     total = 0
     for row in range(first.size):
-        total += -(-int(first[row]) // ABREAST) * ABREAST
+        total += -(-int(first[row]) // abreast) * abreast
         first[row] = total
 
 
@@ -249,7 +250,8 @@ def _first_spikes(
     # of what a tuple holds, references would be counted each time that it is asked for; where a row ends is read again
     # and again, for a loop of a known length would be unrolled, with one more branch that nobody could foresee
     first, posts, weights, size = rows
-    one, abreast, sources = np.uint64(1), np.uint64(ABREAST), (first.size - 1) // (-(-bias.size // size))
+    one, abreast = np.uint64(1), np.uint64(abreast_of(bias.itemsize))
+    sources = (first.size - 1) // (-(-bias.size // size))
     lines = np.zeros(2 * (size + 1), bias.dtype)
     for begin in range(0, bias.size, size):
         row, count = begin // size * sources, min(size, bias.size - begin)
