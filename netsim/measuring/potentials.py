@@ -14,10 +14,10 @@ from netsim.weights.layout import Weights, bias_name, kernel_name
 def output_potentials(
     network: Network, weights: Weights, latencies: Sequence[np.ndarray], times: np.ndarray, dt: float = 0.0
 ) -> np.ndarray:
-    """Potentials of the output neurons at a time of each presentation, as if none of them fired.
+    """Potentials of the output neurons at a time of each presentation.
 
-    They follow from the equation of the network and from latencies, whichever engine found these; the potential of a
-    neuron that fired goes on as the equation says.
+    They follow from the equation of the network and from latencies, whichever engine found these. The potential of a
+    neuron goes on after its spike as the equation says; the current of a loop is that of the spikes that there were.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ RECORDS = TRAINED / "records"
 """Of the rows of the results table, one file per run."""
 EVALUATIONS = TRAINED / "evaluations"
 """Of the shipped weights on the test set, one file per row: what ``netsim evaluate ROW --read-out all --json`` says."""
+METRICS = TRAINED / "metrics"
+"""Of the rows of the results table, the learning curves of each run, as `netsim.analysis.metrics_table` reads them."""
 ABLATIONS = TRAINED / "ablations"
 """Of the ablations, one file per run."""
 

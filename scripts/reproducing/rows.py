@@ -18,7 +18,7 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import is_run, open_run
 from netsim.seams import read_outs
 from netsim.weights.packing import read_packed, write_packed
-from reproducing.records import ABLATIONS, EVALUATIONS, RECORDS, TRAINED, training_record
+from reproducing.records import ABLATIONS, EVALUATIONS, METRICS, RECORDS, TRAINED, training_record
 
 PAPER = {
     "rcsnn-mnist": "99.2",
@@ -81,6 +81,7 @@ def ship_rows(runs: Path) -> None:
             if "read_outs" in result["test"]:  # a run of an earlier version has none; see evaluate_shipped
                 write_json(EVALUATIONS / f"{result['preset']}.json", result["test"])
         write_text(RECORDS / f"{path.parent.name}.json", path.read_text())
+        write_text(METRICS / f"{path.parent.name}.csv", open_run(path.parent).metrics.read_text())
     for path in sorted(runs.glob("ablations/*/result.json")):
         write_text(ABLATIONS / f"{path.parent.name}.json", path.read_text())
 

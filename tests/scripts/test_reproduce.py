@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from netsim.errors import RunError
@@ -101,6 +102,30 @@ def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch
     monkeypatch.setattr(ablations, "EPOCHS", 2)
     with pytest.raises(RunError, match="made with other settings"):
         ablations.run_ablations(tmp_path, str(idx_data), trained.append)
+
+
+def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reproducing import rows
+
+    from netsim.analysis import metrics_table
+    from netsim.models.presets import load_preset
+    from netsim.training.opening import open_training
+
+    run = open_training(tmp_path / "runs" / "digits-seed0", load_preset("digits"), seed=0, limit=40)
+    run.train()
+    (run.folder.path / "packed.npz").write_bytes(b"weights")
+    measured = {"read_outs": {"strict": 0.5}}
+    run.folder.write_json("result.json", {"preset": "digits", "record": {"seed": 0}, "test": measured})
+    for name in ("TRAINED", "RECORDS", "EVALUATIONS", "METRICS", "ABLATIONS"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(rows, name, tmp_path / name)
+    rows.ship_rows(tmp_path / "runs")
+    assert (tmp_path / "TRAINED" / "digits.npz").read_bytes() == b"weights"
+    assert json.loads((tmp_path / "EVALUATIONS" / "digits.json").read_text()) == measured
+    assert json.loads((tmp_path / "RECORDS" / "digits-seed0.json").read_text())["test"] == measured
+    pd.testing.assert_frame_equal(
+        metrics_table(tmp_path / "METRICS" / "digits-seed0.csv"), metrics_table(run.folder.metrics)
+    )
 
 
 @pytest.mark.parametrize("preset", ["mlp-mnist", "mlp-fashion"])
