@@ -1,8 +1,10 @@
 from .analyses import Analysed as Analysed
 from .analyses import Analysis as Analysis
 from .analyses import analyse as analyse
+from .decision_tables import calibration_table as calibration_table
 from .decision_tables import decision_table as decision_table
 from .decision_tables import spike_count_table as spike_count_table
+from .figures.calibration import reliability_diagram as reliability_diagram
 from .figures.confusion import confusion_matrix as confusion_matrix
 from .figures.decision_time import accuracy_over_time as accuracy_over_time
 from .figures.displacements import displacement_figure as displacement_figure

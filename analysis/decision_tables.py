@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from netsim.analysis.frames import require
 from netsim.analysis.tables import Integers, check_latencies, per_presentation
 from netsim.engines import Latencies
+from netsim.errors import DataError
+from netsim.learning.targets.softmax import Softmax
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
 
@@ -37,6 +40,8 @@ def decision_table(
         latency_ms    float64  latency of the first output spike (ms); missing if there is none
         gap_ms        float64  time from the first to the second output spike (ms), or to the end of
                                the window if there is no second one; missing if there is no first
+        confidence    float64  how probable the softmax of the targets has the decision, see
+                               `netsim.learning.targets`; missing if the targets are others
         ============  =======  ===================================================================
 
     Raises
@@ -53,7 +58,7 @@ def decision_table(
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
     >>> list(analysis.decision_table(model.network, latencies[-1], test.labels).columns)
-    ['presentation', 'label', 'decision', 'tied', 'correct', 'latency_ms', 'gap_ms']
+    ['presentation', 'label', 'decision', 'tied', 'correct', 'latency_ms', 'gap_ms', 'confidence']
     """
     count = check_latencies(network, [outputs], [network.output.name])
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
@@ -71,8 +76,75 @@ def decision_table(
             "correct": decisions.strictly_correct(tags),
             "latency_ms": np.where(fired, decisions.latency, np.nan).astype(np.float64),
             "gap_ms": np.where(fired, gap, np.nan).astype(np.float64),
+            "confidence": _confidence(network, outputs),
         }
     )
+
+
+def _confidence(network: Network, outputs: np.ndarray) -> np.ndarray:
+    """The probability of the most probable neuron, which is the one that decides; that of all alike in silence."""
+    if network.learning.targets != "softmax":
+        return np.full(len(outputs), np.nan)
+    return Softmax.from_network(network).probabilities(outputs.astype(np.float64)).max(axis=1)
+
+
+def calibration_table(decisions: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
+    """How often decisions are right that are about equally confident.
+
+    The expected calibration error (ECE) is the mean distance of accuracy and confidence, weighted with the
+    presentations of the bins.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        As from `decision_table`.
+    bins : int
+        Into so many equal parts the confidence from 0 to 1 is divided.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per part that holds presentations, with the columns
+
+        =============  =======  ======================================================
+        from, to       float64  bounds of the confidence; the upper one belongs to it
+        presentations  int64    how many
+        confidence     float64  their mean
+        accuracy       float64  share that is right; a tie is an error, as silence is
+        =============  =======  ======================================================
+
+    Raises
+    ------
+    DataError
+        If the table is no decision table or has no confidence, or there are no bins.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, arXiv:1706.04599.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> decisions = analysis.Source.of(netsim.load_model("digits")).decisions(limit=40)
+    >>> int(analysis.calibration_table(decisions)["presentations"].sum())
+    40
+    """
+    require(decisions, ("confidence", "correct"), "decision")
+    if decisions["confidence"].isna().any():
+        raise DataError("table: has no confidence, which the softmax targets of a network give")
+    if bins < 1:
+        raise DataError(f"bins: must be at least 1, not {bins}")
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    part = np.clip(np.searchsorted(edges, decisions["confidence"].to_numpy(), side="left"), 1, bins)
+    grouped = decisions.groupby(part)
+    found = grouped.agg(
+        presentations=("correct", "size"), confidence=("confidence", "mean"), accuracy=("correct", "mean")
+    )
+    at = found.index.to_numpy()
+    found.insert(0, "from", edges[at - 1])
+    found.insert(1, "to", edges[at])
+    return found.reset_index(drop=True)
 
 
 def spike_count_table(network: Network, latencies: Latencies, indices: Integers | None = None) -> pd.DataFrame:

@@ -41,7 +41,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     Parameters
     ----------
     seam : str
-        What an entry is, for messages and for the entry points ``netsim.<seam>``; spaces become underscores.
+        What an entry is, for messages and for the entry points ``netsim.<seam>``; spaces and hyphens become
+        underscores.
     package : str
         The package whose modules are the entries that come with netsim. A module ``early_readout`` registers the entry
         ``early-readout``; those whose name begins with an underscore are none.
@@ -174,7 +175,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     @cached_property
     def _points(self) -> dict[str, importlib.metadata.EntryPoint]:
-        group = f"netsim.{self.seam.replace(' ', '_')}"
+        group = f"netsim.{self.seam.translate(str.maketrans(' -', '__'))}"
         return {point.name: point for point in importlib.metadata.entry_points(group=group)}
 
     def _load(self, name: str) -> None:

@@ -39,6 +39,8 @@ constraints: Registry[Any] = Registry("constraint", "netsim.learning.constraints
 """`netsim.learning.Constraint`: what holds for the weights after every step."""
 schedules: Registry[Any] = Registry("schedule", "netsim.learning.schedules")
 """A function, see `netsim.learning.schedules`: the learning rate over a training."""
+read_outs: Registry[Any] = Registry("read-out", "netsim.measuring.read_outs", first="strict")
+"""`netsim.measuring.read_outs.ReadOut`: from what the outputs did to the decision."""
 studies: Registry[Any] = Registry("study", "netsim.studies.kinds", attrgetter("order"))
 """`netsim.studies.study.Study`: what is disturbed, at which levels."""
 figures: Registry[Any] = Registry("figure", "netsim.analysis.figures", attrgetter("order"))

@@ -166,7 +166,7 @@ class Copy:
             "--cov-report=",
             f"--numprocesses={workers if workers > 1 else 0}",
         ]
-        options += ["-m", "not slow"]  # more than there is time for
+        options += ["-m", "not slow and not nightly"]  # more than there is time for
         run_tests(self.site, [*map(str, tests), *options], None, self.folder)
 
     @cached_property

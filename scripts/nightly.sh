@@ -11,7 +11,7 @@ page=docs/reliability.md
 step() {
     case $1 in
     tests) # all of them, in random order
-        pytest -q -m "nightly or not nightly" --numprocesses auto --maxprocesses 4 -p randomly -p "no:cacheprovider" --randomly-seed "$seed" ;;
+        pytest -q -m "nightly or not nightly" --hypothesis-profile nightly --numprocesses auto --maxprocesses 4 -p randomly -p "no:cacheprovider" --randomly-seed "$seed" ;;
     mutation) python scripts/mutate.py --seed "$seed" ;;
     fuzz) python scripts/fuzz.py --cases 100000 --seed "$seed" ;;
     kills) python scripts/kill_campaign.py --seed "$seed" ;;

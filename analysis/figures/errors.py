@@ -177,7 +177,7 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     chosen = table["presentation"].to_numpy()
     silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
     stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
-    columns = 4 if choice.width < 5 else 6
+    columns = 4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)  # no row of a single one
     rows = math.ceil(len(table) / columns) or 1
     figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * 1.25)
     error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)

@@ -102,7 +102,7 @@ def _seams_page() -> str:
 
 
 def _protocols_page(source: Path) -> str:
-    seams = re.compile(r"^\| [\w ]+ \| `\w+`, `netsim\.\w+` \| [^|`]*`(netsim\.[\w.]+)` \|", re.MULTILINE)
+    seams = re.compile(r"^\| [\w -]+ \| `\w+`, `netsim\.\w+` \| [^|`]*`(netsim\.[\w.]+)` \|", re.MULTILINE)
     protocols = dict.fromkeys(seams.findall(source.read_text("utf-8")))
     public = {f"{module.__name__}.{name}" for module in (netsim, netsim.analysis) for name in module.__all__}
     names = [name for name in protocols if name not in public]

@@ -53,11 +53,12 @@ def _options(
 _LISTING: dict[Callable[..., None], type[TyperCommand]] = {
     plot: PlotCommand,
     analyse: AnalyseCommand,
+    evaluate: ListingCommand,
     study: ListingCommand,
     export: ListingCommand,
     import_network: ListingCommand,
 }
-_COMMANDS: list[Callable[..., None]] = [models, data, train, sweep, evaluate, simulate, compare]
+_COMMANDS: list[Callable[..., None]] = [models, data, train, sweep, simulate, compare]
 _COMMANDS += [*_LISTING, report, describe]
 for _command in _COMMANDS:
     _name = "import" if _command is import_network else None

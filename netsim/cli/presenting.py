@@ -10,6 +10,7 @@ from typer import Option
 from netsim.cli import options
 from netsim.cli.terminal import counting, fail, new_table, note, print_json, print_table
 from netsim.errors import RunError
+from netsim.seams import read_outs
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
@@ -28,17 +29,28 @@ def evaluate(
     engine: options.EngineOption = None,
     dt: options.Dt = None,
     limit: options.Limit = None,
+    read_out: Annotated[
+        list[str] | None,
+        Option(metavar="NAME|all", help="How decisions are read, one of those below; repeatable; by default strict."),
+    ] = None,
     seed: options.InitialSeed = 0,
     workers: options.Workers = None,
     scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how well a network decides: the first output spike counts.
+    """Measure how well a network decides: the first output spike counts, unless a read-out says otherwise.
 
     The figures of a run on all stimuli of a split, as it was trained, are kept in it as evaluation-SPLIT.json.
+
+    Read-outs:
+
+    {read_outs}
     """
     from netsim.measuring.evaluation import evaluate as evaluate_network
 
+    names = list(read_outs) if "all" in (read_out or []) else read_out or ["strict"]
+    for name in names:
+        read_outs.require(name, "--read-out")
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     options.check_split(split)
     splits = options.splits_of(chosen, network, data_dir, as_needed=limit is not None)
@@ -47,7 +59,7 @@ def evaluate(
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
-        result = evaluate_network(simulator, chosen.weights, stimuli, advance, distribution)
+        result = evaluate_network(simulator, chosen.weights, stimuli, advance, distribution, names)
     settings = network.training
     source = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
     figures = source | {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
@@ -83,7 +95,15 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
     table.add_row("ties", f"{result.tie_rate:.2%}")
     table.add_row("no output spike", f"{result.silent_rate:.2%}")
     table.add_row("mean decision latency", f"{result.mean_decision_latency_ms:.2f} ms")
+    table.add_row("median decision latency", f"{result.median_decision_latency_ms:.2f} ms")
+    table.add_row("interquartile range of decision latencies", f"{result.decision_latency_iqr_ms:.2f} ms")
+    table.add_row("decisions at the onset of the output window", f"{result.onset_rate:.2%}")
     print_table(table)
+    if list(result.read_outs) != ["strict"]:
+        table = new_table("read-out", "accuracy>", "decides")
+        for name, accuracy in result.read_outs.items():
+            table.add_row(name, f"{accuracy:.2%}", read_outs[name].summary)
+        print_table(table)
     table = new_table("layer", "spikes per presentation>", "synaptic operations per presentation>")
     for name, spikes in result.spikes_per_presentation.items():
         operations = result.synaptic_operations_per_presentation.get(name)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10
 _POLL_SECONDS = 0.5
 _START_SECONDS = 120
+_NOT_STARTED = (OSError, ValueError, TypeError, RuntimeError, AssertionError)
+"""What distributed raises; an assertion is its own, where a thread has not begun within its ten seconds."""
 LOST_SECONDS = 60.0
 """How long workers that died may be away: they are started again, unless there is no memory for it."""
 _ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -59,9 +61,9 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_CONNECT_SECONDS)
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
+        except _NOT_STARTED as error:
             raise RunError(
-                f"--scheduler {scheduler}: no Dask scheduler answers there ({error});"
+                f"--scheduler {scheduler}: no Dask scheduler answers there ({str(error) or type(error).__name__});"
                 " start one with: dask scheduler --host ADDRESS"
             ) from error
         with client, _plugins(client):
@@ -90,8 +92,10 @@ def connect(scheduler: str | None = None, workers: int = 1) -> Iterator[Client]:
                 )
                 client = stack.enter_context(Client(cluster, timeout=_START_SECONDS))
                 client.sync(offload, int)  # the scheduler's thread: without it no task would ever begin, or end
-        except (RuntimeError, OSError, TimeoutError) as error:
-            raise RunError(f"workers: {workers} did not start ({error or type(error).__name__}); {MEMORY}") from error
+        except _NOT_STARTED as error:
+            raise RunError(
+                f"workers: {workers} did not start ({str(error) or type(error).__name__}); {MEMORY}"
+            ) from error
         stack.enter_context(_plugins(client))
         yield client
 

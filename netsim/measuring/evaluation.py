@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -11,8 +12,18 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
 from netsim.measuring.costs import Costs, costs
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
-from netsim.measuring.metrics import Decisions, decide, decision_figures, neuron_spikes, synaptic_operations
+from netsim.measuring.metrics import (
+    Decisions,
+    decide,
+    decision_figures,
+    neuron_spikes,
+    synaptic_operations,
+    timing_figures,
+)
+from netsim.measuring.read_outs import Outputs
 from netsim.reprs import brief, html_table, short_repr
+from netsim.seams import read_outs as known_read_outs
+from netsim.specification.grid import population_times
 from netsim.weights.layout import Weights
 
 _BATCH = 200
@@ -27,6 +38,10 @@ class Evaluation:
     tie_rate: float  # with several first output spikes
     silent_rate: float  # with no output spike
     mean_decision_latency_ms: float  # over the presentations with an output spike; NaN if there was none
+    median_decision_latency_ms: float  # over the same
+    decision_latency_iqr_ms: float  # interquartile range, over the same
+    onset_rate: float  # decided at the onset of the output window: the potential is over threshold when it opens
+    read_outs: dict[str, float]  # accuracy by read-out
     spikes_per_presentation: dict[str, float]  # by layer
     synaptic_operations_per_presentation: dict[str, float]  # by projection
     costs: Costs  # by the definitions of NeuroBench
@@ -44,9 +59,9 @@ class Evaluation:
     def to_dict(self) -> dict[str, object]:
         """All figures, NaN as None, ready for JSON."""
         figures = dataclasses.asdict(self)
-        if np.isnan(self.mean_decision_latency_ms):
-            figures["mean_decision_latency_ms"] = None
-        return figures
+        return {
+            name: None if isinstance(value, float) and np.isnan(value) else value for name, value in figures.items()
+        }
 
 
 def evaluate(
@@ -55,6 +70,7 @@ def evaluate(
     stimuli: Stimuli,
     progress: OnPresented = lambda done: None,
     distribution: Distribution = serial,
+    read_outs: Sequence[str] = ("strict",),
 ) -> Evaluation:
     """Present every stimulus once and read the decisions.
 
@@ -68,31 +84,42 @@ def evaluate(
         Called with the number of presentations done so far.
     distribution : Distribution
         How the parts of the stimuli are presented; by default here, one after another.
+    read_outs : sequence of str
+        Names of `netsim.seams.read_outs` whose accuracies are told beside each other.
 
     Raises
     ------
     DataError
         If a stimulus has no label.
+    SpecificationError
+        If there is no such read-out, or it needs potentials that are not known of the engine.
 
     Examples
     --------
     >>> import netsim
     >>> model = netsim.load_model("digits")
     >>> stimuli = netsim.load_splits(model.network).test.first(20)
-    >>> netsim.evaluate(netsim.make_engine("event", model.network), model.weights, stimuli).presentations
-    20
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> result = netsim.evaluate(engine, model.weights, stimuli, read_outs=["strict", "potential"])
+    >>> result.presentations, list(result.read_outs)
+    (20, ['strict', 'potential'])
     """
     outputs = engine.network.outputs
     stimuli.check_labels(outputs)
+    for name in read_outs:
+        known_read_outs.require(name).check(engine)
     started = time.perf_counter()
-    tallies = distribution(engine, _tally, weights, in_parts(stimuli, _BATCH), progress)
-    decisions, fired, operations = zip(*tallies, strict=True)
+    tally = partial(_tally, read_outs=tuple(read_outs))
+    tallies = distribution(engine, tally, weights, in_parts(stimuli, _BATCH), progress)
+    decisions, fired, operations, right = zip(*tallies, strict=True)
     spikes = {name: sum(part[name] for part in fired) for name in fired[0]}
     made = Decisions(*map(np.concatenate, zip(*decisions, strict=True)))
     confusion = np.zeros((outputs, outputs + 1), dtype=int)
     np.add.at(confusion, (stimuli.labels, made.choice), 1)
     return Evaluation(
         **decision_figures(made, stimuli.labels),
+        **timing_figures(made, population_times(engine.network, engine.network.output, engine.dt).onset),
+        read_outs=_means(right, len(stimuli)),
         spikes_per_presentation={name: int(counts.sum()) / len(stimuli) for name, counts in spikes.items()},
         synaptic_operations_per_presentation=_means(operations, len(stimuli)),
         costs=costs(engine.network, weights, spikes, len(stimuli)),
@@ -103,12 +130,15 @@ def evaluate(
 
 
 def _tally(
-    engine: Engine, weights: Weights, stimuli: Stimuli
-) -> Experiment[tuple[Decisions, dict[str, np.ndarray], dict[str, int]]]:
-    """Decisions, spikes of each neuron, and synaptic operations of one part of the stimuli."""
+    engine: Engine, weights: Weights, stimuli: Stimuli, read_outs: Sequence[str]
+) -> Experiment[tuple[Decisions, dict[str, np.ndarray], dict[str, int], dict[str, int]]]:
+    """Decisions, spikes of each neuron, synaptic operations, and right decisions by read-out, of one part."""
     latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
     network = engine.network
-    return decide(latencies[-1]), neuron_spikes(network, latencies), synaptic_operations(network, latencies)
+    outputs = Outputs(network, weights, latencies, engine.dt)
+    right = {name: int(known_read_outs[name].correct(outputs, stimuli.labels).sum()) for name in read_outs}
+    spikes, operations = neuron_spikes(network, latencies), synaptic_operations(network, latencies)
+    return decide(latencies[-1]), spikes, operations, right
 
 
 def _means(counts: Sequence[dict[str, int]], presentations: int) -> dict[str, float]:

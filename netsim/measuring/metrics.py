@@ -67,6 +67,17 @@ def decision_figures(decisions: Decisions, labels: np.ndarray) -> dict[str, floa
     }
 
 
+def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
+    """When decisions come, with the onset of the output window (ms); see `netsim.measuring.evaluation.Evaluation`."""
+    made = decisions.latency[np.isfinite(decisions.latency)]
+    lower, median, upper = np.percentile(made, [25, 50, 75]) if made.size else 3 * [np.nan]
+    return {
+        "median_decision_latency_ms": float(median),
+        "decision_latency_iqr_ms": float(upper - lower),
+        "onset_rate": float((decisions.latency <= onset).mean()),
+    }
+
+
 def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:
     """Mean fraction of neurons that stayed silent in a presentation, by population."""
     return {

@@ -37,17 +37,23 @@ def results(network: Network, evaluation: Evaluation) -> list[Result]:
     summary = summarise(network)
     spikes = sum(count for name, count in evaluation.spikes_per_presentation.items() if name != STIMULUS)
     operations = sum(evaluation.synaptic_operations_per_presentation.values())
-    latency = evaluation.mean_decision_latency_ms
-    first_spike = "none" if math.isnan(latency) else f"{latency:.1f} ms"
+    mean, median = evaluation.mean_decision_latency_ms, evaluation.median_decision_latency_ms
+    spread = f"interquartile range {_latency(evaluation.decision_latency_iqr_ms)}"
+    at_onset = f"{evaluation.onset_rate:.1%} at the onset of the output window"
     return [
         Result("strict accuracy", f"{evaluation.strict_accuracy:.2%}", f"a tie is an error; {interval}"),
         Result("plain accuracy", f"{evaluation.accuracy:.2%}", "a tie goes to the lowest neuron"),
         Result("ties", f"{evaluation.tie_rate:.2%}", "several first output spikes"),
         Result("silent", f"{evaluation.silent_rate:.2%}", "no output spike"),
-        Result("mean decision latency", first_spike, f"in presentations of {network.duration:g} ms"),
+        Result("mean decision latency", _latency(mean), f"in presentations of {network.duration:g} ms"),
+        Result("median decision latency", _latency(median), f"{spread}, {at_onset}"),
         Result("spikes per presentation", f"{spikes:,.0f}", f"of {summary['neurons']:,} neurons"),
         Result("synaptic operations", f"{operations:,.0f}", f"per presentation, on {summary['synapses']:,} synapses"),
     ]
+
+
+def _latency(time: float) -> str:
+    return "none" if math.isnan(time) else f"{time:.1f} ms"
 
 
 def activity_table(network: Network, evaluation: Evaluation) -> Table:

@@ -7,6 +7,7 @@ from typing import Any
 
 from netsim.measuring.costs import CAVEAT
 from netsim.models.presets import load_preset
+from netsim.seams import read_outs
 from netsim.specification.summary import architecture
 from reproducing.ablations import ABLATIONS, EPOCHS, IMAGES, SEED
 from reproducing.rows import PAPER
@@ -45,8 +46,10 @@ def _short(revision: str | None) -> str:
     return "none" if revision is None else revision[:10] + ("+" if revision.endswith("+") else "")
 
 
-def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]]) -> str:
-    """RESULTS.md: the table, how each row was made, its activity, and the ablations."""
+def results_page(
+    results: list[dict[str, Any]], ablations: list[dict[str, Any]], evaluations: dict[str, dict[str, Any]]
+) -> str:
+    """RESULTS.md: the table, how each row was made, its decisions and activity, and the ablations."""
     made = [
         f"| {result['preset']} | {result['record']['seed']} | `python scripts/reproduce.py {result['preset']}"
         f" --seed {result['record']['seed']}` | {result['epochs']} | {result['best_epoch']} | {result['minutes']:.0f}"
@@ -89,6 +92,16 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "|---|---|---|---|---|---|---|",
             *made,
             "",
+            "## Decisions",
+            "",
+            "Of the weights that are shipped (seed 0), on the test set at exact times:",
+            "`netsim evaluate PRESET --read-out all`. Half of the decisions come within the interquartile range (IQR).",
+            "Those at the onset are of outputs over threshold when their window opens, so that their time is the",
+            "schedule's; in the rows that end in `free`, and in `yin-yang`, the window is open from the start.",
+            "`docs/accuracy.md` says what the read-outs are, and which published figures go with which.",
+            "",
+            decisions_table(evaluations),
+            "",
             "## Activity",
             "",
             "Spikes per presentation by layer, and synaptic operations in all: weighted synapses that carried a spike.",
@@ -118,6 +131,24 @@ def results_page(results: list[dict[str, Any]], ablations: list[dict[str, Any]])
             "",
         ]
     )
+
+
+def decisions_table(evaluations: dict[str, dict[str, Any]]) -> str:
+    """When the shipped networks decide, and how well by each read-out, a line per row that was evaluated."""
+    names = list(read_outs)
+    lines = [
+        f"| preset | median (ms) | IQR (ms) | at the onset (%) | {' | '.join(f'{name} (%)' for name in names)} |",
+        "|---|---|---|---|" + "---|" * len(names),
+    ]
+    for preset in PAPER:
+        if preset in evaluations:
+            measured = evaluations[preset]
+            accuracies = " | ".join(f"{100 * measured['read_outs'][name]:.2f}" for name in names)
+            lines.append(
+                f"| {preset} | {measured['median_decision_latency_ms']:.1f} | {measured['decision_latency_iqr_ms']:.1f}"
+                f" | {100 * measured['onset_rate']:.1f} | {accuracies} |"
+            )
+    return "\n".join(lines)
 
 
 def costs_table(results: list[dict[str, Any]]) -> str:

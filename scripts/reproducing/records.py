@@ -15,6 +15,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TRAINED = REPOSITORY / "models" / "trained"
 RECORDS = TRAINED / "records"
 """Of the rows of the results table, one file per run."""
+EVALUATIONS = TRAINED / "evaluations"
+"""Of the shipped weights on the test set, one file per row: what ``netsim evaluate ROW --read-out all --json`` says."""
+METRICS = TRAINED / "metrics"
+"""Of the rows of the results table, the learning curves of each run, as `netsim.analysis.metrics_table` reads them."""
 ABLATIONS = TRAINED / "ablations"
 """Of the ablations, one file per run."""
 
@@ -22,6 +26,11 @@ ABLATIONS = TRAINED / "ablations"
 def read_records(folder: Path, pattern: str = "*.json") -> list[dict[str, Any]]:
     """The records of a folder, in the order of their names."""
     return [json.loads(path.read_text()) for path in sorted(folder.glob(pattern))]
+
+
+def read_evaluations(folder: Path) -> dict[str, dict[str, Any]]:
+    """The evaluations of a folder, by row."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def training_record(run: RunFolder) -> dict[str, Any]:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle
 
 from netsim.analysis import (
+    Choice,
     accuracy_over_time,
+    calibration_table,
     confident_errors,
     confusion_matrix,
     decision_table,
     error_gallery,
+    reliability_diagram,
     spike_table,
 )
 from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.engines import Latencies
 from netsim.errors import DataError
+from netsim.seams import figures
 from netsim.specification import Network
 
 OUTPUTS = np.array(
@@ -84,6 +92,55 @@ def test_a_silent_network_decides_nothing(network: Network) -> None:
     assert confident_errors(frame).empty
 
 
+def test_confidence_is_the_softmax_of_the_targets(network: Network, frame: pd.DataFrame) -> None:
+    assert (network.learning.sharpness, network.encoder.t_max) == (8.0, 16.0)
+    expected = [
+        1 / (1 + np.exp(-2.5) + np.exp(-9.5) + np.exp(-7.5)),  # silence counts as the end, 64 ms
+        1 / (1 + np.exp(-4.0) + np.exp(-4.5) + np.exp(-9.0)),
+        1 / (2 + np.exp(-4.0) + np.exp(-9.0)),
+        1 / (1 + 3 * np.exp(-11.5)),
+        1 / 4,
+    ]
+    np.testing.assert_allclose(frame["confidence"], expected)
+    relative = dataclasses.replace(network, learning=dataclasses.replace(network.learning, targets="relative"))
+    assert decision_table(relative, OUTPUTS, LABELS)["confidence"].isna().all()
+
+
+def test_calibration_is_counted_in_parts() -> None:
+    confidence = [0.1, 0.5, 0.51, 0.7, 0.75, 0.9, 1.0]
+    decisions = pd.DataFrame({"confidence": confidence, "correct": [False, True, False, True, True, False, True]})
+    table = calibration_table(decisions, bins=4)
+    assert table["from"].tolist() == [0.0, 0.25, 0.5, 0.75]
+    assert table["to"].tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert table["presentations"].tolist() == [1, 1, 3, 2]
+    np.testing.assert_allclose(table["confidence"], [0.1, 0.5, 1.96 / 3, 0.95])
+    np.testing.assert_allclose(table["accuracy"], [0, 1, 2 / 3, 0.5])
+    axes = reliability_diagram(decisions, bins=4, sharpness=2.5)
+    error = (0.1 + 0.5 + 3 * abs(2 - 1.96) / 3 + 2 * 0.45) / 7
+    assert axes.get_title(loc="left") == f"7 presentations\nexpected calibration error {error:.2%}"
+    assert axes.get_xlabel() == "confidence, softmax of sharpness 2.5"
+    bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_height() for bar in bars] == pytest.approx([1 / 7, 1 / 7, 3 / 7, 2 / 7])
+
+
+def test_silence_and_ties_have_a_confidence(frame: pd.DataFrame) -> None:
+    table = calibration_table(frame, bins=4)
+    assert table["presentations"].tolist() == [1, 1, 3]  # the part of silence, that of the tie, and the others
+    assert table["accuracy"].tolist() == [0, 0, 1 / 3]
+
+
+@pytest.mark.parametrize(("count", "rows"), [(10, 2), (6, 1), (7, 2), (5, 1)])
+def test_the_last_row_of_errors_is_full_if_it_can_be(network: Network, count: int, rows: int) -> None:
+    decisions = decision_table(network, np.tile(OUTPUTS[1], (10, 1)), [1] * 10)
+    stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), 6, 5, 1), 3.0), classes=())
+    source: Any = SimpleNamespace(network=network, stimuli=stimuli, decisions=lambda limit: decisions)
+    plot = figures["errors"]
+    drawn = plot.draw(source, Choice(count=count, width=plot.width))
+    (axes,) = drawn.figure.axes
+    assert len(axes.images) == count
+    assert len({image.get_extent()[3] for image in axes.images}) == rows
+
+
 def test_confident_errors_come_first(frame: pd.DataFrame) -> None:
     errors = confident_errors(frame)
     assert errors["presentation"].tolist() == [13, 11]
@@ -109,6 +166,15 @@ def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, la
     axes = error_gallery(frame.head(1), spike_table(network, latencies), network)
     assert axes.get_title(loc="left") == "no confident errors in 1 presentations"
     assert not axes.images
+
+
+def test_calibration_needs_a_confidence(network: Network, frame: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="lacks the column confidence; a decision table"):
+        calibration_table(frame.drop(columns="confidence"))
+    with pytest.raises(DataError, match="table: has no confidence, which the softmax targets of a network give"):
+        reliability_diagram(frame.assign(confidence=np.nan))
+    with pytest.raises(DataError, match="bins: must be at least 1, not 0"):
+        calibration_table(frame, bins=0)
 
 
 def test_bad_tables_are_refused(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:

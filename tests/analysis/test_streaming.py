@@ -68,7 +68,9 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_parts")
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    "order", [pytest.param(order, marks=[] if order == "mixed" else pytest.mark.nightly) for order in ORDERS]
+)
 def test_all_analyses_find_the_same_in_a_file(spikes: Spikes, order: str) -> None:
     _write(Path("spikes.parquet"), spikes, ORDERS[order])
     read = read_spikes("spikes.parquet")

@@ -116,6 +116,7 @@ def test_train_evaluate_simulate_compare(netsim: Netsim, no_leftovers: Callable[
     assert validation["presentations"] == 180
     assert Path("run/evaluation-validation.json").exists()
     assert "strict accuracy" in netsim("evaluate", "run", "--limit", 5).out
+    assert figures["read_outs"] == {"strict": figures["strict_accuracy"]}
 
     done = netsim("simulate", "run", "--index", 3, "--index", 7, "--record", "hidden:5", "--json")
     result = done.json()
@@ -148,12 +149,24 @@ def test_training_on_brian2_gives_the_same_weights(netsim: Netsim) -> None:
     weights = [np.load(f"{engine}/best.npz") for engine in ("brian2", "event")]
     for name in weights[0].files:
         np.testing.assert_allclose(weights[0][name], weights[1][name], rtol=1e-9, atol=1e-12)
-    done = netsim("evaluate", "event", "--engine", "brian2", "--limit", 20, "--json")
-    ours = netsim("evaluate", "event", "--limit", 20, "--json").json()
+    done = netsim("evaluate", "event", "--engine", "brian2", "--limit", 20, "--read-out", "all", "--json")
+    ours = netsim("evaluate", "event", "--limit", 20, "--read-out", "all", "--json").json()
     theirs = done.json()
     assert theirs["engine"] == "brian2"
     for figure in FIGURES - {"seconds"}:
         assert theirs[figure] == ours[figure]
+
+
+def test_read_outs_stand_beside_each_other(netsim: Netsim, run: Path) -> None:
+    shown = netsim("evaluate", run, "--read-out", "all", "--limit", 20)
+    assert "the highest potential at the end of the output window" in shown.out
+    chosen = netsim("evaluate", run, "--read-out", "plain", "--read-out", "potential", "--json")
+    kept = json.loads((run / "evaluation-test.json").read_text())
+    assert list(chosen.json()["read_outs"]) == ["plain", "potential"] == list(kept["read_outs"])
+    assert "tie-with-label: all first output spikes" in netsim("evaluate", "--help").out
+    refused = netsim("evaluate", run, "--read-out", "potentail")
+    assert refused.code == 1
+    assert "--read-out: 'potentail' is not known; did you mean 'potential'?" in refused.err
 
 
 def test_a_partial_evaluation_does_not_replace_a_whole_one(netsim: Netsim, run: Path) -> None:

@@ -58,7 +58,7 @@ def test_figures_of_other_packages(netsim: Netsim, run: Path, install: Callable[
     assert done["files"] == [str(run / "figures" / "gaps.png"), str(run / "figures" / "gaps.svg"), "gaps.csv"]
     assert is_no_empty_picture(run / "figures" / "gaps.png")
     assert len(pd.read_csv("gaps.csv")) == 20
-    assert sections()["Decisions"] == ["confusion", "decision-time", "gaps", "errors"]
+    assert sections()["Decisions"] == ["confusion", "decision-time", "calibration", "gaps", "errors"]
     assert figures.origin("gaps").version == "1.2"
 
 

@@ -77,6 +77,23 @@ def _run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
+COMMANDS = """
+import shlex, sys
+from netsim.__main__ import main
+for command in sys.argv[1:]:
+    sys.argv = shlex.split(command)
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, command
+"""
+
+
+def _commands(folder: Path, *commands: str) -> str:
+    """What several commands print that share a process, for to start one takes longer than most of them."""
+    return _run(folder, sys.executable, "-c", COMMANDS, *commands)
+
+
 @pytest.fixture(scope="module")
 def run(outside: Path) -> Path:
     """A run of the network whose connectivity and encoder come from outside."""
@@ -133,29 +150,31 @@ def test_what_comes_from_outside_stands_in_record_description_and_report(outside
     assert all(
         (each["module"], each["distribution"], each["version"]) == ("outside", "outside", "1.0") for each in plugins
     )
-    described = _run(outside, "netsim", "describe", "run")
+    described = _commands(outside, "netsim describe run", "netsim report run --out report.html")
     assert "Convolution with a kernel for each row" in described
     assert "row-kernels" in described
     assert "silent if $x_i = 1$" in described
-    _run(outside, "netsim", "report", "run", "--out", "report.html")
     page = (outside / "report.html").read_text()
     assert "row-kernels" in page
     assert "outside 1.0" in page or "outside" in page
 
 
 def test_it_is_drawn_and_exported(outside: Path, run: Path) -> None:
-    for figure in ("raster", "kernels"):
-        _run(outside, "netsim", "plot", figure, "run", "--out", f"{figure}.png")
-        assert (outside / f"{figure}.png").stat().st_size > 5000
-    _run(outside, "netsim", "export", "run", "network.nir", "--to", "nir")
-    _run(outside, "netsim", "analyse", "first-spike", "run", "--limit", "20", "--set", "least=2", "--out", "first.csv")
+    _commands(
+        outside,
+        "netsim plot raster run --out raster.png",
+        "netsim plot kernels run --out kernels.png",
+        "netsim export run network.nir --to nir",
+        "netsim analyse first-spike run --limit 20 --set least=2 --out first.csv",
+        "netsim import network.nir --out imported",
+        "netsim export run spikes.h5 --to sonata --limit 5",
+    )
+    assert all((outside / f"{figure}.png").stat().st_size > 5000 for figure in ("raster", "kernels"))
     assert pd.read_csv(outside / "first.csv")["layer"].tolist() == ["stimulus", "local", "output"]
-    _run(outside, "netsim", "import", "network.nir", "--out", "imported")
-    _run(outside, "netsim", "export", "run", "spikes.h5", "--to", "sonata", "--limit", "5")
 
 
 def test_a_learner(outside: Path) -> None:
-    _run(outside, "netsim", "train", "read-out.toml", "--limit", "500", "--out", "read-out")
+    described = _commands(outside, "netsim train read-out.toml --limit 500 --out read-out", "netsim describe read-out")
     program = """
 import netsim
 run = netsim.open_run("read-out")
@@ -165,27 +184,34 @@ assert (abs(first["local.kernel"] - last["local.kernel"]) < 1e-6).all()
 assert (abs(first["output.kernel"] - last["output.kernel"]) > 1e-4).mean() > 0.5
 """
     _run(outside, sys.executable, "-c", program)
-    described = _run(outside, "netsim", "describe", "read-out")
     assert "all others stay as they are drawn" in described
     assert "read-out" in json.dumps(json.loads((outside / "read-out" / "run.json").read_text())["plugins"])
 
 
 def test_a_study(outside: Path, run: Path) -> None:
-    assert "weight-scale: all weights are multiplied" in " ".join(_run(outside, "netsim", "study", "--help").split())
-    _run(outside, "netsim", "study", "weight-scale", "run", "--limit", "100", "--out", "studies")
+    shown = _commands(outside, "netsim study --help", "netsim study weight-scale run --limit 100 --out studies")
+    assert "weight-scale: all weights are multiplied" in " ".join(shown.split())
     table = pd.read_csv(outside / "studies" / "weight-scale.csv")
     assert table["level"].dropna().tolist() == [0.5, 0.8, 1.25, 2.0]
     assert (outside / "studies" / "weight-scale.png").exists()
 
 
+def test_a_read_out(outside: Path, run: Path) -> None:
+    shown = json.loads(_run(outside, "netsim", "evaluate", "run", "--read-out", "all", "--json"))["read_outs"]
+    assert 0 < shown["ahead"] < shown["strict"]
+    assert set(shown) > {"strict", "plain", "potential"}
+
+
 def test_a_figure(outside: Path, run: Path) -> None:
-    assert "gaps" in _run(outside, "netsim", "plot", "--help")
-    _run(outside, "netsim", "plot", "gaps", "run", "--limit", "100", "--out", "gaps.png")
+    assert "gaps" in _commands(outside, "netsim plot --help", "netsim plot gaps run --limit 100 --out gaps.png")
     assert (outside / "gaps.png").stat().st_size > 5000
 
 
 def test_a_spike_format(outside: Path, run: Path) -> None:
-    _run(outside, "netsim", "export", "run", "spikes.lines", "--to", "lines", "--limit", "3")
+    _commands(
+        outside,
+        "netsim export run spikes.lines --to lines --limit 3",
+        "netsim simulate run --stimuli spikes.lines --index 1 --out simulated",
+    )
     assert (outside / "spikes.lines").read_text().startswith("stimulus 0 ")
-    _run(outside, "netsim", "simulate", "run", "--stimuli", "spikes.lines", "--index", "1", "--out", "simulated")
     assert (outside / "simulated").is_dir()

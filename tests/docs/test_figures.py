@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from netsim.analysis import (
+    calibration_table,
     decision_table,
     displacement_table,
     metrics_table,
@@ -52,11 +53,13 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
     labels = np.array([4])
     run = open_training(tmp_path / "run", network, seed=0, limit=20)
     run.train()
+    decisions = decision_table(network, latencies[-1], labels)
     tables = {
         "spike_table": spike_table(network, latencies, labels),
         "potential_table": potential_table(engine.potentials),
         "spike_count_table": spike_count_table(network, latencies),
-        "decision_table": decision_table(network, latencies[-1], labels),
+        "decision_table": decisions,
+        "calibration_table": calibration_table(decisions),
         "displacement_table": displacement_table(network, latencies[-1], labels),
         "weight_table": weight_table(network, weights),
         "metrics_table": metrics_table(run.folder.metrics),

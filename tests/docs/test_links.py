@@ -52,7 +52,7 @@ def test_every_room_is_in_the_layout() -> None:
 def test_every_protocol_of_a_seam_can_be_had() -> None:
     """What the table of seams calls an entry's protocol is there under that name."""
     rows = re.findall(
-        r"^\| [\w ]+ \| `\w+`, `netsim\.\w+` \|([^|]*)\|", (DOCS / "extending.md").read_text("utf-8"), re.MULTILINE
+        r"^\| [\w -]+ \| `\w+`, `netsim\.\w+` \|([^|]*)\|", (DOCS / "extending.md").read_text("utf-8"), re.MULTILINE
     )
     names = [name for row in rows for name in re.findall(r"`(netsim\.[\w.]+)`", row)]
     assert len(names) == len(seams.SEAMS)

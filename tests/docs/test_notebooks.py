@@ -21,7 +21,13 @@ NEEDS = {"other_tools": ("elephant", "neo", "pynwb")}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem == "first_network" else pytest.mark.nightly)
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     for package in NEEDS.get(path.stem, ()):
         pytest.importorskip(package, reason=f"the notebook {path.stem} needs {package}")

@@ -16,7 +16,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PUBLIC = {"netsim": set(netsim.__all__), "netsim.analysis": set(netsim.analysis.__all__)}
 PROTOCOLS = {
     "training_by_hand.md": {"netsim.learning", "netsim.seams"},
-    "extending.md": {"netsim.errors", "netsim.exchange", "netsim.files", "netsim.seams", "netsim.studies"},
+    "extending.md": {
+        "netsim.errors",
+        "netsim.exchange",
+        "netsim.files",
+        "netsim.measuring",
+        "netsim.seams",
+        "netsim.studies",
+    },
     "studies.md": {"netsim.studies"},
 }
 """Rooms whose protocols the pages on extensions import from, by page."""

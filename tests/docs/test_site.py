@@ -16,6 +16,7 @@ for _package in ("sphinx", "pydata_sphinx_theme", "numpydoc", "myst_nb", "sphinx
     pytest.importorskip(_package, reason="pages need the extra docs: pip install -e '.[docs]'")
 
 DOCS = Path(__file__).parents[2] / "docs"
+pytestmark = pytest.mark.nightly  # half a minute
 
 
 @pytest.fixture(scope="session")

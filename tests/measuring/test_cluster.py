@@ -56,3 +56,17 @@ def test_a_scheduler_that_cannot_take_tasks_in_is_refused_at_once(monkeypatch: p
     monkeypatch.setattr(distributed.utils._offload_executor, "submit", full)
     with pytest.raises(RunError, match=r"workers: 1 did not start \(can't start new thread\)"), connect(workers=1):
         pass
+
+
+def test_a_client_that_does_not_begin_in_time_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that stands still for ten seconds distributed fails over an assertion of its own."""
+
+    def late(*arguments: object, **options: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("distributed.Client", late)
+    with (
+        pytest.raises(RunError, match=r"tcp://there:1: no Dask scheduler .* \(AssertionError\)"),
+        connect("tcp://there:1"),
+    ):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ class _Fixed:
         self.dt = 0.0
         self.potentials: list[object] = []
         self.outputs = outputs
+        self.weights = initial_weights(network, 0)
         self.presented = 0
 
     def run(self, experiment):  # type: ignore[no-untyped-def]
@@ -76,11 +78,26 @@ def test_ties_and_silence(random_stimuli: MakeStimuli) -> None:
     assert result.tie_rate == pytest.approx(2 / 5)
     assert result.silent_rate == pytest.approx(1 / 5)
     assert result.mean_decision_latency_ms == pytest.approx((10 + 10 + 30 + 5) / 4)
+    assert result.median_decision_latency_ms == 10
+    assert result.decision_latency_iqr_ms == pytest.approx(15 - 8.75)  # a quarter of the way between two of four
+    assert result.onset_rate == 4 / 5  # none is after the onset, but for silence
+    assert result.read_outs == {"strict": 1 / 5}
     confusion = np.zeros((4, 5), dtype=int)
     for label, decision in ((0, 0), (1, 0), (1, 1), (3, 4), (2, 0)):
         confusion[label, decision] += 1
     assert result.confusion == confusion.tolist()
     assert result.spikes_per_presentation["output"] == pytest.approx(9 / 5)
+
+
+def test_decisions_at_the_onset_are_counted(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    outputs = np.array([[80.0, np.inf, 90.0, 81.0], [81.0, 90.0, 80.25, 85.0], [80.0, 80.0, 85.0, 90.0], 4 * [np.inf]])
+    engine: Any = _Fixed(network, outputs)
+    result = evaluate(engine, initial_weights(network, 0), random_stimuli(network.encoder, 4, 4))
+    assert result.onset_rate == 2 / 4
+    engine = _Fixed(network, outputs)
+    engine.dt = 0.75  # the first step at or after the onset
+    assert evaluate(engine, engine.weights, random_stimuli(network.encoder, 4, 4)).onset_rate == 3 / 4
 
 
 @pytest.mark.parametrize("count", [1, 200, 450])
@@ -121,4 +138,6 @@ def test_figures_are_ready_for_json_even_without_a_spike(random_stimuli: MakeSti
     assert np.isnan(result.mean_decision_latency_ms)
     figures = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert figures["mean_decision_latency_ms"] is None
+    assert figures["median_decision_latency_ms"] is None
+    assert figures["decision_latency_iqr_ms"] is None
     assert figures["accuracy"] == 0

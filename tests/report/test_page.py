@@ -63,7 +63,16 @@ def test_every_figure_is_there_with_words_for_it(made: Any, parse: Parse) -> Non
     page = parse(made.text)
     assert [figure.attributes["id"] for figure in page.all("figure")] == [
         f"figure-{kind}"
-        for kind in ("confusion", "decision-time", "errors", "raster", "potentials", "latencies", "group-raster")
+        for kind in (
+            "confusion",
+            "decision-time",
+            "calibration",
+            "errors",
+            "raster",
+            "potentials",
+            "latencies",
+            "group-raster",
+        )
         + ("spikes", "learning", "displacements", "kernels")
     ]
     assert len(page.all("img")) == len(figures)

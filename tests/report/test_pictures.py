@@ -95,6 +95,6 @@ def test_figures_of_decisions_need_labels(silent_source: Source) -> None:
     stimuli = dataclasses.replace(silent_source.stimuli, labels=np.array([-1, -1]))
     unlabelled = dataclasses.replace(silent_source, load_stimuli=lambda: stimuli)
     reasons = {picture.kind: picture.reason for picture in draw_pictures(unlabelled, Path()) if not picture.uri}
-    for kind in ("confusion", "decision-time", "errors", "displacements"):
+    for kind in ("confusion", "decision-time", "calibration", "errors", "displacements"):
         assert reasons.pop(kind) == "stimuli: have no labels; this figure needs labels"
     assert set(reasons) == {"latencies", "group-raster"}

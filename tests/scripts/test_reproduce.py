@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from netsim.errors import RunError
@@ -40,10 +41,21 @@ def test_every_ablation_is_another_network_of_the_same_size() -> None:
 
 def test_the_page_of_results_is_made_of_the_records() -> None:
     from reproducing.page import results_page
-    from reproducing.records import ABLATIONS, RECORDS, read_records
+    from reproducing.records import ABLATIONS, EVALUATIONS, RECORDS, read_evaluations, read_records
 
-    page = results_page(read_records(RECORDS), read_records(ABLATIONS))
+    page = results_page(read_records(RECORDS), read_records(ABLATIONS), read_evaluations(EVALUATIONS))
     assert (REPOSITORY / "RESULTS.md").read_text() == page
+
+
+def test_evaluations_are_of_the_weights_of_the_records() -> None:
+    from reproducing.records import EVALUATIONS, RECORDS, read_evaluations
+    from reproducing.rows import PAPER
+
+    evaluations = read_evaluations(EVALUATIONS)
+    assert set(evaluations) == set(PAPER)
+    for preset, measured in evaluations.items():
+        recorded = json.loads((RECORDS / f"{preset}-seed0.json").read_text())["test"]
+        assert measured["strict_accuracy"] == measured["read_outs"]["strict"] == recorded["strict_accuracy"]
 
 
 def _result(preset: str, seed: int, strict: float) -> dict[str, Any]:
@@ -64,12 +76,14 @@ def test_seeds_share_a_row_of_the_table() -> None:
     assert "| 0, 1, 2 |" in row
 
 
-@pytest.mark.parametrize("options", [["nothing"], ["--ablations", "mlp-mnist"], ["--ablations", "--seed", "1"]])
+@pytest.mark.parametrize(
+    "options", [["nothing"], ["--ablations", "mlp-mnist"], ["--ablations", "--seed", "1"], ["--evaluate", "--ship"]]
+)
 def test_what_makes_no_sense_is_refused(options: list[str], tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), *options], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "rows are" in done.stderr or "ablations" in done.stderr
+    assert "rows are" in done.stderr or "ablations" in done.stderr or "trains nothing" in done.stderr
 
 
 def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,15 +104,43 @@ def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch
         ablations.run_ablations(tmp_path, str(idx_data), trained.append)
 
 
-@pytest.mark.parametrize("preset", ["mlp-mnist", "mlp-fashion"])
-def test_shipped_weights_give_the_figure_of_the_table(idx_data: Path, preset: str) -> None:
-    from reproducing.records import RECORDS
+def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reproducing import rows
 
-    done = subprocess.run(
-        [sys.executable, "-m", "netsim", "evaluate", preset, "--data-dir", str(idx_data), "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
+    from netsim.analysis import metrics_table
+    from netsim.models.presets import load_preset
+    from netsim.training.opening import open_training
+
+    run = open_training(tmp_path / "runs" / "digits-seed0", load_preset("digits"), seed=0, limit=40)
+    run.train()
+    (run.folder.path / "packed.npz").write_bytes(b"weights")
+    measured = {"read_outs": {"strict": 0.5}}
+    run.folder.write_json("result.json", {"preset": "digits", "record": {"seed": 0}, "test": measured})
+    for name in ("TRAINED", "RECORDS", "EVALUATIONS", "METRICS", "ABLATIONS"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(rows, name, tmp_path / name)
+    rows.ship_rows(tmp_path / "runs")
+    assert (tmp_path / "TRAINED" / "digits.npz").read_bytes() == b"weights"
+    assert json.loads((tmp_path / "EVALUATIONS" / "digits.json").read_text()) == measured
+    assert json.loads((tmp_path / "RECORDS" / "digits-seed0.json").read_text())["test"] == measured
+    pd.testing.assert_frame_equal(
+        metrics_table(tmp_path / "METRICS" / "digits-seed0.csv"), metrics_table(run.folder.metrics)
     )
+
+
+@pytest.mark.parametrize("preset", ["mlp-mnist", "mlp-fashion"])
+def test_shipped_weights_give_the_figures_of_the_tables(
+    idx_data: Path, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reproducing import rows
+    from reproducing.records import EVALUATIONS, RECORDS
+
+    monkeypatch.setattr(rows, "EVALUATIONS", tmp_path)
+    rows.evaluate_shipped(preset, str(idx_data))
+    measured = json.loads((tmp_path / f"{preset}.json").read_text())
     recorded = json.loads((RECORDS / f"{preset}-seed0.json").read_text())["test"]
-    assert json.loads(done.stdout)["strict_accuracy"] == recorded["strict_accuracy"]
+    assert measured["strict_accuracy"] == recorded["strict_accuracy"]
+    kept = json.loads((EVALUATIONS / f"{preset}.json").read_text())
+    for figure in ("read_outs", "onset_rate"):
+        assert measured[figure] == kept[figure]
+    assert measured["median_decision_latency_ms"] == pytest.approx(kept["median_decision_latency_ms"])

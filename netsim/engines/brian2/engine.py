@@ -31,6 +31,8 @@ class Brian2Engine(ClockDriven):
         training batch, or as many as a bound on the number of synapses allows.
     """
 
+    solves_equation = True
+
     def __init__(
         self,
         network: Network,

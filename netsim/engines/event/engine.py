@@ -76,6 +76,8 @@ class EventEngine:
         Neurons whose `potentials` are kept of the last batch, at the times where their slope may change.
     """
 
+    solves_equation = True
+
     def __init__(
         self, network: Network, dt: float = 0.0, precision: str = "double", record: Sequence[Recorded] = ()
     ) -> None:
@@ -142,7 +144,7 @@ class EventEngine:
                         multiply(found.reshape(-1), self.dt, outcome[name].reshape(-1))
                 counted |= spikes
 
-        over_presentations(len(batch.stimuli), present_part)
+        over_presentations(len(batch.stimuli), present_part, products=False)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 

@@ -37,13 +37,21 @@ class Softmax(Targets):
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """See `Targets`."""
-        evidence = np.minimum(outputs, outputs.dtype.type(self.end)) * (-self.sharpness / self.t_max)
-        evidence = evidence - evidence.max(axis=1, keepdims=True)
-        logarithm = evidence - np.log(np.exp(evidence).sum(axis=1, keepdims=True))
-        target = np.full_like(evidence, self.label_smoothing / evidence.shape[1])
+        logarithm = self._logarithms(outputs)
+        target = np.full_like(logarithm, self.label_smoothing / logarithm.shape[1])
         target[np.arange(len(labels)), labels] += 1.0 - self.label_smoothing
         loss = -(target * logarithm).sum(axis=1)
         return OutputDisplacement(self.t_max * (np.exp(logarithm) - target), loss)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """How probable the softmax has each neuron, shape (presentations, neurons); silence counts as the end."""
+        return np.exp(self._logarithms(outputs))
+
+    def _logarithms(self, outputs: np.ndarray) -> np.ndarray:
+        evidence = np.minimum(outputs, outputs.dtype.type(self.end)) * (-self.sharpness / self.t_max)
+        evidence = evidence - evidence.max(axis=1, keepdims=True)
+        logarithms: np.ndarray = evidence - np.log(np.exp(evidence).sum(axis=1, keepdims=True))
+        return logarithms
 
     @classmethod
     def describe(cls, network: Network) -> str:

@@ -1,0 +1,103 @@
+"""Reliability diagram: how often decisions are right that are about equally confident."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above
+from netsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def reliability_diagram(
+    decisions: pd.DataFrame,
+    bins: int = 15,
+    sharpness: float | None = None,
+    ax: Axes | None = None,
+    palette: Palette = None,
+) -> Axes:
+    """Draw the accuracy of decisions against their confidence; a tie is an error, as silence is.
+
+    Bars are the share of presentations, and error bars 95 % confidence intervals of the accuracy (Wilson). On the
+    diagonal a confidence is what it says; above it the network is more often right than it is sure.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        As from `decision_table`.
+    bins : int
+        As of `calibration_table`.
+    sharpness : float, optional
+        Of the softmax that gave the confidence, to be named on the axis.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`.
+
+    Raises
+    ------
+    DataError
+        If the table is no decision table, or has no confidence.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> decisions = analysis.Source.of(model).decisions(limit=40)
+    >>> ax = analysis.reliability_diagram(decisions, sharpness=model.network.learning.sharpness)
+    >>> ax.get_xlabel()
+    'confidence, softmax of sharpness 4'
+    """
+    import numpy as np
+    from matplotlib.ticker import PercentFormatter
+
+    from netsim.analysis.decision_tables import calibration_table
+    from netsim.analysis.figures.decision_time import wilson_interval
+
+    table = calibration_table(decisions, bins)
+    count = table["presentations"].to_numpy()
+    confidence, accuracy = table["confidence"].to_numpy(), table["accuracy"].to_numpy()
+    error = float(np.average(np.abs(accuracy - confidence), weights=count))
+    bounds = [wilson_interval(share, each) for share, each in zip(accuracy, count, strict=True)]
+    low, high = np.array(bounds).T
+    with drawing(ax, COLUMN_WIDTH, 3.0, palette) as axes:
+        blue = colours(1)[0]
+        share = count / count.sum()
+        axes.bar(table["from"], share, 1 / bins, align="edge", color="0.85", label="share of presentations", zorder=1)
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.6, linestyle=":", zorder=2)
+        look: dict[str, Any] = {"color": blue, "markersize": 3.5, "elinewidth": 0.9, "zorder": 3}
+        spread = np.maximum([accuracy - low, high - accuracy], 0.0)
+        axes.errorbar(confidence, accuracy, spread, fmt="o", label="accuracy", clip_on=False, **look)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0))
+        named = "confidence" if sharpness is None else f"confidence, softmax of sharpness {sharpness:g}"
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=named, ylabel="accuracy, share")
+        axes.set_title(f"{count.sum():,} presentations\nexpected calibration error {error:.2%}", pad=20)
+        legend_above(axes, 0.0, 2, columnspacing=1.0)
+    return axes
+
+
+@Plot(
+    "calibration",
+    "accuracy against the confidence of the decision",
+    order=105,
+    section="Decisions",
+    rank=22,
+    title="Calibration of the decision",
+    caption=(
+        "The confidence is that of a softmax over negative output latencies, with the sharpness of the training's"
+        " targets. On the diagonal it is the accuracy; above it the network is more often right than it is sure. Bars"
+        " are shares of presentations, error bars 95% confidence intervals. {count:,} presentations."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    learning = source.network.learning
+    if learning.targets != "softmax":
+        raise DataError(f"calibration: needs softmax targets, whose sharpness says how sure; not {learning.targets}")
+    table = source.decisions(choice.limit)
+    return choice.drawn(table, reliability_diagram, 3.0, sharpness=learning.sharpness)

@@ -1,0 +1,25 @@
+"""The first output spike, every tie with the label counted as right: how S4NN and BS4NN count.
+
+References
+----------
+Kheradpisheh and Masquelier, official code of S4NN, https://github.com/SRKH/S4NN, and of BS4NN,
+https://github.com/SRKH/BS4NN.
+"""
+
+import numpy as np
+
+from netsim.measuring.read_outs._protocol import Outputs, ReadOut
+
+
+@ReadOut(
+    "tie-with-label",
+    "all first output spikes: a tie with the label is right; the highest potential, if nobody fires",
+    of_potentials=True,
+)
+def tie_with_label(outputs: Outputs) -> np.ndarray:
+    """All who fired first; in silence, who came nearest to it by the end."""
+    decided = outputs.first.copy()
+    if outputs.silent.any():
+        some = outputs.some(outputs.silent)
+        decided[outputs.silent] = some.highest(some.potentials_at_deadline())
+    return decided
