@@ -310,8 +310,8 @@ def _read_delays(path: Path) -> object:
     weights = read_weights(network, path)
     for projection in network.projections:
         if projection.delays is not None:
-            delays = weights[delay_name(projection)]
-            assert ((delays >= projection.delays.shortest) & (delays <= projection.delays.longest)).all()
+            delays = weights[delay_name(projection)]  # those of a file may be beyond the bounds of what is drawn
+            assert ((delays >= 0) & (delays < np.inf)).all()
     return weights
 
 
