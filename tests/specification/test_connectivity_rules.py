@@ -233,6 +233,8 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         (lambda: Distance(2), "needs sigma, of a Gaussian, or radius, of a ball, or both"),
         (lambda: Distance(2, sigma=-1.0), "sigma: must be positive, not -1.0"),
         (lambda: Distance(2, 1.0, probability=2.0), "probability: must be a probability, above 0 and at most 1"),
+        (lambda: Distance(2, 1e-300), "sigma: must be from 1e-100 to 1e.100, not 1e-300"),
+        (lambda: Distance(2, radius=1e300), "radius: must be from 1e-100 to 1e.100, not 1e.300"),
         (lambda: LocallyConnected(0, 3), r"maps: must be an integer >= 1, not 0"),
         (lambda: EdgeList(3), "file: is missing; give the name of a CSV or SONATA file of edges"),
     ],
@@ -259,6 +261,16 @@ def test_populations_that_a_rule_cannot_connect(rule: Connectivity, target: tupl
     projections = (Projection("stimulus", "hidden", rule), Projection("hidden", "output", Dense()))
     with pytest.raises(SpecificationError, match=message):
         Network("x", IntensityEncoder((2, 2, 1), 5.0), populations, projections, 20.0)
+
+
+def test_a_gaussian_is_not_looked_for_where_it_is_nothing() -> None:
+    rule, near = Distance(1, 0.2), Distance(1, 0.2, radius=9.0)
+    for shape in ((200, 200, 1), (40, 3, 2)):
+        found, expected = (each.pairs(shape, (*shape[:2], 1)) for each in (rule, near))
+        assert all((one == other).all() for one, other in zip(found, expected, strict=True))
+    wide = Distance(1, radius=5e99)
+    with pytest.raises(SpecificationError, match=r"at most 1,048,576 work; give a smaller radius"):
+        wide.check((2**63, 4, 1), (2**63, 4, 1))
 
 
 def test_a_layer_with_more_synapses_of_a_neuron_than_there_are_neurons() -> None:

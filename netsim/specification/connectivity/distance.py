@@ -15,6 +15,8 @@ from netsim.specification.connectivity._protocol import Shape
 
 MOST_OFFSETS = 2**20
 """Of places of a target against places of its source."""
+_NOTHING = 39
+"""So many sigma away, and farther, a Gaussian is 0 in double precision."""
 
 
 @connectivities.register("distance")
@@ -66,6 +68,9 @@ class Distance(PerSynapse):
         given = [name for name in ("sigma", "radius") if getattr(self, name) is not None]
         require(bool(given), "", "needs sigma, of a Gaussian, or radius, of a ball, or both")
         check_numbers(self, "", given, "positive")
+        for name in given:
+            value = getattr(self, name)
+            require(1e-100 <= value <= 1e100, name, f"must be from 1e-100 to 1e+100, not {value}")  # it is squared
         if self.maps is not None:
             check_size(self.maps, "maps")
         check_probability(self.probability, "probability")
@@ -87,7 +92,7 @@ class Distance(PerSynapse):
         for name, shape in (("source", source), ("target", target)):
             require(len(shape) == 3, "", f"needs rows and columns, which the {name} of shape {shape} has not")
         require(self.maps == target[2], "maps", f"is {self.maps}, but the target has {target[2]}")
-        down, right = (len(offsets) for offsets in self._offsets(source, target))
+        down, right = (offsets.stop - offsets.start for offsets in self._offsets(source, target))
         many = f"looks at {down * right:,} places of its source from each of its target; at most {MOST_OFFSETS:,} work"
         require(down * right <= MOST_OFFSETS, "", f"{many}; give a smaller radius")
 
@@ -135,7 +140,10 @@ class Distance(PerSynapse):
         return down, right
 
     def _reach(self, side: int) -> range:
-        reach = side if self.radius is None else min(side, math.floor(self.radius) + 2)
+        far = [side] if self.radius is None else [side, math.floor(self.radius) + 2]
+        if self.sigma is not None:
+            far.append(math.floor(_NOTHING * self.sigma) + 2)
+        reach = min(far)
         if self.wrap and 2 * reach + 1 > side:
             return range(-(side // 2), side - side // 2)  # each place once
         return range(-reach, reach + 1)
