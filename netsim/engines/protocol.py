@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, RunError, SpecificationError
+from netsim.numerics.compilation import compiled
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
@@ -206,13 +207,29 @@ def checked_batch(network: Network, batch: Batch) -> Batch:
 def _check_stimuli(network: Network, stimuli: np.ndarray) -> None:
     if stimuli.shape[1:] != network.encoder.shape:
         raise DataError(f"stimuli: have shape {stimuli.shape[1:]}, {network.name} needs {network.encoder.shape}")
-    if ((stimuli >= 0) & ((stimuli < network.duration) | (stimuli == np.inf))).all():
+    if _all_latencies(stimuli, network.duration):
         return
     if np.isnan(stimuli).any():
         raise DataError("stimuli: hold NaN; a silent neuron has the latency inf")
     if (stimuli < 0).any():
         raise DataError("stimuli: hold negative latencies; time starts at 0 ms with the presentation")
     raise DataError(f"stimuli: hold latencies after the end of the presentation ({network.duration} ms)")
+
+
+def _all_latencies(stimuli: np.ndarray, duration: float) -> bool:
+    """Whether each value is before the end of the presentation, or silent."""
+    if stimuli.dtype in (np.float32, np.float64):
+        return bool(_count_latencies(stimuli.reshape(-1), stimuli.dtype.type(duration)) == stimuli.size)
+    return bool(((stimuli >= 0) & ((stimuli < duration) | (stimuli == np.inf))).all())
+
+
+@compiled
+def _count_latencies(values: np.ndarray, duration: float) -> int:
+    # a loop that could end early would not be vectorised
+    count = 0
+    for k in range(len(values)):
+        count += (values[k] >= 0) & ((values[k] < duration) | (values[k] == np.inf))
+    return count
 
 
 def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:

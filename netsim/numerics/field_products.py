@@ -10,13 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.vectors import broadcast, lanes_of, load, lowest, not_zero, store
+from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store
 
 # Weights of so many bytes are met by sums of so many: together they stay in the nearest cache.
 _WEIGHTS_BYTES = 16384
 _SUMS_BYTES = 8192
-# Vectors that begin elsewhere lie in two lines of a cache, and take twice as long.
-_LINE_BYTES = 64
 # With fewer sums weights are not worth laying out anew.
 _FEW_SUMS = 8
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
@@ -66,7 +64,7 @@ def multiply_fields(
     for number in range(fields.size):
         b, row, column = number // (rows * columns), number // columns % rows, number % columns
         fields[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
-    own = _from_a_line(np.empty(len(weights) * block + _LINE_BYTES, weights.dtype), len(weights) * block)
+    own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
         _lay_out(weights, left, own.reshape(len(weights), block))
         if visits_all:
@@ -118,12 +116,6 @@ def _active(maps: np.ndarray) -> Active:
 
 
 @compiled
-def _from_a_line(room: np.ndarray, count: int) -> np.ndarray:
-    """So many numbers of an array, from the first line of the cache in it on."""
-    return room[-room.ctypes.data % _LINE_BYTES // room.itemsize :][:count]
-
-
-@compiled
 def _lay_out(weights: np.ndarray, left: int, block: np.ndarray) -> None:
     """Copy some columns of weights, filled up with zeros."""
     width = min(block.shape[1], weights.shape[1] - left)
@@ -160,7 +152,7 @@ def _add_up_active(
     rows_at_once = max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
     pixels_at_once = _pixels_at_once(channels, weights.itemsize)
     count_of_sums = min(rows_at_once, rows) * columns * block
-    sums = _from_a_line(np.empty(count_of_sums + _LINE_BYTES, weights.dtype), count_of_sums)
+    sums = from_a_line(count_of_sums, weights)
     for b in range(presentations):
         for top in range(0, rows, rows_at_once):
             bottom = min(top + rows_at_once, rows)

@@ -9,56 +9,89 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.extending import register_jitable
 
 from netsim.numerics.vectors import everywhere, intrinsic
 
-ABREAST = 4
-"""So many lines are bent at a time."""
+_BYTES = 32
+"""Of a vector of slopes."""
 
 _FLAGS = ("contract",)  # as in the loops that this is used in
 _INDEX, _PLACE = ir.IntType(32), ir.IntType(64)
 
 
-@intrinsic
-def bend(typing: Any, lines: Any, numbers: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
-    """Bend `ABREAST` lines at the time `now` by their weights times a change of slope; not those at `bound` or above.
+@register_jitable
+def abreast_of(itemsize: int) -> int:
+    """How many lines of numbers of so many bytes are bent at a time."""
+    return _BYTES // itemsize
 
-    Numbers of lines and weights are read from `first` on; a number may come twice only if its weights are 0. Nothing is
-    checked. A branch would take longer than to bend a line by nothing.
+
+def places_of(dtype: Any) -> int:
+    """How many places of eight bytes a line takes."""
+    return 2 * dtype.itemsize // 8
+
+
+@intrinsic
+def bend(typing: Any, lines: Any, listed: Any, weights: Any, first: Any, change: Any, now: Any, bound: Any) -> Any:
+    """Bend lines (`abreast_of`) at a time `now` by weights times a change of slope; not those at `bound` or above.
+
+    Where lines are, in places of eight bytes, is `listed`; that and weights are read from `first` on. A line may come
+    twice only if its weights are 0. Nothing is checked. A branch would take longer than to bend a line by nothing.
     """
     if lines.dtype not in (types.float32, types.float64) or weights.dtype != lines.dtype:
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        base, listed, own = (
+        base, numbers, own = (
             context.make_array(kind)(context, builder, array).data
             for kind, array in zip(signature.args[:3], arguments[:3], strict=True)
         )
         first = arguments[3]
-        vector, pair = ir.VectorType(base.type.pointee, ABREAST), ir.VectorType(base.type.pointee, 2)
+        align = lines.dtype.bitwidth // 8
+        count = abreast_of(align)
+        vector, pair = ir.VectorType(base.type.pointee, count), ir.VectorType(base.type.pointee, 2)
         change, now, bound = (everywhere(builder, vector, number) for number in arguments[4:])
-        align, one = lines.dtype.bitwidth // 8, ir.Constant(_PLACE, 1)
         places = []
-        for lane in range(ABREAST):
-            number = builder.load(builder.gep(listed, [builder.add(first, ir.Constant(first.type, lane))]))
-            place = builder.gep(base, [builder.shl(builder.zext(number, _PLACE), one)])
+        for lane in range(count):
+            number = builder.load(builder.gep(numbers, [builder.add(first, ir.Constant(first.type, lane))]))
+            place = builder.gep(builder.bitcast(base, _PLACE.as_pointer()), [builder.zext(number, _PLACE)])
             places.append(builder.bitcast(place, pair.as_pointer()))
         found = [builder.load(place, align=align) for place in places]
-        while len(found) > 1:
-            halves = zip(found[::2], found[1::2], strict=True)
-            found = [_chosen(builder, *two, range(2 * two[0].type.count)) for two in halves]
-        heights, rises = (_chosen(builder, found[0], found[0], range(part, 2 * ABREAST, 2)) for part in (0, 1))
+        # what a processor does in one step stays within halves of a vector: the lines of each are in two vectors
+        half, quarter = count // 2, count // 4
+        apart = [[lane for lane in range(count) if lane % half // quarter == part] for part in (0, 1)]
+        where = {lane: 2 * place + part * count for part in (0, 1) for place, lane in enumerate(apart[part])}
+        some, others = (_joined(builder, [found[lane] for lane in own]) for own in apart)
+        heights, rises = (
+            _chosen(builder, some, others, [where[lane] + part for lane in range(count)]) for part in (0, 1)
+        )
         step = builder.load(builder.bitcast(builder.gep(own, [first]), vector.as_pointer()), align=align)
         above = builder.fadd(heights, builder.fmul(rises, now, flags=_FLAGS), flags=_FLAGS)
         above = builder.fcmp_ordered(">=", above, bound)
-        step = builder.select(above, ir.Constant(vector, [0.0] * ABREAST), builder.fmul(step, change))
+        step = builder.select(above, ir.Constant(vector, [0.0] * count), builder.fmul(step, change))
         heights = builder.fsub(heights, builder.fmul(step, now, flags=_FLAGS), flags=_FLAGS)
         rises = builder.fadd(rises, step, flags=_FLAGS)
-        for lane, place in enumerate(places):
-            builder.store(_chosen(builder, heights, rises, [lane, ABREAST + lane]), place, align=align)
+        for lanes in apart:
+            bent = _chosen(builder, heights, rises, [part + lane for lane in lanes for part in (0, count)])
+            if align == 4:  # a line is eight bytes: one number to put back in place of a vector of two
+                bent = builder.bitcast(bent, ir.VectorType(ir.DoubleType(), half))
+            for place, lane in enumerate(lanes):
+                if align == 4:
+                    line = builder.extract_element(bent, ir.Constant(_INDEX, place))
+                    builder.store(line, builder.bitcast(places[lane], line.type.as_pointer()), align=align)
+                else:
+                    builder.store(_chosen(builder, bent, bent, [2 * place, 2 * place + 1]), places[lane], align=align)
         return context.get_dummy_value()
 
-    return types.void(lines, numbers, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code
+    return types.void(lines, listed, weights, types.uint64, lines.dtype, lines.dtype, lines.dtype), code
+
+
+def _joined(builder: Any, parts: list[Any]) -> Any:
+    """One vector of several, which are a power of two."""
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [_chosen(builder, one, other, range(2 * one.type.count)) for one, other in pairs]
+    return parts[0]
 
 
 def _chosen(builder: Any, one: Any, other: Any, which: Iterable[int]) -> Any:

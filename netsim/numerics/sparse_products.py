@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.vectors import broadcast, lanes_of, load, store, total
+from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, store, total
 
 _SUMMED = 64
 """Neurons: so many sums lie side by side until they go where those of each presentation belong."""
@@ -49,11 +49,15 @@ def sparse_matrix(pre: np.ndarray, post: np.ndarray, weight: np.ndarray, sources
 def _side(own: np.ndarray, opposite: np.ndarray, order: np.ndarray, neurons: int) -> Side:
     first = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=neurons))])
     # numbers that cannot be negative are places without a test
-    return Side(first.astype(np.uint64), opposite.astype(np.uint32), order.astype(np.uint32))
+    narrowest = np.uint16 if opposite.size and opposite.max() < 2**16 else np.uint32
+    return Side(first.astype(np.uint64), opposite.astype(narrowest), order.astype(np.uint32))
 
 
 def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values from places, numbers without a sign, as a type; numpy would first widen the places."""
+    """Values from places, numbers without a sign, as a type; 0 from a place beyond the last value.
+
+    numpy would first widen the places.
+    """
     found = np.empty(places.size, dtype)
     _pick(values, places, found)
     return found
@@ -62,7 +66,7 @@ def picked(values: np.ndarray, places: np.ndarray, dtype: np.dtype) -> np.ndarra
 @compiled
 def _pick(values: np.ndarray, places: np.ndarray, found: np.ndarray) -> None:
     for i in range(found.size):
-        found[i] = values[places[i]]
+        found[i] = values[places[i]] if places[i] < values.size else 0
 
 
 @compiled_with(fastmath={"contract"})
@@ -73,8 +77,9 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
     """
     presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
     first, opposite = side.first, side.opposite
-    nothing, one, two = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2)
-    abreast, found = np.zeros(inputs.shape[1] * lanes, inputs.dtype), np.empty(_SUMMED * lanes, inputs.dtype)
+    nothing, one, two, next_vector = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2), np.uint64(lanes)
+    abreast, found = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(_SUMMED * lanes, inputs)
+    abreast[:] = 0
     rounds = (presentations + lanes - 1) // lanes
     for part in range(rounds):  # as equal as possible
         begin, end = presentations * part // rounds, presentations * (part + 1) // rounds
@@ -92,9 +97,10 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
                     even = even + broadcast(weights[s]) * load(abreast, opposite[s] * lanes)
                 store(found, neuron * lanes, even + odd)
             for b in range(len(some)):
-                own = some[b]
+                own, place = some[b], np.uint64(b)
                 for neuron in range(own.size):
-                    own[neuron] += found[neuron * lanes + b]
+                    own[neuron] += found[place]
+                    place += next_vector
 
 
 @compiled_with(fastmath={"contract"})
@@ -104,7 +110,7 @@ def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMa
     Inputs are those of the presynaptic neurons, signals those of the postsynaptic ones.
     """
     presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
-    abreast, own = np.zeros(inputs.shape[1] * lanes, inputs.dtype), np.zeros(lanes, inputs.dtype)
+    abreast, own = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(lanes, inputs)
     side = matrix.by_target
     rounds = (presentations + lanes - 1) // lanes
     for part in range(rounds):

@@ -5,11 +5,11 @@ by one thread from beginning to end, so results are the same to the bit on any m
 wait for each other within a part.
 """
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
@@ -30,9 +30,14 @@ _MOST_THREADS = 1024
 Part = TypeVar("Part")
 
 
-def over_presentations(count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART) -> list[Part]:
-    """Call `work` with slices of at most `largest` presentations, on several threads; the results are in order."""
-    with _one_thread_a_product():
+def over_presentations(
+    count: int, work: Callable[[slice], Part], largest: int = _LARGEST_PART, products: bool = True
+) -> list[Part]:
+    """Call `work` with slices of at most `largest` presentations, on several threads; the results are in order.
+
+    Say whether any of the work is matrix products of a library: to take the threads of these takes a while.
+    """
+    with _one_thread_a_product() if products else contextlib.nullcontext():
         return _over_parts(count, work, largest)
 
 
@@ -41,8 +46,7 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1, prod
 
     An element, such as a row, is `size` numbers. Say whether the work is matrix products.
     """
-    largest = max(1, _LARGEST_RUN // size)
-    return over_presentations(count, work, largest) if products else _over_parts(count, work, largest)
+    return over_presentations(count, work, max(1, _LARGEST_RUN // size), products)
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
@@ -99,7 +103,7 @@ _limiter: Any = None
 """What lifts the limit; there is one while anybody is at work."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def _one_thread_a_product() -> Iterator[None]:
     """Take matrix products' own threads, which would only get in the way of ours; the last one gives them back.
 

@@ -8,6 +8,7 @@ value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -25,6 +26,19 @@ _BYTES = 128
 def lanes_of(itemsize: int) -> int:
     """How many numbers of so many bytes a vector holds."""
     return _BYTES // itemsize
+
+
+@register_jitable
+def from_a_line(count: int, like: Any) -> Any:
+    """Room for so many numbers of the type of an array, from the first line of a cache in it on.
+
+    Vectors that begin elsewhere lie in two lines, and take twice as long.
+    """
+    room = np.empty(count + _LINE_BYTES, like.dtype)
+    return room[-room.ctypes.data % _LINE_BYTES // room.itemsize :][:count]
+
+
+_LINE_BYTES = 64
 
 
 class Lanes(types.Type):
@@ -209,6 +223,17 @@ def not_zero(typing: Any, vector: Any) -> Any:
         return bits if vector.count == 32 else builder.zext(bits, ir.IntType(32))
 
     return types.uint32(vector), code
+
+
+@intrinsic
+def below(typing: Any, vector: Any, bound: Any) -> Any:
+    """Which numbers of a vector are less than those of `bound`, one bit each; at most 32 lanes."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(builder.fcmp_ordered("<", *arguments), ir.IntType(vector.count))
+        return bits if vector.count == 32 else builder.zext(bits, ir.IntType(32))
+
+    return types.uint32(vector, vector), code
 
 
 @intrinsic

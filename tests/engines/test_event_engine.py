@@ -416,10 +416,15 @@ def test_an_experiment_that_presents_nothing() -> None:
 @pytest.mark.parametrize(
     ("stimulus", "message"), [(math.nan, "NaN"), (-1.0, "negative"), (100.0, "after the end of the presentation")]
 )
-def test_stimuli_that_are_no_latencies(stimulus: float, message: str) -> None:
-    batch = Batch(np.full((1, 1, 1, 12), stimulus), {"output.kernel": np.ones((12, 5))})
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_stimuli_that_are_no_latencies(stimulus: float, message: str, dtype: type) -> None:
+    stimuli: np.ndarray = np.ones((3, 1, 1, 12), dtype)
+    stimuli[1, 0, 0, 5] = stimulus
+    weights = {"output.kernel": np.ones((12, 5))}
     with pytest.raises(DataError, match=message):
-        EventEngine(dense_network()).present(batch)
+        EventEngine(dense_network()).present(Batch(stimuli, weights))
+    stimuli[1, 0, 0, 5] = np.inf
+    EventEngine(dense_network()).present(Batch(stimuli, weights))
 
 
 @pytest.mark.parametrize("name", ["output.kernel", "hidden.kernel"])

@@ -31,3 +31,17 @@ def test_neurons_are_sorted_by_time_then_number(dtype: type, data: st.DataObject
     order = in_order_of_time(times, times.view(f"u{times.itemsize}"), dtype(end))
     expected = np.argsort(times, kind="stable")
     np.testing.assert_array_equal(order, expected[times[expected] < end])
+
+
+@pytest.mark.parametrize("dtype", TIMES)
+@pytest.mark.parametrize("power", [1, 60], ids=["spread", "crowded"])
+@pytest.mark.parametrize("late", [[], [1e6]], ids=["none-late", "one-late"])
+def test_neither_spread_nor_crowded_times_are_out_of_order(dtype: type, power: int, late: list[float]) -> None:
+    """Times of which most crowd in one class are sorted in another way than those that are spread."""
+    generator = np.random.default_rng(power)
+    for count in (2, 50, 700):
+        times: np.ndarray = np.append(generator.uniform(0, 1, count) ** power, late).astype(dtype)
+        times[generator.random(times.size) < 0.2] = np.inf
+        order = in_order_of_time(times, times.view(f"u{times.itemsize}"), dtype(np.inf))
+        np.testing.assert_array_equal(order, np.argsort(times, kind="stable")[: order.size])
+        assert order.size == np.isfinite(times).sum()

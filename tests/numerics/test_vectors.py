@@ -13,8 +13,10 @@ from hypothesis.extra import numpy as hnp
 from numba import njit
 
 from netsim.numerics.vectors import (
+    below,
     broadcast,
     count_at_least,
+    from_a_line,
     lanes_of,
     least,
     load,
@@ -40,8 +42,14 @@ def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.nd
 
 
 @njit
-def _ask(one: np.ndarray, other: np.ndarray) -> tuple[int, bool]:
-    return count_at_least(load(one, 0), load(other, 0)), maybe_positive(load(one, 0))
+def _ask(one: np.ndarray, other: np.ndarray) -> tuple[int, bool, int]:
+    a, b = load(one, 0), load(other, 0)
+    return count_at_least(a, b), maybe_positive(a), below(a, b)
+
+
+@njit
+def _room(count: int, like: np.ndarray) -> np.ndarray:
+    return from_a_line(count, like)
 
 
 @njit
@@ -68,7 +76,9 @@ def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
             np.minimum(one, other), np.where(one >= other, dtype(2.5), one),
         ]  # fmt: skip
     np.testing.assert_array_equal(results, np.array(expected))
-    assert _ask(one, other)[0] == (one >= other).sum()
+    count, _, bits = _ask(one, other)
+    assert count == (one >= other).sum()
+    assert [bits >> lane & 1 for lane in range(32)] == (one < other).tolist() + [False] * (32 - one.size)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -92,3 +102,12 @@ def test_vectors_may_begin_anywhere(dtype: type) -> None:
     np.testing.assert_array_equal(result[5 : 5 + lanes], numbers[5 : 5 + lanes])
     assert result[:5].sum() == 0
     assert result[5 + lanes :].sum() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_room_begins_at_a_line_of_the_cache(dtype: type) -> None:
+    like: np.ndarray = np.empty(0, dtype)
+    rooms = [_room(count, like) for count in range(1, 40)]  # all at a time, so that no two are at the same place
+    assert [room.size for room in rooms] == list(range(1, 40))
+    assert {room.ctypes.data % 64 for room in rooms} == {0}
+    assert {room.dtype for room in rooms} == {like.dtype}

@@ -144,7 +144,7 @@ class EventEngine:
                         multiply(found.reshape(-1), self.dt, outcome[name].reshape(-1))
                 counted |= spikes
 
-        over_presentations(len(batch.stimuli), present_part)
+        over_presentations(len(batch.stimuli), present_part, products=False)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 

@@ -21,6 +21,8 @@ def potential_traces(
     the onset, the gate and the spike; straight lines between them are the potential. It goes on after
     the spike as the equation says. Onsets, gates and delays fall on the grid `dt` (ms), if it is not 0.
     """
+    if not record:
+        return []
     spikes = dict(zip(network.shapes, latencies, strict=True))
     afferents = [_afferents(network, batch, recorded, dt) for recorded in record]
     traces = []

@@ -13,7 +13,7 @@ import numpy as np
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases, in_type
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.lines import ABREAST, bend
+from netsim.numerics.lines import abreast_of, bend, places_of
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
@@ -21,7 +21,7 @@ from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.layout import Weights, kernel_name
 
-_BLOCK, _LARGEST_BLOCK = 2048, 2**16 - 2
+_BLOCK, _LARGEST_BLOCK = 2048, 2**15 - 2
 """Neurons: what a sweep changes of them fits into the nearest cache, and their numbers into two bytes."""
 _ROW = 32
 """Of synapses in a row: so many, on average, that to begin with it takes little beside."""
@@ -49,8 +49,8 @@ class Rows(NamedTuple):
     """Synapses in blocks of `size` neighbouring neurons, so that what a sweep reads and writes stays in the cache.
 
     Those of a presynaptic neuron within a block, a row, begin in `post` and `weights` at its entry of `first`, block by
-    block. `post` counts within the block. Rows are filled up to whole numbers of `ABREAST` with synapses of weight 0
-    onto a neuron that there is not, the last one of a block.
+    block. `post` is where in its block the line of a neuron is, in places of eight bytes. Rows are filled up to whole
+    numbers of `abreast_of` with synapses of weight 0 onto a neuron that there is not, the last one of a block.
     """
 
     first: np.ndarray
@@ -90,9 +90,8 @@ class SparseStage:
         """See `netsim.engines.event.engine.Stage`."""
         dtype, incoming = self.clock.dtype, self.clock.network.incoming(self.population.name)
         values = [weights[kernel_name(projection)].ravel() for projection in incoming]
-        rows = self.rows._replace(
-            weights=picked(np.concatenate([*values, np.zeros(1, dtype)]), self.rows.weights, dtype)
-        )
+        of_all = values[0] if len(values) == 1 else np.concatenate(values)
+        rows = self.rows._replace(weights=picked(of_all, self.rows.weights, dtype))
         start = np.full(self.population.size, -self.dynamics.threshold, dtype)
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
@@ -144,7 +143,7 @@ class RelayStage:
 def side_by_side(sources: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
     """Spike times of several sources side by side, shape (presentations, presynaptic neurons of all)."""
     flat = [np.asarray(source, dtype).reshape(len(source), -1) for source in sources]
-    return np.ascontiguousarray(np.concatenate(flat, axis=1))
+    return np.ascontiguousarray(flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1))
 
 
 def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
@@ -175,14 +174,16 @@ def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:
     size = min(neurons, max(_BLOCK, -(-_ROW * neurons * sources // max(count, 1))), _LARGEST_BLOCK)
     blocks = -(-neurons // size)
     first = np.zeros(blocks * sources + 1, np.uint64)
-    _begin_rows(synapses, size, first)
-    post, number = np.full(int(first[-1]), size, np.uint16), np.full(int(first[-1]), nothing, np.uint32)
-    _fill_rows(synapses, size, first[:-1].copy(), post, number)
+    dtype = synapses.delays.dtype
+    _begin_rows(synapses, size, abreast_of(dtype.itemsize), first)
+    unit = places_of(dtype)
+    post, number = np.full(int(first[-1]), size * unit, np.uint16), np.full(int(first[-1]), nothing, np.uint32)
+    _fill_rows(synapses, size, unit, first[:-1].copy(), post, number)
     return Rows(first, post, number, size)
 
 
 @compiled
-def _begin_rows(synapses: Synapses, size: int, first: np.ndarray) -> None:
+def _begin_rows(synapses: Synapses, size: int, abreast: int, first: np.ndarray) -> None:
     """Write where the row of each presynaptic neuron in each block begins."""
     sources = synapses.psp.size
     for pre in range(sources):
@@ -190,18 +191,20 @@ def _begin_rows(synapses: Synapses, size: int, first: np.ndarray) -> None:
             first[synapses.post[s] // size * sources + pre + 1] += 1
     total = 0
     for row in range(first.size):
-        total += -(-int(first[row]) // ABREAST) * ABREAST
+        total += -(-int(first[row]) // abreast) * abreast
         first[row] = total
 
 
 @compiled
-def _fill_rows(synapses: Synapses, size: int, places: np.ndarray, post: np.ndarray, numbers: np.ndarray) -> None:
+def _fill_rows(
+    synapses: Synapses, size: int, unit: int, places: np.ndarray, post: np.ndarray, numbers: np.ndarray
+) -> None:
     """Write each synapse to the next place of its row."""
     sources = synapses.psp.size
     for pre in range(sources):
         for s in range(synapses.first[pre], synapses.first[pre + 1]):
             row = synapses.post[s] // size * sources + pre
-            post[places[row]], numbers[places[row]] = synapses.post[s] % size, synapses.weights[s]
+            post[places[row]], numbers[places[row]] = synapses.post[s] % size * unit, synapses.weights[s]
             places[row] += 1
 
 
@@ -218,7 +221,9 @@ def _queue(arrivals: np.ndarray, psps: Breakpoints, end: float, bits: np.ndarray
     for b in range(len(arrivals)):
         found, pre, change = events.times[b], events.pre[b], events.changes[b]
         if breakpoints == 1:  # a loop without divisions is one of vectors
-            times[:] = arrivals[b] + delays
+            own = arrivals[b]
+            for event in range(times.size):
+                times[event] = own[event] + delays[event]
         else:
             for event in range(times.size):
                 times[event] = arrivals[b, event // breakpoints] + delays[event]
@@ -242,28 +247,49 @@ def _first_spikes(
     """
     real = bias.dtype.type
     threshold, none, onset = real(0), real(np.inf), real(neurons.onset)
-    # of what a tuple holds, references would be counted each time that it is asked for
-    first, numbers, weights, size = rows
-    one, abreast, sources = np.uint64(1), np.uint64(ABREAST), (first.size - 1) // (-(-bias.size // size))
+    # of what a tuple holds, references would be counted each time that it is asked for; where a row ends is read again
+    # and again, for a loop of a known length would be unrolled, with one more branch that nobody could foresee
+    first, posts, weights, size = rows
+    one, abreast = np.uint64(1), np.uint64(abreast_of(bias.itemsize))
+    sources = (first.size - 1) // (-(-bias.size // size))
     lines = np.zeros(2 * (size + 1), bias.dtype)
     for begin in range(0, bias.size, size):
         row, count = begin // size * sources, min(size, bias.size - begin)
         own, reached = first[row : row + sources + 1], lines[: 2 * count]
+        unbent, opened = np.empty(2 * count, lines.dtype), np.empty(2 * count, lines.dtype)
+        for post in range(count):
+            unbent[2 * post], unbent[2 * post + 1] = start[begin + post], bias[begin + post]
+        _copy(unbent, opened)
+        _open(opened, neurons)
         for b in range(len(spikes)):
             times, pre, changes = events.times[b], events.pre[b], events.changes[b]
-            for post in range(count):
-                lines[2 * post], lines[2 * post + 1] = start[begin + post], bias[begin + post]
             place, last = np.uint64(0), events.counts[b]  # numbers that cannot be negative are places without a test
+            is_open = last == place or times[place] > onset
+            _copy(opened if is_open else unbent, reached)
             while place < last and times[place] <= onset:
-                for s in range(own[pre[place]], own[pre[place] + one], abreast):
-                    bend(lines, numbers, weights, s, changes[place], times[place], none)
+                now, change = times[place], changes[place]
+                s, end = own[pre[place]], pre[place] + one
+                while s < own[end]:
+                    bend(lines, posts, weights, s, change, now, none)
+                    s += abreast
                 place += one
-            _open(reached, neurons)
+            if not is_open:
+                _open(reached, neurons)
             while place < last:
-                for s in range(own[pre[place]], own[pre[place] + one], abreast):
-                    bend(lines, numbers, weights, s, changes[place], times[place], threshold)
+                now, change = times[place], changes[place]
+                s, end = own[pre[place]], pre[place] + one
+                while s < own[end]:
+                    bend(lines, posts, weights, s, change, now, threshold)
+                    s += abreast
                 place += one
             _close(reached, neurons, spikes[b, begin : begin + count])
+
+
+@compiled
+def _copy(given: np.ndarray, written: np.ndarray) -> None:
+    # to assign a slice, a copy is made first
+    for i in range(given.size):
+        written[i] = given[i]
 
 
 @compiled
@@ -282,12 +308,9 @@ def _close(lines: np.ndarray, neurons: Dynamics, fired: np.ndarray) -> None:
     silent = fired.dtype.type(np.inf)
     for post in range(fired.size):
         height, rise = lines[2 * post], lines[2 * post + 1]
-        fired[post] = -height / rise if rise > 0 else silent
-    if neurons.whole_steps:
-        for post in range(fired.size):
-            fired[post] = np.ceil(fired[post])
-    for post in range(fired.size):
-        fired[post] = fired[post] if fired[post] < neurons.end else silent
+        time = -height / rise if rise > 0 else silent
+        time = np.ceil(time) if neurons.whole_steps else time
+        fired[post] = time if time < neurons.end else silent
 
 
 @compiled

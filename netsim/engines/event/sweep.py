@@ -192,7 +192,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
                     own = latencies[b, row, column, block * lanes :]
-                    own[:count_of_maps] = first_spikes[:count_of_maps]
+                    for m in range(count_of_maps):  # to assign a slice, a copy would be made first
+                        own[m] = first_spikes[m]
 
 
 @_inlined

@@ -1,0 +1,49 @@
+"""Products with listed synapses: those of the matrix with zeros in between, for any number of presentations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products, picked, sparse_matrix
+from netsim.numerics.vectors import lanes_of
+
+
+def _any_matrix(dtype: type, sources: int, targets: int) -> tuple[np.ndarray, SparseMatrix, np.ndarray]:
+    generator = np.random.default_rng(sources)
+    dense = np.where(generator.random((sources, targets)) < 0.3, generator.normal(size=(sources, targets)), 0)
+    dense[:, 1] = 0  # a neuron without synapses
+    pre, post = np.nonzero(dense)
+    matrix = sparse_matrix(pre, post, np.arange(pre.size, dtype=np.int32), sources, targets)
+    return dense.astype(dtype), matrix, dense[pre, post].astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_are_those_of_the_full_matrix(dtype: type) -> None:
+    dense, matrix, weights = _any_matrix(dtype, 23, 70)  # more neurons than lie side by side
+    lanes = lanes_of(dtype().itemsize)
+    for presentations in (1, lanes, lanes + 3):
+        generator = np.random.default_rng(presentations)
+        inputs: np.ndarray = generator.uniform(0, 1, (presentations, 23)).astype(dtype)
+        inputs[generator.random(inputs.shape) < 0.5] = 0
+        sums: np.ndarray = np.ones((presentations, 70), dtype)
+        add_products(inputs, matrix.by_target, picked(weights, matrix.by_target.order, dense.dtype), sums)
+        np.testing.assert_allclose(sums, 1 + inputs @ dense, rtol=0, atol=1e-5)
+        gradient: np.ndarray = np.zeros(weights.size, dtype)
+        add_outer_products(inputs, sums, matrix, gradient)
+        np.testing.assert_allclose(gradient, (inputs.T @ sums)[np.nonzero(dense)], rtol=1e-4)
+
+
+def test_sources_are_counted_in_as_few_bytes_as_they_need() -> None:
+    pre = np.array([0, 2**16 - 1, 2**16])
+    for count, dtype in ((2, np.uint16), (3, np.uint32)):
+        own = pre[:count]
+        side = sparse_matrix(own, np.zeros(count, int), np.arange(count, dtype=np.int32), 2**16 + 1, 1).by_target
+        assert side.opposite.dtype == dtype
+        assert side.opposite.tolist() == own.tolist()
+
+
+def test_what_is_picked_beyond_the_last_value_is_zero() -> None:
+    found = picked(np.array([1.5, 2.5]), np.array([1, 2, 0], np.uint32), np.dtype(np.float32))
+    assert found.tolist() == [2.5, 0, 1.5]
+    assert found.dtype == np.float32
