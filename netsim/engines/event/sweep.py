@@ -20,6 +20,7 @@ from netsim.numerics.vectors import (
     Lanes,
     broadcast,
     count_at_least,
+    from_a_line,
     lanes_of,
     least,
     load,
@@ -253,7 +254,7 @@ def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, w
     lanes = lanes_of(kernel.itemsize)
     rows, columns, maps = window.shape
     count = -(-maps // lanes)
-    kernels = np.empty((count, len(kernel), lanes), kernel.dtype)
+    kernels = from_a_line(count * len(kernel) * lanes, kernel).reshape(count, len(kernel), lanes)
 
     def fill(blocks: slice) -> None:
         for block in range(blocks.start, blocks.stop):
