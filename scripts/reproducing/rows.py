@@ -75,6 +75,8 @@ def evaluate_shipped(preset: str, data_dir: str | None) -> None:
 
 def ship_rows(runs: Path) -> None:
     """Put the records of finished runs, and the weights of seed 0, where the package has them."""
+    for folder in (TRAINED, RECORDS, EVALUATIONS, METRICS, ABLATIONS):
+        folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(runs.glob("*/result.json")):
         result = json.loads(path.read_text())
         if result["record"]["seed"] == 0:
