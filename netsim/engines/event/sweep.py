@@ -227,6 +227,12 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
     """
     breakpoints = delays.size
     merged = np.empty(order.size * breakpoints, dtype=np.uint32)
+    if breakpoints == 1:
+        count = 0
+        while count < order.size and times[order[count]] + delays[0] < end:
+            merged[count] = order[count]
+            count += 1
+        return merged[:count]
     heads = np.zeros(breakpoints, dtype=np.int64)
     for count in range(merged.size):
         now, found = end, -1
