@@ -26,6 +26,7 @@ from netsim.models.competition import Competition
 from netsim.models.machine_code import machine_code_has_place
 from netsim.models.neurons import SCHEDULE, integrating_neurons, pooling_neurons, stimulus_neurons
 from netsim.models.synapses import connect, pooling_synapses, set_lags, shared_kernel, weighted_synapses
+from netsim.models.windows import Windows
 from netsim.specification import STIMULUS, Connections, Population, Projection, grid
 from netsim.specification import Network as Specification
 from netsim.weights.delays import axonal_delay, synaptic_delay
@@ -72,6 +73,8 @@ class NetworkModel:
     copies : int
         Number of presentations side by side: each group holds this many copies of its population, one after
         another.
+    windows : netsim.models.windows.Windows
+        When the objects have anything to do, with an operation that lets them be idle else; engines add it.
     """
 
     specification: Specification
@@ -83,6 +86,7 @@ class NetworkModel:
     delays: Weights
     competitions: dict[str, Competition]
     copies: int
+    windows: Windows
 
     def __repr__(self) -> str:
         return f"NetworkModel({self.specification.name!r}, dt={self.dt}, copies={self.copies})"
@@ -98,8 +102,8 @@ class NetworkModel:
         return grid.step_at_or_after(self.specification.duration, self.dt)
 
     def operations(self) -> tuple[NetworkOperation, ...]:
-        """What an engine is to do in each step: nothing, for all is in the network."""
-        return ()
+        """What an engine is to do in each step: let objects be idle that have nothing to do."""
+        return (self.windows.operation(),)
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -191,6 +195,9 @@ class NetworkModel:
                 given = np.asarray(math.inf) if stimuli is None else stimuli
                 latencies = grid.stimuli_on_grid(given, self.specification.duration, self.dt)
                 variables["latency"].set_value(np.broadcast_to(latencies, (self.copies, *shape)).ravel() * 1e-3)
+                spikes = latencies[np.isfinite(latencies)]
+                last = grid.nearest_step(spikes.max(), self.dt) if spikes.size else -1
+                self.windows.begin(self.steps if stimuli is None else last, self.steps)
             else:
                 mute = np.broadcast_to(silenced.get(name, False), (self.copies, *shape))
                 variables["silenced"].set_value(mute.ravel())
@@ -266,7 +273,10 @@ def build_network(
     network = Network(name="netsim_network*")
     network.schedule = SCHEDULE
     stimulus = stimulus_neurons(copies * math.prod(specification.encoder.shape), common)
-    model = NetworkModel(specification, network, clock, {STIMULUS: stimulus}, {}, {}, {}, {}, copies)
+    neurons: dict[str, NeuronGroup] = {STIMULUS: stimulus}
+    synapses: dict[str, Synapses] = {}
+    windows = Windows(specification, clock, neurons, synapses)
+    model = NetworkModel(specification, network, clock, neurons, synapses, {}, {}, {}, copies, windows)
     builder = _Builder(model, dt, common)
     for component in specification.components:
         for population in component:

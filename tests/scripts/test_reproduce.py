@@ -117,7 +117,6 @@ def test_what_is_shipped_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     measured = {"read_outs": {"strict": 0.5}}
     run.folder.write_json("result.json", {"preset": "digits", "record": {"seed": 0}, "test": measured})
     for name in ("TRAINED", "RECORDS", "EVALUATIONS", "METRICS", "ABLATIONS"):
-        (tmp_path / name).mkdir()
         monkeypatch.setattr(rows, name, tmp_path / name)
     rows.ship_rows(tmp_path / "runs")
     assert (tmp_path / "TRAINED" / "digits.npz").read_bytes() == b"weights"

@@ -68,4 +68,5 @@ class Brian2Engine(ClockDriven):
             self._model = build_network(
                 self.network, dt=self.dt, target=self._target, copies=self.copies, with_delays=self._with_delays
             )
+            self._model.windows.watch(recorded.layer for recorded in self.record)
         return self._model

@@ -20,6 +20,7 @@ from netsim.numerics.vectors import (
     Lanes,
     broadcast,
     count_at_least,
+    from_a_line,
     lanes_of,
     least,
     load,
@@ -227,6 +228,12 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
     """
     breakpoints = delays.size
     merged = np.empty(order.size * breakpoints, dtype=np.uint32)
+    if breakpoints == 1:
+        count = 0
+        while count < order.size and times[order[count]] + delays[0] < end:
+            merged[count] = order[count]
+            count += 1
+        return merged[:count]
     heads = np.zeros(breakpoints, dtype=np.int64)
     for count in range(merged.size):
         now, found = end, -1
@@ -247,7 +254,7 @@ def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, w
     lanes = lanes_of(kernel.itemsize)
     rows, columns, maps = window.shape
     count = -(-maps // lanes)
-    kernels = np.empty((count, len(kernel), lanes), kernel.dtype)
+    kernels = from_a_line(count * len(kernel) * lanes, kernel).reshape(count, len(kernel), lanes)
 
     def fill(blocks: slice) -> None:
         for block in range(blocks.start, blocks.stop):
