@@ -118,9 +118,8 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
         raise RunError(str(error).replace(str(hidden), str(folder))) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunError(
-            f"{folder}: cannot be written to ({reason}); free some space or choose another folder"
-        ) from error
+        where = folder.absolute()  # what was named is a file, perhaps
+        raise RunError(f"{where}: cannot be written to ({reason}); free some space or choose another folder") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return [path for _, path in written]

@@ -116,6 +116,9 @@ class _Workerless:
     def scheduler_info(self) -> dict[str, Any]:
         return {"workers": {}}
 
+    def nthreads(self) -> dict[str, int]:
+        return {}
+
     def subscribe_topic(self, topic: str, handler: object) -> None:
         pass
 
