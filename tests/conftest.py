@@ -94,6 +94,18 @@ def largest_file() -> Callable[[int], AbstractContextManager[None]]:
 
 
 @pytest.fixture
+def brian2_compiles_nothing() -> Iterator[None]:
+    """Brian2 runs by numpy, for its compiler takes longer than most tests; what a test sets of it is put back."""
+    import brian2
+
+    target, dt = brian2.prefs.codegen.target, brian2.defaultclock.dt
+    brian2.prefs.codegen.target = "numpy"
+    yield
+    brian2.prefs.codegen.target = target
+    brian2.defaultclock.dt = dt
+
+
+@pytest.fixture
 def idx_data() -> Path:
     """The folder that NETSIM_DATA names, with MNIST and Fashion-MNIST."""
     if _DATA is None or not (_DATA / "mnist").is_dir():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import brian2 as b2
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,13 +21,8 @@ TAU, TAU_S, DT = 10.0, 4.0, 0.25
 
 
 @pytest.fixture(autouse=True)
-def _numpy() -> Iterator[None]:
-    target, dt = b2.prefs.codegen.target, b2.defaultclock.dt
-    b2.prefs.codegen.target = "numpy"
+def _step(brian2_compiles_nothing: None) -> None:
     b2.defaultclock.dt = DT * b2.ms
-    yield
-    b2.prefs.codegen.target = target
-    b2.defaultclock.dt = dt
 
 
 def _engine(delay: float = 0.0, connected: bool = True, unit: float = 1.0) -> OwnBrian2Engine:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import brian2 as b2
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +17,8 @@ from netsim.seams import engines
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "brian2_models.md").read_text(encoding="utf-8")
 (PROGRAM,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+pytestmark = pytest.mark.usefixtures("brian2_compiles_nothing")
+
 FEWER = {
     "copies = 50": "copies = 20",
     "0.2 * b2.ms": "1.0 * b2.ms",
@@ -28,15 +28,6 @@ FEWER = {
     "validation=180": "validation=60",
     "seed=0, engine": "seed=0, limit=300, engine",
 }
-
-
-@pytest.fixture(autouse=True)
-def _numpy() -> Iterator[None]:
-    target, dt = b2.prefs.codegen.target, b2.defaultclock.dt
-    b2.prefs.codegen.target = "numpy"
-    yield
-    b2.prefs.codegen.target = target
-    b2.defaultclock.dt = dt
 
 
 def test_the_program_learns() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import brian2 as b2
@@ -27,14 +27,8 @@ Make = Callable[..., OwnBrian2Engine]
 
 
 @pytest.fixture(autouse=True)
-def _numpy() -> Iterator[None]:
-    """Nothing is compiled for so small networks; names and clock are as in a new program."""
-    target, dt = b2.prefs.codegen.target, b2.defaultclock.dt
-    b2.prefs.codegen.target = "numpy"
+def _step(brian2_compiles_nothing: None) -> None:
     b2.defaultclock.dt = 0.5 * b2.ms
-    yield
-    b2.prefs.codegen.target = target
-    b2.defaultclock.dt = dt
 
 
 def _network(rule: Any = None) -> Network:

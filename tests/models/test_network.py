@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -20,14 +19,7 @@ from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Laye
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
-
-@pytest.fixture(autouse=True)
-def no_compiling() -> Iterator[None]:
-    """Brian2's preferences hold for the networks and the monitors alike."""
-    before = prefs.codegen.target
-    prefs.codegen.target = "numpy"
-    yield
-    prefs.codegen.target = before
+pytestmark = pytest.mark.usefixtures("brian2_compiles_nothing")  # neither networks nor monitors
 
 
 @pytest.fixture(scope="module")

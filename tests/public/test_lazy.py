@@ -41,6 +41,7 @@ def _documented() -> list[ModuleType]:
     return [importlib.import_module(name) for name in sorted(names)]
 
 
+@pytest.mark.usefixtures("brian2_compiles_nothing")
 @pytest.mark.parametrize("module", _documented(), ids=lambda module: module.__name__)
 def test_examples_run(module: ModuleType) -> None:
     failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
