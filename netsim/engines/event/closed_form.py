@@ -36,6 +36,8 @@ class ClosedForm(WindowStage):
 
             return on_grid
 
+        start = np.empty((0, 0, 0), kernel.dtype) if start is None else start  # None would be compiled for by itself
+
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             with in_type(spikes.reshape(-1, *window.shape), kernel.dtype) as found:
                 phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, found)
@@ -48,7 +50,7 @@ def phased_spikes(
     times: np.ndarray,
     kernel: np.ndarray,
     bias: np.ndarray,
-    start: np.ndarray | None,
+    start: np.ndarray,
     neurons: Dynamics,
     psp: Breakpoints,
     window: Window,
@@ -57,13 +59,13 @@ def phased_spikes(
     """First spikes, shape (presentations, rows, columns, maps), from the onset on moved by the drive alone.
 
     `times` are presynaptic, shape (presentations, height, width, channels); `kernel` has the shape (inputs of a field,
-    maps); `start` are potentials to begin with, if any, shape (rows, columns, maps). All in one call, so that threads
+    maps); `start` are potentials to begin with, shape (rows, columns, maps), or empty. All in one call, so that threads
     seldom wait for each other to get the GIL.
     """
     integrals = np.empty(times.shape, kernel.dtype)
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
     multiply_fields(integrals, kernel, window.size, window.stride, window.padding, spikes)
-    if start is not None:
+    if start.size:
         for presentation in spikes:
             presentation += start
     carry_to_threshold(spikes.reshape(-1, bias.size), bias, neurons)
