@@ -14,6 +14,7 @@ import pytest
 
 from netsim.data.stimuli import Stimuli, load_splits
 from netsim.engines import Batch, make_engine
+from netsim.engines.event.engine import EventEngine
 from netsim.errors import TrainingError
 from netsim.learning import BatchGradients
 from netsim.learning.learners.stidi_bp import STiDiBP
@@ -449,3 +450,42 @@ def test_both_engines_train_to_the_same_weights() -> None:
         weights.append(state.weights)
     for name in weights[0]:
         np.testing.assert_allclose(weights[0][name], weights[1][name], rtol=1e-9, atol=1e-12)
+
+
+def test_inputs_at_constant_times_neither_move_nor_are_covered() -> None:
+    seen: list[np.ndarray] = []
+
+    class Watching(EventEngine):
+        def present(self, batch: Batch) -> list[np.ndarray]:
+            seen.append(batch.stimuli)
+            return super().present(batch)
+
+    encoder = IntensityEncoder((6, 6, 3), 16.0, constant=(0.0, 5.0))
+    network = Network.chain(
+        "constant",
+        encoder,
+        [Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 16.0, 96.0, 1.0, bias=True))],
+        96.0,
+        training=Training(epochs=1, batch=10, flips=True, shift=2, occlusion=2),
+    )
+    generator = np.random.default_rng(5)
+    images = generator.integers(1, 256, (30, 6, 6, 1)).astype(np.uint8)
+    stimuli = Stimuli(images, generator.integers(0, 3, 30), 255, encoder)
+    Watching(network).run(train(network, stimuli, stimuli.first(10), start_training(network, 0), 0))
+    learned_from = np.concatenate(seen[:3])
+    assert len(learned_from) == 30
+    assert (learned_from[..., 1:] == (0.0, 5.0)).all()
+    assert np.isinf(learned_from[..., 0]).any()  # what is beyond the border, or covered, is silent
+
+
+def test_moments_that_are_not_finite_are_named_after_their_layer(random_stimuli: MakeStimuli) -> None:
+    network = _network()
+    state = start_training(network, 0)
+    state.optimizer.state["second.hidden.kernel"][0, 0] = np.nan
+
+    def harmless(weights: Any, gradients: Any, rate: float, factors: Any = None) -> None:
+        pass
+
+    state.optimizer.step = harmless  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match=r"diverged in hidden at .*: the optimizer's moments are not finite"):
+        _train(network, random_stimuli, state=state)
