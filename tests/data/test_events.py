@@ -198,3 +198,10 @@ def test_stimuli_are_a_data_set_of_tonic() -> None:
     np.testing.assert_array_equal(events_to_latencies(late, SHAPE), _stimuli().latencies(np.array([4]))[0][:, ::-1])
     with pytest.raises(IndexError, match="there are 0 to 5"):
         view[6]
+
+
+def test_a_description_numbers_the_time_windows_from_zero() -> None:
+    told = EventEncoder((1, 1, 3), 10.0, windows=3, polarity="merged").code_text()
+    assert r"$m = 0, \dots, 2$" in told
+    assert "counted from the start of the window" in told
+    assert r"\dots" not in EventEncoder((1, 1, 2), 10.0).code_text()
