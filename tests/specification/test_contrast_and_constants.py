@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ def test_contrast_does_not_count_and_its_sign_is_the_cell() -> None:
     [
         (lambda: OnOffEncoder((4, 4, 3)), r"encoder.shape: 3 channels are not 2 \(on and off, at 1 scale\) for each"),
         (lambda: OnOffEncoder((4, 4, 2), scales=()), r"encoder.scales: must be positive numbers of pixels, not \[\]"),
+        (lambda: OnOffEncoder((4, 4, 2), scales=(-1.0,)), r"encoder.scales: must be positive"),
+        (lambda: OnOffEncoder((4, 4, 2), scales=(math.inf,)), r"encoder.scales: must be positive"),
         (lambda: OnOffEncoder((4, 4, 2), ratio=1.0), r"encoder.ratio: must be above 1, not 1.0"),
         (lambda: OnOffEncoder((4, 4, 2), threshold=0.0), r"encoder.threshold: must lie between 0 and 1, not 0.0"),
         (lambda: IntensityEncoder((4, 4, 2), 5.0, constant=(6.0,)), r"encoder.constant: must be times from 0 to t_max"),

@@ -160,6 +160,8 @@ def _network(*layers: object, **changes: object) -> Network:
         (lambda: Neurons(tau=math.inf), "neurons.tau"),
         (lambda: Neurons(onset=1.0), "neurons.onset"),
         (lambda: Neurons("phased"), "neurons.drive"),
+        (lambda: Neurons("phased", drive=-1.0), "neurons.drive"),
+        (lambda: Neurons("staggered", drive=-1.0), "neurons.drive"),
         (lambda: Neurons("staggered", drive=1.0, onset=-1.0), "neurons.onset"),
         (lambda: Neurons("staggered", drive=1.0, onset=5.0, end=5.0), "neurons.end"),
         (lambda: _network(Layer("conv", Convolution(2, 9))), "layers.conv.kernel"),

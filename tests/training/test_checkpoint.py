@@ -245,3 +245,12 @@ def test_a_new_training_needs_no_checkpoint(tmp_path: Path) -> None:
         resume_training(NETWORK, folder, 3)
     assert folder.best.exists()
     assert start_training(NETWORK, 3).best_weights is None
+
+
+def test_the_best_weights_tell_of_the_epoch_that_they_are_from(learn: Learn, tmp_path: Path) -> None:
+    folder = _new(tmp_path / "run")
+    learn(folder)
+    with folder.metrics.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    best = max(rows, key=lambda row: (float(row["validation_strict_accuracy"]), -float(row["validation_loss"])))
+    assert folder.weights_of_epoch(NETWORK)[1] == int(best["epoch"])

@@ -489,3 +489,21 @@ def test_moments_that_are_not_finite_are_named_after_their_layer(random_stimuli:
     state.optimizer.step = harmless  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match=r"diverged in hidden at .*: the optimizer's moments are not finite"):
         _train(network, random_stimuli, state=state)
+
+
+def test_the_training_loss_is_the_mean_over_presentations(random_stimuli: MakeStimuli) -> None:
+    """With steps too small to matter it is the validation loss of the same stimuli, whatever the size of a batch."""
+    network = Network.chain(
+        "still",
+        IntensityEncoder((4, 4, 1), 16.0),
+        [Layer("output", Dense(3), Neurons("phased", 3.0, 16.0, 16.0, 96.0, 1.0, bias=True))],
+        96.0,
+        training=Training(epochs=1, batch=7, precision="double"),
+        learning=Learning(rate=1e-12),
+    )
+    stimuli = random_stimuli(network.encoder, 20, 3)
+    engine = EventEngine(network)
+    state = engine.run(train(network, stimuli, stimuli, start_training(network, 0), 0))
+    (metrics,) = state.history
+    assert metrics["training_loss"] == pytest.approx(metrics["validation_loss"], rel=1e-6)
+    assert metrics["training_strict_accuracy"] == metrics["validation_strict_accuracy"]
