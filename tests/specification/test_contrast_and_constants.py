@@ -153,3 +153,9 @@ def test_a_training_presents_jittered_stimuli_and_constant_spikes() -> None:
     assert "with normal jitter of spike times with a standard deviation of" in to_markdown(describe(network))
     with pytest.raises(SpecificationError, match=r"training.jitter: must be a time >= 0 ms, not -1.0"):
         dataclasses.replace(training, jitter=-1.0)
+
+
+def test_the_unit_of_intensities_does_not_count() -> None:
+    encoder = OnOffEncoder((6, 7, 2), 10.0)
+    images = np.random.default_rng(4).random((2, 6, 7, 1))
+    np.testing.assert_allclose(encoder.latencies(1e-12 * images, 1e-12), encoder.latencies(images, 1.0))

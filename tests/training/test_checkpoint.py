@@ -18,7 +18,7 @@ from netsim.errors import RunError
 from netsim.files import read_arrays
 from netsim.runs.folder import RunFolder, create_run
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
-from netsim.training.checkpoint import TrainingState, read_checkpoint
+from netsim.training.checkpoint import TrainingState, _check_position, read_checkpoint
 from netsim.training.loop import resume_training, start_training, train
 
 NETWORK = Network.chain(
@@ -254,3 +254,13 @@ def test_the_best_weights_tell_of_the_epoch_that_they_are_from(learn: Learn, tmp
         rows = list(csv.DictReader(lines))
     best = max(rows, key=lambda row: (float(row["validation_strict_accuracy"]), -float(row["validation_loss"])))
     assert folder.weights_of_epoch(NETWORK)[1] == int(best["epoch"])
+
+
+def test_every_epoch_of_a_checkpoint_has_the_same_figures(learn: Learn, tmp_path: Path) -> None:
+    folder = _new(tmp_path / "run")
+    learn(folder)
+    position = json.loads(str(read_arrays(folder.checkpoint)["position"]))
+    _check_position(NETWORK, position)
+    position["history"][2].popitem()
+    with pytest.raises(ValueError, match="no position"):
+        _check_position(NETWORK, position)

@@ -319,8 +319,14 @@ def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:
     with pytest.raises(RunError, match=r"^run: was started with the optimizer 'Adam' of .*; resume it"):
         open_training(Path("run"), digits, 0, limit=60, resume=True)
     resumed = open_training(Path("run"), digits, 0, resume=True, **made)
-    for name, part in (("optimizer", SGD(momentum=0.5)), ("training", resumed.validation), ("engine", object())):
-        with pytest.raises(RunError, match=f"^run: its record says another {name}; give .* to open_training"):
+    for name, part, to_be_given in (
+        ("optimizer", SGD(momentum=0.5), "optimizer"),
+        ("training", resumed.validation, "data"),
+        ("engine", object(), "engine"),
+    ):
+        with pytest.raises(
+            RunError, match=f"^run: its record says another {name}; give {to_be_given} to open_training"
+        ):
             dataclasses.replace(resumed, **{name: part}).train()  # type: ignore[arg-type]
     epochs: list[dict[str, Any]] = []
     history = resumed.train(Callbacks(on_epoch=epochs.append))
