@@ -65,7 +65,7 @@ class Windows:
         """The first step in which each population may fire, and the one after the last."""
         spans = {STIMULUS: (0, last + 1)}
         dt = self._clock.dt_ * 1e3
-        for population in (each for component in self._specification.components for each in component):
+        for population in self._specification.in_order:
             incoming = self._specification.incoming(population.name)
             if population.integrates:
                 times = grid.population_steps(self._specification, population, dt)

@@ -115,5 +115,5 @@ def _product(factors: Sequence[Factors], scale: np.floating) -> np.ndarray:
         fields = np.ascontiguousarray(inputs)[None, :, None]
         multiply_fields(fields, signal, 1, 1, 0, product[None, rows, None])
 
-    over_elements(len(product), multiply, product.shape[1], products=True)
+    over_elements(len(product), multiply, product.shape[1])
     return product

@@ -41,12 +41,12 @@ def over_presentations(
         return _over_parts(count, work, largest)
 
 
-def over_elements(count: int, work: Callable[[slice], Part], size: int = 1, products: bool = False) -> list[Part]:
+def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> list[Part]:
     """Call `work` with slices of long arrays, on several threads; the results are in order.
 
-    An element, such as a row, is `size` numbers. Say whether the work is matrix products.
+    An element, such as a row, is `size` numbers. The work is no matrix products of a library.
     """
-    return over_presentations(count, work, max(1, _LARGEST_RUN // size), products)
+    return _over_parts(count, work, max(1, _LARGEST_RUN // size))
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
