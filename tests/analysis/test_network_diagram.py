@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from scipy.spatial import cKDTree
 
 from netsim import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Population, Projection, Random
 from netsim.analysis import network_diagram, projection_table
@@ -83,6 +86,46 @@ def _touches(box: FancyBboxPatch, point: np.ndarray) -> bool:
     return inside and at_edge
 
 
+@pytest.fixture
+def crowded() -> Network:
+    """Streams side by side, skips past populations on both sides, a loop of three, and two projections of one pair."""
+    pairs = [("stimulus", name) for name in ("a", "b", "c", "d", "output")]
+    pairs += [(source, target) for source in "abc" for target in "abc"]
+    pairs += [("a", "a"), ("a", "b"), ("d", "e"), ("e", "output"), ("d", "output"), ("a", "output"), ("c", "output")]
+    populations = [Population(name, (3,)) for name in (*"abcde", "output")]
+    projections = [Projection(source, target, Dense(), name=f"p{n}") for n, (source, target) in enumerate(pairs)]
+    return Network("crowded", IntensityEncoder((4, 4, 1), t_max=16.0), populations, projections, duration=64.0)
+
+
+def test_no_text_lies_on_another_one(network: Network, crowded: Network) -> None:
+    for one in (network, crowded):
+        axes = network_diagram(projection_table(one))
+        axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+        extents = [text.get_window_extent() for text in axes.texts]
+        assert not [(a, b) for a, b in combinations(extents, 2) if a.overlaps(b)]
+        assert all(axes.figure.bbox.x0 <= each.x0 and each.x1 <= axes.figure.bbox.x1 for each in extents)
+        plt.close(axes.figure)  # type: ignore[arg-type]
+
+
+def test_no_arrow_lies_behind_a_box_or_on_another_arrow(network: Network, crowded: Network) -> None:
+    for one in (network, crowded):
+        axes = network_diagram(projection_table(one))
+        boxes = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
+        arrows = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
+        share = np.linspace(0, 1, 101)[:, None]
+        ways = []
+        for arrow in arrows:
+            corners = np.asarray(arrow._path_original.vertices)  # type: ignore[attr-defined]
+            ways.append(np.concatenate([a + share * (b - a) for a, b in pairwise(corners)]))
+        for box in boxes:
+            low = np.array([box.get_x(), box.get_y()])
+            high = low + [box.get_width(), box.get_height()]
+            assert not any(((low + 1e-9 < way) & (way < high - 1e-9)).all(axis=1).any() for way in ways)
+        for way, other in combinations(ways, 2):
+            assert (cKDTree(other).query(way)[0] < 0.005).mean() < 0.1  # they cross, at most
+        plt.close(axes.figure)  # type: ignore[arg-type]
+
+
 def test_a_rule_is_named_without_its_formulas() -> None:
     layers = Network.chain(
         "maps",
@@ -91,6 +134,10 @@ def test_a_rule_is_named_without_its_formulas() -> None:
         duration=64.0,
     )
     texts = [text.get_text() for text in network_diagram(projection_table(layers)).texts]
-    assert texts[3] == "Convolution, kernel 3×3\nover all maps, stride 1,\npadding 0\n72"
-    assert texts[4].startswith("Random, probability 0.5\n")
+    assert texts[3:] == [
+        "1",
+        "2",
+        "1  Convolution, kernel 3×3 over all maps, stride 1, padding 0: 72 synapses",
+        f"2  Random, probability 0.5: {layers.synapse_count(layers.projections[1])} synapses",
+    ]
     plt.close("all")
