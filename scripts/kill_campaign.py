@@ -193,6 +193,7 @@ class Campaign:
 
     def whole(self) -> tuple[RunFolder, float]:
         """The training that is not interrupted, and how long (s) it trained."""
+        finish(self.start(self.folder / f"{self.kind}-first"))  # what it compiles is there from then on
         run = RunFolder(self.folder / f"{self.kind}-whole")
         finish(self.start(run.path))
         began = run.path.with_suffix(".began")
@@ -264,8 +265,8 @@ def killed_ones(campaign: Campaign, kills: int) -> Any:
         run = RunFolder(campaign.folder / f"{campaign.kind}-{number}")
         moment = float(generator.uniform(0, seconds))
         took = campaign.kill(run.path, moment)
-        if took is not None:  # the machine was faster this time
-            seconds = min(seconds, took)
+        if took is not None:  # the machine was faster this time, or this process was held up
+            seconds = max(took, 0.9 * seconds)
             continue
         done += 1
         half, where = bool(half_written(run)), position(run)
