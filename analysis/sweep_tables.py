@@ -95,7 +95,7 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path}: is no table of a sweep; it has no column {min(missing)}")
     for name, kind in (_FIRST | _FIGURES).items():
         try:
-            frame[name] = frame[name].astype(kind)
+            frame = frame.astype({name: kind})
         except (ValueError, TypeError, OverflowError) as error:
             raise DataError(f"{path}: is no table of a sweep; {name} holds something that is not {kind}") from error
     return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -42,7 +43,7 @@ def _nir_loop_seeds() -> list[Parts]:
     def own(network: Network, path: Path) -> None:
         export_network("nir", network, drawn(network), path)
 
-    writers = [*(partial(own, network) for network in exchanged()), elsewhere]
+    writers: list[Callable[[Path], object]] = [*(partial(own, network) for network in exchanged()), elsewhere]
     return [{"network.nir": content_of(write, ".nir")} for write in writers]
 
 
