@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
-from netsim.analysis.style import COLUMN_WIDTH, FAINT, INK, Palette, colours, drawing
+from netsim.analysis.style import COLUMN_WIDTH, FAINT, FULL_WIDTH, INK, Palette, colours, drawing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,26 +68,40 @@ def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         for what in ("shape", "level")
     )
     places = _places(levels)
-    right = max(x for x, _ in places.values()) + _HALF_WIDTH
-    with drawing(ax, COLUMN_WIDTH, height_of(frame), palette) as axes:
+    left, first, out = _extent(frame)
+    with drawing(ax, _width_of(frame), _height_of(frame), palette) as axes:
         for name, (x, y) in places.items():
             _draw_box(axes, x, y, f"{name}\n{shapes[name]}")
         span = frame["target_level"] - frame["source_level"]
-        is_aside = (span > 1) | (frame["source"] == frame["target"])
-        for row in frame[~is_aside].itertuples():
+        for row in frame[span <= 1].itertuples():
             source, target = places[str(row.source)], places[str(row.target)]
-            _draw_arrow(axes, (_across if source[1] == target[1] else _down)(source, target), row)
-        inside_out = frame[is_aside].iloc[span[is_aside].argsort(kind="stable")]
+            _draw_arrow(axes, _near(source, target), row)
+        inside_out = frame[span > 1].iloc[span[span > 1].argsort(kind="stable")]
         for number, row in enumerate(inside_out.itertuples()):
-            arrow = _aside(places[str(row.source)], places[str(row.target)], right + 0.2 + _ASIDE * number, number)
-            _draw_arrow(axes, arrow, row)
-        left = -right - (0.1 if right == _HALF_WIDTH else 0.4)
-        axes.set(xlim=(left, right + 0.4 + _ASIDE * len(inside_out)), ylim=(-max(levels.values()) - 0.5, 0.3))
+            source, target = places[str(row.source)], places[str(row.target)]
+            _draw_arrow(axes, _aside(source, target, first + _ASIDE * number, number), row)
+        axes.set(xlim=(left, out), ylim=(-max(levels.values()) - 0.5, 0.3))
         axes.set_axis_off()
     return axes
 
 
-def height_of(frame: pd.DataFrame) -> float:
+def _extent(frame: pd.DataFrame) -> tuple[float, float, float]:
+    """Where the drawing begins on the left, where on the right its first skip is, and where it ends there."""
+    levels = frame[["target", "target_level"]].drop_duplicates()["target_level"]
+    right = _APART * (int(levels.value_counts().max()) - 1) / 2 + _HALF_WIDTH
+    aside = int((frame["target_level"] - frame["source_level"] > 1).sum())
+    margin = 0.1 if right == _HALF_WIDTH else 0.4
+    first = right + (0.75 if (frame["source"] == frame["target"]).any() else 0.2)
+    return -right - margin, first, first + _ASIDE * aside + 0.2
+
+
+def _width_of(frame: pd.DataFrame) -> float:
+    """The width (inches) in which texts have room: that of a column, or of the page."""
+    left, _, out = _extent(frame)
+    return COLUMN_WIDTH if 0.75 * (out - left) < COLUMN_WIDTH else FULL_WIDTH
+
+
+def _height_of(frame: pd.DataFrame) -> float:
     """The height (inches) in which texts have room."""
     return 0.75 * (float(frame["target_level"].max()) + 0.8)
 
@@ -99,6 +114,15 @@ def _places(levels: dict[str, int]) -> dict[str, tuple[float, float]]:
         for position, name in enumerate(own):
             places[name] = (_APART * (position - (len(own) - 1) / 2), -float(level))
     return places
+
+
+def _near(source: tuple[float, float], target: tuple[float, float]) -> _Arrow:
+    """To the next level, or within one."""
+    if source == target:
+        return _back(source)
+    if source[1] != target[1]:
+        return _down(source, target)
+    return _over(source, target) if abs(source[0] - target[0]) > 1.5 * _APART else _across(source, target)
 
 
 def _down(source: tuple[float, float], target: tuple[float, float]) -> _Arrow:
@@ -125,15 +149,33 @@ def _across(source: tuple[float, float], target: tuple[float, float]) -> _Arrow:
     return _Arrow(Path([begin, end]), middle, "center", "bottom" if way > 0 else "top")
 
 
-def _aside(source: tuple[float, float], target: tuple[float, float], out: float, number: int) -> _Arrow:
-    """To a lower level than the next one, or back to the same population, to the right of all boxes."""
+def _over(source: tuple[float, float], target: tuple[float, float]) -> _Arrow:
+    """Past boxes of the same level: over them to the right, under them to the left."""
     from matplotlib.path import Path
 
-    if source == target:
-        above, below, own = source[1] + 0.16, source[1] + 0.06, source[0] + _HALF_WIDTH
-        corners = [(own, above), (out, above), (out, below), (own, below)]
-        return _Arrow(Path(corners), (out + 0.05, below), "beside", "bottom")
-    begin, end = source[1] - 0.04 + 0.06 * min(number, 3), target[1] + 0.1 - 0.06 * min(number, 3)
+    way = 1 if target[0] > source[0] else -1
+    begin, end, edge = source[0] + 0.15 * way, target[0] - 0.15 * way, source[1] + _HALF_HEIGHT * way
+    out = edge + 0.14 * way
+    corners = [(begin, edge), (begin, out), (end, out), (end, edge)]
+    point = (begin + 0.7 * (end - begin), out + 0.04 * way)  # in the middle arrows come from another level
+    return _Arrow(Path(corners), point, "center", "bottom" if way > 0 else "top")
+
+
+def _back(own: tuple[float, float]) -> _Arrow:
+    """From a box to itself."""
+    from matplotlib.path import Path
+
+    left, right, edge = own[0] + 0.3, own[0] + 0.45, own[1] - _HALF_HEIGHT
+    corners = [(right, edge), (right, edge - 0.12), (left, edge - 0.12), (left, edge)]
+    return _Arrow(Path(corners), (right + 0.04, edge - 0.04), "left", "top")
+
+
+def _aside(source: tuple[float, float], target: tuple[float, float], out: float, number: int) -> _Arrow:
+    """To a lower level than the next one, to the right of all boxes; the `number` is how many are inside of it."""
+    from matplotlib.path import Path
+
+    apart = 0.17 - 0.03 * min(number, 2)
+    begin, end = source[1] - apart, target[1] + apart
     corners = [(source[0] + _HALF_WIDTH, begin), (out, begin), (out, end), (target[0] + _HALF_WIDTH, end)]
     return _Arrow(Path(corners), (out + 0.05, (begin + end) / 2), "beside")
 
@@ -188,6 +230,7 @@ def _in_few_letters(rule: str) -> str:
     "network",
     "populations and projections as a diagram",
     order=5,
+    width=0.0,
     section="Network",
     rank=5,
     title="The network",
@@ -200,4 +243,4 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     from netsim.analysis.network_tables import projection_table
 
     table = projection_table(source.network)
-    return choice.drawn(table, network_diagram, height_of(table))
+    return replace(choice, width=choice.width or _width_of(table)).drawn(table, network_diagram, _height_of(table))
