@@ -93,6 +93,11 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     missing = {*_FIRST, *_FIGURES, "error"} - set(frame.columns)
     if missing:
         raise DataError(f"{path}: is no table of a sweep; it has no column {min(missing)}")
+    for name, kind in (_FIRST | _FIGURES).items():
+        try:
+            frame = frame.astype({name: kind})
+        except (ValueError, TypeError, OverflowError) as error:
+            raise DataError(f"{path}: is no table of a sweep; {name} holds something that is not {kind}") from error
     return frame
 
 

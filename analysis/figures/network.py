@@ -132,9 +132,10 @@ def _listed(frame: pd.DataFrame, width: float) -> tuple[int, list[list[tuple[str
 
 def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
     """What each projection passes: its source, gaps in the levels between, its target."""
+    ends = frame[["source", "source_level", "target_level", "target"]].to_numpy().tolist()
     return [
-        [row.source, *((number, level) for level in range(row.source_level + 1, row.target_level)), row.target]
-        for number, row in enumerate(frame.itertuples())
+        [source, *((number, level) for level in range(above + 1, below)), target]
+        for number, (source, above, below, target) in enumerate(ends)
     ]
 
 
@@ -164,7 +165,8 @@ def _places(frame: pd.DataFrame) -> dict[_Node, _Box]:
         return sum(known) / len(known) if known else 0.0
 
     for number, level in enumerate(_levels(frame)):
-        right, own = 0.0, {}
+        right = 0.0
+        own: dict[_Node, tuple[float, float]] = {}  # middle, and half the width
         for node in sorted(level, key=middle):
             if isinstance(node, tuple):
                 own[node] = (right - _APART / 2 + _GAP / 2, 0.0)
@@ -251,7 +253,7 @@ def _draw_box(axes: Axes, box: _Box, text: str, scale: float) -> None:
     patch = FancyBboxPatch(corner, 2 * box.half, 2 * _HALF_HEIGHT, look, facecolor="0.96", edgecolor=INK, linewidth=0.8)
     axes.add_patch(patch)
     name = axes.text(box.x, box.y, text, ha="center", va="center", fontsize="small", linespacing=1.2)
-    name.set_fontsize(scale * name.get_fontsize())
+    name.set_fontsize(scale * float(name.get_fontsize()))
 
 
 def _draw_arrow(axes: Axes, arrow: _Arrow, row: Any, number: str, scale: float) -> None:
@@ -265,9 +267,9 @@ def _draw_arrow(axes: Axes, arrow: _Arrow, row: Any, number: str, scale: float) 
     if row.sign == "inhibitory":
         axes.plot(*arrow.corners[-1], "o", color=colour, markersize=4, zorder=3)
     ground = {"facecolor": "white", "edgecolor": "none", "boxstyle": "circle,pad=0.1"}
-    middle = {"ha": "center", "va": "center_baseline", "fontsize": "x-small"}
+    middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": "x-small"}
     text = axes.text(*arrow.point, number, color=colour, bbox=ground, zorder=4, **middle)
-    text.set_fontsize(scale * text.get_fontsize())
+    text.set_fontsize(scale * float(text.get_fontsize()))
 
 
 def _colour(sign: Any) -> Any:

@@ -92,8 +92,8 @@ def crowded() -> Network:
     pairs = [("stimulus", name) for name in ("a", "b", "c", "d", "output")]
     pairs += [(source, target) for source in "abc" for target in "abc"]
     pairs += [("a", "a"), ("a", "b"), ("d", "e"), ("e", "output"), ("d", "output"), ("a", "output"), ("c", "output")]
-    populations = [Population(name, (3,)) for name in (*"abcde", "output")]
-    projections = [Projection(source, target, Dense(), name=f"p{n}") for n, (source, target) in enumerate(pairs)]
+    populations = tuple(Population(name, (3,)) for name in (*"abcde", "output"))
+    projections = tuple(Projection(source, target, Dense(), name=f"p{n}") for n, (source, target) in enumerate(pairs))
     return Network("crowded", IntensityEncoder((4, 4, 1), t_max=16.0), populations, projections, duration=64.0)
 
 
