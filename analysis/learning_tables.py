@@ -192,7 +192,7 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     [1, 2, 3]
     """
     try:
-        frame = pd.read_csv(table_text(path), engine="python")  # which reads numbers to the last bit
+        frame = pd.read_csv(table_text(path), float_precision="round_trip")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:

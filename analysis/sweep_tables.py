@@ -83,9 +83,7 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     [0.01]
     """
     try:
-        frame = pd.read_csv(
-            table_text(path), dtype={"run": "str"}, engine="python"
-        )  # which reads numbers to the last bit
+        frame = pd.read_csv(table_text(path), dtype={"run": "str"}, float_precision="round_trip")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
     except (OSError, ValueError) as error:
