@@ -71,7 +71,7 @@ class Windows:
                 self._let_run(self._neurons[population.name].state_updater, 0, self._spans[population.name][1])
 
     def operation(self) -> NetworkOperation:
-        """What switches, as an operation that is made anew for each run; from its begin on all objects have switches."""
+        """What switches, as an operation that is made anew for each run; all objects have switches then."""
         for group in self._neurons.values():
             self._switch_of(group.thresholder["spike"])
         for population in self._specification.integrating:
