@@ -35,7 +35,7 @@ def test_workers_of_this_machine_are_for_its_user_alone() -> None:
         with pytest.raises((OSError, TypeError)):  # it asks for a certificate that only its own client has
             distributed.Client(address, timeout=2, set_as_default=False)
         share = max(1, threads() // 2)
-        assert list(client.run(threads).values()) == [share, share]
+        assert set(client.run(threads).values()) == {share}
         assert {worker["nthreads"] for worker in client.scheduler_info()["workers"].values()} == {1}
     assert list(Path().iterdir()) == [foreign]
 
