@@ -2,10 +2,11 @@
 
     python scripts/online.py rcsnn-mnist                                   # one pass
     python scripts/online.py digits --engine brian2 --presentations 3000   # the reference engine
+    python scripts/online.py rcsnn-mnist --optimizer lazy-adam --rate 0.0001
 
-Stochastic gradient descent without momentum moves the synapses that learn from a presentation, and no others. Each
-presentation is decided before it is learned from: in the first pass the curve is of stimuli never seen. Written are
-the curve as a table and a figure, and the weights; the test set is evaluated once, at the end.
+Stochastic gradient descent without momentum, and lazy Adam, move the synapses that learn from a presentation, and no
+others. Each presentation is decided before it is learned from: in the first pass the curve is of stimuli never seen.
+Written are the curve as a table and a figure, and the weights; the test set is evaluated once, at the end.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def main(
     engine: Annotated[str, typer.Option(help="Engine.")] = "event",
     presentations: Annotated[int | None, typer.Option(min=1, help="How many; by default each stimulus once.")] = None,
     rate: Annotated[float, typer.Option(help="Learning rate; it falls to zero in a line.")] = 0.005,
+    optimizer: Annotated[str, typer.Option(help="Optimizer; sgd is without momentum.")] = "sgd",
     seed: Annotated[int, typer.Option(min=0, help="Of initial weights and order.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder that is written.")] = Path("runs/online"),
     data_dir: Annotated[Path | None, typer.Option(help="Where data sets are.")] = None,
@@ -50,7 +52,10 @@ def main(
     from netsim.weights.files import write_weights
 
     given = netsim.load_preset(preset)
-    learning = dataclasses.replace(given.learning, optimizer="sgd", momentum=0.0, weight_decay=0.0, averaging=0.0)
+    momentum = 0.0 if optimizer == "sgd" else given.learning.momentum
+    learning = dataclasses.replace(
+        given.learning, optimizer=optimizer, momentum=momentum, weight_decay=0.0, averaging=0.0
+    )
     network = dataclasses.replace(given, learning=learning)
     splits = netsim.load_splits(network, None, str(data_dir) if data_dir else None)
     count = presentations or len(splits.training)
@@ -62,9 +67,16 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     curve.to_csv(out / "online.csv", index=False)
     write_weights(weights, out / "weights.npz")
-    settings = {"preset": preset, "engine": engine, "presentations": count, "rate": rate, "seed": seed}
+    settings = {
+        "preset": preset,
+        "engine": engine,
+        "presentations": count,
+        "rate": rate,
+        "seed": seed,
+        "optimizer": optimizer,
+    }
     write_text(out / "online.json", json.dumps({**settings, "milliseconds": milliseconds, **measured}, indent=2) + "\n")
-    _draw(curve, out / "online.png", f"{preset}, {engine}, rate {rate:g}")
+    _draw(curve, out / "online.png", f"{preset}, {engine}, {optimizer}, rate {rate:g}")
     for name, figures in measured.items():
         print(f"{name}: strict accuracy {figures['strict_accuracy']:.2%}")
     print(", ".join(f"{what} {value:.2f} ms" for what, value in milliseconds.items()), "a presentation (median)")
@@ -79,12 +91,13 @@ def _learn(
     from rich.progress import track
 
     import netsim
+    from netsim import seams
     from netsim.learning.constraints import constraints_of
-    from netsim.learning.optimizers.sgd import SGD
     from netsim.measuring.metrics import decide
 
     weights = {name: array.astype(np.float32) for name, array in netsim.initial_weights(network, seed).items()}
-    learner, optimizer, constraints = netsim.STiDiBP(network), SGD.from_network(network), constraints_of(network)
+    learner, constraints = netsim.STiDiBP(network), constraints_of(network)
+    optimizer = seams.optimizers[network.learning.optimizer].from_network(network)
     optimizer.begin(weights)
     generator = np.random.default_rng(seed)
     passes = -(-count // len(stimuli))

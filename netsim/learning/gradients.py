@@ -53,7 +53,10 @@ class OuterProduct(NDArrayOperatorsMixin):
         _subtract(weight, self.inputs, self.signal, weight.dtype.type(rate))
 
 
-def factors_of(gradient: np.ndarray | OuterProduct) -> tuple[np.ndarray, ...]:
+Gradient = np.ndarray | OuterProduct
+
+
+def factors_of(gradient: Gradient) -> tuple[np.ndarray, ...]:
     """The arrays that a gradient is made of."""
     return (gradient.inputs, gradient.signal) if isinstance(gradient, OuterProduct) else (gradient,)
 

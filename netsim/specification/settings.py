@@ -70,11 +70,12 @@ class Learning:
         only whether the presynaptic spike came first.
     normalised : bool
         Scale the displacements of each layer and presentation to unit length (times the encoding window).
-    optimizer : {"adam", "sgd"}, or another name
+    optimizer : {"adam", "lazy-adam", "sgd"}, or another name
+        ``lazy-adam`` visits only synapses that have a gradient: for batches of one or few presentations.
     rate : float
         Peak learning rate.
     momentum : float
-        Momentum (sgd) or decay of the first moment (adam).
+        Momentum (sgd) or decay of the first moment (adam, lazy-adam).
     schedule : {"constant", "cosine", "one-cycle"}, or another name
         Learning rate over the training.
     weight_decay : float

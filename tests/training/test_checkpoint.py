@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from netsim.engines import make_engine
 from netsim.errors import RunError
 from netsim.files import read_arrays
 from netsim.runs.folder import RunFolder, create_run
+from netsim.seams import optimizers
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
 from netsim.training.checkpoint import TrainingState, _check_position, read_checkpoint
 from netsim.training.loop import resume_training, start_training, train
@@ -45,17 +47,17 @@ Learn = Callable[..., TrainingState]
 def learn(random_stimuli: Callable[..., Stimuli]) -> Learn:
     """A function that trains in a run folder, from the last checkpoint on."""
     training, validation = random_stimuli(NETWORK.encoder, 20, 3), random_stimuli(NETWORK.encoder, 20, 3, seed=1)
-    engine = make_engine("event", NETWORK)
 
     def run(folder: RunFolder, seconds: float = 0.0) -> Any:
-        state = resume_training(NETWORK, folder, 0)
-        return engine.run(train(NETWORK, training, validation, state, 0, folder, None, seconds))
+        network = folder.network()
+        engine, state = make_engine("event", network), resume_training(network, folder, 0)
+        return engine.run(train(network, training, validation, state, 0, folder, None, seconds))
 
     return run
 
 
-def _new(path: Path) -> RunFolder:
-    return create_run(path, NETWORK, {"seed": 0})
+def _new(path: Path, network: Network = NETWORK) -> RunFolder:
+    return create_run(path, network, {"seed": 0})
 
 
 def _end(folder: RunFolder) -> dict[str, Any]:
@@ -124,6 +126,29 @@ def test_going_back_ends_the_same(epochs_done: int, learn: Learn, tmp_path: Path
     learn(folder)
     assert _end(folder) == _end(whole)
     assert read_checkpoint(NETWORK, folder.previous_checkpoint).epoch == 3  # and not the damaged one
+
+
+@pytest.mark.parametrize("optimizer", sorted(optimizers))
+def test_each_optimizer_goes_on_to_the_bit(
+    optimizer: str, learn: Learn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = replace_fields(NETWORK, learning=replace_fields(NETWORK.learning, optimizer=optimizer))
+    whole, folder = (_new(tmp_path / name, network) for name in ("whole", "run"))
+    learn(whole)
+    calls, replace = iter(range(10**6)), os.replace
+
+    def killed(*arguments: Any) -> None:
+        if next(calls) == 10:
+            raise Killed
+        replace(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(Killed):
+            learn(folder)
+    assert read_checkpoint(network, folder.previous_checkpoint).batch == 1
+    learn(folder)
+    assert _end(folder) == _end(whole)
 
 
 @pytest.mark.parametrize(("operation", "steps"), [("replace", range(14)), ("fsync", range(0, 20, 3))])

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from netsim.learning.gradients import Gradient
 from netsim.learning.protocol import Optimizer
 from netsim.specification import Network
 from netsim.specification.phrases import number
@@ -41,16 +42,15 @@ class MomentOptimizer(Optimizer):
     ) -> None:
         """See `Optimizer`."""
         self.state["steps"] += 1
-        for name, slope in gradients.items():
+        for name, gradient in gradients.items():
             weight = weights[name]
             own_rate = rate * (factors or {}).get(name, 1.0)
             decay = own_rate * self.weight_decay if name.endswith(".kernel") else 0.0
-            gradient = np.ascontiguousarray(slope, dtype=weight.dtype)
             self.move(weight, gradient, [self.state[f"{moment}.{name}"] for moment in self.moments], own_rate, decay)
 
     @abstractmethod
     def move(
-        self, weight: np.ndarray, gradient: np.ndarray, moments: Sequence[np.ndarray], rate: float, decay: float
+        self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
         """Move one array of weights, and its moments, in place."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from netsim.learning.elementwise import elementwise
+from netsim.learning.gradients import Gradient
 from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
 from netsim.numerics.compilation import compiled
 from netsim.seams import optimizers
@@ -24,12 +25,13 @@ class Adam(MomentOptimizer):
     moments = ("first", "second")
 
     def move(
-        self, weight: np.ndarray, gradient: np.ndarray, moments: Sequence[np.ndarray], rate: float, decay: float
+        self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
         """See `MomentOptimizer`."""
         steps = int(self.state["steps"])
         corrected, correction = rate / (1 - self.momentum**steps), 1 / math.sqrt(1 - SECOND**steps)
-        elementwise(_adam, (weight, gradient, *moments), (corrected, correction, self.momentum, decay))
+        slopes = np.ascontiguousarray(gradient, dtype=weight.dtype)
+        elementwise(_adam, (weight, slopes, *moments), (corrected, correction, self.momentum, decay))
 
     @classmethod
     def describe(cls, network: Network) -> str:

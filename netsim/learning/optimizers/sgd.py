@@ -1,17 +1,16 @@
 """Stochastic gradient descent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from netsim.learning.elementwise import elementwise
-from netsim.learning.gradients import OuterProduct
+from netsim.learning.gradients import Gradient, OuterProduct
 from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
 from netsim.numerics.compilation import compiled
 from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.phrases import number
-from netsim.weights.layout import Weights
 
 
 @optimizers.register("sgd")
@@ -20,26 +19,18 @@ class SGD(MomentOptimizer):
 
     moments = ("first",)
 
-    def step(
-        self, weights: Weights, gradients: Weights, rate: float, factors: Mapping[str, float] | None = None
-    ) -> None:
-        """See `Optimizer`; without momentum and decay, a single presentation moves the synapses that learn alone."""
-        whole = dict(gradients)
-        if not self.momentum and not self.weight_decay:
-            for name, gradient in gradients.items():
-                if isinstance(gradient, OuterProduct):
-                    gradient.subtract_from(weights[name], rate * (factors or {}).get(name, 1.0))
-                    del whole[name]
-        super().step(weights, whole, rate, factors)
-
     def move(
-        self, weight: np.ndarray, gradient: np.ndarray, moments: Sequence[np.ndarray], rate: float, decay: float
+        self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
-        """See `MomentOptimizer`."""
+        """See `MomentOptimizer`; without momentum and decay, a single presentation moves what learns from it alone."""
+        if isinstance(gradient, OuterProduct) and not self.momentum and not self.weight_decay:
+            gradient.subtract_from(weight, rate)
+            return
+        slopes = np.ascontiguousarray(gradient, dtype=weight.dtype)
         if self.momentum:
-            elementwise(_sgd_with_momentum, (weight, gradient, *moments), (rate, self.momentum, decay))
+            elementwise(_sgd_with_momentum, (weight, slopes, *moments), (rate, self.momentum, decay))
         else:
-            elementwise(_sgd, (weight, gradient), (rate, decay))
+            elementwise(_sgd, (weight, slopes), (rate, decay))
 
     @classmethod
     def describe(cls, network: Network) -> str:
