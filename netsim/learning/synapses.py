@@ -80,10 +80,10 @@ _CACHED = 200_000
 
 
 @compiled
-def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, kept: np.ndarray) -> None:
-    """Copy displacements of neurons that fired after `onset` (ms), zero elsewhere; flat arrays of one length."""
+def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> None:
+    """Displacements of neurons that fired after `onset` (ms), each with the price (ms) of its spike, zero elsewhere."""
     for k in range(len(own)):
-        kept[k] = displacement[k] if onset < own[k] < np.inf else 0
+        kept[k] = displacement[k] + price if onset < own[k] < np.inf else 0
 
 
 @compiled

@@ -70,6 +70,9 @@ class Learning:
         only whether the presynaptic spike came first.
     normalised : bool
         Scale the displacements of each layer and presentation to unit length (times the encoding window).
+    activity : float
+        Price of a hidden spike, in encoding windows: how much later each of them should come for its own sake. Those
+        that are worth less to the loss come late, or not at all: fewer spikes, fewer operations.
     optimizer : {"adam", "lazy-adam", "sgd"}, or another name
         ``lazy-adam`` visits only synapses that have a gradient: for batches of one or few presentations.
     rate : float
@@ -108,6 +111,7 @@ class Learning:
     derivative: Literal["linear", "exact"] = "linear"
     propagation: Literal["slope", "causal"] = "slope"
     normalised: bool = False
+    activity: float = 0.0
     optimizer: str = "adam"
     rate: float = 0.001
     momentum: float = 0.9
@@ -128,7 +132,7 @@ class Learning:
             check_choice(getattr(self, name), registry, f"learning.{name}")
         check_numbers(self, "learning", ("sharpness", "margin", "rate", "clip"), "positive")
         check_numbers(self, "learning", ("label_smoothing", "momentum", "averaging", "revive_below"), "in [0, 1)")
-        check_numbers(self, "learning", ["weight_decay"], ">= 0")
+        check_numbers(self, "learning", ["weight_decay", "activity"], ">= 0")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ PSPS = {
 def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     loss = STiDiBP(network).loss(latencies[-1], LABELS).mean()
+    for population, times in zip(network.populations[:-1], latencies[1:], strict=False):
+        if population.integrates and network.learning.activity:  # what each hidden spike costs, if it comes early
+            times = np.where(np.isfinite(times), times, 0) / network.encoder.t_max
+            loss -= network.learning.sharpness * network.learning.activity * times.sum() / len(LABELS)
     onsets = [0.0, *(population.neurons.onset if population.neurons else 0.0 for population in network.populations)]
     return float(loss), [np.isfinite(t) & (t > onset) for t, onset in zip(latencies, onsets, strict=True)]
 
@@ -63,6 +67,26 @@ def test_exact_derivative_agrees_with_finite_differences(
 ) -> None:
     network = small_network(regime, PSPS[shape], convolutional, derivative="exact", sharpness=2.0)
     assert _check_against_finite_differences(network, stimuli, samples=25) > 10
+
+
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+def test_the_price_of_spikes_agrees_with_finite_differences(
+    small_network: Callable[..., Network], stimuli: np.ndarray, regime: str
+) -> None:
+    """Below pooling, too, where a neuron that nobody passes on pays for its spike all the same."""
+    network = small_network(regime, derivative="exact", sharpness=2.0, activity=0.05)
+    assert _check_against_finite_differences(network, stimuli, samples=25) > 10
+    gradients = []
+    for activity in (0.0, 0.05):
+        priced = dataclasses.replace(network, learning=dataclasses.replace(network.learning, activity=activity))
+        weights = initial_weights(priced, seed=3)
+        latencies = EventEngine(priced).present(Batch(stimuli, weights))
+        gradients.append(STiDiBP(priced).learn(latencies, LABELS, weights))
+    free, priced_ = gradients
+    spared = priced_.displacements[0] - free.displacements[0]
+    fired = np.isfinite(latencies[1]) & (latencies[1] > (network.populations[0].dynamics.onset or -1))
+    assert (spared[~fired] == 0).all()
+    assert (priced_.displacements[-1] == free.displacements[-1]).all()
 
 
 def test_linear_derivative_is_exact_in_the_phased_regime(

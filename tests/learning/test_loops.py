@@ -32,7 +32,7 @@ LATERAL = InitialWeights(mean=-0.4, spread=0.8)
 PLATEAU = PSP("plateau", rise=60.0)
 
 
-def _network(regime: str, derivative: Literal["linear", "exact"] = "exact") -> Network:
+def _network(regime: str, derivative: Literal["linear", "exact"] = "exact", activity: float = 0.0) -> Network:
     """Maps with lateral synapses, excitatory and inhibitory neurons, and outputs that inhibit each other."""
 
     def neurons(depth: int, threshold: float) -> Neurons:
@@ -62,7 +62,7 @@ def _network(regime: str, derivative: Literal["linear", "exact"] = "exact") -> N
             Projection("output", "output", Dense(), PSP("plateau", rise=10.0), InitialWeights(mean=-0.4, spread=0.3)),
         ),
         120.0,
-        learning=Learning(derivative=derivative, sharpness=2.0),
+        learning=Learning(derivative=derivative, sharpness=2.0, activity=activity),
     )
 
 
@@ -89,14 +89,19 @@ def _numeric(
         changed = {key: value.copy() for key, value in weights.items()}
         changed[name][where] += change
         latencies = engine.present(Batch(stimuli, changed))
-        losses.append(float(learner.loss(latencies[-1], labels).mean()))
+        hidden = sum(np.where(np.isfinite(times), times, 0).sum() for times in latencies[1:-1])
+        price = -2.0 * engine.network.learning.activity * hidden / 10.0 / len(labels)
+        losses.append(float(learner.loss(latencies[-1], labels).mean() + price))
         moves.append(_moves(engine.network, latencies))
     return None if (moves[0] != moves[1]).any() else (losses[0] - losses[1]) / 2e-6
 
 
-@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
-def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
-    network = _network(regime)
+@pytest.mark.parametrize(
+    ("regime", "activity"), [("free", 0.0), ("staggered", 0.0), ("phased", 0.0), ("free", 0.02), ("phased", 0.02)]
+)
+def test_the_learner_agrees_with_finite_differences(regime: str, activity: float) -> None:
+    """With and without a price on hidden spikes."""
+    network = _network(regime, activity=activity)
     generator = np.random.default_rng(1)
     labels, stimuli = np.array([0, 1, 2]), generator.uniform(0, 10, (3, 4, 4, 1))
     weights = initial_weights(network, 3)

@@ -35,6 +35,13 @@ def rule(network: Network) -> list[Row]:
     ]
     if len(network.integrating) > 1:
         rows.append(("Hidden displacement", _hidden_displacement(network)))
+    if network.learning.activity and len(network.integrating) > 1:
+        price = number(network.learning.activity)
+        rows.append((
+            "Price of spikes",
+            rf"$\Delta_j \leftarrow \Delta_j + {price}{GAP}{T_MAX}$ for each hidden neuron $j$ whose latency can move:"
+            rf" the loss has $-{price}{GAP}t_j / {T_MAX}$ more for each hidden spike, which metrics do not show",
+        ))  # fmt: skip
     if network.learning.normalised:
         rows.append((
             "Normalisation",
@@ -70,6 +77,8 @@ def _exactness(network: Network) -> str:
         else ""
     )
     loss = "the loss that stands with the output displacement,"
+    if learning.activity and len(network.integrating) > 1:
+        loss = "the loss that stands with the output displacement, and of the price of spikes,"
     if dt := network.training.dt:
         loss += (
             f" taken at exact times and evaluated at the latencies of the grid of ${in_ms(dt)}$ (approximate: on the"

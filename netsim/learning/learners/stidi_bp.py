@@ -226,6 +226,11 @@ class STiDiBP(Learner):
         source = projection.source
         return 0.0 if source == STIMULUS else self._onset(self.network.population(source))
 
+    def _price(self, population: Population) -> float:
+        """How much later each spike of a population should be for its own sake (ms)."""
+        priced = population.integrates and population.name != self.network.output.name
+        return self.network.learning.activity * self.network.encoder.t_max if priced else 0.0
+
     def _signal_of(
         self,
         population: Population,
@@ -238,8 +243,9 @@ class STiDiBP(Learner):
         """The displacement of a population alone, and its signal; see `_step`."""
         name, own = population.name, latencies[population.name]
         displacement = handed.pop(name).reshape(own.shape)
-        if self._may_be_stuck[name]:
-            displacement = _of_movable(displacement, own, self._onset(population))
+        price = self._price(population)
+        if self._may_be_stuck[name] or price:
+            displacement = _of_movable(displacement, own, self._onset(population), price)
         if population.integrates and self.network.learning.normalised:
             displacement = _normalised(displacement, self.network.encoder.t_max)
         if population.neurons is None or population.neurons.gated:
@@ -263,7 +269,7 @@ class STiDiBP(Learner):
             asked[name] = handed.pop(name, np.zeros_like(own)).reshape(own.shape)
             movable[name] = np.isfinite(own) & (own > (times.onset if times.onset > 0 else -1.0))
             if population.name != self.network.output.name:
-                asked[name] = np.where(movable[name], asked[name], 0)
+                asked[name] = np.where(movable[name], asked[name] + own.dtype.type(self._price(population)), 0)
             limits[name] = np.minimum(own, own.dtype.type(times.end))
             slope = self._slope_at_threshold(population, arriving, own, np.ones(own.shape, bool), weights, late)
             slopes[name] = np.broadcast_to(slope, own.shape)
@@ -456,15 +462,15 @@ def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.nda
     return source + late.axons[projection.name] if projection.name in late.axons else source
 
 
-def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float) -> np.ndarray:
-    """Keep the displacements of hidden neurons whose latency can move.
+def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float) -> np.ndarray:
+    """Keep the displacements of hidden neurons whose latency can move, and add the price of their spikes (ms).
 
     One that stayed silent, or that was over threshold at its onset already, would not fire at another time for a small
     change of its potential. Output neurons always learn: that is what brings them back into their window.
     """
     kept = np.empty_like(displacement)
     earliest = own.dtype.type(onset if onset > 0 else -1.0)
-    keep_movable(displacement.reshape(-1), own.reshape(-1), earliest, kept.reshape(-1))
+    keep_movable(displacement.reshape(-1), own.reshape(-1), earliest, own.dtype.type(price), kept.reshape(-1))
     return kept
 
 
