@@ -55,16 +55,23 @@ def forward(preset: str, trained: bool, precision: str, dt: float, setting: Sett
 
 
 def training(preset: str, trained: bool, setting: Setting, online: bool = False) -> Prepared:
-    """Present the images to a preset, learn from them, and move the weights.
+    """Present the images to a preset, learn from them, and move the weights; see `training_call`."""
+    network, weights = weights_of(preset, trained, setting.seed, np.float32)
+    return training_call(network, weights, setting.images, setting.labels, online)
+
+
+def training_call(
+    network: Network, weights: Weights, images: np.ndarray, labels: np.ndarray, online: bool = False
+) -> Prepared:
+    """Present images, learn from them, and move the weights.
 
     Online a step is of one image, each in turn, and of plain stochastic gradient descent.
     """
-    network, weights = weights_of(preset, trained, setting.seed, np.float32)
     engine = EventEngine(network, precision="single")
     learner = STiDiBP(network)
     optimizer: Optimizer = SGD(momentum=0.0) if online else Adam.from_network(network)
     optimizer.begin(weights)
-    stimuli, labels = latencies(setting.images, network.encoder), setting.labels
+    stimuli = latencies(images, network.encoder)
     size = 1 if online else len(stimuli)
     batches = [Batch(stimuli[first : first + size], weights) for first in range(0, len(stimuli), size)]
 
@@ -73,7 +80,7 @@ def training(preset: str, trained: bool, setting: Setting, online: bool = False)
             learned = learner.learn(engine.present(batch), labels[number * size : (number + 1) * size], weights)
             optimizer.step(weights, learned.gradients, RATE)
 
-    return Prepared(step, len(setting.images))
+    return Prepared(step, len(images))
 
 
 def forward_one_by_one(preset: str, setting: Setting) -> Prepared:

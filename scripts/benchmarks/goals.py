@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.rows import ANN_FORWARD, ANN_FORWARD_ONE, ANN_ONLINE, ANN_TRAINING, CHANNELS_LAST, Measured
+from benchmarks.rows import (
+    ANN_FORWARD,
+    ANN_FORWARD_ONE,
+    ANN_ONLINE,
+    ANN_TRAINING,
+    CHANNELS_LAST,
+    DENSE_LAYER,
+    Measured,
+)
 
 _FORWARD = "event-phased-forward-trained"
 _TRAINING = "event-phased-training-trained"
@@ -62,6 +70,7 @@ def judge(
             _to_dense(timed, "event-phased-forward-one", ANN_FORWARD_ONE),
         ),
         _sparser(growth),
+        _all_active(growth),
         _goal("snnTorch / `phased` forward", "≥", 150, _ratio(timed, "snntorch", _FORWARD), "{:.0f}"),
         _goal("SpikingJelly / `phased` forward", "≥", 150, _ratio(timed, "spikingjelly", _FORWARD), "{:.0f}"),
         _goal("Brian2 engine / event engine on the same grid", "≥", 400, _ratio(timed, _BRIAN2, _GRID), "{:.0f}"),
@@ -107,6 +116,13 @@ def _sparser(growth: Sequence[Mapping[str, Any]]) -> Goal:
         return Goal(what, goal)
     (few, cheap), (many, dear) = points[0], points[-1]
     return Goal(what, goal, f"{cheap:.3g} ms at {few:g}, {dear:.3g} ms at {many:g}", cheap < dear)
+
+
+def _all_active(growth: Sequence[Mapping[str, Any]]) -> Goal:
+    times = {p["series"]: p["median_ms"] for p in growth if p["curve"] == "active" and p["x"] == 100}
+    event, dense = times.get("phased"), times.get(DENSE_LAYER)
+    ratio = event / dense if event is not None and dense is not None else None
+    return _goal("`phased` layer with all inputs active / dense layer", "≤", 1.1, ratio)
 
 
 def _same_spikes(facts: Mapping[str, Mapping[str, Any]]) -> Goal:

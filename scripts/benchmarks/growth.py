@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.event_rows import FREE, PHASED, forward, forward_call, training, weights_of
-from benchmarks.rows import Measured, Prepared, Row, Setting, measure, set_threads
+from benchmarks.event_rows import FREE, PHASED, forward, forward_call, training, training_call, weights_of
+from benchmarks.rows import DENSE_LAYER, Measured, Prepared, Row, Setting, measure, set_threads
 from benchmarks.stimuli import PIXELS, SHAPE, latencies, random_images
-from benchmarks.torch_rows import ann_forward
+from benchmarks.torch_rows import ann_forward, second_convolution
 from netsim.engines import Batch
 from netsim.models.presets import load_preset
 from netsim.specification import Convolution, Dense, InitialWeights, IntensityEncoder, Layer, Network, Neurons, Pooling
@@ -22,6 +22,7 @@ from netsim.weights.initial import initial_weights
 
 CURVES = {
     "spikes": "input spikes",
+    "active": "active inputs of a layer (%)",
     "neurons": "neurons",
     "synapses": "synapses",
     "batch": "presentations in a batch",
@@ -88,6 +89,16 @@ def _spikes() -> Iterator[Point]:
         yield Point("spikes", _DENSE, active, ann_forward)
 
 
+def _active() -> Iterator[Point]:
+    for share in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0):
+        for regime in _PRESETS:
+            network = _second_convolution(regime)
+            active = round(share * math.prod(network.encoder.shape))
+            yield Point("active", regime, 100 * share, partial(_present, network, active))
+            yield Point("active", f"{regime}, training step", 100 * share, partial(_learn, network, active))
+        yield Point("active", DENSE_LAYER, 100 * share, partial(_dense_layer, active))
+
+
 def _neurons() -> Iterator[Point]:
     for maps in (8, 16, 32, 64, 128):
         for regime in _PRESETS:
@@ -135,6 +146,7 @@ def _present_by_brian2(dt: float, setting: Setting) -> Prepared:
 
 _POINTS: dict[str, Callable[[], Iterator[Point]]] = {
     "spikes": _spikes,
+    "active": _active,
     "neurons": _neurons,
     "synapses": _synapses,
     "batch": _batch,
@@ -165,6 +177,16 @@ def _one_convolution(regime: str, maps: int) -> Network:
     return Network.chain("convolution", IntensityEncoder(SHAPE, 64.0), layers, duration=256.0)
 
 
+def _second_convolution(regime: str) -> Network:
+    """The second convolution of the presets alone, with stimuli in place of what comes from below."""
+    layers = (
+        Layer("maps", Convolution(64, 5), neurons=_neurons_of(regime, 0), initial=_initial(regime)),
+        Layer("pool", Pooling(2)),
+        Layer("output", Dense(10), neurons=_neurons_of(regime, 1), initial=_initial(regime)),
+    )
+    return Network.chain("second-convolution", IntensityEncoder((12, 12, 32), 64.0), layers, duration=256.0)
+
+
 def _one_dense(regime: str, side: int) -> Network:
     """As many neurons always, with more inputs for a larger image."""
     layers = (
@@ -178,6 +200,18 @@ def _present(network: Network, active: int, setting: Setting) -> Prepared:
     images = random_images(len(setting.images), active, setting.seed, network.encoder.shape)
     weights = {name: array.astype(np.float32) for name, array in initial_weights(network, setting.seed).items()}
     return forward_call(network, weights, images, "single")
+
+
+def _learn(network: Network, active: int, setting: Setting) -> Prepared:
+    images = random_images(len(setting.images), active, setting.seed, network.encoder.shape)
+    weights = {name: array.astype(np.float32) for name, array in initial_weights(network, setting.seed).items()}
+    return training_call(network, weights, images, setting.labels)
+
+
+def _dense_layer(active: int, setting: Setting) -> Prepared:
+    images = random_images(len(setting.images), active, setting.seed, (12, 12, 32))
+    setting = dataclasses.replace(setting, images=images)
+    return ann_forward(setting, channels_last=True, build=second_convolution)
 
 
 def _present_random(preset: str, active: int, setting: Setting) -> Prepared:

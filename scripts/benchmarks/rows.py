@@ -23,6 +23,8 @@ ANN_ONLINE = "torch-online"
 ANN_FORWARD_ONE = "torch-forward-one"
 CHANNELS_LAST = "-channels-last"
 """Ends the name of the same row in torch's other layout."""
+DENSE_LAYER = "dense layer (torch, channels last)"
+"""Series beside which layers stand whose inputs are active in part."""
 
 
 class MissingLibraryError(Exception):

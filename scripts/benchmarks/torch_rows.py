@@ -51,15 +51,23 @@ def dense_network(torch: Any, seed: int) -> Any:
     )  # fmt: skip
 
 
+def second_convolution(torch: Any, seed: int) -> Any:
+    """64C5-P2-10 of 12×12 pixels with 32 channels, with rectified linear units."""
+    torch.manual_seed(seed)
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1024, 10))
+
+
 def _images(torch: Any, setting: Setting) -> Any:
-    # one channel first, in the layout that torch gives a tensor by default
-    count, height, width, _ = setting.images.shape
-    return torch.from_numpy(setting.images).float().reshape(count, 1, height, width) / 255
+    # channels first, in the layout that torch gives a tensor by default
+    return torch.from_numpy(setting.images).float().permute(0, 3, 1, 2).contiguous() / 255
 
 
-def _placed(torch: Any, setting: Setting, last: bool) -> tuple[Any, Any]:
-    """The dense network and the images in the default layout, or with the channels last, which oneDNN prefers."""
-    network, images = dense_network(torch, setting.seed), _images(torch, setting)
+def _placed(
+    torch: Any, setting: Setting, last: bool, build: Callable[[Any, int], Any] = dense_network
+) -> tuple[Any, Any]:
+    """A network and the images in the default layout, or with the channels last, which oneDNN prefers."""
+    network, images = build(torch, setting.seed), _images(torch, setting)
     if last:
         network = network.to(memory_format=torch.channels_last)
         # strides say the layout; with one channel they have to be made
@@ -67,10 +75,15 @@ def _placed(torch: Any, setting: Setting, last: bool) -> tuple[Any, Any]:
     return network, images
 
 
-def ann_forward(setting: Setting, channels_last: bool = False, size: int | None = None) -> Prepared:
-    """The dense network, without a gradient, all images at a time or so many."""
+def ann_forward(
+    setting: Setting,
+    channels_last: bool = False,
+    size: int | None = None,
+    build: Callable[[Any, int], Any] = dense_network,
+) -> Prepared:
+    """A network of torch, without a gradient, all images at a time or so many."""
     torch = imported("torch")
-    network, images = _placed(torch, setting, channels_last)
+    network, images = _placed(torch, setting, channels_last, build)
     batches = images.split(size or len(images))
 
     def forward() -> None:

@@ -132,7 +132,7 @@ def test_the_page_has_all_marks_and_takes_what_was_measured(tmp_path: Path) -> N
 
 def test_goals() -> None:
     from benchmarks.goals import judge
-    from benchmarks.rows import ANN_FORWARD, ANN_TRAINING
+    from benchmarks.rows import ANN_FORWARD, ANN_TRAINING, DENSE_LAYER
 
     rows = [
         measured("event-phased-forward", ANN_FORWARD, 0.2),
@@ -151,6 +151,8 @@ def test_goals() -> None:
         {"curve": "threads", "series": "free", "x": 2, "median_ms": 1.0},
         {"curve": "spikes", "series": "free", "x": 784, "median_ms": 2.0},
         {"curve": "spikes", "series": "free", "x": 10, "median_ms": 0.1},
+        *({"curve": "active", "series": "phased", "x": x, "median_ms": ms} for x, ms in ((1, 0.1), (100, 0.5))),
+        {"curve": "active", "series": DENSE_LAYER, "x": 100, "median_ms": 0.4},
     ]
     start: dict[str, Any] = {"seconds": 50.0, "peak_bytes": 1, "compiled": 15}
     processes: dict[str, dict[str, Any]] = {
@@ -166,6 +168,7 @@ def test_goals() -> None:
     assert goals["same spikes as the Brian2 engine"] == ("9 of 10 latencies", False)
     assert goals["one thread / two threads, free"] == ("1.90", True)
     assert goals["`free` with fewer input spikes"] == ("0.1 ms at 10, 2 ms at 784", True)
+    assert goals["`phased` layer with all inputs active / dense layer"] == ("1.25", False)
     assert goals["peak memory of an epoch of Fashion-MNIST"] == ("1.20 GB", False)
     assert goals["second process of the Brian2 engine"] == ("15 modules in 50 s, then 0 in 50.0 s", True)
     assert goals["`netsim evaluate` on 10,000 images"] == ("", None)
