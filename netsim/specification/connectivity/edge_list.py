@@ -31,7 +31,7 @@ class EdgeList(Sized, PerSynapse):
     size : int, optional
         Number of neurons; by default as many as the target has.
     file : str
-        Is kept as an absolute path.
+        A relative path counts from the current folder; an absolute one is kept.
     population : str
         Of edges, in a SONATA file that has several.
     sha256 : str
