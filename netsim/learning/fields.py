@@ -9,7 +9,7 @@ import numpy as np
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import few_channels, gather_columns, gather_patches, is_pointwise, scatter_patches
-from netsim.numerics.vectors import broadcast, lanes_of, load, store
+from netsim.numerics.vectors import broadcast, lanes_of, load, store, total
 from netsim.specification import PSP, Window
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
@@ -54,20 +54,55 @@ def kernel_gradient(
 
 
 @compiled
-def propagate(signal: np.ndarray, kernel: np.ndarray, window: Window, visited: bool, propagated: np.ndarray) -> None:
+def propagate(
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    window: Window,
+    visited: bool,
+    times: np.ndarray,
+    gate: float,
+    propagated: np.ndarray,
+) -> None:
     """Propagate the signal of each neuron to all that it receives from, by the weights of its synapses.
 
-    Shapes are those of `kernel_gradient`: of the gradient for the kernel, of the inputs for what is propagated.
+    Shapes are those of `kernel_gradient`: of the gradient for the kernel, of the inputs for times and for what is
+    propagated. Nothing need come to sources that did not fire before the gate (ms).
     """
     maps = kernel.shape[1]
     if visited:
         by_map = lay_out_by_map(kernel, window.size)
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
-        np.dot(signal.reshape(-1, maps), kernel.T, propagated.reshape(-1, len(kernel)))
+        shape = -1, len(kernel)
+        _propagate_to_heard(signal.reshape(-1, maps), kernel, times.reshape(shape), gate, propagated.reshape(shape))
     else:
         onto = np.dot(signal.reshape(-1, maps), kernel.T)
         scatter_patches(onto, propagated, window.size, window.stride, window.padding)
+
+
+@compiled_with(fastmath={"contract"})
+def _propagate_to_heard(
+    signal: np.ndarray, kernel: np.ndarray, times: np.ndarray, gate: float, propagated: np.ndarray
+) -> None:
+    """The products of each position's signals with the synapses of those of its sources that fired before the gate."""
+    positions, maps = signal.shape
+    lanes = lanes_of(signal.itemsize)
+    nothing = broadcast(signal.dtype.type(0))
+    whole = maps // (2 * lanes) * 2 * lanes
+    for i in range(len(kernel)):
+        weights = kernel[i]
+        for position in range(positions):
+            if not times[position, i] < gate:
+                propagated[position, i] = 0
+                continue
+            own, sums, sums_of_next = signal[position], nothing, nothing
+            for m in range(0, whole, 2 * lanes):
+                sums = sums + load(own, m) * load(weights, m)
+                sums_of_next = sums_of_next + load(own, m + lanes) * load(weights, m + lanes)
+            rest = total(sums + sums_of_next)
+            for m in range(whole, maps):
+                rest += own[m] * weights[m]
+            propagated[position, i] = rest
 
 
 @compiled
@@ -117,14 +152,14 @@ def _padded(row: int, signal: np.ndarray) -> int:
 @compiled
 def _signalling(signal: np.ndarray) -> int:
     """How many neurons carry a signal."""
-    total = 0
+    found = 0
     for first in range(0, len(signal), _COUNTED):
         part = signal[first : first + _COUNTED]
         count = np.int32(0)  # as wide as most signals: the compiler then finds vectors
         for k in range(len(part)):
             count = np.int32(count + np.int32(part[k] != 0))
-        total += int(count)
-    return total
+        found += int(count)
+    return found
 
 
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
@@ -161,19 +196,19 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
             for dy in range(size):
                 own, down = gathered[m, dy], dy * line
                 for left in range(0, numbers - lanes, 2 * lanes):
-                    total, total_of_next = load(own, left), load(own, left + lanes)
+                    sums, sums_of_next = load(own, left), load(own, left + lanes)
                     for k in range(counts[m]):
                         value, place = broadcast(values[m, k]), fields[m, k] + down + left
-                        total = total + value * load(framed, place)
-                        total_of_next = total_of_next + value * load(framed, place + lanes)
-                    store(own, left, total)
-                    store(own, left + lanes, total_of_next)
+                        sums = sums + value * load(framed, place)
+                        sums_of_next = sums_of_next + value * load(framed, place + lanes)
+                    store(own, left, sums)
+                    store(own, left + lanes, sums_of_next)
                 if numbers // lanes % 2:
                     left = numbers - lanes
-                    total = load(own, left)
+                    sums = load(own, left)
                     for k in range(counts[m]):
-                        total = total + broadcast(values[m, k]) * load(framed, fields[m, k] + down + left)
-                    store(own, left, total)
+                        sums = sums + broadcast(values[m, k]) * load(framed, fields[m, k] + down + left)
+                    store(own, left, sums)
 
 
 @compiled_with(fastmath={"contract"})
@@ -203,19 +238,19 @@ def _scatter_visited(
                 for dy in range(size):
                     field = ((row * stride + dy) * line) + column * stride * channels
                     for left in range(0, numbers - lanes, 2 * lanes):
-                        total, total_of_next = load(framed, field + left), load(framed, field + left + lanes)
+                        sums, sums_of_next = load(framed, field + left), load(framed, field + left + lanes)
                         for k in range(count):
                             value, weights = broadcast(values[k]), kernels[chosen[k], dy]
-                            total = total + value * load(weights, left)
-                            total_of_next = total_of_next + value * load(weights, left + lanes)
-                        store(framed, field + left, total)
-                        store(framed, field + left + lanes, total_of_next)
+                            sums = sums + value * load(weights, left)
+                            sums_of_next = sums_of_next + value * load(weights, left + lanes)
+                        store(framed, field + left, sums)
+                        store(framed, field + left + lanes, sums_of_next)
                     if numbers // lanes % 2:
                         left = numbers - lanes
-                        total = load(framed, field + left)
+                        sums = load(framed, field + left)
                         for k in range(count):
-                            total = total + broadcast(values[k]) * load(kernels[chosen[k], dy], left)
-                        store(framed, field + left, total)
+                            sums = sums + broadcast(values[k]) * load(kernels[chosen[k], dy], left)
+                        store(framed, field + left, sums)
         for y in range(height):
             first = (padding + y) * line + padding * channels
             propagated[b, y].reshape(-1)[:] = framed[first : first + width * channels]

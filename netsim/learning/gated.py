@@ -77,7 +77,7 @@ def _step(
         for m in range(bias.size):
             bias[m] *= gate * per_drive
     if propagated.size:
-        propagate(signal, kernel, window, visited, propagated)
+        propagate(signal, kernel, window, visited, times, gate, propagated)
         slopes = Breakpoints(np.zeros(1, times.dtype), np.full(1, per_drive)) if causal else psp
         multiply_by_slope(propagated.reshape(-1), flat, gate, slopes)
 

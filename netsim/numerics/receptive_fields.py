@@ -171,18 +171,25 @@ def scatter_to_earliest(
     """
     presentations, rows, columns, channels = pooled.shape
     scattered = np.zeros(latencies.shape, values.dtype)
+    nothing = values.dtype.type(0)
+    left = np.empty(channels, values.dtype)
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
                 first, own = pooled[b, row, column], values[b, row, column]
+                anything = False
                 for channel in range(channels):
-                    if own[channel] == 0 or first[channel] == np.inf:
-                        continue
-                    waiting = True
-                    for dy in range(size):
-                        for dx in range(size):
-                            y, x = row * stride + dy, column * stride + dx
-                            if waiting and latencies[b, y, x, channel] == first[channel]:
-                                scattered[b, y, x, channel] += own[channel]
-                                waiting = False
+                    left[channel] = own[channel] if first[channel] < np.inf else nothing
+                    anything |= left[channel] != 0
+                if not anything:
+                    continue
+                # without a branch in the innermost loop, so that it works on vectors
+                for dy in range(size):
+                    for dx in range(size):
+                        y, x = row * stride + dy, column * stride + dx
+                        times, handed = latencies[b, y, x], scattered[b, y, x]
+                        for channel in range(channels):
+                            here = times[channel] == first[channel]
+                            handed[channel] += left[channel] if here else nothing
+                            left[channel] = nothing if here else left[channel]
     return scattered
