@@ -17,10 +17,13 @@ step() {
     kills) python scripts/kill_campaign.py --seed "$seed" ;;
     soak) python scripts/soak.py brian2 && python scripts/soak.py event ;;
     presets)
-        local preset
+        local preset options
+        [[ -d nightly/nmnist ]] || python scripts/make_nmnist.py nightly/nmnist || return
         for preset in models/presets/*.toml; do
             preset=$(basename "$preset" .toml)
-            netsim evaluate "$preset" || return
+            options=()
+            [[ $preset != rcsnn-nmnist ]] || options=(--data-dir nightly/nmnist)
+            netsim evaluate "$preset" "${options[@]}" || return
         done ;;
     pythons) scripts/pythons.sh -q ;;
     audit) scripts/supply.sh audit ;;
