@@ -15,6 +15,7 @@ from .figures.kernels import kernels as kernels
 from .figures.latencies import latency_histograms as latency_histograms
 from .figures.learning import learning_curves as learning_curves
 from .figures.learning import silent_curves as silent_curves
+from .figures.network import network_diagram as network_diagram
 from .figures.potentials import potential_figure as potential_figure
 from .figures.raster import raster as raster
 from .figures.spikes import spikes_per_layer as spikes_per_layer
@@ -58,6 +59,7 @@ from .kinds.trajectories import trajectory_figure as trajectory_figure
 from .learning_tables import displacement_table as displacement_table
 from .learning_tables import metrics_table as metrics_table
 from .learning_tables import weight_table as weight_table
+from .network_tables import projection_table as projection_table
 from .spikes import LayerSpikes as LayerSpikes
 from .spikes import Spikes as Spikes
 from .studies import study_figure as study_figure

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 _WORDS = ("layer", "kind", "condition")  # columns that hold no numbers
 
 
-def require(frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool = True) -> None:
+def require(
+    frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool = True, words: Sequence[str] = ()
+) -> None:
     """Refuse a table without these columns, with anything but finite or missing numbers in them, or without a row.
 
-    The message says `what` table it should be, for example a ``spike`` table; `rows` is whether it needs a row.
+    The message says `what` table it should be, for example a ``spike`` table; `rows` is whether it needs a row, and
+    columns of `words` hold no numbers.
     """
     import numpy as np
     import pandas as pd
@@ -24,7 +27,7 @@ def require(frame: pd.DataFrame, columns: Iterable[str], what: str, rows: bool =
 
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"table: is a {type(frame).__name__}; a {what} table of pandas is needed")
-    missing = sorted(set(columns) - set(frame.columns))
+    missing = sorted({*columns, *words} - set(frame.columns))
     if missing:
         raise DataError(f"table: lacks the column {', '.join(missing)}; a {what} table is needed")
     if rows and frame.empty:

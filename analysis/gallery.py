@@ -300,7 +300,7 @@ class Plot:
     order : int
         Lists are sorted by it.
     width : float
-        By default (inches).
+        By default (inches); 0 if the figure itself says how wide it has to be.
     presentations : int, optional
         How many stimuli it presents by default; None is all of them.
     choices : tuple of str

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from netsim.analysis.tables import Integers, check_latencies, per_presentation, table_text
+from netsim.analysis.tables import Integers, check_latencies, per_presentation, read_exactly, table_text
 from netsim.errors import DataError
 from netsim.seams import targets
 from netsim.specification import Network, Projection
@@ -192,7 +192,7 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
     [1, 2, 3]
     """
     try:
-        frame = pd.read_csv(table_text(path), engine="python")  # which reads numbers to the last bit
+        frame = read_exactly(table_text(path))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:

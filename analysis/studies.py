@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 from scipy import stats
 
-from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at, theme
 from netsim.data.stimuli import Stimuli
 from netsim.engines import make_engine
 from netsim.errors import DataError
+from netsim.measuring.metrics import wilson_interval
 from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.studies.plans import make_plan

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from netsim.analysis.tables import table_text
+from netsim.analysis.tables import read_exactly, table_text
 from netsim.errors import DataError
 
 _FIRST = {"run": "str", "status": "str", "seed": "int64"}
@@ -83,9 +83,7 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     [0.01]
     """
     try:
-        frame = pd.read_csv(
-            table_text(path), dtype={"run": "str"}, engine="python"
-        )  # which reads numbers to the last bit
+        frame = read_exactly(table_text(path), dtype={"run": "str"})
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; a sweep writes it when the first run has ended") from error
     except (OSError, ValueError) as error:
@@ -93,6 +91,11 @@ def read_sweep_table(path: str | Path) -> pd.DataFrame:
     missing = {*_FIRST, *_FIGURES, "error"} - set(frame.columns)
     if missing:
         raise DataError(f"{path}: is no table of a sweep; it has no column {min(missing)}")
+    for name, kind in (_FIRST | _FIGURES).items():
+        try:
+            frame = frame.astype({name: kind})
+        except (ValueError, TypeError, OverflowError) as error:
+            raise DataError(f"{path}: is no table of a sweep; {name} holds something that is not {kind}") from error
     return frame
 
 

@@ -213,6 +213,13 @@ def table_text(path: str | Path) -> io.StringIO:
     return io.StringIO(read_text(Path(path), _LARGEST_TEXT))
 
 
+def read_exactly(text: Any, **options: Any) -> pd.DataFrame:
+    """Read a table as CSV with every number to its last bit; options are those of pandas."""
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on the default is exact
+        options["float_precision"] = "round_trip"
+    return pd.read_csv(text, **options)
+
+
 def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """A table whose words no spreadsheet takes for a formula: those that begin like one follow an apostrophe."""
     written = frame.copy(deep=False)

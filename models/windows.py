@@ -12,11 +12,24 @@ from brian2 import BrianObject, Clock, NetworkOperation, NeuronGroup, Synapses
 from netsim.specification import STIMULUS, Network, grid
 
 
+class _Switch:
+    """In place of the method ``run`` of an object: calls it while it is on."""
+
+    def __init__(self, part: BrianObject) -> None:
+        self.on = True
+        self._run = part.run
+        part.run = self
+
+    def __call__(self) -> None:
+        if self.on:
+            self._run()
+
+
 class Windows:
     """Switches the objects of a network off and on between the steps of a presentation.
 
-    Brian2 reads ``active`` when a run begins, and many presentations are one run; so an object that is off has a method
-    ``run`` of its own, which does nothing.
+    Brian2 reads ``active`` and ``run`` of its objects when a run begins, and many presentations are one run; so each
+    object that may be idle has a `_Switch` in place of its method ``run``.
 
     Parameters
     ----------
@@ -32,8 +45,9 @@ class Windows:
         self._specification, self._clock, self._neurons, self._synapses = specification, clock, neurons, synapses
         self._watched: frozenset[str] = frozenset()
         self._spans: dict[str, tuple[int, int]] = {}
-        self._switches: dict[int, list[tuple[BrianObject, bool]]] = {}
+        self._turns: dict[int, list[tuple[_Switch, bool]]] = {}
         self._step = 0
+        self._switches: dict[str, _Switch] = {}
 
     def watch(self, populations: Iterable[str]) -> None:
         """Name the populations whose potentials are of interest after the ends of their windows, too."""
@@ -41,10 +55,9 @@ class Windows:
 
     def begin(self, last: int, steps: int) -> None:
         """Begin a presentation of so many steps, whose last stimulus spike comes in the step `last`; all are on."""
-        for switches in self._switches.values():
-            for part, _ in switches:
-                part.__dict__.pop("run", None)
-        self._switches, self._step = defaultdict(list), 0
+        for switch in self._switches.values():
+            switch.on = True
+        self._turns, self._step = defaultdict(list), 0
         prompt = {name for name, one in self._synapses.items() if _is_prompt(one)}
         self._spans = self._when_they_fire(last, steps, prompt)
         for name, span in self._spans.items():
@@ -58,7 +71,14 @@ class Windows:
                 self._let_run(self._neurons[population.name].state_updater, 0, self._spans[population.name][1])
 
     def operation(self) -> NetworkOperation:
-        """What switches, as an operation that is made anew for each run."""
+        """What switches, as an operation that is made anew for each run; all objects have switches then."""
+        for group in self._neurons.values():
+            self._switch_of(group.thresholder["spike"])
+        for population in self._specification.integrating:
+            self._switch_of(self._neurons[population.name].state_updater)
+        for synapses in self._synapses.values():
+            for pathway in synapses._pathways:
+                self._switch_of(pathway)
         return NetworkOperation(self._switch, clock=self._clock, when="start")
 
     def _when_they_fire(self, last: int, steps: int, prompt: set[str]) -> dict[str, tuple[int, int]]:
@@ -78,25 +98,25 @@ class Windows:
         return spans
 
     def _let_run(self, part: BrianObject, first: int, end: int) -> None:
+        switch = self._switch_of(part)
         if first > 0:
-            self._switches[0].append((part, False))
-            self._switches[first].append((part, True))
-        self._switches[end].append((part, False))
+            self._turns[0].append((switch, False))
+            self._turns[first].append((switch, True))
+        self._turns[end].append((switch, False))
+
+    def _switch_of(self, part: BrianObject) -> _Switch:
+        if part.name not in self._switches:
+            self._switches[part.name] = _Switch(part)
+        return self._switches[part.name]
 
     def _switch(self) -> None:
-        if self._step in self._switches:
-            for part, on in self._switches[self._step]:
-                part.__dict__.pop("run", None)
-                if not on:
-                    part.run = _idle
+        if self._step in self._turns:
+            for switch, on in self._turns[self._step]:
+                switch.on = on
             for name, (first, end) in self._spans.items():
                 if not first <= self._step < end:  # what fired in its last step would be sent in each that follows
                     self._neurons[name].variables["_spikespace"].get_value()[-1] = 0
         self._step += 1
-
-
-def _idle() -> None:
-    pass
 
 
 def _is_prompt(synapses: Synapses) -> bool:

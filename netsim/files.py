@@ -125,6 +125,27 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
     return [path for _, path in written]
 
 
+def write_each(paths: Sequence[Path], write: Callable[[Path], object]) -> None:
+    """Let `write` write every file of a set, in one folder or several, then rename them into place.
+
+    It is given hidden places, with the names of `paths`. Raises RunError as `write_together`; all files are then as
+    they were.
+    """
+    folder = paths[0].parent
+    own = dict.fromkeys(path.name for path in paths if path.parent == folder)
+    others = [path for path in paths if path.parent != folder]
+
+    def fill(hidden: Path) -> list[Path]:
+        written = [hidden / name for name in own]
+        for path in written:
+            write(path)
+        if others:
+            write_each(others, write)
+        return written
+
+    write_together(folder, fill)
+
+
 def _sync_names(folder: Path) -> None:
     """Make renamings last through a power failure, where the system lets folders be synced."""
     try:

@@ -6,6 +6,7 @@ EXTRAS=nightly source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 declare -A resolution=([newest]=highest [least]=lowest-direct)
 folder=$(mktemp -d)
+chmod 755 "$folder" # some tests run Python as another user
 trap 'rm -rf "$folder"' EXIT
 failed=0
 for version in ${PYTHONS:-3.11 3.13}; do

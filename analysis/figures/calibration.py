@@ -57,7 +57,7 @@ def reliability_diagram(
     from matplotlib.ticker import PercentFormatter
 
     from netsim.analysis.decision_tables import calibration_table
-    from netsim.analysis.figures.decision_time import wilson_interval
+    from netsim.measuring.metrics import wilson_interval
 
     table = calibration_table(decisions, bins)
     count = table["presentations"].to_numpy()

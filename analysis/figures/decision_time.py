@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
-
 
 def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
     """Draw the share of presentations that are decided, and rightly decided, at each time of read-out.
@@ -53,6 +51,8 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     import numpy as np
     from matplotlib.ticker import PercentFormatter
 
+    from netsim.measuring.metrics import wilson_interval
+
     require(frame, ("correct", "latency_ms"), "decision")
     count = len(frame)
     latencies = np.sort(frame["latency_ms"].dropna().to_numpy())
@@ -83,6 +83,8 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     """The share of presentations that are decided wrongly, on a second axis; gives its line for the legend."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+    from netsim.measuring.metrics import wilson_interval
+
     low, high = wilson_interval(wrong, count)
     errors = axes.twinx()
     look: dict[str, Any] = {"color": colour, "zorder": 2}
@@ -96,15 +98,6 @@ def _draw_errors(axes: Axes, times: np.ndarray, wrong: np.ndarray, count: int, c
     errors.spines["right"].set(visible=True, color=colour)
     errors.spines["top"].set_visible(False)
     return line
-
-
-def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
-    import numpy as np
-
-    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # whatever the rounding
 
 
 @Plot(

@@ -98,6 +98,7 @@ def analyse(
     import matplotlib.pyplot as plt
 
     from netsim.analysis.style import theme
+    from netsim.files import write_each
 
     with theme(palette):  # refuses one that does not exist
         pass
@@ -129,7 +130,7 @@ def analyse(
     files = out or [folder / f"{kind}.{suffix}" for suffix in ("png", "svg", "csv")]
     for path in files:
         options.make_folder(path.parent)
-        _write(path, found.table, figure)
+    write_each(files, lambda path: _write(path, found.table, figure))
     plt.close(figure)
     if as_json:
         from netsim.analysis.tables import records

@@ -95,7 +95,7 @@ def plot(
     import matplotlib.pyplot as plt
 
     from netsim.analysis.tables import check_table_suffix, write_table
-    from netsim.files import write_together
+    from netsim.files import write_each
 
     for path in out or ():
         check_suffix(path)
@@ -121,17 +121,13 @@ def plot(
     if table is not None:
         files = [*files, table]
 
-    def fill(hidden: Path) -> list[Path]:
-        written = [hidden / path.name for path in dict.fromkeys(files) if path.parent == parent]
-        for path in written:
-            if table is not None and path.name == table.name:
-                write_table(drawn.table, path)
-            else:
-                save_figure(drawn.figure, path)
-        return written
+    def write(path: Path) -> None:
+        if table is not None and path.name == table.name:
+            write_table(drawn.table, path)
+        else:
+            save_figure(drawn.figure, path)
 
-    for parent in dict.fromkeys(path.parent for path in files):
-        write_together(parent, fill)
+    write_each(files, write)
     plt.close(drawn.figure)
     if as_json:
         made = {"rows": len(drawn.table), "files": [str(path) for path in files]}

@@ -157,7 +157,7 @@ def kept(file: Path, count: int, encoder: EventEncoder) -> tuple[np.ndarray, np.
     """Times, labels and tally of so many recordings that `convert_once` kept; None if they are missing or damaged."""
     label_file, tally_file = _beside(file)
     times, labels = _open(file, np.int32, (count, *encoder.coded_shape)), _open(label_file, np.int64, (count,))
-    tally = _open_tally(tally_file)
+    tally = _open_tally(tally_file, count)
     return None if times is None or labels is None or tally is None else (times, np.array(labels), tally)
 
 
@@ -174,11 +174,12 @@ def _open(file: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray | None:
     return None
 
 
-def _open_tally(file: Path) -> Tally | None:
-    """The tally that lies in a file; None if it is not there, or damaged."""
-    with contextlib.suppress(OSError, ValueError, TypeError, DataError):
-        tally = Tally(**json.loads(read_text(file, 1000)))
-        if all(isinstance(count, int) for count in vars(tally).values()):
+def _open_tally(file: Path, count: int) -> Tally | None:
+    """The tally of so many recordings that lies in a file; None if it is not there, damaged, or another one."""
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, DataError):
+        found = json.loads(read_text(file, 1000))
+        tally = Tally(**found)
+        if vars(tally) == found and all(type(number) is int for number in found.values()) and tally.fits(count):
             return tally
     return None
 

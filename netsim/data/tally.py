@@ -25,6 +25,11 @@ class Tally:
         self.late += int(late)
         self.cut += bool(late > 0)
 
+    def fits(self, count: int) -> bool:
+        """Whether it can be that of so many recordings that passed `check`."""
+        few = self.recordings == count and 0 <= self.silent < max(count, 1)
+        return few and 0 <= self.cut <= min(count, self.late) and self.late <= self.events
+
     def check(self, name: str, encoder: Encoder) -> None:
         """Refuse samples that are all silent, and warn of silent ones and of events that are left out."""
         if self.recordings and self.silent == self.recordings:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PICOSECOND = 9  # decimals of a ms
 _MOST_TIMES = 2**29  # 4 GiB
 _LARGEST = 2.0**53  # a float holds all integers below
+_MOST_NEURONS = 2**31  # of a layer that is analysed: it has their numbers as int32
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +116,13 @@ def first_spikes(
     times = np.full((count, math.prod(shape)), np.inf)
     np.minimum.at(times, (presentations, neurons), latencies)
     return times.reshape(count, *shape)
+
+
+def check_size(path: Path, layer: str, size: int) -> int:
+    """The neurons of a layer that is analysed; refused if there are too many to be numbered, or less than none."""
+    if not 0 <= size <= _MOST_NEURONS:
+        raise DataError(f"{path}: {layer} has {size:,} neurons; a layer that is analysed has {_MOST_NEURONS:,} at most")
+    return size
 
 
 def spikes_in_trials(

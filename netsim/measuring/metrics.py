@@ -8,6 +8,9 @@ import numpy as np
 from netsim.reprs import short_repr
 from netsim.specification import Network
 
+_Z = 1.959963984540054
+"""Of the two-sided 95 % of a normal distribution."""
+
 
 class Decisions(NamedTuple):
     """What the output layer decided, one entry per presentation."""
@@ -76,6 +79,13 @@ def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
         "decision_latency_iqr_ms": float(upper - lower),
         "onset_rate": float((decisions.latency <= onset).mean()),
     }
+
+
+def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * np.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # whatever the rounding
 
 
 def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.description.provenance import Fact
 from netsim.measuring.costs import shown
 from netsim.measuring.evaluation import Evaluation
+from netsim.measuring.metrics import wilson_interval
 from netsim.specification import STIMULUS, Network
 from netsim.specification.summary import summarise
 

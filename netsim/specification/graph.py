@@ -26,13 +26,14 @@ def components(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    matrix = csr_array((np.ones(len(edges), np.int8), tuple(np.array(edges).T)), (size, size))
+    links = sorted(set(edges))  # over one that is there twice, scipy 1.13.0 may never come to an end
+    matrix = csr_array((np.ones(len(links), np.int8), tuple(np.array(links).T)), (size, size))
     labels = connected_components(matrix, directed=True, connection="strong")[1].tolist()
     members: dict[int, list[int]] = {}
     for node, label in enumerate(labels):
         members.setdefault(label, []).append(node)
     order = TopologicalSorter(dict.fromkeys(members, ()))
-    for before, after in {(labels[one], labels[other]) for one, other in edges}:
+    for before, after in {(labels[one], labels[other]) for one, other in links}:
         if before != after:
             order.add(after, before)
     order.prepare()

@@ -222,7 +222,8 @@ class Network:
             where = self.key_of(projection)
             for end, name in (("source", projection.source), ("target", projection.target)):
                 require(name in self.shapes, f"{where}.{end}", f"{name!r} is no population{nearest(name, self.shapes)}")
-            require(projection.target != STIMULUS, "projections.target", "the stimulus receives nothing")
+            receives = "is the stimulus, which receives nothing; name a population"
+            require(projection.target != STIMULUS, f"{where}.target", receives)
         names = set()
         for population in self.populations:
             incoming = self.incoming(population.name)
@@ -319,7 +320,8 @@ class Network:
         for projection in incoming:
             weighted = bool(self.weight_shape(projection))
             if population.integrates:
-                lack = f"integrate, but the projection from {projection.source} has no weights; make them relays"
+                remedy = 'make them relays (neurons = "relays", in Python None)'
+                lack = f"integrate, but the projection from {projection.source} has no weights; {remedy}"
                 require(weighted, f"{where}.neurons", lack)
             else:
                 require(not weighted, f"{where}.neurons", "are relays, whose connectivity has no weights")

@@ -301,10 +301,13 @@ def _check_keys(cls: type, table: dict[str, Any], where: str, others: typing.Seq
             raise SpecificationError(_within(where, key), f"is not a key here{nearest(key, known)}")
 
 
+_hints = functools.cache(typing.get_type_hints)  # to evaluate annotations takes a while
+
+
 def _values(cls: type, table: dict[str, Any], where: str, others: typing.Sequence[str] = ()) -> dict[str, Any]:
     """The arguments of a dataclass from a table, those that are dataclasses made from tables in it."""
     _check_keys(cls, table, where, others)
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     values = {}
     for field in dataclasses.fields(cls):
         if field.name in table:

@@ -202,7 +202,7 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
     place: Any = table
     if path and path[0] in _NAMED:
         part = _NAMED[path[0]]
-        known = {_name(entry): entry for entry in table.get(path[0], []) if isinstance(entry, dict)}
+        known = _named(table, path[0])
         require(len(path) > 1, key, f"is a whole {part}; name one of its keys, for example layers.hidden.dropout")
         require(path[1] in known, key, f"there is no {part} {path[1]!r}{nearest(path[1], map(str, known))}")
         place, path = known[path[1]], path[2:]
@@ -214,9 +214,24 @@ def _put(table: dict[str, Any], key: str, value: Any) -> None:
     place[last] = copy.deepcopy(value)
 
 
-def _name(entry: dict[str, Any]) -> Any:
-    """What a layer, a population or a projection is called; a projection has its target's name if it has no other."""
-    return entry.get("name", entry.get("target"))
+def _named(table: dict[str, Any], key: str) -> dict[Any, dict[str, Any]]:
+    """Layers, populations or projections by their names.
+
+    A projection that has none goes by its two ends, and the first one onto a population by the name of that as well.
+    """
+    known = {}
+    reached = {entry.get("name") for entry in table.get("layers", []) if isinstance(entry, dict)}
+    for entry in table.get(key, []):
+        if isinstance(entry, dict):
+            target = entry.get("target")
+            if "name" in entry:
+                known[entry["name"]] = entry
+            elif target is not None:
+                if target not in reached:
+                    known[target] = entry
+                known[f"{entry.get('source')}_to_{target}"] = entry
+            reached.add(target)
+    return known
 
 
 def described(settings: Settings) -> str:

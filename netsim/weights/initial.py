@@ -52,6 +52,7 @@ def known_weights(network: Network, projection: Projection) -> np.ndarray | None
     known = projection.connectivity.known_weights(*network.ends(projection))
     if known is not None and contradict(known, network.weight_signs(projection)):
         wrong = f"has weights that come with it, and that are not {sign_words(network, projection)}"
+        wrong += "; bring others, or remove the sign"
         raise SpecificationError(f"{network.key_of(projection)}.connectivity", wrong)
     return known
 

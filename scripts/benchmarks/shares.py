@@ -33,6 +33,8 @@ _PACKAGE = Path(netsim.__file__).parent
 def measure_shares(setting: Setting, seconds: float = 2.0) -> dict[str, list[dict[str, Any]]]:
     """Profiles of the forward pass and the training step in the regime phased, and of the forward pass in free.
 
+    From Python 3.12 on profilers are told of no compiled function: its time is its caller's.
+
     Parameters
     ----------
     setting : Setting

@@ -29,7 +29,7 @@ MOST_FAULTS = 25
 CASE_SECONDS = 40
 """After which a case is a fault."""
 _HUNG_SECONDS = 90
-_STUCK_SECONDS = 5
+_STUCK_SECONDS = 2
 """Of a processor's time, after which a case is tried again as users read it: HDF5 may never come to an end here."""
 _SCAN_SECONDS = 1
 """What the process that scans an HDF5 file for users may take of a processor's time here."""
@@ -193,7 +193,7 @@ def try_cases(
         if process.exitcode == 0:
             break
         outcome = _as_users_do(target, seed, state[0])
-        total.refused += 1
+        total.read, total.refused = total.read + (outcome == "read"), total.refused + (outcome != "read")
         if outcome not in ("read", "refused"):
             total.faults.setdefault(f"{outcome} in case {state[0]}", (state[0], outcome))
         start = state[0] + 1

@@ -23,7 +23,6 @@ from netsim.analysis import (
     reliability_diagram,
     spike_table,
 )
-from netsim.analysis.figures.decision_time import wilson_interval
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.seams import figures
@@ -201,11 +200,3 @@ def test_wrong_decisions_have_an_axis_of_their_own(frame: pd.DataFrame) -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["decided", "decided, and rightly", "decided wrongly"]
-
-
-def test_bounds_of_a_share_are_shares() -> None:
-    for count in (1, 7, 360, 10_000):
-        low, high = wilson_interval(np.array([0.0, 0.5, 1.0]), count)
-        assert (low >= 0).all()
-        assert (high <= 1).all()
-        assert not np.signbit(low).any()

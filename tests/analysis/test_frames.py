@@ -22,8 +22,10 @@ from netsim.analysis import (
     kernels,
     latency_histograms,
     learning_curves,
+    network_diagram,
     potential_figure,
     potential_table,
+    projection_table,
     raster,
     silent_curves,
     spike_count_table,
@@ -73,12 +75,13 @@ def drawings() -> dict[str, tuple[Drawing, pd.DataFrame]]:
         "decision-time": (accuracy_over_time, decisions),
         "errors": (confident_errors, decisions),
         "study": (study_panels, study_table(study)),
+        "network": (network_diagram, projection_table(network)),
     }
 
 
 NAMES = (
     "raster", "group-raster", "latencies", "potentials", "spikes", "displacements", "kernels", "learning", "silent",
-    "confusion", "decision-time", "errors", "study",
+    "confusion", "decision-time", "errors", "study", "network",
 )  # fmt: skip
 
 
@@ -104,7 +107,7 @@ def test_what_is_no_such_table_is_refused(name: str, drawings: dict[str, tuple[D
         (frame.astype(str), "does not hold numbers"),
         (infinite, "holds infinite values"),
     ):
-        if name in ("spikes", "confusion") and wrong is infinite:
+        if name in ("spikes", "confusion", "network") and wrong is infinite:
             continue  # they draw whole numbers
         with pytest.raises(DataError, match=f"^table: .*{words}"):
             draw(wrong)

@@ -90,3 +90,12 @@ def test_no_table_of_a_sweep(text: str, tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text(text)
     with pytest.raises(DataError, match=r"results.csv: is no"):
         read_sweep_table(tmp_path / "results.csv")
+
+
+@pytest.mark.parametrize("name", ["seed", "epochs", "validation_loss"])
+def test_figures_of_a_sweep_are_numbers(name: str, tmp_path: Path) -> None:
+    table = _table().astype({name: object})
+    table.loc[0, name] = "many"
+    write_table(table, tmp_path / "results.csv")
+    with pytest.raises(DataError, match=f"results.csv: is no table of a sweep; {name} holds something that is not "):
+        read_sweep_table(tmp_path / "results.csv")

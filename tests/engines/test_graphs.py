@@ -163,6 +163,10 @@ IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "outpu
             "hiden_to_output.source: 'hiden' is no population; did you mean 'hidden'?",
         ),
         ((OUT, Projection("output", "hidden", Dense())), "populations.hidden: is not reached by the stimulus"),
+        (
+            (IN, OUT, Projection("hidden", "stimulus", Dense())),
+            "projections.hidden_to_stimulus.target: is the stimulus, which receives nothing",
+        ),
         ((IN,), "populations.output: receives from nobody"),
         ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: sends to nobody"),
         ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),
@@ -183,6 +187,13 @@ def test_graphs_that_cannot_be_are_refused_in_one_line(projections: tuple[Projec
         _two(*projections)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_neurons_that_pool_are_told_how_to_become_relays() -> None:
+    populations = (Population("pool", (1, 1, 1)), Population("output", (3,)))
+    projections = (Projection("stimulus", "pool", Pooling(2)), Projection("pool", "output", Dense()))
+    with pytest.raises(SpecificationError, match=r'pool.neurons: .* \(neurons = "relays", in Python None\)'):
+        Network("pooled", IntensityEncoder((2, 2, 1), 10.0), populations, projections, 40.0)
 
 
 def _relayed(regime: str, onset: float, delay: float | Delays, *more: Projection) -> Network:

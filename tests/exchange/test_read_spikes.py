@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,6 +128,11 @@ def _renamed(path: Path, old: str, new: str) -> Path:
         ("presentation,neuron,latency_ms\n0,0.5,2\n", "neuron must hold integers"),
         ("presentation,label,neuron,latency_ms\n0,1,1,2\n0,2,2,2\n", "several labels in one presentation"),
         ("presentation,neuron,latency_ms\n", "holds no presentations"),
+        (
+            "presentation,neuron,latency_ms\n0,2147483648,2\n",
+            "spikes has 2,147,483,649 neurons; .* 2,147,483,648 at most",
+        ),
+        ("presentation,y,x,channel,latency_ms\n0,2097151,2097151,2097151,2\n", "spikes has 9,223,372,036,854,775,808"),
     ],
 )
 def test_a_damaged_table_is_refused_in_one_line(rows: str, message: str, tmp_path: Path) -> None:
@@ -135,6 +141,16 @@ def test_a_damaged_table_is_refused_in_one_line(rows: str, message: str, tmp_pat
     with pytest.raises(DataError, match=message) as caught:
         list(read_spikes(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(2**31 + 1,), (-3,)])
+def test_neurons_of_sonata_can_be_numbered(shape: tuple[int], tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "spikes.h5", "w") as file:
+        group = file.create_group("spikes/mine")
+        group["node_ids"], group["timestamps"] = np.empty(0, np.uint64), np.empty(0)
+        group.attrs["shape"] = shape
+    with pytest.raises(DataError, match=rf"mine has {shape[0]:,} neurons"):
+        read_spikes(tmp_path / "spikes.h5")
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import struct
 import tracemalloc
@@ -225,3 +226,36 @@ def test_kept_recordings_that_are_damaged_are_converted_again(tmp_path: Path) ->
         file.write_bytes(damaged)
         assert convert() == expected
         assert file.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recordings": 3},
+        {"silent": 2},  # which would be refused
+        {"silent": -1},
+        {"silent": True},
+        {"events": 2.0},
+        {"late": 3},  # of 2 events
+        {"late": 1, "cut": 2},
+        {"late": 10**900},
+        {"more": 0},
+        None,
+    ],
+)
+def test_a_kept_tally_that_cannot_be_is_made_again(change: dict[str, object] | None, tmp_path: Path) -> None:
+    def convert() -> None:
+        file, encoder = tmp_path / "times.npy", EventEncoder((2, 2, 2), 16.0)
+        convert_once(file, _Recordings(), (0, 1), encoder, "recordings", ignore_progress)
+
+    convert()
+    kept = tmp_path / "times.json"
+    written = kept.read_bytes()
+    tally = json.loads(written)
+    kept.write_text("[" * 999 if change is None else json.dumps(tally | change))
+    convert()
+    assert kept.read_bytes() == written
+    del tally["late"]
+    kept.write_text(json.dumps(tally))
+    convert()
+    assert kept.read_bytes() == written

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from netsim.measuring.metrics import decide, neuron_spikes, silent_fractions, synaptic_operations
+from netsim.measuring.metrics import decide, neuron_spikes, silent_fractions, synaptic_operations, wilson_interval
 from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Pooling
 
 SILENT = np.inf
@@ -110,3 +110,11 @@ def test_a_silent_network_does_nothing() -> None:
     assert all(not spikes.any() for spikes in neuron_spikes(NETWORK, silent).values())
     assert set(synaptic_operations(NETWORK, silent).values()) == {0}
     assert set(silent_fractions(NETWORK, silent).values()) == {1.0}
+
+
+def test_bounds_of_a_share_are_shares() -> None:
+    for count in (1, 7, 360, 10_000):
+        low, high = wilson_interval(np.array([0.0, 0.5, 1.0]), count)
+        assert (low >= 0).all()
+        assert (high <= 1).all()
+        assert not np.signbit(low).any()

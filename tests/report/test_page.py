@@ -64,6 +64,7 @@ def test_every_figure_is_there_with_words_for_it(made: Any, parse: Parse) -> Non
     assert [figure.attributes["id"] for figure in page.all("figure")] == [
         f"figure-{kind}"
         for kind in (
+            "network",
             "confusion",
             "decision-time",
             "calibration",

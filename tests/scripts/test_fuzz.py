@@ -21,6 +21,7 @@ READERS = (
     *("idx", "idx.gz", "idx folder", "toml", "simulation", "sweep", "npz", "weights", "packed", "checkpoint"),
     *("run", "metrics", "events", "recordings", "csv", "csv.gz", "parquet", "sonata", "nwb", "nir"),
     *("graph", "edges", "edges sonata", "delays", "dataset", "nirdata", "nir loop", "sonata network"),
+    *("sweep table", "tally", "analysed csv", "analysed parquet", "analysed sonata", "analysed nwb"),
 )
 CASES = {
     "run": 25,
@@ -31,6 +32,11 @@ CASES = {
     "nir loop": 3,
     "sonata network": 3,
     "edges sonata": 3,
+    "sweep table": 15,
+    "analysed csv": 15,
+    "analysed parquet": 15,
+    "analysed sonata": 4,
+    "analysed nwb": 3,
 }
 """Fewer than of the others, where a case takes long."""
 
@@ -95,4 +101,4 @@ def test_the_script_makes_a_table() -> None:
     assert row.startswith("| idx | 30 |")
     refused = subprocess.run([*command[:2], "nosuch"], capture_output=True, text=True)
     assert refused.returncode == 2
-    assert "readers are idx," in " ".join(refused.stderr.replace("│", "").split())
+    assert "readers are npz," in " ".join(refused.stderr.replace("│", "").split())

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_campaign.py"
     ],
 )
 def test_killed_trainings_go_on_to_the_same_end(training: str, kills: int, limit: int) -> None:
-    options = ["--kills", kills, "--limit", limit, "--epochs", 2, "--seed", 3]
+    options = ["--kills", kills, "--limit", limit, "--epochs", 2, "--seed", 3, "--no-warm"]
     done = subprocess.run([sys.executable, SCRIPT, training, *map(str, options)], capture_output=True, text=True)
     assert done.returncode == 0, done
     heading, _, *rows = done.stdout.splitlines()

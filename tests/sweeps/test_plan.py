@@ -231,3 +231,34 @@ def test_parts_of_a_graph_go_by_their_names(tmp_path: Path) -> None:
         SpecificationError, match=r"projections.skp.delay: there is no projection 'skp'; did you mean 's"
     ):
         read_plan(tmp_path / "plan.toml")
+
+
+_UNNAMED = """
+name = "own"
+duration = 64.0
+encoder = { shape = [2, 2, 1], t_max = 16.0 }
+populations = [{ name = "a", shape = [3] }, { name = "b", shape = [3] }, { name = "out", shape = [2] }]
+projections = [
+    { source = "stimulus", target = "a", connectivity = { rule = "dense" } },
+    { source = "stimulus", target = "b", connectivity = { rule = "dense" } },
+    { source = "a", target = "out", connectivity = { rule = "dense" } },
+    { source = "b", target = "out", connectivity = { rule = "dense" } },
+]
+"""
+
+
+@pytest.mark.parametrize(("key", "changed"), [("out", "a"), ("a_to_out", "a"), ("b_to_out", "b")])
+def test_projections_without_names_go_by_their_ends(key: str, changed: str, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(_UNNAMED)
+    (tmp_path / "plan.toml").write_text(f'base = "own.toml"\ngrid.projections.{key}.delay = [2.0]\n')
+    (run,) = read_plan(tmp_path / "plan.toml").runs
+    assert [one.source for one in run.network.projections if one.delay] == [changed]
+
+
+def test_a_further_projection_onto_a_layer_does_not_have_its_name(tmp_path: Path) -> None:
+    write_network(load_preset("digits"), tmp_path / "own.toml")
+    lateral = '\n[[projections]]\nsource = "output"\ntarget = "output"\nconnectivity = { rule = "dense" }\n'
+    (tmp_path / "own.toml").write_text((tmp_path / "own.toml").read_text() + lateral)
+    plan = {"base": "own.toml", "grid": {"projections.output.delay": [2.0]}}
+    with pytest.raises(SpecificationError, match=r"there is no projection 'output'; .*output_to_output"):
+        plan_from_dict(plan, tmp_path)

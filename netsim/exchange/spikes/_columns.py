@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ class _Layer:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.extent))
+        return math.prod(self.extent.tolist())
 
 
 @dataclass
@@ -117,7 +118,8 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
         labels = tag[first]
         if (tag != labels[np.searchsorted(unique, every)]).any():
             raise DataError(f"{path}: has several labels in one presentation")
-    for layer in layers.values():
+    for name, layer in layers.items():
+        presentations.check_size(path, name, layer.size)
         if not layer.spikes:
             layer.window = (0.0, 0.0)
     return _Survey(unique, labels, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, rows)

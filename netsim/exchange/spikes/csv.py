@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
-    import pandas as pd
+    from netsim.analysis.tables import read_exactly
 
     if path.suffix == ".gz":
         with gzip.open(file) as stream:
@@ -30,10 +30,7 @@ def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
         file, size = io.BytesIO(content), len(content)
     if size > LARGEST_TABLE:
         raise DataError(f"{path}: is larger than {LARGEST_TABLE} bytes; so many spikes are read from .parquet")
-    lines = bounded_lines(path, file)
-    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on the default is exact
-        return pd.read_csv(lines, float_precision="round_trip")
-    return pd.read_csv(lines)
+    return read_exactly(bounded_lines(path, file))
 
 
 def _parts(path: Path) -> PartsOf:

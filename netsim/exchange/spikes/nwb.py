@@ -17,6 +17,7 @@ from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import (
     Presentations,
+    check_size,
     check_trials,
     choose_layer,
     cut_recording,
@@ -193,7 +194,7 @@ def read_spikes(path: Path) -> Spikes:
             neuron_of = np.full(found.number, -1)
             neuron_of[units] = numbers
             own = neuron_of[unit_of] >= 0
-            size = int(max(numbers.max(initial=-1) + 1, len(units)))
+            size = check_size(path, name, int(max(numbers.max(initial=-1) + 1, len(units))))
             columns = rows[own], neuron_of[unit_of[own]], latencies[own]
             layers.append(LayerSpikes.of_columns(name, size, len(starts), *columns))
         return Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))

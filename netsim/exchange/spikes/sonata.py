@@ -17,6 +17,7 @@ from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.presentations import (
     Presentations,
+    check_size,
     check_trials,
     choose_layer,
     cut_recording,
@@ -119,6 +120,7 @@ def read_spikes(path: Path) -> Spikes:
             inside, rows, latencies = spikes_in_trials(path, times, starts, stops, 1.0)
             shape = population.attrs.get("shape")
             size = int(nodes.max(initial=-1)) + 1 if shape is None else math.prod(map(int, shape))
+            size = check_size(path, name, size)
             complete &= shape is not None
             if len(nodes) and not nodes.max() < size:
                 raise DataError(f"{path}: {population.name} has the node {nodes.max()}, but {size} neurons")

@@ -80,14 +80,16 @@ def _read_csv(path: Path, population: str) -> Edges:
         need = "needs a line with the names pre, post and, if there are weights, weight above its columns"
         require({"pre", "post"} <= set(names), "file", f"{path} {need}, not {heading!r}")
         chosen = [name for name in _COLUMNS if name in names]
-        table = np.loadtxt(
-            stream,
-            [(name, _COLUMNS[name]) for name in chosen],
-            delimiter=",",
-            usecols=[names.index(name) for name in chosen],
-            ndmin=1,
-            encoding="utf-8",
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # earlier numpys cut numbers of neurons to whole ones
+            table = np.loadtxt(
+                stream,
+                [(name, _COLUMNS[name]) for name in chosen],
+                delimiter=",",
+                usecols=[names.index(name) for name in chosen],
+                ndmin=1,
+                encoding="utf-8",
+            )
     return Edges(table["pre"], table["post"], table["weight"] if "weight" in chosen else None)
 
 

@@ -1,0 +1,304 @@
+"""The network as a diagram: populations as boxes, projections as arrows, from the stimulus on top to the output."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netsim.analysis.frames import require
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
+from netsim.analysis.style import COLUMN_WIDTH, FULL_WIDTH, INK, Palette, colours, drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_NUMBERS = ("source_level", "target_level", "synapses")
+_WORDS = ("source", "target", "source_shape", "target_shape", "rule", "sign", "delay")
+_LETTER, _SMALL_LETTER, _LINE = 0.065, 0.043, 0.115
+"""Width of a letter, about: of names in boxes, of the list below; and height of a line there. All sizes are inches."""
+_HALF_HEIGHT, _LEVEL, _APART, _GAP, _MARGIN, _ROOM = 0.17, 0.8, 0.5, 0.3, 0.12, 0.18
+"""Half the height of a box; from one level to the next; between boxes of a level; where an arrow passes between them;
+beside all of them; of a number."""
+
+_Point = tuple[float, float]
+_Node = str | tuple[int, int]
+"""A population, or where an arrow passes a level: number of the projection, and level."""
+
+
+class _Box(NamedTuple):
+    """Middle and half the width of a box, or of a gap."""
+
+    x: float
+    y: float
+    half: float
+
+
+class _Arrow(NamedTuple):
+    """The corners of an arrow, and where on it its number stands."""
+
+    corners: list[_Point]
+    point: _Point
+
+
+def network_diagram(frame: pd.DataFrame, ax: Axes | None = None, palette: Palette = None) -> Axes:
+    """Draw the populations of a network and the projections between them.
+
+    Populations that a loop joins are side by side. A projection that excites or has no sign ends in a point, one that
+    inhibits in a dot. Projections are numbered; a list below the diagram has their rules, their numbers of synapses,
+    and what delays they have, if any.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `projection_table`.
+    ax : matplotlib Axes, optional
+        What is drawn into and returned; by default Axes of a new figure.
+    palette : str or sequence of colours, optional
+        As of `netsim.analysis.theme`; the first colour stands for excitation, the fourth for inhibition.
+
+    Raises
+    ------
+    DataError
+        If the table is no table of projections.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> ax = analysis.network_diagram(analysis.projection_table(netsim.load_preset("ei-mnist")))
+    >>> [text.get_text() for text in ax.texts][:2]
+    ['stimulus\\n28×28×1', 'excitatory\\n300']
+    """
+    require(frame, _NUMBERS, "projection", words=_WORDS)
+    boxes = _places(frame)
+    with drawing(ax, *_size_of(frame), palette) as axes:
+        width = axes.figure.get_figwidth()  # type: ignore[union-attr]
+        scale = _scale(boxes, width)
+        shapes = dict(frame[["source", "source_shape"]].to_numpy()) | dict(frame[["target", "target_shape"]].to_numpy())
+        for name, box in boxes.items():
+            if isinstance(name, str):
+                _draw_box(axes, box, f"{name}\n{shapes[name]}", scale)
+        for number, (row, arrow) in enumerate(zip(frame.itertuples(), _arrows(frame, boxes), strict=True), start=1):
+            _draw_arrow(axes, arrow, row, str(number), scale)
+        left, line = -width / scale / 2, _LINE / scale
+        columns, lists = _listed(frame, width)
+        top = -_height_of(boxes) + 2 * _HALF_HEIGHT
+        for column, listed in enumerate(lists):
+            for number, (text, sign) in enumerate(listed):
+                place = left * (1 - 2 * column / columns), top - line * number
+                axes.text(*place, text, va="top", fontsize="x-small", color=_colour(sign))
+        axes.set(xlim=(left, -left), ylim=(top - line * len(lists[0]), 2 * _HALF_HEIGHT - _MARGIN))
+        axes.set_axis_off()
+    return axes
+
+
+def _size_of(frame: pd.DataFrame, width: float = 0.0) -> tuple[float, float]:
+    """Width and height that the diagram needs; the width, if none is given, is that of a column or of the page."""
+    boxes = _places(frame)
+    width = width or (COLUMN_WIDTH if _scale(boxes, COLUMN_WIDTH) == 1.0 else FULL_WIDTH)
+    _, lists = _listed(frame, width)
+    return width, _height_of(boxes) * _scale(boxes, width) + _LINE * len(lists[0])
+
+
+def _height_of(boxes: dict[_Node, _Box]) -> float:
+    """From above the boxes to the list below them."""
+    return -min(box.y for box in boxes.values()) + 4 * _HALF_HEIGHT
+
+
+def _scale(boxes: dict[_Node, _Box], width: float) -> float:
+    """What boxes and their names are scaled by, so that they have room in a width, with arrows to themselves beside."""
+    return min(1.0, width / (2 * max(abs(box.x) + box.half for box in boxes.values()) + 4 * _MARGIN))
+
+
+def _listed(frame: pd.DataFrame, width: float) -> tuple[int, list[list[tuple[str, str]]]]:
+    """How many columns have room, and the lines of each, with the sign of the projection."""
+    texts = []
+    for number, row in enumerate(frame.itertuples(), start=1):
+        delays = "" if row.delay == "none" else f", {row.delay} delays"
+        texts.append((f"{number}  {_in_few_letters(str(row.rule))}: {row.synapses:,} synapses{delays}", str(row.sign)))
+    letters = int(width / _SMALL_LETTER)
+    columns = max(1, letters // (max(len(text) for text, _ in texts) + 2))
+    wrapping = textwrap.TextWrapper(letters, subsequent_indent="    ", break_on_hyphens=False)
+    lines = [(line, sign) for text, sign in texts for line in wrapping.wrap(text)]
+    rows = math.ceil(len(lines) / columns)
+    return columns, [lines[begin : begin + rows] for begin in range(0, len(lines), rows)]
+
+
+def _chains(frame: pd.DataFrame) -> list[list[_Node]]:
+    """What each projection passes: its source, gaps in the levels between, its target."""
+    ends = frame[["source", "source_level", "target_level", "target"]].to_numpy().tolist()
+    return [
+        [source, *((number, level) for level in range(above + 1, below)), target]
+        for number, (source, above, below, target) in enumerate(ends)
+    ]
+
+
+def _levels(frame: pd.DataFrame) -> list[list[_Node]]:
+    """Populations and gaps by level."""
+    levels: dict[_Node, int] = dict(frame[["target", "target_level"]].to_numpy())
+    levels |= dict(frame[["source", "source_level"]].to_numpy())
+    levels |= {node: node[1] for chain in _chains(frame) for node in chain if isinstance(node, tuple)}
+    return [[node for node in levels if levels[node] == level] for level in sorted(set(levels.values()))]
+
+
+def _places(frame: pd.DataFrame) -> dict[_Node, _Box]:
+    """Boxes and gaps, level below level, each about below those that it receives from."""
+    half = {
+        str(name): _LETTER * max(len(f"{name}"), len(f"{shape}"), 8) / 2 + 0.08
+        for end in ("source", "target")
+        for name, shape in frame[[end, f"{end}_shape"]].to_numpy()
+    }
+    above: dict[_Node, list[_Node]] = {}
+    for chain in _chains(frame):
+        for before, node in pairwise(chain):
+            above.setdefault(node, []).append(before)
+    boxes: dict[_Node, _Box] = {}
+
+    def middle(node: _Node) -> float:
+        known = [boxes[other].x for other in above.get(node, ()) if other in boxes]
+        return sum(known) / len(known) if known else 0.0
+
+    for number, level in enumerate(_levels(frame)):
+        right = 0.0
+        own: dict[_Node, tuple[float, float]] = {}  # middle, and half the width
+        for node in sorted(level, key=middle):
+            if isinstance(node, tuple):
+                own[node] = (right - _APART / 2 + _GAP / 2, 0.0)
+                right += _GAP
+            else:
+                own[node] = (right + half[node], half[node])
+                right += 2 * half[node] + _APART
+        for node, (x, reach) in own.items():
+            boxes[node] = _Box(x - (right - _APART) / 2, -_LEVEL * number, reach)
+    return boxes
+
+
+def _arrows(frame: pd.DataFrame, boxes: dict[_Node, _Box]) -> list[_Arrow]:
+    """The way of each projection: behind no box, and on no other one but where they cross."""
+    chains, seen = _chains(frame), Counter[Any]()
+    ends: dict[tuple[_Node, int], list[tuple[float, int]]] = {}
+    for number, chain in enumerate(chains):
+        if boxes[chain[0]].y != boxes[chain[-1]].y:
+            ends.setdefault((chain[0], -1), []).append((boxes[chain[1]].x, number))
+            ends.setdefault((chain[-1], 1), []).append((boxes[chain[-2]].x, number))
+
+    def at_edge(node: _Node, edge: int, number: int) -> _Point:
+        """Where an arrow begins or ends: those of one edge side by side, in the order of where they go or come from."""
+        order, box = [each for _, each in sorted(ends[node, edge])], boxes[node]
+        share = (order.index(number) + 1) / (len(order) + 1) - 0.5
+        return box.x + 1.4 * box.half * share, box.y + edge * _HALF_HEIGHT
+
+    arrows: list[_Arrow] = []
+    for number, (first, *gaps, last) in enumerate(chains):
+        source, target = boxes[first], boxes[last]
+        if source.y != target.y:
+            passed = [(boxes[gap].x, boxes[gap].y + edge * _HALF_HEIGHT) for gap in gaps for edge in (1, -1)]
+            corners, part = [at_edge(first, -1, number), *passed, at_edge(last, 1, number)], 0
+        else:
+            low, high = sorted((source.x, target.x))
+            level = [box for node, box in boxes.items() if isinstance(node, str) and box.y == source.y]
+            between = any(low < box.x < high for box in level)
+            # those that would lie on each other: of one pair, or past other boxes of one level
+            alike = (source.y, source.x < target.x) if between else (first, last)
+            way = _over if between else _across if first != last else _back
+            corners, part = way(source, target, seen[alike])
+            seen[alike] += 1
+        arrows.append(_Arrow(corners, _with_room(corners[part], corners[part + 1], [other.point for other in arrows])))
+    return arrows
+
+
+def _across(source: _Box, target: _Box, number: int) -> tuple[list[_Point], int]:
+    """To the next box of a level: above to the right, below to the left; and the part on which the number stands."""
+    way = 1 if target.x > source.x else -1
+    height = source.y + (0.04 + 0.05 * number) * way
+    return [(source.x + way * source.half, height), (target.x - way * target.half, height)], 0
+
+
+def _over(source: _Box, target: _Box, number: int) -> tuple[list[_Point], int]:
+    """Past boxes of the same level: over them to the right, under them to the left."""
+    way = 1 if target.x > source.x else -1
+    inward = 0.7 + 0.1 * min(number, 2)
+    begin, end = source.x + way * inward * source.half, target.x - way * inward * target.half
+    edge = source.y + _HALF_HEIGHT * way
+    out = edge + (0.1 + 0.06 * number) * way
+    return [(begin, edge), (begin, out), (end, out), (end, edge)], 1
+
+
+def _back(own: _Box, _: _Box, number: int) -> tuple[list[_Point], int]:
+    """From a box to itself, around its lower right corner."""
+    right, bottom, out = own.x + own.half, own.y - _HALF_HEIGHT, 0.12 + 0.1 * number
+    begin = own.y - 0.1 + 0.04 * number
+    corners = [(right, begin), (right + out, begin), (right + out, bottom - out), (right - out, bottom - out)]
+    return [*corners, (right - out, bottom)], 1
+
+
+def _with_room(begin: _Point, end: _Point, taken: list[_Point]) -> _Point:
+    """A point on a line that is as far from those that are taken as a number needs, or else as far as can be."""
+    across, down = end[0] - begin[0], end[1] - begin[1]
+    points = [(begin[0] + share * across, begin[1] + share * down) for share in (0.4, 0.3, 0.5, 0.6, 0.2, 0.7, 0.8)]
+    return max(points, key=lambda point: min([_ROOM, *(math.dist(point, other) for other in taken)]))
+
+
+def _draw_box(axes: Axes, box: _Box, text: str, scale: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    corner = (box.x - box.half, box.y - _HALF_HEIGHT)
+    look = "round,pad=0,rounding_size=0.05"
+    patch = FancyBboxPatch(corner, 2 * box.half, 2 * _HALF_HEIGHT, look, facecolor="0.96", edgecolor=INK, linewidth=0.8)
+    axes.add_patch(patch)
+    name = axes.text(box.x, box.y, text, ha="center", va="center", fontsize="small", linespacing=1.2)
+    name.set_fontsize(scale * float(name.get_fontsize()))
+
+
+def _draw_arrow(axes: Axes, arrow: _Arrow, row: Any, number: str, scale: float) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
+    colour = _colour(row.sign)
+    head = "-" if row.sign == "inhibitory" else "-|>,head_length=3.5,head_width=1.8"
+    look: dict[str, Any] = {"color": colour, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 1, "mutation_scale": 1}
+    axes.add_patch(FancyArrowPatch(path=Path(arrow.corners), arrowstyle=head, zorder=2, **look))
+    if row.sign == "inhibitory":
+        axes.plot(*arrow.corners[-1], "o", color=colour, markersize=4, zorder=3)
+    ground = {"facecolor": "white", "edgecolor": "none", "boxstyle": "circle,pad=0.1"}
+    middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": "x-small"}
+    text = axes.text(*arrow.point, number, color=colour, bbox=ground, zorder=4, **middle)
+    text.set_fontsize(scale * float(text.get_fontsize()))
+
+
+def _colour(sign: Any) -> Any:
+    return {"excitatory": colours(4)[0], "inhibitory": colours(4)[3]}.get(sign, INK)
+
+
+def _in_few_letters(rule: str) -> str:
+    """A rule without TeX and seed, which are in the table."""
+    for signs, letters in {"$": "", "`": "", r"\times": "×", r"\sigma": "σ", " × ": "×", " = ": "="}.items():
+        rule = rule.replace(signs, letters)
+    return re.sub(r", seed \d+|, SHA-256 \w+\.\.\.", "", rule)
+
+
+@Plot(
+    "network",
+    "populations and projections as a diagram",
+    order=5,
+    width=0.0,
+    section="Network",
+    rank=5,
+    title="The network",
+    caption=(
+        "Populations with their shapes, projections by their numbers in the list of rules and synapses. A dot at the"
+        " end of a projection stands for inhibition."
+    ),
+)
+def _draw(source: Source, choice: Choice) -> Drawn:
+    from netsim.analysis.network_tables import projection_table
+
+    table = projection_table(source.network)
+    width, height = _size_of(table, choice.width)
+    return replace(choice, width=width).drawn(table, network_diagram, height)
