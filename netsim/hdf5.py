@@ -12,7 +12,7 @@ import h5py
 
 from netsim.errors import DataError
 from netsim.files import check_expansion, most_expanded, open_regular
-from netsim.numerics.limits import limit_memory, limit_time
+from netsim.numerics.limits import limit_memory, limit_time, peak_memory
 
 _SECONDS, _BYTES_PER_SECOND = 30, 5e6  # how much of a processor's time reading a file may take
 _BUSY = 20  # so many times as long it may take where others use the processor
@@ -45,16 +45,18 @@ def check_hdf5(path: Path) -> None:
 def scan(path: Path) -> None:
     """Read all that a file holds; `DataError` if it reaches outside itself, or holds much more than its size allows.
 
-    What HDF5 refuses is passed over, for whoever reads it next will say it.
+    What HDF5 refuses is passed over, for whoever reads it next will say it: unless it took much memory before, for
+    without a bound on it HDF5 would take all there is.
     """
+    before = peak_memory()
     try:
         _scan(path)
     except DataError:
         raise
-    except MemoryError as error:
-        raise DataError(f"{path}: needs more memory than its size explains; it is damaged or a trap") from error
-    except Exception:
-        return
+    except Exception as error:
+        much = peak_memory() - before > most_expanded(path.stat().st_size) / 2
+        if much or isinstance(error, MemoryError):
+            raise DataError(f"{path}: needs more memory than its size explains; it is damaged or a trap") from error
 
 
 def _scan(path: Path) -> None:

@@ -3,8 +3,8 @@
     python scripts/many_neurons.py                     # 10,000, 100,000 and 1,000,000 neurons, in both regimes
     python scripts/many_neurons.py --neurons 300000
 
-Two populations of half of the neurons each, with a hundred synapses onto every neuron from anywhere in the population
-before, and weights in single precision; the stimulus, a tenth of that number, fires everywhere. Each network has a
+Two populations of half of the neurons each, with a hundred synapses onto every neuron from anywhere in the preceding
+population, and weights in single precision; the stimulus, a tenth of that number, fires everywhere. Each network has a
 process of its own. The first presentation lays out the synapses as well. Times are processor times, of one presentation
 alone and of one of a batch of 32, so that other jobs matter little.
 """
@@ -15,7 +15,7 @@ import resource
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,7 +28,9 @@ INDEGREE = 100
 
 def main(
     neurons: Annotated[list[int] | None, typer.Option(min=1000, help="How many; repeatable.")] = None,
-    regime: Annotated[str, typer.Option(hidden=True, help="Measure one network, in this process.")] = "",
+    regime: Annotated[
+        Literal["phased", "free"] | None, typer.Option(hidden=True, help="Measure one network, in this process.")
+    ] = None,
 ) -> None:
     """Measure, and print a table."""
     if regime:

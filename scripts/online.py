@@ -38,7 +38,7 @@ def main(
     preset: Annotated[str, typer.Argument(help="Network and data.")],
     engine: Annotated[str, typer.Option(help="Engine.")] = "event",
     presentations: Annotated[int | None, typer.Option(min=1, help="How many; by default each stimulus once.")] = None,
-    rate: Annotated[float, typer.Option(help="Learning rate; it falls to zero in a line.")] = 0.005,
+    rate: Annotated[float, typer.Option(min=1e-9, max=1.0, help="Learning rate; it falls to zero in a line.")] = 0.005,
     optimizer: Annotated[str, typer.Option(help="Optimizer; sgd is without momentum.")] = "sgd",
     seed: Annotated[int, typer.Option(min=0, help="Of initial weights and order.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder that is written.")] = Path("runs/online"),

@@ -1,6 +1,7 @@
 """Bounds on what a process may take."""
 
 import math
+import sys
 import time
 
 
@@ -14,6 +15,16 @@ def limit_memory(more: int) -> None:
     except (ImportError, OSError):
         return
     resource.setrlimit(resource.RLIMIT_AS, (size + more, size + more))
+
+
+def peak_memory() -> int:
+    """The most bytes of memory that this process has had so far; 0 if the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def limit_time(more: int) -> None:

@@ -71,8 +71,9 @@ class Learning:
     normalised : bool
         Scale the displacements of each layer and presentation to unit length (times the encoding window).
     activity : float
-        Price of a hidden spike, in encoding windows: how much later each of them should come for its own sake. Those
-        that are worth less to the loss come late, or not at all: fewer spikes, fewer operations.
+        Price of hidden spikes, the higher the earlier they come; silent neurons pay nothing. Each spike that can move
+        is displaced by so many encoding windows more, so that those that the loss gains little by come late or not at
+        all. In [0, 1); 1e-7 to 1e-2, less for large networks and for a large sharpness.
     optimizer : {"adam", "lazy-adam", "sgd"}, or another name
         ``lazy-adam`` visits only synapses that have a gradient: for batches of one or few presentations.
     rate : float
@@ -131,8 +132,9 @@ class Learning:
         for name, registry in registries.items():
             check_choice(getattr(self, name), registry, f"learning.{name}")
         check_numbers(self, "learning", ("sharpness", "margin", "rate", "clip"), "positive")
-        check_numbers(self, "learning", ("label_smoothing", "momentum", "averaging", "revive_below"), "in [0, 1)")
-        check_numbers(self, "learning", ["weight_decay", "activity"], ">= 0")
+        shares = ("label_smoothing", "momentum", "averaging", "revive_below", "activity")
+        check_numbers(self, "learning", shares, "in [0, 1)")
+        check_numbers(self, "learning", ["weight_decay"], ">= 0")
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ def rule(network: Network) -> list[Row]:
         price = number(network.learning.activity)
         rows.append((
             "Price of spikes",
-            rf"$\Delta_j \leftarrow \Delta_j + {price}{GAP}{T_MAX}$ for each hidden neuron $j$ whose latency can move:"
-            rf" the loss has $-{price}{GAP}t_j / {T_MAX}$ more for each hidden spike, which metrics do not show",
+            rf"$\Delta_j \leftarrow \Delta_j + {price}{GAP}{T_MAX}$ for each hidden neuron $j$ whose latency can move,"
+            rf" as if its spike cost ${price}{GAP}({END} - t_j) / {T_MAX}$ of the loss, which metrics do not show",
         ))  # fmt: skip
     if network.learning.normalised:
         rows.append((

@@ -26,6 +26,9 @@ class MomentOptimizer(Optimizer):
     weight_decay: float = 0.0
     state: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse settings that an optimizer cannot follow."""
+
     @classmethod
     def from_network(cls, network: Network) -> Self:
         """See `Optimizer`."""
