@@ -20,6 +20,7 @@ from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder, changed_versions, check_free, create_run, describe_run, is_free, open_run
 from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
+from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.training.checkpoint import validation_score, write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train
@@ -172,6 +173,8 @@ def open_training(
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
+    if optimizer is None:  # settings that it cannot follow are refused before there is a folder
+        optimizers[network.learning.optimizer].from_network(network)
     resume = resume and not is_free(path)
     if resume:
         folder = open_run(path)

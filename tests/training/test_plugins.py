@@ -308,6 +308,16 @@ def test_a_run_of_before_has_no_plugins() -> None:
     assert run.network() == _digits()
 
 
+def test_settings_that_an_optimizer_cannot_follow_leave_no_folder() -> None:
+    digits = load_preset("digits")
+    lazy = dataclasses.replace(
+        digits, learning=dataclasses.replace(digits.learning, optimizer="lazy-adam", weight_decay=0.1)
+    )
+    with pytest.raises(SpecificationError, match=r"^learning.weight_decay: must be 0 with lazy-adam"):
+        open_training(Path("run"), lazy, limit=60)
+    assert not Path("run").exists()
+
+
 def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:
     digits = _digits()
     made: dict[str, Any] = {"limit": 60, "optimizer": Adam(momentum=0.5), "constraints": [Quantised()]}

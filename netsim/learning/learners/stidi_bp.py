@@ -227,7 +227,7 @@ class STiDiBP(Learner):
         return 0.0 if source == STIMULUS else self._onset(self.network.population(source))
 
     def _price(self, population: Population) -> float:
-        """How much later each spike of a population should be for its own sake (ms)."""
+        """The price of each spike of a population, as a displacement (ms)."""
         priced = population.integrates and population.name != self.network.output.name
         return self.network.learning.activity * self.network.encoder.t_max if priced else 0.0
 
