@@ -88,7 +88,8 @@ def test_lazy_adam_has_the_moments_of_adam_and_stays_near_its_weights(seed: int,
 def test_what_lazy_adam_left_out_is_made_up_for(schedule: str, learned: range, dtype: type) -> None:
     """A weight that learns for a while, and then rests for long, comes to where Adam brought it."""
     plain, lazy = Adam(), LazyAdam()
-    expected, weights = {"a.kernel": np.zeros(2, dtype)}, {"a.kernel": np.zeros(2, dtype)}
+    expected: Weights = {"a.kernel": np.zeros(2, dtype)}
+    weights: Weights = {"a.kernel": np.zeros(2, dtype)}
     plain.begin(expected)
     lazy.begin(weights)
     for update in range(3000):
