@@ -26,6 +26,7 @@ def fitted() -> SpikingClassifier:
     return SpikingClassifier(epochs=30, random_state=0).fit(X[::2], Y[::2])
 
 
+@pytest.mark.nightly  # half a minute of a processor, and of scikit-learn's ways of calling alone
 def test_scikit_learns_own_checks() -> None:
     # the one that is skipped, if it is known, is for estimators of array libraries other than numpy
     results = check_estimator(SpikingClassifier(hidden=(10,), epochs=12), on_skip=None)

@@ -25,6 +25,7 @@ def _same_size(name: str) -> None:
         assert drawn.size == shown.size
 
 
+@pytest.mark.nightly
 def test_the_claim_is_what_the_program_prints(
     idx_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
