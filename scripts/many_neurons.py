@@ -11,7 +11,6 @@ alone and of one of a batch of 32, so that other jobs matter little.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
@@ -50,6 +49,7 @@ def _measured(count: int, regime: str) -> str:
     import numpy as np
 
     import netsim
+    from netsim.numerics.limits import peak_memory
 
     begun = time.process_time()
     network = _network(count, regime)
@@ -67,8 +67,7 @@ def _measured(count: int, regime: str) -> str:
     first, one = seconds(1), np.median([seconds(1) for _ in range(3)])
     seconds(BATCH)
     many = np.median([seconds(BATCH) for _ in range(3)])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    figures = (drawn, first, 1e3 * one, 1e3 * many, 1e9 * many / network.synapses, peak)
+    figures = (drawn, first, 1e3 * one, 1e3 * many, 1e9 * many / network.synapses, peak_memory() / 1e9)
     return f"| {count:,} | {network.synapses:,} | `{regime}` | {' | '.join(f'{each:.3g}' for each in figures)} |"
 
 

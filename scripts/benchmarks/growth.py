@@ -19,6 +19,7 @@ from netsim.models.presets import load_preset
 from netsim.specification import Convolution, Dense, InitialWeights, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.specification.summary import summarise
 from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights
 
 CURVES = {
     "spikes": "input spikes",
@@ -197,15 +198,17 @@ def _one_dense(regime: str, side: int) -> Network:
 
 
 def _present(network: Network, active: int, setting: Setting) -> Prepared:
-    images = random_images(len(setting.images), active, setting.seed, network.encoder.shape)
-    weights = {name: array.astype(np.float32) for name, array in initial_weights(network, setting.seed).items()}
-    return forward_call(network, weights, images, "single")
+    return forward_call(network, *_drawn(network, active, setting), "single")
 
 
 def _learn(network: Network, active: int, setting: Setting) -> Prepared:
-    images = random_images(len(setting.images), active, setting.seed, network.encoder.shape)
+    return training_call(network, *_drawn(network, active, setting), setting.labels)
+
+
+def _drawn(network: Network, active: int, setting: Setting) -> tuple[Weights, np.ndarray]:
+    """Initial weights, and random images with so many active inputs."""
     weights = {name: array.astype(np.float32) for name, array in initial_weights(network, setting.seed).items()}
-    return training_call(network, weights, images, setting.labels)
+    return weights, random_images(len(setting.images), active, setting.seed, network.encoder.shape)
 
 
 def _dense_layer(active: int, setting: Setting) -> Prepared:

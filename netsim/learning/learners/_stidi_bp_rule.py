@@ -35,7 +35,7 @@ def rule(network: Network) -> list[Row]:
     ]
     if len(network.integrating) > 1:
         rows.append(("Hidden displacement", _hidden_displacement(network)))
-    if network.learning.activity and len(network.integrating) > 1:
+    if _priced(network):
         price = number(network.learning.activity)
         rows.append((
             "Price of spikes",
@@ -63,6 +63,11 @@ def rule(network: Network) -> list[Row]:
     return rows
 
 
+def _priced(network: Network) -> bool:
+    """Whether there are spikes that have a price."""
+    return network.learning.activity > 0 and len(network.integrating) > 1
+
+
 def _exactness(network: Network) -> str:
     """What the step is, and what it is not: of the loss of the targets with respect to the weights."""
     learning = network.learning
@@ -77,7 +82,7 @@ def _exactness(network: Network) -> str:
         else ""
     )
     loss = "the loss that stands with the output displacement,"
-    if learning.activity and len(network.integrating) > 1:
+    if _priced(network):
         loss = "the loss that stands with the output displacement, and of the price of spikes,"
     if dt := network.training.dt:
         loss += (

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,21 @@ from netsim.weights.layout import Weights
 _REMEMBERED = 4096
 """So many updates ago a rate is known, a power of 2; before, the earliest known one is taken."""
 _LARGEST_MOMENTUM = 0.99
+
+
+class _Update(NamedTuple):
+    """What an update is for all weights of an array.
+
+    Its number, the rates and corrections of the updates before (2, remembered), what updates without a gradient leave
+    (see `_left`), the rate and the correction of now, and the momentum.
+    """
+
+    number: int
+    recent: np.ndarray
+    left: np.ndarray
+    rate: np.floating
+    correction: np.floating
+    momentum: np.floating
 
 
 @optimizers.register("lazy-adam")
@@ -93,19 +109,19 @@ class LazyAdam(MomentOptimizer):
         recent = self.state["recent"].astype(weight.dtype)
         if usual := self.state["recent"][0, update % _REMEMBERED]:
             recent[0] *= corrected / usual  # a factor of this array on all rates
-        constants = (
-            update,
-            recent,
-            _left(self.momentum, weight.dtype),
-            *map(weight.dtype.type, (corrected, correction, self.momentum)),
-        )
+        left = _left(self.momentum, weight.dtype)
+        now = _Update(update, recent, left, *map(weight.dtype.type, (corrected, correction, self.momentum)))
         if isinstance(gradient, OuterProduct):
             inputs, signal = (each.astype(weight.dtype, copy=False) for each in factors_of(gradient))
-            _visit_product(inputs, signal, weight, *moments, *constants)
+            _visit_product(inputs, signal, weight, *moments, now)
             return
         slopes = np.ascontiguousarray(gradient, dtype=weight.dtype)
         flat = [array.reshape(-1) for array in (slopes, weight, *moments)]
-        over_elements(weight.size, lambda part: _visit_array(*(array[part] for array in flat), *constants))
+
+        def visit(part: slice) -> None:
+            _visit(np.flatnonzero(flat[0][part]), *(array[part] for array in flat), now)
+
+        over_elements(weight.size, visit)
 
     @classmethod
     def describe(cls, network: Network) -> str:
@@ -138,37 +154,11 @@ def _visit_product(
     first: np.ndarray,
     second: np.ndarray,
     last: np.ndarray,
-    update: int,
-    recent: np.ndarray,
-    left: np.ndarray,
-    rate: float,
-    correction: float,
-    momentum: float,
+    now: _Update,
 ) -> None:
     places = np.flatnonzero(signal)
     for i in np.flatnonzero(inputs):
-        slopes = inputs[i] * signal
-        _visit(
-            places, slopes, weight[i], first[i], second[i], last[i], update, recent, left, rate, correction, momentum
-        )
-
-
-@compiled
-def _visit_array(
-    gradient: np.ndarray,
-    weight: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    last: np.ndarray,
-    update: int,
-    recent: np.ndarray,
-    left: np.ndarray,
-    rate: float,
-    correction: float,
-    momentum: float,
-) -> None:
-    places = np.flatnonzero(gradient)
-    _visit(places, gradient, weight, first, second, last, update, recent, left, rate, correction, momentum)
+        _visit(places, inputs[i] * signal, weight[i], first[i], second[i], last[i], now)
 
 
 @compiled
@@ -179,14 +169,10 @@ def _visit(
     first: np.ndarray,
     second: np.ndarray,
     last: np.ndarray,
-    update: int,
-    recent: np.ndarray,
-    left: np.ndarray,
-    rate: float,
-    correction: float,
-    momentum: float,
+    now: _Update,
 ) -> None:
     """Update the weights at some places; `last` is the update in which each last was."""
+    update, recent, left, rate, correction, momentum = now
     dtype = weight.dtype.type
     keep, epsilon, one = dtype(SECOND), dtype(EPSILON), dtype(1)
     for k in places:
