@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
-from scipy import stats
+from scipy.special import stdtrit
 
 from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
@@ -272,7 +272,7 @@ def _summary(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Mean and bounds of a measure at each level."""
     groups = rows.groupby("level")[measure]
     summary = pd.DataFrame({"mean": groups.mean(), "count": groups.count()})
-    half = stats.t.ppf(0.975, summary["count"].clip(lower=2) - 1) * groups.std() / np.sqrt(summary["count"])
+    half = stdtrit(summary["count"].clip(lower=2) - 1, 0.975) * groups.std() / np.sqrt(summary["count"])
     summary["low"], summary["high"] = (summary["mean"] - half).clip(lower=0), summary["mean"] + half
     if measure in _SHARES:
         low, high = wilson_interval(summary["mean"].to_numpy(), int(rows["presentations"].max() if len(rows) else 1))

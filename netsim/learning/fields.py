@@ -180,7 +180,9 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels
-            framed[first : first + width * channels] = inputs[b, y].reshape(-1)
+            row_of_inputs = inputs[b, y].reshape(-1)
+            for k in range(width * channels):  # numba takes two seconds to compile an assignment of an array to a slice
+                framed[first + k] = row_of_inputs[k]
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
@@ -253,4 +255,6 @@ def _scatter_visited(
                         store(framed, field + left, sums)
         for y in range(height):
             first = (padding + y) * line + padding * channels
-            propagated[b, y].reshape(-1)[:] = framed[first : first + width * channels]
+            row_of_sources = propagated[b, y].reshape(-1)
+            for k in range(width * channels):
+                row_of_sources[k] = framed[first + k]

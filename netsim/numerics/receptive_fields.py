@@ -105,11 +105,9 @@ def gather_field(
     place = 0
     for y in range(top, top + kernel):
         for x in range(left, left + kernel):
-            part = field[place : place + channels]
-            if 0 <= y < height and 0 <= x < width:
-                part[:] = times[b, y, x]
-            else:
-                part[:] = np.inf
+            inside = 0 <= y < height and 0 <= x < width
+            for channel in range(channels):
+                field[place + channel] = times[b, y, x, channel] if inside else np.inf
             place += channels
     field[place:] = np.inf
 

@@ -39,8 +39,10 @@ def _interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch, presses: int
     monkeypatch.setattr(training, "_accumulate", counting)
 
 
-@pytest.mark.parametrize("engine", ["event", "brian2"])
-@pytest.mark.parametrize("batches", [1, 55])
+@pytest.mark.parametrize(
+    ("batches", "engine"),
+    [(1, "event"), (55, "event"), (55, "brian2"), pytest.param(1, "brian2", marks=pytest.mark.nightly)],
+)
 def test_an_interrupted_training_goes_on_to_the_same_weights(
     engine: str, batches: int, netsim: Netsim, no_leftovers: Callable[[Path], None], tmp_path: Path
 ) -> None:

@@ -23,7 +23,11 @@ MakeFolder = Callable[..., Path]
 REAL_DATA = os.environ.get("NETSIM_DATA")  # before the tests' own places take over
 
 
-def test_digits_have_a_fixed_split() -> None:
+@pytest.mark.parametrize("by_its_file", [True, False])
+def test_digits_have_a_fixed_split(by_its_file: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether scikit-learn's file is read or scikit-learn asked, as where a version of it keeps the file elsewhere."""
+    if not by_its_file:
+        monkeypatch.setattr("netsim.data.datasets.digits._folder", lambda: None)
     digits = load_dataset("digits")
     assert digits.train_images.shape == (1437, 8, 8, 1)
     assert digits.test_images.shape == (360, 8, 8, 1)

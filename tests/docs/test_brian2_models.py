@@ -30,6 +30,7 @@ FEWER = {
 }
 
 
+@pytest.mark.nightly  # ten seconds of a processor
 def test_the_program_learns() -> None:
     program = PROGRAM
     for given, fewer in FEWER.items():

@@ -20,14 +20,8 @@ NEEDS = {"other_tools": ("elephant", "neo", "pynwb")}
 """Packages that a notebook needs beside netsim."""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=[] if path.stem == "first_network" else pytest.mark.nightly)
-        for path in NOTEBOOKS
-    ],
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     for package in NEEDS.get(path.stem, ()):
         pytest.importorskip(package, reason=f"the notebook {path.stem} needs {package}")

@@ -24,7 +24,7 @@ def identical_and_largest(one: Latencies, other: Latencies) -> tuple[float, floa
     return float(same.mean()), float(np.abs(a[~same] - b[~same]).max(initial=0.0))
 
 
-@pytest.mark.parametrize("dt", [1.0, 0.3])
+@pytest.mark.parametrize("dt", [pytest.param(1.0, marks=pytest.mark.nightly), 0.3])
 def test_engines_agree_on_a_grid(
     layered: MakeNetwork, random_batch: MakeBatch, regime: str, psp: PSP, dt: float
 ) -> None:

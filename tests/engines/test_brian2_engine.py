@@ -214,7 +214,7 @@ def test_times_converge_to_the_exact_ones() -> None:
     )
     batch = Batch(np.array([0.0, 2.3]).reshape(1, 1, 2, 1), {"output.kernel": np.full((2, 1), 0.5)})
     errors = []
-    for dt in (1.0, 0.25, 0.05, 0.01):
+    for dt in (1.0, 0.25, 0.05, 0.025):
         latency = Brian2Engine(network, dt, target="numpy").present(batch)[-1].item()
         errors.append(abs(latency - 9.15))
         assert errors[-1] <= 1.25 * dt
@@ -383,6 +383,7 @@ print(network.synapses, peak.split()[1])
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 def test_six_million_synapses_stay_below_a_gigabyte() -> None:
     run = subprocess.run([sys.executable, "-c", PAPER_SCALE], check=True, capture_output=True, text=True)

@@ -81,6 +81,7 @@ def test_columns_stand_in_pairs() -> None:
     ]
 
 
+@pytest.mark.nightly
 def test_40000_neurons_stay_light(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = {"A single presentation": sections()["A single presentation"]}
     monkeypatch.setattr("netsim.report.pictures.sections", lambda: shown)

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_campaign.py"
 @pytest.mark.parametrize(
     ("training", "kills", "limit"),
     [
-        ("event", 1, 300),
+        pytest.param("event", 1, 300, marks=pytest.mark.nightly),
         pytest.param("brian2", 1, 60, marks=[pytest.mark.slow, pytest.mark.nightly]),
         ("stream", 1, 200),
     ],

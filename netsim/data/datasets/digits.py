@@ -11,6 +11,8 @@ from netsim.data.source import OnProgress, Source
 from netsim.seams import datasets
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from netsim.data.dataset import Dataset
     from netsim.specification import Encoder
 
@@ -28,12 +30,11 @@ class Digits(Source):
     def load(self, name: str, data_dir: str | Path | None, encoder: Encoder | None, on_progress: OnProgress) -> Dataset:
         """Split them."""
         import numpy as np
-        from sklearn.datasets import load_digits
 
         from netsim.data.dataset import Dataset
 
-        images, labels = load_digits(return_X_y=True)
-        images, labels = images.astype(np.uint8).reshape(-1, 8, 8, 1), labels.astype(np.int64)
+        digits = _digits()
+        images, labels = digits[:, :-1].astype(np.uint8).reshape(-1, 8, 8, 1), digits[:, -1].astype(np.int64)
         order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
         test, train = np.sort(order[:TEST_IMAGES]), np.sort(order[TEST_IMAGES:])
         splits = (images[train], labels[train], images[test], labels[test])
@@ -41,13 +42,30 @@ class Digits(Source):
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The folder of scikit-learn."""
-        spec = importlib.util.find_spec("sklearn")
-        folders = spec.submodule_search_locations if spec is not None else None
-        return [Place("scikit-learn", Path(folders[0] if folders else "sklearn"), spec is not None)]
+        folder = _folder()
+        return [Place("scikit-learn", folder or Path("sklearn"), folder is not None)]
 
     def not_fetched(self, name: str) -> str:
         """It is always there."""
         return "comes with scikit-learn, there is nothing to fetch"
+
+
+def _folder() -> Path | None:
+    """Where scikit-learn is installed, if it is."""
+    spec = importlib.util.find_spec("sklearn")
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _digits() -> np.ndarray:
+    """Pixels and label of each digit (digits, 65), from scikit-learn's file, for its import takes a second."""
+    import numpy as np
+
+    folder = _folder()
+    if folder is not None and (file := folder / "datasets" / "data" / "digits.csv.gz").exists():
+        return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    return np.column_stack(load_digits(return_X_y=True))
 
 
 datasets.add("digits", Digits(), __name__)

@@ -13,6 +13,7 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.sparse import Synapses, lay_out_synapses, side_by_side
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
+from netsim.numerics.order import in_order_of_time
 from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.delays import synaptic_delay
@@ -56,10 +57,11 @@ class AfferentStage:
         if thresholds is not None:
             start += clock.head_start(self.population, thresholds).ravel()
         bias = biases(self.population, weights, dtype, start.size)
+        bits = np.empty(0, f"u{dtype.itemsize}")
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             found = np.empty((len(spikes), start.size), dtype)
-            _first_spikes(side_by_side(arriving, dtype), afferents, start, bias, self.dynamics, found)
+            _first_spikes(side_by_side(arriving, dtype), afferents, start, bias, self.dynamics, bits, found)
             spikes[...] = found.reshape(spikes.shape)
 
         return first_spikes
@@ -81,11 +83,12 @@ def _first_spikes(
     start: np.ndarray,
     bias: np.ndarray,
     neurons: Dynamics,
+    bits: np.ndarray,
     spikes: np.ndarray,
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
-    Potentials at the `start` are counted from the threshold.
+    Potentials at the `start` are counted from the threshold; `bits` tells the type of those of times.
     """
     presentations, count = spikes.shape
     breakpoints = afferents.delays.shape[1]
@@ -98,10 +101,10 @@ def _first_spikes(
     times, jumps = np.empty(most * breakpoints, bias.dtype), np.empty(most * breakpoints, bias.dtype)
     excess, slope, reached = np.empty(count, times.dtype), np.empty(count, times.dtype), np.empty(count, times.dtype)
     for b in range(presentations):
-        excess[:], slope[:], reached[:] = start, bias, zero
         fired = spikes[b]
         fired[:] = silent
         for post in range(count):
+            excess[post], slope[post], reached[post] = start[post], bias[post], zero
             events = 0
             for s in range(afferents.first[post], afferents.first[post + 1]):
                 arrival, psp = arrivals[b, afferents.pre[s]] + afferents.late[s], afferents.psp[s]
@@ -114,7 +117,7 @@ def _first_spikes(
                     else:
                         times[events], jumps[events] = now, jump
                         events += 1
-            for event in np.argsort(times[:events], kind="mergesort"):
+            for event in in_order_of_time(times[:events], times[:events].view(bits.dtype), silent):
                 if fired[post] < silent:
                     break
                 _advance(post, times[event], neurons, excess, slope, reached, fired)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from netsim.reprs import short_repr
 from netsim.seams import encoders
@@ -81,6 +80,8 @@ class OnOffEncoder(IntensityEncoder):
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
         """Latencies of images, shape ``(presentations, height, width, cells)``."""
+        from scipy.ndimage import gaussian_filter
+
         images = self.checked(samples, intensity_max).astype(np.float64)
         responses = []
         for scale in self.scales:
