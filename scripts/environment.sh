@@ -37,7 +37,8 @@ make_environment() {
         "$python" -m venv --clear .venv || return 1
     # one of this name is an earlier version of this or another project's, with the same package and command
     .venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes netsim 2>/dev/null
-    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+    # bytecode is made of what is imported, as it is imported; of everything it takes half of the installation
+    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile)
     if [ -n "${LOCKED:-}" ]; then
         "${pip[@]}" --require-hashes --requirement requirements.lock &&
             "${pip[@]}" --no-deps --no-build-isolation --editable . || return 1

@@ -24,6 +24,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
+@pytest.mark.nightly
 def test_the_first_sweep_and_its_figure() -> None:
     first, *_ = _blocks("toml")
     Path("threshold.toml").write_text(first)

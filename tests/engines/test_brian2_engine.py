@@ -196,7 +196,7 @@ def test_cython_gives_the_spikes_of_numpy() -> None:
     assert_equal(engine.present(batch), Brian2Engine(network, 1.0, target="numpy", copies=1).present(batch))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.0, 4.0))
 def test_any_weights_and_stimuli(small: Network, seed: int, scale: float) -> None:
     weights = {name: scale * array for name, array in excitable_weights(small, seed).items()}

@@ -59,7 +59,7 @@ def test_changed_bytes_are_read_or_refused(to: str, name: str, simulation: Simul
     export(to, simulation, name, layers=["stimulus"])
     whole = Path(name).read_bytes()
     generator = np.random.default_rng(0)
-    for _ in range(12):
+    for _ in range(6):
         changed = bytearray(whole)
         for position in generator.integers(0, len(whole), 20):
             changed[position] = generator.integers(0, 256)

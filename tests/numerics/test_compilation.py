@@ -114,6 +114,7 @@ def test_few_folders_stay(package: Path) -> None:
     assert _run(package)[1] == "1"
 
 
+@pytest.mark.nightly
 def test_other_compiled_code_stays_where_it_is(package: Path, tmp_path: Path) -> None:
     other = "import numba\nown = numba.njit(cache=True)(times_factor.py_func)\nprint(own.stats.cache_path)"
     *_, ours, theirs = _run(package, PROGRAM + other)
@@ -146,6 +147,7 @@ def _blocked(package: Path) -> None:
     (package / "__pycache__").write_text("no folder", encoding="utf-8")
 
 
+@pytest.mark.nightly
 def test_beside_sources_that_cannot_be_written_it_is_kept_with_the_user(package: Path, tmp_path: Path) -> None:
     _blocked(package)
     cache = tmp_path / "cache"
@@ -155,6 +157,7 @@ def test_beside_sources_that_cannot_be_written_it_is_kept_with_the_user(package:
     assert Path(folder).is_relative_to(cache / "netsim")
 
 
+@pytest.mark.nightly
 def test_without_any_place_nothing_is_kept(package: Path) -> None:
     _blocked(package)
     assert _run(package, HOME=os.devnull) == ["42", "0", "None"]
@@ -163,6 +166,7 @@ def test_without_any_place_nothing_is_kept(package: Path) -> None:
     assert not Path("~").exists()
 
 
+@pytest.mark.nightly
 def test_a_full_disk_is_no_error(package: Path) -> None:
     full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
     assert _run(package, full + PROGRAM)[:2] == ["42", "0"]

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from netsim.errors import DataError
 
@@ -99,6 +101,11 @@ def test_the_script_makes_a_table() -> None:
     heading, _, row = done.stdout.splitlines()
     assert heading == "| reader | cases | read | refused | faults | seconds |"
     assert row.startswith("| idx | 30 |")
-    refused = subprocess.run([*command[:2], "nosuch"], capture_output=True, text=True)
-    assert refused.returncode == 2
-    assert "readers are npz," in " ".join(refused.stderr.replace("│", "").split())
+
+
+def test_a_reader_that_does_not_exist_is_refused(campaign: Any) -> None:
+    app = typer.Typer()
+    app.command()(importlib.import_module("fuzz").main)
+    refused = CliRunner().invoke(app, ["nosuch"])
+    assert refused.exit_code == 2
+    assert "readers are npz," in " ".join(refused.output.replace("│", "").split())
