@@ -37,8 +37,9 @@ make_environment() {
         "$python" -m venv --clear .venv || return 1
     # one of this name is an earlier version of this or another project's, with the same package and command
     .venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes netsim 2>/dev/null
-    # bytecode is made of what is imported, as it is imported; of everything it takes half of the installation
-    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile)
+    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+    # bytecode of everything takes half of the installation; imports write that of what is used, unless they are not to
+    [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] || pip+=(--no-compile)
     if [ -n "${LOCKED:-}" ]; then
         "${pip[@]}" --require-hashes --requirement requirements.lock &&
             "${pip[@]}" --no-deps --no-build-isolation --editable . || return 1
