@@ -23,6 +23,8 @@ from netsim.weights.layout import Weights
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"
+SPARSE = "rcsnn-fashion-free-sparse"
+"""The same network, trained with a price on spikes."""
 GRID = 1.0
 """Time step (ms) of the rows on a grid."""
 RATE = 1e-6
@@ -112,12 +114,16 @@ ROWS = (
     _forward_row("event-phased-forward-grid", "phased, trained weights, grid of 1 ms", PHASED, True, "double", GRID),
     _forward_row("event-free-forward", "free, exact times, initial weights", FREE, False, "single"),
     _forward_row("event-free-forward-trained", "free, exact times, trained weights", FREE, True, "single"),
+    _forward_row("event-free-forward-sparse", "free, exact times, trained for few spikes", SPARSE, True, "single"),
     _forward_row("event-free-forward-double", "free, trained weights, double precision", FREE, True, "double"),
     _forward_row("event-free-forward-grid", "free, trained weights, grid of 1 ms", FREE, True, "double", GRID),
     Row("event-phased-training", "phased, initial weights", partial(training, PHASED, False), ANN_TRAINING),
     Row("event-phased-training-trained", "phased, trained weights", partial(training, PHASED, True), ANN_TRAINING),
     Row("event-free-training", "free, trained weights", partial(training, FREE, True), ANN_TRAINING),
+    Row("event-free-training-sparse", "free, trained for few spikes", partial(training, SPARSE, True), ANN_TRAINING),
     _one_by_one("event-phased-forward-one", "phased", partial(forward_one_by_one, PHASED), ANN_FORWARD_ONE),
     _one_by_one("event-phased-online", "phased", partial(training, PHASED, True, online=True), ANN_ONLINE),
     _one_by_one("event-free-online", "free", partial(training, FREE, True, online=True), ANN_ONLINE),
+    _one_by_one("event-free-online-sparse", "free, few spikes", partial(training, SPARSE, True, online=True),
+                ANN_ONLINE),
 )  # fmt: skip
