@@ -307,6 +307,8 @@ class Plot:
         What of a `Choice` has a meaning: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
     of_training : bool
         Whether it shows the metrics of a training, and nothing else.
+    of_structure : bool
+        Whether it shows populations and projections, whatever their weights.
     section : str
         Of a report; by default it is in none.
     rank : int
@@ -329,6 +331,7 @@ class Plot:
     presentations: int | None = None
     choices: tuple[str, ...] = ()
     of_training: bool = False
+    of_structure: bool = False
     section: str = ""
     rank: int = 1000
     title: str = ""

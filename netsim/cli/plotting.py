@@ -113,7 +113,8 @@ def plot(
             lambda done, of: progress.update(task, completed=done, total=of),
         )
         drawn = draw(figure, source, choice)
-    options.note_initial_weights(subject, chosen, seed)
+    if not entry.of_structure:
+        options.note_initial_weights(subject, chosen, seed)
     folder = chosen.run.subfolder("figures") if chosen.run else Path(f"figures-{chosen.network.name}")
     files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:

@@ -131,6 +131,11 @@ def test_untrained_presets_have_no_before_and_after(netsim: Netsim) -> None:
     assert "weights" not in pd.read_csv("a.csv").columns
 
 
+def test_the_diagram_says_nothing_of_weights_that_it_does_not_show(netsim: Netsim) -> None:
+    done = netsim("plot", "network", "digits")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_chosen_neurons(netsim: Netsim, run: Path) -> None:
     chosen = ("--neuron", "hidden:3", "--neuron", "hidden:5", "--out", "a.png", "--table", "a.csv")
     for name in ("potentials", "group-raster"):
