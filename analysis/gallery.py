@@ -308,7 +308,7 @@ class Plot:
     of_training : bool
         Whether it shows the metrics of a training, and nothing else.
     of_structure : bool
-        Whether it shows populations and projections, whatever their weights.
+        Whether it shows populations and projections, and nothing that depends on weights.
     section : str
         Of a report; by default it is in none.
     rank : int

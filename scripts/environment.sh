@@ -38,7 +38,8 @@ make_environment() {
     # one of this name is an earlier version of this or another project's, with the same package and command
     .venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes netsim 2>/dev/null
     local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
-    # bytecode of everything takes half of the installation; imports write that of what is used, unless they are not to
+    # pip would compile every module, half of the time that it takes; Python compiles what is imported, and keeps it unless
+    # PYTHONDONTWRITEBYTECODE forbids that
     [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] || pip+=(--no-compile)
     if [ -n "${LOCKED:-}" ]; then
         "${pip[@]}" --require-hashes --requirement requirements.lock &&

@@ -107,13 +107,14 @@ def all_finite(array: np.ndarray) -> bool:
     """Whether every value is a finite number."""
     values = array.reshape(-1)
     if values.dtype in (np.float32, np.float64):
-        return bool(_finite(values))
+        return bool(_finite(values)) or bool(np.isfinite(values).all())  # whatever else the compiler may reorder
     return bool(np.isfinite(values).all())  # half precision is stored, and not known to compiled code
 
 
 @compiled_with(fastmath={"reassoc"})
 def _finite(values: np.ndarray) -> bool:
-    # a finite number less itself is 0, any other is no number; a loop that could end early would not be vectorised
+    # x - x is 0 for finite x, NaN for infinities and NaN; reassoc allows several partial sums, so that the loop is
+    # vectorised, as one that could end early is not; nnan or ninf would take the check away
     total = values.dtype.type(0)
     for k in range(len(values)):
         total += values[k] - values[k]

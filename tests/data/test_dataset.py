@@ -26,7 +26,9 @@ REAL_DATA = os.environ.get("NETSIM_DATA")  # before the tests' own places take o
 @pytest.mark.parametrize("by_its_file", [True, False])
 def test_digits_have_a_fixed_split(by_its_file: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether scikit-learn's file is read or scikit-learn asked, as where a version of it keeps the file elsewhere."""
-    if not by_its_file:
+    if by_its_file:
+        monkeypatch.delattr("sklearn.datasets.load_digits")
+    else:
         monkeypatch.setattr("netsim.data.datasets.digits._folder", lambda: None)
     digits = load_dataset("digits")
     assert digits.train_images.shape == (1437, 8, 8, 1)

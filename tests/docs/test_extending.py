@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -121,51 +122,83 @@ COMMANDS = (
     *(CHECK, GRADIENT, LEARNED),
 )
 PROGRAM = """
-import contextlib, io, json, shlex, sys
+import contextlib, io, json, shlex, sys, traceback
 from netsim.__main__ import main
-printed = {}
+ends = {}
 for command in sys.argv[1:]:
-    with contextlib.redirect_stdout(io.StringIO()) as out:
+    code = 0
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         sys.argv = shlex.split(command) if command.startswith("netsim ") else ["-c"]
         try:
             main() if sys.argv[0] == "netsim" else exec(command, {})
         except SystemExit as end:
-            assert not end.code, command
-    printed[command] = out.getvalue()
-print(json.dumps(printed))
+            code = end.code or 0
+        except Exception:
+            code = 1
+            traceback.print_exc()
+    ends[command] = code, out.getvalue(), err.getvalue()
+print(json.dumps(ends))
 """
+Printed = Callable[[str], str]
+
+
+def _run(folder: Path, *command: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
+    done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
-def printed(outside: Path) -> dict[str, str]:
-    """What all commands and programs print, by command; one process runs them, for to start one takes longer."""
-    environment = os.environ | {"PYTHONPATH": str(outside), "COLUMNS": "200"}
-    command = [sys.executable, "-c", PROGRAM, *COMMANDS]
-    done = subprocess.run(command, cwd=outside, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    shown: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return shown
+def _ends(outside: Path) -> dict[str, tuple[int, str, str]]:
+    """How all commands and programs end: code and what they print; one process runs them, as starting takes longer."""
+    ends = json.loads(_run(outside, "-c", PROGRAM, *COMMANDS).splitlines()[-1])
+    return {command: (code, out, err) for command, (code, out, err) in ends.items()}
 
 
-def test_a_connectivity_gives_the_same_spikes_on_both_engines(printed: dict[str, str]) -> None:
-    assert CHECK in printed
+@pytest.fixture
+def printed(_ends: dict[str, tuple[int, str, str]]) -> Printed:
+    """A function that gives what a command printed, if it succeeded."""
+
+    def of(command: str) -> str:
+        code, out, err = _ends[command]
+        assert code == 0, err
+        return out
+
+    return of
 
 
-def test_it_learns(printed: dict[str, str], outside: Path) -> None:
+def test_entry_points_name_all_that_the_page_adds(outside: Path) -> None:
+    """Names alone, in a process that has not imported the module."""
+    program = """
+import sys
+from netsim.seams import SEAMS
+names = "row-kernels inverse read-out weight-scale gaps lines ahead first-spike".split()
+print(*(name for name in names if not any(name in registry for registry in SEAMS)), "outside" in sys.modules)
+"""
+    assert _run(outside, "-c", program).split() == ["False"]
+
+
+def test_a_connectivity_gives_the_same_spikes_on_both_engines(printed: Printed) -> None:
+    printed(CHECK)
+
+
+def test_it_learns(printed: Printed, outside: Path) -> None:
+    for command in COMMANDS[:2]:
+        printed(command)
     metrics = pd.read_csv(outside / "run" / "metrics.csv")
     assert metrics["validation_strict_accuracy"].iloc[-1] > 0.5
     assert pd.read_csv(outside / "brian2" / "metrics.csv")["training_strict_accuracy"].iloc[-1] > 0.15
 
 
-def test_its_gradient_is_that_of_finite_differences(printed: dict[str, str]) -> None:
-    gradients, differences = np.loadtxt(printed[GRADIENT].splitlines(), unpack=True)
+def test_its_gradient_is_that_of_finite_differences(printed: Printed) -> None:
+    gradients, differences = np.loadtxt(printed(GRADIENT).splitlines(), unpack=True)
     np.testing.assert_allclose(gradients, differences, rtol=1e-3, atol=1e-7)
     assert (abs(differences) > 1e-6).sum() > 10
 
 
-def test_what_comes_from_outside_stands_in_record_description_and_report(
-    printed: dict[str, str], outside: Path
-) -> None:
+def test_what_comes_from_outside_stands_in_record_description_and_report(printed: Printed, outside: Path) -> None:
+    printed("netsim report run --out report.html --limit 20")
     plugins = json.loads((outside / "run" / "run.json").read_text())["plugins"]
     assert {(each["seam"], each["name"]) for each in plugins} == {
         ("connectivity", "row-kernels"),
@@ -174,47 +207,51 @@ def test_what_comes_from_outside_stands_in_record_description_and_report(
     assert all(
         (each["module"], each["distribution"], each["version"]) == ("outside", "outside", "1.0") for each in plugins
     )
-    described = printed["netsim describe run"]
+    described = printed("netsim describe run")
     assert "Convolution with a kernel for each row" in described
     assert "row-kernels" in described
     assert "silent if $x_i = 1$" in described
     page = (outside / "report.html").read_text()
     assert "row-kernels" in page
-    assert "outside 1.0" in page or "outside" in page
+    assert "outside 1.0" in page
 
 
-def test_it_is_drawn_and_exported(printed: dict[str, str], outside: Path) -> None:
+def test_it_is_drawn_and_exported(printed: Printed, outside: Path) -> None:
+    for command in COMMANDS:
+        if command.startswith(("netsim plot", "netsim export", "netsim import", "netsim analyse")):
+            printed(command)
     assert all((outside / f"{figure}.png").stat().st_size > 5000 for figure in ("raster", "kernels"))
     assert pd.read_csv(outside / "first.csv")["layer"].tolist() == ["stimulus", "local", "output"]
     assert all((outside / file).exists() for file in ("imported", "spikes.h5"))
 
 
-def test_a_learner(printed: dict[str, str], outside: Path) -> None:
-    furthest, moved = map(float, printed[LEARNED].split())
+def test_a_learner(printed: Printed, outside: Path) -> None:
+    furthest, moved = map(float, printed(LEARNED).split())
     assert furthest < 1e-6
     assert moved > 0.5
-    assert "all others stay as they are drawn" in printed["netsim describe read-out"]
+    assert "all others stay as they are drawn" in printed("netsim describe read-out")
     assert "read-out" in json.dumps(json.loads((outside / "read-out" / "run.json").read_text())["plugins"])
 
 
-def test_a_study(printed: dict[str, str], outside: Path) -> None:
-    assert "weight-scale: all weights are multiplied" in " ".join(printed["netsim study --help"].split())
+def test_a_study(printed: Printed, outside: Path) -> None:
+    assert "weight-scale: all weights are multiplied" in " ".join(printed("netsim study --help").split())
     table = pd.read_csv(outside / "studies" / "weight-scale.csv")
     assert table["level"].dropna().tolist() == [0.5, 0.8, 1.25, 2.0]
     assert (outside / "studies" / "weight-scale.png").exists()
 
 
-def test_a_read_out(printed: dict[str, str]) -> None:
-    shown = json.loads(printed["netsim evaluate run --read-out all --json"])["read_outs"]
+def test_a_read_out(printed: Printed) -> None:
+    shown = json.loads(printed("netsim evaluate run --read-out all --json"))["read_outs"]
     assert 0 < shown["ahead"] < shown["strict"]
     assert set(shown) > {"strict", "plain", "potential"}
 
 
-def test_a_figure(printed: dict[str, str], outside: Path) -> None:
-    assert "gaps" in printed["netsim plot --help"]
+def test_a_figure(printed: Printed, outside: Path) -> None:
+    assert "gaps" in printed("netsim plot --help")
     assert (outside / "gaps.png").stat().st_size > 5000
 
 
-def test_a_spike_format(printed: dict[str, str], outside: Path) -> None:
+def test_a_spike_format(printed: Printed, outside: Path) -> None:
+    printed("netsim simulate run --stimuli spikes.lines --index 1 --out simulated")
     assert (outside / "spikes.lines").read_text().startswith("stimulus 0 ")
     assert (outside / "simulated").is_dir()

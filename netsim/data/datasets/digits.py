@@ -57,7 +57,7 @@ def _folder() -> Path | None:
 
 
 def _digits() -> np.ndarray:
-    """Pixels and label of each digit (digits, 65), from scikit-learn's file, for its import takes a second."""
+    """Pixels and label of each digit (digits, 65), from scikit-learn's file, as importing it takes a second."""
     import numpy as np
 
     folder = _folder()

@@ -88,7 +88,8 @@ def _first_spikes(
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
-    Potentials at the `start` are counted from the threshold; `bits` tells the type of those of times.
+    Potentials at the `start` are counted from the threshold; `bits` is an empty array of the
+    unsigned integers that are as wide as times.
     """
     presentations, count = spikes.shape
     breakpoints = afferents.delays.shape[1]
@@ -115,7 +116,7 @@ def _first_spikes(
                     if neurons.gated:
                         excess[post] += jump * (neurons.onset - now)
                     else:
-                        times[events], jumps[events] = now, jump
+                        times[events], jumps[events] = now + zero, jump  # never -0.0, whose bits come last
                         events += 1
             for event in in_order_of_time(times[:events], times[:events].view(bits.dtype), silent):
                 if fired[post] < silent:
