@@ -85,7 +85,7 @@ def growth_figure(growth: Sequence[Mapping[str, Any]]) -> Figure:
         for axes in grid[:, 0]:
             axes.set_ylabel("ms per presentation")
         handles = [plt.Line2D([], [], color=colour_of[name], linewidth=1.4, label=name) for name in names]
-        figure.legend(handles=handles, loc="outside upper left", ncols=4, labelcolor=INK)
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, labelcolor=INK)
     return figure
 
 
