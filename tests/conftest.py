@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -91,6 +93,59 @@ def largest_file() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     return limited
+
+
+_IN_ONE_PROCESS = """
+import contextlib, io, json, shlex, sys, traceback
+from netsim.__main__ import main
+ends = {}
+for command in sys.argv[1:]:
+    code = 0
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        sys.argv = shlex.split(command) if command.startswith("netsim ") else ["-c"]
+        try:
+            main() if sys.argv[0] == "netsim" else exec(command, {})
+        except SystemExit as end:
+            code = end.code or 0
+        except Exception:
+            code = 1
+            traceback.print_exc()
+    ends[command] = code, out.getvalue(), err.getvalue()
+print(json.dumps(ends))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a command or a program ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def check(self) -> None:
+        """Fail if it failed."""
+        assert self.code == 0, self.err
+
+    @property
+    def printed(self) -> str:
+        """What it printed, if it succeeded."""
+        self.check()
+        return self.out
+
+
+@pytest.fixture(scope="session")
+def in_one_process() -> Callable[..., dict[str, Ended]]:
+    """A function that runs commands and programs with other packages installed; starting takes longer than most."""
+
+    def run(packages: Path, *commands: str, folder: Path | None = None) -> dict[str, Ended]:
+        environment = os.environ | {"PYTHONPATH": str(packages), "COLUMNS": "200"}
+        command = [sys.executable, "-c", _IN_ONE_PROCESS, *commands]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return {given: Ended(*end) for given, end in json.loads(done.stdout.splitlines()[-1]).items()}
+
+    return run
 
 
 @pytest.fixture

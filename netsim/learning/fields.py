@@ -8,7 +8,14 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import few_channels, gather_columns, gather_patches, is_pointwise, scatter_patches
+from netsim.numerics.receptive_fields import (
+    copy_line,
+    few_channels,
+    gather_columns,
+    gather_patches,
+    is_pointwise,
+    scatter_patches,
+)
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, total
 from netsim.specification import PSP, Window
 
@@ -180,9 +187,7 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels
-            row_of_inputs = inputs[b, y].reshape(-1)
-            for k in range(width * channels):  # numba takes two seconds to compile an assignment of an array to a slice
-                framed[first + k] = row_of_inputs[k]
+            copy_line(inputs[b, y].reshape(-1), framed[first:])
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
@@ -255,6 +260,4 @@ def _scatter_visited(
                         store(framed, field + left, sums)
         for y in range(height):
             first = (padding + y) * line + padding * channels
-            row_of_sources = propagated[b, y].reshape(-1)
-            for k in range(width * channels):
-                row_of_sources[k] = framed[first + k]
+            copy_line(framed[first : first + width * channels], propagated[b, y].reshape(-1))

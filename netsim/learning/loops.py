@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.order import in_order_of_time
+from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.specification import Network, Population
 from netsim.weights.layout import Weights, kernel_name
 
@@ -121,7 +121,7 @@ class Loop:
             self._side_by_side(spikes.movable),
             np.concatenate(onsets),
             causal,
-            np.empty(0, f"u{dtype.itemsize}"),  # tells the type of the bits of times
+            bits_of(dtype),
             handed,
         )
         cuts = np.cumsum([int(np.prod(shapes[name][1:])) for name in self.names])[:-1]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store
 
 # Weights of so many bytes are met by sums of so many: together they stay in the nearest cache.
@@ -201,9 +202,7 @@ def _framed(maps: np.ndarray, padding: int) -> np.ndarray:
     framed = np.zeros((presentations, height + 2 * padding, (width + 2 * padding) * channels), maps.dtype)
     for b in range(presentations):
         for y in range(height):
-            source, target = maps[b, y].reshape(-1), framed[b, padding + y, padding * channels :]
-            for k in range(len(source)):
-                target[k] = source[k]
+            copy_line(maps[b, y].reshape(-1), framed[b, padding + y, padding * channels :])
     return framed.reshape(-1)
 
 

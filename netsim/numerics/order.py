@@ -14,6 +14,11 @@ _DIGITS = (8, 11)
 _FEW = 400
 
 
+def bits_of(dtype: np.dtype) -> np.ndarray:
+    """An empty array of the unsigned integers that are as wide as times: tells compiled code in what to view them."""
+    return np.empty(0, f"u{dtype.itemsize}")
+
+
 @compiled
 def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndarray:
     """The neurons that fire before `end`, in order of time and, at the same time, of number.

@@ -93,6 +93,16 @@ def is_pointwise(kernel: int, stride: int, padding: int) -> bool:
 
 
 @compiled
+def copy_line(source: np.ndarray, onto: np.ndarray) -> None:
+    """Copy numbers to the beginning of a line.
+
+    numba takes two seconds to compile the assignment of an array to a slice, for the message of its error.
+    """
+    for k in range(len(source)):
+        onto[k] = source[k]
+
+
+@compiled
 def gather_field(
     times: np.ndarray, b: int, row: int, column: int, kernel: int, stride: int, padding: int, field: np.ndarray
 ) -> None:

@@ -106,9 +106,10 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
 def all_finite(array: np.ndarray) -> bool:
     """Whether every value is a finite number."""
     values = array.reshape(-1)
-    if values.dtype in (np.float32, np.float64):
-        return bool(_finite(values)) or bool(np.isfinite(values).all())  # whatever else the compiler may reorder
-    return bool(np.isfinite(values).all())  # half precision is stored, and not known to compiled code
+    if values.dtype in (np.float32, np.float64) and _finite(values):
+        return True
+    # whatever the compiler may have reordered; and half precision is stored, and not known to compiled code
+    return bool(np.isfinite(values).all())
 
 
 @compiled_with(fastmath={"reassoc"})

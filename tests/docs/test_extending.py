@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,51 +122,12 @@ COMMANDS = (
     "netsim evaluate run --read-out all --json",
     *(CHECK, GRADIENT, LEARNED),
 )
-PROGRAM = """
-import contextlib, io, json, shlex, sys, traceback
-from netsim.__main__ import main
-ends = {}
-for command in sys.argv[1:]:
-    code = 0
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        sys.argv = shlex.split(command) if command.startswith("netsim ") else ["-c"]
-        try:
-            main() if sys.argv[0] == "netsim" else exec(command, {})
-        except SystemExit as end:
-            code = end.code or 0
-        except Exception:
-            code = 1
-            traceback.print_exc()
-    ends[command] = code, out.getvalue(), err.getvalue()
-print(json.dumps(ends))
-"""
-Printed = Callable[[str], str]
-
-
-def _run(folder: Path, *command: str) -> str:
-    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
-    done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
-def _ends(outside: Path) -> dict[str, tuple[int, str, str]]:
-    """How all commands and programs end: code and what they print; one process runs them, as starting takes longer."""
-    ends = json.loads(_run(outside, "-c", PROGRAM, *COMMANDS).splitlines()[-1])
-    return {command: (code, out, err) for command, (code, out, err) in ends.items()}
-
-
-@pytest.fixture
-def printed(_ends: dict[str, tuple[int, str, str]]) -> Printed:
-    """A function that gives what a command printed, if it succeeded."""
-
-    def of(command: str) -> str:
-        code, out, err = _ends[command]
-        assert code == 0, err
-        return out
-
-    return of
+def ended(outside: Path, in_one_process: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """How all commands and programs end, by what they are."""
+    return in_one_process(outside, *COMMANDS, folder=outside)
 
 
 def test_entry_points_name_all_that_the_page_adds(outside: Path) -> None:
@@ -176,29 +138,31 @@ from netsim.seams import SEAMS
 names = "row-kernels inverse read-out weight-scale gaps lines ahead first-spike".split()
 print(*(name for name in names if not any(name in registry for registry in SEAMS)), "outside" in sys.modules)
 """
-    assert _run(outside, "-c", program).split() == ["False"]
+    environment = os.environ | {"PYTHONPATH": str(outside)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
 
 
-def test_a_connectivity_gives_the_same_spikes_on_both_engines(printed: Printed) -> None:
-    printed(CHECK)
+def test_a_connectivity_gives_the_same_spikes_on_both_engines(ended: dict[str, Any]) -> None:
+    ended[CHECK].check()
 
 
-def test_it_learns(printed: Printed, outside: Path) -> None:
+def test_it_learns(ended: dict[str, Any], outside: Path) -> None:
     for command in COMMANDS[:2]:
-        printed(command)
+        ended[command].check()
     metrics = pd.read_csv(outside / "run" / "metrics.csv")
     assert metrics["validation_strict_accuracy"].iloc[-1] > 0.5
     assert pd.read_csv(outside / "brian2" / "metrics.csv")["training_strict_accuracy"].iloc[-1] > 0.15
 
 
-def test_its_gradient_is_that_of_finite_differences(printed: Printed) -> None:
-    gradients, differences = np.loadtxt(printed(GRADIENT).splitlines(), unpack=True)
+def test_its_gradient_is_that_of_finite_differences(ended: dict[str, Any]) -> None:
+    gradients, differences = np.loadtxt(ended[GRADIENT].printed.splitlines(), unpack=True)
     np.testing.assert_allclose(gradients, differences, rtol=1e-3, atol=1e-7)
     assert (abs(differences) > 1e-6).sum() > 10
 
 
-def test_what_comes_from_outside_stands_in_record_description_and_report(printed: Printed, outside: Path) -> None:
-    printed("netsim report run --out report.html --limit 20")
+def test_what_comes_from_outside_stands_in_record_description_and_report(ended: dict[str, Any], outside: Path) -> None:
+    ended["netsim report run --out report.html --limit 20"].check()
     plugins = json.loads((outside / "run" / "run.json").read_text())["plugins"]
     assert {(each["seam"], each["name"]) for each in plugins} == {
         ("connectivity", "row-kernels"),
@@ -207,7 +171,7 @@ def test_what_comes_from_outside_stands_in_record_description_and_report(printed
     assert all(
         (each["module"], each["distribution"], each["version"]) == ("outside", "outside", "1.0") for each in plugins
     )
-    described = printed("netsim describe run")
+    described = ended["netsim describe run"].printed
     assert "Convolution with a kernel for each row" in described
     assert "row-kernels" in described
     assert "silent if $x_i = 1$" in described
@@ -216,42 +180,42 @@ def test_what_comes_from_outside_stands_in_record_description_and_report(printed
     assert "outside 1.0" in page
 
 
-def test_it_is_drawn_and_exported(printed: Printed, outside: Path) -> None:
+def test_it_is_drawn_and_exported(ended: dict[str, Any], outside: Path) -> None:
     for command in COMMANDS:
         if command.startswith(("netsim plot", "netsim export", "netsim import", "netsim analyse")):
-            printed(command)
+            ended[command].check()
     assert all((outside / f"{figure}.png").stat().st_size > 5000 for figure in ("raster", "kernels"))
     assert pd.read_csv(outside / "first.csv")["layer"].tolist() == ["stimulus", "local", "output"]
     assert all((outside / file).exists() for file in ("imported", "spikes.h5"))
 
 
-def test_a_learner(printed: Printed, outside: Path) -> None:
-    furthest, moved = map(float, printed(LEARNED).split())
+def test_a_learner(ended: dict[str, Any], outside: Path) -> None:
+    furthest, moved = map(float, ended[LEARNED].printed.split())
     assert furthest < 1e-6
     assert moved > 0.5
-    assert "all others stay as they are drawn" in printed("netsim describe read-out")
+    assert "all others stay as they are drawn" in ended["netsim describe read-out"].printed
     assert "read-out" in json.dumps(json.loads((outside / "read-out" / "run.json").read_text())["plugins"])
 
 
-def test_a_study(printed: Printed, outside: Path) -> None:
-    assert "weight-scale: all weights are multiplied" in " ".join(printed("netsim study --help").split())
+def test_a_study(ended: dict[str, Any], outside: Path) -> None:
+    assert "weight-scale: all weights are multiplied" in " ".join(ended["netsim study --help"].printed.split())
     table = pd.read_csv(outside / "studies" / "weight-scale.csv")
     assert table["level"].dropna().tolist() == [0.5, 0.8, 1.25, 2.0]
     assert (outside / "studies" / "weight-scale.png").exists()
 
 
-def test_a_read_out(printed: Printed) -> None:
-    shown = json.loads(printed("netsim evaluate run --read-out all --json"))["read_outs"]
+def test_a_read_out(ended: dict[str, Any]) -> None:
+    shown = json.loads(ended["netsim evaluate run --read-out all --json"].printed)["read_outs"]
     assert 0 < shown["ahead"] < shown["strict"]
     assert set(shown) > {"strict", "plain", "potential"}
 
 
-def test_a_figure(printed: Printed, outside: Path) -> None:
-    assert "gaps" in printed("netsim plot --help")
+def test_a_figure(ended: dict[str, Any], outside: Path) -> None:
+    assert "gaps" in ended["netsim plot --help"].printed
     assert (outside / "gaps.png").stat().st_size > 5000
 
 
-def test_a_spike_format(printed: Printed, outside: Path) -> None:
-    printed("netsim simulate run --stimuli spikes.lines --index 1 --out simulated")
+def test_a_spike_format(ended: dict[str, Any], outside: Path) -> None:
+    ended["netsim simulate run --stimuli spikes.lines --index 1 --out simulated"].check()
     assert (outside / "spikes.lines").read_text().startswith("stimulus 0 ")
     assert (outside / "simulated").is_dir()

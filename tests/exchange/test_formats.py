@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+Run = Callable[..., dict[str, Any]]
 
 SPIKES = '''
 """Spikes as JSON."""
@@ -80,76 +83,55 @@ plain = other_networks
 HEAVY = SPIKES.replace('(".json",), write, read', '(".heavy",), write, read, ("no_such_package",)')
 
 
-PROGRAM = """
-import contextlib, io, json, shlex, sys
-from netsim.__main__ import main
-ends = []
-for command in sys.argv[1:]:
-    sys.argv = shlex.split(command)
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        try:
-            main()
-        except SystemExit as end:
-            ends.append((end.code or 0, out.getvalue(), err.getvalue()))
-print(json.dumps(ends))
-"""
-
-
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., list[tuple[int, str, str]]]:
-    """A function that runs commands where another package is installed: exit codes, and what they print."""
+def run(tmp_path: Path, in_one_process: Run) -> Run:
+    """A function that runs commands where another package is installed: how they end, by command."""
     folder = tmp_path / "site"
     (folder / "other-1.0.dist-info").mkdir(parents=True)
     (folder / "other-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (folder / "other-1.0.dist-info" / "entry_points.txt").write_text(POINTS)
     for name, text in {"spikes": SPIKES, "networks": NETWORKS, "heavy": HEAVY}.items():
         (folder / f"other_{name}.py").write_text(text)
-    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
-
-    def run(*commands: str) -> list[tuple[int, str, str]]:
-        command = [sys.executable, "-c", PROGRAM, *commands]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr
-        return [(code, out, err) for code, out, err in json.loads(done.stdout)]
-
-    return run
+    return functools.partial(in_one_process, folder)
 
 
-def test_spikes(run: Callable[..., list[tuple[int, str, str]]]) -> None:
-    (_, shown, _), (code, exported, errors), (last, _, last_errors) = run(
+def test_spikes(run: Run) -> None:
+    shown, exported, simulated = run(
         "netsim export --help",
         "netsim export digits --to json --limit 2 --layer stimulus spikes.json --json",
         "netsim simulate digits --stimuli spikes.json --limit 2 --out out --json",
-    )
-    assert "* json: latencies as JSON (.json)" in shown
-    assert code == 0, errors
-    assert json.loads(exported)["kind"] == "json"
-    assert last == 0, last_errors
+    ).values()
+    assert "* json: latencies as JSON (.json)" in shown.printed
+    assert json.loads(exported.printed)["kind"] == "json"
+    simulated.check()
     times = json.loads(Path("spikes.json").read_text())["stimulus"]
     fired = sum(time < float("inf") for row in times for line in row for (time,) in line)
     written = Path("out/spikes.csv").read_text().splitlines()
     assert sum(",stimulus," in line for line in written) == fired > 0
 
 
-def test_networks(run: Callable[..., list[tuple[int, str, str]]]) -> None:
-    (_, shown, _), (code, _, errors), (last, imported, last_errors) = run(
+def test_networks(run: Run) -> None:
+    shown, exported, imported = run(
         "netsim import --help",
         "netsim export digits --to plain network.plain",
         "netsim import network.plain --out back --json",
-    )
-    assert "* plain: a table (.plain)" in shown
-    assert code == 0, errors
-    assert "network.plain: PLAIN has no primitives for spikes; other tools will not see them" in errors
-    assert last == 0, last_errors
-    assert (json.loads(imported)["network"], json.loads(imported)["assumed"]) == ("digits", ["all"])
+    ).values()
+    assert "* plain: a table (.plain)" in shown.printed
+    exported.check()
+    assert "network.plain: PLAIN has no primitives for spikes; other tools will not see them" in exported.err
+    told = json.loads(imported.printed)
+    assert (told["network"], told["assumed"]) == ("digits", ["all"])
 
 
-def test_what_they_need_is_named(run: Callable[..., list[tuple[int, str, str]]]) -> None:
-    (_, _, missing), (_, _, unknown) = run(
+def test_what_they_need_is_named(run: Run) -> None:
+    missing, unknown = run(
         "netsim export digits --to heavy spikes.heavy", "netsim export digits --to pdf spikes.pdf"
+    ).values()
+    told = "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
+    assert missing.err == told
+    assert (
+        "choose one of nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, plain" in unknown.err
     )
-    assert missing == "netsim: spikes.heavy: the format heavy needs no_such_package; pip install no_such_package\n"
-    assert "choose one of nwb, sonata, neo, nirdata, csv, parquet, heavy, json, nir, sonata-network, plain" in unknown
 
 
 def test_formats_are_light() -> None:

@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from netsim.errors import DataError, RunError
 
@@ -73,17 +72,15 @@ def test_an_error_is_one_line() -> None:
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Callable[..., Any]
 ) -> None:
     import benchmark
 
     for name in ("OMP_NUM_THREADS", "NETSIM_THREADS"):
         monkeypatch.setenv(name, "2")  # the script sets them
-    app = typer.Typer()
-    app.command()(benchmark.main)
 
     def refuse(*options: str) -> str:
-        done = CliRunner().invoke(app, options)
+        done = invoke(benchmark.main, options)
         assert done.exit_code != 0
         return str(done.exception) + done.output
 

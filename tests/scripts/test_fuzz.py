@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from netsim.errors import DataError
 
@@ -103,9 +101,7 @@ def test_the_script_makes_a_table() -> None:
     assert row.startswith("| idx | 30 |")
 
 
-def test_a_reader_that_does_not_exist_is_refused(campaign: Any) -> None:
-    app = typer.Typer()
-    app.command()(importlib.import_module("fuzz").main)
-    refused = CliRunner().invoke(app, ["nosuch"])
+def test_a_reader_that_does_not_exist_is_refused(campaign: Any, invoke: Callable[..., Any]) -> None:
+    refused = invoke(importlib.import_module("fuzz").main, ["nosuch"])
     assert refused.exit_code == 2
     assert "readers are npz," in " ".join(refused.output.replace("│", "").split())

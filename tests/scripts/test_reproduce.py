@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from netsim.errors import RunError
 from netsim.specification import Network
@@ -86,12 +85,10 @@ def test_seeds_share_a_row_of_the_table() -> None:
         (["--evaluate", "--ship"], "trains nothing"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options: list[str], said: str) -> None:
+def test_what_makes_no_sense_is_refused(options: list[str], said: str, invoke: Callable[..., Any]) -> None:
     import reproduce
 
-    app = typer.Typer()
-    app.command()(reproduce.main)
-    done = CliRunner().invoke(app, options)
+    done = invoke(reproduce.main, options)
     assert done.exit_code == 2
     assert said in " ".join(done.output.replace("│", "").split())
 

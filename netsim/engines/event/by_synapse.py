@@ -13,7 +13,7 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.sparse import Synapses, lay_out_synapses, side_by_side
 from netsim.engines.event.windows import FirstSpikes, biases
 from netsim.numerics.compilation import compiled
-from netsim.numerics.order import in_order_of_time
+from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
 from netsim.specification import Population
 from netsim.weights.delays import synaptic_delay
@@ -57,7 +57,7 @@ class AfferentStage:
         if thresholds is not None:
             start += clock.head_start(self.population, thresholds).ravel()
         bias = biases(self.population, weights, dtype, start.size)
-        bits = np.empty(0, f"u{dtype.itemsize}")
+        bits = bits_of(dtype)
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             found = np.empty((len(spikes), start.size), dtype)
@@ -88,8 +88,7 @@ def _first_spikes(
 ) -> None:
     """First spikes of each presentation, shape (presentations, neurons); ``inf`` is silent.
 
-    Potentials at the `start` are counted from the threshold; `bits` is an empty array of the
-    unsigned integers that are as wide as times.
+    Potentials at the `start` are counted from the threshold; `bits` are those of `bits_of`.
     """
     presentations, count = spikes.shape
     breakpoints = afferents.delays.shape[1]

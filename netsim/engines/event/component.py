@@ -16,7 +16,7 @@ from netsim.engines.event.sparse import Synapses
 from netsim.engines.event.spike_queue import Events, next_due, pop, push, schedule
 from netsim.engines.event.windows import biases
 from netsim.numerics.compilation import compiled
-from netsim.numerics.order import in_order_of_time
+from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.sparse_products import picked
 from netsim.specification import Population, Projection
 from netsim.weights.delays import synaptic_delay
@@ -102,7 +102,7 @@ class ComponentStage:
             for projection, own in zip(self.inner, self.sources[len(self.outer) :], strict=True)
         ]
         lag = np.concatenate([np.zeros(0), *lags]).astype(dtype)
-        bits = np.empty(0, f"u{dtype.itemsize}")  # tells their type
+        bits = bits_of(dtype)
 
         def run(
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]

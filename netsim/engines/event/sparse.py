@@ -14,7 +14,7 @@ from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, biases, in_type
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.lines import abreast_of, bend, places_of
-from netsim.numerics.order import in_order_of_time
+from netsim.numerics.order import bits_of, in_order_of_time
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import earliest
 from netsim.numerics.sparse_products import picked
@@ -96,7 +96,7 @@ class SparseStage:
         if thresholds is not None:
             start += self.clock.head_start(self.population, thresholds).ravel()
         bias = biases(self.population, weights, dtype, start.size)
-        bits = np.empty(0, f"u{dtype.itemsize}")
+        bits = bits_of(dtype)
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             times = side_by_side(arriving, dtype)
