@@ -8,7 +8,7 @@ operation, and threads would wait for each other to get the GIL.
 import numpy as np
 
 from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gradient, propagate
-from netsim.learning.gradients import Factors, LayerStep
+from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
 from netsim.specification import Neurons, Projection, Window
@@ -44,7 +44,7 @@ def step_gated(
     _step(
         times, window, slopes, dtype.type(gate), signal, weights, causal, per_drive, inputs, gradient, bias, propagated
     )
-    gradients: np.ndarray | Factors | None = None
+    gradients: np.ndarray | Deferred | None = None
     if projection.plastic:
         factors = Factors(inputs.reshape(len(inputs), -1), displacement.reshape(len(displacement), -1))
         gradients = gradient.reshape(kernel.shape) if shared else factors

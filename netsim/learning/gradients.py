@@ -1,7 +1,8 @@
 """What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -11,54 +12,115 @@ from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.threads import over_elements
 
 
-class Factors(NamedTuple):
-    """A part's gradient of a dense kernel, not multiplied yet: one product over the whole batch is less work.
+class Deferred(Protocol):
+    """A part's gradient of a dense kernel that is not multiplied out yet: once for the whole batch is less work."""
 
-    Inputs have the shape (presentations, inputs), the signal (presentations, neurons).
-    """
+    @classmethod
+    def total(cls, parts: Sequence[Any], scale: np.floating) -> "Gradient":
+        """Add up the shares of all parts and scale the sum."""
+
+
+class Factors(NamedTuple):
+    """Inputs of the shape (presentations, inputs) and the signal, (presentations, neurons), whose product it is."""
 
     inputs: np.ndarray
     signal: np.ndarray
 
+    @classmethod
+    def total(cls, parts: Sequence[Self], scale: np.floating) -> "np.ndarray | OuterProduct":
+        """See `Deferred`."""
+        if len(parts) == 1 and len(parts[0].signal) == 1:
+            return OuterProduct(parts[0].inputs[0], parts[0].signal[0] * scale)
+        signal = np.concatenate([part.signal for part in parts]) * scale
+        product = np.empty((parts[0].inputs.shape[1], signal.shape[1]), signal.dtype)
 
-class OuterProduct(NDArrayOperatorsMixin):
-    """The gradient of dense synapses by a single presentation, as its factors; arithmetic takes it for the array.
+        def multiply(rows: slice) -> None:
+            # as if neurons were positions, whose channels are the presentations: in most of them a neuron is silent
+            inputs = np.concatenate([part.inputs[:, rows] for part in parts]).T
+            fields = np.ascontiguousarray(inputs)[None, :, None]
+            multiply_fields(fields, signal, 1, 1, 0, product[None, rows, None])
 
-    Inputs have the shape (inputs,), the signal (neurons,). Most of both are zero, so that few synapses learn.
+        over_elements(len(product), multiply, product.shape[1])
+        return product
+
+
+class SinglePresentation(NDArrayOperatorsMixin, ABC):
+    """The gradient of dense synapses by a single presentation, as what it is made of.
+
+    Arithmetic and ``numpy.asarray`` take it for the array, of the shape (inputs, neurons).
     """
 
-    def __init__(self, inputs: np.ndarray, signal: np.ndarray) -> None:
-        self.inputs, self.signal = inputs, signal
-        self.shape, self.dtype, self.ndim = (len(inputs), len(signal)), signal.dtype, 2
+    ndim = 2
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    @abstractmethod
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What is finite where the gradient is."""
+
+    @abstractmethod
+    def multiplied(self) -> np.ndarray:
+        """The array."""
+
+    @abstractmethod
+    def scaled(self, factor: np.floating) -> Self:
+        """The gradient times a number."""
+
+    @abstractmethod
+    def subtract_from(self, weight: np.ndarray, rate: float) -> None:
+        """Take the gradient times a rate away from weights, in the roundings of arrays; the others do not change."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.multiply.outer(self.inputs, self.signal).astype(dtype or self.dtype, copy=False)
+        return self.multiplied().astype(dtype or self.dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        arrays = (np.asarray(each) if isinstance(each, OuterProduct) else each for each in inputs)
+        arrays = (np.asarray(each) if isinstance(each, SinglePresentation) else each for each in inputs)
         return getattr(ufunc, method)(*arrays, **options)
 
     def __getitem__(self, where: Any) -> Any:
         return np.asarray(self)[where]
 
     def __mul__(self, other: Any) -> Any:
-        if np.ndim(other) == 0:  # remains a product
-            return OuterProduct(self.inputs, self.signal * self.dtype.type(other))
+        if np.ndim(other) == 0:
+            return self.scaled(self.dtype.type(other))
         return np.asarray(self) * other
 
     __rmul__ = __mul__
 
+
+class OuterProduct(SinglePresentation):
+    """Inputs, shape (inputs,), times the signal, (neurons,). Most of both are zero, so that few synapses learn."""
+
+    def __init__(self, inputs: np.ndarray, signal: np.ndarray) -> None:
+        super().__init__((len(inputs), len(signal)), signal.dtype)
+        self.inputs, self.signal = inputs, signal
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """See `SinglePresentation`."""
+        return self.inputs, self.signal
+
+    def multiplied(self) -> np.ndarray:
+        """See `SinglePresentation`."""
+        return np.multiply.outer(self.inputs, self.signal)
+
+    def scaled(self, factor: np.floating) -> "OuterProduct":
+        """See `SinglePresentation`."""
+        return OuterProduct(self.inputs, self.signal * factor)
+
     def subtract_from(self, weight: np.ndarray, rate: float) -> None:
-        """Take the product times a rate away from weights, in the roundings of arrays; the others are not touched."""
+        """See `SinglePresentation`."""
         _subtract(weight, self.inputs, self.signal, weight.dtype.type(rate))
 
 
-Gradient = np.ndarray | OuterProduct
+Gradient = np.ndarray | SinglePresentation
 
 
-def factors_of(gradient: Gradient) -> tuple[np.ndarray, ...]:
-    """The arrays that a gradient is made of."""
-    return (gradient.inputs, gradient.signal) if isinstance(gradient, OuterProduct) else (gradient,)
+def arrays_of(gradient: Gradient) -> tuple[np.ndarray, ...]:
+    """The arrays that a gradient is made of, which are finite where it is."""
+    return gradient.arrays if isinstance(gradient, SinglePresentation) else (gradient,)
 
 
 @compiled
@@ -80,24 +142,21 @@ class LayerStep(NamedTuple):
     of the shape of the source, where it is asked for. The gradient of delays (ms) is that of learned ones.
     """
 
-    kernel_gradient: np.ndarray | Factors | None
+    kernel_gradient: np.ndarray | Deferred | None
     bias_gradient: np.ndarray | None
     displacement: np.ndarray | None
     delay_gradient: np.ndarray | None = None
 
 
-def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -> Any:
-    """Add up the shares of all parts, which are of one type, and scale the sum; arrays are written over.
+def total_gradient(shares: Sequence[Any], scale: np.floating) -> Gradient:
+    """Add up the shares of all parts, arrays or `Deferred`, and scale the sum; arrays are written over.
 
-    The sum is an array, or an `OuterProduct`, which passes for one.
+    The sum is an array, or a `SinglePresentation`, which passes for one.
     """
-    factors = [share for share in shares if isinstance(share, Factors)]
-    if len(factors) == 1 and len(factors[0].signal) == 1:
-        return OuterProduct(factors[0].inputs[0], factors[0].signal[0] * scale)
-    if factors:
-        return _product(factors, scale)
-    arrays = [share for share in shares if isinstance(share, np.ndarray)]
-    total, *others = (array.reshape(-1) for array in arrays)
+    first = shares[0]
+    if not isinstance(first, np.ndarray):
+        return type(first).total(shares, scale)
+    total, *others = (array.reshape(-1) for array in shares)
 
     def add(part: slice) -> None:
         for other in others:
@@ -105,18 +164,9 @@ def total_gradient(shares: Sequence[np.ndarray | Factors], scale: np.floating) -
         total[part] *= scale
 
     over_elements(total.size, add)
-    return total.reshape(arrays[0].shape)
+    return total.reshape(first.shape)
 
 
-def _product(factors: Sequence[Factors], scale: np.floating) -> np.ndarray:
-    signal = np.concatenate([part.signal for part in factors]) * scale
-    product = np.empty((factors[0].inputs.shape[1], signal.shape[1]), signal.dtype)
-
-    def multiply(rows: slice) -> None:
-        # as if neurons were positions, whose channels are the presentations: in most of them a neuron is silent
-        inputs = np.concatenate([part.inputs[:, rows] for part in factors]).T
-        fields = np.ascontiguousarray(inputs)[None, :, None]
-        multiply_fields(fields, signal, 1, 1, 0, product[None, rows, None])
-
-    over_elements(len(product), multiply, product.shape[1])
-    return product
+def sum_of(share: np.ndarray | Deferred) -> np.ndarray:
+    """The gradient of one part as an array."""
+    return share if isinstance(share, np.ndarray) else np.asarray(share.total([share], np.float32(1)))

@@ -51,8 +51,8 @@ class BatchGradients:
     gradients : dict of ndarray
         By name, of the plastic weights that fed forward and of learned delays (per ms): mean over presentations, times
         in units of the encoding window; with softmax targets the gradient of the loss, which is the cross-entropy, over
-        ``sharpness``. Of a single presentation those of dense synapses may be an
-        `netsim.learning.gradients.OuterProduct`, which arithmetic and ``numpy.asarray`` take for the array.
+        ``sharpness``. Of a single presentation those of dense synapses may be a
+        `netsim.learning.gradients.SinglePresentation`, which arithmetic and ``numpy.asarray`` take for the array.
     loss : ndarray, shape (presentations,)
     parts : sequence of sequence of ndarray
         The displacements of successive presentations; empty from a learner that knows none.

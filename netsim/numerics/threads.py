@@ -50,14 +50,15 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> l
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
-    parts = -(-count // largest)
-    bounds = [count * part // parts for part in range(parts + 1)] if parts else [0, 0]
-    slices = [slice(first, last) for first, last in itertools.pairwise(bounds)]
-
     def quiet_work(part: slice) -> Part:
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             return work(part)
 
+    if count <= largest:  # without a look at the threads: it takes as long as a small part
+        return [quiet_work(slice(0, count))]
+    parts = -(-count // largest)
+    bounds = [count * part // parts for part in range(parts + 1)]
+    slices = [slice(first, last) for first, last in itertools.pairwise(bounds)]
     helpers = min(threads(), len(slices)) - 1
     if helpers < 1:
         return [quiet_work(part) for part in slices]

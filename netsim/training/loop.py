@@ -16,7 +16,7 @@ from netsim.errors import SpecificationError, TrainingError, nearest
 from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targets
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
-from netsim.learning.gradients import factors_of
+from netsim.learning.gradients import arrays_of
 from netsim.measuring.metrics import decide, silent_fractions
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
@@ -311,7 +311,7 @@ class _Session:
         labels = self.stimuli.labels[chosen]
         learned = self.learner.learn(latencies, labels, presented, batch.delays)
         _check_learned(learned, presented, type(self.learner).__name__)
-        factors_by_name = ((name, each) for name, array in learned.gradients.items() for each in factors_of(array))
+        factors_by_name = ((name, each) for name, array in learned.gradients.items() for each in arrays_of(array))
         self._check_finite("a weight step is not finite", factors_by_name)
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
         gradients = _scaled(learned.gradients, factors)

@@ -1,4 +1,4 @@
-"""Compiled loops of the event engine, where they can be checked by themselves."""
+"""Compiled loops of the event engine, where they can be checked by themselves, and the layout of their weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from netsim.engines import Batch
+from netsim.engines.event.engine import EventEngine
 from netsim.numerics.order import in_order_of_time
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 
 _WIDTHS: dict[type, Literal[32, 64]] = {np.float32: 32, np.float64: 64}
 TIMES: dict[type, st.SearchStrategy[np.ndarray]] = {
@@ -45,3 +48,28 @@ def test_neither_spread_nor_crowded_times_are_out_of_order(dtype: type, power: i
         order = in_order_of_time(times, times.view(f"u{times.itemsize}"), dtype(np.inf))
         np.testing.assert_array_equal(order, np.argsort(times, kind="stable")[: order.size])
         assert order.size == np.isfinite(times).sum()
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize("heterogeneous", [False, True])
+def test_the_spike_of_a_neuron_does_not_depend_on_its_neighbours_in_a_block(
+    precision: str, heterogeneous: bool
+) -> None:
+    """Weights of dense synapses are read where they are: the last vectors reach back into those before."""
+    generator, neurons = np.random.default_rng(4), Neurons(threshold=1.0, tau=40.0, bias=True)
+    stimuli: np.ndarray = generator.uniform(0, 10, (3, 1, 1, 50))
+    kernel, bias = generator.normal(0.1, 0.5, (50, 83)), generator.normal(size=83)
+    thresholds = generator.uniform(0.5, 1.5, 83)
+
+    def latencies(members: np.ndarray) -> np.ndarray:
+        layer = Layer("output", Dense(members.size), neurons=neurons)
+        network = Network.chain("one", IntensityEncoder((1, 1, 50), 10.0), (layer,), duration=100.0)
+        weights = {"output.kernel": kernel[:, members], "output.bias": bias[members]}
+        own = {"output": thresholds[members]} if heterogeneous else {}
+        return EventEngine(network, precision=precision).present(Batch(stimuli, weights, thresholds=own))[-1]
+
+    together = latencies(np.arange(83))
+    assert 0.2 < np.isfinite(together).mean() < 0.95
+    shuffled = generator.permutation(83)
+    np.testing.assert_array_equal(latencies(shuffled), together[:, shuffled])
+    np.testing.assert_array_equal(latencies(np.arange(5)), together[:, :5])  # fewer than a vector

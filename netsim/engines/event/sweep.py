@@ -41,13 +41,17 @@ _QUEUED = 100_000
 
 
 class Blocks(NamedTuple):
-    """What a sweep adds up, in blocks of neighbouring maps; the last block is filled up with silent ones.
+    """What a sweep adds up, in blocks of neighbouring maps.
 
-    The kernel has the shape (blocks, inputs of a field, lanes), the bias (blocks, lanes). Potentials to begin with,
-    shape (rows, columns, blocks, lanes), are ``-inf`` where there is no map.
+    A block begins at a map of `maps`, its weights at a place of `places` in the line of all weights, and those of each
+    input of a field `pitch` behind those of the one before. The bias has the shape (blocks, lanes). Potentials to begin
+    with, shape (rows, columns, blocks, lanes), or of one row and column for all, are ``-inf`` where there is no map.
     """
 
-    kernel: np.ndarray
+    maps: np.ndarray
+    places: np.ndarray
+    pitch: int
+    weights: np.ndarray
     bias: np.ndarray
     start: np.ndarray
 
@@ -76,7 +80,7 @@ class Sweep(WindowStage):
     def _sweep(self, blocks: Blocks, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
         times = self.maps(arriving).astype(self.clock.dtype, copy=False)
         rows, columns, _ = self.window.shape
-        breakpoints = blocks.kernel.shape[1] * self.psp.delays.size
+        breakpoints = self.window.size**2 * self.window.source[2] * self.psp.delays.size
         at_once = max(1, _QUEUED // (rows * columns * breakpoints))
         shape = (at_once, rows, columns, breakpoints)
         queue = Queue(np.empty(shape, times.dtype), np.empty(shape, np.int32), np.empty(shape[:3], np.int64))
@@ -138,7 +142,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     slope raises again. Latencies have the shape (presentations, rows, columns, maps).
     """
     presentations, rows, columns, maps = latencies.shape
-    lanes, breakpoints = blocks.bias.shape[1], psp.delays.size
+    lanes, breakpoints, weights, pitch = blocks.bias.shape[1], psp.delays.size, blocks.weights, blocks.pitch
+    own_rows, own_columns = blocks.start.shape[0] - 1, blocks.start.shape[1] - 1
     real = latencies.dtype.type
     nothing, silent, first_spikes = broadcast(real(0)), broadcast(real(np.inf)), np.empty(lanes, dtype=latencies.dtype)
     threshold, onset = broadcast(neurons.threshold), broadcast(neurons.onset)
@@ -146,21 +151,24 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
     one = np.uint64(1)  # numbers that cannot be negative are places without a test
     for block in range(len(blocks.bias)):
-        weights = blocks.kernel[block].reshape(-1)
+        first, map_of_block = blocks.places[block], blocks.maps[block]
         current = load(blocks.bias[block], 0)
-        count_of_maps = min(lanes, maps - block * lanes)
+        count_of_maps = min(lanes, maps - map_of_block)
         for b in range(presentations):
             for row in range(rows):
                 for column in range(columns):
                     count = np.uint64(queue.counts[b, row, column])
                     times, synapses = queue.times[b, row, column], queue.synapses[b, row, column]
                     # potentials are counted from the threshold
-                    excess, slope = load(blocks.start[row, column, block], 0) - threshold, nothing
+                    excess, slope = (
+                        load(blocks.start[min(row, own_rows), min(column, own_columns), block], 0) - threshold,
+                        nothing,
+                    )
                     # before the onset nobody fires, so that only what is built up by then counts
                     place = np.uint64(0)
                     while place < count and times[place] <= neurons.onset:
                         synapse, k = _divided(synapses[place], breakpoints)
-                        arriving = load(weights, synapse * lanes) * broadcast(psp.changes[k])
+                        arriving = load(weights, first + synapse * pitch) * broadcast(psp.changes[k])
                         excess = excess + arriving * broadcast(neurons.onset - times[place])
                         slope = slope + arriving
                         place += one
@@ -184,7 +192,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                             waiting -= count_at_least(excess, nothing)
                             excess = where_at_least(excess, nothing, -silent, excess)
                         synapse, k = _divided(synapses[place], breakpoints)
-                        slope = slope + load(weights, synapse * lanes) * broadcast(psp.changes[k])
+                        slope = slope + load(weights, first + synapse * pitch) * broadcast(psp.changes[k])
                         reached = now
                         place += one
                     if waiting > 0:
@@ -192,7 +200,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         latency = where_at_least(latency, end, silent, latency)
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
-                    own = latencies[b, row, column, block * lanes :]
+                    own = latencies[b, row, column, map_of_block:]
                     for m in range(count_of_maps):  # to assign a slice, a copy would be made first
                         own[m] = first_spikes[m]
 
@@ -250,11 +258,29 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
 
 
 def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, window: Window) -> Blocks:
-    """What a sweep adds up, in the layout of its vectors."""
+    """What a sweep adds up, in its vectors: the weights as they are where each is met once, else block by block."""
     lanes = lanes_of(kernel.itemsize)
-    rows, columns, maps = window.shape
+    inputs, maps = kernel.shape
+    rows, columns, _ = window.shape
     count = -(-maps // lanes)
-    kernels = from_a_line(count * len(kernel) * lanes, kernel).reshape(count, len(kernel), lanes)
+    first = np.arange(count) * lanes
+    if rows * columns == 1 and maps >= lanes:
+        first[-1] = maps - lanes  # some maps are of two blocks, and twice the same
+        places, pitch, line = first, maps, kernel.reshape(-1)
+    else:
+        places, pitch, line = first * inputs, lanes, _laid_out(kernel, lanes)
+    members = np.minimum(first[:, None] + np.arange(lanes), maps - 1)
+    potentials = np.zeros((1, 1, maps), bias.dtype) if start is None else start
+    starts = np.where(first[:, None] + np.arange(lanes) < maps, potentials[..., members], -np.inf)
+    return Blocks(first, places, pitch, line, bias[members], np.ascontiguousarray(starts, bias.dtype))
+
+
+def _laid_out(kernel: np.ndarray, lanes: int) -> np.ndarray:
+    """The weights of a kernel, shape (inputs of a field, maps), block by block, filled up with zeros."""
+    inputs, maps = kernel.shape
+    count = -(-maps // lanes)
+    line = from_a_line(count * inputs * lanes, kernel)
+    kernels = line.reshape(count, inputs, lanes)
 
     def fill(blocks: slice) -> None:
         for block in range(blocks.start, blocks.stop):
@@ -262,9 +288,5 @@ def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, w
             kernels[block, :, : part.shape[1]] = part
             kernels[block, :, part.shape[1] :] = 0
 
-    over_elements(count, fill, len(kernel) * lanes)
-    biases = np.zeros(count * lanes, bias.dtype)
-    biases[:maps] = bias
-    starts = np.full((rows, columns, count * lanes), -np.inf, bias.dtype)
-    starts[..., :maps] = 0.0 if start is None else start
-    return Blocks(kernels, biases.reshape(-1, lanes), starts.reshape(rows, columns, -1, lanes))
+    over_elements(count, fill, inputs * lanes)
+    return line

@@ -7,14 +7,14 @@ synapses onto it, and hands a displacement to their sources. None looks further 
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from netsim import seams
 from netsim.errors import DataError
 from netsim.learning.gated import step_gated
-from netsim.learning.gradients import Factors, LayerStep, total_gradient
+from netsim.learning.gradients import Deferred, LayerStep, sum_of, total_gradient
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.loops import Loop, Spikes
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
@@ -34,7 +34,7 @@ from netsim.weights.sparse import matrix_of
 class _Part(NamedTuple):
     """What some presentations of a batch teach; gradients are sums in ms²."""
 
-    gradients: dict[str, np.ndarray | Factors]
+    gradients: dict[str, np.ndarray | Deferred]
     displacements: list[np.ndarray]
 
 
@@ -182,7 +182,7 @@ class STiDiBP(Learner):
         latencies = dict(zip(network.shapes, times, strict=True))
         handed = {network.output.name: displacement}
         displacements: dict[str, np.ndarray] = {}
-        gradients: dict[str, np.ndarray | Factors] = {}
+        gradients: dict[str, np.ndarray | Deferred] = {}
         for component in reversed(network.components):
             arriving = {
                 projection.name: _arriving(projection, latencies[projection.source], late)
@@ -429,12 +429,12 @@ class STiDiBP(Learner):
         late: _Late,
     ) -> np.ndarray:
         """``tau`` times the slope at threshold of the neurons that are asked for, by the chosen derivative."""
-        neurons, times = population.dynamics, np.where(np.isfinite(own), own, 0)
+        neurons = population.dynamics
         # where the gate has closed, nothing but the drive and the loop moves the potential
         assumed = own.dtype.type(neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau)
         if self.network.learning.derivative == "linear":
             return np.asarray(assumed)
-        current = np.zeros_like(own)
+        current, times = np.zeros_like(own), np.where(np.isfinite(own), own, 0)
         for projection in self._incoming[population.name]:
             if neurons.gated and not self.network.is_recurrent(projection):
                 continue
@@ -452,9 +452,9 @@ class STiDiBP(Learner):
         return np.where(np.isfinite(own), slope, assumed).astype(own.dtype)
 
 
-def _difference(one: np.ndarray | Factors | None, other: np.ndarray | Factors | None) -> Any:
-    """What is left of arrays that may both be absent."""
-    return None if one is None else one - other  # type: ignore[operator]
+def _difference(one: np.ndarray | Deferred | None, other: np.ndarray | Deferred | None) -> np.ndarray | None:
+    """What is left of sums that may both be absent."""
+    return None if one is None or other is None else sum_of(one) - sum_of(other)
 
 
 def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.errors import SpecificationError
-from netsim.learning.gradients import Gradient, OuterProduct, factors_of
+from netsim.learning.gradients import Gradient, OuterProduct, arrays_of
 from netsim.learning.optimizers._moments import MomentOptimizer
 from netsim.learning.optimizers.adam import EPSILON, SECOND
 from netsim.numerics.compilation import compiled
@@ -112,7 +112,7 @@ class LazyAdam(MomentOptimizer):
         left = _left(self.momentum, weight.dtype)
         now = _Update(update, recent, left, *map(weight.dtype.type, (corrected, correction, self.momentum)))
         if isinstance(gradient, OuterProduct):
-            inputs, signal = (each.astype(weight.dtype, copy=False) for each in factors_of(gradient))
+            inputs, signal = (each.astype(weight.dtype, copy=False) for each in arrays_of(gradient))
             _visit_product(inputs, signal, weight, *moments, now)
             return
         slopes = np.ascontiguousarray(gradient, dtype=weight.dtype)
