@@ -1,13 +1,14 @@
 """The price of spikes: the network of a preset with rectified linear units in place of neurons, trained alike in torch.
 
     pip install '.[bench]'
-    python scripts/price_of_spikes.py rcsnn-mnist                      # a run of each seed is kept and not repeated
-    python scripts/price_of_spikes.py rcsnn-mnist --page docs/price    # also the table of the documentation
+    python scripts/price_of_spikes.py rcsnn-mnist                      # a training that is done is not repeated
+    python scripts/price_of_spikes.py rcsnn-mnist --page docs/price    # also price.csv for the documentation
 
-Both learn from the same stimuli, drawn and changed by the same generators in the same order, for as many epochs, in
-batches of one size, with Adam, the learning rate and its schedule, smoothed labels, dropout and a mean of the weights
-as the preset has them; the epoch is chosen by validation, and the test set is read once. What differs is the unit, and
-the initial weights, which are torch's own.
+Both learn from the same stimuli in the same order with the same augmentation, for as many epochs in batches of one
+size, with Adam, the learning rate and its schedule, smoothed labels, dropout and an EMA of the weights as the preset
+has them; the epoch is chosen by validation, and the test set is read once. What differs is the unit, the initial
+weights and the draws of dropout, which are torch's own; balanced weights, a price on activity and the revival of silent
+neurons are of spikes, and have no counterpart. Presets with more than that are refused.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from netsim.data.stimuli import Stimuli
     from netsim.specification import Network
+    from netsim.weights.layout import Weights
 
 _ORDER, _VARIATION = 1, 2
 _AT_ONCE = 500
@@ -42,8 +44,6 @@ _NORMAL_95 = 1.96
 def main(
     rows: Annotated[list[str], typer.Argument(help="Preset with trained weights; repeatable.")],
     seed: Annotated[list[int] | None, typer.Option(help="Seed of the dense network; repeatable.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Learn from so many stimuli only.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Other epochs than the preset's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where results are kept.")] = REPOSITORY / "runs" / "price",
     page: Annotated[Path | None, typer.Option(help="Folder for price.csv.")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where the data sets lie.")] = None,
@@ -53,45 +53,44 @@ def main(
 
     from netsim.files import write_text
 
-    table = pd.DataFrame(
-        [_compared(row, number, limit, epochs, runs, data_dir) for row in rows for number in seed or [0]]
-    )
+    table = pd.DataFrame([_compared(row, number, runs, data_dir) for row in rows for number in seed or [0]])
     print(table.to_string(index=False, float_format="{:.2f}".format))
     if page is not None:
         page.mkdir(parents=True, exist_ok=True)
         write_text(page / "price.csv", table.to_csv(index=False, float_format="%.4f"))
 
 
-def _compared(
-    row: str, seed: int, limit: int | None, epochs: int | None, runs: Path, data_dir: str | None
-) -> dict[str, Any]:
-    """Test accuracies (%) of the shipped weights and of the dense network, and their difference per test stimulus."""
+def _compared(row: str, seed: int, runs: Path, data_dir: str | None) -> dict[str, Any]:
+    """Test accuracies (%) of the trained weights and of the dense network, and their difference over test stimuli.
+
+    The interval is that of the mean over test stimuli, of which each is decided by both; what another seed would change
+    is not in it.
+    """
     from netsim.data.stimuli import load_splits
-    from netsim.engines import Batch, make_engine
     from netsim.files import write_json
-    from netsim.measuring.metrics import decide
     from netsim.runs.model import load_model
+    from netsim.specification.toml import network_to_dict
 
     model = load_model(row)
+    if model.origin != "trained":
+        raise SpecificationError(row, "has no trained weights to compare with")
+    _check(model.network)
     splits = load_splits(model.network, None, data_dir)
-    name = "-".join([row, f"seed{seed}", *(f"{each}" for each in (limit, epochs) if each is not None)])
-    kept = runs / f"{name}.json"
+    kept, settings = runs / f"{row}-seed{seed}.json", network_to_dict(model.network)
     if not kept.exists():
-        result = _trained(model.network, splits.training.first(limit), splits.validation, splits.test, seed, epochs)
+        result = _trained(model.network, splits.training, splits.validation, splits.test, seed)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_json(kept, result)
+        write_json(kept, result | {"network": settings})
     dense = json.loads(kept.read_text())
-    engine, spiking = make_engine("event", model.network), []
-    for part in _parts(len(splits.test)):
-        made = decide(engine.present(Batch(splits.test.latencies(part), model.weights))[-1])
-        spiking.append(made.strictly_correct(splits.test.labels[part]))
-    right = np.concatenate(spiking)
+    if dense["network"] != json.loads(json.dumps(settings)):
+        raise SpecificationError(str(kept), f"was made with other settings of {row}; move it away")
+    right = spiking_decisions(model.network, model.weights, splits.test)
     of_dense = np.array(dense["choices"]) == splits.test.labels
     difference = of_dense.astype(float) - right
     return {
         "row": row,
         "seed": seed,
-        "epochs": dense["epochs"],
+        "epochs": model.network.training.epochs,
         "best_epoch": dense["best_epoch"],
         "dense_validation": 100 * dense["validation_accuracy"],
         "dense_test": 100 * of_dense.mean(),
@@ -100,6 +99,34 @@ def _compared(
         "half_width_95": 100 * _NORMAL_95 * difference.std() / math.sqrt(len(difference)),
         "minutes": dense["minutes"],
     }
+
+
+def spiking_decisions(network: Network, weights: Weights, stimuli: Stimuli) -> np.ndarray:
+    """Which stimuli are decided right by the first output spike, a tie being an error."""
+    from netsim.engines import Batch, make_engine
+    from netsim.measuring.metrics import decide
+
+    engine, right = make_engine("event", network), []
+    for part in _parts(len(stimuli)):
+        outputs = engine.present(Batch(stimuli.latencies(part), weights))[-1]
+        right.append(decide(outputs).strictly_correct(stimuli.labels[part]))
+    return np.concatenate(right)
+
+
+def _check(network: Network) -> None:
+    """Refuse what a training here would leave out."""
+    learning = network.learning
+    left_out = {
+        "weighting": network.weighting.kind != "real",
+        "training.jitter": network.training.jitter > 0,
+        "encoder.constant": bool(network.encoder.constant),
+        "learning.weight_decay": learning.weight_decay > 0,
+        "learning.optimizer": learning.optimizer != "adam",
+        "learning.targets": learning.targets != "softmax",
+    }
+    for setting, given in left_out.items():
+        if given:
+            raise SpecificationError(network.name, f"has a setting of {setting} that the dense network would not have")
 
 
 @dataclass
@@ -111,9 +138,7 @@ class _Best:
     weights: dict[str, Any] | None = None
 
 
-def _trained(
-    network: Network, training: Stimuli, validation: Stimuli, test: Stimuli, seed: int, epochs: int | None
-) -> dict[str, Any]:
+def _trained(network: Network, training: Stimuli, validation: Stimuli, test: Stimuli, seed: int) -> dict[str, Any]:
     """Train a dense network, choose its epoch by validation, and read the test set once."""
     torch = imported("torch")
     torch.manual_seed(seed)
@@ -121,7 +146,7 @@ def _trained(
     mean = {name: array.clone() for name, array in dense.state_dict().items()}
     learning, settings, began = network.learning, network.training, time.monotonic()
     optimizer = torch.optim.Adam(dense.parameters(), lr=learning.rate, betas=(learning.momentum, 0.999))
-    count = epochs or settings.epochs
+    count = settings.epochs
     per_epoch = math.ceil(len(training) / settings.batch)
     best, done = _Best(), 0
     for epoch in range(count):
@@ -135,16 +160,15 @@ def _trained(
             with torch.no_grad():
                 for name, array in dense.state_dict().items():
                     mean[name].lerp_(array, 1 - keep)
-        choices, loss = _presented(torch, network, mean, validation)
+        choices, loss = _presented(torch, dense, mean, network, validation)
         accuracy = float((choices == validation.labels).mean())
         print(f"epoch {epoch + 1}: validation accuracy {accuracy:.2%}, loss {loss:.4f}", file=sys.stderr)
         if (accuracy, -loss) > best.score:
             best = _Best((accuracy, -loss), epoch + 1, {name: array.clone() for name, array in mean.items()})
     assert best.weights is not None
-    choices, _ = _presented(torch, network, best.weights, test)
+    choices, _ = _presented(torch, dense, best.weights, network, test)
     return {
         "torch": torch.__version__,
-        "epochs": count,
         "best_epoch": best.epoch,
         "validation_accuracy": best.score[0],
         "choices": choices.tolist(),
@@ -178,20 +202,19 @@ def dense_network(torch: Any, network: Network) -> Any:
         Pooling: pooling,
         Dense: dense,
     }
-    channels = network.encoder.shape[-1]
-    layers = network.layers() or ()
+    layers, channels = network.layers() or (), network.encoder.shape[-1]
+    if not layers or any(type(layer.connectivity) not in builders for layer in layers):
+        raise SpecificationError(network.name, "is no chain of convolution, pooling and dense layers")
     for layer in layers:
-        if type(layer.connectivity) not in builders:
-            break
         modules += builders[type(layer.connectivity)](layer.connectivity, channels)
-        modules += [nn.Dropout(layer.dropout)] if layer.dropout else []
+        if layer is layers[-1]:
+            modules.pop()  # the decision is the largest output, no matter of what sign
+        elif layer.dropout:
+            modules.append(nn.Dropout(layer.dropout))
         channels = network.shapes[layer.name][-1]
-    else:
-        if layers:
-            built = nn.Sequential(*modules[:-1])  # the decision is the largest output, no matter of what sign
-            built(torch.zeros(1, network.encoder.shape[-1], *network.encoder.shape[:-1]))  # shapes of lazy layers
-            return built
-    raise SpecificationError(network.name, "is no chain of convolution, pooling and dense layers, as is compared here")
+    built = nn.Sequential(*modules)
+    built(torch.zeros(1, network.encoder.shape[-1], *network.encoder.shape[:-1]))  # lazy layers learn their shapes
+    return built
 
 
 def _step(
@@ -221,9 +244,8 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = learning.rate * schedules[learning.schedule](done / steps)
     optimizer.zero_grad()
-    labels = torch.from_numpy(stimuli.labels[chosen]).long()
     outputs = dense(_intensities(torch, network, times))
-    torch.nn.functional.cross_entropy(outputs, labels, label_smoothing=learning.label_smoothing).backward()
+    _loss(torch, network, outputs, stimuli.labels[chosen]).backward()
     optimizer.step()
 
 
@@ -233,19 +255,24 @@ def _intensities(torch: Any, network: Network, times: np.ndarray) -> Any:
     return torch.from_numpy(values.astype(np.float32)).permute(0, 3, 1, 2)
 
 
-def _presented(torch: Any, network: Network, weights: dict[str, Any], stimuli: Stimuli) -> tuple[np.ndarray, float]:
-    """Decisions, and the mean cross-entropy, with some weights."""
-    dense = dense_network(torch, network)
-    dense.load_state_dict(weights)
+def _presented(
+    torch: Any, dense: Any, weights: dict[str, Any], network: Network, stimuli: Stimuli
+) -> tuple[np.ndarray, float]:
+    """Decisions, and the mean loss, with other weights than the network's own."""
     dense.eval()
     choices, losses = [], 0.0
     with torch.inference_mode():
         for part in _parts(len(stimuli)):
-            outputs = dense(_intensities(torch, network, stimuli.latencies(part)))
-            labels = torch.from_numpy(stimuli.labels[part]).long()
-            losses += float(torch.nn.functional.cross_entropy(outputs, labels, reduction="sum"))
+            inputs = _intensities(torch, network, stimuli.latencies(part))
+            outputs = torch.func.functional_call(dense, weights, (inputs,))
+            losses += float(_loss(torch, network, outputs, stimuli.labels[part], "sum"))
             choices.append(outputs.argmax(1).numpy())
     return np.concatenate(choices), losses / len(stimuli)
+
+
+def _loss(torch: Any, network: Network, outputs: Any, labels: np.ndarray, reduction: str = "mean") -> Any:
+    smoothing, wanted = network.learning.label_smoothing, torch.from_numpy(labels).long()
+    return torch.nn.functional.cross_entropy(outputs, wanted, label_smoothing=smoothing, reduction=reduction)
 
 
 def _parts(count: int) -> list[np.ndarray]:

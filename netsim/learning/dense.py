@@ -1,7 +1,8 @@
 """The local learning step of dense synapses, pair by pair of spikes, as `netsim.learning.synapses` defines it.
 
 The synapses of a presynaptic neuron lie side by side, so that only those of neurons that fired are visited, where they
-are: nothing is laid out anew. The gradient is not added up before all presentations are known.
+are: nothing is laid out anew. Where few postsynaptic neurons carry a signal, no others are visited, either. The
+gradient is not added up before all presentations are known.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,13 @@ from netsim.numerics.psp import Breakpoints
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import broadcast, lanes_of, load, total, where_at_least
 from netsim.specification import Projection
+
+# To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
+_PER_SIGNAL = 6
+# Each input takes a while in each presentation, as long as so many vectors of neurons (measured).
+_PER_INPUT = 8
+# More presentations than these do not make the parts of a gradient smaller, which is added up in threads.
+_MOST_PER_PART = 8
 
 
 class PairFactors(NamedTuple):
@@ -44,7 +52,7 @@ class PairFactors(NamedTuple):
             times = np.concatenate([part.times[:, rows] for part in parts]).T
             _add_up(np.ascontiguousarray(times), limits, signal, first.psp, sums[rows])
 
-        over_elements(len(sums), add_up, sums.shape[1])
+        over_elements(len(sums), add_up, sums.shape[1] * min(len(signal), _MOST_PER_PART))
         return sums
 
 
@@ -64,11 +72,12 @@ class PairProduct(SinglePresentation):
         """See `SinglePresentation`."""
         return self.limits, self.signal
 
-    def multiplied(self) -> np.ndarray:
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """See `SinglePresentation`."""
-        sums = np.empty(self.shape, self.dtype)
-        _add_up(self.times[:, None], self.limits[None], self.signal[None], self.psp, sums)
-        return sums
+        fired = np.flatnonzero(np.isfinite(self.times))
+        slopes = np.empty((len(fired), len(self.signal)), self.dtype)
+        _add_up(self.times[fired, None], self.limits[None], self.signal[None], self.psp, slopes)
+        return fired, slopes
 
     def scaled(self, factor: np.floating) -> "PairProduct":
         """See `SinglePresentation`."""
@@ -79,10 +88,15 @@ class PairProduct(SinglePresentation):
         _subtract(weight, self.times, self.limits, self.signal, self.psp, weight.dtype.type(rate))
 
 
+def are_enough(presentations: int, neurons: int, itemsize: int) -> bool:
+    """Whether neurons are enough to be visited input by input; of one presentation nothing is to be laid out for it."""
+    return neurons >= lanes_of(itemsize) * (1 if presentations == 1 else _PER_INPUT)
+
+
 def step_dense(
     projection: Projection, source: np.ndarray, limit: np.ndarray, signal: np.ndarray, kernel: np.ndarray, causal: bool
 ) -> LayerStep:
-    """The step of dense synapses; parameters are those of `netsim.learning.synapses.step_pairwise`."""
+    """The step of dense synapses onto `are_enough` neurons; see `netsim.learning.synapses.step_pairwise`."""
     dtype, count = source.dtype, len(source)
     psp = breakpoints(projection.psp, dtype)
     times, limits, signals = (np.ascontiguousarray(each, dtype).reshape(count, -1) for each in (source, limit, signal))
@@ -98,6 +112,38 @@ def step_dense(
     )
 
 
+class _Carrying(NamedTuple):
+    """The neurons that carry a signal, in order: how many in each presentation, which, their limits and signals.
+
+    But for the counts all have the shape (presentations, neurons and a vector) and are filled up with zeros.
+    """
+
+    counts: np.ndarray
+    neurons: np.ndarray
+    limits: np.ndarray
+    signal: np.ndarray
+
+
+@compiled
+def _carrying(limits: np.ndarray, signal: np.ndarray) -> _Carrying:
+    presentations, neurons = signal.shape
+    shape = presentations, neurons + lanes_of(signal.itemsize)
+    found = _Carrying(
+        np.zeros(presentations, np.int64),
+        np.zeros(shape, np.uint32),
+        np.zeros(shape, signal.dtype),
+        np.zeros(shape, signal.dtype),
+    )
+    for b in range(presentations):
+        count = 0
+        for m in range(neurons):
+            if signal[b, m] != 0:
+                found.neurons[b, count], found.limits[b, count], found.signal[b, count] = m, limits[b, m], signal[b, m]
+                count += 1
+        found.counts[b] = count
+    return found
+
+
 @compiled_with(fastmath={"contract"})
 def _propagate(
     times: np.ndarray,
@@ -107,58 +153,94 @@ def _propagate(
     kernel: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``."""
+    """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``.
+
+    There is at least a vector of neurons.
+    """
     inputs, neurons = kernel.shape
-    lanes, zero = lanes_of(kernel.itemsize), kernel.dtype.type(0)
-    nothing, whole = broadcast(zero), neurons // lanes * lanes
+    lanes = lanes_of(kernel.itemsize)
+    nothing, whole, last = broadcast(kernel.dtype.type(0)), neurons // lanes * lanes, neurons - lanes
+    carrying, seen = _carrying(limits, signal), np.empty(neurons + lanes, kernel.dtype)
+    # the last vector reaches back into those before, and has no signals there
+    rest = np.zeros((len(signal), lanes), signal.dtype)
+    rest[:, whole - last :] = signal[:, whole:]
     for i in range(inputs):
         weights = kernel[i]
         for b in range(len(times)):
             displacement[b, i] = 0
             if not times[b, i] < np.inf:
                 continue
+            time, count = broadcast(times[b, i]), carrying.counts[b]
+            few = _are_few(count, neurons)
+            if few:
+                chosen = carrying.neurons[b]
+                for n in range(count):
+                    seen[n] = weights[chosen[n]]
+                seen[count : count + lanes] = 0
+            own, until = (carrying.signal[b], carrying.limits[b]) if few else (signal[b], limits[b])
+            row, end = (seen, count) if few else (weights, whole)
             for k in range(psp.delays.size):
-                # as differences: to compare the times themselves would be another rounding
-                delay, here = times[b, i], psp.delays[k]
-                own, until, sums, rest = signal[b], limits[b], nothing, zero
-                for m in range(0, whole, lanes):
-                    since = load(until, m) - broadcast(here) - broadcast(delay)
-                    sums = sums + where_at_least(nothing, since, nothing, load(own, m) * load(weights, m))
-                for m in range(whole, neurons):
-                    if until[m] - here - delay > zero:
-                        rest += own[m] * weights[m]
-                displacement[b, i] += psp.changes[k] * (total(sums) + rest)
-
-
-@compiled_with(fastmath={"contract"})
-def _add_pair(time: float, limits: np.ndarray, signal: np.ndarray, psp: Breakpoints, row: np.ndarray) -> None:
-    """Add the slopes of the synapses of a presynaptic spike to a row of them."""
-    zero = row.dtype.type(0)
-    for k in range(psp.delays.size):
-        delay, change = psp.delays[k], psp.changes[k]
-        for m in range(len(row)):
-            row[m] += change * signal[m] * max(limits[m] - delay - time, zero)
+                late, sums = broadcast(psp.delays[k]), nothing
+                for m in range(0, end, lanes):
+                    # as differences: to compare the times themselves would be another rounding
+                    since = load(until, m) - time - late
+                    sums = sums + where_at_least(nothing, since, nothing, load(own, m) * load(row, m))
+                if not few:
+                    since = load(until, last) - time - late
+                    sums = sums + where_at_least(nothing, since, nothing, load(rest[b], 0) * load(row, last))
+                displacement[b, i] += psp.changes[k] * total(sums)
 
 
 @compiled
 def _add_up(times: np.ndarray, limits: np.ndarray, signal: np.ndarray, psp: Breakpoints, sums: np.ndarray) -> None:
     """Write the gradient of the synapses of some inputs; times have the shape (inputs, presentations)."""
+    carrying = _carrying(limits, signal)
+    sums[:] = 0
     for i in range(len(times)):
-        sums[i, :] = 0
         for b in range(len(signal)):
             if times[i, b] < np.inf:
-                _add_pair(times[i, b], limits[b], signal[b], psp, sums[i])
+                _add_pairs(times[i, b], limits[b], signal[b], b, carrying, psp, sums[i])
 
 
 @compiled
 def _subtract(
     weight: np.ndarray, times: np.ndarray, limits: np.ndarray, signal: np.ndarray, psp: Breakpoints, rate: float
 ) -> None:
-    slopes = np.empty(len(signal), signal.dtype)
+    carrying = _carrying(limits.reshape(1, -1), signal.reshape(1, -1))
+    slopes, chosen = np.empty(len(signal), signal.dtype), carrying.neurons[0, : carrying.counts[0]]
     for i in range(len(times)):
-        if times[i] < np.inf:
-            slopes[:] = 0
-            _add_pair(times[i], limits, signal, psp, slopes)
-            own = weight[i]
+        if not times[i] < np.inf:
+            continue
+        slopes[:] = 0
+        _add_pairs(times[i], limits, signal, 0, carrying, psp, slopes)
+        own = weight[i]
+        if _are_few(len(chosen), len(signal)):
+            for m in chosen:
+                own[m] -= rate * slopes[m]
+        else:
             for m in range(len(own)):
                 own[m] -= rate * slopes[m]
+
+
+@compiled_with(fastmath={"contract"})
+def _add_pairs(
+    time: float, limits: np.ndarray, signal: np.ndarray, b: int, carrying: _Carrying, psp: Breakpoints, row: np.ndarray
+) -> None:
+    """Add the slopes of the synapses of a presynaptic spike in presentation `b` to a row of them."""
+    zero, count = row.dtype.type(0), carrying.counts[b]
+    few = _are_few(count, len(row))
+    chosen, until, own = carrying.neurons[b], carrying.limits[b], carrying.signal[b]
+    for k in range(psp.delays.size):
+        delay, change = psp.delays[k], psp.changes[k]
+        if few:
+            for n in range(count):
+                row[chosen[n]] += change * own[n] * max(until[n] - delay - time, zero)
+        else:
+            for m in range(len(row)):
+                row[m] += change * signal[m] * max(limits[m] - delay - time, zero)
+
+
+@compiled
+def _are_few(count: int, neurons: int) -> bool:
+    """Whether to visit the neurons that carry a signal is less work than to visit all in vectors."""
+    return bool(count * _PER_SIGNAL < neurons)

@@ -95,12 +95,11 @@ def _propagate_to_heard(
 ) -> None:
     """The products of each position's signals with the synapses of those of its sources that fired before the gate."""
     positions, maps = signal.shape
-    counts, carrying = np.zeros(positions, np.int64), np.empty((positions, maps), np.uint32)
+    counts, carrying = np.full(positions, maps), np.empty((positions, maps // _PER_SIGNAL), np.uint32)
     for position in range(positions):
-        for m in range(maps):
-            if signal[position, m] != 0:
-                carrying[position, counts[position]] = m
-                counts[position] += 1
+        count = _signalling(signal[position])
+        if count * _PER_SIGNAL < maps:
+            counts[position], carrying[position, :count] = count, np.flatnonzero(signal[position])
     lanes = lanes_of(signal.itemsize)
     nothing = broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
@@ -154,7 +153,7 @@ def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
 
 @compiled
 def collect_from_maps(by_map: np.ndarray, kernel: np.ndarray) -> None:
-    """The way back from `lay_out_by_map`; the result is written to `kernel`."""
+    """Write what is laid out by map, shape (maps, rows of a field, inputs of a row or more), as a kernel."""
     maps, size, _ = by_map.shape
     row = len(kernel) // size
     for dy in range(size):

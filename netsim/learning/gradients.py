@@ -47,7 +47,8 @@ class Factors(NamedTuple):
 class SinglePresentation(NDArrayOperatorsMixin, ABC):
     """The gradient of dense synapses by a single presentation, as what it is made of.
 
-    Arithmetic and ``numpy.asarray`` take it for the array, of the shape (inputs, neurons).
+    ``numpy.asarray`` gives the array, of the shape (inputs, neurons); arithmetic, indices and whatever else is asked of
+    an array are those of it. Nothing can be written to it.
     """
 
     ndim = 2
@@ -58,11 +59,11 @@ class SinglePresentation(NDArrayOperatorsMixin, ABC):
     @property
     @abstractmethod
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What is finite where the gradient is."""
+        """What is finite where the gradient is, but for products that are too large for their type."""
 
     @abstractmethod
-    def multiplied(self) -> np.ndarray:
-        """The array."""
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The inputs whose synapses have a gradient, shape (some,), and theirs, (some, neurons)."""
 
     @abstractmethod
     def scaled(self, factor: np.floating) -> Self:
@@ -73,14 +74,29 @@ class SinglePresentation(NDArrayOperatorsMixin, ABC):
         """Take the gradient times a rate away from weights, in the roundings of arrays; the others do not change."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self.multiplied().astype(dtype or self.dtype, copy=False)
+        array = np.zeros(self.shape, dtype or self.dtype)
+        inputs, rows = self.rows()
+        array[inputs] = rows
+        return array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        # what would be written to it is a new array: `gradient += 1` makes it one
+        targets = tuple(each for each in options.pop("out", ()) if not isinstance(each, SinglePresentation))
         arrays = (np.asarray(each) if isinstance(each, SinglePresentation) else each for each in inputs)
-        return getattr(ufunc, method)(*arrays, **options)
+        return getattr(ufunc, method)(*arrays, **options, **({"out": targets} if targets else {}))
 
     def __getitem__(self, where: Any) -> Any:
         return np.asarray(self)[where]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "shape" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        array = np.asarray(self)
+        array.flags.writeable = False
+        return getattr(array, name)
 
     def __mul__(self, other: Any) -> Any:
         if np.ndim(other) == 0:
@@ -102,9 +118,10 @@ class OuterProduct(SinglePresentation):
         """See `SinglePresentation`."""
         return self.inputs, self.signal
 
-    def multiplied(self) -> np.ndarray:
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """See `SinglePresentation`."""
-        return np.multiply.outer(self.inputs, self.signal)
+        active = np.flatnonzero(self.inputs)
+        return active, np.multiply.outer(self.inputs[active], self.signal)
 
     def scaled(self, factor: np.floating) -> "OuterProduct":
         """See `SinglePresentation`."""

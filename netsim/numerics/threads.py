@@ -37,6 +37,7 @@ def over_presentations(
 
     Say whether any of the work is matrix products of a library: to take the threads of these takes a while.
     """
+    threads()  # which refuses a wrong number of them, however small the work
     with _one_thread_a_product() if products else contextlib.nullcontext():
         return _over_parts(count, work, largest)
 

@@ -62,7 +62,7 @@ def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) 
     shared, found = network.weighting.scale == "layer", {}
     for projection in projections_with_learned_scales(network):
         name = kernel_name(projection)
-        sums = Incoming(network, projection).products(forward[name], gradients[name])
+        sums = Incoming(network, projection).products(forward[name], np.asarray(gradients[name]))
         found[log_scale_name(projection)] = sums.sum(keepdims=True) if shared else sums
     return found
 

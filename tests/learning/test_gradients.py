@@ -18,7 +18,8 @@ from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
 from netsim.models.presets import load_preset
 from netsim.numerics import threads as parallel
-from netsim.specification import Learning, Network
+from netsim.specification import Learning, Network, Weighting
+from netsim.weights.binary import forward_weights, log_scale_gradients, with_log_scales
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -94,3 +95,21 @@ def test_a_single_presentation_moves_the_synapses_that_learn_alone_to_the_same_b
     for name, array in moved[0].items():
         np.testing.assert_array_equal(array, moved[1][name])
     assert (moved[0]["hidden.kernel"] != weights["hidden.kernel"]).any()
+
+
+@pytest.mark.parametrize("regime", ["free", "phased"])
+def test_binary_weights_with_learned_scales_learn_from_a_single_presentation(
+    small_network: Callable[..., Network], regime: str
+) -> None:
+    network = dataclasses.replace(
+        small_network(regime, convolutional=False), weighting=Weighting("binary", "channel", scale_rate=1.0)
+    )
+    latent = with_log_scales(network, initial_weights(network, seed=3))
+    forward = forward_weights(network, latent)
+    stimuli = np.random.default_rng(2).uniform(0, 10, (1, 8, 8, 2))
+    learned = STiDiBP(network).learn(EventEngine(network).present(Batch(stimuli, forward)), np.array([1]), forward)
+    arrays = {name: np.asarray(each) for name, each in learned.gradients.items()}
+    found = log_scale_gradients(network, forward, learned.gradients)
+    assert found
+    for name, expected in log_scale_gradients(network, forward, arrays).items():
+        np.testing.assert_array_equal(found[name], expected)

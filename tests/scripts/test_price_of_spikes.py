@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
@@ -15,6 +16,7 @@ import pytest
 from netsim.data.stimuli import load_splits
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
+from netsim.runs.model import load_model
 from netsim.weights.layout import weight_shapes
 
 ROOT = Path(__file__).parents[2]
@@ -43,26 +45,35 @@ def test_the_dense_network_has_the_weights_of_the_preset(price: Any, torch: Any)
 
 
 def test_it_learns_and_is_compared_stimulus_by_stimulus(
-    price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any]
+    price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ["digits", "--epochs", "3", "--runs", str(tmp_path), "--page", str(tmp_path)]
+    """With fewer epochs than the preset has; a training that is there is neither repeated nor taken for another."""
+    model = load_model("yin-yang")
+    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=3))
+    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
+    options = ["yin-yang", "--runs", str(tmp_path), "--page", str(tmp_path)]
     done = invoke(price.main, options)
     assert done.exit_code == 0, done.output
+    assert done.stderr.count("validation accuracy") == 3
     table = np.genfromtxt(tmp_path / "price.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
-    choices = np.array(json.loads((tmp_path / "digits-seed0-3.json").read_text())["choices"])
-    labels = load_splits(load_preset("digits")).test.labels
-    assert table["dense_test"] == pytest.approx(100 * (choices == labels).mean(), abs=1e-3)
+    kept, test = tmp_path / "yin-yang-seed0.json", load_splits(network).test
+    dense = np.array(json.loads(kept.read_text())["choices"]) == test.labels
+    spiking = price.spiking_decisions(network, model.weights, test)
+    only_dense, only_spiking = (dense & ~spiking).mean(), (spiking & ~dense).mean()
+    assert table["dense_test"] == pytest.approx(100 * dense.mean(), abs=1e-3)
     assert table["dense_test"] > 70
-    assert table["price"] == pytest.approx(table["dense_test"] - table["spiking_test"], abs=1e-3)
-    # a pair that differs is worth one, so that the interval follows from how many there are
-    assert 0 < table["half_width_95"] < 196 * math.sqrt(1 / len(labels))
-    again = invoke(price.main, options)
-    assert "epoch" not in again.stderr
+    assert table["price"] == pytest.approx(100 * (only_dense - only_spiking), abs=1e-3)
+    variance = only_dense + only_spiking - (only_dense - only_spiking) ** 2
+    assert table["half_width_95"] == pytest.approx(196 * math.sqrt(variance / len(test)), abs=1e-3)
+    assert "validation accuracy" not in invoke(price.main, options).stderr
+    kept.write_text(kept.read_text().replace('"epochs": 3', '"epochs": 4'))
+    assert "made with other settings of yin-yang" in str(invoke(price.main, options).exception)
 
 
-def test_without_torch_it_says_what_to_install(price: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmarks.rows import MissingLibraryError
-
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    with pytest.raises(MissingLibraryError, match=r"pip install 'netsim-snn\[bench\]'"):
-        price.imported("torch")
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("digits", "has no trained weights"), ("bcsnn-mnist", "has a setting of weighting")],
+)
+def test_what_cannot_be_compared_is_refused(price: Any, row: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecificationError, match=f"^{row}: {message}"):
+        price.main([row], runs=tmp_path)

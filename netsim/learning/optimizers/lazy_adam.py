@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.errors import SpecificationError
-from netsim.learning.gradients import Gradient, OuterProduct, arrays_of
+from netsim.learning.gradients import Gradient, SinglePresentation
 from netsim.learning.optimizers._moments import MomentOptimizer
 from netsim.learning.optimizers.adam import EPSILON, SECOND
 from netsim.numerics.compilation import compiled
@@ -111,9 +111,9 @@ class LazyAdam(MomentOptimizer):
             recent[0] *= corrected / usual  # a factor of this array on all rates
         left = _left(self.momentum, weight.dtype)
         now = _Update(update, recent, left, *map(weight.dtype.type, (corrected, correction, self.momentum)))
-        if isinstance(gradient, OuterProduct):
-            inputs, signal = (each.astype(weight.dtype, copy=False) for each in arrays_of(gradient))
-            _visit_product(inputs, signal, weight, *moments, now)
+        if isinstance(gradient, SinglePresentation):
+            inputs, rows = gradient.rows()
+            _visit_rows(inputs, rows.astype(weight.dtype, copy=False), weight, *moments, now)
             return
         slopes = np.ascontiguousarray(gradient, dtype=weight.dtype)
         flat = [array.reshape(-1) for array in (slopes, weight, *moments)]
@@ -147,18 +147,18 @@ def _left(momentum: float, dtype: np.dtype) -> np.ndarray:
 
 
 @compiled
-def _visit_product(
+def _visit_rows(
     inputs: np.ndarray,
-    signal: np.ndarray,
+    gradient: np.ndarray,
     weight: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
     last: np.ndarray,
     now: _Update,
 ) -> None:
-    places = np.flatnonzero(signal)
-    for i in np.flatnonzero(inputs):
-        _visit(places, inputs[i] * signal, weight[i], first[i], second[i], last[i], now)
+    for k in range(len(inputs)):
+        i, own = inputs[k], gradient[k]
+        _visit(np.flatnonzero(own), own, weight[i], first[i], second[i], last[i], now)
 
 
 @compiled
