@@ -148,7 +148,7 @@ class LayerStep(NamedTuple):
     delay_gradient: np.ndarray | None = None
 
 
-def total_gradient(shares: Sequence[Any], scale: np.floating) -> Gradient:
+def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
     """Add up the shares of all parts, arrays or `Deferred`, and scale the sum; arrays are written over.
 
     The sum is an array, or a `SinglePresentation`, which passes for one.

@@ -47,9 +47,9 @@ def step_pairwise(
     displacement, maps = np.zeros_like(times), kernel.shape[-1]
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     if _few_inputs(times, signals, window):
-        weights = _in_whole_vectors(kernel.reshape(-1, maps), dtype)
+        weights = _in_pairs_of_vectors(kernel.reshape(-1, maps), dtype)
         slopes = np.zeros_like(weights)
-        own = (_in_whole_vectors(each, dtype) for each in (limits, signals))
+        own = (_in_pairs_of_vectors(each, dtype) for each in (limits, signals))
         _visit_inputs(times, window, psp, *own, weights, causal, downward, slopes, displacement)
         gradient = np.ascontiguousarray(slopes[:, :maps]).reshape(kernel.shape)
     else:
@@ -87,15 +87,15 @@ def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return filled
 
 
-def _in_whole_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The last axis filled up with zeros to whole vectors."""
-    missing = -values.shape[-1] % lanes_of(dtype.itemsize)
+def _in_pairs_of_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The last axis filled up with zeros to pairs of vectors."""
+    missing = -values.shape[-1] % (2 * lanes_of(dtype.itemsize))
     padding = [*[(0, 0)] * (values.ndim - 1), (0, missing)]
     return np.pad(values, padding) if missing else np.ascontiguousarray(values, dtype)
 
 
-# To visit a vector of the synapses of an input takes so many times as long as one of the synapses of a map (measured).
-_PER_INPUT = 0.75
+# To visit a pair of vectors of an input's synapses takes so many times as long as one vector of a map's (measured).
+_PER_PAIR = 1.2
 
 
 @compiled
@@ -103,13 +103,14 @@ def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal."""
     _, rows, columns, maps = signal.shape
     lanes, inputs = lanes_of(times.itemsize), window.size * window.size * times.shape[3]
+    pair = 2 * lanes
     fired, signals = 0, 0
     for time in times.flat:
         fired += time < np.inf
     for value in signal.flat:
         signals += value != 0
-    by_input = fired / times.size * inputs * rows * columns * len(times) * ((maps + lanes - 1) // lanes)
-    return bool(_PER_INPUT * by_input < signals * ((inputs + lanes - 1) // lanes))
+    by_input = fired / times.size * inputs * rows * columns * len(times) * ((maps + pair - 1) // pair)
+    return bool(_PER_PAIR * by_input < signals * ((inputs + lanes - 1) // lanes))
 
 
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
@@ -212,7 +213,7 @@ def _visit_inputs(
     gradient: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """The step, by visiting the synapses of each input that fired; maps are filled up to whole vectors."""
+    """The step, by visiting the synapses of each input that fired; maps are filled up to pairs of vectors."""
     presentations, rows, columns, maps = signal.shape
     _, height, width, channels = times.shape
     size, lanes, zero = window.size, lanes_of(kernel.itemsize), kernel.dtype.type(0)
@@ -231,29 +232,35 @@ def _visit_inputs(
                 if not carries:
                     continue
                 top, left = row * window.stride - window.padding, column * window.stride - window.padding
-                for y in range(max(top, 0), min(top + size, height)):
-                    for x in range(max(left, 0), min(left + size, width)):
-                        field = ((y - top) * size + x - left) * channels
-                        for number in range(fired.first[y * width + x], fired.first[y * width + x + 1]):
-                            channel, time = fired.channels[number], fired.times[number]
-                            weights, slopes, sums = kernel[field + channel], gradient[field + channel], nothing
-                            for k in range(breakpoints):
-                                change, latest = broadcast(psp.changes[k]), broadcast(psp.delays[k])
-                                for m in range(0, maps, lanes):
-                                    since = load(limits, m) - latest - broadcast(time)
-                                    share = change * load(signals, m)
+                for m in range(0, maps, 2 * lanes):
+                    own, own_next = load(signals, m), load(signals, m + lanes)
+                    until, until_next = load(limits, m), load(limits, m + lanes)
+                    for y in range(max(top, 0), min(top + size, height)):
+                        for x in range(max(left, 0), min(left + size, width)):
+                            field = ((y - top) * size + x - left) * channels
+                            for number in range(fired.first[y * width + x], fired.first[y * width + x + 1]):
+                                channel, time = fired.channels[number], broadcast(fired.times[number])
+                                weights, slopes, sums = kernel[field + channel], gradient[field + channel], nothing
+                                for k in range(breakpoints):
+                                    change, late = broadcast(psp.changes[k]), broadcast(psp.delays[k])
+                                    since, since_next = until - late - time, until_next - late - time
+                                    share, share_next = change * own, change * own_next
                                     positive = where_at_least(nothing, since, nothing, since)
                                     store(slopes, m, load(slopes, m) + share * positive)
+                                    positive = where_at_least(nothing, since_next, nothing, since_next)
+                                    store(slopes, m + lanes, load(slopes, m + lanes) + share_next * positive)
                                     if downward and not causal:
                                         step = share * load(weights, m)
                                         sums = sums + where_at_least(nothing, since, nothing, step)
-                            if downward and causal:
-                                for m in range(0, maps, lanes):
-                                    since = load(limits, m) - broadcast(time)
-                                    step = load(signals, m) * load(weights, m)
-                                    sums = sums + where_at_least(nothing, since, nothing, step)
-                            if downward:
-                                onto[y * width + x, channel] += total(sums)
+                                        step = share_next * load(weights, m + lanes)
+                                        sums = sums + where_at_least(nothing, since_next, nothing, step)
+                                if downward and causal:
+                                    step = own * load(weights, m)
+                                    sums = sums + where_at_least(nothing, until - time, nothing, step)
+                                    step = own_next * load(weights, m + lanes)
+                                    sums = sums + where_at_least(nothing, until_next - time, nothing, step)
+                                if downward:
+                                    onto[y * width + x, channel] += total(sums)
 
 
 @compiled

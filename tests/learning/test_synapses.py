@@ -75,6 +75,7 @@ def test_both_ways_are_the_sums_of_the_definition(
     signals = signal.reshape(-1, 1, maps)
     expected = (potential * signals).sum(axis=0).reshape(weights.shape)
     np.testing.assert_allclose(sum_of(step.kernel_gradient), expected, rtol=0, atol=1e-9)  # type: ignore[arg-type]
+    assert step.bias_gradient is not None
     np.testing.assert_allclose(step.bias_gradient, (signal * limits).sum(axis=(0, 1, 2)), atol=1e-9)
     # handed down to a field, times ones, is what its neurons' signals are worth
     passed = (since > 0) if causal else slope

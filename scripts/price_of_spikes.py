@@ -1,0 +1,259 @@
+"""The price of spikes: the network of a preset with rectified linear units in place of neurons, trained alike in torch.
+
+    pip install '.[bench]'
+    python scripts/price_of_spikes.py rcsnn-mnist                      # a run of each seed is kept and not repeated
+    python scripts/price_of_spikes.py rcsnn-mnist --page docs/price    # also the table of the documentation
+
+Both learn from the same stimuli, drawn and changed by the same generators in the same order, for as many epochs, in
+batches of one size, with Adam, the learning rate and its schedule, smoothed labels, dropout and a mean of the weights
+as the preset has them; the epoch is chosen by validation, and the test set is read once. What differs is the unit, and
+the initial weights, which are torch's own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from benchmarks.rows import MissingLibraryError
+from benchmarks.torch_rows import imported
+from reproducing.records import REPOSITORY
+
+from netsim.errors import NetsimError, SpecificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netsim.data.stimuli import Stimuli
+    from netsim.specification import Network
+
+_ORDER, _VARIATION = 1, 2
+_AT_ONCE = 500
+_NORMAL_95 = 1.96
+
+
+def main(
+    rows: Annotated[list[str], typer.Argument(help="Preset with trained weights; repeatable.")],
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of the dense network; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Learn from so many stimuli only.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Other epochs than the preset's.")] = None,
+    runs: Annotated[Path, typer.Option(help="Where results are kept.")] = REPOSITORY / "runs" / "price",
+    page: Annotated[Path | None, typer.Option(help="Folder for price.csv.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Where the data sets lie.")] = None,
+) -> None:
+    """Train what is missing, and tabulate."""
+    import pandas as pd
+
+    from netsim.files import write_text
+
+    table = pd.DataFrame(
+        [_compared(row, number, limit, epochs, runs, data_dir) for row in rows for number in seed or [0]]
+    )
+    print(table.to_string(index=False, float_format="{:.2f}".format))
+    if page is not None:
+        page.mkdir(parents=True, exist_ok=True)
+        write_text(page / "price.csv", table.to_csv(index=False, float_format="%.4f"))
+
+
+def _compared(
+    row: str, seed: int, limit: int | None, epochs: int | None, runs: Path, data_dir: str | None
+) -> dict[str, Any]:
+    """Test accuracies (%) of the shipped weights and of the dense network, and their difference per test stimulus."""
+    from netsim.data.stimuli import load_splits
+    from netsim.engines import Batch, make_engine
+    from netsim.files import write_json
+    from netsim.measuring.metrics import decide
+    from netsim.runs.model import load_model
+
+    model = load_model(row)
+    splits = load_splits(model.network, None, data_dir)
+    name = "-".join([row, f"seed{seed}", *(f"{each}" for each in (limit, epochs) if each is not None)])
+    kept = runs / f"{name}.json"
+    if not kept.exists():
+        result = _trained(model.network, splits.training.first(limit), splits.validation, splits.test, seed, epochs)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, result)
+    dense = json.loads(kept.read_text())
+    engine, spiking = make_engine("event", model.network), []
+    for part in _parts(len(splits.test)):
+        made = decide(engine.present(Batch(splits.test.latencies(part), model.weights))[-1])
+        spiking.append(made.strictly_correct(splits.test.labels[part]))
+    right = np.concatenate(spiking)
+    of_dense = np.array(dense["choices"]) == splits.test.labels
+    difference = of_dense.astype(float) - right
+    return {
+        "row": row,
+        "seed": seed,
+        "epochs": dense["epochs"],
+        "best_epoch": dense["best_epoch"],
+        "dense_validation": 100 * dense["validation_accuracy"],
+        "dense_test": 100 * of_dense.mean(),
+        "spiking_test": 100 * right.mean(),
+        "price": 100 * difference.mean(),
+        "half_width_95": 100 * _NORMAL_95 * difference.std() / math.sqrt(len(difference)),
+        "minutes": dense["minutes"],
+    }
+
+
+@dataclass
+class _Best:
+    """The best epoch by validation, and its weights."""
+
+    score: tuple[float, float] = (-1.0, -math.inf)
+    epoch: int = 0
+    weights: dict[str, Any] | None = None
+
+
+def _trained(
+    network: Network, training: Stimuli, validation: Stimuli, test: Stimuli, seed: int, epochs: int | None
+) -> dict[str, Any]:
+    """Train a dense network, choose its epoch by validation, and read the test set once."""
+    torch = imported("torch")
+    torch.manual_seed(seed)
+    dense = dense_network(torch, network)
+    mean = {name: array.clone() for name, array in dense.state_dict().items()}
+    learning, settings, began = network.learning, network.training, time.monotonic()
+    optimizer = torch.optim.Adam(dense.parameters(), lr=learning.rate, betas=(learning.momentum, 0.999))
+    count = epochs or settings.epochs
+    per_epoch = math.ceil(len(training) / settings.batch)
+    best, done = _Best(), 0
+    for epoch in range(count):
+        dense.train()
+        order = np.random.default_rng([seed, _ORDER, epoch]).permutation(len(training))
+        for number in range(per_epoch):
+            chosen = order[number * settings.batch : (number + 1) * settings.batch]
+            _step(torch, dense, optimizer, network, training, chosen, [seed, _VARIATION, epoch, number], done, count)
+            done += 1
+            keep = min(learning.averaging, (1 + done) / (10 + done)) if learning.averaging else 0.0
+            with torch.no_grad():
+                for name, array in dense.state_dict().items():
+                    mean[name].lerp_(array, 1 - keep)
+        choices, loss = _presented(torch, network, mean, validation)
+        accuracy = float((choices == validation.labels).mean())
+        print(f"epoch {epoch + 1}: validation accuracy {accuracy:.2%}, loss {loss:.4f}", file=sys.stderr)
+        if (accuracy, -loss) > best.score:
+            best = _Best((accuracy, -loss), epoch + 1, {name: array.clone() for name, array in mean.items()})
+    assert best.weights is not None
+    choices, _ = _presented(torch, network, best.weights, test)
+    return {
+        "torch": torch.__version__,
+        "epochs": count,
+        "best_epoch": best.epoch,
+        "validation_accuracy": best.score[0],
+        "choices": choices.tolist(),
+        "minutes": (time.monotonic() - began) / 60,
+    }
+
+
+def dense_network(torch: Any, network: Network) -> Any:
+    """The chain of a preset with rectified linear units, max pooling and dropout where it has spikes.
+
+    Raises
+    ------
+    SpecificationError
+        If the network is no chain of convolution, pooling and dense layers.
+    """
+    from netsim.specification import Convolution, Dense, Pooling
+
+    nn, modules = torch.nn, []
+
+    def convolution(rule: Convolution, channels: int) -> list[Any]:
+        return [nn.Conv2d(channels, rule.maps, rule.kernel, rule.stride, rule.padding), nn.ReLU()]
+
+    def pooling(rule: Pooling, _: int) -> list[Any]:
+        return [nn.MaxPool2d(rule.size, rule.step)]
+
+    def dense(rule: Dense, _: int) -> list[Any]:
+        return [nn.Flatten(), nn.LazyLinear(rule.size), nn.ReLU()]
+
+    builders: dict[type, Callable[[Any, int], list[Any]]] = {
+        Convolution: convolution,
+        Pooling: pooling,
+        Dense: dense,
+    }
+    channels = network.encoder.shape[-1]
+    layers = network.layers() or ()
+    for layer in layers:
+        if type(layer.connectivity) not in builders:
+            break
+        modules += builders[type(layer.connectivity)](layer.connectivity, channels)
+        modules += [nn.Dropout(layer.dropout)] if layer.dropout else []
+        channels = network.shapes[layer.name][-1]
+    else:
+        if layers:
+            built = nn.Sequential(*modules[:-1])  # the decision is the largest output, no matter of what sign
+            built(torch.zeros(1, network.encoder.shape[-1], *network.encoder.shape[:-1]))  # shapes of lazy layers
+            return built
+    raise SpecificationError(network.name, "is no chain of convolution, pooling and dense layers, as is compared here")
+
+
+def _step(
+    torch: Any,
+    dense: Any,
+    optimizer: Any,
+    network: Network,
+    stimuli: Stimuli,
+    chosen: np.ndarray,
+    seeds: list[int],
+    done: int,
+    epochs: int,
+) -> None:
+    """One update by a batch."""
+    from netsim.data.augmentation import augment
+    from netsim.seams import schedules
+
+    settings, learning = network.training, network.learning
+    times = augment(
+        stimuli.latencies(chosen),
+        np.random.default_rng(seeds),
+        settings.flips,
+        settings.shift,
+        settings.occlusion,
+    )
+    steps = epochs * math.ceil(len(stimuli) / settings.batch)
+    for group in optimizer.param_groups:
+        group["lr"] = learning.rate * schedules[learning.schedule](done / steps)
+    optimizer.zero_grad()
+    labels = torch.from_numpy(stimuli.labels[chosen]).long()
+    outputs = dense(_intensities(torch, network, times))
+    torch.nn.functional.cross_entropy(outputs, labels, label_smoothing=learning.label_smoothing).backward()
+    optimizer.step()
+
+
+def _intensities(torch: Any, network: Network, times: np.ndarray) -> Any:
+    """What latencies stand for, from 0 to 1, channels first."""
+    values = np.where(np.isfinite(times), 1 - times / network.encoder.t_max, 0)
+    return torch.from_numpy(values.astype(np.float32)).permute(0, 3, 1, 2)
+
+
+def _presented(torch: Any, network: Network, weights: dict[str, Any], stimuli: Stimuli) -> tuple[np.ndarray, float]:
+    """Decisions, and the mean cross-entropy, with some weights."""
+    dense = dense_network(torch, network)
+    dense.load_state_dict(weights)
+    dense.eval()
+    choices, losses = [], 0.0
+    with torch.inference_mode():
+        for part in _parts(len(stimuli)):
+            outputs = dense(_intensities(torch, network, stimuli.latencies(part)))
+            labels = torch.from_numpy(stimuli.labels[part]).long()
+            losses += float(torch.nn.functional.cross_entropy(outputs, labels, reduction="sum"))
+            choices.append(outputs.argmax(1).numpy())
+    return np.concatenate(choices), losses / len(stimuli)
+
+
+def _parts(count: int) -> list[np.ndarray]:
+    return [np.arange(first, min(first + _AT_ONCE, count)) for first in range(0, count, _AT_ONCE)]
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except (NetsimError, MissingLibraryError) as error:
+        sys.exit(f"price_of_spikes: {error}")
