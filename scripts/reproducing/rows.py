@@ -30,6 +30,8 @@ PAPER = {
     "rcsnn-fashion-free-sparse": "92.8",
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",
+    "deep-fashion": "–",
+    "deep-mnist": "–",
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",
     "sparse-mnist": "(S4NN 97.4)",
