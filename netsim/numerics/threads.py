@@ -19,6 +19,7 @@ import scipy.linalg.cython_blas  # noqa: F401  compiled products take it; once l
 from threadpoolctl import ThreadpoolController
 
 from netsim.errors import NetsimError
+from netsim.numerics.memory import keep_freed_memory
 
 # Large enough for efficient matrix products, small enough for the patches of a part to stay near the cache.
 _LARGEST_PART = 50
@@ -37,6 +38,7 @@ def over_presentations(
 
     Say whether any of the work is matrix products of a library: to take the threads of these takes a while.
     """
+    keep_freed_memory()
     threads()  # which refuses a wrong number of them, however small the work
     with _one_thread_a_product() if products else contextlib.nullcontext():
         return _over_parts(count, work, largest)
