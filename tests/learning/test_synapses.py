@@ -51,7 +51,7 @@ def _potential(psp: PSP, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order=st.sampled_from("CF"),
     seed=st.integers(0, 2**32),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_both_ways_are_the_sums_of_the_definition(
     by_input: bool,
     maps: int,
