@@ -1,8 +1,8 @@
 """The price of spikes: the network of a preset with rectified linear units in place of neurons, trained alike in torch.
 
     pip install '.[bench]'
-    python scripts/price_of_spikes.py rcsnn-mnist                      # a training that is done is not repeated
-    python scripts/price_of_spikes.py rcsnn-mnist --page docs/price    # also price.csv for the documentation
+    python scripts/price_of_spikes.py rcsnn-mnist                       # a training that is done is not repeated
+    python scripts/price_of_spikes.py rcsnn-mnist --page docs/accuracy  # also price.csv for the documentation
 
 Both learn from the same stimuli in the same order with the same augmentation, for as many epochs in batches of one
 size, with Adam, the learning rate and its schedule, smoothed labels, dropout and an EMA of the weights as the preset
