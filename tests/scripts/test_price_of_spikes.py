@@ -49,12 +49,12 @@ def test_it_learns_and_is_compared_stimulus_by_stimulus(
 ) -> None:
     """With fewer epochs than the preset has; a training that is there is neither repeated nor taken for another."""
     model = load_model("yin-yang")
-    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=3))
+    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=12))
     monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
     options = ["yin-yang", "--runs", str(tmp_path), "--page", str(tmp_path)]
     done = invoke(price.main, options)
     assert done.exit_code == 0, done.output
-    assert done.stderr.count("validation accuracy") == 3
+    assert done.stderr.count("validation accuracy") == 12
     table = np.genfromtxt(tmp_path / "price.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     kept, test = tmp_path / "yin-yang-seed0.json", load_splits(network).test
     dense = np.array(json.loads(kept.read_text())["choices"]) == test.labels
@@ -66,7 +66,7 @@ def test_it_learns_and_is_compared_stimulus_by_stimulus(
     variance = only_dense + only_spiking - (only_dense - only_spiking) ** 2
     assert table["half_width_95"] == pytest.approx(196 * math.sqrt(variance / len(test)), abs=1e-3)
     assert "validation accuracy" not in invoke(price.main, options).stderr
-    kept.write_text(kept.read_text().replace('"epochs": 3', '"epochs": 4'))
+    kept.write_text(kept.read_text().replace('"epochs": 12', '"epochs": 13'))
     assert "made with other settings of yin-yang" in str(invoke(price.main, options).exception)
 
 
