@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from netsim.specification import Network
     from netsim.weights.layout import Weights
 
-_ORDER, _VARIATION = 1, 2
 _AT_ONCE = 500
 _NORMAL_95 = 1.96
 
@@ -140,23 +139,24 @@ class _Best:
 
 def _trained(network: Network, training: Stimuli, validation: Stimuli, test: Stimuli, seed: int) -> dict[str, Any]:
     """Train a dense network, choose its epoch by validation, and read the test set once."""
+    from netsim.training.loop import generator_of_batch, order_of_presentations, share_kept
+
     torch = imported("torch")
     torch.manual_seed(seed)
     dense = dense_network(torch, network)
     mean = {name: array.clone() for name, array in dense.state_dict().items()}
     learning, settings, began = network.learning, network.training, time.monotonic()
     optimizer = torch.optim.Adam(dense.parameters(), lr=learning.rate, betas=(learning.momentum, 0.999))
-    count = settings.epochs
     per_epoch = math.ceil(len(training) / settings.batch)
     best, done = _Best(), 0
-    for epoch in range(count):
+    for epoch in range(settings.epochs):
         dense.train()
-        order = np.random.default_rng([seed, _ORDER, epoch]).permutation(len(training))
+        order = order_of_presentations(seed, epoch, len(training))
         for number in range(per_epoch):
             chosen = order[number * settings.batch : (number + 1) * settings.batch]
-            _step(torch, dense, optimizer, network, training, chosen, [seed, _VARIATION, epoch, number], done, count)
+            _step(torch, dense, optimizer, network, training, chosen, generator_of_batch(seed, epoch, number), done)
             done += 1
-            keep = min(learning.averaging, (1 + done) / (10 + done)) if learning.averaging else 0.0
+            keep = share_kept(learning.averaging, done) if learning.averaging else 0.0
             with torch.no_grad():
                 for name, array in dense.state_dict().items():
                     mean[name].lerp_(array, 1 - keep)
@@ -224,9 +224,8 @@ def _step(
     network: Network,
     stimuli: Stimuli,
     chosen: np.ndarray,
-    seeds: list[int],
+    generator: np.random.Generator,
     done: int,
-    epochs: int,
 ) -> None:
     """One update by a batch."""
     from netsim.data.augmentation import augment
@@ -235,12 +234,12 @@ def _step(
     settings, learning = network.training, network.learning
     times = augment(
         stimuli.latencies(chosen),
-        np.random.default_rng(seeds),
+        generator,
         settings.flips,
         settings.shift,
         settings.occlusion,
     )
-    steps = epochs * math.ceil(len(stimuli) / settings.batch)
+    steps = settings.epochs * math.ceil(len(stimuli) / settings.batch)
     for group in optimizer.param_groups:
         group["lr"] = learning.rate * schedules[learning.schedule](done / steps)
     optimizer.zero_grad()

@@ -46,11 +46,12 @@ class PairFactors(NamedTuple):
             return PairProduct(first.times[0], first.limits[0], first.signal[0] * scale, first.psp)
         limits, signal = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
         signal *= scale
+        carrying = _carrying(limits, signal)
         sums = np.empty((first.times.shape[1], signal.shape[1]), signal.dtype)
 
         def add_up(rows: slice) -> None:
             times = np.concatenate([part.times[:, rows] for part in parts]).T
-            _add_up(np.ascontiguousarray(times), limits, signal, first.psp, sums[rows])
+            _add_up(np.ascontiguousarray(times), limits, signal, carrying, first.psp, sums[rows])
 
         over_elements(len(sums), add_up, sums.shape[1] * min(len(signal), _MOST_PER_PART))
         return sums
@@ -76,7 +77,8 @@ class PairProduct(SinglePresentation):
         """See `SinglePresentation`."""
         fired = np.flatnonzero(np.isfinite(self.times))
         slopes = np.empty((len(fired), len(self.signal)), self.dtype)
-        _add_up(self.times[fired, None], self.limits[None], self.signal[None], self.psp, slopes)
+        limits, signal = self.limits[None], self.signal[None]
+        _add_up(self.times[fired, None], limits, signal, _carrying(limits, signal), self.psp, slopes)
         return fired, slopes
 
     def scaled(self, factor: np.floating) -> "PairProduct":
@@ -192,9 +194,15 @@ def _propagate(
 
 
 @compiled
-def _add_up(times: np.ndarray, limits: np.ndarray, signal: np.ndarray, psp: Breakpoints, sums: np.ndarray) -> None:
+def _add_up(
+    times: np.ndarray,
+    limits: np.ndarray,
+    signal: np.ndarray,
+    carrying: _Carrying,
+    psp: Breakpoints,
+    sums: np.ndarray,
+) -> None:
     """Write the gradient of the synapses of some inputs; times have the shape (inputs, presentations)."""
-    carrying = _carrying(limits, signal)
     sums[:] = 0
     for i in range(len(times)):
         for b in range(len(signal)):

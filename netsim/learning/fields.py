@@ -97,7 +97,7 @@ def _propagate_to_heard(
     positions, maps = signal.shape
     counts, carrying = np.full(positions, maps), np.empty((positions, maps // _PER_SIGNAL), np.uint32)
     for position in range(positions):
-        count = _signalling(signal[position])
+        count = signalling(signal[position])
         if count * _PER_SIGNAL < maps:
             counts[position], carrying[position, :count] = count, np.flatnonzero(signal[position])
     lanes = lanes_of(signal.itemsize)
@@ -133,7 +133,7 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
         return False  # nobody shares weights with them
     row = window.size * window.source[2]
     vectors = _padded(row, signal) // lanes_of(signal.itemsize)
-    return bool(_signalling(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
+    return bool(signalling(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 
 
 @compiled
@@ -170,7 +170,7 @@ def _padded(row: int, signal: np.ndarray) -> int:
 
 
 @compiled
-def _signalling(signal: np.ndarray) -> int:
+def signalling(signal: np.ndarray) -> int:
     """How many neurons carry a signal."""
     found = 0
     for first in range(0, len(signal), _COUNTED):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import breakpoints, collect_from_maps, contiguous
+from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, signalling
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
@@ -103,13 +103,11 @@ def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     _, rows, columns, maps = signal.shape
     lanes, inputs = lanes_of(times.itemsize), window.size * window.size * times.shape[3]
     pair = 2 * lanes
-    fired, signals = 0, 0
+    fired = 0
     for time in times.flat:
         fired += time < np.inf
-    for value in signal.flat:
-        signals += value != 0
     by_input = fired / times.size * inputs * rows * columns * len(times) * ((maps + pair - 1) // pair)
-    return bool(_PER_PAIR * by_input < signals * ((inputs + lanes - 1) // lanes))
+    return bool(_PER_PAIR * by_input < signalling(signal.reshape(-1)) * ((inputs + lanes - 1) // lanes))
 
 
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.

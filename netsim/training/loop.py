@@ -284,7 +284,7 @@ class _Session:
     def learn(self) -> Experiment[None]:
         """Present what is left of the epoch and learn from it."""
         state, size = self.state, self.network.training.batch
-        order = np.random.default_rng([self.seed, _ORDER, state.epoch]).permutation(len(self.stimuli))
+        order = order_of_presentations(self.seed, state.epoch, len(self.stimuli))
         saved = time.monotonic()
         while state.batch * size < len(order):
             began = time.perf_counter()
@@ -297,7 +297,7 @@ class _Session:
 
     def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
         network, state, settings = self.network, self.state, self.network.training
-        generator = np.random.default_rng([self.seed, _VARIATION, state.epoch, state.batch])
+        generator = generator_of_batch(self.seed, state.epoch, state.batch)
         stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
         if network.encoder.constant:  # they neither move nor are covered
             stimuli[..., -len(network.encoder.constant) :] = network.encoder.constant
@@ -328,9 +328,8 @@ class _Session:
             for constraint in self.constraints:
                 constraint.enforce(state.weights)
             if state.mean is not None:
-                # a short memory at first, for the mean is to forget where the training began
                 steps = self.steps(state.epoch) + state.batch + 1
-                update_ema(state.mean, state.weights, min(network.learning.averaging, (1 + steps) / (10 + steps)))
+                update_ema(state.mean, state.weights, share_kept(network.learning.averaging, steps))
             scales = [(name, np.exp(state.weights[name])) for name in of_scales]
         self._check_finite("its weights are not finite", state.weights.items())
         self._check_finite("the scales of its weights are not finite", scales)
@@ -351,6 +350,21 @@ class _Session:
             f"training diverged in {layer} at epoch {state.epoch + 1}, batch {state.batch + 1}: {what}; lower"
             f" learning.rate (now {rate:g}) and start again{kept}"
         )
+
+
+def order_of_presentations(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of so many stimuli in an epoch."""
+    return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
+
+
+def generator_of_batch(seed: int, epoch: int, batch: int) -> np.random.Generator:
+    """What augmentation, jitter and dropout of a batch are drawn from, in this order."""
+    return np.random.default_rng([seed, _VARIATION, epoch, batch])
+
+
+def share_kept(averaging: float, steps: int) -> float:
+    """The share of an EMA that stays after so many steps; less at first, so that it forgets where training began."""
+    return min(averaging, (1 + steps) / (10 + steps))
 
 
 def dropout_factors(network: Network) -> dict[str, float]:

@@ -143,7 +143,7 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     """
     presentations, rows, columns, maps = latencies.shape
     lanes, breakpoints, weights, pitch = blocks.bias.shape[1], psp.delays.size, blocks.weights, blocks.pitch
-    own_rows, own_columns = blocks.start.shape[0] - 1, blocks.start.shape[1] - 1
+    last_row, last_column = blocks.start.shape[0] - 1, blocks.start.shape[1] - 1
     real = latencies.dtype.type
     nothing, silent, first_spikes = broadcast(real(0)), broadcast(real(np.inf)), np.empty(lanes, dtype=latencies.dtype)
     threshold, onset = broadcast(neurons.threshold), broadcast(neurons.onset)
@@ -160,10 +160,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                     count = np.uint64(queue.counts[b, row, column])
                     times, synapses = queue.times[b, row, column], queue.synapses[b, row, column]
                     # potentials are counted from the threshold
-                    excess, slope = (
-                        load(blocks.start[min(row, own_rows), min(column, own_columns), block], 0) - threshold,
-                        nothing,
-                    )
+                    start = blocks.start[min(row, last_row), min(column, last_column), block]
+                    excess, slope = load(start, 0) - threshold, nothing
                     # before the onset nobody fires, so that only what is built up by then counts
                     place = np.uint64(0)
                     while place < count and times[place] <= neurons.onset:
