@@ -18,7 +18,7 @@ from netsim.numerics.receptive_fields import (
     is_pointwise,
     scatter_patches,
 )
-from netsim.numerics.vectors import broadcast, lanes_of, load, store, total
+from netsim.numerics.vectors import broadcast, lanes_of, load, lowest, not_zero, store, total
 from netsim.specification import PSP, Window
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
@@ -201,6 +201,23 @@ def signalling(signal: np.ndarray) -> int:
     return found
 
 
+@compiled
+def _list_signals(signal: np.ndarray, chosen: np.ndarray) -> int:
+    """Write which neurons of a position carry a signal, in order; how many there are."""
+    count, lanes = 0, lanes_of(signal)
+    in_vectors = len(signal) - len(signal) % lanes
+    for first in range(0, in_vectors, lanes):
+        bits = not_zero(load(signal, first))
+        while bits:
+            chosen[count] = first + np.int64(lowest(bits))
+            bits &= bits - np.uint32(1)
+            count += 1
+    for m in range(in_vectors, len(signal)):
+        chosen[count] = m
+        count += signal[m] != 0
+    return count
+
+
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
 
 
@@ -214,7 +231,7 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
     line = (width + 2 * padding) * channels
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
     fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
-    counts = np.empty(maps, np.int64)
+    counts, chosen = np.empty(maps, np.int64), np.empty(maps, np.int64)
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels
@@ -222,12 +239,11 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
-                for m in range(maps):
-                    value = signal[b, row, column, m]
-                    if value != 0:
-                        fields[m, counts[m]] = (row * line + column * channels) * stride
-                        values[m, counts[m]] = value
-                        counts[m] += 1
+                own = signal[b, row, column]
+                for m in chosen[: _list_signals(own, chosen)]:
+                    fields[m, counts[m]] = (row * line + column * channels) * stride
+                    values[m, counts[m]] = own[m]
+                    counts[m] += 1
         for m in range(maps):
             if counts[m] == 0:
                 continue
@@ -265,12 +281,10 @@ def _scatter_visited(
         framed[:] = 0
         for row in range(rows):
             for column in range(columns):
-                count = 0
-                for m in range(maps):
-                    value = signal[b, row, column, m]
-                    if value != 0:
-                        chosen[count], values[count] = m, value
-                        count += 1
+                own = signal[b, row, column]
+                count = _list_signals(own, chosen)
+                for k in range(count):
+                    values[k] = own[chosen[k]]
                 if count == 0:
                     continue
                 for dy in range(size):

@@ -184,7 +184,7 @@ def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) 
 def scatter_to_earliest(
     values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
 ) -> None:
-    """Add a value of each pooling neuron, of latency `pooled`, to that of the neuron whose spike it passed on.
+    """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
 
     Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
     """
@@ -192,6 +192,7 @@ def scatter_to_earliest(
     nothing = values.dtype.type(0)
     left = np.empty(channels, values.dtype)
     for b in range(presentations):
+        scattered[b] = 0  # not all at once: one presentation stays in the cache
         for row in range(rows):
             for column in range(columns):
                 first, own = pooled[b, row, column], values[b, row, column]

@@ -160,7 +160,7 @@ def test_a_value_goes_to_the_neuron_that_fired_first(field: Field) -> None:
 
 
 def _handed(values: np.ndarray, times: np.ndarray, pooled: np.ndarray, size: int, stride: int) -> np.ndarray:
-    handed = np.zeros(times.shape, values.dtype)
+    handed = np.full(times.shape, 7, values.dtype)
     scatter_to_earliest(values, times, pooled, size, stride, handed)
     return handed
 

@@ -359,7 +359,7 @@ class STiDiBP(Learner):
         population = network.population(projection.target)
         if not population.integrates:
             if window is not None:
-                handed = np.zeros_like(source)
+                handed = np.empty_like(source)
                 scatter_to_earliest(np.ascontiguousarray(signal), source, own, window.size, window.stride, handed)
                 return LayerStep(None, None, handed)
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, own))
