@@ -205,7 +205,7 @@ def checked_batch(network: Network, batch: Batch) -> Batch:
             silenced[name] = np.broadcast_to(neurons.astype(bool), (len(batch.stimuli), *shape))
         except ValueError as error:
             raise DataError(f"silenced: {name} has shape {neurons.shape}, the population has {shape}") from error
-    return replace(batch, silenced=silenced)
+    return replace(batch, silenced=silenced) if silenced else batch
 
 
 def _check_stimuli(network: Network, stimuli: np.ndarray) -> None:

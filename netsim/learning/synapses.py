@@ -46,17 +46,21 @@ def step_pairwise(
     displacement, maps = np.zeros_like(times), kernel.shape[-1]
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     if _few_inputs(times, signals, window):
-        weights = _by_channel(kernel.reshape(-1, window.source[2], maps), dtype)
+        # the synapses of a channel side by side stay in the first cache; one presentation is over before that pays
+        by_pixel = (0, 1) if len(times) == 1 else (1, 0)
+        weights = _in_vectors(kernel.reshape(-1, window.source[2], maps).transpose(*by_pixel, 2), dtype)
         slopes = np.zeros_like(weights)
+        pitches = tuple(weights.strides[axis] // weights.itemsize for axis in by_pixel)
         own, until = _in_vectors(signals, dtype), _in_vectors(limits, dtype)
         by_channel = np.ascontiguousarray(np.moveaxis(times, 3, 0))
         onto = np.zeros_like(by_channel)
         for delay, change in zip(psp.delays, psp.changes, strict=True):
             late, share = until - delay, change * own
-            _visit_inputs(by_channel, window, late, share, weights, True, downward and not causal, slopes, onto)
+            passes = downward and not causal
+            _visit_inputs(by_channel, window, late, share, weights, pitches, True, passes, slopes, onto)
         if downward and causal:
-            _visit_inputs(by_channel, window, until, own, weights, False, True, slopes, onto)
-        gradient = np.ascontiguousarray(np.moveaxis(slopes[..., :maps], 0, 1)).reshape(kernel.shape)
+            _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
+        gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*by_pixel, 2)).reshape(kernel.shape)
         displacement[:] = np.moveaxis(onto, 0, 3)
     else:
         weights = _by_map(kernel, dtype)
@@ -91,11 +95,6 @@ def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     filled = np.zeros((maps, inputs + -inputs % lanes_of(dtype)), dtype)
     filled[:, :inputs] = kernel.reshape(inputs, maps).T  # numpy transposes large arrays faster than a loop does
     return filled
-
-
-def _by_channel(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """A kernel, shape (pixels of a field, channels, maps), by channel; maps are filled up with zeros to vectors."""
-    return _in_vectors(np.moveaxis(kernel, 1, 0), dtype)
 
 
 def _in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -202,6 +201,7 @@ def _visit_inputs(
     limit: np.ndarray,
     signal: np.ndarray,
     kernel: np.ndarray,
+    pitches: tuple[int, int],
     learns: bool,
     downward: bool,
     gradient: np.ndarray,
@@ -209,11 +209,13 @@ def _visit_inputs(
 ) -> None:
     """The step for one breakpoint of the PSP, by visiting the synapses of each input that fired, channel by channel.
 
-    Times and displacement have the shape (channels, presentations, height, width), kernel and gradient (channels,
-    pixels of a field, maps): the synapses of a channel stay in the first cache. Maps are filled up to whole vectors.
+    Times and displacement have the shape (channels, presentations, height, width). Kernel and gradient have one axis
+    for the pixels of a field and one for channels, in any order, and one for the maps, which are filled up to whole
+    vectors; the pitches are from one pixel to the next, and from one channel.
     """
     channels, presentations, height, width = times.shape
     _, rows, columns, maps = signal.shape
+    of_pixel, of_channel = pitches
     size, stride, padding, lanes = window.size, window.stride, window.padding, lanes_of(kernel)
     nothing = broadcast(kernel.dtype.type(0))
     below, beyond = seen_from(height, rows, size, stride, padding)
@@ -234,12 +236,12 @@ def _visit_inputs(
                             continue
                         time, sums = broadcast(times[channel, b, y, x]), nothing
                         for row in range(below[y], beyond[y]):
-                            pixel = (channel * size + y + padding - row * stride) * size + x + padding
+                            pixel = (y + padding - row * stride) * size + x + padding
                             for column in range(lefts[x], rights[x]):
                                 position = (b * rows + row) * columns + column
                                 if not carries[position]:
                                     continue
-                                synapse = (pixel - column * stride) * maps
+                                synapse = channel * of_channel + (pixel - column * stride) * of_pixel
                                 for neuron in range(position * maps, (position + 1) * maps, lanes):
                                     own, since = load(signals, neuron), load(limits, neuron) - time
                                     if learns:

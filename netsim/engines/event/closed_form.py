@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.engines.event import grid_products
 from netsim.engines.event.clock import Dynamics
-from netsim.engines.event.windows import FirstSpikes, WindowStage, in_type
+from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
@@ -39,8 +39,10 @@ class ClosedForm(WindowStage):
         start = np.empty((0, 0, 0), kernel.dtype) if start is None else start  # None would be compiled for by itself
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            with in_type(spikes.reshape(-1, *window.shape), kernel.dtype) as found:
-                phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, found)
+            own = spikes.reshape(-1, *window.shape)
+            found = in_type(own, kernel.dtype)
+            phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, found)
+            convert(found, own)
 
         return first_spikes
 

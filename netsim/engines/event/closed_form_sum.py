@@ -11,7 +11,7 @@ import numpy as np
 
 from netsim.engines.event.clock import Clock
 from netsim.engines.event.closed_form import carry_to_threshold
-from netsim.engines.event.windows import FirstSpikes, biases, in_type
+from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.psp import Breakpoints, integrate_fused
 from netsim.numerics.sparse_products import add_products, picked
@@ -41,15 +41,17 @@ class ClosedFormSum:
         added = [(one.psp, one.prepare(weights[one.name])) for one in self.inputs]
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            with in_type(spikes.reshape(len(spikes), neurons), dtype) as potentials:
-                potentials[...] = 0.0
-                for (psp, add), times in zip(added, arriving, strict=True):
-                    integrals = np.empty((len(times), times[0].size), dtype)
-                    integrate_fused(np.ascontiguousarray(times).reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
-                    add(integrals, potentials)
-                if start is not None:
-                    potentials += start
-                carry_to_threshold(potentials, bias, dynamics)
+            own = spikes.reshape(len(spikes), neurons)
+            potentials = in_type(own, dtype)
+            potentials[...] = 0.0
+            for (psp, add), times in zip(added, arriving, strict=True):
+                integrals = np.empty((len(times), times[0].size), dtype)
+                integrate_fused(np.ascontiguousarray(times).reshape(-1), dynamics.onset, psp, integrals.reshape(-1))
+                add(integrals, potentials)
+            if start is not None:
+                potentials += start
+            carry_to_threshold(potentials, bias, dynamics)
+            convert(potentials, own)
 
         return first_spikes
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.windows import FirstSpikes, biases, in_type
+from netsim.engines.event.windows import FirstSpikes, biases, convert, in_type
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.lines import abreast_of, bend, places_of
 from netsim.numerics.order import bits_of, in_order_of_time
@@ -109,11 +109,13 @@ class SparseStage:
                 np.empty(shape, dtype),
                 np.empty(shape[0], np.uint64),
             )
-            with in_type(spikes.reshape(len(spikes), -1), dtype) as found:
-                for first in range(0, len(times), at_once):
-                    part = slice(first, first + at_once)
-                    _queue(times[part], self.psps, self.dynamics.end, bits, events)
-                    _first_spikes(events, rows, start, bias, self.dynamics, found[part])
+            own = spikes.reshape(len(spikes), -1)
+            found = in_type(own, dtype)
+            for first in range(0, len(times), at_once):
+                part = slice(first, first + at_once)
+                _queue(times[part], self.psps, self.dynamics.end, bits, events)
+                _first_spikes(events, rows, start, bias, self.dynamics, found[part])
+            convert(found, own)
 
         return first_spikes
 

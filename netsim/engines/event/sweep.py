@@ -11,7 +11,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
-from netsim.engines.event.windows import FirstSpikes, WindowStage, in_type
+from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
@@ -114,8 +114,9 @@ class Sweep(WindowStage):
             maps, own = times[first : first + at_once], spikes[first : first + at_once]
             bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
             queue_breakpoints(maps, bits, self.dynamics.end, self.psp, self.window, queue)
-            with in_type(own, maps.dtype) as found:
-                sweep(queue, blocks, self.dynamics, self.psp, found)
+            found = in_type(own, maps.dtype)
+            sweep(queue, blocks, self.dynamics, self.psp, found)
+            convert(found, own)
 
 
 @_njit

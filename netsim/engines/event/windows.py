@@ -1,7 +1,6 @@
 """What populations that receive by one window have in common: constants of an engine, and arrays of a batch."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -54,10 +53,12 @@ def biases(population: Population, weights: Weights, dtype: np.dtype, count: int
     return np.ascontiguousarray(np.tile(own, count // own.size) if count != own.size else own, dtype=dtype)
 
 
-@contextmanager
-def in_type(spikes: np.ndarray, dtype: np.dtype) -> Iterator[np.ndarray]:
-    """Where spikes are found in the arithmetic's type: their own array, or one that is converted into it at the end."""
-    found = spikes if spikes.dtype == dtype else np.empty(spikes.shape, dtype)
-    yield found
+def in_type(spikes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Where spikes are found in the arithmetic's type: their own array, or one whose numbers `convert` takes over."""
+    return spikes if spikes.dtype == dtype else np.empty(spikes.shape, dtype)
+
+
+def convert(found: np.ndarray, spikes: np.ndarray) -> None:
+    """Write spikes that were found in the arithmetic's type into their own array, if it is another one."""
     if found is not spikes:
         spikes[...] = found
