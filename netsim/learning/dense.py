@@ -90,9 +90,9 @@ class PairProduct(SinglePresentation):
         _subtract(weight, self.times, self.limits, self.signal, self.psp, weight.dtype.type(rate))
 
 
-def are_enough(presentations: int, neurons: int, itemsize: int) -> bool:
+def are_enough(presentations: int, neurons: int, dtype: np.dtype) -> bool:
     """Whether neurons are enough to be visited input by input; of one presentation nothing is to be laid out for it."""
-    return neurons >= lanes_of(itemsize) * (1 if presentations == 1 else _PER_INPUT)
+    return neurons >= lanes_of(dtype) * (1 if presentations == 1 else _PER_INPUT)
 
 
 def step_dense(
@@ -129,7 +129,7 @@ class _Carrying(NamedTuple):
 @compiled
 def _carrying(limits: np.ndarray, signal: np.ndarray) -> _Carrying:
     presentations, neurons = signal.shape
-    shape = presentations, neurons + lanes_of(signal.itemsize)
+    shape = presentations, neurons + lanes_of(signal)
     found = _Carrying(
         np.zeros(presentations, np.int64),
         np.zeros(shape, np.uint32),
@@ -160,7 +160,7 @@ def _propagate(
     There is at least a vector of neurons.
     """
     inputs, neurons = kernel.shape
-    lanes = lanes_of(kernel.itemsize)
+    lanes = lanes_of(kernel)
     nothing, whole, last = broadcast(kernel.dtype.type(0)), neurons // lanes * lanes, neurons - lanes
     carrying, seen = _carrying(limits, signal), np.empty(neurons + lanes, kernel.dtype)
     # the last vector reaches back into those before, and has no signals there

@@ -100,7 +100,7 @@ def _propagate_to_heard(
         count = signalling(signal[position])
         if count * _PER_SIGNAL < maps:
             counts[position], carrying[position, :count] = count, np.flatnonzero(signal[position])
-    lanes = lanes_of(signal.itemsize)
+    lanes = lanes_of(signal)
     nothing = broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
     for i in range(len(kernel)):
@@ -132,7 +132,7 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
     if rows * columns == 1:
         return False  # nobody shares weights with them
     row = window.size * window.source[2]
-    vectors = _padded(row, signal) // lanes_of(signal.itemsize)
+    vectors = _padded(row, signal) // lanes_of(signal)
     return bool(signalling(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 
 
@@ -165,7 +165,7 @@ def collect_from_maps(by_map: np.ndarray, kernel: np.ndarray) -> None:
 @compiled
 def _padded(row: int, signal: np.ndarray) -> int:
     """The length of a row of a field, filled up to whole vectors."""
-    lanes = lanes_of(signal.itemsize)
+    lanes = lanes_of(signal)
     return (row + lanes - 1) // lanes * lanes
 
 
@@ -191,7 +191,7 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
-    lanes = lanes_of(inputs.itemsize)
+    lanes = lanes_of(inputs)
     line = (width + 2 * padding) * channels
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
     fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
@@ -239,7 +239,7 @@ def _scatter_visited(
     presentations, height, width, channels = propagated.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]
-    lanes = lanes_of(kernels.itemsize)
+    lanes = lanes_of(kernels)
     line = (width + 2 * padding) * channels
     framed = np.empty((height + 2 * padding) * line + numbers, propagated.dtype)  # with its padding
     chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)

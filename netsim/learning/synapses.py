@@ -8,7 +8,6 @@ products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, s
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import gather_field
+from netsim.numerics.receptive_fields import gather_field, seen_from
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, total, where_at_least
 from netsim.specification import Projection, Window
 
@@ -40,18 +39,25 @@ def step_pairwise(
     ``tau`` times the slope at threshold of the postsynaptic neurons, by presentation in the shapes of the populations.
     The kernel is of shape (..., maps) or (inputs, neurons).
     """
-    if kernel.ndim == 2 and window.shape[:2] == (1, 1) and are_enough(len(source), window.shape[2], source.itemsize):
+    if kernel.ndim == 2 and window.shape[:2] == (1, 1) and are_enough(len(source), window.shape[2], source.dtype):
         return step_dense(projection, source, limit, signal, kernel, causal)
     dtype, downward = source.dtype, projection.asks_for_displacement
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
     displacement, maps = np.zeros_like(times), kernel.shape[-1]
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     if _few_inputs(times, signals, window):
-        weights = _in_pairs_of_vectors(kernel.reshape(-1, maps), dtype)
+        weights = _by_channel(kernel.reshape(-1, window.source[2], maps), dtype)
         slopes = np.zeros_like(weights)
-        own = (_in_pairs_of_vectors(each, dtype) for each in (limits, signals))
-        _visit_inputs(times, window, psp, *own, weights, causal, downward, slopes, displacement)
-        gradient = np.ascontiguousarray(slopes[:, :maps]).reshape(kernel.shape)
+        own, until = _in_vectors(signals, dtype), _in_vectors(limits, dtype)
+        by_channel = np.ascontiguousarray(np.moveaxis(times, 3, 0))
+        onto = np.zeros_like(by_channel)
+        for delay, change in zip(psp.delays, psp.changes, strict=True):
+            late, share = until - delay, change * own
+            _visit_inputs(by_channel, window, late, share, weights, True, downward and not causal, slopes, onto)
+        if downward and causal:
+            _visit_inputs(by_channel, window, until, own, weights, False, True, slopes, onto)
+        gradient = np.ascontiguousarray(np.moveaxis(slopes[..., :maps], 0, 1)).reshape(kernel.shape)
+        displacement[:] = np.moveaxis(onto, 0, 3)
     else:
         weights = _by_map(kernel, dtype)
         slopes = np.zeros_like(weights)
@@ -82,32 +88,37 @@ def slope_at(
 def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The weights of each map side by side, filled up with zeros to whole vectors."""
     inputs, maps = math.prod(kernel.shape[:-1]), kernel.shape[-1]
-    filled = np.zeros((maps, inputs + -inputs % lanes_of(dtype.itemsize)), dtype)
+    filled = np.zeros((maps, inputs + -inputs % lanes_of(dtype)), dtype)
     filled[:, :inputs] = kernel.reshape(inputs, maps).T  # numpy transposes large arrays faster than a loop does
     return filled
 
 
-def _in_pairs_of_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The last axis filled up with zeros to pairs of vectors."""
-    padding = [*[(0, 0)] * (values.ndim - 1), (0, -values.shape[-1] % (2 * lanes_of(dtype.itemsize)))]
+def _by_channel(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A kernel, shape (pixels of a field, channels, maps), by channel; maps are filled up with zeros to vectors."""
+    return _in_vectors(np.moveaxis(kernel, 1, 0), dtype)
+
+
+def _in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The last axis filled up with zeros to whole vectors."""
+    padding = [*[(0, 0)] * (values.ndim - 1), (0, -values.shape[-1] % lanes_of(dtype))]
     return np.ascontiguousarray(np.pad(values, padding) if padding[-1][1] else values, dtype)
 
 
-# To visit a pair of vectors of an input's synapses takes so many times as long as one vector of a map's (measured).
-_PER_PAIR = 2.5
+# To gather a place of a field, and to scatter onto it, takes such a share of a vector of synapses (measured).
+_PER_PLACE = 0.3
 
 
 @compiled
 def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal."""
-    _, rows, columns, maps = signal.shape
-    lanes, inputs = lanes_of(times.itemsize), window.size * window.size * times.shape[3]
-    pair = 2 * lanes
-    fired = 0
+    presentations, rows, columns, maps = signal.shape
+    lanes, inputs, positions = lanes_of(times), window.size**2 * times.shape[3], presentations * rows * columns
+    fired, signals = 0, signalling(signal.reshape(-1))
     for time in times.flat:
         fired += time < np.inf
-    by_input = fired / times.size * inputs * rows * columns * len(times) * ((maps + pair - 1) // pair)
-    return bool(_PER_PAIR * by_input < signalling(signal.reshape(-1)) * ((inputs + lanes - 1) // lanes))
+    by_input = fired / times.size * positions * inputs * ((maps + lanes - 1) // lanes)
+    by_map = signals * ((inputs + lanes - 1) // lanes) + _PER_PLACE * min(signals, positions) * inputs
+    return bool(by_input < by_map)
 
 
 # So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
@@ -136,7 +147,7 @@ def _visit(
 ) -> None:
     """The step, by visiting the receptive field of each neuron that carries a signal."""
     presentations, rows, columns, maps = signal.shape
-    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
+    inputs, lanes = kernels.shape[1], lanes_of(kernels)
     seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
     nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
@@ -175,89 +186,62 @@ def _visit(
                         _scatter_field(window, b, row, column, onto, displacement)
 
 
-class _Fired(NamedTuple):
-    """The inputs of a presentation that fired: channel and time (ms); those of pixel ``p`` begin at ``first[p]``."""
-
-    first: np.ndarray
-    channels: np.ndarray
-    times: np.ndarray
-
-
-@compiled
-def _find_fired(times: np.ndarray, fired: _Fired) -> None:
-    """Write the inputs that fired, of times of the shape (pixels, channels)."""
-    count = 0
-    for pixel in range(len(times)):
-        fired.first[pixel] = count
-        for channel in range(times.shape[1]):
-            time = times[pixel, channel]
-            # without a branch: what is written for a silent one is written over
-            fired.channels[count], fired.times[count] = channel, time
-            count += time < np.inf
-    fired.first[len(times)] = count
-
-
 @compiled_with(fastmath={"contract"})
 def _visit_inputs(
     times: np.ndarray,
     window: Window,
-    psp: Breakpoints,
     limit: np.ndarray,
     signal: np.ndarray,
     kernel: np.ndarray,
-    causal: bool,
+    learns: bool,
     downward: bool,
     gradient: np.ndarray,
     displacement: np.ndarray,
 ) -> None:
-    """The step, by visiting the synapses of each input that fired; maps are filled up to pairs of vectors."""
-    presentations, rows, columns, maps = signal.shape
-    _, height, width, channels = times.shape
-    size, lanes, zero = window.size, lanes_of(kernel.itemsize), kernel.dtype.type(0)
-    nothing, breakpoints = broadcast(zero), psp.delays.size
-    room = height * width * channels + 1
-    fired = _Fired(np.empty(height * width + 1, np.int64), np.empty(room, np.int64), np.empty(room, times.dtype))
-    for b in range(presentations):
-        _find_fired(times[b].reshape(-1, channels), fired)
-        onto = displacement[b].reshape(-1, channels)
-        for row in range(rows):
-            for column in range(columns):
-                signals, limits = signal[b, row, column], limit[b, row, column]
-                carries = False
-                for m in range(maps):
-                    carries |= signals[m] != 0
-                if not carries:
-                    continue
-                top, left = row * window.stride - window.padding, column * window.stride - window.padding
-                for m in range(0, maps, 2 * lanes):
-                    own, own_next = load(signals, m), load(signals, m + lanes)
-                    until, until_next = load(limits, m), load(limits, m + lanes)
-                    for y in range(max(top, 0), min(top + size, height)):
-                        for x in range(max(left, 0), min(left + size, width)):
-                            field = ((y - top) * size + x - left) * channels
-                            for number in range(fired.first[y * width + x], fired.first[y * width + x + 1]):
-                                channel, time = fired.channels[number], broadcast(fired.times[number])
-                                weights, slopes, sums = kernel[field + channel], gradient[field + channel], nothing
-                                for k in range(breakpoints):
-                                    change, late = broadcast(psp.changes[k]), broadcast(psp.delays[k])
-                                    since, since_next = until - late - time, until_next - late - time
-                                    share, share_next = change * own, change * own_next
-                                    positive = where_at_least(nothing, since, nothing, since)
-                                    store(slopes, m, load(slopes, m) + share * positive)
-                                    positive = where_at_least(nothing, since_next, nothing, since_next)
-                                    store(slopes, m + lanes, load(slopes, m + lanes) + share_next * positive)
-                                    if downward and not causal:
-                                        step = share * load(weights, m)
+    """The step for one breakpoint of the PSP, by visiting the synapses of each input that fired, channel by channel.
+
+    Times and displacement have the shape (channels, presentations, height, width), kernel and gradient (channels,
+    pixels of a field, maps): the synapses of a channel stay in the first cache. Maps are filled up to whole vectors.
+    """
+    channels, presentations, height, width = times.shape
+    _, rows, columns, maps = signal.shape
+    size, stride, padding, lanes = window.size, window.stride, window.padding, lanes_of(kernel)
+    nothing = broadcast(kernel.dtype.type(0))
+    below, beyond = seen_from(height, rows, size, stride, padding)
+    lefts, rights = seen_from(width, columns, size, stride, padding)
+    signals, limits = signal.reshape(-1), limit.reshape(-1)
+    weights, slopes = kernel.reshape(-1), gradient.reshape(-1)
+    carries = np.zeros(presentations * rows * columns, np.bool_)
+    for position in range(carries.size):
+        for m in range(position * maps, (position + 1) * maps):
+            carries[position] |= signals[m] != 0
+    at_once = max(1, _CACHED // (2 * rows * columns * maps * kernel.itemsize))
+    for first in range(0, presentations, at_once):
+        for channel in range(channels):
+            for b in range(first, min(first + at_once, presentations)):
+                for y in range(height):
+                    for x in range(width):
+                        if not times[channel, b, y, x] < np.inf:
+                            continue
+                        time, sums = broadcast(times[channel, b, y, x]), nothing
+                        for row in range(below[y], beyond[y]):
+                            pixel = (channel * size + y + padding - row * stride) * size + x + padding
+                            for column in range(lefts[x], rights[x]):
+                                position = (b * rows + row) * columns + column
+                                if not carries[position]:
+                                    continue
+                                synapse = (pixel - column * stride) * maps
+                                for neuron in range(position * maps, (position + 1) * maps, lanes):
+                                    own, since = load(signals, neuron), load(limits, neuron) - time
+                                    if learns:
+                                        share = own * where_at_least(nothing, since, nothing, since)
+                                        store(slopes, synapse, load(slopes, synapse) + share)
+                                    if downward:
+                                        step = own * load(weights, synapse)
                                         sums = sums + where_at_least(nothing, since, nothing, step)
-                                        step = share_next * load(weights, m + lanes)
-                                        sums = sums + where_at_least(nothing, since_next, nothing, step)
-                                if downward and causal:
-                                    step = own * load(weights, m)
-                                    sums = sums + where_at_least(nothing, until - time, nothing, step)
-                                    step = own_next * load(weights, m + lanes)
-                                    sums = sums + where_at_least(nothing, until_next - time, nothing, step)
-                                if downward:
-                                    onto[y * width + x, channel] += total(sums)
+                                    synapse += lanes
+                        if downward:
+                            displacement[channel, b, y, x] += total(sums)
 
 
 @compiled
@@ -271,7 +255,7 @@ def _slope_at(
     current: np.ndarray,
 ) -> None:
     presentations, rows, columns, maps = limit.shape
-    inputs, lanes = kernels.shape[1], lanes_of(kernels.itemsize)
+    inputs, lanes = kernels.shape[1], lanes_of(kernels)
     seen, sums = np.empty(inputs, kernels.dtype), np.empty(lanes, kernels.dtype)
     nothing = broadcast(kernels.dtype.type(0))
     at_once = max(1, _CACHED // (inputs * kernels.itemsize))

@@ -50,7 +50,7 @@ def multiply_fields(
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     active = _active(maps)
-    block, sums = 2 * lanes_of(weights.itemsize), presentations * rows * columns
+    block, sums = 2 * lanes_of(weights), presentations * rows * columns
     if outputs >= block and sums < _FEW_SUMS:
         flat = weights.reshape(-1)
         for left in range(0, outputs, block):
@@ -58,7 +58,7 @@ def multiply_fields(
             at = min(left, outputs - block)
             _add_up_active(maps.shape, active, flat, at, outputs, at, size, stride, padding, products)
         return
-    visits_all = is_dense(int(active.first[-1]), maps.shape, size, weights.itemsize)
+    visits_all = is_dense(int(active.first[-1]), maps.shape, size, weights)
     framed = _framed(maps, padding) if visits_all else maps.reshape(-1)
     line = (width + 2 * padding) * channels
     fields = np.empty(sums if visits_all else 0, np.uint64)
@@ -76,17 +76,17 @@ def multiply_fields(
 
 
 @compiled
-def is_dense(count: int, shape: tuple[int, int, int, int], size: int, itemsize: int) -> bool:
+def is_dense(count: int, shape: tuple[int, int, int, int], size: int, weights: np.ndarray) -> bool:
     """Whether it takes less time to visit all inputs of maps than those that are active."""
     presentations, height, width, channels = shape
-    piece = min(size, _pixels_at_once(channels, itemsize)) * channels
+    piece = min(size, _pixels_at_once(channels, weights)) * channels
     return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)
 
 
 @compiled
-def _pixels_at_once(channels: int, itemsize: int) -> int:
+def _pixels_at_once(channels: int, weights: np.ndarray) -> int:
     """How many pixels of a line a piece of a field has."""
-    return max(1, _WEIGHTS_BYTES // (2 * lanes_of(itemsize) * itemsize * channels))
+    return int(max(1, _WEIGHTS_BYTES // (2 * lanes_of(weights) * weights.itemsize * channels)))
 
 
 @compiled
@@ -94,7 +94,7 @@ def _active(maps: np.ndarray) -> Active:
     presentations, height, width, channels = maps.shape
     first = np.empty(presentations * height * width + 1, np.uint64)
     places, values = np.empty(maps.size, np.uint32), np.empty(maps.size, maps.dtype)
-    flat, lanes = maps.reshape(-1), lanes_of(maps.itemsize)
+    flat, lanes = maps.reshape(-1), lanes_of(maps)
     in_vectors = channels - channels % lanes
     count = np.uint64(0)
     for pixel in range(len(first) - 1):
@@ -147,11 +147,11 @@ def _add_up_active(
     presentations, height, width, channels = shape
     _, rows, columns, outputs = products.shape
     first, places, values = active
-    found, lanes = products.reshape(-1), lanes_of(weights.itemsize)
+    found, lanes = products.reshape(-1), lanes_of(weights)
     block, step, next_vector = 2 * lanes, np.uint64(pitch), np.uint64(lanes)
     count = min(block, outputs - left)
     rows_at_once = max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
-    pixels_at_once = _pixels_at_once(channels, weights.itemsize)
+    pixels_at_once = _pixels_at_once(channels, weights)
     count_of_sums = min(rows_at_once, rows) * columns * block
     sums = from_a_line(count_of_sums, weights)
     for b in range(presentations):
@@ -218,7 +218,7 @@ def _add_up_all(
     products: np.ndarray,
 ) -> None:
     """Add up a block of outputs from every input, eight fields at a time, of which each has `numbers` of each line."""
-    outputs, lanes = products.shape[1], lanes_of(weights.itemsize)
+    outputs, lanes = products.shape[1], lanes_of(weights)
     block, zero = 2 * lanes, broadcast(weights.dtype.type(0))
     flat, found, start = products.reshape(-1), np.empty(lanes, weights.dtype), np.empty(8, np.uint64)
     for first in range(0, len(fields), 8):

@@ -47,7 +47,7 @@ def in_order_of_time(times: np.ndarray, bits: np.ndarray, end: float) -> np.ndar
 @compiled
 def _before(times: np.ndarray, end: float) -> np.ndarray:
     """The neurons that fire before `end`, in the order of their numbers."""
-    order, count, lanes = np.empty(times.size, np.int32), np.uint64(0), lanes_of(times.itemsize)
+    order, count, lanes = np.empty(times.size, np.int32), np.uint64(0), lanes_of(times)
     in_vectors, bound = times.size - times.size % lanes, broadcast(end)
     for begin in range(0, in_vectors, lanes):
         found = below(load(times, begin), bound)

@@ -154,6 +154,17 @@ def _positions(size: int, kernel: int, stride: int, padding: int) -> int:
 
 
 @compiled
+def seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each row (or column) of the source, the first row of the target that sees it, and one past the last."""
+    first, beyond = np.empty(side, dtype=np.int64), np.empty(side, dtype=np.int64)
+    for place in range(side):
+        padded = place + padding
+        first[place] = max(padded - size + stride, 0) // stride
+        beyond[place] = min(padded // stride + 1, count)
+    return first, beyond
+
+
+@compiled
 def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
     """Write the latency of the earliest spike of each field, shape (presentations, rows, columns, channels)."""
     presentations, rows, columns, channels = pooled.shape

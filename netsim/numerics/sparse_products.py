@@ -75,7 +75,7 @@ def add_products(inputs: np.ndarray, side: Side, weights: np.ndarray, sums: np.n
 
     Weights are those of the synapses, in the order of the side.
     """
-    presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
+    presentations, lanes = len(inputs), lanes_of(inputs)
     first, opposite = side.first, side.opposite
     nothing, one, two, next_vector = broadcast(inputs.dtype.type(0)), np.uint64(1), np.uint64(2), np.uint64(lanes)
     abreast, found = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(_SUMMED * lanes, inputs)
@@ -109,7 +109,7 @@ def add_outer_products(inputs: np.ndarray, signals: np.ndarray, matrix: SparseMa
 
     Inputs are those of the presynaptic neurons, signals those of the postsynaptic ones.
     """
-    presentations, lanes = len(inputs), lanes_of(inputs.itemsize)
+    presentations, lanes = len(inputs), lanes_of(inputs)
     abreast, own = from_a_line(inputs.shape[1] * lanes, inputs), from_a_line(lanes, inputs)
     side = matrix.by_target
     rounds = (presentations + lanes - 1) // lanes

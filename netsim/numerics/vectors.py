@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic as _intrinsic
-from numba.extending import lower_builtin, models, register_jitable, register_model
+from numba.extending import lower_builtin, models, overload, register_jitable, register_model
 
 intrinsic: Any = _intrinsic  # its type does not tell that compiled code leaves out the first parameter
 
@@ -22,10 +22,22 @@ _BYTES = 128
 """Of a vector: two of them and what they are changed by fit into sixteen registers of 32 bytes."""
 
 
-@register_jitable
-def lanes_of(itemsize: int) -> int:
-    """How many numbers of so many bytes a vector holds."""
-    return _BYTES // itemsize
+def lanes_of(numbers: Any) -> int:
+    """How many numbers of the type of an array, or of a type of numpy's, a vector holds; in compiled code a constant.
+
+    An array's `itemsize` is not one there: loops over vectors would begin with a division.
+    """
+    return int(_BYTES // numbers.itemsize)
+
+
+@overload(lanes_of)
+def _lanes_of(numbers: Any) -> Any:
+    lanes = Lanes(numbers.dtype).count
+
+    def constant(numbers: Any) -> int:
+        return lanes
+
+    return constant
 
 
 @register_jitable
@@ -46,7 +58,7 @@ class Lanes(types.Type):
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        self.count = lanes_of(dtype.bitwidth // 8)
+        self.count = 8 * _BYTES // dtype.bitwidth
         super().__init__(name=f"Lanes({dtype} x {self.count})")
 
 

@@ -59,6 +59,7 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
 
 def test_both_ways_are_taken() -> None:
     """The test above would hold if there was but one."""
-    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3, 8)
-    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3, 8)
-    assert field_products.is_dense(1, (1, 4, 4, 1), 3, 8)  # pieces of three inputs, each begun for one at most
+    weights = np.empty((1, 1))
+    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3, weights)
+    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3, weights)
+    assert field_products.is_dense(1, (1, 4, 4, 1), 3, weights)  # pieces of three inputs, each begun for one at most

@@ -21,7 +21,7 @@ def _any_matrix(dtype: type, sources: int, targets: int) -> tuple[np.ndarray, Sp
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_are_those_of_the_full_matrix(dtype: type) -> None:
     dense, matrix, weights = _any_matrix(dtype, 23, 70)  # more neurons than lie side by side
-    lanes = lanes_of(dtype().itemsize)
+    lanes = lanes_of(dtype())
     for presentations in (1, lanes, lanes + 3):
         generator = np.random.default_rng(presentations)
         inputs: np.ndarray = generator.uniform(0, 1, (presentations, 23)).astype(dtype)

@@ -58,7 +58,7 @@ def _load_from(numbers: np.ndarray, first: int, result: np.ndarray) -> None:
 
 
 def _pair(dtype: type) -> Any:
-    lanes = lanes_of(dtype().itemsize)
+    lanes = lanes_of(dtype())
     numbers = st.floats(-1e6, 1e6, width=8 * dtype().itemsize) | st.sampled_from([0.0, 1.0, math.inf, -math.inf])
     return st.tuples(hnp.arrays(dtype, lanes, elements=numbers), hnp.arrays(dtype, lanes, elements=numbers))
 
@@ -83,7 +83,7 @@ def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(dtype: type) -> None:
-    lanes = lanes_of(dtype().itemsize)
+    lanes = lanes_of(dtype())
     negative: np.ndarray = np.full(lanes, -np.inf, dtype)
     assert not _ask(negative, negative)[1]
     for lane in range(lanes):
@@ -95,7 +95,7 @@ def test_a_single_number_that_is_not_negative_is_seen_in_every_lane(dtype: type)
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_vectors_may_begin_anywhere(dtype: type) -> None:
-    lanes = lanes_of(dtype().itemsize)
+    lanes = lanes_of(dtype())
     numbers: np.ndarray = np.arange(3 * lanes, dtype=dtype)
     result = np.zeros_like(numbers)
     _load_from(numbers, 5, result)

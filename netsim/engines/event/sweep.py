@@ -15,6 +15,7 @@ from netsim.engines.event.windows import FirstSpikes, WindowStage, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.order import in_order_of_time
 from netsim.numerics.psp import Breakpoints
+from netsim.numerics.receptive_fields import seen_from
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import (
     Lanes,
@@ -106,8 +107,8 @@ def queue_breakpoints(
     height, width, channels = maps.shape[1:]
     size, stride, padding = window.size, window.stride, window.padding
     breakpoints = psp.delays.size
-    below, beyond = _seen_from(height, rows, size, stride, padding)
-    lefts, rights = _seen_from(width, columns, size, stride, padding)
+    below, beyond = seen_from(height, rows, size, stride, padding)
+    lefts, rights = seen_from(width, columns, size, stride, padding)
     # numbers that cannot be negative are places without a test
     one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
@@ -215,17 +216,6 @@ def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
 
 
 @_njit
-def _seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each row (or column) of the source, the first row of the target that sees it, and one past the last."""
-    first, beyond = np.empty(side, dtype=np.int64), np.empty(side, dtype=np.int64)
-    for place in range(side):
-        padded = place + padding
-        first[place] = max(padded - size + stride, 0) // stride
-        beyond[place] = min(padded // stride + 1, count)
-    return first, beyond
-
-
-@_njit
 def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray) -> np.ndarray:
     """The breakpoints before the end in order of time, from the presynaptic neurons in order of time.
 
@@ -257,7 +247,7 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
 
 def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, window: Window) -> Blocks:
     """What a sweep adds up, in its vectors: the weights as they are where each is met once, else block by block."""
-    lanes = lanes_of(kernel.itemsize)
+    lanes = lanes_of(kernel)
     inputs, maps = kernel.shape
     rows, columns, _ = window.shape
     count = -(-maps // lanes)
