@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netsim.errors import NetsimError
+from netsim.errors import NetsimError, TrainingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,9 @@ def _learn(
     import netsim
     from netsim import seams
     from netsim.learning.constraints import constraints_of
+    from netsim.learning.gradients import arrays_of
     from netsim.measuring.metrics import decide
+    from netsim.weights.layout import all_finite
 
     weights = {name: array.astype(np.float32) for name, array in netsim.initial_weights(network, seed).items()}
     learner, constraints = netsim.STiDiBP(network), constraints_of(network)
@@ -108,10 +110,13 @@ def _learn(
         for number, chosen in enumerate(track(order, "presentations")):
             label = stimuli.labels[chosen : chosen + 1]
             began = time.perf_counter()
-            latencies = yield netsim.Batch(stimuli.latencies(np.array([chosen])), weights)
+            # finite weights that move by finite steps and are held to their constraints: no need to look at all of them
+            latencies = yield netsim.Batch(stimuli.latencies(np.array([chosen])), weights, weights_checked=True)
             presented = time.perf_counter()
             learned = learner.learn(latencies, label, weights)
             told = time.perf_counter()
+            if not all(all_finite(part) for each in learned.gradients.values() for part in arrays_of(each)):
+                raise TrainingError(f"diverged at presentation {number + 1}; lower --rate (now {rate:g})")
             optimizer.step(weights, learned.gradients, rate * (1 - number / count))
             for constraint in constraints:
                 constraint.enforce(weights)

@@ -40,6 +40,9 @@ class Batch:
     delays : dict of ndarray of float, optional
         By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
         neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
+    weights_checked : bool, optional
+        That whoever made the batch has seen to it that the weights are finite, delays not negative, and signs those of
+        the projections. The event engine then looks at shapes alone: all values take as long as one presentation.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class Batch:
     silenced: dict[str, np.ndarray] = field(default_factory=dict)
     thresholds: dict[str, np.ndarray] = field(default_factory=dict)
     delays: dict[str, np.ndarray] = field(default_factory=dict)
+    weights_checked: bool = False
 
     __repr__ = short_repr
 

@@ -4,6 +4,8 @@ Both are matrix products with receptive fields as rows. Where few postsynaptic n
 pooling, where one neuron of a field is heard at most, only the fields of those are visited.
 """
 
+from functools import cache
+
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
@@ -28,6 +30,7 @@ _PER_SIGNAL = 8
 _COUNTED = 4096
 
 
+@cache
 def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
     """A postsynaptic potential in ms, as compiled loops take it."""
     return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
@@ -51,9 +54,12 @@ def kernel_gradient(
     maps = signal.shape[3]
     if visited:
         row = window.size * inputs.shape[3]
-        by_map = np.empty((maps, window.size, _padded(row, signal)), signal.dtype)
+        by_map, chosen = np.empty((maps, window.size, _padded(row, signal)), signal.dtype), _maps_with_signals(signal)
+        for m in chosen:
+            by_map[m] = 0
         _gather_visited(inputs, signal, window.stride, window.padding, by_map)
-        collect_from_maps(by_map, gradient)
+        gradient[:] = 0
+        _collect_from_maps(by_map, chosen, gradient)
     elif few_channels(inputs):
         columns = gather_columns(inputs, window.size, window.stride, window.padding)
         np.dot(columns, signal.reshape(-1, maps), gradient)
@@ -79,7 +85,7 @@ def propagate(
     """
     maps = kernel.shape[1]
     if visited:
-        by_map = lay_out_by_map(kernel, window.size)
+        by_map = _lay_out_by_map(kernel, window.size, _maps_with_signals(signal))
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
         shape = -1, len(kernel)
@@ -137,28 +143,41 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 
 
 @compiled
-def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Lay out a kernel, shape (inputs of a field, maps), by map and row of a field: (maps, size, inputs of a row).
+def _maps_with_signals(signal: np.ndarray) -> np.ndarray:
+    """The maps where any neuron carries a signal; at a presentation alone these are few."""
+    carry = np.zeros(signal.shape[3], np.bool_)
+    for neurons in signal.reshape(-1, carry.size):
+        for m in range(carry.size):
+            carry[m] |= neurons[m] != 0
+    return np.flatnonzero(carry)
 
-    Each row is filled up with zeros to whole vectors.
+
+@compiled
+def _lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
+    """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
+
+    The result has the shape (maps, size, inputs of a row), where each row is filled up with zeros to whole vectors.
+    What is laid out of the other maps is left open.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
-    by_map = np.zeros((maps, size, _padded(row, kernel)), kernel.dtype)
+    by_map = np.empty((maps, size, _padded(row, kernel)), kernel.dtype)
     for dy in range(size):
+        for m in chosen:
+            by_map[m, dy, row:] = 0
         for k in range(row):
-            for m in range(maps):
+            for m in chosen:
                 by_map[m, dy, k] = kernel[dy * row + k, m]
     return by_map
 
 
 @compiled
-def collect_from_maps(by_map: np.ndarray, kernel: np.ndarray) -> None:
-    """Write what is laid out by map, shape (maps, rows of a field, inputs of a row or more), as a kernel."""
-    maps, size, _ = by_map.shape
+def _collect_from_maps(by_map: np.ndarray, chosen: np.ndarray, kernel: np.ndarray) -> None:
+    """Write into a kernel what is laid out of some maps, shape (maps, rows of a field, inputs of a row or more)."""
+    size = by_map.shape[1]
     row = len(kernel) // size
     for dy in range(size):
         for k in range(row):
-            for m in range(maps):
+            for m in chosen:
                 kernel[dy * row + k, m] = by_map[m, dy, k]
 
 
@@ -196,7 +215,6 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
     fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
     counts = np.empty(maps, np.int64)
-    gathered[:] = 0
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels

@@ -177,11 +177,23 @@ def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
 
     def add(part: slice) -> None:
         for other in others:
-            total[part] += other[part]
-        total[part] *= scale
+            _add(total[part], other[part])
+        _scale(total[part], scale)
 
     over_elements(total.size, add)
     return total.reshape(first.shape)
+
+
+@compiled
+def _add(total: np.ndarray, other: np.ndarray) -> None:
+    for k in range(len(total)):
+        total[k] += other[k]
+
+
+@compiled
+def _scale(total: np.ndarray, scale: float) -> None:
+    for k in range(len(total)):
+        total[k] *= scale
 
 
 def sum_of(share: np.ndarray | Deferred) -> np.ndarray:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import breakpoints, collect_from_maps, contiguous, signalling
+from netsim.learning.fields import breakpoints, contiguous, signalling
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
@@ -62,8 +62,8 @@ def step_pairwise(
         weights = _by_map(kernel, dtype)
         slopes = np.zeros_like(weights)
         _visit(times, window, psp, limits, signals, weights, causal, downward, slopes, displacement)
-        gradient = np.empty(kernel.shape, dtype)
-        collect_from_maps(slopes[:, None], gradient.reshape(-1, maps))
+        inputs = math.prod(kernel.shape[:-1])
+        gradient = np.ascontiguousarray(slopes[:, :inputs].T).reshape(kernel.shape)
     return LayerStep(
         gradient if projection.plastic else None,
         np.einsum("bijm,bijm->m", signals, limits),
@@ -100,8 +100,13 @@ def _by_channel(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def _in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The last axis filled up with zeros to whole vectors."""
-    padding = [*[(0, 0)] * (values.ndim - 1), (0, -values.shape[-1] % lanes_of(dtype))]
-    return np.ascontiguousarray(np.pad(values, padding) if padding[-1][1] else values, dtype)
+    maps = values.shape[-1]
+    missing = -maps % lanes_of(dtype)
+    if not missing:
+        return np.ascontiguousarray(values, dtype)
+    filled = np.zeros((*values.shape[:-1], maps + missing), dtype)
+    filled[..., :maps] = values
+    return filled
 
 
 # To gather a place of a field, and to scatter onto it, takes such a share of a vector of synapses (measured).
@@ -110,14 +115,18 @@ _PER_PLACE = 0.3
 
 @compiled
 def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
-    """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal."""
+    """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal.
+
+    Weights and gradient are laid out for either.
+    """
     presentations, rows, columns, maps = signal.shape
     lanes, inputs, positions = lanes_of(times), window.size**2 * times.shape[3], presentations * rows * columns
+    of_an_input, of_a_map = (maps + lanes - 1) // lanes, (inputs + lanes - 1) // lanes
     fired, signals = 0, signalling(signal.reshape(-1))
     for time in times.flat:
         fired += time < np.inf
-    by_input = fired / times.size * positions * inputs * ((maps + lanes - 1) // lanes)
-    by_map = signals * ((inputs + lanes - 1) // lanes) + _PER_PLACE * min(signals, positions) * inputs
+    by_input = (fired / times.size * positions + 2) * inputs * of_an_input
+    by_map = (signals + 2 * maps) * of_a_map + _PER_PLACE * min(signals, positions) * inputs
     return bool(by_input < by_map)
 
 

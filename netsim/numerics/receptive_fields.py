@@ -182,14 +182,13 @@ def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) 
 
 @compiled
 def scatter_to_earliest(
-    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int
-) -> np.ndarray:
-    """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
+    values: np.ndarray, latencies: np.ndarray, pooled: np.ndarray, size: int, stride: int, scattered: np.ndarray
+) -> None:
+    """Add a value of each pooling neuron, of latency `pooled`, to that of the neuron whose spike it passed on.
 
     Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
     """
     presentations, rows, columns, channels = pooled.shape
-    scattered = np.zeros(latencies.shape, values.dtype)
     nothing = values.dtype.type(0)
     left = np.empty(channels, values.dtype)
     for b in range(presentations):
@@ -211,4 +210,3 @@ def scatter_to_earliest(
                             here = times[channel] == first[channel]
                             handed[channel] += left[channel] if here else nothing
                             left[channel] = nothing if here else left[channel]
-    return scattered

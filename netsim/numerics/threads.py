@@ -40,31 +40,32 @@ def over_presentations(
     """
     keep_freed_memory()
     threads()  # which refuses a wrong number of them, however small the work
+
+    def quiet_work(part: slice) -> Part:
+        with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
+            return work(part)
+
     with _one_thread_a_product() if products else contextlib.nullcontext():
-        return _over_parts(count, work, largest)
+        return _over_parts(count, quiet_work, largest)
 
 
 def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> list[Part]:
     """Call `work` with slices of long arrays, on several threads; the results are in order.
 
-    An element, such as a row, is `size` numbers. The work is no matrix products of a library.
+    An element, such as a row, is `size` numbers. The work is that of compiled loops, without products of a library.
     """
     return _over_parts(count, work, max(1, _LARGEST_RUN // size))
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
-    def quiet_work(part: slice) -> Part:
-        with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
-            return work(part)
-
     if count <= largest:  # without a look at the threads: it takes as long as a small part
-        return [quiet_work(slice(0, count))]
+        return [work(slice(0, count))]
     parts = -(-count // largest)
     bounds = [count * part // parts for part in range(parts + 1)]
     slices = [slice(first, last) for first, last in itertools.pairwise(bounds)]
     helpers = min(threads(), len(slices)) - 1
     if helpers < 1:
-        return [quiet_work(part) for part in slices]
+        return [work(part) for part in slices]
     numbers, results = itertools.count(), dict[int, Part]()
     failed = False
 
@@ -72,7 +73,7 @@ def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list
         nonlocal failed
         while not failed and (number := next(numbers)) < len(slices):
             try:
-                results[number] = quiet_work(slices[number])
+                results[number] = work(slices[number])
             except BaseException:
                 failed = True  # an error stops the other parts
                 raise

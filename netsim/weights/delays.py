@@ -23,6 +23,13 @@ def axonal_delay(projection: Projection, weights: Weights, late: Delayed) -> np.
     return np.asarray(own + late.get(projection.name, 0.0))
 
 
+def axonal_delays(network: Network, weights: Weights, late: Delayed) -> dict[str, np.ndarray]:
+    """By the name of a projection, the `axonal_delay` of those whose spikes do not arrive as they are sent."""
+    delayed = (each for each in network.projections if each.delay != 0.0 or each.name in late)
+    found = ((each.name, axonal_delay(each, weights, late)) for each in delayed)
+    return {name: delay for name, delay in found if delay.any()}
+
+
 def synaptic_delay(projection: Projection, weights: Weights) -> np.ndarray | None:
     """Delays of the synapses of a projection (ms), in the shape of its weights; None if they have none of their own."""
     return weights[delay_name(projection)] if projection.is_delayed_per("synapse") else None

@@ -8,6 +8,8 @@ shape of the source or, per synapse, of the weights. The latent weights behind b
 projection is called like the population that it goes to.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from netsim.errors import DataError
@@ -79,6 +81,12 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
         if weights[name].shape != shape:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
     return expected
+
+
+def have_shapes(weights: Weights, shapes: Mapping[str, Shape]) -> bool:
+    """Whether weights are floating-point arrays of these names and shapes; their values are not looked at."""
+    found = {name: array.shape for name, array in weights.items() if array.dtype.kind == "f"}
+    return found == shapes and len(found) == len(weights)
 
 
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:

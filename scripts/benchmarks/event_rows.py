@@ -75,7 +75,10 @@ def training_call(
     optimizer.begin(weights)
     stimuli = latencies(images, network.encoder)
     size = 1 if online else len(stimuli)
-    batches = [Batch(stimuli[first : first + size], weights) for first in range(0, len(stimuli), size)]
+    # as in scripts/online.py: whether weights stay finite is seen from what moves them
+    batches = [
+        Batch(stimuli[first : first + size], weights, weights_checked=True) for first in range(0, len(stimuli), size)
+    ]
 
     def step() -> None:
         for number, batch in enumerate(batches):
@@ -89,7 +92,8 @@ def forward_one_by_one(preset: str, setting: Setting) -> Prepared:
     """Present the images to a preset with its trained weights, one at a time."""
     network, weights = weights_of(preset, True, setting.seed, np.float32)
     engine = EventEngine(network, precision="single")
-    batches = [Batch(stimulus[None], weights) for stimulus in latencies(setting.images, network.encoder)]
+    stimuli = latencies(setting.images, network.encoder)
+    batches = [Batch(stimulus[None], weights, weights_checked=True) for stimulus in stimuli]  # as they were loaded
 
     def forward() -> None:
         for batch in batches:

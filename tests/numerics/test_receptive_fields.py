@@ -154,14 +154,20 @@ def test_a_value_goes_to_the_neuron_that_fired_first(field: Field) -> None:
         ]
         _, dy, dx = min(candidates)
         expected[b, row * field.stride + dy, column * field.stride + dx, channel] += values[b, row, column, channel]
-    handed = scatter_to_earliest(values, times, pooled, field.kernel, field.stride)
+    handed = _handed(values, times, pooled, field.kernel, field.stride)
     assert handed.dtype == values.dtype
     np.testing.assert_allclose(handed, expected, rtol=1e-5, atol=1e-5)
 
 
+def _handed(values: np.ndarray, times: np.ndarray, pooled: np.ndarray, size: int, stride: int) -> np.ndarray:
+    handed = np.zeros(times.shape, values.dtype)
+    scatter_to_earliest(values, times, pooled, size, stride, handed)
+    return handed
+
+
 def test_of_equally_early_neurons_the_first_row_by_row_gets_the_value() -> None:
     times = np.array([[3.0, 1.0], [1.0, 1.0]]).reshape(1, 2, 2, 1)
-    handed = scatter_to_earliest(np.full((1, 1, 1, 1), 5.0), times, np.full((1, 1, 1, 1), 1.0), 2, 2)
+    handed = _handed(np.full((1, 1, 1, 1), 5.0), times, np.full((1, 1, 1, 1), 1.0), 2, 2)
     np.testing.assert_array_equal(handed[0, :, :, 0], [[0.0, 5.0], [0.0, 0.0]])
 
 
@@ -170,7 +176,7 @@ def test_a_silent_field_gets_nothing() -> None:
     pooled = np.empty((1, 1, 1, 1))
     earliest(times, 2, 2, pooled)
     assert pooled.tolist() == [[[[np.inf]]]]
-    assert not scatter_to_earliest(np.ones((1, 1, 1, 1)), times, pooled, 2, 2).any()
+    assert not _handed(np.ones((1, 1, 1, 1)), times, pooled, 2, 2).any()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

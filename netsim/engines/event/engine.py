@@ -27,8 +27,8 @@ from netsim.engines.protocol import Result, check_record, checked_batch, present
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
-from netsim.weights.delays import axonal_delay
-from netsim.weights.layout import Weights, check_weights
+from netsim.weights.delays import axonal_delays
+from netsim.weights.layout import Weights, check_weights, have_shapes, weight_shapes
 
 
 class Stage(Protocol):
@@ -91,6 +91,9 @@ class EventEngine:
         self.record = tuple(record)
         self.potentials: list[Potential] = []
         self._clock = Clock(network, self.dt, precision)
+        # asked for once: each look-up takes as long as a small layer
+        self._shapes = weight_shapes(network)
+        self._incoming = {population.name: network.incoming(population.name) for population in network.populations}
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
@@ -116,9 +119,10 @@ class EventEngine:
     def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
         batch = checked_batch(network, batch)
-        check_weights(network, batch.weights, "weights")
-        axons = {one.name: axonal_delay(one, batch.weights, batch.delays) for one in network.projections}
-        late = {name: clock.count(delay) for name, delay in axons.items() if delay.any()}
+        if not (batch.weights_checked and have_shapes(batch.weights, self._shapes)):
+            check_weights(network, batch.weights, "weights")
+        axons = axonal_delays(network, batch.weights, batch.delays)
+        late = {name: clock.count(delay) for name, delay in axons.items()}
         runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
         latencies[0][...] = clock.on_grid(batch.stimuli)
@@ -132,7 +136,7 @@ class EventEngine:
                 for name in (population.name for population in component):
                     own = outcome[name]
                     spikes[name] = np.empty(own.shape, clock.times) if self.dt else own
-                    for projection in network.incoming(name):
+                    for projection in self._incoming[name]:
                         if projection.source in counted:  # not one within the component
                             sent = counted[projection.source]
                             arriving[projection.name] = (

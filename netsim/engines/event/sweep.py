@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from netsim.engines.event.clock import Dynamics
+from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.order import in_order_of_time
@@ -30,7 +30,7 @@ from netsim.numerics.vectors import (
     store,
     where_at_least,
 )
-from netsim.specification import Window
+from netsim.specification import Population, Projection, Window
 from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
@@ -73,10 +73,34 @@ class Queue(NamedTuple):
 class Sweep(WindowStage):
     """A population of any regime that receives by one window."""
 
+    def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:
+        super().__init__(clock, population, projection, window)
+        self._lanes = lanes_of(clock.dtype)
+        rows, columns, self._maps = window.shape
+        self._first = np.arange(-(-self._maps // self._lanes)) * self._lanes
+        # weights that are met once are not laid out: the last block reaches back, and some maps are of two
+        self._in_place = rows * columns == 1 and self._maps >= self._lanes
+        if self._in_place:
+            self._first[-1] = self._maps - self._lanes
+        members = self._first[:, None] + np.arange(self._lanes)
+        self._members = np.minimum(members, self._maps - 1)
+        self._beyond = members >= self._maps
+        self._start = np.where(self._beyond, -np.inf, 0.0).astype(clock.dtype)[None, None]
+
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
-        blocks = _in_blocks(*self.arrays(weights, thresholds), self.window)
-        return partial(self._sweep, blocks)
+        return partial(self._sweep, self._in_blocks(*self.arrays(weights, thresholds)))
+
+    def _in_blocks(self, kernel: np.ndarray, bias: np.ndarray, potentials: np.ndarray | None) -> Blocks:
+        """What a sweep adds up, in its vectors: the weights as they are where each is met once, else block by block."""
+        if self._in_place:
+            places, pitch, line = self._first, self._maps, kernel.reshape(-1)
+        else:
+            places, pitch, line = self._first * len(kernel), self._lanes, _laid_out(kernel, self._lanes)
+        start = self._start
+        if potentials is not None:
+            start = np.ascontiguousarray(np.where(self._beyond, -np.inf, potentials[..., self._members]), start.dtype)
+        return Blocks(self._first, places, pitch, line, bias[self._members], start)
 
     def _sweep(self, blocks: Blocks, arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
         times = self.maps(arriving).astype(self.clock.dtype, copy=False)
@@ -243,24 +267,6 @@ def _merged(order: np.ndarray, times: np.ndarray, end: float, delays: np.ndarray
         merged[count] = order[heads[found]] * breakpoints + found
         heads[found] += 1
     return merged
-
-
-def _in_blocks(kernel: np.ndarray, bias: np.ndarray, start: np.ndarray | None, window: Window) -> Blocks:
-    """What a sweep adds up, in its vectors: the weights as they are where each is met once, else block by block."""
-    lanes = lanes_of(kernel)
-    inputs, maps = kernel.shape
-    rows, columns, _ = window.shape
-    count = -(-maps // lanes)
-    first = np.arange(count) * lanes
-    if rows * columns == 1 and maps >= lanes:
-        first[-1] = maps - lanes  # some maps are of two blocks, and twice the same
-        places, pitch, line = first, maps, kernel.reshape(-1)
-    else:
-        places, pitch, line = first * inputs, lanes, _laid_out(kernel, lanes)
-    members = np.minimum(first[:, None] + np.arange(lanes), maps - 1)
-    potentials = np.zeros((1, 1, maps), bias.dtype) if start is None else start
-    starts = np.where(first[:, None] + np.arange(lanes) < maps, potentials[..., members], -np.inf)
-    return Blocks(first, places, pitch, line, bias[members], np.ascontiguousarray(starts, bias.dtype))
 
 
 def _laid_out(kernel: np.ndarray, lanes: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
 from netsim.specification.grid import on_grid, population_times
-from netsim.weights.delays import ON_TIME, Delayed, axonal_delay, synaptic_delay
+from netsim.weights.delays import ON_TIME, Delayed, axonal_delays, synaptic_delay
 from netsim.weights.layout import Weights, bias_name, delay_name, kernel_name
 from netsim.weights.sparse import matrix_of
 
@@ -101,6 +101,8 @@ class STiDiBP(Learner):
         self._matrices = {one.name: matrix_of(network, one) for one in gated}
         visited = [one for one in listed if one not in gated]
         self._connections = {one.name: network.connections(one) for one in (*visited, *by_synapse)}
+        self._prices = {population.name: self._price(population) for population in network.populations}
+        self._onsets = {population.name: self._onset(population) for population in network.populations}
         self._position = {projection.name: number for number, projection in enumerate(network.projections)}
         # what a relay hands back could move already
         self._may_be_stuck = {
@@ -166,10 +168,10 @@ class STiDiBP(Learner):
     def _late(self, weights: Weights, delays: Delayed, dtype: np.dtype) -> _Late:
         """The delays of a batch as the training's engine takes them; where there are none, nothing."""
         dt, late = self.network.training.dt, _Late({}, {})
+        for name, of_axons in axonal_delays(self.network, weights, delays).items():
+            late.axons[name] = on_grid(of_axons, dt).astype(dtype)
         for projection in self.network.projections:
-            of_axons, of_synapses = axonal_delay(projection, weights, delays), synaptic_delay(projection, weights)
-            if of_axons.any():
-                late.axons[projection.name] = on_grid(of_axons, dt).astype(dtype)
+            of_synapses = synaptic_delay(projection, weights)
             if of_synapses is not None:
                 late.synapses[projection.name] = on_grid(of_synapses, dt).astype(dtype)
         return late
@@ -243,9 +245,9 @@ class STiDiBP(Learner):
         """The displacement of a population alone, and its signal; see `_step`."""
         name, own = population.name, latencies[population.name]
         displacement = handed.pop(name).reshape(own.shape)
-        price = self._price(population)
+        price = self._prices[name]
         if self._may_be_stuck[name] or price:
-            displacement = _of_movable(displacement, own, self._onset(population), price)
+            displacement = _of_movable(displacement, own, self._onsets[name], price)
         if population.integrates and self.network.learning.normalised:
             displacement = _normalised(displacement, self.network.encoder.t_max)
         if population.neurons is None or population.neurons.gated:
@@ -269,7 +271,7 @@ class STiDiBP(Learner):
             asked[name] = handed.pop(name, np.zeros_like(own)).reshape(own.shape)
             movable[name] = np.isfinite(own) & (own > (times.onset if times.onset > 0 else -1.0))
             if population.name != self.network.output.name:
-                asked[name] = np.where(movable[name], asked[name] + own.dtype.type(self._price(population)), 0)
+                asked[name] = np.where(movable[name], asked[name] + own.dtype.type(self._prices[name]), 0)
             limits[name] = np.minimum(own, own.dtype.type(times.end))
             slope = self._slope_at_threshold(population, arriving, own, np.ones(own.shape, bool), weights, late)
             slopes[name] = np.broadcast_to(slope, own.shape)
@@ -357,8 +359,9 @@ class STiDiBP(Learner):
         population = network.population(projection.target)
         if not population.integrates:
             if window is not None:
-                values = np.ascontiguousarray(signal)
-                return LayerStep(None, None, scatter_to_earliest(values, source, own, window.size, window.stride))
+                handed = np.zeros_like(source)
+                scatter_to_earliest(np.ascontiguousarray(signal), source, own, window.size, window.stride, handed)
+                return LayerStep(None, None, handed)
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, own))
         neurons, times = population.dynamics, self._times[population.name]
         causal = network.learning.propagation == "causal"
