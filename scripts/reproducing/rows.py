@@ -31,6 +31,7 @@ PAPER = {
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",
     "deep-fashion": "–",
+    "deep-fashion-free": "–",
     "deep-mnist": "–",
     "mlp-mnist": "(S4NN 97.4)",
     "mlp-fashion": "(S4NN 88.0)",

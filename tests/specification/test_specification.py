@@ -34,7 +34,14 @@ TWICE = (Population("a", (4,)), Population("a", (4,)))
 def test_presets_are_those_promised() -> None:
     expected = {"digits", "mlp-mnist", "rcsnn-mnist", "bcsnn-mnist", "rcsnn-fashion", "bcsnn-fashion"}
     expected |= {"rcsnn-mnist-free", "rcsnn-fashion-free", "yin-yang", "sparse-mnist", "ei-mnist"}
-    expected |= {"bcsnn-mnist-free", "bcsnn-fashion-free", "rcsnn-fashion-free-sparse", "deep-fashion", "deep-mnist"}
+    expected |= {
+        "bcsnn-mnist-free",
+        "bcsnn-fashion-free",
+        "rcsnn-fashion-free-sparse",
+        "deep-fashion",
+        "deep-fashion-free",
+        "deep-mnist",
+    }
     assert expected <= set(preset_names())
     for name in preset_names():
         network = load_preset(name)
