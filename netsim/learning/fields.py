@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.field_products import count_nonzero
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import (
     copy_line,
@@ -26,8 +27,6 @@ from netsim.specification import PSP, Window
 _VECTOR = 90
 # To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
 _PER_SIGNAL = 8
-# So many signals are counted at a time.
-_COUNTED = 4096
 
 
 @cache
@@ -103,7 +102,7 @@ def _propagate_to_heard(
     positions, maps = signal.shape
     counts, carrying = np.full(positions, maps), np.empty((positions, maps // _PER_SIGNAL), np.uint32)
     for position in range(positions):
-        count = signalling(signal[position])
+        count = count_nonzero(signal[position])
         if count * _PER_SIGNAL < maps:
             counts[position], carrying[position, :count] = count, np.flatnonzero(signal[position])
     lanes = lanes_of(signal)
@@ -139,7 +138,7 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
         return False  # nobody shares weights with them
     row = window.size * window.source[2]
     vectors = _padded(row, signal) // lanes_of(signal)
-    return bool(signalling(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
+    return bool(count_nonzero(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 
 
 @compiled
@@ -186,19 +185,6 @@ def _padded(row: int, signal: np.ndarray) -> int:
     """The length of a row of a field, filled up to whole vectors."""
     lanes = lanes_of(signal)
     return (row + lanes - 1) // lanes * lanes
-
-
-@compiled
-def signalling(signal: np.ndarray) -> int:
-    """How many neurons carry a signal."""
-    found = 0
-    for first in range(0, len(signal), _COUNTED):
-        part = signal[first : first + _COUNTED]
-        count = np.int32(0)  # as wide as most signals: the compiler then finds vectors
-        for k in range(len(part)):
-            count = np.int32(count + np.int32(part[k] != 0))
-        found += int(count)
-    return found
 
 
 @compiled

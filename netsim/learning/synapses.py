@@ -12,9 +12,10 @@ import math
 import numpy as np
 
 from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import breakpoints, contiguous, signalling
+from netsim.learning.fields import breakpoints, contiguous
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.field_products import count_nonzero
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import gather_field, seen_from
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, total, where_at_least
@@ -121,7 +122,7 @@ def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     presentations, rows, columns, maps = signal.shape
     lanes, inputs, positions = lanes_of(times), window.size**2 * times.shape[3], presentations * rows * columns
     of_an_input, of_a_map = (maps + lanes - 1) // lanes, (inputs + lanes - 1) // lanes
-    fired, signals = 0, signalling(signal.reshape(-1))
+    fired, signals = 0, count_nonzero(signal.reshape(-1))
     for time in times.flat:
         fired += time < np.inf
     by_input = (fired / times.size * positions + 2) * inputs * of_an_input

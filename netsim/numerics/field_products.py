@@ -49,16 +49,16 @@ def multiply_fields(
     """
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
-    active = _active(maps)
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     if outputs >= block and sums < _FEW_SUMS:
-        flat = weights.reshape(-1)
+        active, flat = _active(maps), weights.reshape(-1)
         for left in range(0, outputs, block):
             # the last vectors may overlap those before, whose sums are the same again
             at = min(left, outputs - block)
             _add_up_active(maps.shape, active, flat, at, outputs, at, size, stride, padding, products)
         return
-    visits_all = is_dense(int(active.first[-1]), maps.shape, size, weights)
+    visits_all = is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size, weights)
+    active = _active(maps[:0] if visits_all else maps)
     framed = _framed(maps, padding) if visits_all else maps.reshape(-1)
     line = (width + 2 * padding) * channels
     fields = np.empty(sums if visits_all else 0, np.uint64)
@@ -87,6 +87,23 @@ def is_dense(count: int, shape: tuple[int, int, int, int], size: int, weights: n
 def _pixels_at_once(channels: int, weights: np.ndarray) -> int:
     """How many pixels of a line a piece of a field has."""
     return int(max(1, _WEIGHTS_BYTES // (2 * lanes_of(weights) * weights.itemsize * channels)))
+
+
+# So many numbers are counted at a time.
+_COUNTED = 4096
+
+
+@compiled
+def count_nonzero(numbers: np.ndarray) -> int:
+    """How many numbers are not zero."""
+    found = 0
+    for first in range(0, len(numbers), _COUNTED):
+        part = numbers[first : first + _COUNTED]
+        count = np.int32(0)  # as wide as most numbers: the compiler then finds vectors
+        for k in range(len(part)):
+            count = np.int32(count + np.int32(part[k] != 0))
+        found += int(count)
+    return found
 
 
 @compiled

@@ -125,9 +125,9 @@ class EventEngine:
         late = {name: clock.count(delay) for name, delay in axons.items()}
         runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
-        latencies[0][...] = clock.on_grid(batch.stimuli)
 
         def present_part(part: slice) -> None:
+            latencies[0][part] = clock.on_grid(batch.stimuli[part])
             counted = {STIMULUS: clock.count(latencies[0][part])}
             outcome = dict(zip(network.shapes, (latency[part] for latency in latencies), strict=True))
             silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
