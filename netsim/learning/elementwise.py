@@ -17,7 +17,7 @@ def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], const
     dtype = arrays[0].dtype.type
     flat = [array.reshape(-1) for array in arrays]
     typed = [dtype(constant) for constant in constants]
-    over_elements(arrays[0].size, lambda part: kernel(*(array[part] for array in flat), *typed))
+    over_elements(arrays[0].size, lambda part: kernel(*[array[part] for array in flat], *typed))
 
 
 def update_ema(mean: Weights, weights: Weights, keep: float) -> None:

@@ -35,6 +35,13 @@ def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
     return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
 
 
+@cache
+def breakpoints_per_drive(psp: PSP, dtype: np.dtype, drive: float) -> Breakpoints:
+    """The same with the changes of its slope divided by the drive of gated neurons."""
+    delays, changes = breakpoints(psp, dtype)
+    return Breakpoints(delays, changes * dtype.type(1 / drive))
+
+
 def contiguous(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Values of all presentations in C order, in the shape that a window gives to each; see `Window`."""
     return np.ascontiguousarray(values, dtype).reshape(len(values), *shape)
@@ -132,8 +139,13 @@ def _propagate_to_heard(
 
 @compiled
 def is_sparse(signal: np.ndarray, window: Window) -> bool:
-    """Whether visiting the fields of signalling neurons is less work than a matrix product over all."""
-    _, rows, columns, _ = signal.shape
+    """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
+
+    Of a presentation alone it is said to be, so that the threads of a library's products need not be taken for it.
+    """
+    presentations, rows, columns, _ = signal.shape
+    if presentations == 1 and (rows * columns > 1 or window.size > 1):
+        return True
     if rows * columns == 1:
         return False  # nobody shares weights with them
     row = window.size * window.source[2]

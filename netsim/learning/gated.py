@@ -7,7 +7,7 @@ operation, and threads would wait for each other to get the GIL.
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints, contiguous, is_sparse, kernel_gradient, propagate
+from netsim.learning.fields import breakpoints_per_drive, contiguous, is_sparse, kernel_gradient, propagate
 from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
@@ -32,8 +32,7 @@ def step_gated(
     """
     dtype, maps, downward = source.dtype, kernel.shape[-1], projection.asks_for_displacement
     per_drive = dtype.type(1 / neurons.drive)
-    psp = breakpoints(projection.psp, dtype)
-    slopes = psp._replace(changes=psp.changes * per_drive)
+    slopes = breakpoints_per_drive(projection.psp, dtype, neurons.drive)
     times, signal = contiguous(source, window.source, dtype), contiguous(displacement, window.shape, dtype)
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
     # what is not asked for is an empty array

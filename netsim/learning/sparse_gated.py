@@ -6,7 +6,7 @@ products with a sparse matrix. `netsim.learning.gated` has the step for windows.
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints
+from netsim.learning.fields import breakpoints_per_drive
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
 from netsim.numerics.sparse_products import SparseMatrix, add_outer_products, add_products, picked
@@ -29,8 +29,7 @@ def step_gated_sparse(
     """
     dtype = source.dtype
     gate, per_drive = dtype.type(gate), dtype.type(1 / neurons.drive)
-    psp = breakpoints(projection.psp, dtype)
-    slopes = psp._replace(changes=psp.changes * per_drive)
+    slopes = breakpoints_per_drive(projection.psp, dtype, neurons.drive)
     times = np.ascontiguousarray(source).reshape(len(source), -1)
     signal = np.ascontiguousarray(displacement, dtype).reshape(len(source), -1)
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1)

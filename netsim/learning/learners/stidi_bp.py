@@ -94,6 +94,9 @@ class STiDiBP(Learner):
             for component in network.components
             if any(map(network.is_recurrent, network.incoming(component[0].name)))
         }
+        # what goes back through a loop, or by weights of its own, is a matrix product, even of a presentation alone
+        self._multiplies = bool(self._loops) or any(one.feedback is not None for one in network.projections)
+        self._outputs = network.outputs
         by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
         listed = [one for one in network.projections if self._windows[one.name] is None and one not in by_synapse]
         outer = [one for one in listed if one in network.weighted and not network.is_recurrent(one)]
@@ -129,10 +132,8 @@ class STiDiBP(Learner):
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
-        if not ((labels >= 0) & (labels < self.network.outputs)).all():
-            raise DataError(
-                f"labels: must be from 0 to {self.network.outputs - 1}, one per presentation, to learn from"
-            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < self._outputs:
+            raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
@@ -144,7 +145,7 @@ class STiDiBP(Learner):
             times = [np.ascontiguousarray(latency[part], dtype=dtype) for latency in latencies]
             return self._learn_part(times, wanted[part], weights, late)
 
-        parts = over_presentations(len(labels), learn_part)
+        parts = over_presentations(len(labels), learn_part, products=len(labels) > 1 or self._multiplies)
         # time in units of the encoding window, mean over presentations
         scale = dtype.type(1.0 / (self.network.encoder.t_max**2 * len(labels)))
         learned = [name for name in weights if name in parts[0].gradients]
