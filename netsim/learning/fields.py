@@ -156,11 +156,11 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 @compiled
 def _maps_with_signals(signal: np.ndarray) -> np.ndarray:
     """The maps where any neuron carries a signal; at a presentation alone these are few."""
-    carry = np.zeros(signal.shape[3], np.bool_)
-    for neurons in signal.reshape(-1, carry.size):
-        for m in range(carry.size):
-            carry[m] |= neurons[m] != 0
-    return np.flatnonzero(carry)
+    strength = np.zeros(signal.shape[3], signal.dtype)  # in its type, so that the compiler finds vectors
+    for neurons in signal.reshape(-1, strength.size):
+        for m in range(strength.size):
+            strength[m] += abs(neurons[m])
+    return np.flatnonzero(strength)
 
 
 @compiled

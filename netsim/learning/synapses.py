@@ -48,10 +48,10 @@ def step_pairwise(
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     if _few_inputs(times, signals, window):
         # the synapses of a channel side by side stay in the first cache; one presentation is over before that pays
-        by_pixel = (0, 1) if len(times) == 1 else (1, 0)
-        weights = _in_vectors(kernel.reshape(-1, window.source[2], maps).transpose(*by_pixel, 2), dtype)
+        axes = (0, 1) if len(times) == 1 else (1, 0)
+        weights = _in_vectors(kernel.reshape(-1, window.source[2], maps).transpose(*axes, 2), dtype)
         slopes = np.zeros_like(weights)
-        pitches = tuple(weights.strides[axis] // weights.itemsize for axis in by_pixel)
+        pitches = tuple(weights.strides[axis] // weights.itemsize for axis in axes)
         own, until = _in_vectors(signals, dtype), _in_vectors(limits, dtype)
         by_channel = np.ascontiguousarray(np.moveaxis(times, 3, 0))
         onto = np.zeros_like(by_channel)
@@ -61,7 +61,7 @@ def step_pairwise(
             _visit_inputs(by_channel, window, late, share, weights, pitches, True, passes, slopes, onto)
         if downward and causal:
             _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
-        gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*by_pixel, 2)).reshape(kernel.shape)
+        gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape)
         displacement[:] = np.moveaxis(onto, 0, 3)
     else:
         weights = _by_map(kernel, dtype)

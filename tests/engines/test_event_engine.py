@@ -460,3 +460,24 @@ def test_engines_that_cannot_be_made(arguments: dict[str, Any], field: str) -> N
     with pytest.raises(SpecificationError) as error:
         EventEngine(dense_network(), **arguments)
     assert error.value.field == field
+
+
+def test_weights_that_were_checked_are_looked_at_by_name_shape_and_type_alone(random_batch: MakeBatch) -> None:
+    network = dense_network()
+    batch = random_batch(network, 3, seed=1)
+    engine, kernel = EventEngine(network), batch.weights["output.kernel"]
+    checked = dataclasses.replace(batch, weights_checked=True)
+    for one, other in zip(engine.present(batch), engine.present(checked), strict=True):
+        np.testing.assert_array_equal(one, other)
+    wrong = {"output.kernel": np.full_like(kernel, np.nan)}
+    with pytest.raises(DataError, match=r"output.kernel holds values that are not finite"):
+        engine.present(dataclasses.replace(batch, weights=wrong))
+    engine.present(dataclasses.replace(checked, weights=wrong))  # by the word of whoever made the batch
+    for changed in (
+        {"output.kernel": kernel[:-1]},
+        {"output.kernel": kernel.astype(int)},
+        {"other.kernel": kernel},
+        {},
+    ):
+        with pytest.raises(DataError, match=r"(other|output)\.kernel"):
+            engine.present(dataclasses.replace(checked, weights=changed))
