@@ -41,8 +41,9 @@ class Batch:
         By the name of a projection with weights, how much later (ms) than its own delay the spikes of each presynaptic
         neuron arrive at its synapses: conduction delays of the axons, of the shape of the source.
     weights_checked : bool, optional
-        That whoever made the batch has seen to it that the weights are finite, delays not negative, and signs those of
-        the projections. The event engine then looks at shapes alone: all values take as long as one presentation.
+        Whether the caller guarantees that all weights are finite, delays not negative and signs those of the
+        projections. The event engine then compares names, shapes and floating-point type only: to look at all values
+        is some 40 % of what the presentation of a single image takes.
 
     Examples
     --------

@@ -31,7 +31,7 @@ _PER_SIGNAL = 8
 
 @cache
 def breakpoints(psp: PSP, dtype: np.dtype) -> Breakpoints:
-    """A postsynaptic potential in ms, as compiled loops take it."""
+    """A postsynaptic potential in ms, as compiled loops take it; the arrays are shared and never written."""
     return Breakpoints(*np.array(psp.kernel, dtype).T.copy())
 
 
@@ -141,7 +141,8 @@ def _propagate_to_heard(
 def is_sparse(signal: np.ndarray, window: Window) -> bool:
     """Whether visiting the fields of signalling neurons is less work than a matrix product over all.
 
-    Of a presentation alone it is said to be, so that the threads of a library's products need not be taken for it.
+    A single presentation is always visited, up to four times as slow where all neurons carry a signal: the threads of
+    a library's products need not be taken for it. Dense synapses and 1x1 convolutions of a single pixel are not.
     """
     presentations, rows, columns, _ = signal.shape
     if presentations == 1 and (rows * columns > 1 or window.size > 1):
@@ -155,7 +156,7 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 
 @compiled
 def _maps_with_signals(signal: np.ndarray) -> np.ndarray:
-    """The maps where any neuron carries a signal; at a presentation alone these are few."""
+    """The maps where any neuron carries a signal; in a single presentation these are few."""
     strength = np.zeros(signal.shape[3], signal.dtype)  # in its type, so that the compiler finds vectors
     for neurons in signal.reshape(-1, strength.size):
         for m in range(strength.size):
@@ -168,7 +169,7 @@ def _lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.nda
     """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
 
     The result has the shape (maps, size, inputs of a row), where each row is filled up with zeros to whole vectors.
-    What is laid out of the other maps is left open.
+    Entries of the other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
     by_map = np.empty((maps, size, _padded(row, kernel)), kernel.dtype)

@@ -47,7 +47,7 @@ def step_pairwise(
     displacement, maps = np.zeros_like(times), kernel.shape[-1]
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     if _few_inputs(times, signals, window):
-        # the synapses of a channel side by side stay in the first cache; one presentation is over before that pays
+        # synapses of a channel side by side stay in the first cache; to lay them out does not pay for one presentation
         axes = (0, 1) if len(times) == 1 else (1, 0)
         weights = _in_vectors(kernel.reshape(-1, window.source[2], maps).transpose(*axes, 2), dtype)
         slopes = np.zeros_like(weights)
@@ -55,10 +55,10 @@ def step_pairwise(
         own, until = _in_vectors(signals, dtype), _in_vectors(limits, dtype)
         by_channel = np.ascontiguousarray(np.moveaxis(times, 3, 0))
         onto = np.zeros_like(by_channel)
-        for delay, change in zip(psp.delays, psp.changes, strict=True):
+        learns, passes = projection.plastic, downward and not causal
+        for delay, change in zip(psp.delays, psp.changes, strict=True) if learns or passes else ():
             late, share = until - delay, change * own
-            passes = downward and not causal
-            _visit_inputs(by_channel, window, late, share, weights, pitches, True, passes, slopes, onto)
+            _visit_inputs(by_channel, window, late, share, weights, pitches, learns, passes, slopes, onto)
         if downward and causal:
             _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
         gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape)
@@ -117,7 +117,7 @@ _PER_PLACE = 0.3
 def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal.
 
-    Weights and gradient are laid out for either.
+    In either order weights and gradient are laid out first, hence the ``+ 2`` and ``2 * maps``.
     """
     presentations, rows, columns, maps = signal.shape
     lanes, inputs, positions = lanes_of(times), window.size**2 * times.shape[3], presentations * rows * columns
@@ -212,7 +212,7 @@ def _visit_inputs(
 
     Times and displacement have the shape (channels, presentations, height, width). Kernel and gradient have one axis
     for the pixels of a field and one for channels, in any order, and one for the maps, which are filled up to whole
-    vectors; the pitches are from one pixel to the next, and from one channel.
+    vectors; the pitches are their strides, in elements, from pixel to pixel and from channel to channel.
     """
     channels, presentations, height, width = times.shape
     _, rows, columns, maps = signal.shape

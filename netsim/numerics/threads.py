@@ -52,7 +52,8 @@ def over_presentations(
 def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> list[Part]:
     """Call `work` with slices of long arrays, on several threads; the results are in order.
 
-    An element, such as a row, is `size` numbers. The work is that of compiled loops, without products of a library.
+    An element, such as a row, is `size` numbers. The work does no arithmetic of numpy's, which could warn, and
+    no matrix products of a library.
     """
     return _over_parts(count, work, max(1, _LARGEST_RUN // size))
 

@@ -23,9 +23,9 @@ _BYTES = 128
 
 
 def lanes_of(numbers: Any) -> int:
-    """How many numbers of the type of an array, or of a type of numpy's, a vector holds; in compiled code a constant.
+    """How many numbers of the type of an array, or of a dtype, a vector holds.
 
-    An array's `itemsize` is not one there: loops over vectors would begin with a division.
+    In compiled code it is a constant, which `itemsize` of an array is not: loops would begin with a division.
     """
     return int(_BYTES // numbers.itemsize)
 

@@ -12,6 +12,7 @@ from benchmarks.stimuli import latencies
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.learning import Optimizer
+from netsim.learning.gradients import arrays_of
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
@@ -19,7 +20,7 @@ from netsim.runs.model import load_model
 from netsim.specification import Network
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights
+from netsim.weights.layout import Weights, all_finite
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"
@@ -75,14 +76,16 @@ def training_call(
     optimizer.begin(weights)
     stimuli = latencies(images, network.encoder)
     size = 1 if online else len(stimuli)
-    # as in scripts/online.py: whether weights stay finite is seen from what moves them
-    batches = [
-        Batch(stimuli[first : first + size], weights, weights_checked=True) for first in range(0, len(stimuli), size)
-    ]
+    firsts = range(0, len(stimuli), size)
+    # online as in scripts/online.py: whether weights stay finite is seen from what moves them
+    batches = [Batch(stimuli[first : first + size], weights, weights_checked=online) for first in firsts]
 
     def step() -> None:
         for number, batch in enumerate(batches):
             learned = learner.learn(engine.present(batch), labels[number * size : (number + 1) * size], weights)
+            assert not online or all(
+                all_finite(part) for each in learned.gradients.values() for part in arrays_of(each)
+            )
             optimizer.step(weights, learned.gradients, RATE)
 
     return Prepared(step, len(images))

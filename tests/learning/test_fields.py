@@ -73,3 +73,4 @@ def test_few_signals_are_visited() -> None:
     assert is_sparse(signal, window)
     assert not is_sparse(np.ones_like(signal), window)
     assert not is_sparse(signal[:, :1, :1].copy(), window)  # a dense layer is one product
+    assert is_sparse(np.ones_like(signal[:1]), window)  # which takes no threads of a library

@@ -10,7 +10,9 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
+from netsim.errors import DataError
 from netsim.learning.learners.stidi_bp import STiDiBP
+from netsim.models.presets import load_preset
 from netsim.specification import PSP, Network, Training
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
@@ -197,3 +199,12 @@ def test_neurons_over_threshold_at_the_onset_of_a_grid_do_not_learn(
     assert np.isfinite(latencies[1][:, :3]).all()
     assert len(np.unique(latencies[1][:, :3])) == 1
     assert (learned.displacements[0][:, :3] == 0).all()
+
+
+@pytest.mark.parametrize("labels", [[], [0.5], [np.nan], [True], [-1], [10], ["1"]], ids=str)
+def test_what_is_no_label_is_refused(labels: list[object]) -> None:
+    network = load_preset("digits")
+    weights = initial_weights(network, seed=0)
+    latencies = EventEngine(network).present(Batch(np.full((len(labels), 8, 8, 1), 3.0), weights))
+    with pytest.raises(DataError, match="labels: must be from 0 to 9, one per presentation"):
+        STiDiBP(network).learn(latencies, np.array(labels), weights)

@@ -22,13 +22,20 @@ def _projection(connectivity: Convolution | Dense, psp: PSP, plastic: bool = Tru
 
 
 def _pairs(
-    source: tuple[int, ...], target: tuple[int, ...], spikes: float, signals: float, seed: int, dtype: type = float
+    source: tuple[int, ...],
+    target: tuple[int, ...],
+    spikes: float,
+    signals: float,
+    seed: int,
+    dtype: type = float,
+    presentations: int = 3,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Presynaptic times, of which a share are spikes, limits, and signals, of which a share are not zero."""
     generator = np.random.default_rng(seed)
-    times = generator.uniform(0, 50, (3, *source))
+    times = generator.uniform(0, 50, (presentations, *source))
     times[generator.random(times.shape) >= spikes] = np.inf
-    limits, signal = generator.uniform(0, 60, (3, *target)), generator.normal(size=(3, *target))
+    shape = presentations, *target
+    limits, signal = generator.uniform(0, 60, shape), generator.normal(size=shape)
     signal[generator.random(signal.shape) >= signals] = 0
     return times.astype(dtype), limits.astype(dtype), signal.astype(dtype)
 
@@ -43,7 +50,8 @@ def _potential(psp: PSP, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @given(
     maps=st.integers(1, 40),
     kernel=st.integers(1, 3),
-    stride=st.integers(1, 2),
+    stride=st.integers(1, 4),
+    presentations=st.sampled_from([1, 3]),
     channels=st.integers(1, 20),
     share=st.sampled_from([0.0, 0.2, 1.0]),
     psp=st.sampled_from(PSPS),
@@ -57,6 +65,7 @@ def test_both_ways_are_the_sums_of_the_definition(
     maps: int,
     kernel: int,
     stride: int,
+    presentations: int,
     channels: int,
     share: float,
     psp: PSP,
@@ -66,7 +75,7 @@ def test_both_ways_are_the_sums_of_the_definition(
 ) -> None:
     layer, source = Convolution(maps, kernel, stride, kernel - 1), (5, 4, channels)
     target, padding = layer.target_shape(source), kernel - 1
-    times, limits, signal = _pairs(source, target, share, share, seed)
+    times, limits, signal = _pairs(source, target, share, share, seed, presentations=presentations)
     weights = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target)).astype(float, order)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synapses, "_few_inputs", lambda *_: by_input)

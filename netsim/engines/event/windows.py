@@ -54,7 +54,7 @@ def biases(population: Population, weights: Weights, dtype: np.dtype, count: int
 
 
 def in_type(spikes: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Where spikes are found in the arithmetic's type: their own array, or one whose numbers `convert` takes over."""
+    """Where spikes are found in the arithmetic's type: their own array, or another for `convert`."""
     return spikes if spikes.dtype == dtype else np.empty(spikes.shape, dtype)
 
 

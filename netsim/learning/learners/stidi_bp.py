@@ -94,7 +94,7 @@ class STiDiBP(Learner):
             for component in network.components
             if any(map(network.is_recurrent, network.incoming(component[0].name)))
         }
-        # what goes back through a loop, or by weights of its own, is a matrix product, even of a presentation alone
+        # what goes back through a loop, or by weights of its own, is a matrix product even of a single presentation
         self._multiplies = bool(self._loops) or any(one.feedback is not None for one in network.projections)
         self._outputs = network.outputs
         by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
@@ -132,7 +132,7 @@ class STiDiBP(Learner):
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
-        if labels.size and not 0 <= labels.min() <= labels.max() < self._outputs:
+        if labels.dtype.kind not in "iu" or not labels.size or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
