@@ -93,9 +93,8 @@ def _learn(
     import netsim
     from netsim import seams
     from netsim.learning.constraints import constraints_of
-    from netsim.learning.gradients import arrays_of
+    from netsim.learning.gradients import are_finite
     from netsim.measuring.metrics import decide
-    from netsim.weights.layout import all_finite
 
     weights = {name: array.astype(np.float32) for name, array in netsim.initial_weights(network, seed).items()}
     learner, constraints = netsim.STiDiBP(network), constraints_of(network)
@@ -115,7 +114,7 @@ def _learn(
             presented = time.perf_counter()
             learned = learner.learn(latencies, label, weights)
             told = time.perf_counter()
-            if not all(all_finite(part) for each in learned.gradients.values() for part in arrays_of(each)):
+            if not are_finite(learned.gradients):
                 raise TrainingError(f"diverged at presentation {number + 1}; lower --rate (now {rate:g})")
             optimizer.step(weights, learned.gradients, rate * (1 - number / count))
             for constraint in constraints:

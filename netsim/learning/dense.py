@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from netsim.learning.fields import breakpoints
+from netsim.learning.fields import breakpoints, list_signals
 from netsim.learning.gradients import LayerStep, SinglePresentation
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
@@ -117,7 +117,8 @@ def step_dense(
 class _Carrying(NamedTuple):
     """The neurons that carry a signal, in order: how many in each presentation, which, their limits and signals.
 
-    But for the counts all have the shape (presentations, neurons and a vector) and are filled up with zeros.
+    But for the counts all have the shape (presentations, neurons and a vector); limits and signals are filled up with
+    zeros.
     """
 
     counts: np.ndarray
@@ -137,12 +138,10 @@ def _carrying(limits: np.ndarray, signal: np.ndarray) -> _Carrying:
         np.zeros(shape, signal.dtype),
     )
     for b in range(presentations):
-        count = 0
-        for m in range(neurons):
-            if signal[b, m] != 0:
-                found.neurons[b, count], found.limits[b, count], found.signal[b, count] = m, limits[b, m], signal[b, m]
-                count += 1
-        found.counts[b] = count
+        found.counts[b] = list_signals(signal[b], found.neurons[b])
+        for n in range(found.counts[b]):
+            m = found.neurons[b, n]
+            found.limits[b, n], found.signal[b, n] = limits[b, m], signal[b, m]
     return found
 
 

@@ -201,7 +201,7 @@ def _padded(row: int, signal: np.ndarray) -> int:
 
 
 @compiled
-def _list_signals(signal: np.ndarray, chosen: np.ndarray) -> int:
+def list_signals(signal: np.ndarray, chosen: np.ndarray) -> int:
     """Write which neurons of a position carry a signal, in order; how many there are."""
     count, lanes = 0, lanes_of(signal)
     in_vectors = len(signal) - len(signal) % lanes
@@ -239,7 +239,7 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
         for row in range(rows):
             for column in range(columns):
                 own = signal[b, row, column]
-                for m in chosen[: _list_signals(own, chosen)]:
+                for m in chosen[: list_signals(own, chosen)]:
                     fields[m, counts[m]] = (row * line + column * channels) * stride
                     values[m, counts[m]] = own[m]
                     counts[m] += 1
@@ -281,7 +281,7 @@ def _scatter_visited(
         for row in range(rows):
             for column in range(columns):
                 own = signal[b, row, column]
-                count = _list_signals(own, chosen)
+                count = list_signals(own, chosen)
                 for k in range(count):
                     values[k] = own[chosen[k]]
                 if count == 0:

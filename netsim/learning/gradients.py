@@ -1,7 +1,7 @@
 """What the learning step of a projection yields, and the gradient of a batch that its parts add up to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from netsim.numerics.compilation import compiled
 from netsim.numerics.field_products import multiply_fields
 from netsim.numerics.threads import over_elements
+from netsim.weights.layout import all_finite
 
 
 class Deferred(Protocol):
@@ -138,6 +139,11 @@ Gradient = np.ndarray | SinglePresentation
 def arrays_of(gradient: Gradient) -> tuple[np.ndarray, ...]:
     """The arrays that a gradient is made of, which are finite where it is."""
     return gradient.arrays if isinstance(gradient, SinglePresentation) else (gradient,)
+
+
+def are_finite(gradients: Mapping[str, Gradient]) -> bool:
+    """Whether finite weights that move by these gradients stay finite."""
+    return all(all_finite(array) for gradient in gradients.values() for array in arrays_of(gradient))
 
 
 @compiled

@@ -44,7 +44,7 @@ def step_pairwise(
         return step_dense(projection, source, limit, signal, kernel, causal)
     dtype, downward = source.dtype, projection.asks_for_displacement
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
-    displacement, maps = np.zeros_like(times), kernel.shape[-1]
+    maps = kernel.shape[-1]
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
     if _few_inputs(times, signals, window):
         # synapses of a channel side by side stay in the first cache; to lay them out does not pay for one presentation
@@ -56,18 +56,20 @@ def step_pairwise(
         by_channel = np.ascontiguousarray(np.moveaxis(times, 3, 0))
         onto = np.zeros_like(by_channel)
         learns, passes = projection.plastic, downward and not causal
-        for delay, change in zip(psp.delays, psp.changes, strict=True) if learns or passes else ():
-            late, share = until - delay, change * own
-            _visit_inputs(by_channel, window, late, share, weights, pitches, learns, passes, slopes, onto)
+        if learns or passes:
+            for delay, change in zip(psp.delays, psp.changes, strict=True):
+                late, share = until - delay, change * own
+                _visit_inputs(by_channel, window, late, share, weights, pitches, learns, passes, slopes, onto)
         if downward and causal:
             _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
         gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape)
-        displacement[:] = np.moveaxis(onto, 0, 3)
+        displacement = np.ascontiguousarray(np.moveaxis(onto, 0, 3))
     else:
         weights = _by_map(kernel, dtype)
-        slopes = np.zeros_like(weights)
+        slopes, displacement = np.zeros_like(weights), np.zeros_like(times)
         _visit(times, window, psp, limits, signals, weights, causal, downward, slopes, displacement)
         inputs = math.prod(kernel.shape[:-1])
+        # numpy transposes large arrays faster than a loop does
         gradient = np.ascontiguousarray(slopes[:, :inputs].T).reshape(kernel.shape)
     return LayerStep(
         gradient if projection.plastic else None,
@@ -92,10 +94,7 @@ def slope_at(
 
 def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The weights of each map side by side, filled up with zeros to whole vectors."""
-    inputs, maps = math.prod(kernel.shape[:-1]), kernel.shape[-1]
-    filled = np.zeros((maps, inputs + -inputs % lanes_of(dtype)), dtype)
-    filled[:, :inputs] = kernel.reshape(inputs, maps).T  # numpy transposes large arrays faster than a loop does
-    return filled
+    return _in_vectors(kernel.reshape(-1, kernel.shape[-1]).T, dtype)
 
 
 def _in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -12,7 +12,7 @@ from benchmarks.stimuli import latencies
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
 from netsim.learning import Optimizer
-from netsim.learning.gradients import arrays_of
+from netsim.learning.gradients import are_finite
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
@@ -20,7 +20,7 @@ from netsim.runs.model import load_model
 from netsim.specification import Network
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights, all_finite
+from netsim.weights.layout import Weights
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"
@@ -83,9 +83,7 @@ def training_call(
     def step() -> None:
         for number, batch in enumerate(batches):
             learned = learner.learn(engine.present(batch), labels[number * size : (number + 1) * size], weights)
-            assert not online or all(
-                all_finite(part) for each in learned.gradients.values() for part in arrays_of(each)
-            )
+            assert not online or are_finite(learned.gradients)
             optimizer.step(weights, learned.gradients, RATE)
 
     return Prepared(step, len(images))
