@@ -179,13 +179,15 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
             raise SpecificationError(f"neuron {name}:{neuron}", f"does not exist; {name} has 0 to {size - 1}")
 
 
-def checked_batch(network: Network, batch: Batch) -> Batch:
+def checked_batch(network: Network, batch: Batch, copied: bool = False) -> Batch:
     """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
-    Raises SpecificationError if there is no such population or projection, or it has no thresholds or no weights;
+    The values of stimuli that are `copied` are left to `copy_stimuli`. Raises SpecificationError if there is no such population or projection, or it has no thresholds or no weights;
     DataError if an array has another shape, or holds what is no latency, no threshold or no delay.
     """
-    _check_stimuli(network, batch.stimuli)
+    _check_shape(network, batch.stimuli)
+    if not copied:
+        _check_latencies(network, batch.stimuli)
     for name, thresholds in batch.thresholds.items():
         network.neurons(name)
         _check_values("thresholds", name, thresholds, network.shapes[name])
@@ -209,10 +211,26 @@ def checked_batch(network: Network, batch: Batch) -> Batch:
     return replace(batch, silenced=silenced) if silenced else batch
 
 
-def _check_stimuli(network: Network, stimuli: np.ndarray) -> None:
+def copy_stimuli(network: Network, stimuli: np.ndarray, copy: np.ndarray) -> None:
+    """Copy stimuli to an array of floats in C order, in its type; raises DataError if one is no latency.
+
+    Both at a time take as long as one of them, and the GIL is free.
+    """
+    if stimuli.dtype not in (np.float32, np.float64):
+        stimuli = stimuli.astype(copy.dtype)
+    duration = stimuli.dtype.type(network.duration)
+    if _copy_latencies(stimuli.reshape(-1), duration, copy.reshape(-1)) != stimuli.size:
+        _check_latencies(network, stimuli)
+
+
+def _check_shape(network: Network, stimuli: np.ndarray) -> None:
     if stimuli.shape[1:] != network.encoder.shape:
         raise DataError(f"stimuli: have shape {stimuli.shape[1:]}, {network.name} needs {network.encoder.shape}")
-    if _all_latencies(stimuli, network.duration):
+
+
+def _check_latencies(network: Network, stimuli: np.ndarray) -> None:
+    """Refuse values that are neither before the end of the presentation nor silent."""
+    if ((stimuli >= 0) & ((stimuli < network.duration) | (stimuli == np.inf))).all():
         return
     if np.isnan(stimuli).any():
         raise DataError("stimuli: hold NaN; a silent neuron has the latency inf")
@@ -221,19 +239,14 @@ def _check_stimuli(network: Network, stimuli: np.ndarray) -> None:
     raise DataError(f"stimuli: hold latencies after the end of the presentation ({network.duration} ms)")
 
 
-def _all_latencies(stimuli: np.ndarray, duration: float) -> bool:
-    """Whether each value is before the end of the presentation, or silent."""
-    if stimuli.dtype in (np.float32, np.float64):
-        return bool(_count_latencies(stimuli.reshape(-1), stimuli.dtype.type(duration)) == stimuli.size)
-    return bool(((stimuli >= 0) & ((stimuli < duration) | (stimuli == np.inf))).all())
-
-
 @compiled
-def _count_latencies(values: np.ndarray, duration: float) -> int:
+def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> int:
+    """Copy values, and count those that are latencies."""
     # a loop that could end early would not be vectorised
     count = 0
     for k in range(len(values)):
         count += (values[k] >= 0) & ((values[k] < duration) | (values[k] == np.inf))
+        copy[k] = values[k]
     return count
 
 

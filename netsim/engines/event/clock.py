@@ -80,8 +80,8 @@ class Clock:
         return (nearest_steps(times, self.dt) if self.dt else times).astype(self.times, copy=False)
 
     def on_grid(self, stimuli: np.ndarray) -> np.ndarray:
-        """Stimuli on the grid, if there is one (ms)."""
-        return stimuli_on_grid(stimuli, self.network.duration, self.dt) if self.dt else stimuli
+        """Stimuli on the grid (ms)."""
+        return stimuli_on_grid(stimuli, self.network.duration, self.dt)
 
 
 @compiled

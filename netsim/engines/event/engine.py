@@ -23,7 +23,7 @@ from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
 from netsim.engines.event.windows import FirstSpikes
-from netsim.engines.protocol import Result, check_record, checked_batch, presenting_alone
+from netsim.engines.protocol import Result, check_record, checked_batch, copy_stimuli, presenting_alone
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
@@ -118,7 +118,7 @@ class EventEngine:
 
     def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
-        batch = checked_batch(network, batch)
+        batch = checked_batch(network, batch, copied=True)
         if not (batch.weights_checked and have_shapes(batch.weights, self._shapes)):
             check_weights(network, batch.weights, "weights")
         axons = axonal_delays(network, batch.weights, batch.delays)
@@ -127,7 +127,9 @@ class EventEngine:
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
 
         def present_part(part: slice) -> None:
-            latencies[0][part] = clock.on_grid(batch.stimuli[part])
+            copy_stimuli(network, batch.stimuli[part], latencies[0][part])
+            if self.dt:
+                latencies[0][part] = clock.on_grid(latencies[0][part])
             counted = {STIMULUS: clock.count(latencies[0][part])}
             outcome = dict(zip(network.shapes, (latency[part] for latency in latencies), strict=True))
             silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
