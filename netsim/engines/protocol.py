@@ -182,8 +182,9 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
 def checked_batch(network: Network, batch: Batch, copied: bool = False) -> Batch:
     """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
-    The values of stimuli that are `copied` are left to `copy_stimuli`. Raises SpecificationError if there is no such population or projection, or it has no thresholds or no weights;
-    DataError if an array has another shape, or holds what is no latency, no threshold or no delay.
+    The values of stimuli that are `copied` are left to `copy_stimuli`. Raises SpecificationError if there is no such
+    population or projection, or it has no thresholds or no weights; DataError if an array has another shape, or holds
+    what is no latency, no threshold or no delay.
     """
     _check_shape(network, batch.stimuli)
     if not copied:

@@ -13,9 +13,10 @@ from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store
 
-# Weights of so many bytes are met by sums of so many: together they stay in the nearest cache.
-_WEIGHTS_BYTES = 16384
-_SUMS_BYTES = 8192
+# Weights of so many bytes are met by sums of so many. The nearest cache holds fewer, yet longer pieces of a field are
+# worth what it takes to read them from the second one (measured).
+_WEIGHTS_BYTES = 49152
+_SUMS_BYTES = 16384
 # With fewer sums weights are not worth laying out anew.
 _FEW_SUMS = 8
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
@@ -30,8 +31,11 @@ _ONE = np.uint64(1)
 class Active(NamedTuple):
     """The inputs that are not zero: where each is in the line of its maps, and its value.
 
-    Those of pixel ``p`` of all presentations begin at ``first[p]``; `first` has one entry more, where the last end.
+    The channels of a pixel come in so many `segments`. Those of segment ``s`` of pixel ``p`` of all presentations begin
+    at ``first[p · segments + s]``; `first` has one entry more, where the last end.
     """
+
+    segments: int
 
     first: np.ndarray
     places: np.ndarray
@@ -50,21 +54,22 @@ def multiply_fields(
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
-    if outputs >= block and sums < _FEW_SUMS:
-        active, flat = _active(maps), weights.reshape(-1)
-        for left in range(0, outputs, block):
-            # the last vectors may overlap those before, whose sums are the same again
-            at = min(left, outputs - block)
-            _add_up_active(maps.shape, active, flat, at, outputs, at, size, stride, padding, products)
+    if sums < _FEW_SUMS:
+        _add_up_few(maps.shape, _active(maps, maps.shape[3]), weights, size, stride, padding, products)
         return
     visits_all = is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size, weights)
-    active = _active(maps[:0] if visits_all else maps)
+    active = _active(maps[:0] if visits_all else maps, _channels_at_once(channels, weights))
     framed = _framed(maps, padding) if visits_all else maps.reshape(-1)
     line = (width + 2 * padding) * channels
     fields = np.empty(sums if visits_all else 0, np.uint64)
-    for number in range(fields.size):
-        b, row, column = number // (rows * columns), number // columns % rows, number % columns
-        fields[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
+    if visits_all:
+        number = 0
+        for b in range(presentations):
+            for row in range(rows):
+                for column in range(columns):
+                    at = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
+                    fields[number] = at
+                    number += 1
     own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
         _lay_out(weights, left, own.reshape(len(weights), block))
@@ -72,21 +77,32 @@ def multiply_fields(
             by_field = products.reshape(sums, outputs)
             _add_up_all(framed, fields, line, size * channels, own, left, size, by_field)
         else:
-            _add_up_active(maps.shape, active, own, 0, block, left, size, stride, padding, products)
+            _add_up_active(maps.shape, active, own, left, size, stride, padding, products)
 
 
 @compiled
 def is_dense(count: int, shape: tuple[int, int, int, int], size: int, weights: np.ndarray) -> bool:
     """Whether it takes less time to visit all inputs of maps than those that are active."""
     presentations, height, width, channels = shape
-    piece = min(size, _pixels_at_once(channels, weights)) * channels
+    piece = min(size, _pixels_at_once(channels, weights)) * _channels_at_once(channels, weights)
     return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)
 
 
 @compiled
 def _pixels_at_once(channels: int, weights: np.ndarray) -> int:
     """How many pixels of a line a piece of a field has."""
-    return int(max(1, _WEIGHTS_BYTES // (2 * lanes_of(weights) * weights.itemsize * channels)))
+    return int(max(1, _inputs_at_once(weights) // channels))
+
+
+@compiled
+def _channels_at_once(channels: int, weights: np.ndarray) -> int:
+    """How many channels of a pixel a piece of a field has at most."""
+    return int(min(channels, _inputs_at_once(weights)))
+
+
+@compiled
+def _inputs_at_once(weights: np.ndarray) -> int:
+    return _WEIGHTS_BYTES // (2 * lanes_of(weights) * weights.itemsize)
 
 
 # So many numbers are counted at a time.
@@ -107,30 +123,37 @@ def count_nonzero(numbers: np.ndarray) -> int:
 
 
 @compiled
-def _active(maps: np.ndarray) -> Active:
+def _active(maps: np.ndarray, at_once: int) -> Active:
+    """The inputs that are not zero, in segments of so many channels."""
     presentations, height, width, channels = maps.shape
-    first = np.empty(presentations * height * width + 1, np.uint64)
+    segments = -(-channels // at_once)
+    first = np.empty(presentations * height * width * segments + 1, np.uint64)
     places, values = np.empty(maps.size, np.uint32), np.empty(maps.size, maps.dtype)
     flat, lanes = maps.reshape(-1), lanes_of(maps)
-    in_vectors = channels - channels % lanes
-    count = np.uint64(0)
-    for pixel in range(len(first) - 1):
-        first[pixel] = count
+    count, segment = np.uint64(0), 0
+    for pixel in range(presentations * height * width):
         begin, place = np.uint64(pixel * channels), np.uint32(pixel % width * channels)
-        for k in range(0, in_vectors, lanes):
-            bits = not_zero(load(flat, begin + np.uint64(k)))
-            while bits:
-                channel = np.uint64(k) + lowest(bits)
-                bits &= bits - np.uint32(1)
-                places[count], values[count] = place + channel, flat[begin + channel]
-                count += _ONE
-        for k in range(in_vectors, channels):
-            value = flat[begin + np.uint64(k)]
-            if value != 0:
-                places[count], values[count] = place + np.uint32(k), value
-                count += _ONE
-    first[len(first) - 1] = count
-    return Active(first, places, values)
+        for left in range(0, channels, at_once):
+            first[segment] = count
+            segment += 1
+            right = min(left + at_once, channels)
+            k = left
+            while k + lanes <= right:
+                bits = not_zero(load(flat, begin + np.uint64(k)))
+                while bits:
+                    channel = np.uint64(k) + lowest(bits)
+                    bits &= bits - np.uint32(1)
+                    places[count], values[count] = place + channel, flat[begin + channel]
+                    count += _ONE
+                k += lanes
+            while k < right:
+                value = flat[begin + np.uint64(k)]
+                if value != 0:
+                    places[count], values[count] = place + np.uint32(k), value
+                    count += _ONE
+                k += 1
+    first[segment] = count
+    return Active(segments, first, places, values)
 
 
 @compiled
@@ -149,46 +172,48 @@ def _add_up_active(
     shape: tuple[int, int, int, int],
     active: Active,
     weights: np.ndarray,
-    base: int,
-    pitch: int,
     left: int,
     size: int,
     stride: int,
     padding: int,
     products: np.ndarray,
 ) -> None:
-    """Add up a block of outputs, from `left` on, whose weights begin at `base`, those of an input each `pitch`.
+    """Add up a block of outputs, from `left` on, from its weights.
 
     A piece of a field, some pixels of a line, is added up for some positions before the next.
     """
     presentations, height, width, channels = shape
     _, rows, columns, outputs = products.shape
-    first, places, values = active
+    segments, first, places, values = active
     found, lanes = products.reshape(-1), lanes_of(weights)
-    block, step, next_vector = 2 * lanes, np.uint64(pitch), np.uint64(lanes)
+    block, step, next_vector = 2 * lanes, np.uint64(2 * lanes), np.uint64(lanes)
     count = min(block, outputs - left)
-    rows_at_once = max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
+    lines, lines_at_once = presentations * rows, max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
     pixels_at_once = _pixels_at_once(channels, weights)
-    count_of_sums = min(rows_at_once, rows) * columns * block
-    sums = from_a_line(count_of_sums, weights)
-    for b in range(presentations):
-        for top in range(0, rows, rows_at_once):
-            bottom = min(top + rows_at_once, rows)
-            sums[: (bottom - top) * columns * block] = 0
-            for dy in range(size):
-                for dx in range(0, size, pixels_at_once):
-                    next_dx = min(dx + pixels_at_once, size)
-                    for row in range(top, bottom):
-                        y = row * stride - padding + dy
+    sums = from_a_line(min(lines_at_once, lines) * columns * block, weights)
+    for top in range(0, lines, lines_at_once):
+        bottom = min(top + lines_at_once, lines)
+        sums[: (bottom - top) * columns * block] = 0
+        for dy in range(size):
+            for dx in range(0, size, pixels_at_once):
+                next_dx = min(dx + pixels_at_once, size)
+                for segment in range(segments):
+                    b, row = top // rows, top % rows
+                    for own_line in range(bottom - top):
+                        y, line_of_maps = row * stride - padding + dy, b * height
+                        row += 1
+                        if row == rows:
+                            b, row = b + 1, 0
                         if y < 0 or y >= height:
                             continue
-                        line, own, x = (b * height + y) * width, (row - top) * columns * block, -padding
+                        line, own, x = (line_of_maps + y) * width, own_line * columns * block, -padding
                         for _ in range(columns):
                             begin, end = max(x + dx, 0), min(x + next_dx, width)
                             if begin < end:
-                                k, last = first[np.uint64(line + begin)], first[np.uint64(line + end)]
+                                k = first[np.uint64((line + begin) * segments + segment)]
+                                last = first[np.uint64((line + end - 1) * segments + segment + 1)]
                                 if k < last:
-                                    field = np.uint64((dy * size - x) * channels * pitch + base)
+                                    field = np.uint64((dy * size - x) * channels * block)
                                     total, total_of_next = load(sums, own), load(sums, own + lanes)
                                     while k < last:
                                         value, place = broadcast(values[k]), field + places[k] * step
@@ -199,15 +224,102 @@ def _add_up_active(
                                     store(sums, own + lanes, total_of_next)
                             own += block
                             x += stride
-            target = (b * rows + top) * columns * outputs + left
-            for own in range(0, (bottom - top) * columns * block, block):
-                if count == block:
-                    store(found, target, load(sums, own))
-                    store(found, target + lanes, load(sums, own + lanes))
+        target = top * columns * outputs + left
+        for own in range(0, (bottom - top) * columns * block, block):
+            if count == block:
+                store(found, target, load(sums, own))
+                store(found, target + lanes, load(sums, own + lanes))
+            else:
+                for m in range(count):
+                    found[target + m] = sums[own + m]
+            target += outputs
+
+
+@compiled
+def _add_up_few(
+    shape: tuple[int, int, int, int],
+    active: Active,
+    weights: np.ndarray,
+    size: int,
+    stride: int,
+    padding: int,
+    products: np.ndarray,
+) -> None:
+    """Add up sums that are too few to lay out weights for: whole rows of these are added, as they lie in memory."""
+    presentations, height, width, _ = shape
+    _, rows, columns, outputs = products.shape
+    lanes = lanes_of(weights)
+    # the last vector may overlap the one before, whose sums are the same again
+    vectors = -(-outputs // lanes)
+    found, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
+    for number in range(presentations * rows * columns):
+        b, row, column = number // (rows * columns), number // columns % rows, number % columns
+        x = column * stride - padding
+        begin, end = max(x, 0), min(x + size, width)
+        sums[:] = 0
+        for dy in range(size):
+            y = row * stride - padding + dy
+            if 0 <= y < height and begin < end:
+                line = (b * height + y) * width
+                k, last = active.first[np.uint64(line + begin)], active.first[np.uint64(line + end)]
+                field = np.uint64((dy * size - x) * shape[3])
+                if outputs < lanes:
+                    _add_short_rows(active, k, last, field, weights, sums)
                 else:
-                    for m in range(count):
-                        found[target + m] = sums[own + m]
-                target += outputs
+                    _add_rows(active, k, last, field, weights, sums)
+        target = number * outputs
+        if outputs < lanes:
+            for m in range(outputs):
+                found[target + m] = sums[m]
+        else:
+            for n in range(vectors):
+                store(found, target + min(n * lanes, outputs - lanes), load(sums, n * lanes))
+
+
+@compiled_with(fastmath={"contract"})
+def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
+    """Add to sums what active inputs bring, from the k-th to the last; the weights of the field begin in a row."""
+    for n in range(k, last):
+        value, own = active.values[n], weights[field + active.places[n]]
+        for m in range(len(own)):
+            sums[m] += value * own[m]
+
+
+@compiled_with(fastmath={"contract"})
+def _add_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
+    """The same, of rows that are no shorter than a vector: eight at a time, so that sums are seldom moved."""
+    _, _, places, values = active
+    flat, outputs, lanes = weights.reshape(-1), weights.shape[1], lanes_of(weights)
+    pitch, end = np.uint64(outputs), np.uint64(outputs - lanes)
+    vectors = -(-outputs // lanes)
+    eight = np.uint64(8)
+    while k + eight <= last:
+        row, value = np.empty(8, np.uint64), values[k : k + eight]
+        for n in range(8):
+            row[n] = (field + places[k + np.uint64(n)]) * pitch
+        a, b, c, d, e, f, g, h = row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
+        of_a, of_b, of_c, of_d = broadcast(value[0]), broadcast(value[1]), broadcast(value[2]), broadcast(value[3])
+        of_e, of_f, of_g, of_h = broadcast(value[4]), broadcast(value[5]), broadcast(value[6]), broadcast(value[7])
+        for n in range(vectors):
+            own = np.uint64(n * lanes)
+            at = min(own, end)
+            total = load(sums, own)
+            total = total + of_a * load(flat, a + at)
+            total = total + of_b * load(flat, b + at)
+            total = total + of_c * load(flat, c + at)
+            total = total + of_d * load(flat, d + at)
+            total = total + of_e * load(flat, e + at)
+            total = total + of_f * load(flat, f + at)
+            total = total + of_g * load(flat, g + at)
+            total = total + of_h * load(flat, h + at)
+            store(sums, own, total)
+        k += eight
+    while k < last:
+        row_of_one, of_one = (field + places[k]) * pitch, broadcast(values[k])
+        for n in range(vectors):
+            own = np.uint64(n * lanes)
+            store(sums, own, load(sums, own) + of_one * load(flat, row_of_one + min(own, end)))
+        k += _ONE
 
 
 @compiled

@@ -7,6 +7,7 @@ stride and padding are those of `netsim.specification.Convolution`, in neurons. 
 import numpy as np
 
 from netsim.numerics.compilation import compiled
+from netsim.numerics.vectors import lanes_of, least, load, store
 
 # With fewer channels the row of a field is too short to be copied at a time.
 _FEW_CHANNELS = 4
@@ -166,18 +167,31 @@ def seen_from(side: int, count: int, size: int, stride: int, padding: int) -> tu
 
 @compiled
 def earliest(latencies: np.ndarray, size: int, stride: int, pooled: np.ndarray) -> None:
-    """Write the latency of the earliest spike of each field, shape (presentations, rows, columns, channels)."""
+    """Write the latency of the earliest spike of each field, shape (presentations, rows, columns, channels).
+
+    Both arrays are of one type and in C order.
+    """
     presentations, rows, columns, channels = pooled.shape
+    _, height, width, _ = latencies.shape
+    times, found, lanes, own = latencies.reshape(-1), pooled.reshape(-1), lanes_of(latencies), 0
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):
-                target = pooled[b, row, column]
-                target[:] = np.inf
+                field, channel = ((b * height + row * stride) * width + column * stride) * channels, 0
+                while channel + lanes <= channels:
+                    first = load(times, field + channel)
+                    for dy in range(size):
+                        for dx in range(size):
+                            first = least(first, load(times, field + (dy * width + dx) * channels + channel))
+                    store(found, own + channel, first)
+                    channel += lanes
+                found[own + channel : own + channels] = np.inf
                 for dy in range(size):
                     for dx in range(size):
-                        source = latencies[b, row * stride + dy, column * stride + dx]
-                        for channel in range(channels):
-                            target[channel] = min(target[channel], source[channel])
+                        place = field + (dy * width + dx) * channels
+                        for single in range(channel, channels):
+                            found[own + single] = min(found[own + single], times[place + single])
+                own += channels
 
 
 @compiled

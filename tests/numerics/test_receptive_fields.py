@@ -60,7 +60,7 @@ def fields(draw: st.DrawFn, most_padding: int = 2) -> Field:
         presentations=draw(st.integers(1, 3)),
         height=draw(st.integers(least, 8)),
         width=draw(st.integers(least, 8)),
-        channels=draw(st.integers(1, 6)),  # few are laid out by column
+        channels=draw(st.sampled_from([1, 2, 3, 4, 5, 6, 20, 40])),  # few are laid out by column, many come in vectors
         kernel=kernel,
         stride=draw(st.integers(1, 4)),
         padding=padding,
@@ -184,7 +184,3 @@ def test_maps_need_not_be_contiguous(dtype: str) -> None:
     wide = np.random.default_rng(0).normal(size=(2, 5, 10, 2)).astype(dtype)
     sliced = wide[:, :, ::2]
     np.testing.assert_array_equal(gather_patches(sliced, 3), gather_patches(sliced.copy(), 3))
-    pooled, expected = np.empty((2, 2, 4, 4, 2), dtype)
-    earliest(sliced, 2, 1, pooled)
-    earliest(sliced.copy(), 2, 1, expected)
-    np.testing.assert_array_equal(pooled, expected)
