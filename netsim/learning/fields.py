@@ -7,6 +7,7 @@ pooling, where one neuron of a field is heard at most, only the fields of those 
 from functools import cache
 
 import numpy as np
+from numba.extending import register_jitable
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.field_products import count_nonzero
@@ -59,11 +60,8 @@ def kernel_gradient(
     """
     maps = signal.shape[3]
     if visited:
-        row = window.size * inputs.shape[3]
-        by_map, chosen = np.empty((maps, window.size, _padded(row, signal)), signal.dtype), _maps_with_signals(signal)
-        for m in chosen:
-            by_map[m] = 0
-        _gather_visited(inputs, signal, window.stride, window.padding, by_map)
+        by_map = np.empty((maps, window.size, _padded(window.size * inputs.shape[3], signal)), signal.dtype)
+        chosen = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
         gradient[:] = 0
         _collect_from_maps(by_map, chosen, gradient)
     elif few_channels(inputs):
@@ -157,11 +155,19 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 @compiled
 def _maps_with_signals(signal: np.ndarray) -> np.ndarray:
     """The maps where any neuron carries a signal; in a single presentation these are few."""
-    strength = np.zeros(signal.shape[3], signal.dtype)  # in its type, so that the compiler finds vectors
-    for neurons in signal.reshape(-1, strength.size):
-        for m in range(strength.size):
-            strength[m] += abs(neurons[m])
-    return np.flatnonzero(strength)
+    maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
+    in_vectors, found = maps - maps % lanes, np.zeros(maps, np.bool_)
+    for first in range(0, in_vectors, lanes):
+        bits = np.uint32(0)
+        for place in range(first, len(flat), maps):
+            bits |= not_zero(load(flat, place))
+        while bits:
+            found[first + np.int64(lowest(bits))] = True
+            bits &= bits - np.uint32(1)
+    for m in range(in_vectors, maps):
+        for place in range(m, len(flat), maps):
+            found[m] |= flat[place] != 0
+    return np.flatnonzero(found)
 
 
 @compiled
@@ -221,16 +227,26 @@ def list_signals(signal: np.ndarray, chosen: np.ndarray) -> int:
 
 
 @compiled_with(fastmath={"contract"})
-def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, gathered: np.ndarray) -> None:
-    """Add up, for each map, the fields that its signals are at, times the signals; one map at a time."""
+def _gather_visited(
+    inputs: np.ndarray, signal: np.ndarray, stride: int, padding: int, gathered: np.ndarray
+) -> np.ndarray:
+    """Add up, for each map, the fields that its signals are at, times the signals; one map at a time.
+
+    Returned are the maps that have any signal; nothing is written for others.
+    """
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
     lanes = lanes_of(inputs)
     line = (width + 2 * padding) * channels
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
-    fields, values = np.empty((maps, rows * columns), np.int64), np.empty((maps, rows * columns), signal.dtype)
-    counts, chosen = np.empty(maps, np.int64), np.empty(maps, np.int64)
+    vectors, per_row = size * numbers // lanes, numbers // lanes
+    offsets = np.empty(vectors, np.uint64)
+    for n in range(vectors):
+        offsets[n] = n // per_row * line + n % per_row * lanes
+    flat, found, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
+    fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
+    counts, place = np.empty(maps, np.uint64), np.uint64(0)
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels
@@ -238,30 +254,51 @@ def _gather_visited(inputs: np.ndarray, signal: np.ndarray, stride: int, padding
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
-                own = signal[b, row, column]
-                for m in chosen[: list_signals(own, chosen)]:
-                    fields[m, counts[m]] = (row * line + column * channels) * stride
-                    values[m, counts[m]] = own[m]
-                    counts[m] += 1
+                field = np.uint64((row * line + column * channels) * stride)
+                _append_signals(flat, place, field, fields, values, counts)
+                place += np.uint64(maps)
         for m in range(maps):
             if counts[m] == 0:
                 continue
-            for dy in range(size):
-                own, down = gathered[m, dy], dy * line
-                for left in range(0, numbers - lanes, 2 * lanes):
-                    sums, sums_of_next = load(own, left), load(own, left + lanes)
-                    for k in range(counts[m]):
-                        value, place = broadcast(values[m, k]), fields[m, k] + down + left
-                        sums = sums + value * load(framed, place)
-                        sums_of_next = sums_of_next + value * load(framed, place + lanes)
-                    store(own, left, sums)
-                    store(own, left + lanes, sums_of_next)
-                if numbers // lanes % 2:
-                    left = numbers - lanes
-                    sums = load(own, left)
-                    for k in range(counts[m]):
-                        sums = sums + broadcast(values[m, k]) * load(framed, fields[m, k] + down + left)
-                    store(own, left, sums)
+            if not seen[m]:
+                seen[m], gathered[m] = True, 0
+            own, count = m * vectors * lanes, counts[m]
+            for n in range(0, vectors - 1, 2):
+                one, next_one = offsets[n], offsets[n + 1]
+                sums, sums_of_next = load(found, own), load(found, own + lanes)
+                for k in range(count):
+                    value, at = broadcast(values[m, k]), fields[m, k]
+                    sums = sums + value * load(framed, at + one)
+                    sums_of_next = sums_of_next + value * load(framed, at + next_one)
+                store(found, own, sums)
+                store(found, own + lanes, sums_of_next)
+                own += 2 * lanes
+            if vectors % 2:
+                sums = load(found, own)
+                for k in range(count):
+                    sums = sums + broadcast(values[m, k]) * load(framed, fields[m, k] + offsets[vectors - 1])
+                store(found, own, sums)
+    return np.flatnonzero(seen)
+
+
+@register_jitable(inline="always")  # a call takes as long as it does
+def _append_signals(
+    signal: np.ndarray, place: int, field: int, fields: np.ndarray, values: np.ndarray, counts: np.ndarray
+) -> None:
+    """Append a field and the signals of its position, which begin at a place, to the lists of their maps."""
+    maps, lanes = len(counts), lanes_of(signal)
+    in_vectors = maps - maps % lanes
+    for first in range(0, in_vectors, lanes):
+        bits = not_zero(load(signal, place + np.uint64(first)))
+        while bits:
+            m = np.uint64(first) + np.uint64(lowest(bits))
+            bits &= bits - np.uint32(1)
+            fields[m, counts[m]], values[m, counts[m]] = field, signal[place + m]
+            counts[m] += np.uint64(1)
+    for rest in range(in_vectors, maps):
+        m = np.uint64(rest)
+        fields[m, counts[m]], values[m, counts[m]] = field, signal[place + m]
+        counts[m] += np.uint64(signal[place + m] != 0)
 
 
 @compiled_with(fastmath={"contract"})

@@ -11,6 +11,7 @@ from netsim.learning.fields import breakpoints_per_drive, contiguous, is_sparse,
 from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope
+from netsim.numerics.vectors import broadcast, lanes_of, load, store
 from netsim.specification import Neurons, Projection, Window
 
 
@@ -84,7 +85,14 @@ def _step(
 @compiled
 def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
     """Write the sums of the columns of a matrix, shape (positions, maps)."""
-    total[:] = 0
+    flat, count, lanes = rows.reshape(-1), len(total), lanes_of(rows)
+    in_vectors = count - count % lanes
+    for first in range(0, in_vectors, lanes):
+        sums = broadcast(rows.dtype.type(0))
+        for place in range(first, len(flat), count):
+            sums = sums + load(flat, place)
+        store(total, first, sums)
+    total[in_vectors:] = 0
     for row in rows:
-        for m in range(total.size):
+        for m in range(in_vectors, count):
             total[m] += row[m]

@@ -7,10 +7,10 @@ stride and padding are those of `netsim.specification.Convolution`, in neurons. 
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.vectors import lanes_of, least, load, store
+from netsim.numerics.vectors import broadcast, lanes_of, least, load, not_zero, store, where_at_least
 
 # With fewer channels the row of a field is too short to be copied at a time.
-_FEW_CHANNELS = 4
+FEW_CHANNELS = 4
 
 
 @compiled
@@ -84,7 +84,7 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
 @compiled
 def few_channels(maps: np.ndarray) -> bool:
     """Whether the rows of fields are too short to be copied at a time; better rows of positions, then."""
-    return bool(maps.shape[3] < _FEW_CHANNELS)
+    return bool(maps.shape[3] < FEW_CHANNELS)
 
 
 @compiled
@@ -203,25 +203,37 @@ def scatter_to_earliest(
     Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
     """
     presentations, rows, columns, channels = pooled.shape
-    nothing = values.dtype.type(0)
-    left = np.empty(channels, values.dtype)
+    _, height, width, _ = latencies.shape
+    lanes, none = lanes_of(values), values.dtype.type(0)
+    nothing, silent = broadcast(none), broadcast(values.dtype.type(np.inf))
+    flat, times, firsts, handed = values.reshape(-1), latencies.reshape(-1), pooled.reshape(-1), scattered.reshape(-1)
+    left, own = np.empty(lanes, values.dtype), 0
     for b in range(presentations):
         scattered[b] = 0  # not all at once: one presentation stays in the cache
         for row in range(rows):
             for column in range(columns):
-                first, own = pooled[b, row, column], values[b, row, column]
-                anything = False
-                for channel in range(channels):
-                    left[channel] = own[channel] if first[channel] < np.inf else nothing
-                    anything |= left[channel] != 0
-                if not anything:
-                    continue
+                field, channel = ((b * height + row * stride) * width + column * stride) * channels, 0
+                while channel + lanes <= channels:
+                    first = load(firsts, own + channel)
+                    rest = where_at_least(first, silent, nothing, load(flat, own + channel))
+                    if not_zero(rest):
+                        for dy in range(size):
+                            for dx in range(size):
+                                place = field + (dy * width + dx) * channels + channel
+                                time = load(times, place)
+                                here = where_at_least(first, time, rest, nothing)
+                                store(handed, place, load(handed, place) + here)
+                                rest = where_at_least(first, time, nothing, rest)
+                    channel += lanes
                 # without a branch in the innermost loop, so that it works on vectors
+                few = channels - channel
+                for k in range(few):
+                    left[k] = flat[own + channel + k] if firsts[own + channel + k] < np.inf else none
                 for dy in range(size):
                     for dx in range(size):
-                        y, x = row * stride + dy, column * stride + dx
-                        times, handed = latencies[b, y, x], scattered[b, y, x]
-                        for channel in range(channels):
-                            here = times[channel] == first[channel]
-                            handed[channel] += left[channel] if here else nothing
-                            left[channel] = nothing if here else left[channel]
+                        place = field + (dy * width + dx) * channels + channel
+                        for k in range(few):
+                            is_first = times[place + k] == firsts[own + channel + k]
+                            handed[place + k] += left[k] if is_first else none
+                            left[k] = none if is_first else left[k]
+                own += channels
