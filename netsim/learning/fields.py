@@ -246,7 +246,7 @@ def _gather_visited(
         offsets[n] = n // per_row * line + n % per_row * lanes
     flat, found, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
     fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
-    counts, place = np.empty(maps, np.uint64), np.uint64(0)
+    counts, place = np.empty(maps, np.uint64), 0
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels
@@ -254,9 +254,8 @@ def _gather_visited(
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
-                field = np.uint64((row * line + column * channels) * stride)
-                _append_signals(flat, place, field, fields, values, counts)
-                place += np.uint64(maps)
+                _append_signals(flat, place, (row * line + column * channels) * stride, fields, values, counts)
+                place += maps
         for m in range(maps):
             if counts[m] == 0:
                 continue
@@ -289,16 +288,15 @@ def _append_signals(
     maps, lanes = len(counts), lanes_of(signal)
     in_vectors = maps - maps % lanes
     for first in range(0, in_vectors, lanes):
-        bits = not_zero(load(signal, place + np.uint64(first)))
+        bits = not_zero(load(signal, place + first))
         while bits:
             m = np.uint64(first) + np.uint64(lowest(bits))
             bits &= bits - np.uint32(1)
-            fields[m, counts[m]], values[m, counts[m]] = field, signal[place + m]
+            fields[m, counts[m]], values[m, counts[m]] = field, signal[np.uint64(place) + m]
             counts[m] += np.uint64(1)
     for rest in range(in_vectors, maps):
-        m = np.uint64(rest)
-        fields[m, counts[m]], values[m, counts[m]] = field, signal[place + m]
-        counts[m] += np.uint64(signal[place + m] != 0)
+        fields[rest, counts[rest]], values[rest, counts[rest]] = field, signal[place + rest]
+        counts[rest] += np.uint64(signal[place + rest] != 0)
 
 
 @compiled_with(fastmath={"contract"})

@@ -11,7 +11,7 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.receptive_fields import copy_line
-from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store
+from netsim.numerics.vectors import below, broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, where
 
 # Weights of so many bytes are met by sums of so many. The nearest cache holds fewer, yet longer pieces of a field are
 # worth what it takes to read them from the second one (measured).
@@ -58,6 +58,11 @@ def multiply_fields(
         _add_up_few(maps.shape, _active(maps, maps.shape[3]), weights, size, stride, padding, products)
         return
     visits_all = is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size, weights)
+    if height * width == size == 1 and not visits_all and outputs >= lanes_of(weights):
+        signs = _signs(weights)
+        if len(signs):
+            _add_up_signs(_active(maps, channels), signs, weights[0], products.reshape(sums, outputs))
+            return
     active = _active(maps[:0] if visits_all else maps, _channels_at_once(channels, weights))
     framed = _framed(maps, padding) if visits_all else maps.reshape(-1)
     line = (width + 2 * padding) * channels
@@ -236,6 +241,52 @@ def _add_up_active(
 
 
 @compiled
+def _signs(weights: np.ndarray) -> np.ndarray:
+    """Which weights are positive, if those onto each output are of one size and differ by their sign alone.
+
+    Bits have the shape (blocks, inputs, vectors of a block); there is no block if weights are of other sizes. The last
+    vectors may overlap.
+    """
+    inputs, outputs = weights.shape
+    lanes = lanes_of(weights)
+    bits = np.empty((-(-outputs // (2 * lanes)), inputs, 2), np.uint32)
+    flat, nothing, sizes = weights.reshape(-1), broadcast(weights.dtype.type(0)), np.abs(weights[0])
+    for k in range(inputs):
+        for n in range(2 * len(bits)):
+            first = min(n * lanes, outputs - lanes)
+            own, size = load(flat, k * outputs + first), load(sizes, first)
+            positive = below(nothing, own)
+            if not_zero(own - where(positive, size, -size)):
+                return bits[:0]
+            bits[n // 2, k, n % 2] = positive
+    return bits
+
+
+@compiled_with(fastmath={"contract"})
+def _add_up_signs(active: Active, signs: np.ndarray, like: np.ndarray, products: np.ndarray) -> None:
+    """Add up all outputs of a layer that sees all inputs by weights that have the sizes of some; the same bits.
+
+    A sixteenth of the bytes are read, and from a nearer cache: the weights of a large layer come from far away.
+    """
+    presentations, outputs = products.shape
+    lanes, found, sizes = lanes_of(products), products.reshape(-1), np.abs(like)
+    nothing = broadcast(products.dtype.type(0))
+    for block in range(len(signs)):
+        first = min(2 * block * lanes, outputs - lanes)
+        next_one = min((2 * block + 1) * lanes, outputs - lanes)
+        size, next_size, own = load(sizes, first), load(sizes, next_one), signs[block]
+        minus, next_minus = -size, -next_size
+        for b in range(presentations):
+            total, total_of_next = nothing, nothing
+            for k in range(active.first[b], active.first[b + 1]):
+                value, place = broadcast(active.values[k]), active.places[k]
+                total = total + value * where(own[place, 0], size, minus)
+                total_of_next = total_of_next + value * where(own[place, 1], next_size, next_minus)
+            store(found, b * outputs + first, total)
+            store(found, b * outputs + next_one, total_of_next)
+
+
+@compiled
 def _add_up_few(
     shape: tuple[int, int, int, int],
     active: Active,
@@ -286,13 +337,13 @@ def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.n
 
 
 @compiled_with(fastmath={"contract"})
-def _add_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
+def _add_rows(active: Active, first: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
     """The same, of rows that are no shorter than a vector: eight at a time, so that sums are seldom moved."""
     _, _, places, values = active
     flat, outputs, lanes = weights.reshape(-1), weights.shape[1], lanes_of(weights)
     pitch, end = np.uint64(outputs), np.uint64(outputs - lanes)
     vectors = -(-outputs // lanes)
-    eight = np.uint64(8)
+    k, eight = np.uint64(first), np.uint64(8)
     while k + eight <= last:
         row, value = np.empty(8, np.uint64), values[k : k + eight]
         for n in range(8):

@@ -63,3 +63,27 @@ def test_both_ways_are_taken() -> None:
     assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3, weights)
     assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3, weights)
     assert field_products.is_dense(1, (1, 4, 4, 1), 3, weights)  # pieces of three inputs, each begun for one at most
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [32, 33, 64, 130, 1000])
+def test_signs_in_bits_give_the_bits_of_the_weights(outputs: int, dtype: str) -> None:
+    """A single presentation reads the weights as they are."""
+    generator = np.random.default_rng(outputs)
+    maps: np.ndarray = generator.uniform(-1, 1, (9, 1, 1, 420)).astype(dtype)
+    maps[generator.uniform(size=maps.shape) > 0.2] = 0
+    sizes = generator.uniform(0, 1, outputs) * (generator.uniform(size=outputs) > 0.1)  # some are zero
+    weights: np.ndarray = (np.where(generator.uniform(size=(420, outputs)) > 0.5, 1, -1) * sizes).astype(dtype)
+    assert len(field_products._signs(weights)) == -(-outputs // (2 * field_products.lanes_of(weights)))
+    together, alone = (np.empty((count, 1, 1, outputs), maps.dtype) for count in (9, 1))
+    multiply_fields(maps, weights, 1, 1, 0, together)
+    for number, presentation in enumerate(maps):
+        multiply_fields(presentation[None], weights, 1, 1, 0, alone)
+        assert np.array_equal(alone[0], together[number])
+    assert together == pytest.approx(by_definition(maps, weights, 1, 1, 0), abs=1e-12 if dtype == "float64" else 2e-4)
+
+
+def test_weights_of_other_sizes_have_no_signs_in_bits() -> None:
+    weights = np.where(np.random.default_rng(0).uniform(size=(420, 130)) > 0.5, 0.5, -0.5)
+    weights[419, 129] = np.nextafter(0.5, 1)
+    assert not len(field_products._signs(weights))
