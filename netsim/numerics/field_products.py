@@ -36,7 +36,6 @@ class Active(NamedTuple):
     """
 
     segments: int
-
     first: np.ndarray
     places: np.ndarray
     values: np.ndarray
@@ -55,34 +54,26 @@ def multiply_fields(
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     if sums < _FEW_SUMS:
-        _add_up_few(maps.shape, _active(maps, maps.shape[3]), weights, size, stride, padding, products)
+        _add_up_few(maps.shape, _active(maps, channels), weights, size, stride, padding, products)
         return
-    visits_all = is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size, weights)
-    if height * width == size == 1 and not visits_all and outputs >= lanes_of(weights):
+    if is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size, weights):
+        framed, fields = _framed(maps, padding), _places_of_fields(maps.shape, rows, columns, stride, padding)
+        line, by_field = (width + 2 * padding) * channels, products.reshape(sums, outputs)
+        of_a_block = from_a_line(len(weights) * block, weights)
+        for left in range(0, outputs, block):
+            _lay_out(weights, left, of_a_block.reshape(len(weights), block))
+            _add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
+        return
+    if height * width * size == 1 and outputs >= lanes_of(weights):
         signs = _signs(weights)
         if len(signs):
             _add_up_signs(_active(maps, channels), signs, weights[0], products.reshape(sums, outputs))
             return
-    active = _active(maps[:0] if visits_all else maps, _channels_at_once(channels, weights))
-    framed = _framed(maps, padding) if visits_all else maps.reshape(-1)
-    line = (width + 2 * padding) * channels
-    fields = np.empty(sums if visits_all else 0, np.uint64)
-    if visits_all:
-        number = 0
-        for b in range(presentations):
-            for row in range(rows):
-                for column in range(columns):
-                    at = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
-                    fields[number] = at
-                    number += 1
+    active = _active(maps, _channels_at_once(channels, weights))
     own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
         _lay_out(weights, left, own.reshape(len(weights), block))
-        if visits_all:
-            by_field = products.reshape(sums, outputs)
-            _add_up_all(framed, fields, line, size * channels, own, left, size, by_field)
-        else:
-            _add_up_active(maps.shape, active, own, left, size, stride, padding, products)
+        _add_up_active(maps.shape, active, own, left, size, stride, padding, products)
 
 
 @compiled
@@ -371,6 +362,23 @@ def _add_rows(active: Active, first: int, last: int, field: int, weights: np.nda
             own = np.uint64(n * lanes)
             store(sums, own, load(sums, own) + of_one * load(flat, row_of_one + min(own, end)))
         k += _ONE
+
+
+@compiled
+def _places_of_fields(
+    shape: tuple[int, int, int, int], rows: int, columns: int, stride: int, padding: int
+) -> np.ndarray:
+    """Where the field of each position begins in maps with their padding, as one line of numbers."""
+    presentations, height, width, channels = shape
+    line, number = (width + 2 * padding) * channels, 0
+    places = np.empty(presentations * rows * columns, np.uint64)
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):  # counted: to divide a number by the sizes takes as long as a short field
+                at = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
+                places[number] = at
+                number += 1
+    return places
 
 
 @compiled
