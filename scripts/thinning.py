@@ -113,7 +113,7 @@ def _train_many() -> None:
         optimizer.step(weights, learner.learn(latencies, labels, weights).gradients, 1e-3)
         shares = ", ".join(f"{np.isfinite(times).mean():.0%}" for times in latencies[1:])
         print(f"{network.synapses:,} synapses, a batch of 100; of the layers fire {shares}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(f"peak memory {peak:,.0f} MB")
 
 
