@@ -427,6 +427,28 @@ def test_stimuli_that_are_no_latencies(stimulus: float, message: str, dtype: typ
     EventEngine(dense_network()).present(Batch(stimuli, weights))
 
 
+@pytest.mark.parametrize("dt", [0.0, 1.0])
+def test_no_latency_in_a_later_part_of_a_batch(dt: float) -> None:
+    stimuli = np.ones((130, 1, 1, 12))
+    batch = Batch(stimuli, {"output.kernel": np.ones((12, 5))})
+    engine = EventEngine(dense_network(), dt=dt)
+    expected = engine.present(batch)
+    stimuli[129, 0, 0, 11] = math.nan
+    with pytest.raises(DataError, match="NaN"):
+        engine.present(batch)
+    stimuli[129, 0, 0, 11] = 1.0
+    same_times(engine.present(batch), expected, tolerance=0.0)
+
+
+def test_stimuli_of_whole_numbers_and_of_any_order_in_memory() -> None:
+    stimuli = np.random.default_rng(0).integers(0, 20, (5, 1, 1, 12))
+    weights = {"output.kernel": np.ones((12, 5))}
+    engine = EventEngine(dense_network(), precision="single")
+    expected = engine.present(Batch(stimuli.astype(float), weights))
+    for same in (stimuli, np.asfortranarray(stimuli.astype(float)), np.repeat(stimuli, 2, axis=3)[..., ::2]):
+        same_times(engine.present(Batch(same, weights)), expected, tolerance=0.0)
+
+
 @pytest.mark.parametrize("name", ["output.kernel", "hidden.kernel"])
 def test_weights_of_another_network(name: str) -> None:
     batch = Batch(np.zeros((1, 1, 1, 12)), {name: np.ones((11, 5))})
