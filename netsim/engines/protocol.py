@@ -179,15 +179,15 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
             raise SpecificationError(f"neuron {name}:{neuron}", f"does not exist; {name} has 0 to {size - 1}")
 
 
-def checked_batch(network: Network, batch: Batch, copied: bool = False) -> Batch:
+def checked_batch(network: Network, batch: Batch, values_later: bool = False) -> Batch:
     """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
-    The values of stimuli that are `copied` are left to `copy_stimuli`. Raises SpecificationError if there is no such
+    With `values_later` those of stimuli are left to `copy_stimuli`. Raises SpecificationError if there is no such
     population or projection, or it has no thresholds or no weights; DataError if an array has another shape, or holds
     what is no latency, no threshold or no delay.
     """
     _check_shape(network, batch.stimuli)
-    if not copied:
+    if not values_later:
         _check_latencies(network, batch.stimuli)
     for name, thresholds in batch.thresholds.items():
         network.neurons(name)
@@ -212,16 +212,18 @@ def checked_batch(network: Network, batch: Batch, copied: bool = False) -> Batch
     return replace(batch, silenced=silenced) if silenced else batch
 
 
-def copy_stimuli(network: Network, stimuli: np.ndarray, copy: np.ndarray) -> None:
-    """Copy stimuli to an array of floats in C order, in its type; raises DataError if one is no latency.
+def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.ndarray) -> None:
+    """Copy a part of stimuli to that of an array of floats in C order; raises DataError if any value is no latency.
 
-    Both at a time take as long as one of them, and the GIL is free.
+    To copy and to check in one pass takes as long as either, and releases the GIL.
     """
     if stimuli.dtype not in (np.float32, np.float64):
-        stimuli = stimuli.astype(copy.dtype)
-    duration = stimuli.dtype.type(network.duration)
-    if _copy_latencies(stimuli.reshape(-1), duration, copy.reshape(-1)) != stimuli.size:
         _check_latencies(network, stimuli)
+        copy[part] = stimuli[part]
+        return
+    values, duration = stimuli[part].reshape(-1), stimuli.dtype.type(network.duration)
+    if _copy_latencies(values, duration, copy[part].reshape(-1)) != values.size:
+        _check_latencies(network, stimuli)  # of the whole batch: what is said does not depend on which part is first
 
 
 def _check_shape(network: Network, stimuli: np.ndarray) -> None:

@@ -280,7 +280,7 @@ def _gather_visited(
     return np.flatnonzero(seen)
 
 
-@register_jitable(inline="always")  # a call takes as long as it does
+@register_jitable(inline="always")  # a call would take as long as the work
 def _append_signals(
     signal: np.ndarray, place: int, field: int, fields: np.ndarray, values: np.ndarray, counts: np.ndarray
 ) -> None:

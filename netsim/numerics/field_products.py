@@ -1,7 +1,7 @@
 """Products over receptive fields that visit the inputs that are not zero, and no others.
 
 An input that is active adds its multiple of the weights of its synapses, which lie side by side, to the sums of its
-targets, two vectors at a time. Each sum is added up in the order of the inputs of the field, whatever else is active:
+targets, in vectors. Each sum is added up in the order of the inputs of the field, whatever else is active:
 what is zero changes no bit. So it does not where most inputs are active and all are visited, as that is quicker then.
 """
 
@@ -47,8 +47,9 @@ def multiply_fields(
 ) -> None:
     """Multiply the receptive field of each position with the synapses of each map; the padding counts for nothing.
 
-    All arrays are of one type and in C order: maps (presentations, height, width, channels), weights (size · size ·
-    channels, outputs), products, which are written, (presentations, rows, columns, outputs).
+    There is less padding than a field is wide. All arrays are of one type and in C order: maps (presentations, height,
+    width, channels), weights (size · size · channels, outputs), products, which are written, (presentations, rows,
+    columns, outputs).
     """
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
@@ -255,9 +256,10 @@ def _signs(weights: np.ndarray) -> np.ndarray:
 
 @compiled_with(fastmath={"contract"})
 def _add_up_signs(active: Active, signs: np.ndarray, like: np.ndarray, products: np.ndarray) -> None:
-    """Add up all outputs of a layer that sees all inputs by weights that have the sizes of some; the same bits.
+    """Add up all outputs of a layer that sees all inputs from signs and a size for each output; the bits are the same.
 
-    A sixteenth of the bytes are read, and from a nearer cache: the weights of a large layer come from far away.
+    The sizes are those of the weights of any input. What is read for an input is a 32nd of its weights, and from a
+    nearer cache: the weights of a large layer come from far away.
     """
     presentations, outputs = products.shape
     lanes, found, sizes = lanes_of(products), products.reshape(-1), np.abs(like)

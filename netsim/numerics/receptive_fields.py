@@ -10,7 +10,7 @@ from netsim.numerics.compilation import compiled
 from netsim.numerics.vectors import broadcast, lanes_of, least, load, not_zero, store, where_at_least
 
 # With fewer channels the row of a field is too short to be copied at a time.
-FEW_CHANNELS = 4
+_FEW_CHANNELS = 4
 
 
 @compiled
@@ -84,7 +84,7 @@ def gather_columns(maps: np.ndarray, kernel: int, stride: int = 1, padding: int 
 @compiled
 def few_channels(maps: np.ndarray) -> bool:
     """Whether the rows of fields are too short to be copied at a time; better rows of positions, then."""
-    return bool(maps.shape[3] < FEW_CHANNELS)
+    return bool(maps.shape[3] < _FEW_CHANNELS)
 
 
 @compiled
@@ -200,7 +200,8 @@ def scatter_to_earliest(
 ) -> None:
     """Hand a value of each pooling neuron, of latency `pooled`, to the neuron whose spike it passed on.
 
-    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does.
+    Of several equally early neurons the first, row by row, gets it; for a silent pooling neuron none does. All arrays
+    are of one type and in C order.
     """
     presentations, rows, columns, channels = pooled.shape
     _, height, width, _ = latencies.shape
@@ -233,7 +234,7 @@ def scatter_to_earliest(
                     for dx in range(size):
                         place = field + (dy * width + dx) * channels + channel
                         for k in range(few):
-                            is_first = times[place + k] == firsts[own + channel + k]
+                            is_first = times[place + k] <= firsts[own + channel + k]
                             handed[place + k] += left[k] if is_first else none
                             left[k] = none if is_first else left[k]
                 own += channels

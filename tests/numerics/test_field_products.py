@@ -85,5 +85,10 @@ def test_signs_in_bits_give_the_bits_of_the_weights(outputs: int, dtype: str) ->
 
 def test_weights_of_other_sizes_have_no_signs_in_bits() -> None:
     weights = np.where(np.random.default_rng(0).uniform(size=(420, 130)) > 0.5, 0.5, -0.5)
-    weights[419, 129] = np.nextafter(0.5, 1)
-    assert not len(field_products._signs(weights))
+    for other in (np.nextafter(0.5, 1), np.nan, np.inf):
+        weights[419, 129] = other
+        assert not len(field_products._signs(weights))
+
+
+def test_no_presentations() -> None:
+    multiply_fields(np.ones((0, 4, 4, 3)), np.ones((27, 70)), 3, 1, 1, np.empty((0, 4, 4, 70)))

@@ -80,7 +80,7 @@ class Clock:
         return (nearest_steps(times, self.dt) if self.dt else times).astype(self.times, copy=False)
 
     def on_grid(self, stimuli: np.ndarray) -> np.ndarray:
-        """Stimuli on the grid (ms)."""
+        """Stimuli on the grid (ms), where there is one."""
         return stimuli_on_grid(stimuli, self.network.duration, self.dt)
 
 

@@ -109,16 +109,17 @@ class EventEngine:
                 return stop.value
 
     def present(self, batch: Batch) -> Latencies:
-        """First-spike latencies (ms) of the stimulus and of every population; raises what `checked_batch` does.
+        """First-spike latencies (ms) of the stimulus and of every population.
 
-        An engine presents one batch at a time: a RunError, if it does so in another thread.
+        Raises what `checked_batch` and `copy_stimuli` do. An engine presents one batch at a time: a RunError, if it
+        does so in another thread.
         """
         with presenting_alone(self):
             return self._present(batch)
 
     def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
-        batch = checked_batch(network, batch, copied=True)
+        batch = checked_batch(network, batch, values_later=True)
         if not (batch.weights_checked and have_shapes(batch.weights, self._shapes)):
             check_weights(network, batch.weights, "weights")
         axons = axonal_delays(network, batch.weights, batch.delays)
@@ -127,7 +128,7 @@ class EventEngine:
         latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
 
         def present_part(part: slice) -> None:
-            copy_stimuli(network, batch.stimuli[part], latencies[0][part])
+            copy_stimuli(network, batch.stimuli, part, latencies[0])
             if self.dt:
                 latencies[0][part] = clock.on_grid(latencies[0][part])
             counted = {STIMULUS: clock.count(latencies[0][part])}
