@@ -182,12 +182,12 @@ def check_record(network: Network, record: Sequence[Recorded]) -> None:
 def checked_batch(network: Network, batch: Batch, values_later: bool = False) -> Batch:
     """A batch that fits the network; its silenced neurons get a first axis of presentations.
 
-    With `values_later` those of stimuli are left to `copy_stimuli`. Raises SpecificationError if there is no such
-    population or projection, or it has no thresholds or no weights; DataError if an array has another shape, or holds
-    what is no latency, no threshold or no delay.
+    With `values_later` those of stimuli are left to `copy_stimuli`, if it checks them. Raises SpecificationError if
+    there is no such population or projection, or it has no thresholds or no weights; DataError if an array has another
+    shape, or holds what is no latency, no threshold or no delay.
     """
     _check_shape(network, batch.stimuli)
-    if not values_later:
+    if not values_later or batch.stimuli.dtype not in _COPIED:
         _check_latencies(network, batch.stimuli)
     for name, thresholds in batch.thresholds.items():
         network.neurons(name)
@@ -212,13 +212,17 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     return replace(batch, silenced=silenced) if silenced else batch
 
 
+_COPIED = (np.float32, np.float64)
+"""Types of stimuli that are checked as they are copied."""
+
+
 def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.ndarray) -> None:
     """Copy a part of stimuli to that of an array of floats in C order; raises DataError if any value is no latency.
 
-    To copy and to check in one pass takes as long as either, and releases the GIL.
+    To copy and to check in one pass takes as long as either, and releases the GIL. Values of types that compiled loops
+    do not take are copied alone; `checked_batch` has looked at all of them.
     """
-    if stimuli.dtype not in (np.float32, np.float64):
-        _check_latencies(network, stimuli)
+    if stimuli.dtype not in _COPIED:
         copy[part] = stimuli[part]
         return
     values, duration = stimuli[part].reshape(-1), stimuli.dtype.type(network.duration)

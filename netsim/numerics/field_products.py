@@ -377,8 +377,7 @@ def _places_of_fields(
     for b in range(presentations):
         for row in range(rows):
             for column in range(columns):  # counted: to divide a number by the sizes takes as long as a short field
-                at = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
-                places[number] = at
+                places[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
                 number += 1
     return places
 

@@ -227,14 +227,16 @@ def scatter_to_earliest(
                                 rest = where_at_least(first, time, nothing, rest)
                     channel += lanes
                 # without a branch in the innermost loop, so that it works on vectors
-                few = channels - channel
+                few, anything = channels - channel, False
                 for k in range(few):
                     left[k] = flat[own + channel + k] if firsts[own + channel + k] < np.inf else none
-                for dy in range(size):
-                    for dx in range(size):
-                        place = field + (dy * width + dx) * channels + channel
-                        for k in range(few):
-                            is_first = times[place + k] <= firsts[own + channel + k]
-                            handed[place + k] += left[k] if is_first else none
-                            left[k] = none if is_first else left[k]
+                    anything |= left[k] != 0
+                if anything:
+                    for dy in range(size):
+                        for dx in range(size):
+                            place = field + (dy * width + dx) * channels + channel
+                            for k in range(few):
+                                is_first = times[place + k] <= firsts[own + channel + k]
+                                handed[place + k] += left[k] if is_first else none
+                                left[k] = none if is_first else left[k]
                 own += channels

@@ -16,7 +16,6 @@ from netsim.specification.grid import (
     nearest_steps,
     population_steps,
     step_at_or_after,
-    stimuli_on_grid,
 )
 
 
@@ -78,10 +77,6 @@ class Clock:
     def count(self, times: np.ndarray) -> np.ndarray:
         """Count times (ms); on a grid, halves go up to the next step."""
         return (nearest_steps(times, self.dt) if self.dt else times).astype(self.times, copy=False)
-
-    def on_grid(self, stimuli: np.ndarray) -> np.ndarray:
-        """Stimuli on the grid (ms), where there is one."""
-        return stimuli_on_grid(stimuli, self.network.duration, self.dt)
 
 
 @compiled

@@ -27,6 +27,7 @@ from netsim.engines.protocol import Result, check_record, checked_batch, copy_st
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
+from netsim.specification.grid import stimuli_on_grid
 from netsim.weights.delays import axonal_delays
 from netsim.weights.layout import Weights, check_weights, have_shapes, weight_shapes
 
@@ -130,7 +131,7 @@ class EventEngine:
         def present_part(part: slice) -> None:
             copy_stimuli(network, batch.stimuli, part, latencies[0])
             if self.dt:
-                latencies[0][part] = clock.on_grid(latencies[0][part])
+                latencies[0][part] = stimuli_on_grid(latencies[0][part], network.duration, self.dt)
             counted = {STIMULUS: clock.count(latencies[0][part])}
             outcome = dict(zip(network.shapes, (latency[part] for latency in latencies), strict=True))
             silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
