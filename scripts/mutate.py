@@ -52,7 +52,17 @@ GROUPS = {
     "models": ("models",),
     "numerics": tuple(
         f"numerics/{name}.py"
-        for name in ("field_products", "lines", "order", "psp", "receptive_fields", "sparse_products", "vectors")
+        for name in (
+            "field_loops",
+            "field_products",
+            "lines",
+            "order",
+            "psp",
+            "receptive_fields",
+            "signs",
+            "sparse_products",
+            "vectors",
+        )
     ),
     "learning": ("learning",),
     "weights": ("weights",),

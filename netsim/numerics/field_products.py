@@ -5,40 +5,44 @@ targets, in vectors. Each sum is added up in the order of the inputs of the fiel
 what is zero changes no bit. So it does not where most inputs are active and all are visited, as that is quicker then.
 """
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
-from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.receptive_fields import copy_line
-from netsim.numerics.vectors import below, broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, where
+from netsim.numerics.compilation import compiled
+from netsim.numerics.field_loops import (
+    Active,
+    add_up_active,
+    add_up_all,
+    add_up_few,
+    channels_at_once,
+    lay_out,
+    list_active,
+    pixels_at_once,
+    places_of_fields,
+    with_padding,
+)
+from netsim.numerics.signs import (
+    GROUP,
+    Signs,
+    active_groups,
+    add_up_bits,
+    bits_of_signs,
+    tables_of_active,
+    tables_of_all,
+)
+from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
 
-# Weights of so many bytes are met by sums of so many. The nearest cache holds fewer, yet longer pieces of a field are
-# worth what it takes to read them from the second one (measured).
-_WEIGHTS_BYTES = 49152
-_SUMS_BYTES = 16384
 # With fewer sums weights are not worth laying out anew.
 _FEW_SUMS = 8
+# Tables of so many bytes are near while they are looked up in.
+_TABLES_BYTES = 2**18
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
 # long as so many of all (measured).
 _PER_ACTIVE = 1.5
 _PER_PIECE = 6
-
-# numbers that cannot be negative are places without a test
-_ONE = np.uint64(1)
-
-
-class Active(NamedTuple):
-    """The inputs that are not zero: where each is in the line of its maps, and its value.
-
-    The channels of a pixel come in so many `segments`. Those of segment ``s`` of pixel ``p`` of all presentations begin
-    at ``first[p · segments + s]``; `first` has one entry more, where the last end.
-    """
-
-    segments: int
-    first: np.ndarray
-    places: np.ndarray
-    values: np.ndarray
 
 
 @compiled
@@ -55,51 +59,97 @@ def multiply_fields(
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     if sums < _FEW_SUMS:
-        _add_up_few(maps.shape, _active(maps, channels), weights, size, stride, padding, products)
+        add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return
-    if is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size, weights):
-        framed, fields = _framed(maps, padding), _places_of_fields(maps.shape, rows, columns, stride, padding)
+    if is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size):
+        framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
         line, by_field = (width + 2 * padding) * channels, products.reshape(sums, outputs)
         of_a_block = from_a_line(len(weights) * block, weights)
         for left in range(0, outputs, block):
-            _lay_out(weights, left, of_a_block.reshape(len(weights), block))
-            _add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
+            lay_out(weights, left, of_a_block.reshape(len(weights), block))
+            add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
         return
     if height * width * size == 1 and outputs >= lanes_of(weights):
-        signs = _signs(weights)
-        if len(signs):
-            _add_up_signs(_active(maps, channels), signs, weights[0], products.reshape(sums, outputs))
+        bits = bits_of_signs(weights)
+        if len(bits):
+            add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
             return
-    active = _active(maps, _channels_at_once(channels, weights))
+    active = list_active(maps, channels_at_once(channels))
     own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
-        _lay_out(weights, left, own.reshape(len(weights), block))
-        _add_up_active(maps.shape, active, own, left, size, stride, padding, products)
+        lay_out(weights, left, own.reshape(len(weights), block))
+        add_up_active(maps.shape, active, own, left, size, stride, padding, products)
 
 
 @compiled
-def is_dense(count: int, shape: tuple[int, int, int, int], size: int, weights: np.ndarray) -> bool:
+def multiply_signs(maps: np.ndarray, signs: Signs, size: int, stride: int, padding: int, products: np.ndarray) -> None:
+    """The same with weights by their signs, in single precision; what is active changes no bit."""
+    presentations, height, width, channels = maps.shape
+    _, rows, columns, outputs = products.shape
+    groups = channels // GROUP
+    active = active_groups(maps.reshape(-1))
+    every = is_dense(count_nonzero(active), (presentations, height, width, groups), size)
+    of_groups = active.reshape(presentations, height, width, groups)
+    at_once = max(1, _TABLES_BYTES // (height * width * groups * TABLE * maps.itemsize))
+    for first in range(0, presentations, at_once):
+        part = slice(first, first + at_once)
+        _multiply_part(maps[part], of_groups[part], every, signs.choices, size, stride, padding, products[part])
+    for of_a_field in products.reshape(presentations * rows * columns, outputs):
+        for m in range(outputs):
+            of_a_field[m] *= signs.sizes[m]
+
+
+@compiled
+def _multiply_part(
+    maps: np.ndarray,
+    active: np.ndarray,
+    every: bool,
+    choices: np.ndarray,
+    size: int,
+    stride: int,
+    padding: int,
+    products: np.ndarray,
+) -> None:
+    """Add up fields of a few presentations from all groups of inputs, or from those that are active."""
+    presentations, height, width, groups = active.shape
+    _, rows, columns, outputs = products.shape
+    shape, block = (presentations, height, width, groups), 2 * lanes_of(products)
+    if every:
+        tables = tables_of_all(with_padding(maps, padding))
+        fields = places_of_fields(shape, rows, columns, stride, padding)
+        by_field = products.reshape(presentations * rows * columns, outputs)
+        for number in range(len(choices)):
+            line, left = (width + 2 * padding) * groups, number * block
+            add_up_all(tables, fields, line, size * groups, choices[number], left, size, by_field)
+        return
+    found = list_active(active, groups)
+    found = Active(1, found.first, found.places, tables_of_active(maps.reshape(-1), shape, found))
+    for number in range(len(choices)):
+        add_up_active(shape, found, choices[number], number * block, size, stride, padding, products)
+
+
+def multiply(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
+    """`multiply_fields` or `multiply_signs`, as the synapses come."""
+    by = multiply_fields if isinstance(synapses, np.ndarray) else multiply_signs
+    by(maps, synapses, size, stride, padding, products)
+
+
+@overload(multiply)
+def _multiply(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> Any:
+    by = multiply_fields if isinstance(synapses, types.Array) else multiply_signs
+
+    def chosen(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
+        by(maps, synapses, size, stride, padding, products)
+
+    return chosen
+
+
+@compiled
+def is_dense(count: int, shape: tuple[int, int, int, int], size: int) -> bool:
     """Whether it takes less time to visit all inputs of maps than those that are active."""
     presentations, height, width, channels = shape
-    piece = min(size, _pixels_at_once(channels, weights)) * _channels_at_once(channels, weights)
+    piece = min(size, pixels_at_once(channels)) * channels_at_once(channels)
     return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)
-
-
-@compiled
-def _pixels_at_once(channels: int, weights: np.ndarray) -> int:
-    """How many pixels of a line a piece of a field has."""
-    return int(max(1, _inputs_at_once(weights) // channels))
-
-
-@compiled
-def _channels_at_once(channels: int, weights: np.ndarray) -> int:
-    """How many channels of a pixel a piece of a field has at most."""
-    return int(min(channels, _inputs_at_once(weights)))
-
-
-@compiled
-def _inputs_at_once(weights: np.ndarray) -> int:
-    return _WEIGHTS_BYTES // (2 * lanes_of(weights) * weights.itemsize)
 
 
 # So many numbers are counted at a time.
@@ -117,327 +167,3 @@ def count_nonzero(numbers: np.ndarray) -> int:
             count = np.int32(count + np.int32(part[k] != 0))
         found += int(count)
     return found
-
-
-@compiled
-def _active(maps: np.ndarray, at_once: int) -> Active:
-    """The inputs that are not zero, in segments of so many channels."""
-    presentations, height, width, channels = maps.shape
-    segments = -(-channels // at_once)
-    first = np.empty(presentations * height * width * segments + 1, np.uint64)
-    places, values = np.empty(maps.size, np.uint32), np.empty(maps.size, maps.dtype)
-    flat, lanes = maps.reshape(-1), lanes_of(maps)
-    count, segment = np.uint64(0), 0
-    for pixel in range(presentations * height * width):
-        begin, place = np.uint64(pixel * channels), np.uint32(pixel % width * channels)
-        for left in range(0, channels, at_once):
-            first[segment] = count
-            segment += 1
-            right = min(left + at_once, channels)
-            k = left
-            while k + lanes <= right:
-                bits = not_zero(load(flat, begin + np.uint64(k)))
-                while bits:
-                    channel = np.uint64(k) + lowest(bits)
-                    bits &= bits - np.uint32(1)
-                    places[count], values[count] = place + channel, flat[begin + channel]
-                    count += _ONE
-                k += lanes
-            while k < right:
-                value = flat[begin + np.uint64(k)]
-                if value != 0:
-                    places[count], values[count] = place + np.uint32(k), value
-                    count += _ONE
-                k += 1
-    first[segment] = count
-    return Active(segments, first, places, values)
-
-
-@compiled
-def _lay_out(weights: np.ndarray, left: int, block: np.ndarray) -> None:
-    """Copy some columns of weights, filled up with zeros."""
-    width = min(block.shape[1], weights.shape[1] - left)
-    for k in range(len(weights)):
-        source, target = weights[k, left : left + width], block[k, :width]
-        for m in range(len(target)):
-            target[m] = source[m]
-        block[k, width:] = 0
-
-
-@compiled_with(fastmath={"contract"})
-def _add_up_active(
-    shape: tuple[int, int, int, int],
-    active: Active,
-    weights: np.ndarray,
-    left: int,
-    size: int,
-    stride: int,
-    padding: int,
-    products: np.ndarray,
-) -> None:
-    """Add up a block of outputs, from `left` on, from its weights.
-
-    A piece of a field, some pixels of a line, is added up for some positions before the next.
-    """
-    presentations, height, width, channels = shape
-    _, rows, columns, outputs = products.shape
-    segments, first, places, values = active
-    found, lanes = products.reshape(-1), lanes_of(weights)
-    block, step, next_vector = 2 * lanes, np.uint64(2 * lanes), np.uint64(lanes)
-    count = min(block, outputs - left)
-    lines, lines_at_once = presentations * rows, max(1, _SUMS_BYTES // (block * weights.itemsize * columns))
-    pixels_at_once = _pixels_at_once(channels, weights)
-    sums = from_a_line(min(lines_at_once, lines) * columns * block, weights)
-    for top in range(0, lines, lines_at_once):
-        bottom = min(top + lines_at_once, lines)
-        sums[: (bottom - top) * columns * block] = 0
-        for dy in range(size):
-            for dx in range(0, size, pixels_at_once):
-                next_dx = min(dx + pixels_at_once, size)
-                for segment in range(segments):
-                    b, row = top // rows, top % rows
-                    for own_line in range(bottom - top):
-                        y, line_of_maps = row * stride - padding + dy, b * height
-                        row += 1
-                        if row == rows:
-                            b, row = b + 1, 0
-                        if y < 0 or y >= height:
-                            continue
-                        line, own, x = (line_of_maps + y) * width, own_line * columns * block, -padding
-                        for _ in range(columns):
-                            begin, end = max(x + dx, 0), min(x + next_dx, width)
-                            if begin < end:
-                                k = first[np.uint64((line + begin) * segments + segment)]
-                                last = first[np.uint64((line + end - 1) * segments + segment + 1)]
-                                if k < last:
-                                    field = np.uint64((dy * size - x) * channels * block)
-                                    total, total_of_next = load(sums, own), load(sums, own + lanes)
-                                    while k < last:
-                                        value, place = broadcast(values[k]), field + places[k] * step
-                                        total = total + value * load(weights, place)
-                                        total_of_next = total_of_next + value * load(weights, place + next_vector)
-                                        k += _ONE
-                                    store(sums, own, total)
-                                    store(sums, own + lanes, total_of_next)
-                            own += block
-                            x += stride
-        target = top * columns * outputs + left
-        for own in range(0, (bottom - top) * columns * block, block):
-            if count == block:
-                store(found, target, load(sums, own))
-                store(found, target + lanes, load(sums, own + lanes))
-            else:
-                for m in range(count):
-                    found[target + m] = sums[own + m]
-            target += outputs
-
-
-@compiled
-def _signs(weights: np.ndarray) -> np.ndarray:
-    """Which weights are positive, if those onto each output are of one size and differ by their sign alone.
-
-    Bits have the shape (blocks, inputs, vectors of a block); there is no block if weights are of other sizes. The last
-    vectors may overlap.
-    """
-    inputs, outputs = weights.shape
-    lanes = lanes_of(weights)
-    bits = np.empty((-(-outputs // (2 * lanes)), inputs, 2), np.uint32)
-    flat, nothing, sizes = weights.reshape(-1), broadcast(weights.dtype.type(0)), np.abs(weights[0])
-    for k in range(inputs):
-        for n in range(2 * len(bits)):
-            first = min(n * lanes, outputs - lanes)
-            own, size = load(flat, k * outputs + first), load(sizes, first)
-            positive = below(nothing, own)
-            if not_zero(own - where(positive, size, -size)):
-                return bits[:0]
-            bits[n // 2, k, n % 2] = positive
-    return bits
-
-
-@compiled_with(fastmath={"contract"})
-def _add_up_signs(active: Active, signs: np.ndarray, like: np.ndarray, products: np.ndarray) -> None:
-    """Add up all outputs of a layer that sees all inputs from signs and a size for each output; the bits are the same.
-
-    The sizes are those of the weights of any input. What is read for an input is a 32nd of its weights, and from a
-    nearer cache: the weights of a large layer come from far away.
-    """
-    presentations, outputs = products.shape
-    lanes, found, sizes = lanes_of(products), products.reshape(-1), np.abs(like)
-    nothing = broadcast(products.dtype.type(0))
-    for block in range(len(signs)):
-        first = min(2 * block * lanes, outputs - lanes)
-        next_one = min((2 * block + 1) * lanes, outputs - lanes)
-        size, next_size, own = load(sizes, first), load(sizes, next_one), signs[block]
-        minus, next_minus = -size, -next_size
-        for b in range(presentations):
-            total, total_of_next = nothing, nothing
-            for k in range(active.first[b], active.first[b + 1]):
-                value, place = broadcast(active.values[k]), active.places[k]
-                total = total + value * where(own[place, 0], size, minus)
-                total_of_next = total_of_next + value * where(own[place, 1], next_size, next_minus)
-            store(found, b * outputs + first, total)
-            store(found, b * outputs + next_one, total_of_next)
-
-
-@compiled
-def _add_up_few(
-    shape: tuple[int, int, int, int],
-    active: Active,
-    weights: np.ndarray,
-    size: int,
-    stride: int,
-    padding: int,
-    products: np.ndarray,
-) -> None:
-    """Add up sums that are too few to lay out weights for: whole rows of these are added, as they lie in memory."""
-    presentations, height, width, _ = shape
-    _, rows, columns, outputs = products.shape
-    lanes = lanes_of(weights)
-    # the last vector may overlap the one before, whose sums are the same again
-    vectors = -(-outputs // lanes)
-    found, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
-    for number in range(presentations * rows * columns):
-        b, row, column = number // (rows * columns), number // columns % rows, number % columns
-        x = column * stride - padding
-        begin, end = max(x, 0), min(x + size, width)
-        sums[:] = 0
-        for dy in range(size):
-            y = row * stride - padding + dy
-            if 0 <= y < height and begin < end:
-                line = (b * height + y) * width
-                k, last = active.first[np.uint64(line + begin)], active.first[np.uint64(line + end)]
-                field = np.uint64((dy * size - x) * shape[3])
-                if outputs < lanes:
-                    _add_short_rows(active, k, last, field, weights, sums)
-                else:
-                    _add_rows(active, k, last, field, weights, sums)
-        target = number * outputs
-        if outputs < lanes:
-            for m in range(outputs):
-                found[target + m] = sums[m]
-        else:
-            for n in range(vectors):
-                store(found, target + min(n * lanes, outputs - lanes), load(sums, n * lanes))
-
-
-@compiled_with(fastmath={"contract"})
-def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
-    """Add to sums what active inputs bring, from the k-th to the last; the weights of the field begin in a row."""
-    for n in range(k, last):
-        value, own = active.values[n], weights[field + active.places[n]]
-        for m in range(len(own)):
-            sums[m] += value * own[m]
-
-
-@compiled_with(fastmath={"contract"})
-def _add_rows(active: Active, first: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
-    """The same, of rows that are no shorter than a vector: eight at a time, so that sums are seldom moved."""
-    _, _, places, values = active
-    flat, outputs, lanes = weights.reshape(-1), weights.shape[1], lanes_of(weights)
-    pitch, end = np.uint64(outputs), np.uint64(outputs - lanes)
-    vectors = -(-outputs // lanes)
-    k, eight = np.uint64(first), np.uint64(8)
-    while k + eight <= last:
-        row, value = np.empty(8, np.uint64), values[k : k + eight]
-        for n in range(8):
-            row[n] = (field + places[k + np.uint64(n)]) * pitch
-        a, b, c, d, e, f, g, h = row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
-        of_a, of_b, of_c, of_d = broadcast(value[0]), broadcast(value[1]), broadcast(value[2]), broadcast(value[3])
-        of_e, of_f, of_g, of_h = broadcast(value[4]), broadcast(value[5]), broadcast(value[6]), broadcast(value[7])
-        for n in range(vectors):
-            own = np.uint64(n * lanes)
-            at = min(own, end)
-            total = load(sums, own)
-            total = total + of_a * load(flat, a + at)
-            total = total + of_b * load(flat, b + at)
-            total = total + of_c * load(flat, c + at)
-            total = total + of_d * load(flat, d + at)
-            total = total + of_e * load(flat, e + at)
-            total = total + of_f * load(flat, f + at)
-            total = total + of_g * load(flat, g + at)
-            total = total + of_h * load(flat, h + at)
-            store(sums, own, total)
-        k += eight
-    while k < last:
-        row_of_one, of_one = (field + places[k]) * pitch, broadcast(values[k])
-        for n in range(vectors):
-            own = np.uint64(n * lanes)
-            store(sums, own, load(sums, own) + of_one * load(flat, row_of_one + min(own, end)))
-        k += _ONE
-
-
-@compiled
-def _places_of_fields(
-    shape: tuple[int, int, int, int], rows: int, columns: int, stride: int, padding: int
-) -> np.ndarray:
-    """Where the field of each position begins in maps with their padding, as one line of numbers."""
-    presentations, height, width, channels = shape
-    line, number = (width + 2 * padding) * channels, 0
-    places = np.empty(presentations * rows * columns, np.uint64)
-    for b in range(presentations):
-        for row in range(rows):
-            for column in range(columns):  # counted: to divide a number by the sizes takes as long as a short field
-                places[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
-                number += 1
-    return places
-
-
-@compiled
-def _framed(maps: np.ndarray, padding: int) -> np.ndarray:
-    """Maps with their padding, as one line of numbers."""
-    if padding == 0:
-        return maps.reshape(-1)
-    presentations, height, width, channels = maps.shape
-    framed = np.zeros((presentations, height + 2 * padding, (width + 2 * padding) * channels), maps.dtype)
-    for b in range(presentations):
-        for y in range(height):
-            copy_line(maps[b, y].reshape(-1), framed[b, padding + y, padding * channels :])
-    return framed.reshape(-1)
-
-
-@compiled_with(fastmath={"contract"})
-def _add_up_all(
-    framed: np.ndarray,
-    fields: np.ndarray,
-    line: int,
-    numbers: int,
-    weights: np.ndarray,
-    left: int,
-    size: int,
-    products: np.ndarray,
-) -> None:
-    """Add up a block of outputs from every input, eight fields at a time, of which each has `numbers` of each line."""
-    outputs, lanes = products.shape[1], lanes_of(weights)
-    block, zero = 2 * lanes, broadcast(weights.dtype.type(0))
-    flat, found, start = products.reshape(-1), np.empty(lanes, weights.dtype), np.empty(8, np.uint64)
-    for first in range(0, len(fields), 8):
-        count = min(8, len(fields) - first)
-        for n in range(8):
-            start[n] = fields[first + min(n, count - 1)]
-        a, b, c, d, e, f, g, h = start[0], start[1], start[2], start[3], start[4], start[5], start[6], start[7]
-        for begin in range(left, min(left + block, outputs), lanes):
-            of_a = of_b = of_c = of_d = of_e = of_f = of_g = of_h = zero
-            place = np.uint64(begin - left)
-            for dy in range(size):
-                k = np.uint64(dy * line)
-                last = k + np.uint64(numbers)
-                while k < last:
-                    synapses = load(weights, place)
-                    of_a = of_a + broadcast(framed[a + k]) * synapses
-                    of_b = of_b + broadcast(framed[b + k]) * synapses
-                    of_c = of_c + broadcast(framed[c + k]) * synapses
-                    of_d = of_d + broadcast(framed[d + k]) * synapses
-                    of_e = of_e + broadcast(framed[e + k]) * synapses
-                    of_f = of_f + broadcast(framed[f + k]) * synapses
-                    of_g = of_g + broadcast(framed[g + k]) * synapses
-                    of_h = of_h + broadcast(framed[h + k]) * synapses
-                    place += np.uint64(block)
-                    k += _ONE
-            for n, total in enumerate((of_a, of_b, of_c, of_d, of_e, of_f, of_g, of_h)):
-                target = first + min(n, count - 1)
-                if begin + lanes <= outputs:
-                    store(flat, target * outputs + begin, total)
-                else:
-                    store(found, 0, total)
-                    for m in range(outputs - begin):
-                        products[target, begin + m] = found[m]

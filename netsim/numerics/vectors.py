@@ -12,13 +12,14 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import lower_builtin, models, overload, register_jitable, register_model
 
 intrinsic: Any = _intrinsic  # its type does not tell that compiled code leaves out the first parameter
 
-_BYTES = 128
+VECTOR_BYTES = 128
 """Of a vector: two of them and what they are changed by fit into sixteen registers of 32 bytes."""
 
 
@@ -27,7 +28,7 @@ def lanes_of(numbers: Any) -> int:
 
     In compiled code it is a constant, which `itemsize` of an array is not: loops would begin with a division.
     """
-    return int(_BYTES // numbers.itemsize)
+    return int(VECTOR_BYTES // numbers.itemsize)
 
 
 @overload(lanes_of)
@@ -58,7 +59,7 @@ class Lanes(types.Type):
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        self.count = 8 * _BYTES // dtype.bitwidth
+        self.count = 8 * VECTOR_BYTES // dtype.bitwidth
         super().__init__(name=f"Lanes({dtype} x {self.count})")
 
 
@@ -268,3 +269,49 @@ def lowest(typing: Any, bits: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint32(types.uint32), code
+
+
+TABLE = 16
+"""How many numbers a table has that `looked_up` looks numbers up in: one for each choice of four bits."""
+
+
+def has_look_up() -> bool:
+    """Whether the processor that loops are compiled for finds the numbers of `looked_up` in one step (AVX-512)."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return "+avx512f" in features
+
+
+@intrinsic
+def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -> Any:
+    """The vector of the numbers of a table of `TABLE` that are chosen, one a lane; nothing is checked.
+
+    Tables follow each other in an array of float32, and choices from `first` on in one of bytes.
+    """
+    if tables.dtype != types.float32 or choices.dtype != types.uint8:
+        return None
+    lanes = Lanes(tables.dtype)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        index, bytes_of_choices = ir.IntType(32), ir.VectorType(ir.IntType(8), lanes.count)
+        line, begin = context.make_array(tables)(context, builder, arguments[0]), arguments[1]
+        own = context.make_array(choices)(context, builder, arguments[2])
+        table_type = ir.VectorType(ir.FloatType(), TABLE)
+        begin = builder.mul(begin, ir.Constant(begin.type, TABLE))
+        table = builder.load(builder.bitcast(builder.gep(line.data, [begin]), table_type.as_pointer()), align=4)
+        place = builder.bitcast(builder.gep(own.data, [arguments[3]]), bytes_of_choices.as_pointer())
+        chosen = builder.zext(builder.load(place, align=1), ir.VectorType(index, lanes.count))
+        parts = []
+        for left in range(0, lanes.count, TABLE):
+            # compilers know a table of one register looked up in by another as this pattern alone
+            lanes_of_part = ir.Constant(ir.VectorType(index, TABLE), list(range(left, left + TABLE)))
+            part = builder.shuffle_vector(chosen, ir.Constant(chosen.type, ir.Undefined), lanes_of_part)
+            found = ir.Constant(table_type, ir.Undefined)
+            for lane in range(TABLE):
+                at = ir.Constant(index, lane)
+                number_of_lane = builder.extract_element(table, builder.extract_element(part, at))
+                found = builder.insert_element(found, number_of_lane, at)
+            parts.append(found)
+        every = ir.Constant(ir.VectorType(index, lanes.count), list(range(lanes.count)))
+        return builder.shuffle_vector(*parts, every)
+
+    return lanes(tables, types.intp, choices, types.intp), code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,15 +18,16 @@ from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
 from netsim.runs.model import load_model
-from netsim.specification import Network
+from netsim.specification import Network, Weighting
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
-from netsim.weights.layout import Weights
+from netsim.weights.layout import Weights, kernel_name
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"
 SPARSE = "rcsnn-fashion-free-sparse"
 """The same network, trained with a price on spikes."""
+BINARY = "bcsnn-fashion"
 GRID = 1.0
 """Time step (ms) of the rows on a grid."""
 RATE = 1e-6
@@ -55,6 +57,15 @@ def forward(preset: str, trained: bool, precision: str, dt: float, setting: Sett
     """Present the images to a preset."""
     dtype = np.float32 if precision == "single" else np.float64
     return forward_call(*weights_of(preset, trained, setting.seed, dtype), setting.images, precision, dt)
+
+
+def forward_as_real(preset: str, setting: Setting) -> Prepared:
+    """Present the images to a binary preset whose weights differ by more than their signs, if by a rounding error."""
+    network, weights = weights_of(preset, True, setting.seed, np.float32)
+    for projection in network.weighted:
+        last = weights[kernel_name(projection)].reshape(-1)[-1:]
+        last[:] = np.nextafter(last, np.float32(np.inf))
+    return forward_call(replace(network, weighting=Weighting()), weights, setting.images, "single")
 
 
 def training(preset: str, trained: bool, setting: Setting, online: bool = False) -> Prepared:
@@ -122,6 +133,8 @@ ROWS = (
     _forward_row("event-free-forward-sparse", "free, exact times, trained for few spikes", SPARSE, True, "single"),
     _forward_row("event-free-forward-double", "free, trained weights, double precision", FREE, True, "double"),
     _forward_row("event-free-forward-grid", "free, trained weights, grid of 1 ms", FREE, True, "double", GRID),
+    _forward_row("event-binary-forward", "phased, trained binary weights", BINARY, True, "single"),
+    Row("event-binary-forward-as-real", "the same, taken as real weights", partial(forward_as_real, BINARY)),
     Row("event-phased-training", "phased, initial weights", partial(training, PHASED, False), ANN_TRAINING),
     Row("event-phased-training-trained", "phased, trained weights", partial(training, PHASED, True), ANN_TRAINING),
     Row("event-free-training", "free, trained weights", partial(training, FREE, True), ANN_TRAINING),

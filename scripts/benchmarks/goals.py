@@ -83,6 +83,12 @@ def judge(
             0.5,
             _to_dense(timed, "event-phased-forward-one", ANN_FORWARD_ONE),
         ),
+        _goal(
+            "binary forward / the same with real weights",
+            "≤",
+            0.8,
+            _ratio(timed, "event-binary-forward", "event-binary-forward-as-real"),
+        ),
         _sparser(growth),
         _all_active(growth),
         _goal("snnTorch / `phased` forward", "≥", 150, _ratio(timed, "snntorch", _FORWARD), "{:.0f}"),

@@ -20,7 +20,22 @@ from netsim.engines.event.engine import EventEngine
 from netsim.engines.event.sweep import Sweep
 from netsim.errors import DataError, SpecificationError
 from netsim.numerics import threads as parallel
-from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
+from netsim.numerics.signs import by_signs
+from netsim.numerics.vectors import has_look_up
+from netsim.specification import (
+    PSP,
+    Convolution,
+    Dense,
+    InitialWeights,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Pooling,
+    Weighting,
+)
+from netsim.weights.binary import forward_weights
+from netsim.weights.initial import initial_weights
 
 MakeNetwork = Callable[..., Network]
 MakeBatch = Callable[..., Batch]
@@ -206,6 +221,39 @@ def test_grid_is_in_double_precision(layered: MakeNetwork, random_batch: MakeBat
     batch = random_batch(network, 3, seed=7)
     single = EventEngine(network, dt=0.1, precision="single").present(batch)
     same_times(single, EventEngine(network, dt=0.1).present(batch), tolerance=0.0)
+
+
+def test_sums_of_signs_that_are_looked_up_are_those_of_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Binary weights in single precision: the times of double precision, and the same bits alone and in a batch."""
+
+    def neurons(onset: float) -> Neurons:
+        return Neurons("phased", 0.5, tau=8.0, onset=onset, end=onset + 16.0, drive=1.0, bias=True)
+
+    layers = (
+        Layer("conv1", Convolution(8, 3), neurons=neurons(8.0), initial=InitialWeights(spread=2.0)),
+        Layer("conv2", Convolution(70, 3), neurons=neurons(24.0), initial=InitialWeights(spread=2.0)),
+        Layer("output", Dense(5), neurons=neurons(40.0)),
+    )
+    network = Network.chain(
+        "binary", IntensityEncoder((9, 9, 1), 8.0), layers, duration=60.0, weighting=Weighting("binary")
+    )
+    weights = forward_weights(network, initial_weights(network, 3))
+    stimuli = np.random.default_rng(0).uniform(0, 16, (9, 9, 9, 1))  # half of them after the end: silent
+    stimuli[stimuli > 8] = np.inf
+    counted = []
+    monkeypatch.setattr(
+        "netsim.engines.event.closed_form.by_signs", lambda *given: counted.append(found := by_signs(*given)) or found
+    )
+    double, single = (EventEngine(network, precision=precision) for precision in ("double", "single"))
+    expected = double.present(Batch(stimuli, weights))
+    counted.clear()
+    together = single.present(Batch(stimuli, weights))
+    assert [one is not None for one in counted] == [False, has_look_up()]  # one channel is no group
+    same_times(together, expected, tolerance=1e-4)
+    some_of_each(expected)
+    for number in range(len(stimuli)):
+        alone = single.present(Batch(stimuli[number : number + 1], weights))
+        assert all(np.array_equal(one[0], of_all[number]) for one, of_all in zip(alone, together, strict=True))
 
 
 def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:

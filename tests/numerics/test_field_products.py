@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.numerics import field_products
-from netsim.numerics.field_products import multiply_fields
+from netsim.numerics.field_products import multiply_fields, multiply_signs
+from netsim.numerics.signs import bits_of_signs, by_signs
+from netsim.numerics.vectors import has_look_up, lanes_of
 
 
 @st.composite
@@ -59,10 +61,9 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
 
 def test_both_ways_are_taken() -> None:
     """The test above would hold if there was but one."""
-    weights = np.empty((1, 1))
-    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3, weights)
-    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3, weights)
-    assert field_products.is_dense(1, (1, 4, 4, 1), 3, weights)  # pieces of three inputs, each begun for one at most
+    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3)
+    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3)
+    assert field_products.is_dense(1, (1, 4, 4, 1), 3)  # pieces of three inputs, each begun for one at most
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -74,7 +75,7 @@ def test_signs_in_bits_give_the_bits_of_the_weights(outputs: int, dtype: str) ->
     maps[generator.uniform(size=maps.shape) > 0.2] = 0
     sizes = generator.uniform(0, 1, outputs) * (generator.uniform(size=outputs) > 0.1)  # some are zero
     weights: np.ndarray = (np.where(generator.uniform(size=(420, outputs)) > 0.5, 1, -1) * sizes).astype(dtype)
-    assert len(field_products._signs(weights)) == -(-outputs // (2 * field_products.lanes_of(weights)))
+    assert len(bits_of_signs(weights)) == -(-outputs // (2 * lanes_of(weights)))
     together, alone = (np.empty((count, 1, 1, outputs), maps.dtype) for count in (9, 1))
     multiply_fields(maps, weights, 1, 1, 0, together)
     for number, presentation in enumerate(maps):
@@ -87,8 +88,71 @@ def test_weights_of_other_sizes_have_no_signs_in_bits() -> None:
     weights = np.where(np.random.default_rng(0).uniform(size=(420, 130)) > 0.5, 0.5, -0.5)
     for other in (np.nextafter(0.5, 1), np.nan, np.inf):
         weights[419, 129] = other
-        assert not len(field_products._signs(weights))
+        assert not len(bits_of_signs(weights))
 
 
 def test_no_presentations() -> None:
     multiply_fields(np.ones((0, 4, 4, 3)), np.ones((27, 70)), 3, 1, 1, np.empty((0, 4, 4, 70)))
+
+
+looks_up = pytest.mark.skipif(not has_look_up(), reason="signs are looked up by processors with AVX-512 alone")
+
+
+@st.composite
+def sign_products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, int]:
+    size, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    padding = draw(st.integers(0, size - 1))
+    height, width = draw(st.integers(size, 7)), draw(st.integers(size, 7))
+    channels, outputs = draw(st.sampled_from([4, 32, 36, 420])), draw(st.sampled_from([1, 10, 32, 64, 70, 130]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    maps: np.ndarray = generator.uniform(-1, 1, (draw(st.integers(1, 9)), height, width, channels)).astype(np.float32)
+    maps[generator.uniform(size=maps.shape) > draw(st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]))] = 0
+    sizes = generator.uniform(0, 1, outputs) * (generator.uniform(size=outputs) > 0.1)  # some are zero
+    signs = np.where(generator.uniform(size=(size * size * channels, outputs)) > 0.5, 1, -1)
+    return maps, (signs * sizes).astype(np.float32), size, stride, padding
+
+
+@looks_up
+@given(sign_products())
+@settings(max_examples=100)
+def test_sums_looked_up_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, int, int]) -> None:
+    maps, weights, *window = case
+    signs = by_signs(weights, maps.shape[3])
+    assert signs is not None
+    expected = by_definition(*case)
+    found = np.full(expected.shape, np.nan, np.float32)
+    multiply_signs(maps, signs, *window, found)
+    assert found == pytest.approx(expected, abs=1e-6 * len(weights))
+
+
+@looks_up
+@given(sign_products())
+@settings(max_examples=60)
+def test_neither_the_way_nor_presentations_beside_it_change_a_bit_of_sums_looked_up(
+    case: tuple[np.ndarray, np.ndarray, int, int, int],
+) -> None:
+    maps, weights, *window = case
+    signs = by_signs(weights, maps.shape[3])
+    beside = np.concatenate([maps, *[np.where(maps == 0, np.float32(1), maps)] * 9])
+    shape = by_definition(*case).shape
+    together, alone = (np.empty((count, *shape[1:]), np.float32) for count in (len(beside), 1))
+    multiply_signs(beside, signs, *window, together)
+    for number, presentation in enumerate(maps):
+        multiply_signs(presentation[None], signs, *window, alone)
+        assert np.array_equal(alone[0], together[number])
+
+
+@looks_up
+def test_what_cannot_be_looked_up() -> None:
+    weights: np.ndarray = np.where(np.random.default_rng(0).uniform(size=(36, 70)) > 0.5, 0.5, -0.5).astype(np.float32)
+    assert by_signs(weights, 4) is not None
+    assert by_signs(weights, 6) is None  # no whole groups
+    assert by_signs(weights.astype(np.float64), 4) is None
+    for other in (np.nextafter(np.float32(0.5), np.float32(1)), np.nan, np.inf):
+        weights[35, 69] = other
+        assert by_signs(weights, 4) is None
+
+
+def test_another_processor_looks_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.numerics.signs.has_look_up", lambda: False)
+    assert by_signs(np.ones((36, 70), np.float32), 4) is None

@@ -11,13 +11,17 @@ from netsim.engines.event import grid_products
 from netsim.engines.event.clock import Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
-from netsim.numerics.field_products import multiply_fields
+from netsim.numerics.field_products import multiply
 from netsim.numerics.psp import Breakpoints, integrate_fused
+from netsim.numerics.signs import Signs, by_signs
 from netsim.specification import Window
 from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = compiled_with(fastmath={"contract"})
+
+# With fewer positions sums of groups are not looked up often enough.
+_LEAST_POSITIONS = 8
 
 
 class ClosedForm(WindowStage):
@@ -36,21 +40,28 @@ class ClosedForm(WindowStage):
 
             return on_grid
 
+        synapses = self._by_signs(kernel) or kernel
         start = np.empty((0, 0, 0), kernel.dtype) if start is None else start  # None would be compiled for by itself
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             own = spikes.reshape(-1, *window.shape)
             found = in_type(own, kernel.dtype)
-            phased_spikes(self.maps(arriving), kernel, bias, start, dynamics, psp, window, found)
+            phased_spikes(self.maps(arriving), synapses, bias, start, dynamics, psp, window, found)
             convert(found, own)
 
         return first_spikes
+
+    def _by_signs(self, kernel: np.ndarray) -> Signs | None:
+        """The synapses by their signs, if that is all they differ by and there are positions enough to make it pay."""
+        rows, columns, _ = self.window.shape
+        binary = self.clock.network.weighting.kind == "binary"
+        return by_signs(kernel, self.window.source[2]) if binary and rows * columns >= _LEAST_POSITIONS else None
 
 
 @_njit
 def phased_spikes(
     times: np.ndarray,
-    kernel: np.ndarray,
+    synapses: np.ndarray | Signs,
     bias: np.ndarray,
     start: np.ndarray,
     neurons: Dynamics,
@@ -60,13 +71,13 @@ def phased_spikes(
 ) -> None:
     """First spikes, shape (presentations, rows, columns, maps), from the onset on moved by the drive alone.
 
-    `times` are presynaptic, shape (presentations, height, width, channels); `kernel` has the shape (inputs of a field,
-    maps); `start` are potentials to begin with, shape (rows, columns, maps), or empty. All in one call, so that threads
-    seldom wait for each other to get the GIL.
+    `times` are presynaptic, shape (presentations, height, width, channels); synapses come as a kernel, shape (inputs of
+    a field, maps), or by their signs; `start` are potentials to begin with, shape (rows, columns, maps), or empty. All
+    in one call, so that threads seldom wait for each other to get the GIL.
     """
-    integrals = np.empty(times.shape, kernel.dtype)
+    integrals = np.empty(times.shape, bias.dtype)
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
-    multiply_fields(integrals, kernel, window.size, window.stride, window.padding, spikes)
+    multiply(integrals, synapses, window.size, window.stride, window.padding, spikes)
     if start.size:
         for presentation in spikes:
             presentation += start

@@ -1,0 +1,351 @@
+"""Loops that add up what inputs bring to the sums of receptive fields, in vectors.
+
+The weights of a block of outputs, two vectors of them, are laid out input by input. Where weights differ by their signs
+alone, a group of inputs stands for an input, and the weights of its outputs are choices among the sums of the group
+(`netsim.numerics.signs`).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.receptive_fields import copy_line
+from netsim.numerics.vectors import (
+    VECTOR_BYTES,
+    broadcast,
+    from_a_line,
+    lanes_of,
+    load,
+    looked_up,
+    lowest,
+    not_zero,
+    store,
+)
+
+# Weights of 48 KiB are met by sums of so many bytes. The nearest cache holds fewer, yet longer pieces of a field are
+# worth what it takes to read them from the second one (measured).
+_INPUTS_AT_ONCE = 49152 // (2 * VECTOR_BYTES)
+_SUMS_BYTES = 16384
+
+# numbers that cannot be negative are places without a test
+_ONE = np.uint64(1)
+
+
+class Active(NamedTuple):
+    """The inputs that are not zero: where each is in the line of its maps, and its value.
+
+    The channels of a pixel come in so many `segments`. Those of segment ``s`` of pixel ``p`` of all presentations begin
+    at ``first[p · segments + s]``; `first` has one entry more, where the last end.
+    """
+
+    segments: int
+    first: np.ndarray
+    places: np.ndarray
+    values: np.ndarray
+
+
+def brought(values: Any, k: Any, weights: Any, place: Any) -> Any:
+    """What the k-th input brings to a vector of outputs, whose weights begin at a place; in compiled code alone."""
+    raise NotImplementedError
+
+
+@overload(brought, inline="always")
+def _brought(values: Any, k: Any, weights: Any, place: Any) -> Any:
+    def by_weights(values: Any, k: Any, weights: Any, place: Any) -> Any:
+        return broadcast(values[k]) * load(weights, place)
+
+    def by_choices(values: Any, k: Any, weights: Any, place: Any) -> Any:
+        return looked_up(values, k, weights, place)
+
+    return by_choices if weights.dtype == types.uint8 else by_weights
+
+
+@compiled
+def pixels_at_once(channels: int) -> int:
+    """How many pixels of a line a piece of a field has."""
+    return int(max(1, _INPUTS_AT_ONCE // channels))
+
+
+@compiled
+def channels_at_once(channels: int) -> int:
+    """How many channels of a pixel a piece of a field has at most."""
+    return int(min(channels, _INPUTS_AT_ONCE))
+
+
+@compiled
+def list_active(maps: np.ndarray, at_once: int) -> Active:
+    """The inputs that are not zero, in segments of so many channels."""
+    presentations, height, width, channels = maps.shape
+    segments = -(-channels // at_once)
+    first = np.empty(presentations * height * width * segments + 1, np.uint64)
+    places, values = np.empty(maps.size, np.uint32), np.empty(maps.size, maps.dtype)
+    flat, lanes = maps.reshape(-1), lanes_of(maps)
+    count, segment = np.uint64(0), 0
+    for pixel in range(presentations * height * width):
+        begin, place = np.uint64(pixel * channels), np.uint32(pixel % width * channels)
+        for left in range(0, channels, at_once):
+            first[segment] = count
+            segment += 1
+            right = min(left + at_once, channels)
+            k = left
+            while k + lanes <= right:
+                bits = not_zero(load(flat, begin + np.uint64(k)))
+                while bits:
+                    channel = np.uint64(k) + lowest(bits)
+                    bits &= bits - np.uint32(1)
+                    places[count], values[count] = place + channel, flat[begin + channel]
+                    count += _ONE
+                k += lanes
+            while k < right:
+                value = flat[begin + np.uint64(k)]
+                if value != 0:
+                    places[count], values[count] = place + np.uint32(k), value
+                    count += _ONE
+                k += 1
+    first[segment] = count
+    return Active(segments, first, places, values)
+
+
+@compiled
+def lay_out(weights: np.ndarray, left: int, block: np.ndarray) -> None:
+    """Copy some columns of weights, filled up with zeros."""
+    width = min(block.shape[1], weights.shape[1] - left)
+    for k in range(len(weights)):
+        source, target = weights[k, left : left + width], block[k, :width]
+        for m in range(len(target)):
+            target[m] = source[m]
+        block[k, width:] = 0
+
+
+@compiled_with(fastmath={"contract"})
+def add_up_active(
+    shape: tuple[int, int, int, int],
+    active: Active,
+    weights: np.ndarray,
+    left: int,
+    size: int,
+    stride: int,
+    padding: int,
+    products: np.ndarray,
+) -> None:
+    """Add up a block of outputs, from `left` on, from its weights.
+
+    A piece of a field, some pixels of a line, is added up for some positions before the next.
+    """
+    presentations, height, width, channels = shape
+    _, rows, columns, outputs = products.shape
+    segments, first, places, values = active
+    found, lanes = products.reshape(-1), lanes_of(products)
+    block, step, next_vector = 2 * lanes, np.uint64(2 * lanes), np.uint64(lanes)
+    count = min(block, outputs - left)
+    lines, lines_at_once = presentations * rows, max(1, _SUMS_BYTES // (block * products.itemsize * columns))
+    pixels = pixels_at_once(channels)
+    sums = from_a_line(min(lines_at_once, lines) * columns * block, products)
+    for top in range(0, lines, lines_at_once):
+        bottom = min(top + lines_at_once, lines)
+        sums[: (bottom - top) * columns * block] = 0
+        for dy in range(size):
+            for dx in range(0, size, pixels):
+                next_dx = min(dx + pixels, size)
+                for segment in range(segments):
+                    b, row = top // rows, top % rows
+                    for own_line in range(bottom - top):
+                        y, line_of_maps = row * stride - padding + dy, b * height
+                        row += 1
+                        if row == rows:
+                            b, row = b + 1, 0
+                        if y < 0 or y >= height:
+                            continue
+                        line, own, x = (line_of_maps + y) * width, own_line * columns * block, -padding
+                        for _ in range(columns):
+                            begin, end = max(x + dx, 0), min(x + next_dx, width)
+                            if begin < end:
+                                k = first[np.uint64((line + begin) * segments + segment)]
+                                last = first[np.uint64((line + end - 1) * segments + segment + 1)]
+                                if k < last:
+                                    field = np.uint64((dy * size - x) * channels * block)
+                                    total, total_of_next = load(sums, own), load(sums, own + lanes)
+                                    while k < last:
+                                        place = field + places[k] * step
+                                        total = total + brought(values, k, weights, place)
+                                        total_of_next = total_of_next + brought(values, k, weights, place + next_vector)
+                                        k += _ONE
+                                    store(sums, own, total)
+                                    store(sums, own + lanes, total_of_next)
+                            own += block
+                            x += stride
+        target = top * columns * outputs + left
+        for own in range(0, (bottom - top) * columns * block, block):
+            if count == block:
+                store(found, target, load(sums, own))
+                store(found, target + lanes, load(sums, own + lanes))
+            else:
+                for m in range(count):
+                    found[target + m] = sums[own + m]
+            target += outputs
+
+
+@compiled
+def add_up_few(
+    shape: tuple[int, int, int, int],
+    active: Active,
+    weights: np.ndarray,
+    size: int,
+    stride: int,
+    padding: int,
+    products: np.ndarray,
+) -> None:
+    """Add up sums that are too few to lay out weights for: whole rows of these are added, as they lie in memory."""
+    presentations, height, width, _ = shape
+    _, rows, columns, outputs = products.shape
+    lanes = lanes_of(weights)
+    # the last vector may overlap the one before, whose sums are the same again
+    vectors = -(-outputs // lanes)
+    found, sums = products.reshape(-1), from_a_line(vectors * lanes, weights)
+    for number in range(presentations * rows * columns):
+        b, row, column = number // (rows * columns), number // columns % rows, number % columns
+        x = column * stride - padding
+        begin, end = max(x, 0), min(x + size, width)
+        sums[:] = 0
+        for dy in range(size):
+            y = row * stride - padding + dy
+            if 0 <= y < height and begin < end:
+                line = (b * height + y) * width
+                k, last = active.first[np.uint64(line + begin)], active.first[np.uint64(line + end)]
+                field = np.uint64((dy * size - x) * shape[3])
+                if outputs < lanes:
+                    _add_short_rows(active, k, last, field, weights, sums)
+                else:
+                    _add_rows(active, k, last, field, weights, sums)
+        target = number * outputs
+        if outputs < lanes:
+            for m in range(outputs):
+                found[target + m] = sums[m]
+        else:
+            for n in range(vectors):
+                store(found, target + min(n * lanes, outputs - lanes), load(sums, n * lanes))
+
+
+@compiled_with(fastmath={"contract"})
+def _add_short_rows(active: Active, k: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
+    """Add to sums what active inputs bring, from the k-th to the last; the weights of the field begin in a row."""
+    for n in range(k, last):
+        value, own = active.values[n], weights[field + active.places[n]]
+        for m in range(len(own)):
+            sums[m] += value * own[m]
+
+
+@compiled_with(fastmath={"contract"})
+def _add_rows(active: Active, first: int, last: int, field: int, weights: np.ndarray, sums: np.ndarray) -> None:
+    """The same, of rows that are no shorter than a vector: eight at a time, so that sums are seldom moved."""
+    _, _, places, values = active
+    flat, outputs, lanes = weights.reshape(-1), weights.shape[1], lanes_of(weights)
+    pitch, end = np.uint64(outputs), np.uint64(outputs - lanes)
+    vectors = -(-outputs // lanes)
+    k, eight = np.uint64(first), np.uint64(8)
+    while k + eight <= last:
+        row, value = np.empty(8, np.uint64), values[k : k + eight]
+        for n in range(8):
+            row[n] = (field + places[k + np.uint64(n)]) * pitch
+        a, b, c, d, e, f, g, h = row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]
+        of_a, of_b, of_c, of_d = broadcast(value[0]), broadcast(value[1]), broadcast(value[2]), broadcast(value[3])
+        of_e, of_f, of_g, of_h = broadcast(value[4]), broadcast(value[5]), broadcast(value[6]), broadcast(value[7])
+        for n in range(vectors):
+            own = np.uint64(n * lanes)
+            at = min(own, end)
+            total = load(sums, own)
+            total = total + of_a * load(flat, a + at)
+            total = total + of_b * load(flat, b + at)
+            total = total + of_c * load(flat, c + at)
+            total = total + of_d * load(flat, d + at)
+            total = total + of_e * load(flat, e + at)
+            total = total + of_f * load(flat, f + at)
+            total = total + of_g * load(flat, g + at)
+            total = total + of_h * load(flat, h + at)
+            store(sums, own, total)
+        k += eight
+    while k < last:
+        row_of_one, of_one = (field + places[k]) * pitch, broadcast(values[k])
+        for n in range(vectors):
+            own = np.uint64(n * lanes)
+            store(sums, own, load(sums, own) + of_one * load(flat, row_of_one + min(own, end)))
+        k += _ONE
+
+
+@compiled
+def places_of_fields(
+    shape: tuple[int, int, int, int], rows: int, columns: int, stride: int, padding: int
+) -> np.ndarray:
+    """Where the field of each position begins in maps with their padding, as one line of numbers."""
+    presentations, height, width, channels = shape
+    line, number = (width + 2 * padding) * channels, 0
+    places = np.empty(presentations * rows * columns, np.uint64)
+    for b in range(presentations):
+        for row in range(rows):
+            for column in range(columns):  # counted: to divide a number by the sizes takes as long as a short field
+                places[number] = (b * (height + 2 * padding) + row * stride) * line + column * stride * channels
+                number += 1
+    return places
+
+
+@compiled
+def with_padding(maps: np.ndarray, padding: int) -> np.ndarray:
+    """Maps with their padding, as one line of numbers."""
+    if padding == 0:
+        return maps.reshape(-1)
+    presentations, height, width, channels = maps.shape
+    framed = np.zeros((presentations, height + 2 * padding, (width + 2 * padding) * channels), maps.dtype)
+    for b in range(presentations):
+        for y in range(height):
+            copy_line(maps[b, y].reshape(-1), framed[b, padding + y, padding * channels :])
+    return framed.reshape(-1)
+
+
+@compiled_with(fastmath={"contract"})
+def add_up_all(
+    framed: np.ndarray,
+    fields: np.ndarray,
+    line: int,
+    numbers: int,
+    weights: np.ndarray,
+    left: int,
+    size: int,
+    products: np.ndarray,
+) -> None:
+    """Add up a block of outputs from every input, eight fields at a time, of which each has `numbers` of each line."""
+    outputs, lanes = products.shape[1], lanes_of(products)
+    block, zero = 2 * lanes, broadcast(products.dtype.type(0))
+    flat, found, start = products.reshape(-1), np.empty(lanes, products.dtype), np.empty(8, np.uint64)
+    for first in range(0, len(fields), 8):
+        count = min(8, len(fields) - first)
+        for n in range(8):
+            start[n] = fields[first + min(n, count - 1)]
+        a, b, c, d, e, f, g, h = start[0], start[1], start[2], start[3], start[4], start[5], start[6], start[7]
+        for begin in range(left, min(left + block, outputs), lanes):
+            of_a = of_b = of_c = of_d = of_e = of_f = of_g = of_h = zero
+            place = np.uint64(begin - left)
+            for dy in range(size):
+                k = np.uint64(dy * line)
+                last = k + np.uint64(numbers)
+                while k < last:
+                    of_a = of_a + brought(framed, a + k, weights, place)
+                    of_b = of_b + brought(framed, b + k, weights, place)
+                    of_c = of_c + brought(framed, c + k, weights, place)
+                    of_d = of_d + brought(framed, d + k, weights, place)
+                    of_e = of_e + brought(framed, e + k, weights, place)
+                    of_f = of_f + brought(framed, f + k, weights, place)
+                    of_g = of_g + brought(framed, g + k, weights, place)
+                    of_h = of_h + brought(framed, h + k, weights, place)
+                    place += np.uint64(block)
+                    k += _ONE
+            for n, total in enumerate((of_a, of_b, of_c, of_d, of_e, of_f, of_g, of_h)):
+                target = first + min(n, count - 1)
+                if begin + lanes <= outputs:
+                    store(flat, target * outputs + begin, total)
+                else:
+                    store(found, 0, total)
+                    for m in range(outputs - begin):
+                        products[target, begin + m] = found[m]
