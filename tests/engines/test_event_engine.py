@@ -20,7 +20,7 @@ from netsim.engines.event.engine import EventEngine
 from netsim.engines.event.sweep import Sweep
 from netsim.errors import DataError, SpecificationError
 from netsim.numerics import threads as parallel
-from netsim.numerics.signs import by_signs
+from netsim.numerics.signs import Signs, by_signs
 from netsim.numerics.vectors import has_look_up
 from netsim.specification import (
     PSP,
@@ -240,15 +240,18 @@ def test_sums_of_signs_that_are_looked_up_are_those_of_weights(monkeypatch: pyte
     weights = forward_weights(network, initial_weights(network, 3))
     stimuli = np.random.default_rng(0).uniform(0, 16, (9, 9, 9, 1))  # half of them after the end: silent
     stimuli[stimuli > 8] = np.inf
-    counted = []
-    monkeypatch.setattr(
-        "netsim.engines.event.closed_form.by_signs", lambda *given: counted.append(found := by_signs(*given)) or found
-    )
+    found: list[Signs | None] = []
+
+    def noted(weights: np.ndarray, channels: int) -> Signs | None:
+        found.append(by_signs(weights, channels))
+        return found[-1]
+
+    monkeypatch.setattr("netsim.engines.event.closed_form.by_signs", noted)
     double, single = (EventEngine(network, precision=precision) for precision in ("double", "single"))
     expected = double.present(Batch(stimuli, weights))
-    counted.clear()
+    found.clear()
     together = single.present(Batch(stimuli, weights))
-    assert [one is not None for one in counted] == [False, has_look_up()]  # one channel is no group
+    assert [one is not None for one in found] == [False, has_look_up()]  # one channel is no group
     same_times(together, expected, tolerance=1e-4)
     some_of_each(expected)
     for number in range(len(stimuli)):

@@ -40,13 +40,13 @@ class ClosedForm(WindowStage):
 
             return on_grid
 
-        synapses = self._by_signs(kernel) or kernel
+        incoming = self._by_signs(kernel) or kernel
         start = np.empty((0, 0, 0), kernel.dtype) if start is None else start  # None would be compiled for by itself
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             own = spikes.reshape(-1, *window.shape)
             found = in_type(own, kernel.dtype)
-            phased_spikes(self.maps(arriving), synapses, bias, start, dynamics, psp, window, found)
+            phased_spikes(self.maps(arriving), incoming, bias, start, dynamics, psp, window, found)
             convert(found, own)
 
         return first_spikes
