@@ -53,6 +53,7 @@ GROUPS = {
     "numerics": tuple(
         f"numerics/{name}.py"
         for name in (
+            "counting",
             "field_loops",
             "field_products",
             "lines",

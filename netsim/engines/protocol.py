@@ -203,10 +203,10 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     silenced = {}
     for name, given in batch.silenced.items():
         shape, neurons = network.population(name).shape, np.asarray(given)
-        if not np.isin(neurons, (False, True)).all():
+        if neurons.dtype != bool and not np.isin(neurons, (False, True)).all():
             raise DataError(f"silenced: {name} holds other values than True and False; a value per neuron is needed")
         try:
-            silenced[name] = np.broadcast_to(neurons.astype(bool), (len(batch.stimuli), *shape))
+            silenced[name] = np.broadcast_to(neurons.astype(bool, copy=False), (len(batch.stimuli), *shape))
         except ValueError as error:
             raise DataError(f"silenced: {name} has shape {neurons.shape}, the population has {shape}") from error
     return replace(batch, silenced=silenced) if silenced else batch

@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.field_products import count_nonzero
+from netsim.numerics.counting import count_nonzero
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import (
     copy_line,

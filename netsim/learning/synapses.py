@@ -15,7 +15,7 @@ from netsim.learning.dense import are_enough, step_dense
 from netsim.learning.fields import breakpoints, contiguous
 from netsim.learning.gradients import LayerStep
 from netsim.numerics.compilation import compiled, compiled_with
-from netsim.numerics.field_products import count_nonzero
+from netsim.numerics.counting import count_nonzero
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import gather_field, seen_from
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, total, where_at_least

@@ -12,6 +12,7 @@ from numba import types
 from numba.extending import overload
 
 from netsim.numerics.compilation import compiled
+from netsim.numerics.counting import count_nonzero
 from netsim.numerics.field_loops import (
     Active,
     add_up_active,
@@ -150,20 +151,3 @@ def is_dense(count: int, shape: tuple[int, int, int, int], size: int) -> bool:
     presentations, height, width, channels = shape
     piece = min(size, pixels_at_once(channels)) * channels_at_once(channels)
     return bool(_PER_ACTIVE * count / (presentations * height * width * channels) + _PER_PIECE / piece > 1)
-
-
-# So many numbers are counted at a time.
-_COUNTED = 4096
-
-
-@compiled
-def count_nonzero(numbers: np.ndarray) -> int:
-    """How many numbers are not zero."""
-    found = 0
-    for first in range(0, len(numbers), _COUNTED):
-        part = numbers[first : first + _COUNTED]
-        count = np.int32(0)  # as wide as most numbers: the compiler then finds vectors
-        for k in range(len(part)):
-            count = np.int32(count + np.int32(part[k] != 0))
-        found += int(count)
-    return found
