@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.numerics.counting import finite_share
 from netsim.reprs import short_repr
 from netsim.specification import Network
 
@@ -91,6 +90,8 @@ def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
 
 def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:
     """Mean fraction of neurons that stayed silent in a presentation, by population."""
+    from netsim.numerics.counting import finite_share  # compiled code, which nobody else here needs
+
     return {
         population.name: 1.0 - finite_share(times)
         for population, times in zip(network.populations, latencies[1:], strict=True)

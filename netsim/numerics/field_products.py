@@ -1,8 +1,9 @@
-"""Products over receptive fields that visit the inputs that are not zero, and no others.
+"""Products over receptive fields, whose time grows with the inputs that are not zero.
 
 An input that is active adds its multiple of the weights of its synapses, which lie side by side, to the sums of its
-targets, in vectors. Each sum is added up in the order of the inputs of the field, whatever else is active:
-what is zero changes no bit. So it does not where most inputs are active and all are visited, as that is quicker then.
+targets, in vectors. Where most inputs are active all are visited, as that is quicker then. Each sum is added up in the
+order of the inputs of the field either way: what is zero changes no bit. Weights that differ by their signs alone have
+products of their own, which visit groups of inputs (`netsim.numerics.signs`).
 """
 
 from typing import Any
@@ -84,7 +85,7 @@ def multiply_fields(
 
 @compiled
 def multiply_signs(maps: np.ndarray, signs: Signs, size: int, stride: int, padding: int, products: np.ndarray) -> None:
-    """The same with weights by their signs, in single precision; what is active changes no bit."""
+    """The same with weights by their signs, in single precision; channels are whole groups."""
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     groups = channels // GROUP
@@ -129,14 +130,14 @@ def _multiply_part(
         add_up_active(shape, found, choices[number], number * block, size, stride, padding, products)
 
 
-def multiply(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
+def multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:
     """`multiply_fields` or `multiply_signs`, as the synapses come."""
     by = multiply_fields if isinstance(synapses, np.ndarray) else multiply_signs
     by(maps, synapses, size, stride, padding, products)
 
 
-@overload(multiply)
-def _multiply(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> Any:
+@overload(multiply_synapses)
+def _multiply_synapses(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> Any:
     by = multiply_fields if isinstance(synapses, types.Array) else multiply_signs
 
     def chosen(maps: Any, synapses: Any, size: Any, stride: Any, padding: Any, products: Any) -> None:

@@ -2,8 +2,8 @@
 
 Of a layer that sees all inputs a sign is a bit, for its weights come from far away. Of a receptive field, whose weights
 are near and met many times, inputs come in groups of four: the 16 sums of a group that signs can make are added up
-once, and every output looks its own up, in place of four products. The sums of groups are added in the order of the
-field, whatever else is active, and multiplied by the size at the end.
+once, as a lookup table in which every output finds its own, in place of four products. The sums of groups are added in
+the order of the field and multiplied by the size at the end, whichever groups are passed over for being zero.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,6 @@ from netsim.numerics.vectors import (
     below,
     broadcast,
     from_a_line,
-    has_look_up,
     lanes_of,
     load,
     not_zero,
@@ -35,8 +34,9 @@ _SIGNS = np.concatenate([np.where(_CHOICES >> bit & 1, 1, -1) for bit in range(G
 class Signs(NamedTuple):
     """Weights of receptive fields, by their signs.
 
-    `choices` has the shape (blocks, groups of a field · outputs of a block): which sum of a group is an output's. A
-    block is two vectors of outputs; the last may be filled up. `sizes` has the shape (outputs,).
+    `choices` are indices into lookup tables, shape (blocks, groups of a field · outputs of a block): which sum of a
+    group is an output's. A block is two vectors of outputs; the last may be filled up. `sizes` has the shape
+    (outputs,).
     """
 
     choices: np.ndarray
@@ -46,31 +46,36 @@ class Signs(NamedTuple):
 def by_signs(weights: np.ndarray, channels: int) -> Signs | None:
     """Weights of receptive fields, shape (inputs of a field, outputs), by their signs; in single precision.
 
-    None if they are of several sizes, the channels of a pixel are no whole groups, or the processor looks nothing up.
+    None if they are of several sizes or not finite, or the channels of a pixel are no whole groups.
     """
-    if weights.dtype != np.float32 or channels % GROUP or not has_look_up():
+    if weights.dtype != np.float32 or channels % GROUP:
         return None
-    choices = _choices(weights)
-    return Signs(choices, np.abs(weights[0])) if len(choices) else None
+    sizes = np.abs(weights[0])
+    choices = _choices(weights, sizes)
+    return Signs(choices, sizes) if len(choices) and np.isfinite(sizes).all() else None
 
 
 @compiled
-def _choices(weights: np.ndarray) -> np.ndarray:
+def _choices(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The choices of `Signs`; there is no block if weights onto an output are of several sizes."""
     inputs, outputs = weights.shape
-    block, sizes = 2 * lanes_of(weights), np.abs(weights[0])
+    block = 2 * lanes_of(weights)
     choices = np.zeros((-(-outputs // block), inputs // GROUP * block), np.uint8)
-    for k in range(inputs):
-        own, bit, others = weights[k], np.uint8(1 << k % GROUP), 0
-        for m in range(outputs):
-            others += abs(own[m]) != sizes[m]
-        if others:
-            return choices[:0]
+    # integers as wide as weights: the compiler then finds vectors
+    others, found = np.zeros(outputs, np.int32), np.empty(outputs, np.int32)
+    for group in range(inputs // GROUP):
+        found[:] = 0
+        for n in range(GROUP):
+            own, bit = weights[GROUP * group + n], np.int32(1 << n)
+            for m in range(len(own)):
+                others[m] |= np.int32(abs(own[m]) != sizes[m])
+                found[m] += bit if own[m] > 0 else np.int32(0)
         for left in range(0, outputs, block):
-            first = k // GROUP * block
-            for m in range(min(block, outputs - left)):
-                choices[left // block, first + m] |= bit if own[left + m] > 0 else np.uint8(0)
-    return choices
+            of_block = found[left : left + block]
+            target = choices[left // block, group * block : group * block + len(of_block)]
+            for m in range(len(target)):
+                target[m] = np.uint8(of_block[m])
+    return choices[:0] if others.any() else choices
 
 
 @compiled
@@ -108,13 +113,13 @@ def tables_of_active(inputs: np.ndarray, shape: tuple[int, int, int, int], activ
 
 @compiled
 def _room(groups: int, like: np.ndarray) -> np.ndarray:
-    """Room for so many tables, and for as much beyond the last one as a vector is longer than a table."""
+    """Room for so many tables, and for a vector beyond the last one."""
     return from_a_line(groups * TABLE + lanes_of(like), like)
 
 
 @compiled_with(fastmath={"contract"})
 def _add_up_group(inputs: np.ndarray, group: int, tables: np.ndarray, number: int) -> None:
-    """Write the table of a group; what a vector is longer, the next one writes anew."""
+    """Write the table of a group; a vector reaches into the room of the next one, which is to be written after it."""
     begin, lanes = group * np.uint64(GROUP), np.uint64(lanes_of(inputs))
     total = load(_SIGNS, np.uint64(0)) * broadcast(inputs[begin])
     total = total + load(_SIGNS, lanes) * broadcast(inputs[begin + np.uint64(1)])

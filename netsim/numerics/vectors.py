@@ -6,6 +6,7 @@ value: `load` it, calculate with it as with a number (``+``, ``-``, ``*``, ``/``
 """
 
 import operator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -272,20 +273,22 @@ def lowest(typing: Any, bits: Any) -> Any:
 
 
 TABLE = 16
-"""How many numbers a table has that `looked_up` looks numbers up in: one for each choice of four bits."""
+"""How many numbers a lookup table of `looked_up` has: one for each choice of four bits."""
 
 
+@cache
 def has_look_up() -> bool:
-    """Whether the processor that loops are compiled for finds the numbers of `looked_up` in one step (AVX-512)."""
+    """Whether the processor that loops are compiled for takes one step for a register of `looked_up` (AVX-512)."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return "+avx512f" in features
+    return "+avx512f" in features.split(",")
 
 
 @intrinsic
 def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -> Any:
-    """The vector of the numbers of a table of `TABLE` that are chosen, one a lane; nothing is checked.
+    """The vector of what is found in the lookup table of a number, each lane by an index; nothing is checked.
 
-    Tables follow each other in an array of float32, and choices from `first` on in one of bytes.
+    Tables of `TABLE` numbers follow each other in an array of float32, and indices, which lie side by side from `first`
+    on, in one of bytes.
     """
     if tables.dtype != types.float32 or choices.dtype != types.uint8:
         return None

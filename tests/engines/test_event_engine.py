@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Generator
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,7 +21,6 @@ from netsim.engines.event.sweep import Sweep
 from netsim.errors import DataError, SpecificationError
 from netsim.numerics import threads as parallel
 from netsim.numerics.signs import Signs, by_signs
-from netsim.numerics.vectors import has_look_up
 from netsim.specification import (
     PSP,
     Convolution,
@@ -223,14 +222,22 @@ def test_grid_is_in_double_precision(layered: MakeNetwork, random_batch: MakeBat
     same_times(single, EventEngine(network, dt=0.1).present(batch), tolerance=0.0)
 
 
-def test_sums_of_signs_that_are_looked_up_are_those_of_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Binary weights in single precision: the times of double precision, and the same bits alone and in a batch."""
+@pytest.mark.parametrize(
+    ("weighting", "looks_up", "taken"), [("binary", True, [False, True]), ("binary", False, []), ("real", True, [])]
+)
+def test_sums_of_signs_that_are_looked_up_are_those_of_weights(
+    weighting: Literal["binary", "real"], looks_up: bool, taken: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Binary weights in single precision: the times of double precision, and the same bits alone and in a batch.
+
+    Of those asked for, the first convolution has no groups, as it has one channel.
+    """
 
     def neurons(onset: float) -> Neurons:
         return Neurons("phased", 0.5, tau=8.0, onset=onset, end=onset + 16.0, drive=1.0, bias=True)
 
     layers = (
-        Layer("conv1", Convolution(8, 3), neurons=neurons(8.0), initial=InitialWeights(spread=2.0)),
+        Layer("conv1", Convolution(8, 4), neurons=neurons(8.0), initial=InitialWeights(spread=2.0)),
         Layer("conv2", Convolution(70, 3), neurons=neurons(24.0), initial=InitialWeights(spread=2.0)),
         Layer("output", Dense(5), neurons=neurons(40.0)),
     )
@@ -238,6 +245,7 @@ def test_sums_of_signs_that_are_looked_up_are_those_of_weights(monkeypatch: pyte
         "binary", IntensityEncoder((9, 9, 1), 8.0), layers, duration=60.0, weighting=Weighting("binary")
     )
     weights = forward_weights(network, initial_weights(network, 3))
+    network = dataclasses.replace(network, weighting=Weighting(weighting))
     stimuli = np.random.default_rng(0).uniform(0, 16, (9, 9, 9, 1))  # half of them after the end: silent
     stimuli[stimuli > 8] = np.inf
     found: list[Signs | None] = []
@@ -247,11 +255,12 @@ def test_sums_of_signs_that_are_looked_up_are_those_of_weights(monkeypatch: pyte
         return found[-1]
 
     monkeypatch.setattr("netsim.engines.event.closed_form.by_signs", noted)
+    monkeypatch.setattr("netsim.engines.event.closed_form.has_look_up", lambda: looks_up)
     double, single = (EventEngine(network, precision=precision) for precision in ("double", "single"))
     expected = double.present(Batch(stimuli, weights))
     found.clear()
     together = single.present(Batch(stimuli, weights))
-    assert [one is not None for one in found] == [False, has_look_up()]  # one channel is no group
+    assert [one is not None for one in found] == taken
     same_times(together, expected, tolerance=1e-4)
     some_of_each(expected)
     for number in range(len(stimuli)):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from netsim.numerics import field_products
 from netsim.numerics.field_products import multiply_fields, multiply_signs
-from netsim.numerics.signs import bits_of_signs, by_signs
-from netsim.numerics.vectors import has_look_up, lanes_of
+from netsim.numerics.signs import GROUP, active_groups, bits_of_signs, by_signs
+from netsim.numerics.vectors import lanes_of
 
 
 @st.composite
@@ -95,9 +95,6 @@ def test_no_presentations() -> None:
     multiply_fields(np.ones((0, 4, 4, 3)), np.ones((27, 70)), 3, 1, 1, np.empty((0, 4, 4, 70)))
 
 
-looks_up = pytest.mark.skipif(not has_look_up(), reason="signs are looked up by processors with AVX-512 alone")
-
-
 @st.composite
 def sign_products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, int]:
     size, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
@@ -112,7 +109,6 @@ def sign_products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, in
     return maps, (signs * sizes).astype(np.float32), size, stride, padding
 
 
-@looks_up
 @given(sign_products())
 @settings(max_examples=100)
 def test_sums_looked_up_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, int, int]) -> None:
@@ -125,7 +121,6 @@ def test_sums_looked_up_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarr
     assert found == pytest.approx(expected, abs=1e-6 * len(weights))
 
 
-@looks_up
 @given(sign_products())
 @settings(max_examples=60)
 def test_neither_the_way_nor_presentations_beside_it_change_a_bit_of_sums_looked_up(
@@ -142,17 +137,42 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit_of_sums_looked
         assert np.array_equal(alone[0], together[number])
 
 
-@looks_up
+def test_both_ways_of_groups_are_taken() -> None:
+    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3)
+    for active, channels in ((1.0, 36), (0.1, 420)):
+        maps = np.random.default_rng(0).uniform(size=(2, 5, 5, channels)) < active / GROUP
+        groups = active_groups(maps.astype(np.float32).reshape(-1))
+        assert field_products.is_dense(int(groups.sum()), (2, 5, 5, channels // GROUP), 3) == (active == 1)
+
+
+def test_zeros_of_either_sign_and_no_presentations_are_looked_up() -> None:
+    weights = np.where(np.random.default_rng(0).uniform(size=(36, 70)) > 0.5, np.float32(0.5), np.float32(-0.5))
+    signs = by_signs(weights, 4)
+    assert signs is not None
+    found = np.ones((1, 4, 4, 70), np.float32)
+    multiply_signs(np.full((1, 4, 4, 4), -0.0, np.float32), signs, 3, 1, 1, found)
+    assert not found.any()
+    multiply_signs(np.empty((0, 4, 4, 4), np.float32), signs, 3, 1, 1, found[:0])
+
+
 def test_what_cannot_be_looked_up() -> None:
-    weights: np.ndarray = np.where(np.random.default_rng(0).uniform(size=(36, 70)) > 0.5, 0.5, -0.5).astype(np.float32)
+    weights = np.where(np.random.default_rng(0).uniform(size=(36, 70)) > 0.5, np.float32(0.5), np.float32(-0.5))
     assert by_signs(weights, 4) is not None
     assert by_signs(weights, 6) is None  # no whole groups
     assert by_signs(weights.astype(np.float64), 4) is None
+    assert by_signs(weights * np.float32(np.inf), 4) is None
     for other in (np.nextafter(np.float32(0.5), np.float32(1)), np.nan, np.inf):
-        weights[35, 69] = other
-        assert by_signs(weights, 4) is None
+        for row in range(32, 36):
+            changed = weights.copy()
+            changed[row, 69] = other
+            assert by_signs(changed, 4) is None
 
 
-def test_another_processor_looks_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsim.numerics.signs.has_look_up", lambda: False)
-    assert by_signs(np.ones((36, 70), np.float32), 4) is None
+def test_an_index_has_a_bit_for_each_input_of_a_group() -> None:
+    """Against the definition: an output's is that of the sum of its signs."""
+    weights = np.where(np.random.default_rng(0).uniform(size=(8, 70)) > 0.5, np.float32(2), np.float32(-2))
+    signs = by_signs(weights, 4)
+    assert signs is not None
+    by_bits = (weights.reshape(2, 4, 70) > 0).transpose(0, 2, 1) @ np.array([1, 2, 4, 8])
+    laid_out = signs.choices.reshape(2, 2, 64).transpose(1, 0, 2).reshape(2, 128)
+    assert np.array_equal(laid_out[:, :70], by_bits)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
+import llvmlite.binding
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +15,16 @@ from hypothesis.extra import numpy as hnp
 from numba import njit
 
 from netsim.numerics.vectors import (
+    TABLE,
     below,
     broadcast,
     count_at_least,
     from_a_line,
+    has_look_up,
     lanes_of,
     least,
     load,
+    looked_up,
     maybe_positive,
     rounded_up,
     store,
@@ -111,3 +116,26 @@ def test_room_begins_at_a_line_of_the_cache(dtype: type) -> None:
     assert [room.size for room in rooms] == list(range(1, 40))
     assert {room.ctypes.data % 64 for room in rooms} == {0}
     assert {room.dtype for room in rooms} == {like.dtype}
+
+
+@njit
+def _look_up(tables: np.ndarray, number: int, choices: np.ndarray, first: int, result: np.ndarray) -> None:
+    store(result, 0, looked_up(tables, number, choices, first))
+
+
+@given(st.integers(0, 2), st.integers(0, 5), st.integers(0, 2**32))
+def test_numbers_are_looked_up_in_the_table_of_a_number(number: int, first: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    tables = generator.uniform(-1, 1, (3, TABLE)).astype(np.float32)
+    choices, result = generator.integers(0, TABLE, 40, np.uint8), np.empty(32, np.float32)
+    _look_up(tables.reshape(-1), number, choices, first, result)
+    assert np.array_equal(result, tables[number, choices[first : first + 32]])
+
+
+def test_a_look_up_is_one_step_where_it_is_said_to_be() -> None:
+    """A compiler that does not know the pattern any more would take some thirty."""
+    _look_up(np.zeros(TABLE, np.float32), 0, np.zeros(32, np.uint8), 0, np.empty(32, np.float32))
+    (code,) = _look_up.inspect_asm().values()
+    if not {"NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"} & os.environ.keys():
+        assert has_look_up() == bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+    assert has_look_up() == ("vpermd" in code or "vpermps" in code)

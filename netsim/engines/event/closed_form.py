@@ -3,6 +3,7 @@
 The potential at the onset is one product over receptive fields; from there on the drive alone moves it.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,17 +12,18 @@ from netsim.engines.event import grid_products
 from netsim.engines.event.clock import Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
-from netsim.numerics.field_products import multiply
+from netsim.numerics.field_products import multiply_synapses
 from netsim.numerics.psp import Breakpoints, integrate_fused
 from netsim.numerics.signs import Signs, by_signs
+from netsim.numerics.vectors import has_look_up, lanes_of
 from netsim.specification import Window
 from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
 _njit = compiled_with(fastmath={"contract"})
 
-# With fewer positions sums of groups are not looked up often enough.
-_LEAST_POSITIONS = 8
+# If vectors of outputs look fewer sums up for each group of inputs, tables of these take longer than they save.
+_LEAST_LOOK_UPS = 8
 
 
 class ClosedForm(WindowStage):
@@ -52,10 +54,15 @@ class ClosedForm(WindowStage):
         return first_spikes
 
     def _by_signs(self, kernel: np.ndarray) -> Signs | None:
-        """The synapses by their signs, if that is all they differ by and there are positions enough to make it pay."""
-        rows, columns, _ = self.window.shape
+        """The synapses by their signs, if these are all that they differ by, and lookup tables pay.
+
+        It must not depend on the stimuli, as sums are rounded otherwise.
+        """
+        rows, columns, maps = self.window.shape
+        look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(kernel))
+        pays = has_look_up() and rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
         binary = self.clock.network.weighting.kind == "binary"
-        return by_signs(kernel, self.window.source[2]) if binary and rows * columns >= _LEAST_POSITIONS else None
+        return by_signs(kernel, self.window.source[2]) if binary and pays else None
 
 
 @_njit
@@ -77,7 +84,7 @@ def phased_spikes(
     """
     integrals = np.empty(times.shape, bias.dtype)
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
-    multiply(integrals, synapses, window.size, window.stride, window.padding, spikes)
+    multiply_synapses(integrals, synapses, window.size, window.stride, window.padding, spikes)
     if start.size:
         for presentation in spikes:
             presentation += start
