@@ -89,6 +89,9 @@ class Learning:
     balanced : bool
         After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero, so
         that excitation and inhibition balance; fewer neurons fall silent for good.
+    silent_at_rest : bool
+        After each step, bound the constant currents of hidden neurons by their rheobase, with which they would reach
+        threshold at the end of their window: without synaptic input they stay silent, which saves spikes.
     averaging : float
         How much of the exponential moving average (EMA) of the weights is kept at each step, at most; it is what is
         validated and kept. 0 keeps the weights of the last step themselves.
@@ -120,6 +123,7 @@ class Learning:
     weight_decay: float = 0.0
     clip: float = 3.0
     balanced: bool = False
+    silent_at_rest: bool = False
     averaging: float = 0.0
     revive_below: float = 0.0
     learner: str = "stidi-bp"

@@ -74,7 +74,9 @@ _NETWORKS = {
         ),
         90.0,
         weighting=Weighting("binary", scale_rate=2.0),
-        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
+        learning=Learning(
+            label_smoothing=0.1, weight_decay=0.01, schedule="constant", silent_at_rest=True, revive_below=0.01
+        ),
         training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
     "phased": Network.chain(

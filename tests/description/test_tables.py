@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from netsim.description import Description, describe, to_markdown
 from netsim.engines.protocol import EngineEntry
 from netsim.errors import SpecificationError
+from netsim.learning.constraints import constraints_of
 from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
 from netsim.models.presets import load_preset, preset_names
 from netsim.seams import SEAMS, engines, schedules
@@ -92,11 +93,18 @@ def _variants(part: Any) -> Iterator[tuple[str, Any]]:
             changed += [(name, new) for new in _candidates(value, hints[field.name]) if new != value]
         for name, new in changed:
             with contextlib.suppress(SpecificationError, TypeError):
-                yield name, dataclasses.replace(part, **{field.name: new})
+                yield name, _learnable(dataclasses.replace(part, **{field.name: new}))
     if isinstance(part, Network):
         for name, layers in _varied(part.layers() or ()):
             with contextlib.suppress(SpecificationError):
-                yield name, part.with_layers(layers)
+                yield name, _learnable(part.with_layers(layers))
+
+
+def _learnable(part: Any) -> Any:
+    """A part of a specification; a network only if constraints can hold in it, else a SpecificationError."""
+    if isinstance(part, Network):
+        constraints_of(part)
+    return part
 
 
 def _varied(parts: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsim.engines import Batch
+from netsim.engines.event.engine import EventEngine
+from netsim.errors import SpecificationError
 from netsim.learning.constraints import constraints_of
 from netsim.learning.constraints.balance import Balance
 from netsim.learning.constraints.bound import Bound
 from netsim.learning.constraints.sign import Sign
-from netsim.specification import Network, Weighting
+from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Weighting
 from netsim.weights.initial import initial_weights
 
 
@@ -82,3 +85,45 @@ def test_static_weights_are_left_alone(small_network: Callable[..., Network], we
     for constraint in constraints_of(network):
         constraint.enforce(weights)
     assert (weights["hidden.kernel"] == -7.0).all()
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize(
+    "neurons",
+    [
+        Neurons("free", threshold=1.0, tau=10.0, end=30.0, bias=True),
+        Neurons("free", threshold=0.7, tau=3.0, bias=True),  # to the end of the presentation
+        Neurons("staggered", threshold=2.0, tau=10.0, onset=15.0, end=30.0, drive=0.5, bias=True),
+        Neurons("phased", threshold=1.0, tau=10.0, onset=15.0, end=30.0, drive=1.0, bias=True),
+    ],
+    ids=lambda neurons: f"{neurons.regime}-{neurons.end}",
+)
+def test_neurons_are_silent_at_rest_and_not_by_a_little_more(neurons: Neurons, precision: str) -> None:
+    layers = (Layer("hidden", Dense(5), neurons), Layer("output", Dense(2), Neurons(bias=True)))
+    learning = Learning(silent_at_rest=True)
+    network = Network.chain("rest", IntensityEncoder((2, 2, 1), 10.0), layers, 47.0, learning=learning)
+    (rest,) = constraints_of(network)
+    dtype = np.float32 if precision == "single" else np.float64
+    weights = {name: array.astype(dtype) for name, array in initial_weights(network, 0).items()}
+    weights["hidden.bias"][:] = [-3.0, 0.01, 5.0, 6.0, 100.0]
+    weights["output.bias"][:] = 9.0
+    engine, nothing = EventEngine(network, precision=precision), np.full((1, 2, 2, 1), np.inf)
+
+    def fired() -> np.ndarray:
+        _, hidden, output = engine.present(Batch(nothing, weights))
+        assert np.isfinite(output).all()  # those have to fire
+        return np.isfinite(hidden[0])
+
+    assert fired().tolist()[2:] == [True, True, True]
+    rest.enforce(weights)
+    assert weights["hidden.bias"][0] == -3.0
+    assert len(set(weights["hidden.bias"][2:].tolist())) == 1
+    assert (weights["output.bias"] == 9.0).all()
+    assert not fired().any()
+    weights["hidden.bias"][2:] += 0.001
+    assert fired().tolist() == [False, False, True, True, True]
+
+
+def test_networks_that_have_no_rest_to_be_silent_at(small_network: Callable[..., Network]) -> None:
+    with pytest.raises(SpecificationError, match=r"learning.silent_at_rest: is for hidden populations with a bias"):
+        constraints_of(small_network(silent_at_rest=True))
