@@ -89,6 +89,10 @@ class Learning:
     balanced : bool
         After each step, shift the (latent) incoming weights of each map or dense neuron to a mean of zero, so
         that excitation and inhibition balance; fewer neurons fall silent for good.
+    centred_outputs : bool
+        After each step, shift the weights of each presynaptic neuron onto the output, and the biases there, to the mean
+        they began with: what moves all outputs alike decides nothing, and cannot drift out of their window. For
+        projections onto all outputs.
     silent_at_rest : bool
         After each step, bound the constant currents of hidden neurons by their rheobase, with which they would reach
         threshold at the end of their window: without synaptic input they stay silent, which saves spikes.
@@ -123,6 +127,7 @@ class Learning:
     weight_decay: float = 0.0
     clip: float = 3.0
     balanced: bool = False
+    centred_outputs: bool = False
     silent_at_rest: bool = False
     averaging: float = 0.0
     revive_below: float = 0.0

@@ -16,7 +16,7 @@ from netsim.learning.constraints import constraints_of
 from netsim.learning.constraints.balance import Balance
 from netsim.learning.constraints.bound import Bound
 from netsim.learning.constraints.sign import Sign
-from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Weighting
+from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Random, Weighting
 from netsim.weights.initial import initial_weights
 
 
@@ -127,3 +127,59 @@ def test_neurons_are_silent_at_rest_and_not_by_a_little_more(neurons: Neurons, p
 def test_networks_that_have_no_rest_to_be_silent_at(small_network: Callable[..., Network]) -> None:
     with pytest.raises(SpecificationError, match=r"learning.silent_at_rest: is for hidden populations with a bias"):
         constraints_of(small_network(silent_at_rest=True))
+
+
+def test_what_all_outputs_share_is_taken_out_and_their_order_stays(small_network: Callable[..., Network]) -> None:
+    network = small_network("phased", centred_outputs=True)
+    (centre,) = constraints_of(network)
+    weights, generator = initial_weights(network, 0), np.random.default_rng(1)
+    hidden = weights["hidden.kernel"].copy()
+    weights["output.kernel"] += 0.3 * generator.normal(size=(6, 1))  # the same for all outputs
+    weights["output.bias"] += generator.normal(size=4) * 0.01
+    stimuli = generator.uniform(0, 10, (20, 8, 8, 2))
+    engine = EventEngine(network)
+    before = engine.present(Batch(stimuli, weights))[-1]
+    centre.enforce(weights)
+    after = engine.present(Batch(stimuli, weights))[-1]
+    np.testing.assert_allclose(weights["output.kernel"].mean(axis=1), 3.0 / 6, atol=1e-12)  # as they were drawn
+    np.testing.assert_allclose(weights["output.bias"].mean(), 0.0, atol=1e-12)
+    np.testing.assert_array_equal(weights["hidden.kernel"], hidden)
+    free = np.isfinite(before).all(1) & np.isfinite(after).all(1)  # of outputs that fire within their window
+    free &= (before > network.output.dynamics.onset).all(1) & (after > network.output.dynamics.onset).all(1)
+    assert free.sum() > 3
+    gaps = (latencies[free] - latencies[free].mean(1, keepdims=True) for latencies in (before, after))
+    np.testing.assert_allclose(next(gaps), next(gaps), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda network: dataclasses.replace(network, weighting=Weighting("binary")), "no meaning for binary weights"),
+        (lambda network: _with_signs(network, output="excitatory"), "the sign of output exclude each other"),
+        (
+            lambda network: dataclasses.replace(
+                network,
+                projections=tuple(
+                    dataclasses.replace(one, plastic=one.name != "output") for one in network.projections
+                ),
+            ),
+            "needs plastic weights onto output, which has none",
+        ),
+        (
+            lambda network: dataclasses.replace(
+                network,
+                projections=tuple(
+                    dataclasses.replace(one, connectivity=Random(4, probability=0.5)) if one.name == "output" else one
+                    for one in network.projections
+                ),
+            ),
+            "needs projections onto all outputs; output is none",
+        ),
+    ],
+    ids=["binary", "sign", "static", "sparse"],
+)
+def test_outputs_that_cannot_be_centred(
+    small_network: Callable[..., Network], change: Callable[[Network], Network], message: str
+) -> None:
+    with pytest.raises(SpecificationError, match=f"learning.centred_outputs: .*{message}"):
+        constraints_of(change(small_network("phased", centred_outputs=True)))
