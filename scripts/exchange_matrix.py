@@ -212,7 +212,7 @@ def _bmtk(files: Files) -> Row:
     for name, latencies in zip(("hidden", "output"), simulation.latencies[1:], strict=True):
         fired = np.flatnonzero(np.isfinite(latencies[0]))
         _expect(sorted(found[name]) == fired.tolist())
-        late = [found[name][neuron] - latencies[0, neuron] for neuron in fired]
+        late = [found[name][neuron] - latencies[0, neuron] for neuron in fired.tolist()]
         _expect(max(np.abs(late), default=0.0) < 0.35)
     works = "accepts network and simulation; in NEST, a free network with ramps fires the same first spikes"
     return Row("sonata-network", works, "a time step for each delay of 0; onsets, gates, ends, winners, spikes at 0 ms")

@@ -158,7 +158,7 @@ def decoding_over_time(
             progress(position * times + step, len(chosen.sizes) * times)
             known = layer.latencies <= time
             if known.sum() != before:  # else nothing has fired since
-                before = known.sum()
+                before = int(known.sum())
                 states = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
                 states = layer.matrix(states).astype(np.float32).toarray()
                 guesses, control = _cross_validated(states, [tag, shuffled], parts, len(labels), penalty)

@@ -55,7 +55,7 @@ def test_both_ways_are_the_sums_of_the_definition(
     gradient, propagated = np.full_like(kernel, np.nan), np.full_like(inputs, np.nan)
     kernel_gradient(inputs, signal, window, visited, gradient)
     # sources that did not fire before the gate are left out, perhaps: silent ones, and those at the gate and after it
-    late = np.random.default_rng(seed).choice(np.array([0, 0.5, np.inf], dtype), inputs.shape)
+    late: np.ndarray = np.random.default_rng(seed).choice(np.array([0, 0.5, np.inf], dtype), inputs.shape)
     times = np.where(inputs != 0, dtype(-1), late)
     propagate(signal, kernel, window, visited, times, dtype(0), propagated)
     tolerance = 1e-10 if dtype is np.float64 else 1e-3

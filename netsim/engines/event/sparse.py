@@ -166,8 +166,8 @@ def lay_out_synapses(clock: Clock, population: Population) -> Synapses:
         psp = clock.breakpoints(projection)
         delays[number, : psp.delays.size], changes[number, : psp.delays.size] = psp
     first = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-    posts = np.concatenate(posts).view(np.uint32)
-    return Synapses(first, posts, np.concatenate(weights), np.concatenate(psps), delays, changes)
+    places = np.concatenate(posts).view(np.uint32)
+    return Synapses(first, places, np.concatenate(weights), np.concatenate(psps), delays, changes)
 
 
 def _in_rows(synapses: Synapses, neurons: int, nothing: int) -> Rows:

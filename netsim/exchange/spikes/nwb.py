@@ -194,7 +194,7 @@ def read_spikes(path: Path) -> Spikes:
             neuron_of = np.full(found.number, -1)
             neuron_of[units] = numbers
             own = neuron_of[unit_of] >= 0
-            size = check_size(path, name, int(max(numbers.max(initial=-1) + 1, len(units))))
+            size = check_size(path, name, max(int(numbers.max(initial=-1)) + 1, len(units)))
             columns = rows[own], neuron_of[unit_of[own]], latencies[own]
             layers.append(LayerSpikes.of_columns(name, size, len(starts), *columns))
         return Spikes.of_layers(layers, labels_of(path, trials), indices_of(path, trials))
