@@ -157,8 +157,8 @@ def decoding_over_time(
         for step, time in enumerate(np.linspace(first, last, times if last > first else 1)):
             progress(position * times + step, len(chosen.sizes) * times)
             known = layer.latencies <= time
-            if known.sum() != before:  # else nothing has fired since
-                before = int(known.sum())
+            if (fired := int(known.sum())) != before:  # else nothing has fired since
+                before = fired
                 states = np.where(known, layer.earliness() if code == "latency" else 1.0, 0.0)
                 states = layer.matrix(states).astype(np.float32).toarray()
                 guesses, control = _cross_validated(states, [tag, shuffled], parts, len(labels), penalty)

@@ -114,9 +114,7 @@ def lay_out(weights: np.ndarray, left: int, block: np.ndarray) -> None:
     """Copy some columns of weights, filled up with zeros."""
     width = min(block.shape[1], weights.shape[1] - left)
     for k in range(len(weights)):
-        source, target = weights[k, left : left + width], block[k, :width]
-        for m in range(len(target)):
-            target[m] = source[m]
+        copy_line(weights[k, left : left + width], block[k])
         block[k, width:] = 0
 
 

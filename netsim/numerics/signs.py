@@ -12,6 +12,7 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.field_loops import Active
+from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.vectors import (
     TABLE,
     below,
@@ -71,10 +72,7 @@ def _choices(weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
                 others[m] |= np.int32(abs(own[m]) != sizes[m])
                 found[m] += bit if own[m] > 0 else np.int32(0)
         for left in range(0, outputs, block):
-            of_block = found[left : left + block]
-            target = choices[left // block, group * block : group * block + len(of_block)]
-            for m in range(len(target)):
-                target[m] = np.uint8(of_block[m])
+            copy_line(found[left : left + block], choices[left // block, group * block :])
     return choices[:0] if others.any() else choices
 
 

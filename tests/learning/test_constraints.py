@@ -21,7 +21,14 @@ from netsim.weights.initial import initial_weights
 
 
 def _with_signs(network: Network, **signs: Any) -> Network:
-    projections = [dataclasses.replace(p, sign=signs.get(p.name, p.sign)) for p in network.projections]
+    for name, sign in signs.items():
+        network = _changed(network, name, sign=sign)
+    return network
+
+
+def _changed(network: Network, name: str, **changes: Any) -> Network:
+    """The network with one projection changed."""
+    projections = [dataclasses.replace(p, **changes) if p.name == name else p for p in network.projections]
     return dataclasses.replace(network, projections=tuple(projections))
 
 
@@ -78,8 +85,7 @@ def test_signs_are_kept(small_network: Callable[..., Network]) -> None:
 def test_static_weights_are_left_alone(small_network: Callable[..., Network], weighting: Any) -> None:
     network = dataclasses.replace(small_network(balanced=True), weighting=Weighting(weighting))
     static: dict[str, Any] = {"plastic": False, "sign": "excitatory" if weighting == "real" else "any"}
-    projections = [dataclasses.replace(p, **static) if p.name == "hidden" else p for p in network.projections]
-    network = dataclasses.replace(network, projections=tuple(projections))
+    network = _changed(network, "hidden", **static)
     weights = initial_weights(network, 0)
     weights["hidden.kernel"][:] = -7.0
     for constraint in constraints_of(network):
@@ -157,22 +163,11 @@ def test_what_all_outputs_share_is_taken_out_and_their_order_stays(small_network
         (lambda network: dataclasses.replace(network, weighting=Weighting("binary")), "no meaning for binary weights"),
         (lambda network: _with_signs(network, output="excitatory"), "the sign of output exclude each other"),
         (
-            lambda network: dataclasses.replace(
-                network,
-                projections=tuple(
-                    dataclasses.replace(one, plastic=one.name != "output") for one in network.projections
-                ),
-            ),
+            lambda network: _changed(network, "output", plastic=False),
             "needs plastic weights onto output, which has none",
         ),
         (
-            lambda network: dataclasses.replace(
-                network,
-                projections=tuple(
-                    dataclasses.replace(one, connectivity=Random(4, probability=0.5)) if one.name == "output" else one
-                    for one in network.projections
-                ),
-            ),
+            lambda network: _changed(network, "output", connectivity=Random(4, probability=0.5)),
             "needs projections onto all outputs; output is none",
         ),
     ],

@@ -19,7 +19,9 @@ def test_spikes_and_numbers_are_counted(dtype: type, count: int, silent: float) 
     assert count_nonzero(latencies) == np.count_nonzero(latencies)
 
 
-def test_any_shape_is_counted_on_any_number_of_threads() -> None:
+@pytest.mark.parametrize("threads", ["1", "2", "3"])
+def test_any_shape_is_counted_on_any_number_of_threads(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETSIM_THREADS", threads)
     latencies = np.random.default_rng(0).uniform(0, 1, (3, 1000, 700)).transpose(2, 0, 1)
     latencies[latencies < 0.25] = np.inf
     assert finite_share(latencies) == np.isfinite(latencies).mean()

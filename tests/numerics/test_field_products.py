@@ -10,19 +10,35 @@ from netsim.numerics.field_products import multiply_fields, multiply_signs
 from netsim.numerics.signs import GROUP, active_groups, bits_of_signs, by_signs
 from netsim.numerics.vectors import lanes_of
 
+Case = tuple[np.ndarray, np.ndarray, int, int, int]
 
-@st.composite
-def products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, int]:
+
+def _drawn_case(draw: st.DrawFn, channels: list[int], dtype: type, levels: list[float]) -> Case:
+    """Maps, weights, size, stride and padding; of the inputs that are not silent there are few, or many."""
     size, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     padding = draw(st.integers(0, size - 1))
     height, width = draw(st.integers(size, 7)), draw(st.integers(size, 7))
-    channels, outputs = draw(st.sampled_from([1, 3, 20, 33, 70, 420])), draw(st.sampled_from([1, 10, 32, 64, 70, 130]))
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    depth, outputs = draw(st.sampled_from(channels)), draw(st.sampled_from([1, 10, 32, 64, 70, 130]))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
-    maps = generator.uniform(-1, 1, (draw(st.integers(1, 9)), height, width, channels)).astype(dtype)
-    maps[generator.uniform(size=maps.shape) > draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]))] = 0
-    weights = generator.uniform(-1, 1, (size * size * channels, outputs)).astype(dtype)
+    maps: np.ndarray = generator.uniform(-1, 1, (draw(st.integers(1, 9)), height, width, depth)).astype(dtype)
+    maps[generator.uniform(size=maps.shape) > draw(st.sampled_from(levels))] = 0
+    weights: np.ndarray = generator.uniform(-1, 1, (size * size * depth, outputs)).astype(dtype)
     return maps, weights, size, stride, padding
+
+
+@st.composite
+def products(draw: st.DrawFn) -> Case:
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    return _drawn_case(draw, [1, 3, 20, 33, 70, 420], dtype, [0.0, 0.1, 0.5, 0.9, 1.0])
+
+
+@st.composite
+def sign_products(draw: st.DrawFn) -> Case:
+    """The same with weights of one size onto each output; some are zero."""
+    case = _drawn_case(draw, [4, 32, 36, 420], np.float32, [0.0, 0.02, 0.1, 0.5, 1.0])
+    maps, weights, size, stride, padding = case
+    sizes = np.where(np.arange(weights.shape[1]) % 10 == 9, 0, np.abs(weights[0]))
+    return maps, np.where(weights > 0, sizes, -sizes).astype(np.float32), size, stride, padding
 
 
 def by_definition(maps: np.ndarray, weights: np.ndarray, size: int, stride: int, padding: int) -> np.ndarray:
@@ -35,7 +51,7 @@ def by_definition(maps: np.ndarray, weights: np.ndarray, size: int, stride: int,
 
 @given(products())
 @settings(max_examples=60)
-def test_sums_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, int, int]) -> None:
+def test_sums_are_those_of_all_inputs(case: Case) -> None:
     expected = by_definition(*case)
     found = np.full(expected.shape, np.nan, case[0].dtype)
     multiply_fields(*case, found)
@@ -45,7 +61,7 @@ def test_sums_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, i
 @given(products())
 @settings(max_examples=60)
 def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
-    case: tuple[np.ndarray, np.ndarray, int, int, int],
+    case: Case,
 ) -> None:
     """A presentation that is mostly silent, beside one of which all inputs are active, and alone."""
     maps, weights, size, stride, padding = case
@@ -95,23 +111,9 @@ def test_no_presentations() -> None:
     multiply_fields(np.ones((0, 4, 4, 3)), np.ones((27, 70)), 3, 1, 1, np.empty((0, 4, 4, 70)))
 
 
-@st.composite
-def sign_products(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, int, int]:
-    size, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    padding = draw(st.integers(0, size - 1))
-    height, width = draw(st.integers(size, 7)), draw(st.integers(size, 7))
-    channels, outputs = draw(st.sampled_from([4, 32, 36, 420])), draw(st.sampled_from([1, 10, 32, 64, 70, 130]))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
-    maps: np.ndarray = generator.uniform(-1, 1, (draw(st.integers(1, 9)), height, width, channels)).astype(np.float32)
-    maps[generator.uniform(size=maps.shape) > draw(st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]))] = 0
-    sizes = generator.uniform(0, 1, outputs) * (generator.uniform(size=outputs) > 0.1)  # some are zero
-    signs = np.where(generator.uniform(size=(size * size * channels, outputs)) > 0.5, 1, -1)
-    return maps, (signs * sizes).astype(np.float32), size, stride, padding
-
-
 @given(sign_products())
 @settings(max_examples=100)
-def test_sums_looked_up_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarray, int, int, int]) -> None:
+def test_sums_looked_up_are_those_of_all_inputs(case: Case) -> None:
     maps, weights, *window = case
     signs = by_signs(weights, maps.shape[3])
     assert signs is not None
@@ -124,7 +126,7 @@ def test_sums_looked_up_are_those_of_all_inputs(case: tuple[np.ndarray, np.ndarr
 @given(sign_products())
 @settings(max_examples=60)
 def test_neither_the_way_nor_presentations_beside_it_change_a_bit_of_sums_looked_up(
-    case: tuple[np.ndarray, np.ndarray, int, int, int],
+    case: Case,
 ) -> None:
     maps, weights, *window = case
     signs = by_signs(weights, maps.shape[3])

@@ -58,11 +58,12 @@ class ClosedForm(WindowStage):
 
         It must not depend on the stimuli, as sums are rounded otherwise.
         """
+        if self.clock.network.weighting.kind != "binary" or not has_look_up():
+            return None
         rows, columns, maps = self.window.shape
         look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(kernel))
-        pays = has_look_up() and rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
-        binary = self.clock.network.weighting.kind == "binary"
-        return by_signs(kernel, self.window.source[2]) if binary and pays else None
+        pays = rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
+        return by_signs(kernel, self.window.source[2]) if pays else None
 
 
 @_njit
