@@ -165,6 +165,7 @@ class Network:
                 population.inhibitory,
                 projection.feedback,
                 population.winners,
+                population.rest_below,
             )
             for population, projection in zip(self.populations, self.projections, strict=True)
         )
@@ -292,6 +293,8 @@ class Network:
         alone = output.inhibitory is None or bool(self.outgoing(output.name))
         where = f"{self._where(output.name)}.inhibitory"
         require(alone, where, "has no meaning for the output, which sends to nobody; remove it")
+        where = f"{self._where(output.name)}.rest_below"
+        require(output.rest_below is None, where, "must not be given: an output that stays silent decides nothing")
         heard = graph.reached(output.name, [(one.target, one.source) for one in self.projections])
         for population in self.populations:
             lost = f"sends to nobody; only the last population, {output.name}, is read out"
@@ -654,7 +657,8 @@ def expand_layers(
         if layer.winners is not None:
             require(neurons is not None, f"{where}.winners", "has no meaning for relays; remove it")
             check_winners(layer.winners, shape, where)
-        populations.append(Population(name, shape, neurons, layer.dropout, layer.inhibitory, layer.winners))
+        of_neurons = (layer.dropout, layer.inhibitory, layer.winners, layer.rest_below)
+        populations.append(Population(name, shape, neurons, *of_neurons))
         projections.append(
             Projection(
                 source,

@@ -73,6 +73,9 @@ class Population:
         default neurons have no sign.
     winners : Winners, optional
         Whether the first neurons of a scope silence the others, for example `MapWinners`; by default all may fire.
+    rest_below : float, optional
+        Training bounds biases so that the potential stays below this fraction of threshold without synaptic input. At
+        1 neurons are silent at rest, and the lower it is, the fewer fire. By default biases have no bound.
 
     Examples
     --------
@@ -88,6 +91,7 @@ class Population:
     dropout: float = 0.0
     inhibitory: float | None = None
     winners: Winners | None = None
+    rest_below: float | None = None
 
     __repr__ = short_repr
 
@@ -103,6 +107,10 @@ class Population:
             relays = "have a meaning for neurons that integrate, not for relays; put them on those that integrate"
             require(self.neurons is not None, f"{where}.winners", relays)
             check_winners(self.winners, self.shape, where)
+        if self.rest_below is not None:
+            check_numbers(self, where, ["rest_below"], "positive")
+            require(self.rest_below <= 1, f"{where}.rest_below", "must be at most 1: at threshold neurons fire")
+            require(self.has_bias, f"{where}.rest_below", "has a meaning for neurons with a bias only, bias = true")
 
     def _check_signs(self, where: str) -> None:
         assert self.inhibitory is not None
@@ -263,7 +271,7 @@ class Layer:
         By default ``Neurons()``, or relays where the connectivity has no weights.
     psp, initial, plastic, delay, sign, feedback
         See `Projection`.
-    dropout, inhibitory, winners
+    dropout, inhibitory, winners, rest_below
         See `Population`.
 
     Examples
@@ -285,6 +293,7 @@ class Layer:
     inhibitory: float | None = None
     feedback: Feedback | None = None
     winners: Winners | None = None
+    rest_below: float | None = None
 
     __repr__ = short_repr
 

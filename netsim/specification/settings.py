@@ -93,9 +93,6 @@ class Learning:
         After each step, shift the weights of each presynaptic neuron onto the output, and the biases there, to the mean
         they began with: what moves all outputs alike decides nothing, and cannot drift out of their window. For
         projections onto all outputs.
-    silent_at_rest : bool
-        After each step, bound the constant currents of hidden neurons by their rheobase, with which they would reach
-        threshold at the end of their window: without synaptic input they stay silent, which saves spikes.
     averaging : float
         How much of the exponential moving average (EMA) of the weights is kept at each step, at most; it is what is
         validated and kept. 0 keeps the weights of the last step themselves.
@@ -128,7 +125,6 @@ class Learning:
     clip: float = 3.0
     balanced: bool = False
     centred_outputs: bool = False
-    silent_at_rest: bool = False
     averaging: float = 0.0
     revive_below: float = 0.0
     learner: str = "stidi-bp"

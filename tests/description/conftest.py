@@ -69,14 +69,12 @@ _NETWORKS = {
         "recordings",
         EventEncoder((6, 6, 2), 30.0, 2, "separate", "first-event"),
         (
-            Layer("conv", Convolution(3, 3, 2, 0), Neurons("free", bias=True)),
+            Layer("conv", Convolution(3, 3, 2, 0), Neurons("free", bias=True), rest_below=0.9),
             Layer("output", Dense(4), Neurons("free", tau=20.0)),
         ),
         90.0,
         weighting=Weighting("binary", scale_rate=2.0),
-        learning=Learning(
-            label_smoothing=0.1, weight_decay=0.01, schedule="constant", silent_at_rest=True, revive_below=0.01
-        ),
+        learning=Learning(label_smoothing=0.1, weight_decay=0.01, schedule="constant", revive_below=0.01),
         training=Training("tonic:NMNIST", precision="double", pretrained="runs/before"),
     ),
     "phased": Network.chain(

@@ -16,7 +16,7 @@ from netsim.learning.constraints import constraints_of
 from netsim.learning.constraints.balance import Balance
 from netsim.learning.constraints.bound import Bound
 from netsim.learning.constraints.sign import Sign
-from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Random, Weighting
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Population, Random, Weighting
 from netsim.weights.initial import initial_weights
 
 
@@ -105,9 +105,8 @@ def test_static_weights_are_left_alone(small_network: Callable[..., Network], we
     ids=lambda neurons: f"{neurons.regime}-{neurons.end}",
 )
 def test_neurons_are_silent_at_rest_and_not_by_a_little_more(neurons: Neurons, precision: str) -> None:
-    layers = (Layer("hidden", Dense(5), neurons), Layer("output", Dense(2), Neurons(bias=True)))
-    learning = Learning(silent_at_rest=True)
-    network = Network.chain("rest", IntensityEncoder((2, 2, 1), 10.0), layers, 47.0, learning=learning)
+    layers = (Layer("hidden", Dense(5), neurons, rest_below=1.0), Layer("output", Dense(2), Neurons(bias=True)))
+    network = Network.chain("rest", IntensityEncoder((2, 2, 1), 10.0), layers, 47.0)
     (rest,) = constraints_of(network)
     dtype = np.float32 if precision == "single" else np.float64
     weights: dict[str, np.ndarray] = {name: array.astype(dtype) for name, array in initial_weights(network, 0).items()}
@@ -130,9 +129,38 @@ def test_neurons_are_silent_at_rest_and_not_by_a_little_more(neurons: Neurons, p
     assert fired().tolist() == [False, False, True, True, True]
 
 
-def test_networks_that_have_no_rest_to_be_silent_at(small_network: Callable[..., Network]) -> None:
-    with pytest.raises(SpecificationError, match=r"learning.silent_at_rest: is for hidden populations with a bias"):
-        constraints_of(small_network(silent_at_rest=True))
+@pytest.mark.parametrize("fraction", [0.25, 0.9])
+def test_potentials_at_rest_stay_below_a_fraction_of_threshold(fraction: float) -> None:
+    """Seen by a threshold of just that fraction: a neuron that would reach it fires."""
+    neurons = Neurons("phased", threshold=1.0, tau=10.0, onset=15.0, end=30.0, drive=0.1, bias=True)
+    lower = dataclasses.replace(neurons, threshold=fraction)
+    output = Layer("output", Dense(2), Neurons(bias=True))
+    bounded, seen = (
+        Network.chain("rest", IntensityEncoder((2, 2, 1), 10.0), (hidden, output), 47.0)
+        for hidden in (Layer("hidden", Dense(5), neurons, rest_below=fraction), Layer("hidden", Dense(5), lower))
+    )
+    weights = initial_weights(bounded, 0)
+    weights["hidden.bias"][:] = 9.0
+    (rest,) = constraints_of(bounded)
+    rest.enforce(weights)
+    engine, nothing = EventEngine(seen), np.full((1, 2, 2, 1), np.inf)
+    assert np.isinf(engine.present(Batch(nothing, weights))[1]).all()
+    weights["hidden.bias"] += 0.001
+    assert np.isfinite(engine.present(Batch(nothing, weights))[1]).all()
+
+
+def test_where_rest_has_no_meaning() -> None:
+    for value, neurons, remedy in (
+        (1.5, Neurons(bias=True), "must be at most 1"),
+        (0.0, Neurons(bias=True), "must be positive"),
+        (0.9, Neurons(), "for neurons with a bias only"),
+        (0.9, None, "for neurons with a bias only"),
+    ):
+        with pytest.raises(SpecificationError, match=rf"populations.hidden.rest_below: .*{remedy}"):
+            Population("hidden", (5,), neurons, rest_below=value)
+    output = Layer("output", Dense(2), Neurons(bias=True), rest_below=0.9)
+    with pytest.raises(SpecificationError, match=r"layers.output.rest_below: must not be given"):
+        Network.chain("rest", IntensityEncoder((2, 2, 1), 10.0), (output,), 47.0)
 
 
 def test_what_all_outputs_share_is_taken_out_and_their_order_stays(small_network: Callable[..., Network]) -> None:

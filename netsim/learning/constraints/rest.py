@@ -1,4 +1,4 @@
-"""Neurons that are silent at rest."""
+"""Neurons whose biases do not bring them to threshold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,43 +9,44 @@ import numpy as np
 from netsim.learning.protocol import Constraint, Row
 from netsim.seams import constraints
 from netsim.specification import Network, Population
-from netsim.specification.checks import require
 from netsim.weights.layout import Weights, bias_name
 
 
 @constraints.register("rest")
 @dataclass(frozen=True)
 class Rest(Constraint):
-    """The constant currents of hidden neurons do not exceed their rheobase: without synaptic input they stay silent."""
+    """Without synaptic input, potentials stay below a fraction of threshold."""
 
-    rheobases: Mapping[str, float]  # by the names of the biases
+    fractions: Mapping[str, float]  # by population
+    bounds: Mapping[str, float]  # by the names of the biases
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        if not network.learning.silent_at_rest:
-            return None
-        hidden = [one for one in network.populations if one.has_bias and one.name != network.output.name]
-        require(bool(hidden), "learning.silent_at_rest", "is for hidden populations with a bias; there is none")
-        return cls({bias_name(population): _rheobase(network, population) for population in hidden})
+        bounded = [one for one in network.populations if one.rest_below is not None]
+        fractions = {one.name: one.rest_below for one in bounded if one.rest_below is not None}
+        bounds = {bias_name(one): _bound(network, one, fractions[one.name]) for one in bounded}
+        return cls(fractions, bounds) if bounded else None
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""
-        for name, rheobase in self.rheobases.items():
+        for name, bound in self.bounds.items():
             bias = weights[name]
-            below = 4 * np.finfo(bias.dtype).eps * abs(rheobase)  # latencies are rounded, too
-            np.minimum(bias, bias.dtype.type(rheobase - below), out=bias)
+            below = 4 * np.finfo(bias.dtype).eps * abs(bound)  # latencies are rounded, too
+            np.minimum(bias, bias.dtype.type(bound - below), out=bias)
 
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
+        fractions = ", ".join(f"{name} {fraction:g}" for name, fraction in self.fractions.items())
         return (
             "Rest",
-            "After each update the $b_j$ of hidden neurons are at most their rheobase, with which they would reach"
-            " threshold at the end of their window by themselves",
+            "After each update the $b_j$ are at most what would bring $v_j$, without synaptic input, to a fraction of"
+            f" threshold by the end of its window: {fractions}",
         )
 
 
-def _rheobase(network: Network, population: Population) -> float:
-    """The constant current that, with the drive, brings a neuron to threshold at the end of its window."""
+def _bound(network: Network, population: Population, fraction: float) -> float:
+    """The constant current that, with the drive, brings a neuron to that fraction at the end of its window."""
     neurons, end = population.dynamics, network.window_end(population)
-    return (neurons.threshold * neurons.tau - neurons.drive * (end - neurons.onset)) / min(neurons.gate, end)
+    reached = fraction * neurons.threshold * neurons.tau
+    return (reached - neurons.drive * (end - neurons.onset)) / min(neurons.gate, end)
