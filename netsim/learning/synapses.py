@@ -53,7 +53,7 @@ def step_pairwise(
         slopes = np.zeros_like(weights)
         pitches = tuple(weights.strides[axis] // weights.itemsize for axis in axes)
         own, until = _in_vectors(signals, dtype), _in_vectors(limits, dtype)
-        by_channel = np.ascontiguousarray(np.moveaxis(times, 3, 0))
+        by_channel = np.ascontiguousarray(times.transpose(3, 0, 1, 2))
         onto = np.zeros_like(by_channel)
         learns, passes = projection.plastic, downward and not causal
         if learns or passes:
@@ -63,7 +63,7 @@ def step_pairwise(
         if downward and causal:
             _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
         gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape)
-        displacement = np.ascontiguousarray(np.moveaxis(onto, 0, 3))
+        displacement = np.ascontiguousarray(onto.transpose(1, 2, 3, 0))
     else:
         weights = _by_map(kernel, dtype)
         slopes, displacement = np.zeros_like(weights), np.zeros_like(times)

@@ -418,7 +418,7 @@ class STiDiBP(Learner):
         """The step of synapses whose current counts until times of their neurons (ms), or one of all."""
         window, delays = self._windows[projection.name], late.synapses.get(projection.name)
         if window is not None and delays is None:
-            limits = np.broadcast_to(until, signal.shape)
+            limits = until if until.shape == signal.shape else np.broadcast_to(until, signal.shape)
             return step_pairwise(projection, window, source, limits, signal, kernel, causal)
         connections = self._connections[projection.name]
         return step_sparse(projection, connections, source, until, signal, kernel, causal, delays)
