@@ -16,7 +16,17 @@ from netsim.learning.constraints import constraints_of
 from netsim.learning.constraints.balance import Balance
 from netsim.learning.constraints.bound import Bound
 from netsim.learning.constraints.sign import Sign
-from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Population, Random, Weighting
+from netsim.specification import (
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Network,
+    Neurons,
+    Population,
+    Random,
+    Training,
+    Weighting,
+)
 from netsim.weights.initial import initial_weights
 
 
@@ -147,6 +157,20 @@ def test_potentials_at_rest_stay_below_a_fraction_of_threshold(fraction: float) 
     assert np.isinf(engine.present(Batch(nothing, weights))[1]).all()
     weights["hidden.bias"] += 0.001
     assert np.isfinite(engine.present(Batch(nothing, weights))[1]).all()
+
+
+def test_rest_lasts_as_long_as_the_windows_of_a_grid() -> None:
+    """On steps of 1 ms a gate at 15.5 ms closes at 16."""
+    neurons = Neurons("phased", threshold=1.0, tau=10.0, onset=15.5, end=30.5, drive=0.1, bias=True)
+    layers = (Layer("hidden", Dense(5), neurons, rest_below=1.0), Layer("output", Dense(2), Neurons(bias=True)))
+    training = Training(dt=1.0)
+    network = Network.chain("rest", IntensityEncoder((2, 2, 1), 10.0), layers, 47.0, training=training)
+    weights = initial_weights(network, 0)
+    weights["hidden.bias"][:] = 9.0
+    (rest,) = constraints_of(network)
+    rest.enforce(weights)
+    batch = Batch(np.full((1, 2, 2, 1), np.inf), weights)
+    assert np.isinf(EventEngine(network, dt=training.dt).present(batch)[1]).all()
 
 
 def test_where_rest_has_no_meaning() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from netsim.learning.protocol import Constraint, Row
 from netsim.seams import constraints
 from netsim.specification import Network, Population
+from netsim.specification.grid import population_times
 from netsim.weights.layout import Weights, bias_name
 
 
@@ -17,16 +18,17 @@ from netsim.weights.layout import Weights, bias_name
 class Rest(Constraint):
     """Without synaptic input, potentials stay below a fraction of threshold."""
 
-    fractions: Mapping[str, float]  # by population
     bounds: Mapping[str, float]  # by the names of the biases
 
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        bounded = [one for one in network.populations if one.rest_below is not None]
-        fractions = {one.name: one.rest_below for one in bounded if one.rest_below is not None}
-        bounds = {bias_name(one): _bound(network, one, fractions[one.name]) for one in bounded}
-        return cls(fractions, bounds) if bounded else None
+        bounds = {
+            bias_name(one): _bound(network, one, one.rest_below)
+            for one in network.populations
+            if one.rest_below is not None
+        }
+        return cls(bounds) if bounds else None
 
     def enforce(self, weights: Weights) -> None:
         """See `Constraint`."""
@@ -37,7 +39,9 @@ class Rest(Constraint):
 
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
-        fractions = ", ".join(f"{name} {fraction:g}" for name, fraction in self.fractions.items())
+        fractions = ", ".join(
+            f"{one.name} {one.rest_below:g}" for one in network.populations if one.rest_below is not None
+        )
         return (
             "Rest",
             "After each update the $b_j$ are at most what would bring $v_j$, without synaptic input, to a fraction of"
@@ -47,6 +51,6 @@ class Rest(Constraint):
 
 def _bound(network: Network, population: Population, fraction: float) -> float:
     """The constant current that, with the drive, brings a neuron to that fraction at the end of its window."""
-    neurons, end = population.dynamics, network.window_end(population)
+    neurons, times = population.dynamics, population_times(network, population, network.training.dt)
     reached = fraction * neurons.threshold * neurons.tau
-    return (reached - neurons.drive * (end - neurons.onset)) / min(neurons.gate, end)
+    return (reached - neurons.drive * (times.end - times.onset)) / times.gate
