@@ -657,8 +657,9 @@ def expand_layers(
         if layer.winners is not None:
             require(neurons is not None, f"{where}.winners", "has no meaning for relays; remove it")
             check_winners(layer.winners, shape, where)
-        of_neurons = (layer.dropout, layer.inhibitory, layer.winners, layer.rest_below)
-        populations.append(Population(name, shape, neurons, *of_neurons))
+        populations.append(
+            Population(name, shape, neurons, layer.dropout, layer.inhibitory, layer.winners, layer.rest_below)
+        )
         projections.append(
             Projection(
                 source,
