@@ -138,7 +138,7 @@ def _carrying(limits: np.ndarray, signal: np.ndarray) -> _Carrying:
         np.zeros(shape, signal.dtype),
     )
     for b in range(presentations):
-        found.counts[b] = list_signals(signal[b], found.neurons[b])
+        found.counts[b] = list_signals(signal.reshape(-1), b * neurons, neurons, found.neurons[b])
         for n in range(found.counts[b]):
             m = found.neurons[b, n]
             found.limits[b, n], found.signal[b, n] = limits[b, m], signal[b, m]

@@ -7,7 +7,6 @@ pooling, where one neuron of a field is heard at most, only the fields of those 
 from functools import cache
 
 import numpy as np
-from numba.extending import register_jitable
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.counting import count_nonzero
@@ -60,10 +59,10 @@ def kernel_gradient(
     """
     maps = signal.shape[3]
     if visited:
-        by_map = np.empty((maps, window.size, _padded(window.size * inputs.shape[3], signal)), signal.dtype)
+        by_map = np.empty((maps, window.size, padded(window.size * inputs.shape[3], signal)), signal.dtype)
         chosen = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
         gradient[:] = 0
-        _collect_from_maps(by_map, chosen, gradient)
+        collect_from_maps(by_map, chosen, gradient)
     elif few_channels(inputs):
         columns = gather_columns(inputs, window.size, window.stride, window.padding)
         np.dot(columns, signal.reshape(-1, maps), gradient)
@@ -89,7 +88,7 @@ def propagate(
     """
     maps = kernel.shape[1]
     if visited:
-        by_map = _lay_out_by_map(kernel, window.size, _maps_with_signals(signal))
+        by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
         shape = -1, len(kernel)
@@ -148,12 +147,12 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
     if rows * columns == 1:
         return False  # nobody shares weights with them
     row = window.size * window.source[2]
-    vectors = _padded(row, signal) // lanes_of(signal)
+    vectors = padded(row, signal) // lanes_of(signal)
     return bool(count_nonzero(signal.reshape(-1)) * vectors * _VECTOR < signal.size * row)
 
 
 @compiled
-def _maps_with_signals(signal: np.ndarray) -> np.ndarray:
+def maps_with_signals(signal: np.ndarray) -> np.ndarray:
     """The maps where any neuron carries a signal; in a single presentation these are few."""
     maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
     in_vectors, found = maps - maps % lanes, np.zeros(maps, np.bool_)
@@ -171,14 +170,14 @@ def _maps_with_signals(signal: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
+def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
     """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
 
     The result has the shape (maps, size, inputs of a row), where each row is filled up with zeros to whole vectors.
     Entries of the other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
-    by_map = np.empty((maps, size, _padded(row, kernel)), kernel.dtype)
+    by_map = np.empty((maps, size, padded(row, kernel)), kernel.dtype)
     for dy in range(size):
         for m in chosen:
             by_map[m, dy, row:] = 0
@@ -189,7 +188,7 @@ def _lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.nda
 
 
 @compiled
-def _collect_from_maps(by_map: np.ndarray, chosen: np.ndarray, kernel: np.ndarray) -> None:
+def collect_from_maps(by_map: np.ndarray, chosen: np.ndarray, kernel: np.ndarray) -> None:
     """Write into a kernel what is laid out of some maps, shape (maps, rows of a field, inputs of a row or more)."""
     size = by_map.shape[1]
     row = len(kernel) // size
@@ -200,26 +199,29 @@ def _collect_from_maps(by_map: np.ndarray, chosen: np.ndarray, kernel: np.ndarra
 
 
 @compiled
-def _padded(row: int, signal: np.ndarray) -> int:
+def padded(row: int, signal: np.ndarray) -> int:
     """The length of a row of a field, filled up to whole vectors."""
     lanes = lanes_of(signal)
     return (row + lanes - 1) // lanes * lanes
 
 
 @compiled
-def list_signals(signal: np.ndarray, chosen: np.ndarray) -> int:
-    """Write which neurons of a position carry a signal, in order; how many there are."""
+def list_signals(signal: np.ndarray, first: int, maps: int, chosen: np.ndarray) -> int:
+    """Write which neurons of a position carry a signal, in order; how many there are.
+
+    Signals have the shape (neurons,), those of the position begin with the `first`.
+    """
     count, lanes = 0, lanes_of(signal)
-    in_vectors = len(signal) - len(signal) % lanes
-    for first in range(0, in_vectors, lanes):
-        bits = not_zero(load(signal, first))
+    in_vectors = maps - maps % lanes
+    for left in range(0, in_vectors, lanes):
+        bits = not_zero(load(signal, first + left))
         while bits:
-            chosen[count] = first + np.int64(lowest(bits))
+            chosen[count] = left + np.int64(lowest(bits))
             bits &= bits - np.uint32(1)
             count += 1
-    for m in range(in_vectors, len(signal)):
+    for m in range(in_vectors, maps):
         chosen[count] = m
-        count += signal[m] != 0
+        count += signal[first + m] != 0
     return count
 
 
@@ -246,7 +248,7 @@ def _gather_visited(
         offsets[n] = n // per_row * line + n % per_row * lanes
     flat, found, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
     fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
-    counts, place = np.empty(maps, np.uint64), 0
+    counts, chosen, place = np.empty(maps, np.uint64), np.empty(maps, np.int64), 0
     for b in range(presentations):
         for y in range(height):
             first = (padding + y) * line + padding * channels
@@ -254,7 +256,11 @@ def _gather_visited(
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
-                _append_signals(flat, place, (row * line + column * channels) * stride, fields, values, counts)
+                field = (row * line + column * channels) * stride
+                for k in range(list_signals(flat, place, maps, chosen)):
+                    m = chosen[k]
+                    fields[m, counts[m]], values[m, counts[m]] = field, flat[place + m]
+                    counts[m] += np.uint64(1)
                 place += maps
         for m in range(maps):
             if counts[m] == 0:
@@ -280,25 +286,6 @@ def _gather_visited(
     return np.flatnonzero(seen)
 
 
-@register_jitable(inline="always")  # a call would take as long as the work
-def _append_signals(
-    signal: np.ndarray, place: int, field: int, fields: np.ndarray, values: np.ndarray, counts: np.ndarray
-) -> None:
-    """Append a field and the signals of its position, which begin at a place, to the lists of their maps."""
-    maps, lanes = len(counts), lanes_of(signal)
-    in_vectors = maps - maps % lanes
-    for first in range(0, in_vectors, lanes):
-        bits = not_zero(load(signal, place + first))
-        while bits:
-            m = np.uint64(first) + np.uint64(lowest(bits))
-            bits &= bits - np.uint32(1)
-            fields[m, counts[m]], values[m, counts[m]] = field, signal[np.uint64(place) + m]
-            counts[m] += np.uint64(1)
-    for rest in range(in_vectors, maps):
-        fields[rest, counts[rest]], values[rest, counts[rest]] = field, signal[place + rest]
-        counts[rest] += np.uint64(signal[place + rest] != 0)
-
-
 @compiled_with(fastmath={"contract"})
 def _scatter_visited(
     kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, propagated: np.ndarray
@@ -310,15 +297,16 @@ def _scatter_visited(
     lanes = lanes_of(kernels)
     line = (width + 2 * padding) * channels
     framed = np.empty((height + 2 * padding) * line + numbers, propagated.dtype)  # with its padding
+    flat, place = signal.reshape(-1), 0
     chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
     for b in range(presentations):
         framed[:] = 0
         for row in range(rows):
             for column in range(columns):
-                own = signal[b, row, column]
-                count = list_signals(own, chosen)
+                count = list_signals(flat, place, maps, chosen)
                 for k in range(count):
-                    values[k] = own[chosen[k]]
+                    values[k] = flat[place + chosen[k]]
+                place += maps
                 if count == 0:
                     continue
                 for dy in range(size):

@@ -7,13 +7,12 @@ neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the la
 products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 
-import math
-
 import numpy as np
 
 from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import breakpoints, contiguous
+from netsim.learning.fields import breakpoints, contiguous, padded
 from netsim.learning.gradients import LayerStep
+from netsim.learning.pairs import gradient_of_pairs, propagate_to_pairs
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.counting import count_nonzero
 from netsim.numerics.psp import Breakpoints
@@ -65,12 +64,14 @@ def step_pairwise(
         gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape)
         displacement = np.ascontiguousarray(onto.transpose(1, 2, 3, 0))
     else:
-        weights = _by_map(kernel, dtype)
-        slopes, displacement = np.zeros_like(weights), np.zeros_like(times)
-        _visit(times, window, psp, limits, signals, weights, causal, downward, slopes, displacement)
-        inputs = math.prod(kernel.shape[:-1])
-        # numpy transposes large arrays faster than a loop does
-        gradient = np.ascontiguousarray(slopes[:, :inputs].T).reshape(kernel.shape)
+        weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
+        gradient, displacement = np.empty_like(weights), np.empty_like(times)
+        if projection.plastic:
+            gradient_of_pairs(times, limits, signals, psp, window, gradient)
+        if downward:
+            slopes = Breakpoints(np.zeros(1, dtype), np.ones(1, dtype)) if causal else psp
+            propagate_to_pairs(times, limits, signals, weights, slopes, window, displacement)
+        gradient = gradient.reshape(kernel.shape)
     return LayerStep(
         gradient if projection.plastic else None,
         np.einsum("bijm,bijm->m", signals, limits),
@@ -108,24 +109,24 @@ def _in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return filled
 
 
-# To gather a place of a field, and to scatter onto it, takes such a share of a vector of synapses (measured).
-_PER_PLACE = 0.3
+# To visit the synapses of an input, or of a neuron that carries a signal, takes so many vectors longer than their own
+# number, and those of an input twice as long for each; to lay out the synapses of a map takes so many times as long as
+# to visit them once (measured).
+_PER_INPUT, _PER_SIGNAL, _LAYING_OUT = 1, 1, 8
 
 
 @compiled
 def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
-    """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal.
-
-    In either order weights and gradient are laid out first, hence the ``+ 2`` and ``2 * maps``.
-    """
+    """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal."""
     presentations, rows, columns, maps = signal.shape
-    lanes, inputs, positions = lanes_of(times), window.size**2 * times.shape[3], presentations * rows * columns
-    of_an_input, of_a_map = (maps + lanes - 1) // lanes, (inputs + lanes - 1) // lanes
+    lanes, positions = lanes_of(times), presentations * rows * columns
+    of_an_input = 2 * ((maps + lanes - 1) // lanes + _PER_INPUT)
+    of_a_signal = window.size * (padded(window.size * times.shape[3], times) // lanes)
     fired, signals = 0, count_nonzero(signal.reshape(-1))
     for time in times.flat:
         fired += time < np.inf
-    by_input = (fired / times.size * positions + 2) * inputs * of_an_input
-    by_map = (signals + 2 * maps) * of_a_map + _PER_PLACE * min(signals, positions) * inputs
+    by_input = (fired / times.size * positions + 2) * window.size**2 * times.shape[3] * of_an_input
+    by_map = signals * (of_a_signal + _PER_SIGNAL) + _LAYING_OUT * maps * of_a_signal
     return bool(by_input < by_map)
 
 
@@ -138,60 +139,6 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price:
     """Displacements of neurons that fired after `onset` (ms), each with the price (ms) of its spike, zero elsewhere."""
     for k in range(len(own)):
         kept[k] = displacement[k] + price if onset < own[k] < np.inf else 0
-
-
-@compiled
-def _visit(
-    times: np.ndarray,
-    window: Window,
-    psp: Breakpoints,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    kernels: np.ndarray,
-    causal: bool,
-    downward: bool,
-    gathered: np.ndarray,
-    displacement: np.ndarray,
-) -> None:
-    """The step, by visiting the receptive field of each neuron that carries a signal."""
-    presentations, rows, columns, maps = signal.shape
-    inputs, lanes = kernels.shape[1], lanes_of(kernels)
-    seen, onto = np.empty(inputs, kernels.dtype), np.empty(inputs, kernels.dtype)
-    nothing = broadcast(kernels.dtype.type(0))
-    at_once = max(1, _CACHED // (2 * inputs * kernels.itemsize))
-    for first in range(0, maps, at_once):
-        last = min(first + at_once, maps)
-        for b in range(presentations):
-            for row in range(rows):
-                for column in range(columns):
-                    signals, limits = signal[b, row, column], limit[b, row, column]
-                    visited = False
-                    for m in range(first, last):
-                        value = signals[m]
-                        if value == 0:
-                            continue
-                        if not visited:
-                            gather_field(times, b, row, column, window.size, window.stride, window.padding, seen)
-                            onto[:] = 0
-                            visited = True
-                        weights, slopes = kernels[m], gathered[m]
-                        for k in range(psp.delays.size):
-                            latest = broadcast(limits[m] - psp.delays[k])
-                            change = broadcast(psp.changes[k] * value)
-                            for i in range(0, inputs, lanes):
-                                since = latest - load(seen, i)
-                                positive = where_at_least(nothing, since, nothing, since)
-                                store(slopes, i, load(slopes, i) + change * positive)
-                                if downward and not causal:
-                                    step = where_at_least(nothing, since, nothing, change * load(weights, i))
-                                    store(onto, i, load(onto, i) + step)
-                        if downward and causal:
-                            for i in range(0, inputs, lanes):
-                                since = broadcast(limits[m]) - load(seen, i)
-                                step = where_at_least(nothing, since, nothing, broadcast(value) * load(weights, i))
-                                store(onto, i, load(onto, i) + step)
-                    if visited and downward:
-                        _scatter_field(window, b, row, column, onto, displacement)
 
 
 @compiled_with(fastmath={"contract"})
@@ -291,18 +238,3 @@ def _slope_at(
                                 total = total + where_at_least(nothing, since, nothing, change * load(weights, i))
                         store(sums, 0, total)
                         current[b, row, column, m] = sums.sum()
-
-
-@compiled
-def _scatter_field(window: Window, b: int, row: int, column: int, onto: np.ndarray, displacement: np.ndarray) -> None:
-    """Add what a position propagates to each neuron that it sees."""
-    _, height, width, channels = displacement.shape
-    top, left = row * window.stride - window.padding, column * window.stride - window.padding
-    place = 0
-    for y in range(top, top + window.size):
-        for x in range(left, left + window.size):
-            if 0 <= y < height and 0 <= x < width:
-                part = displacement[b, y, x]
-                for channel in range(channels):
-                    part[channel] += onto[place + channel]
-            place += channels

@@ -1,0 +1,181 @@
+"""The local learning step pair by pair of spikes, by visiting the receptive fields of neurons that carry a signal.
+
+A pair of a presynaptic spike and a breakpoint of the PSP counts up to the latest presynaptic time that it is in reach
+of: the synaptic limit of the neuron less the delay. A map of spike times is laid out with its padding, so that the row
+of a field is some vectors, wherever it lies; the last one may reach into the next row, where its numbers count for
+nothing.
+"""
+
+import numpy as np
+
+from netsim.learning.fields import collect_from_maps, lay_out_by_map, list_signals, maps_with_signals, padded
+from netsim.numerics.compilation import compiled, compiled_with
+from netsim.numerics.psp import Breakpoints
+from netsim.numerics.receptive_fields import copy_line
+from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
+from netsim.specification import Window
+
+
+@compiled
+def gradient_of_pairs(
+    times: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    psp: Breakpoints,
+    window: Window,
+    gradient: np.ndarray,
+) -> None:
+    """Write the gradient of the synapses, shape (inputs of a field, maps): ``signal_j · PSP(L_j - t_i)``, added up.
+
+    Times (ms), limits (ms) and signals are by presentation in the shapes of the window's source and target.
+    """
+    by_map = np.empty((signal.shape[3], window.size, padded(window.size * times.shape[3], times)), times.dtype)
+    chosen = _gather(times, limit, signal, psp, window, by_map)
+    gradient[:] = 0
+    collect_from_maps(by_map, chosen, gradient)
+
+
+@compiled
+def propagate_to_pairs(
+    times: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    psp: Breakpoints,
+    window: Window,
+    displacement: np.ndarray,
+) -> None:
+    """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``.
+
+    The kernel has the shape (inputs of a field, maps), displacements that of the times; see `gradient_of_pairs`.
+    """
+    by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
+    _scatter(by_map, times, limit, signal, psp, window, displacement)
+
+
+@compiled_with(fastmath={"contract"})
+def _gather(
+    times: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    psp: Breakpoints,
+    window: Window,
+    gathered: np.ndarray,
+) -> np.ndarray:
+    """Add up what the synapses of each map learn, one map at a time.
+
+    What is gathered has the shape (maps, rows of a field, inputs of a row filled up to whole vectors). Returned are the
+    maps that have any signal; nothing is written for others.
+    """
+    presentations, height, width, channels = times.shape
+    _, rows, columns, maps = signal.shape
+    size, numbers = gathered.shape[1:]
+    stride, padding, lanes = window.stride, window.padding, lanes_of(times)
+    nothing, line = broadcast(times.dtype.type(0)), (width + 2 * padding) * channels
+    framed = np.full((height + 2 * padding) * line + numbers, times.dtype.type(np.inf))
+    vectors, per_row = size * numbers // lanes, numbers // lanes
+    offsets = np.empty(vectors, np.uint64)
+    for n in range(vectors):
+        offsets[n] = n // per_row * line + n % per_row * lanes
+    found, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
+    shape = maps, rows * columns * psp.delays.size
+    fields, latest, values = np.empty(shape, np.uint64), np.empty(shape, times.dtype), np.empty(shape, times.dtype)
+    counts, chosen = np.empty(maps, np.uint64), np.empty(maps, np.int64)
+    signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
+    for b in range(presentations):
+        _copy_framed(times[b], padding, framed)
+        counts[:] = 0
+        for row in range(rows):
+            for column in range(columns):
+                field = (row * line + column * channels) * stride
+                for k in range(list_signals(signals, position, maps, chosen)):
+                    m = chosen[k]
+                    for n in range(psp.delays.size):
+                        item = counts[m]
+                        fields[m, item], latest[m, item] = field, limits[position + m] - psp.delays[n]
+                        values[m, item] = psp.changes[n] * signals[position + m]
+                        counts[m] += np.uint64(1)
+                position += maps
+        for m in range(maps):
+            if counts[m] == 0:
+                continue
+            if not seen[m]:
+                seen[m], gathered[m] = True, 0
+            place, count = m * vectors * lanes, counts[m]
+            for n in range(0, vectors - 1, 2):
+                one, next_one = offsets[n], offsets[n + 1]
+                sums, sums_of_next = load(found, place), load(found, place + lanes)
+                for k in range(count):
+                    value, last, at = broadcast(values[m, k]), broadcast(latest[m, k]), fields[m, k]
+                    since = last - load(framed, at + one)
+                    since_next = last - load(framed, at + next_one)
+                    sums = sums + value * where_at_least(nothing, since, nothing, since)
+                    sums_of_next = sums_of_next + value * where_at_least(nothing, since_next, nothing, since_next)
+                store(found, place, sums)
+                store(found, place + lanes, sums_of_next)
+                place += 2 * lanes
+            if vectors % 2:
+                sums = load(found, place)
+                for k in range(count):
+                    since = broadcast(latest[m, k]) - load(framed, fields[m, k] + offsets[vectors - 1])
+                    sums = sums + broadcast(values[m, k]) * where_at_least(nothing, since, nothing, since)
+                store(found, place, sums)
+    return np.flatnonzero(seen)
+
+
+@compiled_with(fastmath={"contract"})
+def _scatter(
+    kernels: np.ndarray,
+    times: np.ndarray,
+    limit: np.ndarray,
+    signal: np.ndarray,
+    psp: Breakpoints,
+    window: Window,
+    displacement: np.ndarray,
+) -> None:
+    """Add up what is propagated to each presynaptic spike, one position at a time; kernels are laid out by map."""
+    presentations, height, width, channels = times.shape
+    _, rows, columns, maps = signal.shape
+    size, numbers = kernels.shape[1:]
+    stride, padding, lanes = window.stride, window.padding, lanes_of(times)
+    line = (width + 2 * padding) * channels
+    framed = np.full((height + 2 * padding) * line + numbers, times.dtype.type(np.inf))
+    onto, capacity = np.empty_like(framed), maps * psp.delays.size
+    signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
+    chosen, visited = np.empty(maps, np.int64), np.empty(capacity, np.int64)
+    latest, values = np.empty(capacity, times.dtype), np.empty(capacity, times.dtype)
+    for b in range(presentations):
+        _copy_framed(times[b], padding, framed)
+        onto[:] = 0
+        for row in range(rows):
+            for column in range(columns):
+                count = 0
+                for k in range(list_signals(signals, position, maps, chosen)):
+                    m = chosen[k]
+                    for n in range(psp.delays.size):
+                        visited[count], latest[count] = m, limits[position + m] - psp.delays[n]
+                        values[count] = psp.changes[n] * signals[position + m]
+                        count += 1
+                position += maps
+                if count == 0:
+                    continue
+                for dy in range(size):
+                    field = (row * stride + dy) * line + column * stride * channels
+                    for left in range(0, numbers, lanes):
+                        seen, sums = load(framed, field + left), load(onto, field + left)
+                        for k in range(count):
+                            added = sums + broadcast(values[k]) * load(kernels[visited[k], dy], left)
+                            sums = where_at_least(seen, broadcast(latest[k]), sums, added)
+                        store(onto, field + left, sums)
+        for y in range(height):
+            first = (padding + y) * line + padding * channels
+            copy_line(onto[first : first + width * channels], displacement[b, y].reshape(-1))
+
+
+@compiled
+def _copy_framed(times: np.ndarray, padding: int, framed: np.ndarray) -> None:
+    """Copy a map of spike times, shape (height, width, channels), into its frame."""
+    height, width, channels = times.shape
+    line = (width + 2 * padding) * channels
+    for y in range(height):
+        copy_line(times[y].reshape(-1), framed[(padding + y) * line + padding * channels :])
