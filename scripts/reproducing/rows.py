@@ -39,6 +39,7 @@ PAPER = {
     "sparse-mnist": "(S4NN 97.4)",
     "ei-mnist": "(S4NN 97.4)",
     "yin-yang": "–",
+    "rcsnn-nmnist": "–",
 }
 """The rows, and the paper's accuracies (%)."""
 
