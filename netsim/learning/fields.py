@@ -209,7 +209,7 @@ def padded(row: int, signal: np.ndarray) -> int:
 def list_signals(signal: np.ndarray, first: int, maps: int, chosen: np.ndarray) -> int:
     """Write which neurons of a position carry a signal, in order; how many there are.
 
-    Signals have the shape (neurons,), those of the position begin with the `first`.
+    Signals of all positions are flat; those of this one begin at `first`.
     """
     count, lanes = 0, lanes_of(signal)
     in_vectors = maps - maps % lanes
@@ -223,6 +223,15 @@ def list_signals(signal: np.ndarray, first: int, maps: int, chosen: np.ndarray) 
         chosen[count] = m
         count += signal[first + m] != 0
     return count
+
+
+@compiled
+def copy_framed(values: np.ndarray, padding: int, framed: np.ndarray) -> None:
+    """Copy a map, shape (height, width, channels), into a flat frame that holds its padding already."""
+    height, width, channels = values.shape
+    line = (width + 2 * padding) * channels
+    for y in range(height):
+        copy_line(values[y].reshape(-1), framed[(padding + y) * line + padding * channels :])
 
 
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
@@ -250,9 +259,7 @@ def _gather_visited(
     fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
     counts, chosen, place = np.empty(maps, np.uint64), np.empty(maps, np.int64), 0
     for b in range(presentations):
-        for y in range(height):
-            first = (padding + y) * line + padding * channels
-            copy_line(inputs[b, y].reshape(-1), framed[first:])
+        copy_framed(inputs[b], padding, framed)
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):

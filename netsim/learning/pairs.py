@@ -1,14 +1,20 @@
 """The local learning step pair by pair of spikes, by visiting the receptive fields of neurons that carry a signal.
 
-A pair of a presynaptic spike and a breakpoint of the PSP counts up to the latest presynaptic time that it is in reach
-of: the synaptic limit of the neuron less the delay. A map of spike times is laid out with its padding, so that the row
-of a field is some vectors, wherever it lies; the last one may reach into the next row, where its numbers count for
-nothing.
+A presynaptic spike contributes through a breakpoint of the PSP if it comes before the neuron's synaptic limit less the
+delay of the breakpoint. A map of spike times lies in a frame with its padding, so that the row of a field is some
+vectors, wherever it lies; the last one may reach into the next row, where its numbers count for nothing.
 """
 
 import numpy as np
 
-from netsim.learning.fields import collect_from_maps, lay_out_by_map, list_signals, maps_with_signals, padded
+from netsim.learning.fields import (
+    collect_from_maps,
+    copy_framed,
+    lay_out_by_map,
+    list_signals,
+    maps_with_signals,
+    padded,
+)
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import copy_line
@@ -78,48 +84,49 @@ def _gather(
     for n in range(vectors):
         offsets[n] = n // per_row * line + n % per_row * lanes
     found, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
-    shape = maps, rows * columns * psp.delays.size
+    shape = maps, rows * columns
     fields, latest, values = np.empty(shape, np.uint64), np.empty(shape, times.dtype), np.empty(shape, times.dtype)
     counts, chosen = np.empty(maps, np.uint64), np.empty(maps, np.int64)
     signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
     for b in range(presentations):
-        _copy_framed(times[b], padding, framed)
+        copy_framed(times[b], padding, framed)
         counts[:] = 0
         for row in range(rows):
             for column in range(columns):
                 field = (row * line + column * channels) * stride
                 for k in range(list_signals(signals, position, maps, chosen)):
                     m = chosen[k]
-                    for n in range(psp.delays.size):
-                        item = counts[m]
-                        fields[m, item], latest[m, item] = field, limits[position + m] - psp.delays[n]
-                        values[m, item] = psp.changes[n] * signals[position + m]
-                        counts[m] += np.uint64(1)
+                    fields[m, counts[m]], latest[m, counts[m]] = field, limits[position + m]
+                    values[m, counts[m]] = signals[position + m]
+                    counts[m] += np.uint64(1)
                 position += maps
         for m in range(maps):
             if counts[m] == 0:
                 continue
             if not seen[m]:
                 seen[m], gathered[m] = True, 0
-            place, count = m * vectors * lanes, counts[m]
-            for n in range(0, vectors - 1, 2):
-                one, next_one = offsets[n], offsets[n + 1]
-                sums, sums_of_next = load(found, place), load(found, place + lanes)
-                for k in range(count):
-                    value, last, at = broadcast(values[m, k]), broadcast(latest[m, k]), fields[m, k]
-                    since = last - load(framed, at + one)
-                    since_next = last - load(framed, at + next_one)
-                    sums = sums + value * where_at_least(nothing, since, nothing, since)
-                    sums_of_next = sums_of_next + value * where_at_least(nothing, since_next, nothing, since_next)
-                store(found, place, sums)
-                store(found, place + lanes, sums_of_next)
-                place += 2 * lanes
-            if vectors % 2:
-                sums = load(found, place)
-                for k in range(count):
-                    since = broadcast(latest[m, k]) - load(framed, fields[m, k] + offsets[vectors - 1])
-                    sums = sums + broadcast(values[m, k]) * where_at_least(nothing, since, nothing, since)
-                store(found, place, sums)
+            for point in range(psp.delays.size):
+                delay, change = psp.delays[point], psp.changes[point]
+                place, count = m * vectors * lanes, counts[m]
+                for n in range(0, vectors - 1, 2):
+                    one, next_one = offsets[n], offsets[n + 1]
+                    sums, sums_of_next = load(found, place), load(found, place + lanes)
+                    for k in range(count):
+                        value, last = broadcast(change * values[m, k]), broadcast(latest[m, k] - delay)
+                        at = fields[m, k]
+                        since = last - load(framed, at + one)
+                        since_next = last - load(framed, at + next_one)
+                        sums = sums + value * where_at_least(nothing, since, nothing, since)
+                        sums_of_next = sums_of_next + value * where_at_least(nothing, since_next, nothing, since_next)
+                    store(found, place, sums)
+                    store(found, place + lanes, sums_of_next)
+                    place += 2 * lanes
+                if vectors % 2:
+                    sums = load(found, place)
+                    for k in range(count):
+                        since = broadcast(latest[m, k] - delay) - load(framed, fields[m, k] + offsets[vectors - 1])
+                        sums = sums + broadcast(change * values[m, k]) * where_at_least(nothing, since, nothing, since)
+                    store(found, place, sums)
     return np.flatnonzero(seen)
 
 
@@ -145,7 +152,7 @@ def _scatter(
     chosen, visited = np.empty(maps, np.int64), np.empty(capacity, np.int64)
     latest, values = np.empty(capacity, times.dtype), np.empty(capacity, times.dtype)
     for b in range(presentations):
-        _copy_framed(times[b], padding, framed)
+        copy_framed(times[b], padding, framed)
         onto[:] = 0
         for row in range(rows):
             for column in range(columns):
@@ -170,12 +177,3 @@ def _scatter(
         for y in range(height):
             first = (padding + y) * line + padding * channels
             copy_line(onto[first : first + width * channels], displacement[b, y].reshape(-1))
-
-
-@compiled
-def _copy_framed(times: np.ndarray, padding: int, framed: np.ndarray) -> None:
-    """Copy a map of spike times, shape (height, width, channels), into its frame."""
-    height, width, channels = times.shape
-    line = (width + 2 * padding) * channels
-    for y in range(height):
-        copy_line(times[y].reshape(-1), framed[(padding + y) * line + padding * channels :])

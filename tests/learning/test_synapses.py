@@ -30,12 +30,15 @@ def _pairs(
     dtype: type = float,
     presentations: int = 3,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Presynaptic times, of which a share are spikes, limits, and signals, of which a share are not zero."""
+    """Presynaptic times, of which a share are spikes, limits, and signals, of which a share are not zero.
+
+    Times and limits are eighths of a ms, so that any type says which is earlier, and some are the same.
+    """
     generator = np.random.default_rng(seed)
-    times = generator.uniform(0, 50, (presentations, *source))
+    times = generator.integers(0, 400, (presentations, *source)) / 8
     times[generator.random(times.shape) >= spikes] = np.inf
     shape = presentations, *target
-    limits, signal = generator.uniform(0, 60, shape), generator.normal(size=shape)
+    limits, signal = generator.integers(0, 480, shape) / 8, generator.normal(size=shape)
     signal[generator.random(signal.shape) >= signals] = 0
     return times.astype(dtype), limits.astype(dtype), signal.astype(dtype)
 
@@ -51,12 +54,14 @@ def _potential(psp: PSP, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     maps=st.integers(1, 40),
     kernel=st.integers(1, 3),
     stride=st.integers(1, 4),
+    padding=st.integers(0, 2),
     presentations=st.sampled_from([1, 3]),
     channels=st.integers(1, 20),
     share=st.sampled_from([0.0, 0.2, 1.0]),
     psp=st.sampled_from(PSPS),
     causal=st.booleans(),
     order=st.sampled_from("CF"),
+    dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=30)
@@ -65,44 +70,64 @@ def test_both_ways_are_the_sums_of_the_definition(
     maps: int,
     kernel: int,
     stride: int,
+    padding: int,
     presentations: int,
     channels: int,
     share: float,
     psp: PSP,
     causal: bool,
     order: Literal["C", "F"],
+    dtype: type,
     seed: int,
 ) -> None:
-    layer, source = Convolution(maps, kernel, stride, kernel - 1), (5, 4, channels)
-    target, padding = layer.target_shape(source), kernel - 1
-    times, limits, signal = _pairs(source, target, share, share, seed, presentations=presentations)
-    weights = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target)).astype(float, order)
+    padding, source = min(padding, kernel - 1), (5, 4, channels)
+    layer = Convolution(maps, kernel, stride, padding)
+    target = layer.target_shape(source)
+    times, limits, signal = _pairs(source, target, share, share, seed, dtype, presentations)
+    weights = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target)).astype(dtype, order)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synapses, "_few_inputs", lambda *_: by_input)
         window = layer.window(source, target)
         step = synapses.step_pairwise(_projection(layer, psp), window, times, limits, signal, weights, causal)
-    # as fields are filled up with zeros, they hold one over the time that a spike is before the end of all
-    seen = gather_patches(np.where(np.isfinite(times), 1 / (100 - times), 0), kernel, stride, padding)
-    since = limits.reshape(-1, 1, maps) - (100 - 1 / np.where(seen == 0, 1e-9, seen))[:, :, None]
+    # as fields are filled up with zeros, they hold the time that a spike is before the end of all
+    seen = gather_patches(np.where(np.isfinite(times), 100 - times.astype(float), 0), kernel, stride, padding)
+    since = limits.reshape(-1, 1, maps).astype(float) - (100 - seen)[:, :, None]
     since = np.where(seen[:, :, None] == 0, -1.0, since)
     potential, slope = _potential(psp, since)
-    signals = signal.reshape(-1, 1, maps)
+    signals, tolerance = signal.reshape(-1, 1, maps).astype(float), 1e-8 if dtype is np.float64 else 1e-2
     expected = (potential * signals).sum(axis=0).reshape(weights.shape)
-    np.testing.assert_allclose(sum_of(step.kernel_gradient), expected, rtol=0, atol=1e-8)  # type: ignore[arg-type]
+    np.testing.assert_allclose(sum_of(step.kernel_gradient), expected, rtol=0, atol=tolerance)  # type: ignore[arg-type]
     assert step.bias_gradient is not None
-    np.testing.assert_allclose(step.bias_gradient, (signal * limits).sum(axis=(0, 1, 2)), atol=1e-9)
+    products = signal.astype(float) * limits
+    np.testing.assert_allclose(step.bias_gradient, products.sum(axis=(0, 1, 2)), rtol=0, atol=tolerance)
     passed = (since > 0) if causal else slope
     handed = (passed * weights.reshape(1, -1, maps) * signals).sum(axis=2)
-    onto = np.empty_like(times)
+    onto = np.empty(times.shape)
     scatter_patches(handed, onto, kernel, stride, padding)
-    np.testing.assert_allclose(step.displacement, onto, rtol=0, atol=1e-8)  # type: ignore[arg-type]
+    np.testing.assert_allclose(step.displacement, onto, rtol=0, atol=tolerance)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by_input", [True, False])
+def test_a_spike_at_the_limit_and_a_map_without_signals_have_no_part(
+    by_input: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, source, target = Convolution(3, 2), (3, 3, 2), (2, 2, 3)
+    times, limits = np.full((2, *source), 4.0), np.full((2, *target), 4.0)
+    signal = np.ones_like(limits)
+    signal[..., 1], limits[..., 1] = 0, 100
+    monkeypatch.setattr(synapses, "_few_inputs", lambda *_: by_input)
+    window, weights = layer.window(source, target), np.ones((2, 2, 2, 3))
+    step = synapses.step_pairwise(_projection(layer, PSPS[0]), window, times, limits, signal, weights, False)
+    assert not sum_of(step.kernel_gradient).any()  # type: ignore[arg-type]
+    assert not step.displacement.any()  # type: ignore[union-attr]
 
 
 def test_the_way_is_taken_that_is_less_work() -> None:
     layer, source = Convolution(64, 5), (12, 12, 32)
     target = layer.target_shape(source)
     window = layer.window(source, target)
-    for spikes, signals, by_input in ((0.05, 0.3, True), (1.0, 0.1, False), (0.3, 0.0, False)):
+    cases = ((0.05, 0.3, True), (0.25, 0.12, False), (1.0, 0.1, False), (0.3, 0.0, False))
+    for spikes, signals, by_input in cases:
         times, _, signal = _pairs(source, target, spikes, signals, seed=1, dtype=np.float32)
         assert synapses._few_inputs(times, signal, window) == by_input
 

@@ -38,6 +38,7 @@ def test_presets_are_those_promised() -> None:
         "bcsnn-mnist-free",
         "bcsnn-fashion-free",
         "rcsnn-fashion-free-sparse",
+        "rcsnn-fashion-free-clock",
         "deep-fashion",
         "deep-fashion-free",
         "deep-mnist",
