@@ -2,6 +2,7 @@
 
     python scripts/reproduce.py                      # all rows, seed 0
     python scripts/reproduce.py rcsnn-mnist --seed 0 --seed 1 --seed 2
+    python scripts/reproduce.py rcsnn-nmnist --data-dir DIR  # recordings by scripts/make_nmnist.py DIR --training 60000
     python scripts/reproduce.py --ablations          # one setting changed at a time, on a fixed budget
     python scripts/reproduce.py --ship               # for maintainers: also RESULTS.md and the package's weights
     python scripts/reproduce.py --evaluate           # for maintainers: decisions of the package's weights, RESULTS.md
