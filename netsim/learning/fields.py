@@ -198,6 +198,17 @@ def collect_from_maps(by_map: np.ndarray, chosen: np.ndarray, kernel: np.ndarray
                 kernel[dy * row + k, m] = by_map[m, dy, k]
 
 
+def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The last axis filled up with zeros to whole vectors."""
+    maps = values.shape[-1]
+    missing = -maps % lanes_of(dtype)
+    if not missing:
+        return np.ascontiguousarray(values, dtype)
+    filled = np.zeros((*values.shape[:-1], maps + missing), dtype)
+    filled[..., :maps] = values
+    return filled
+
+
 @compiled
 def padded(row: int, signal: np.ndarray) -> int:
     """The length of a row of a field, filled up to whole vectors."""

@@ -10,14 +10,15 @@ products over receptive fields (`netsim.learning.gated`) and needs none of this.
 import numpy as np
 
 from netsim.learning.dense import are_enough, step_dense
-from netsim.learning.fields import breakpoints, contiguous, padded
+from netsim.learning.fields import breakpoints, contiguous, in_vectors, padded
 from netsim.learning.gradients import LayerStep
-from netsim.learning.pairs import gradient_of_pairs, propagate_to_pairs
-from netsim.numerics.compilation import compiled, compiled_with
+from netsim.learning.pairs_by_input import step_by_input
+from netsim.learning.pairs_by_map import step_by_map
+from netsim.numerics.compilation import compiled
 from netsim.numerics.counting import count_nonzero
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import gather_field, seen_from
-from netsim.numerics.vectors import broadcast, lanes_of, load, store, total, where_at_least
+from netsim.numerics.receptive_fields import gather_field
+from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
 from netsim.specification import Projection, Window
 
 
@@ -41,41 +42,18 @@ def step_pairwise(
     """
     if kernel.ndim == 2 and window.shape[:2] == (1, 1) and are_enough(len(source), window.shape[2], source.dtype):
         return step_dense(projection, source, limit, signal, kernel, causal)
-    dtype, downward = source.dtype, projection.asks_for_displacement
+    dtype, maps = source.dtype, kernel.shape[-1]
     psp, times = breakpoints(projection.psp, dtype), contiguous(source, window.source, dtype)
-    maps = kernel.shape[-1]
     limits, signals = (contiguous(values, window.shape, dtype) for values in (limit, signal))
-    if _few_inputs(times, signals, window):
-        # synapses of a channel side by side stay in the first cache; to lay them out does not pay for one presentation
-        axes = (0, 1) if len(times) == 1 else (1, 0)
-        weights = _in_vectors(kernel.reshape(-1, window.source[2], maps).transpose(*axes, 2), dtype)
-        slopes = np.zeros_like(weights)
-        pitches = tuple(weights.strides[axis] // weights.itemsize for axis in axes)
-        own, until = _in_vectors(signals, dtype), _in_vectors(limits, dtype)
-        by_channel = np.ascontiguousarray(times.transpose(3, 0, 1, 2))
-        onto = np.zeros_like(by_channel)
-        learns, passes = projection.plastic, downward and not causal
-        if learns or passes:
-            for delay, change in zip(psp.delays, psp.changes, strict=True):
-                late, share = until - delay, change * own
-                _visit_inputs(by_channel, window, late, share, weights, pitches, learns, passes, slopes, onto)
-        if downward and causal:
-            _visit_inputs(by_channel, window, until, own, weights, pitches, False, True, slopes, onto)
-        gradient = np.ascontiguousarray(slopes[..., :maps].transpose(*axes, 2)).reshape(kernel.shape)
-        displacement = np.ascontiguousarray(onto.transpose(1, 2, 3, 0))
-    else:
-        weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
-        gradient, displacement = np.empty_like(weights), np.empty_like(times)
-        if projection.plastic:
-            gradient_of_pairs(times, limits, signals, psp, window, gradient)
-        if downward:
-            slopes = Breakpoints(np.zeros(1, dtype), np.ones(1, dtype)) if causal else psp
-            propagate_to_pairs(times, limits, signals, weights, slopes, window, displacement)
-        gradient = gradient.reshape(kernel.shape)
+    weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
+    step = step_by_input if _few_inputs(times, signals, window) else step_by_map
+    gradient, displacement = step(
+        times, limits, signals, weights, psp, window, causal, projection.plastic, projection.asks_for_displacement
+    )
     return LayerStep(
-        gradient if projection.plastic else None,
+        None if gradient is None else gradient.reshape(kernel.shape),
         np.einsum("bijm,bijm->m", signals, limits),
-        displacement.reshape(source.shape) if downward else None,
+        None if displacement is None else displacement.reshape(source.shape),
     )
 
 
@@ -95,18 +73,7 @@ def slope_at(
 
 def _by_map(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The weights of each map side by side, filled up with zeros to whole vectors."""
-    return _in_vectors(kernel.reshape(-1, kernel.shape[-1]).T, dtype)
-
-
-def _in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The last axis filled up with zeros to whole vectors."""
-    maps = values.shape[-1]
-    missing = -maps % lanes_of(dtype)
-    if not missing:
-        return np.ascontiguousarray(values, dtype)
-    filled = np.zeros((*values.shape[:-1], maps + missing), dtype)
-    filled[..., :maps] = values
-    return filled
+    return in_vectors(kernel.reshape(-1, kernel.shape[-1]).T, dtype)
 
 
 # To visit the synapses of an input, or of a neuron that carries a signal, takes so many vectors longer than their own
@@ -130,10 +97,6 @@ def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     return bool(by_input < by_map)
 
 
-# So many bytes of weights and gradients are met by all presentations before others are: they stay in the cache.
-_CACHED = 200_000
-
-
 @compiled
 def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> None:
     """Displacements of neurons that fired after `onset` (ms), each with the price (ms) of its spike, zero elsewhere."""
@@ -141,65 +104,8 @@ def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price:
         kept[k] = displacement[k] + price if onset < own[k] < np.inf else 0
 
 
-@compiled_with(fastmath={"contract"})
-def _visit_inputs(
-    times: np.ndarray,
-    window: Window,
-    limit: np.ndarray,
-    signal: np.ndarray,
-    kernel: np.ndarray,
-    pitches: tuple[int, int],
-    learns: bool,
-    downward: bool,
-    gradient: np.ndarray,
-    displacement: np.ndarray,
-) -> None:
-    """The step for one breakpoint of the PSP, by visiting the synapses of each input that fired, channel by channel.
-
-    Times and displacement have the shape (channels, presentations, height, width). Kernel and gradient have one axis
-    for the pixels of a field and one for channels, in any order, and one for the maps, which are filled up to whole
-    vectors; the pitches are their strides, in elements, from pixel to pixel and from channel to channel.
-    """
-    channels, presentations, height, width = times.shape
-    _, rows, columns, maps = signal.shape
-    of_pixel, of_channel = pitches
-    size, stride, padding, lanes = window.size, window.stride, window.padding, lanes_of(kernel)
-    nothing = broadcast(kernel.dtype.type(0))
-    below, beyond = seen_from(height, rows, size, stride, padding)
-    lefts, rights = seen_from(width, columns, size, stride, padding)
-    signals, limits = signal.reshape(-1), limit.reshape(-1)
-    weights, slopes = kernel.reshape(-1), gradient.reshape(-1)
-    carries = np.zeros(presentations * rows * columns, np.bool_)
-    for position in range(carries.size):
-        for m in range(position * maps, (position + 1) * maps):
-            carries[position] |= signals[m] != 0
-    at_once = max(1, _CACHED // (2 * rows * columns * maps * kernel.itemsize))
-    for first in range(0, presentations, at_once):
-        for channel in range(channels):
-            for b in range(first, min(first + at_once, presentations)):
-                for y in range(height):
-                    for x in range(width):
-                        if not times[channel, b, y, x] < np.inf:
-                            continue
-                        time, sums = broadcast(times[channel, b, y, x]), nothing
-                        for row in range(below[y], beyond[y]):
-                            pixel = (y + padding - row * stride) * size + x + padding
-                            for column in range(lefts[x], rights[x]):
-                                position = (b * rows + row) * columns + column
-                                if not carries[position]:
-                                    continue
-                                synapse = channel * of_channel + (pixel - column * stride) * of_pixel
-                                for neuron in range(position * maps, (position + 1) * maps, lanes):
-                                    own, since = load(signals, neuron), load(limits, neuron) - time
-                                    if learns:
-                                        share = own * where_at_least(nothing, since, nothing, since)
-                                        store(slopes, synapse, load(slopes, synapse) + share)
-                                    if downward:
-                                        step = own * load(weights, synapse)
-                                        sums = sums + where_at_least(nothing, since, nothing, step)
-                                    synapse += lanes
-                        if downward:
-                            displacement[channel, b, y, x] += total(sums)
+# So many bytes of weights are met by all positions before others are: they stay in the cache.
+_CACHED = 200_000
 
 
 @compiled

@@ -84,7 +84,8 @@ def test_both_ways_are_the_sums_of_the_definition(
     layer = Convolution(maps, kernel, stride, padding)
     target = layer.target_shape(source)
     times, limits, signal = _pairs(source, target, share, share, seed, dtype, presentations)
-    weights = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target)).astype(dtype, order)
+    drawn = np.random.default_rng(seed).normal(size=layer.weight_shape(source, target))
+    weights: np.ndarray = drawn.astype(dtype, order)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synapses, "_few_inputs", lambda *_: by_input)
         window = layer.window(source, target)

@@ -22,8 +22,35 @@ from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_l
 from netsim.specification import Window
 
 
+def step_by_map(
+    times: np.ndarray,
+    limits: np.ndarray,
+    signals: np.ndarray,
+    kernel: np.ndarray,
+    psp: Breakpoints,
+    window: Window,
+    causal: bool,
+    learns: bool,
+    downward: bool,
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The gradient of the synapses and the displacement of the sources, as `netsim.learning.synapses` defines them.
+
+    Times (ms), limits (ms) and signals are by presentation in the shapes of the window's source and target, the kernel
+    has the shape (inputs of a field, maps). What is returned has the shapes of kernel and times, and is None where the
+    synapses do not learn, or nothing is propagated downward.
+    """
+    gradient = np.empty_like(kernel) if learns else None
+    displacement = np.empty_like(times) if downward else None
+    if gradient is not None:
+        _add_up(times, limits, signals, psp, window, gradient)
+    if displacement is not None:
+        slopes = Breakpoints(np.zeros(1, times.dtype), np.ones(1, times.dtype)) if causal else psp
+        _propagate(times, limits, signals, kernel, slopes, window, displacement)
+    return gradient, displacement
+
+
 @compiled
-def gradient_of_pairs(
+def _add_up(
     times: np.ndarray,
     limit: np.ndarray,
     signal: np.ndarray,
@@ -31,10 +58,7 @@ def gradient_of_pairs(
     window: Window,
     gradient: np.ndarray,
 ) -> None:
-    """Write the gradient of the synapses, shape (inputs of a field, maps): ``signal_j · PSP(L_j - t_i)``, added up.
-
-    Times (ms), limits (ms) and signals are by presentation in the shapes of the window's source and target.
-    """
+    """Write the gradient of the synapses: ``signal_j · PSP(L_j - t_i)`` over all positions."""
     by_map = np.empty((signal.shape[3], window.size, padded(window.size * times.shape[3], times)), times.dtype)
     chosen = _gather(times, limit, signal, psp, window, by_map)
     gradient[:] = 0
@@ -42,7 +66,7 @@ def gradient_of_pairs(
 
 
 @compiled
-def propagate_to_pairs(
+def _propagate(
     times: np.ndarray,
     limit: np.ndarray,
     signal: np.ndarray,
@@ -51,10 +75,7 @@ def propagate_to_pairs(
     window: Window,
     displacement: np.ndarray,
 ) -> None:
-    """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``.
-
-    The kernel has the shape (inputs of a field, maps), displacements that of the times; see `gradient_of_pairs`.
-    """
+    """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``."""
     by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
     _scatter(by_map, times, limit, signal, psp, window, displacement)
 
