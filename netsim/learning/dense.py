@@ -16,7 +16,7 @@ from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import broadcast, lanes_of, load, total, where_at_least
-from netsim.specification import Projection
+from netsim.specification import PSP, Projection
 
 # To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
 _PER_SIGNAL = 6
@@ -105,7 +105,7 @@ def step_dense(
     displacement = None
     if projection.asks_for_displacement:
         displacement = np.empty_like(times)
-        slopes = Breakpoints(np.zeros(1, dtype), np.ones(1, dtype)) if causal else psp
+        slopes = breakpoints(PSP(), dtype) if causal else psp
         _propagate(times, limits, signals, slopes, np.ascontiguousarray(kernel, dtype), displacement)
     return LayerStep(
         PairFactors(times, limits, signals, psp) if projection.plastic else None,

@@ -245,6 +245,28 @@ def copy_framed(values: np.ndarray, padding: int, framed: np.ndarray) -> None:
         copy_line(values[y].reshape(-1), framed[(padding + y) * line + padding * channels :])
 
 
+@compiled
+def copy_out_of_frame(framed: np.ndarray, padding: int, values: np.ndarray) -> None:
+    """Copy a map, shape (height, width, channels), out of a flat frame: the reverse of `copy_framed`."""
+    height, width, channels = values.shape
+    line = (width + 2 * padding) * channels
+    for y in range(height):
+        first = (padding + y) * line + padding * channels
+        copy_line(framed[first : first + width * channels], values[y].reshape(-1))
+
+
+@compiled
+def offsets_in_frame(size: int, per_row: int, line: int, lanes: int) -> np.ndarray:
+    """Where the vectors of a field begin in a frame with lines of so many numbers, counted from the field's own place.
+
+    A field has `size` rows of so many vectors each.
+    """
+    offsets = np.empty(size * per_row, np.uint64)
+    for n in range(len(offsets)):
+        offsets[n] = n // per_row * line + n % per_row * lanes
+    return offsets
+
+
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.
 
 
@@ -262,10 +284,8 @@ def _gather_visited(
     lanes = lanes_of(inputs)
     line = (width + 2 * padding) * channels
     framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
-    vectors, per_row = size * numbers // lanes, numbers // lanes
-    offsets = np.empty(vectors, np.uint64)
-    for n in range(vectors):
-        offsets[n] = n // per_row * line + n % per_row * lanes
+    offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
+    vectors = len(offsets)
     flat, found, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
     fields, values = np.empty((maps, rows * columns), np.uint64), np.empty((maps, rows * columns), signal.dtype)
     counts, chosen, place = np.empty(maps, np.uint64), np.empty(maps, np.int64), 0
@@ -343,6 +363,4 @@ def _scatter_visited(
                         for k in range(count):
                             sums = sums + broadcast(values[k]) * load(kernels[chosen[k], dy], left)
                         store(framed, field + left, sums)
-        for y in range(height):
-            first = (padding + y) * line + padding * channels
-            copy_line(framed[first : first + width * channels], propagated[b, y].reshape(-1))
+        copy_out_of_frame(framed, padding, propagated[b])

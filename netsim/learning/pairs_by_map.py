@@ -8,18 +8,20 @@ vectors, wherever it lies; the last one may reach into the next row, where its n
 import numpy as np
 
 from netsim.learning.fields import (
+    breakpoints,
     collect_from_maps,
     copy_framed,
+    copy_out_of_frame,
     lay_out_by_map,
     list_signals,
     maps_with_signals,
+    offsets_in_frame,
     padded,
 )
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
-from netsim.numerics.receptive_fields import copy_line
 from netsim.numerics.vectors import broadcast, lanes_of, load, store, where_at_least
-from netsim.specification import Window
+from netsim.specification import PSP, Window
 
 
 def step_by_map(
@@ -44,7 +46,7 @@ def step_by_map(
     if gradient is not None:
         _add_up(times, limits, signals, psp, window, gradient)
     if displacement is not None:
-        slopes = Breakpoints(np.zeros(1, times.dtype), np.ones(1, times.dtype)) if causal else psp
+        slopes = breakpoints(PSP(), times.dtype) if causal else psp
         _propagate(times, limits, signals, kernel, slopes, window, displacement)
     return gradient, displacement
 
@@ -100,10 +102,8 @@ def _gather(
     stride, padding, lanes = window.stride, window.padding, lanes_of(times)
     nothing, line = broadcast(times.dtype.type(0)), (width + 2 * padding) * channels
     framed = np.full((height + 2 * padding) * line + numbers, times.dtype.type(np.inf))
-    vectors, per_row = size * numbers // lanes, numbers // lanes
-    offsets = np.empty(vectors, np.uint64)
-    for n in range(vectors):
-        offsets[n] = n // per_row * line + n % per_row * lanes
+    offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
+    vectors = len(offsets)
     found, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
     shape = maps, rows * columns
     fields, latest, values = np.empty(shape, np.uint64), np.empty(shape, times.dtype), np.empty(shape, times.dtype)
@@ -195,6 +195,4 @@ def _scatter(
                             added = sums + broadcast(values[k]) * load(kernels[visited[k], dy], left)
                             sums = where_at_least(seen, broadcast(latest[k]), sums, added)
                         store(onto, field + left, sums)
-        for y in range(height):
-            first = (padding + y) * line + padding * channels
-            copy_line(onto[first : first + width * channels], displacement[b, y].reshape(-1))
+        copy_out_of_frame(onto, padding, displacement[b])

@@ -87,7 +87,7 @@ def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
     """Whether visiting the synapses of inputs that fired is less work than those of neurons with a signal."""
     presentations, rows, columns, maps = signal.shape
     lanes, positions = lanes_of(times), presentations * rows * columns
-    of_an_input = 2 * ((maps + lanes - 1) // lanes + _PER_INPUT)
+    of_an_input = 2 * (padded(maps, times) // lanes + _PER_INPUT)
     of_a_signal = window.size * (padded(window.size * times.shape[3], times) // lanes)
     fired, signals = 0, count_nonzero(signal.reshape(-1))
     for time in times.flat:
