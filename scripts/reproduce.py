@@ -22,7 +22,7 @@ import typer
 from reproducing.ablations import run_ablations
 from reproducing.page import ablations_table, results_page, results_table
 from reproducing.records import ABLATIONS, EVALUATIONS, RECORDS, REPOSITORY, read_evaluations, read_records
-from reproducing.rows import PAPER, evaluate_shipped, run_row, ship_rows
+from reproducing.rows import PAPER, check_data, evaluate_shipped, run_row, ship_rows
 
 from netsim.errors import NetsimError
 from netsim.files import write_text
@@ -57,6 +57,7 @@ def main(
     if ablations:
         run_ablations(runs / "ablations", data_dir, lambda name: print(name, file=sys.stderr))
     else:
+        check_data(rows or PAPER, data_dir)
         for row in rows or PAPER:
             for number in seed or [0]:
                 run_row(row, number, runs, data_dir)

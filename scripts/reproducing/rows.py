@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from netsim.data.loading import load_dataset
 from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.errors import RunError
@@ -42,6 +44,19 @@ PAPER = {
     "rcsnn-nmnist": "–",
 }
 """The rows, and the paper's accuracies (%)."""
+
+
+def check_data(rows: Iterable[str], data_dir: str | None) -> None:
+    """Refuse to begin if the data set of a row is missing: it would be noticed after hours of the rows before it.
+
+    Raises
+    ------
+    DataError
+        If a data set cannot be found.
+    """
+    for preset in rows:
+        network = load_preset(preset)
+        load_dataset(network.training.dataset, data_dir, network.encoder, as_needed=True)
 
 
 def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:

@@ -101,6 +101,17 @@ def test_it_is_a_program(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_missing_data_is_noticed_before_a_row_is_trained(idx_data: Path, tmp_path: Path) -> None:
+    script, runs = REPOSITORY / "scripts" / "reproduce.py", tmp_path / "runs"
+    rows = ["mlp-mnist", "rcsnn-nmnist", "--data-dir", str(idx_data), "--runs", str(runs)]
+    done = subprocess.run([sys.executable, str(script), *rows], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.startswith("reproduce: ")
+    assert "tonic:NMNIST" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not runs.exists()
+
+
 def test_an_ablation_is_trained_once(idx_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reproducing import ablations
 
