@@ -56,11 +56,11 @@ from .kinds.synchrony import layer_synchrony as layer_synchrony
 from .kinds.synchrony import synchrony_figure as synchrony_figure
 from .kinds.trajectories import population_trajectories as population_trajectories
 from .kinds.trajectories import trajectory_figure as trajectory_figure
+from .layer_spikes import LayerSpikes as LayerSpikes
 from .learning_tables import displacement_table as displacement_table
 from .learning_tables import metrics_table as metrics_table
 from .learning_tables import weight_table as weight_table
 from .network_tables import projection_table as projection_table
-from .spikes import LayerSpikes as LayerSpikes
 from .spikes import Spikes as Spikes
 from .studies import study_figure as study_figure
 from .studies import study_panels as study_panels

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes
+from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.analysis.spikes import Progress, Spikes
 from netsim.analysis.style import colours, drawing, is_narrow, legend_above
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.analysis.spikes import LayerSpikes
+from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.errors import SpecificationError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
-from netsim.analysis.spikes import Progress, Spikes, no_progress, observed_window
+from netsim.analysis.layer_spikes import observed_window
+from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import FAINT, Palette
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval

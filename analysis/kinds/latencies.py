@@ -10,7 +10,8 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress, order_within
+from netsim.analysis.layer_spikes import LayerSpikes, order_within
+from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
 
 if TYPE_CHECKING:

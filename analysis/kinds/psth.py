@@ -11,7 +11,8 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_lines, nullable, ordered_layers, positions, student_interval
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import FULL_WIDTH, Palette
 from netsim.errors import SpecificationError
 

@@ -11,7 +11,8 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import positions
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
-from netsim.analysis.spikes import LayerSpikes, Progress, Spikes, no_progress
+from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing
 from netsim.errors import DataError, SpecificationError
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from netsim.analysis import Analysed, Spikes, analyse
-from netsim.analysis.spikes import LayerSpikes
+from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, load_model

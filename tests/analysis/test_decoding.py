@@ -9,7 +9,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from netsim.analysis import ablation_importance, decoding_over_time, population_trajectories
 from netsim.analysis.kinds.decoding import _cross_validated
-from netsim.analysis.spikes import LayerSpikes, Spikes, even_sample
+from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.analysis.spikes import Spikes, even_sample
 from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, SpecificationError

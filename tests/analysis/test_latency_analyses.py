@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics
-from netsim.analysis.spikes import LayerSpikes, Spikes
+from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.analysis.spikes import Spikes
 
 
 @pytest.fixture(scope="module")

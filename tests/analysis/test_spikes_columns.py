@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from netsim.analysis.spikes import LayerSpikes, Spikes
+from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.analysis.spikes import Spikes
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import load_model

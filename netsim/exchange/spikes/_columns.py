@@ -16,7 +16,8 @@ from netsim.exchange import presentations
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.analysis.spikes import LayerSpikes, Progress, Spikes
+    from netsim.analysis.layer_spikes import LayerSpikes
+    from netsim.analysis.spikes import Progress, Spikes
 
 PartsOf = tuple[Sequence[str], Callable[[list[str]], Iterator[Any]]]
 """The columns that a table has, and a function that gives some of them, as tables of some rows after each other."""
@@ -164,7 +165,7 @@ class _Table:
 
     def whole(self, name: str) -> LayerSpikes:
         """A layer that is all in memory."""
-        from netsim.analysis.spikes import LayerSpikes
+        from netsim.analysis.layer_spikes import LayerSpikes
 
         layer, count = self.survey.layers[name], len(self.survey.numbers)
         # spikes into their place at once, so that none is twice in memory
@@ -210,7 +211,7 @@ class _Table:
             yield self._part(name, columns)
 
     def _part(self, name: str, columns: Sequence[np.ndarray]) -> tuple[int, LayerSpikes]:
-        from netsim.analysis.spikes import LayerSpikes
+        from netsim.analysis.layer_spikes import LayerSpikes
 
         rows, neurons, latencies = columns
         layer = self.survey.layers[name]

@@ -173,7 +173,8 @@ def read_spikes(path: Path) -> Spikes:
     Without the column ``layer`` all units are one. A neuron has the number of the column ``neuron``, else the place of
     its unit in the layer.
     """
-    from netsim.analysis.spikes import LayerSpikes, Spikes
+    from netsim.analysis.layer_spikes import LayerSpikes
+    from netsim.analysis.spikes import Spikes
     from netsim.exchange.hdf5 import reading_hdf5
 
     with reading_hdf5(path, "NWB"):

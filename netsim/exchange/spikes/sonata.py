@@ -107,7 +107,8 @@ def read_spikes(path: Path) -> Spikes:
     """
     import h5py
 
-    from netsim.analysis.spikes import LayerSpikes, Spikes
+    from netsim.analysis.layer_spikes import LayerSpikes
+    from netsim.analysis.spikes import Spikes
     from netsim.exchange.hdf5 import reading_hdf5
 
     with reading_hdf5(path, "SONATA"), h5py.File(path, "r") as file:
