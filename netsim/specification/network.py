@@ -20,6 +20,7 @@ from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
 from netsim.specification.neurons import PSP, Neurons
 from netsim.specification.populations import (
+    BIAS_ONLY,
     STIMULUS,
     InitialWeights,
     Layer,
@@ -339,8 +340,7 @@ class Network:
             integrate = all(self.population(target).integrates for target in targets)
             require(integrate, f"{where}.dropout", f"has no meaning before pooling, {remedy}")
         drawn = any(projection.initial.bias != 0 for projection in incoming)
-        remedy = "has a meaning for neurons with a bias only, bias = true"
-        require(population.has_bias or not drawn, f"{where}.initial.bias", remedy)
+        require(population.has_bias or not drawn, f"{where}.initial.bias", BIAS_ONLY)
 
     def _check_times(self, population: Population) -> None:
         where, neurons = f"{self._where(population.name)}.neurons", population.dynamics

@@ -17,6 +17,8 @@ from netsim.specification.scopes import Winners
 
 STIMULUS = "stimulus"
 """The name of the population that presents what the encoder makes."""
+BIAS_ONLY = "has a meaning for neurons with a bias only, bias = true"
+"""What is wrong with a parameter of biases where there are none, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Population:
         if self.rest_below is not None:
             check_numbers(self, where, ["rest_below"], "positive")
             require(self.rest_below <= 1, f"{where}.rest_below", "must be at most 1: at threshold neurons fire")
-            require(self.has_bias, f"{where}.rest_below", "has a meaning for neurons with a bias only, bias = true")
+            require(self.has_bias, f"{where}.rest_below", BIAS_ONLY)
 
     def _check_signs(self, where: str) -> None:
         assert self.inhibitory is not None
