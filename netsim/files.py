@@ -264,7 +264,7 @@ def reading_arrays(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # they let through whatever a damaged file leads to
-        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error})") from error
+        raise DataError(f"{path}: is not a readable .npz of plain arrays ({error}); write or copy it again") from error
 
 
 def read_arrays(path: Path, digest: Digest | None = None) -> dict[str, np.ndarray]:

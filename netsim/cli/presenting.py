@@ -66,7 +66,7 @@ def evaluate(
     if as_json:
         print_json(figures)
     else:
-        print_evaluation(model, figures, result)
+        print_evaluation(model, network, figures, result)
     if chosen.run is None:
         return
     if chosen.change_of(splits.dataset, network):
@@ -80,7 +80,7 @@ def evaluate(
         note(f"not kept in {chosen.run.path}: it keeps figures on a whole split with its own settings only")
 
 
-def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) -> None:
+def print_evaluation(model: str, network: Network, figures: dict[str, Any], result: Evaluation) -> None:
     """Show an evaluation as tables."""
     from netsim.measuring import costs
 
@@ -105,9 +105,9 @@ def print_evaluation(model: str, figures: dict[str, Any], result: Evaluation) ->
             table.add_row(name, f"{accuracy:.2%}", read_outs[name].summary)
         print_table(table)
     table = new_table("layer", "spikes per presentation>", "synaptic operations per presentation>")
+    operations = result.operations_onto(network)
     for name, spikes in result.spikes_per_presentation.items():
-        operations = result.synaptic_operations_per_presentation.get(name)
-        table.add_row(name, f"{spikes:,.1f}", "" if operations is None else f"{operations:,.0f}")
+        table.add_row(name, f"{spikes:,.1f}", f"{operations[name]:,.0f}" if name in operations else "")
     print_table(table)
     table = new_table("costs, as NeuroBench defines them", "value>", "")
     for figure in costs.shown(result.costs):

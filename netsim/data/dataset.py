@@ -179,4 +179,7 @@ def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> Non
     """Refuse samples, ``images`` or ``recordings``, that the encoder of `reader` does not take."""
     if samples != encoder.samples:
         fitting = " or ".join(f'"{known}"' for known, entry in encoders.items() if entry.samples == samples)
-        raise DataError(f"{name}: holds {samples}; {reader} needs encoder.kind = {fitting} for them")
+        raise DataError(
+            f"{name}: holds {samples}; {reader} needs encoder.kind = {fitting} for them,"
+            " or another data set (training.dataset, --dataset)"
+        )

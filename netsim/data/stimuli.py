@@ -19,6 +19,7 @@ from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
 
 UNLABELLED = -1  # in place of a label, where there is none
+_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Stimuli:
             odd = int(self.labels[(self.labels < 0) | (self.labels >= outputs)][0])
             what = "without a label" if odd == UNLABELLED else f"with the label {odd}"
             raise DataError(f"stimuli: hold one {what}; labels from 0 to {outputs - 1} are needed here")
+
+    def check_encoded(self) -> None:
+        """Refuse, by a DataError, stimuli that the encoder cannot encode, such as latencies behind its window."""
+        for first in range(0, len(self), _BATCH):
+            self.latencies(np.arange(first, min(first + _BATCH, len(self))))
 
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""

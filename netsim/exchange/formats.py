@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import DataError
+from netsim.errors import DataError, nearest
 from netsim.registry import Registry
 from netsim.reprs import short_repr
 
@@ -108,8 +108,7 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
     """The format of a name in one of the seams, if a file may be called so and all that it needs is installed."""
     seam = next((seam for seam in seams if name in seam), None)
     if seam is None:
-        known = ", ".join(known for seam in seams for known in seam)
-        raise DataError(f"format {name!r}: is not known; choose one of {known}")
+        raise DataError(f"format {name!r}: is not known{nearest(name, (known for seam in seams for known in seam))}")
     chosen = seam[name]
     if not path.name.endswith(chosen.suffixes):
         ends = " or ".join(f"*{suffix}" for suffix in chosen.suffixes)

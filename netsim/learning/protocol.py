@@ -7,7 +7,7 @@ settings of a network ask for; an object that is made in another way can be hand
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class _Named(Protocol):
     @classmethod
     def describe(cls, network: Network) -> str:
         """Equations and values, without a full stop, in the mathematics of LaTeX; by default the docstring."""
-        return inspect.getdoc(cls) or cls.__name__
+        return (inspect.getdoc(cls) or cls.__name__).rstrip(".")
 
 
 class Learner(_Named, Protocol):
@@ -148,7 +148,16 @@ class Learner(_Named, Protocol):
 
 
 class Targets(_Named, Protocol):
-    """What the output neurons should have done; a silent one counts as firing at the end of its window."""
+    """What the output neurons should have done; a silent one counts as firing at the end of its window.
+
+    Attributes
+    ----------
+    follows_loss : bool
+        Whether displacements are minus the gradient of the loss with respect to the latencies, but for a factor; the
+        model description says of the learning step that it is a gradient of this loss only then.
+    """
+
+    follows_loss: ClassVar[bool] = False
 
     def displacement(self, outputs: np.ndarray, labels: np.ndarray) -> OutputDisplacement:
         """Displacements and losses.

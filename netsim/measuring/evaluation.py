@@ -23,6 +23,7 @@ from netsim.measuring.metrics import (
 from netsim.measuring.read_outs import Outputs
 from netsim.reprs import brief, html_table, short_repr
 from netsim.seams import read_outs as known_read_outs
+from netsim.specification import Network
 from netsim.specification.grid import population_times
 from netsim.weights.layout import Weights
 
@@ -55,6 +56,14 @@ class Evaluation:
         plain = {name: value for name, value in vars(self).items() if name not in ("confusion", "costs")}
         figures = [(name.replace("_", " "), brief(value)) for name, value in {**plain, **vars(self.costs)}.items()]
         return html_table("Evaluation", figures)
+
+    def operations_onto(self, network: Network) -> dict[str, float]:
+        """Synaptic operations per presentation by the population that they reach, over all projections onto it."""
+        operations: dict[str, float] = {}
+        for projection in network.weighted:
+            own = self.synaptic_operations_per_presentation[projection.name]
+            operations[projection.target] = operations.get(projection.target, 0.0) + own
+        return operations
 
     def to_dict(self) -> dict[str, object]:
         """All figures, NaN as None, ready for JSON."""

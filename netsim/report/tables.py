@@ -58,12 +58,10 @@ def _latency(time: float) -> str:
 
 def activity_table(network: Network, evaluation: Evaluation) -> Table:
     """Spikes of each population, and operations of the weighted synapses onto it."""
-    rows = []
+    rows, operations = [], evaluation.operations_onto(network)
     for name, shape in network.shapes.items():
         spikes, neurons = evaluation.spikes_per_presentation[name], math.prod(shape)
-        weighted = [projection.name for projection in network.weighted if projection.target == name]
-        operations = sum(evaluation.synaptic_operations_per_presentation[projection] for projection in weighted)
-        shown = f"{operations:,.0f}" if weighted else ""
+        shown = f"{operations[name]:,.0f}" if name in operations else ""
         rows.append((name, f"{neurons:,}", f"{spikes:,.1f}", f"{spikes / neurons:.1%}", shown))
     headings = ("layer", "neurons>", "spikes per presentation>", "neurons that fire>", "synaptic operations>")
     return Table(headings, tuple(rows))

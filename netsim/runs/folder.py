@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from netsim import __version__
 from netsim.data.dataset import Dataset
 from netsim.data.packed import write_dataset
-from netsim.errors import DataError, NetsimError, RunError
+from netsim.errors import DataError, NetsimError, RunError, SpecificationError
 from netsim.files import Digest, read_text, write_json, write_text
 from netsim.numerics.threads import blas_kernels
 from netsim.reprs import html_table
@@ -78,11 +78,18 @@ class RunFolder:
         Raises RunError if a plug-in that the record names cannot be loaded; SpecificationError if the file is damaged.
         """
         try:
-            plugins = self.record().get("plugins", [])
+            record = self.record()
         except RunError:  # is refused where the record itself is asked for
-            plugins = []
-        check_plugins(plugins, str(self.path))
-        return read_network(self.network_file)
+            record = {}
+        check_plugins(record.get("plugins", []), str(self.path))
+        try:
+            return read_network(self.network_file)
+        except SpecificationError as error:
+            made_by = record.get("netsim", __version__)
+            if made_by == __version__:
+                raise
+            other = f"{error.message}; the run was made by netsim {made_by}, this is {__version__}"
+            raise SpecificationError(error.field, other) from error
 
     def record(self) -> dict[str, Any]:
         """What `describe_run` wrote; a RunError, if ``run.json`` is missing or damaged."""
@@ -92,7 +99,9 @@ class RunFolder:
             reason = error.strerror or str(error)
             raise RunError(f"{self.record_file}: cannot be read ({reason}); is {self.path} a run folder?") from error
         except (ValueError, RecursionError) as error:
-            raise RunError(f"{self.record_file}: is no JSON ({error}); start again in another folder") from error
+            raise RunError(
+                f"{self.record_file}: is no JSON ({error}); bring back a copy, or start again in another folder"
+            ) from error
         except DataError as error:
             raise RunError(f"{error}; a run's record is a small file") from error
         wrong = _wrong_entries(record if isinstance(record, dict) else {})

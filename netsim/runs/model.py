@@ -152,6 +152,15 @@ def network_file(name: str) -> Path:
         go_on = f"give {file} to train anew, and with --out {name} --resume to go on with it"
         raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {go_on}")
     shown = name if name.strip() else repr(name)
+    folder = os.path.dirname(name)
+    if os.path.isdir(folder) and os.access(folder, os.R_OK) and not os.path.lexists(name):  # a path to nothing
+        beside = [path.name for path in sorted(Path(folder).iterdir()) if is_run(path) or path.suffix == ".toml"]
+        hint = (
+            nearest(os.path.basename(name), beside)
+            if beside
+            else f"; {folder} holds neither run folders nor TOML files"
+        )
+        raise SpecificationError(shown, f"does not exist{hint}")
     raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 

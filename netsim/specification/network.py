@@ -28,6 +28,7 @@ from netsim.specification.populations import (
     Projection,
     Shape,
     check_winners,
+    key_of_ends,
 )
 from netsim.specification.settings import Learning, Training, Weighting
 
@@ -272,8 +273,7 @@ class Network:
         """
         if self._of_layers:
             return f"layers.{projection.target}"
-        named = projection.name not in ("", projection.target)  # the name that it gets if it is given none
-        return f"projections.{projection.name if named else f'{projection.source}_to_{projection.target}'}"
+        return key_of_ends(projection.source, projection.target, projection.name)
 
     def _where(self, name: str) -> str:
         """What a population is called where mistakes are."""

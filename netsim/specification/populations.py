@@ -225,7 +225,7 @@ class Projection:
     def __post_init__(self) -> None:
         if self.name:
             check_name(self.name, "projections.name")
-        where = f"projections.{self.name or f'{self.source}_to_{self.target}'}"
+        where = key_of_ends(self.source, self.target, self.name)
         if not isinstance(self.connectivity, Connectivity):
             raise SpecificationError(f"{where}.connectivity", f"must be a Connectivity, not {self.connectivity!r}")
         if self.feedback is not None and not isinstance(self.feedback, Feedback):
@@ -258,6 +258,17 @@ class Projection:
     def is_delayed_per(self, part: Literal["axon", "synapse"]) -> bool:
         """Whether there is a delay for each axon, or for each synapse, beside the weights."""
         return self.delays is not None and self.delays.per == part
+
+
+def key_of_ends(source: str, target: str, name: str) -> str:
+    """What a projection is called where mistakes are: its name, or its ends if it has the one that it gets by default.
+
+    Examples
+    --------
+    >>> key_of_ends("stimulus", "hidden", ""), key_of_ends("stimulus", "hidden", "skip")
+    ('projections.stimulus_to_hidden', 'projections.skip')
+    """
+    return f"projections.{name if name not in ('', target) else f'{source}_to_{target}'}"
 
 
 @dataclass(frozen=True)

@@ -149,8 +149,8 @@ class Training:
     Parameters
     ----------
     dataset : str
-        Name of a known data set, ``tonic:`` and the name of an event data set of the library tonic, or the path
-        of a folder of IDX files.
+        Name of a known data set, by default ``digits``, ``tonic:`` and the name of an event data set of the library
+        tonic, or the path of a file of `netsim.write_dataset` or of a folder of IDX files.
     engine : str
         ``event``, ``brian2``, or another that is registered in `netsim.seams.engines`.
     dt : float

@@ -18,6 +18,7 @@ from netsim.seams import connectivities, encoders, feedbacks, scopes
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
 from netsim.specification.checks import check_choice
 from netsim.specification.network import expand_layers
+from netsim.specification.populations import key_of_ends
 
 Part = TypeVar("Part")
 
@@ -262,8 +263,7 @@ def _winners(table: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _projection(table: dict[str, Any]) -> Projection:
-    name = table.get("name") or f"{table.get('source')}_to_{table.get('target')}"
-    where = f"projections.{name}"
+    where = key_of_ends(*(str(table.get(key, "")) for key in ("source", "target", "name")))
     rule = table.get("connectivity")
     if not isinstance(rule, dict):
         raise SpecificationError(f"{where}.connectivity", 'must be a table such as { rule = "dense" }')

@@ -5,12 +5,14 @@ Nothing heavy is imported before one runs, so that a list of studies is quick.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from netsim.errors import SpecificationError
 from netsim.seams import studies
 
 if TYPE_CHECKING:
@@ -152,9 +154,16 @@ class Study:
     finish: Callable[[Axes, pd.DataFrame, str], None] | None = None
     does: Any = None
     of_simulation: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ()
+    """What the function is given."""
 
     def __call__(self, does: Does) -> Does:
-        """Register the study with the function."""
+        """Register the study with the function; a SpecificationError, if it does not take what it is given."""
+        try:
+            inspect.signature(does).bind(*self.takes)
+        except TypeError as error:
+            takes = f"takes {' and '.join(self.takes)}, in this order; the function does not ({error})"
+            raise SpecificationError(f"study {self.name!r}", takes) from error
         studies.add(self.name, replace(self, does=does), does.__module__)
         return does
 
@@ -166,6 +175,8 @@ class Study:
 @dataclass(frozen=True)
 class StimulusStudy(Study):
     """Disturbs stimuli: a function of the level and the sensor (width, height, channels) gives a `Transform`."""
+
+    takes: ClassVar[tuple[str, ...]] = ("level", "sensor")
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """Every batch has its own draws."""
@@ -188,6 +199,7 @@ class StimulusStudy(Study):
 class NetworkStudy(Study):
     """Disturbs the network: a function of a `Condition` gives `Changes`, as does `does_control` for the control."""
 
+    takes: ClassVar[tuple[str, ...]] = ("condition",)
     does_control: Callable[[Condition], Changes] | None = None
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
@@ -204,3 +216,4 @@ class SimulationStudy(Study):
     """Varies how the network is simulated or read out: a function of a `StudyRunner` and what `run` of it is given."""
 
     of_simulation: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ("runner", "run")

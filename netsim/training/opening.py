@@ -182,7 +182,7 @@ def open_training(
         if "imported" in known:
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
-            raise RunError(f"{path}: was started with other options; go on with: {resuming(known.get('command', ''))}")
+            raise RunError(f"{path}: was started with other options; {_way_on(known.get('command', []))}")
         if (former := names_of(known.get("plugins", []))) != names_of(plugins):
             raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if changed := changed_plugins(known.get("plugins", [])):
@@ -200,6 +200,9 @@ def open_training(
     if resume and (change := change_of_data(folder, splits.dataset)):
         raise RunError(f"{change}; restore the data, or choose another --out")
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
+    for stimuli in () if resume else (training, validation):  # before there is a folder
+        stimuli.check_labels(network.outputs)
+        stimuli.check_encoded()
     settings = network.training
     if engine is None:
         engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)
@@ -234,6 +237,13 @@ def open_training(
 def resuming(command: Sequence[str]) -> str:
     """The command that resumes what `command` has started."""
     return shlex.join([*command, *(["--resume"] if "--resume" not in command else [])])
+
+
+def _way_on(command: Sequence[str]) -> str:
+    """How the training that `command` has started is resumed; a program of the user's is not known well enough."""
+    if command[:1] == ["netsim"]:
+        return f"go on with: {resuming(command)}"
+    return "resume it with the network, seed and limit that it began with (netsim.open_training(..., resume=True))"
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -78,6 +79,70 @@ def test_options_with_a_run(arguments: str, words: list[str], netsim: Netsim, ru
     netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
     assert {path: path.read_bytes() for path in run.iterdir()} == before
     assert os.listdir() == ["run"]
+
+
+def test_a_misspelt_path_is_told_what_lies_beside_it(netsim: Netsim, run: Path, digits_toml: str) -> None:
+    Path("runs").mkdir()
+    run.rename("runs/order")
+    Path("runs/order.toml").write_text(digits_toml)
+    netsim("evaluate", "runs/ordr").refused("runs/ordr: does not exist; did you mean 'order'?")
+    netsim("train", "runs/zzz").refused("runs/zzz: does not exist; known are order, order.toml")
+    Path("empty").mkdir()
+    netsim("evaluate", "empty/run").refused("empty/run: does not exist; empty holds neither run folders nor TOML files")
+
+
+@pytest.mark.parametrize("wrong", ["too late", "too many classes"])
+def test_a_training_whose_stimuli_are_refused_leaves_nothing(wrong: str, netsim: Netsim, tmp_path: Path) -> None:
+    import netsim as package
+
+    encoder = package.LatencyEncoder((1, 4, 1), t_max=50.0)
+    times = np.random.default_rng(0).uniform(0, 50, (60, 4))
+    labels = np.arange(60) % 3
+    package.write_dataset(package.make_dataset((times, labels), encoder, name="mine"), "mine.npz")
+    layers = [package.Layer("output", package.Dense(3 if wrong == "too late" else 2))]
+    t_max = 0.05 if wrong == "too late" else 50.0
+    encoder = package.LatencyEncoder((1, 4, 1), t_max=t_max)
+    settings = package.Training(dataset="mine.npz", validation=5, epochs=1)
+    package.write_network(package.Network.chain("mine", encoder, layers, 100.0, training=settings), "mine.toml")
+    said = "lengthen encoder.t_max" if wrong == "too late" else "has 3 classes"
+    netsim("train", "mine.toml", "--out", "mine").refused(said)
+    assert not Path("mine").exists()
+    settings = package.Training(dataset="mine.npz", validation=5, epochs=1)
+    layers = [package.Layer("output", package.Dense(3))]
+    whole = package.Network.chain("mine", package.LatencyEncoder((1, 4, 1), 50.0), layers, 100.0, training=settings)
+    package.write_network(whole, "mine.toml")
+    assert netsim("train", "mine.toml", "--out", "mine").code == 0
+
+
+def test_a_truncated_data_set_is_not_found(netsim: Netsim) -> None:
+    import netsim as package
+
+    package.write_dataset(package.load_dataset("digits"), "whole.npz")
+    assert netsim("data", "whole.npz").code == 0
+    Path("cut.npz").write_bytes(Path("whole.npz").read_bytes()[:5000])
+    done = netsim("data", "cut.npz")
+    assert done.code == 1
+    assert "cut.npz: is not a readable .npz" in done.out.replace("\n", " ")
+
+
+def test_a_run_of_another_version_says_so(netsim: Netsim, run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"netsim": "99.0"}))
+    file = run / "network.toml"
+    file.write_text(file.read_text().replace("[learning]", "[learning]\nfuture = 3"))
+    netsim("evaluate", "run").refused("learning.future", "made by netsim 99.0, this is")
+
+
+def test_a_run_begun_in_python_is_resumed_there(netsim: Netsim, run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"command": ["study.py"]}))
+    netsim("train", "digits", "--out", "run", "--resume").refused(
+        "other options", "netsim.open_training(..., resume=True)"
+    )
+
+
+def test_a_misspelt_format_is_told_the_nearest(netsim: Netsim) -> None:
+    netsim("export", "digits", "a.nwb", "--to", "nwbb").refused("'nwbb'", "did you mean 'nwb'?")
 
 
 def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsim import Dense, IntensityEncoder, Network, Population, Projection, write_network
 from netsim.measuring import comparison
 
 Netsim = Callable[..., Any]
@@ -75,6 +76,19 @@ def test_models(netsim: Netsim) -> None:
     for row in presets.values():
         assert row["name"] in table
         assert row["architecture"] in table
+
+
+def test_operations_of_all_projections_onto_a_layer_are_shown(netsim: Netsim) -> None:
+    ends = [("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output")]
+    projections = [Projection(source, target, Dense()) for source, target in ends]
+    populations = [Population("hidden", (20,)), Population("output", (10,))]
+    write_network(Network("skip", IntensityEncoder((8, 8, 1), 16.0), populations, projections, 64.0), "skip.toml")
+    told = netsim("evaluate", "skip.toml", "--limit", 5, "--json").json()["synaptic_operations_per_presentation"]
+    assert told["stimulus_to_output"] > 0
+    (line,) = (
+        row for row in netsim("evaluate", "skip.toml", "--limit", 5).out.splitlines() if row.startswith("output")
+    )
+    assert line.split()[-1] == f"{told['output'] + told['stimulus_to_output']:,.0f}"
 
 
 def test_data(netsim: Netsim, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -202,6 +202,13 @@ def test_rows_that_cannot_be_encoded_are_named() -> None:
         make_dataset(((row, 0) for row in table), encoder)
 
 
+def test_latencies_that_cannot_be_presented_are_named() -> None:
+    times = np.ones((300, 4))
+    times[211, 2] = np.nan
+    with pytest.raises(DataError, match="training: sample 211: latencies: hold NaN"):
+        make_dataset((times, None), LatencyEncoder((2, 2, 1), 20.0))
+
+
 def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
     made = make_dataset((IMAGES, LABELS), ENCODER, validation=(IMAGES[:7], LABELS[:7]))
     assert len(made.split("validation")[0]) == 7

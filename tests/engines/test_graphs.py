@@ -189,6 +189,13 @@ def test_graphs_that_cannot_be_are_refused_in_one_line(projections: tuple[Projec
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "key"), [("", "hidden_to_output"), ("output", "hidden_to_output"), ("skip", "skip")])
+@pytest.mark.parametrize("delay", [-2.0, 2000.0])
+def test_a_projection_has_one_name_wherever_it_is_refused(name: str, key: str, delay: float) -> None:
+    with pytest.raises(SpecificationError, match=rf"^projections\.{key}\.delay: "):
+        _two(IN, Projection("hidden", "output", Dense(), delay=delay, name=name))
+
+
 def test_neurons_that_pool_are_told_how_to_become_relays() -> None:
     populations = (Population("pool", (1, 1, 1)), Population("output", (3,)))
     projections = (Projection("stimulus", "pool", Pooling(2)), Projection("pool", "output", Dense()))

@@ -87,9 +87,10 @@ def test_latencies_stay_what_they_are() -> None:
     samples = encoder.prepare(times)
     assert samples.shape == (1, 2, 3, 1)
     np.testing.assert_array_equal(encoder.latencies(samples, None).ravel(), times.ravel())
-    for wrong, message in ((-1.0, "negative"), (np.nan, "NaN"), (10.5, "go up to 10.5 ms; lengthen encoder.t_max")):
+    late = "go up to 10.5 ms; lengthen encoder.t_max"
+    for wrong, message in ((-1.0, "begin at -1 ms"), (-np.inf, "begin at -inf"), (np.nan, "NaN"), (10.5, late)):
         with pytest.raises(DataError, match=message):
-            encoder.prepare([[wrong, 0, 0, 0, 0, 0]])
+            encoder.latencies(encoder.prepare([[wrong, 0, 0, 0, 0, 0]]))
     with pytest.raises(DataError, match="have no intensities"):
         encoder.latencies(samples, 255)
 
@@ -136,6 +137,18 @@ def test_samples_of_a_user_are_brought_into_shape(shape: tuple[int, int, int]) -
     for wrong in (images.reshape(5, -1)[:, 1:], [[1, 2], [3]], [["a"] * 12] * 5, images[0].ravel()):
         with pytest.raises(DataError, match=r"^images: "):
             encoder.prepare(wrong)
+
+
+@pytest.mark.parametrize("given", [(12, 2), (3, 8), (1, 3, 8), (24, 1, 1), (2, 1, 12), (12, 2, 1), (2, 12), (1, 24)])
+def test_samples_of_another_shape_are_not_poured_into_it(given: tuple[int, ...]) -> None:
+    encoder = LatencyEncoder((2, 12, 1), t_max=64.0)
+    samples = np.arange(5 * 24, dtype=np.float64).reshape(5, *given) % 60
+    fits = tuple(size for size in given if size > 1) in ((2, 12), (24,))
+    if fits:
+        np.testing.assert_array_equal(encoder.prepare(samples).ravel(), samples.ravel())
+    else:
+        with pytest.raises(DataError, match=r"latencies: have shape .* needs \(2, 12, 1\), or the same flattened"):
+            encoder.prepare(samples)
 
 
 def test_encoders_know_what_they_are_called() -> None:

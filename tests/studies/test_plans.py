@@ -11,7 +11,7 @@ from netsim.models.presets import load_preset
 from netsim.seams import studies
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Population, Projection
 from netsim.studies.plans import make_plan
-from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope
+from netsim.studies.study import HIDDEN, MAPS, POPULATIONS, PROJECTIONS, NetworkStudy, Scope, StimulusStudy
 
 
 def test_controls_are_run_where_they_are_told() -> None:
@@ -94,3 +94,12 @@ def test_networks_without_such_layers(name: str, words: str) -> None:
     alone = Network.chain("alone", IntensityEncoder((1, 1, 2), 10.0), (Layer("output", Dense(2), Neurons()),), 20.0)
     with pytest.raises(SpecificationError, match=f"alone has no .*{words.split()[-1]}"):
         make_plan(alone, name)
+
+
+def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
+    def shift(condition: object) -> None:
+        """Of a `NetworkStudy`, not of stimuli."""
+
+    with pytest.raises(SpecificationError, match="study 'shift': takes level and sensor, in this order; the function"):
+        StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(shift)
+    assert "shift" not in studies

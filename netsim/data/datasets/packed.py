@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netsim.data.places import DATA_FOLDER, Place, check_folder, user_folder
 from netsim.data.source import OnProgress, Source
-from netsim.errors import DataError
+from netsim.errors import DataError, NetsimError
 from netsim.seams import datasets
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Packed(Source):
 
         check_folder(data_dir, name)
         for place in self.places(name, data_dir):
-            if place.found:
+            if place.path.is_file():
                 return read_dataset(place.path)
         looked = " or ".join(str(place.path) for place in self.places(name, data_dir))
         raise DataError(f"{name}: no such file (looked for {looked}); {self.remedy(name)}")
@@ -55,7 +55,18 @@ class Packed(Source):
         path = user_folder(name)
         folder = [Place(DATA_FOLDER, user_folder(data_dir) / path.name, False)] if data_dir is not None else []
         found = [*folder, Place("file", path, False)]
-        return [place._replace(found=place.path.is_file()) for place in found]
+        return [_checked(place) if place.path.is_file() else place for place in found]
+
+
+def _checked(place: Place) -> Place:
+    """Whether a file is a data set, and what is wrong with it if it is none."""
+    from netsim.data.packed import read_dataset
+
+    try:
+        read_dataset(place.path)
+    except NetsimError as error:
+        return place._replace(note=str(error))
+    return place._replace(found=True)
 
 
 datasets.add("packed", Packed(), __name__)

@@ -82,8 +82,10 @@ def _exactness(network: Network) -> str:
         else ""
     )
     loss = "the loss that stands with the output displacement,"
+    if not targets[learning.targets].follows_loss:
+        loss = "a loss whose negative gradient the output displacement is, if there is one,"
     if _priced(network):
-        loss = "the loss that stands with the output displacement, and of the price of spikes,"
+        loss = f"{loss} and of the price of spikes,"
     if dt := network.training.dt:
         loss += (
             f" taken at exact times and evaluated at the latencies of the grid of ${in_ms(dt)}$ (approximate: on the"

@@ -1,7 +1,7 @@
 """Targets relative to the earliest output spike."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Relative(Targets):
     spike per neuron, International Journal of Neural Systems.
     """
 
+    follows_loss: ClassVar[bool] = True
     t_max: float
     margin: float
     end: float

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Softmax(Targets):
     window closes at `end` (ms); the others are settings of `netsim.specification`.
     """
 
+    follows_loss: ClassVar[bool] = True
     t_max: float
     sharpness: float
     label_smoothing: float = 0.0

@@ -89,8 +89,8 @@ class Encoder(ABC):
         Parameters
         ----------
         given : array_like or sequence
-            Some samples. Those of other shapes are taken if their numbers are as many: rows of a table or of flattened
-            images, images without channels, or with the channels first, as torch has them.
+            Some samples. Beside those of `sample_shape`, rows of a table or of flattened images are taken, those with
+            the channels first, as torch has them, and any without axes of length 1, such as images without channels.
 
         Returns
         -------
@@ -164,8 +164,14 @@ def fitted(given: Any, shape: Shape, samples: str) -> np.ndarray:
     height, width, channels = shape
     if array.shape[1:] == (channels, height, width) != shape:
         array = np.moveaxis(array, 1, -1)
-    if array.ndim < 2 or array[:1].size != height * width * channels * len(array[:1]):
+    given_axes, axes = _longer_than_one(array.shape[1:]), _longer_than_one(shape)
+    if array.ndim < 2 or given_axes not in (axes, _longer_than_one((height * width * channels,))):
         raise DataError(
-            f"{samples}: have shape {array.shape[1:]}, the encoder needs {shape}; change encoder.shape or reshape them"
+            f"{samples}: have shape {array.shape[1:]}, the encoder needs {shape}, or the same flattened; change"
+            " encoder.shape, or transpose or reshape them"
         )
     return array.reshape(len(array), *shape)
+
+
+def _longer_than_one(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)

@@ -1,7 +1,7 @@
 """Latencies that are known already: of recorded or generated spikes."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,24 +29,18 @@ class LatencyEncoder(Encoder):
 
     __repr__ = short_repr
 
-    def prepare(self, given: Any) -> np.ndarray:
-        """Latencies of shape (samples, height, width, channels), or as `Encoder.prepare` takes them."""
-        times = super().prepare(given)
-        self._check(times)
-        return times
-
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """The samples, in double precision."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes latencies, which have no intensities")
-        self._check(samples)
-        return np.asarray(samples, dtype=np.float64)
-
-    def _check(self, times: np.ndarray) -> None:
-        if not (times >= 0).all():
-            raise DataError("latencies: hold NaN or negative times; a silent neuron has the latency inf")
+        times = np.asarray(samples, dtype=np.float64)
+        if np.isnan(times).any():
+            raise DataError("latencies: hold NaN; a silent neuron has the latency inf")
+        if (first := times.min(initial=0.0)) < 0:
+            raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
             raise DataError(f"latencies: go up to {last:g} ms; lengthen encoder.t_max, which is {self.t_max:g}")
+        return times
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
