@@ -19,8 +19,9 @@ from netsim.engines.protocol import EngineEntry
 from netsim.errors import SpecificationError
 from netsim.learning.constraints import constraints_of
 from netsim.learning.learners._stidi_bp_rule import SMALLEST_SLOPE
+from netsim.learning.protocol import Targets
 from netsim.models.presets import load_preset, preset_names
-from netsim.seams import SEAMS, engines, schedules
+from netsim.seams import SEAMS, engines, schedules, targets
 from netsim.specification import (
     PSP,
     Connectivity,
@@ -283,6 +284,20 @@ def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(net
     told = _cells(describe(gridded), "G1")
     assert "exact gradient" not in told["Exactness"]
     assert r"of the grid of $0.5 \text{ ms}$ (approximate" in told["Exactness"]
+
+
+def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(
+    networks: dict[str, Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lead(Targets):
+        """The neuron of the label should fire first."""
+
+    monkeypatch.setitem(targets._entries, "lead", Lead)  # type: ignore[arg-type]
+    network = networks["phased"]
+    network = dataclasses.replace(network, learning=dataclasses.replace(network.learning, targets="lead"))
+    told = _cells(describe(network), "G1")
+    assert told["Output displacement"].startswith("The neuron of the label should fire first. The label is")
+    assert "a loss whose negative gradient the output displacement is, if there is one" in told["Exactness"]
 
 
 def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monkeypatch: pytest.MonkeyPatch) -> None:
