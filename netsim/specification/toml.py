@@ -1,8 +1,10 @@
 """Specifications as TOML: read with every key checked, written so that reading gives the same network."""
 
+import copy
 import dataclasses
 import functools
 import math
+import os
 import tomllib
 import types
 import typing
@@ -29,8 +31,14 @@ _MOST_DOTS = 100
 _DEEPEST = 20
 
 
-def network_from_dict(table: dict[str, Any]) -> Network:
+def network_from_dict(table: dict[str, Any], folder: Path | None = None) -> Network:
     """Build a network from the nested dictionary that a TOML file holds.
+
+    Parameters
+    ----------
+    table : dict
+    folder : Path, optional
+        Where files that it names are looked for first if their paths are relative, and last by their names alone.
 
     Raises
     ------
@@ -45,7 +53,7 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     >>> netsim.network_from_dict(table).name
     'mine'
     """
-    table = dict(table)
+    table = dict(table) if folder is None else _with_files_of(copy.deepcopy(table), folder)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
     populations = tuple(_population(part) for part in _tables(table, "populations"))
     projections = tuple(_projection(part) for part in _tables(table, "projections"))
@@ -60,6 +68,23 @@ def network_from_dict(table: dict[str, Any]) -> Network:
         expanded = expand_layers(layers, given["encoder"].shape)
         given |= {"populations": expanded[0], "projections": expanded[1] + projections}
     return Network(**given)
+
+
+def _with_files_of(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Change, in place, the paths of files that connectivities name to where they are found."""
+    parts = [part for key in ("layers", "projections") for part in _list(table.get(key))]
+    rules = [(part.get("connectivity", part), "kind" if "connectivity" not in part else "rule") for part in parts]
+    for rule, key in rules:
+        name = rule.get(key) if isinstance(rule, dict) else None
+        for field in connectivities[name].files if isinstance(name, str) and name in connectivities else ():
+            if isinstance(path := rule.get(field), str):
+                places = (folder / path, Path(path), folder / Path(path).name)  # an absolute one is the first of them
+                rule[field] = str(next((place for place in places if os.path.isfile(place)), path))
+    return table
+
+
+def _list(tables: Any) -> list[dict[str, Any]]:
+    return [part for part in tables if isinstance(part, dict)] if isinstance(tables, list) else []
 
 
 def network_to_dict(network: Network) -> dict[str, Any]:
@@ -142,7 +167,7 @@ def read_network(path: str | Path) -> Network:
     """
     table = read_toml(path)
     try:
-        return network_from_dict(table)
+        return network_from_dict(table, Path(path).parent)
     except SpecificationError as error:
         raise SpecificationError(str(path), str(error)) from error
 

@@ -287,12 +287,12 @@ def test_the_loss_is_that_of_the_gradient_and_no_gradient_is_exact_on_a_grid(net
 
 
 def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(
-    networks: dict[str, Network], monkeypatch: pytest.MonkeyPatch
+    networks: dict[str, Network],
 ) -> None:
     class Lead(Targets):
         """The neuron of the label should fire first."""
 
-    monkeypatch.setitem(targets._entries, "lead", Lead)  # type: ignore[arg-type]
+    targets.register("lead")(Lead)
     network = networks["phased"]
     network = dataclasses.replace(network, learning=dataclasses.replace(network.learning, targets="lead"))
     told = _cells(describe(network), "G1")

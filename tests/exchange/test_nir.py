@@ -519,9 +519,9 @@ def test_what_cannot_be_exported(network: Network, simulation: Simulation) -> No
     weights = _drawn_weights(network)
     with pytest.raises(DataError, match=r"network.h5: a file of the format nir is called \*.nir"):
         export_network("nir", network, weights, "network.h5")
-    with pytest.raises(DataError, match=r"format 'csv': is not known; choose one of nir"):
+    with pytest.raises(DataError, match=r"format 'csv': is not known; known are nir"):
         export_network("csv", network, weights, "network.csv")
-    with pytest.raises(DataError, match=r"format 'nir': is not known; choose one of nwb"):
+    with pytest.raises(DataError, match=r"format 'nir': is not known; did you mean 'nirdata'"):
         export("nir", simulation, "network.nir")
     with pytest.raises(RunError, match=r"nosuch/network.nir.*cannot be written"):
         export_network("nir", network, weights, "nosuch/network.nir")

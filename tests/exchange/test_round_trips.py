@@ -86,7 +86,7 @@ def test_what_cannot_be_exported(to: str, name: str, simulation: Simulation) -> 
         export(to, simulation, Path("nosuch") / name)
     with pytest.raises(DataError, match=f"the format {to} is called"):
         export(to, simulation, "spikes.txt")
-    with pytest.raises(DataError, match=r"format 'pdf': is not known; choose one of nwb"):
+    with pytest.raises(DataError, match=r"format 'pdf': is not known; known are nwb"):
         export("pdf", simulation, name)
     with pytest.raises(DataError, match=r"spikes.txt: cannot be read as spikes; .*\.nwb"):
         read_stimuli("spikes.txt", (4, 5, 2))

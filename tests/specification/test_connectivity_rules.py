@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from netsim.specification import (
     Projection,
     Random,
 )
-from netsim.specification.toml import network_from_dict, network_to_dict
+from netsim.specification.toml import network_from_dict, network_to_dict, read_network, write_network
 from netsim.weights.initial import initial_weights
 
 MAPS, COARSE = (5, 6, 2), (3, 2, 3)
@@ -170,6 +171,29 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(SpecificationError, match=r"file: .* has another SHA-256 .* than this network was"):
         network_from_dict(network_to_dict(signed))
+
+
+def test_a_list_of_edges_moves_with_its_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, here, elsewhere = (tmp_path / name for name in ("there", "here", "elsewhere"))
+    for folder in (there, here, elsewhere):
+        folder.mkdir()
+    (there / "edges.csv").write_text("pre,post\n0,1\n3,0\n")
+    rule = EdgeList(2, str(there / "edges.csv"))
+    network = Network.chain("listed", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", rule)], 20.0)
+    write_network(network, here / "network.toml")
+    shutil.move(there / "edges.csv", elsewhere)
+    with pytest.raises(SpecificationError, match=r"edges.csv does not exist; bring it back, or put it beside the file"):
+        read_network(here / "network.toml")
+    shutil.copy(elsewhere / "edges.csv", here)
+    assert read_network(here / "network.toml") == network
+    (here / "edges.csv").write_text("pre,post\n0,1\n")
+    with pytest.raises(SpecificationError, match="has another SHA-256"):
+        read_network(here / "network.toml")
+    # a path that is relative counts from the file of the network before it does from the current folder
+    text = (here / "network.toml").read_text().replace(str(there / "edges.csv"), "edges.csv")
+    (elsewhere / "network.toml").write_text(text)
+    monkeypatch.chdir(here)
+    assert read_network(elsewhere / "network.toml") == network
 
 
 def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import nir
@@ -169,7 +170,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
         raise DataError(f"{origin}: has metadata that netsim does not write")
     table = loads_toml(own["specification"], origin)
     try:
-        network = network_from_dict(table)
+        network = network_from_dict(table, Path(origin).parent)
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
     weights = {}

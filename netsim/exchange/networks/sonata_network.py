@@ -272,7 +272,7 @@ def read(path: Path) -> Imported:
             raise DataError(f"{path}: {lack}; edges of other tools are read as connectivity edge-list")
         table = loads_toml(read_text(path / SPECIFICATION, _LONGEST), str(path))
         try:
-            network = network_from_dict(table)
+            network = network_from_dict(table, path)
         except SpecificationError as error:
             raise SpecificationError(str(path), str(error)) from error
         record = json.loads(read_text(path / RECORD, _LONGEST))

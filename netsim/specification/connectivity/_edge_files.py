@@ -35,7 +35,9 @@ def checksum(file: str) -> str:
             update_digest(digest, stream)
             return digest.hexdigest()
     except FileNotFoundError:
-        raise SpecificationError("file", f"{file} does not exist") from None
+        raise SpecificationError(
+            "file", f"{file} does not exist; bring it back, or put it beside the file of the network"
+        ) from None
     except OSError as error:
         raise SpecificationError("file", f"{file} cannot be read ({error.strerror})") from error
     except DataError as error:

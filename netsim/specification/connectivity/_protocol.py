@@ -102,6 +102,8 @@ class Connectivity(ABC):
     phrase: ClassVar[str] = "own rule"
     per_synapse: ClassVar[bool] = False
     """Whether each synapse has a weight of its own, in the order of the connections; see `PerSynapse`."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters that are paths of files; a network that moves may have them beside its own file."""
 
     @abstractmethod
     def target_shape(self, source: Shape) -> Shape:

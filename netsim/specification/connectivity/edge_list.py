@@ -1,7 +1,7 @@
 """Synapses that a file lists."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,7 +31,8 @@ class EdgeList(Sized, PerSynapse):
     size : int, optional
         Number of neurons; by default as many as the target has.
     file : str
-        A relative path counts from the current folder; an absolute one is kept.
+        A relative path counts from the current folder; an absolute one is kept. A network that is read from a file
+        finds it beside that file, too.
     population : str
         Of edges, in a SONATA file that has several.
     sha256 : str
@@ -58,7 +59,8 @@ class EdgeList(Sized, PerSynapse):
     """
 
     phrase: ClassVar[str] = "synapses from a list"
-    file: str = ""
+    files: ClassVar[tuple[str, ...]] = ("file",)
+    file: str = field(default="", compare=False)  # the checksum says which one it is
     population: str = ""
     sha256: str = ""
 
