@@ -1,5 +1,6 @@
 """Studies: their tidy table, and figures of what disturbances do to the decisions."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -196,7 +197,7 @@ def study_figure(
                 label = study.control if curve == curves[-1] else ""
                 axes.plot(equal["level"], equal["mean"], "--", color="0.45", linewidth=1.0, label=label, zorder=2)
         _mark_undisturbed(axes, frame, measure, study.rises)
-        axes.set(xlabel=study.level, ylabel=_MEASURES[measure])
+        axes.set(xlabel=study.level, ylabel=textwrap.fill(_MEASURES[measure], 24))
         if study.finish is not None:
             study.finish(axes, disturbed, measure)
         if study.is_fraction:

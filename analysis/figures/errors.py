@@ -102,9 +102,9 @@ def error_gallery(
     errors = confident_errors(decisions, count)
     height, width, _ = network.encoder.shape
     pictures = _stimuli(spikes, errors["presentation"].to_list(), network)
-    lines = 2 if all(len(class_name(label, classes)) <= 2 for label in errors["label"]) else 3
+    lines = _lines(errors, classes)
     columns = max(1, min(columns, len(errors) or 1))
-    across, down = width * 1.15, height * (1.04 + 0.16 * lines)
+    across, down = _cell(network, lines, columns, FULL_WIDTH if ax is None else ax.figure.get_size_inches()[0])
     rows = math.ceil(len(errors) / columns) or 1
     between = " → " if lines == 2 else "\n→ "
     with drawing(ax, FULL_WIDTH, 0.3 + FULL_WIDTH * (rows * down) / (max(columns, 4) * across)) as axes:
@@ -128,6 +128,19 @@ def error_gallery(
             else f"no confident errors in {len(decisions):,} presentations"
         )
     return axes
+
+
+def _lines(errors: pd.DataFrame, classes: Sequence[str]) -> int:
+    """Lines of a caption: short names of label and decision stand in one."""
+    return 2 if all(len(class_name(label, classes)) <= 2 for label in errors["label"]) else 3
+
+
+def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[float, float]:
+    """Width and height (pixels) of a picture with its caption, whose letters do not shrink with the picture."""
+    height, width, _ = network.encoder.shape
+    across = width * 1.15
+    line = 0.13 * columns * across / inches
+    return across, height * 1.04 + max(0.16 * height, line) * lines
 
 
 def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Network) -> list[np.ndarray]:
@@ -178,7 +191,8 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
     stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
     columns = 4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)  # no row of a single one
-    rows = math.ceil(len(table) / columns) or 1
-    figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * 1.25)
+    rows, lines = math.ceil(len(table) / columns) or 1, _lines(table, source.stimuli.classes)
+    across, down = _cell(source.network, lines, columns, choice.width)
+    figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * down / across)
     error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
     return Drawn(figure, table)

@@ -73,7 +73,7 @@ def kernels(
     pictures[tuple(index)] = rows["weight"].to_numpy()
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
-    mosaic, places = _mosaic(pictures, max(1, columns))
+    mosaic, places = _mosaic(pictures, _columns(*pictures.shape, max(1, columns)))
     limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
     with drawing(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1]) as axes:
         # the colours are diverging, and safe for people who are colour-blind
@@ -88,6 +88,12 @@ def kernels(
         depth = f", channel {channel}" if frame.loc[frame["layer"] == name, "channel"].nunique() > 1 else ""
         axes.set_title(f"{name}: {shown} {what} of {height}×{width}{depth}")
     return axes
+
+
+def _columns(count: int, height: int, width: int, most: int) -> int:
+    """Pictures in a row: at most `most`, and fewer of flat pictures, so that all are not much wider than high."""
+    fits = (columns for columns in range(most, 1, -1) if 4 * math.ceil(count / columns) * height >= columns * width)
+    return next(fits, 1) if 4 * height < width else most
 
 
 def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -122,6 +128,8 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     count = choice.count or 64
     columns = 8 if choice.width < 5 else 16
     shown = min(count, int(table["map"].fillna(table["neuron"]).max()) + 1)
-    rows = math.ceil(shown / columns)
-    height = 0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2))
+    high, wide = (int(table[axis].max()) + 1 if table[axis].notna().any() else 1 for axis in ("y", "x"))
+    columns = _columns(shown, high, wide, columns)
+    rows, flat = math.ceil(shown / columns), 1 if 4 * high >= wide else (high + wide / 8) / (1.125 * wide)
+    height = 0.5 + 0.86 * choice.width * flat * rows / min(columns, max(shown, columns // 2))
     return choice.drawn(table, kernels, height, layer=layer, channel=choice.channel, count=count, columns=columns)

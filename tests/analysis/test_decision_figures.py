@@ -26,7 +26,7 @@ from netsim.analysis import (
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.seams import figures
-from netsim.specification import Network
+from netsim.specification import Dense, LatencyEncoder, Layer, Network
 
 OUTPUTS = np.array(
     [
@@ -159,6 +159,21 @@ def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFra
         order = np.argsort(times[np.isfinite(times)])
         assert (np.diff(shown[np.isfinite(times)][order]) <= 0).all()
     assert axes.get_title(loc="left").startswith("2 of 2 errors\n")
+
+
+@pytest.mark.parametrize("shape", [(2, 12, 1), (1, 30, 1), (20, 2, 1)])
+def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int, int]) -> None:
+    network = Network.chain("flat", LatencyEncoder(shape, 16.0), [Layer("output", Dense(2))], 64.0)
+    decisions = decision_table(network, np.tile([20.0, 30.0], (9, 1)), [1] * 9)
+    stimuli = SimpleNamespace(latencies=lambda chosen: np.full((len(chosen), *shape), 3.0), classes=())
+    source: Any = SimpleNamespace(network=network, stimuli=stimuli, decisions=lambda limit: decisions)
+    drawn = figures["errors"].draw(source, Choice(width=figures["errors"].width))
+    (axes,) = drawn.figure.axes
+    drawn.figure.draw_without_rendering()
+    boxes = [image.get_window_extent() for image in axes.images]
+    for text in axes.texts:
+        caption = text.get_window_extent()
+        assert not any(caption.overlaps(box.padded(-1)) for box in boxes)
 
 
 def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -51,6 +52,15 @@ def test_dense_neurons_have_receptive_fields(learned: Network, weights: Weights)
     np.testing.assert_array_equal(mosaic[:, :5], fields[:, :, 1, 0])
     np.testing.assert_array_equal(mosaic[:, -5:], fields[:, :, 1, 1])
     assert axes.get_title(loc="left") == "hidden: first 2 of 7 receptive fields of 3×5, channel 1"
+
+
+def test_flat_fields_stand_in_columns_that_are_high_enough_for_a_scale() -> None:
+    network = Network.chain("flat", IntensityEncoder((1, 12, 1), 16.0), [Layer("output", Dense(20))], 32.0)
+    axes = kernels(weight_table(network, initial_weights(network, 1)))
+    assert axes.images[0].get_array().shape == (10 * 3 - 2, 2 * 14 - 2)
+    axes.figure.draw_without_rendering()
+    ticks = [label.get_window_extent() for label in axes.child_axes[0].get_yticklabels()]
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(ticks))
 
 
 def test_any_connectivity_has_receptive_fields(

@@ -88,8 +88,11 @@ def test_panels_of_every_kind(kind: str, make: Callable[..., pd.DataFrame]) -> N
     assert len(panels) == (1 if kind == "early-readout" else 2)
     assert panels[-1].get_xlabel() == studies[kind].level
     assert all(axes.get_xlabel() == "" for axes in panels[:-1])
+    figure.draw_without_rendering()
     for axes in panels:
-        assert axes.get_ylabel()
+        label, box = axes.yaxis.label.get_window_extent(), axes.get_window_extent()
+        assert label.y0 >= box.y0 - 0.1 * box.height
+        assert label.y1 <= box.y1 + 0.1 * box.height
         curve = next(line for line in axes.lines if line.get_zorder() == 3)
         np.testing.assert_array_equal(curve.get_xdata(), [1, 2, 4])
 
