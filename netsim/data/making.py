@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
 from netsim.data.tally import Tally
-from netsim.errors import DataError, RunError, nearest
+from netsim.errors import DataError, DataWarning, RunError, nearest
 from netsim.specification import Encoder
 
 SPLIT_SEED = 2021
 _BATCH = 256
+_EARLY = 500  # of the encoding window; seconds taken for ms come within a thousandth of it
 
 
 def make_dataset(
@@ -93,14 +95,15 @@ def make_dataset(
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
     path = Path(tempfile.gettempdir() if file is None else file)
     codes = _Codes(None if classes is None else tuple(map(str, classes)))
-    largest, tally, columns = _Largest(encoder, intensity_max), Tally(), _Columns()
+    largest, latest, tally, columns = _Largest(encoder, intensity_max), _Latest(), Tally(), _Columns()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
-                batches = _prepared(content, encoder, part, largest, tally, columns)
+                batches = _prepared(content, encoder, part, largest, latest, tally, columns)
                 parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
             tally.check(name, encoder)
+            latest.check(name, encoder)
             if share is not None:
                 parts["training"], parts["test"] = _set_aside(parts["training"], share)
             made = Dataset(
@@ -136,6 +139,24 @@ class _Largest:
             raise DataError(f"intensity_max: has no meaning for {self._encoder.samples}")
         if self._given is None and seen is not None:
             self.value = max(seen, self.value or 0.0)
+
+
+class _Latest:
+    """The latest of all spikes, as samples come."""
+
+    def __init__(self) -> None:
+        self._value = 0.0
+
+    def see(self, latencies: np.ndarray) -> None:
+        """Let the spikes of some samples count."""
+        self._value = max(self._value, float(latencies.max(where=np.isfinite(latencies), initial=0.0)))
+
+    def check(self, name: str, encoder: Encoder) -> None:
+        """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
+        if 0 < self._value < encoder.t_max / _EARLY:
+            early = f"all spikes come within {self._value:.3g} ms of an encoding window of {encoder.t_max:g} ms"
+            ask = "latencies are in ms, events in µs: are the samples in another unit?"
+            warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=3)
 
 
 class _Columns:
@@ -200,7 +221,7 @@ class _Codes:
 
 
 def _prepared(
-    content: Any, encoder: Encoder, part: str, largest: _Largest, tally: Tally, columns: _Columns
+    content: Any, encoder: Encoder, part: str, largest: _Largest, latest: _Latest, tally: Tally, columns: _Columns
 ) -> Iterator[tuple[np.ndarray, Any]]:
     """Samples as the encoder has them, and labels or None, in batches as they come."""
     done = 0
@@ -217,25 +238,26 @@ def _prepared(
             largest.see(samples)
         for first in range(0, len(samples), _BATCH):
             some = slice(first, first + _BATCH)
-            silent = _silent(samples[some], encoder, largest.value, part, done + first)
+            latencies = _latencies(samples[some], encoder, largest.value, part, done + first)
+            silent = np.isinf(latencies).reshape(len(latencies), -1).all(axis=1)
+            latest.see(latencies)
             for is_silent, (events, too_late) in zip(silent, late[some], strict=True):
                 tally.add(is_silent, events, too_late)
         done += len(samples)
         yield samples, labels
 
 
-def _silent(samples: np.ndarray, encoder: Encoder, intensity_max: float | None, part: str, first: int) -> np.ndarray:
-    """Which samples have no spike; a DataError that names the first one, by its number, that cannot be encoded."""
+def _latencies(samples: np.ndarray, encoder: Encoder, intensity_max: float | None, part: str, first: int) -> np.ndarray:
+    """Latencies (ms) of samples; a DataError that names the first one, by its number, that cannot be encoded."""
     top = 1.0 if intensity_max == 0 and not samples.any() else intensity_max  # black images are silent in any case
     try:
-        latencies = encoder.latencies(samples, top)
+        return encoder.latencies(samples, top)
     except DataError as error:
         if len(samples) == 1:
             raise DataError(f"{part}: sample {first}: {error}") from error
         for row in range(len(samples)):
-            _silent(samples[row : row + 1], encoder, intensity_max, part, first + row)
+            _latencies(samples[row : row + 1], encoder, intensity_max, part, first + row)
         raise DataError(f"{part}: {error}") from error
-    return np.isinf(latencies).reshape(len(samples), -1).all(axis=1)
 
 
 def _batches(content: Any, part: str) -> Iterator[tuple[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,17 @@ def test_rows_that_cannot_be_encoded_are_named() -> None:
     table[280, 1] = np.nan
     with pytest.raises(DataError, match="training: sample 280: tables: hold NaN"):
         make_dataset(((row, 0) for row in table), encoder)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0])
+def test_seconds_are_noticed(unit: float) -> None:
+    times = unit * np.random.default_rng(0).uniform(5, 50, (40, 4))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        make_dataset((times, np.arange(40) % 2), LatencyEncoder((2, 2, 1), 50.0))
+    said = [str(warning.message) for warning in told if warning.category is DataWarning]
+    assert len(said) == (unit == 1e-3)
+    assert all("of an encoding window of 50 ms; latencies are in ms" in line for line in said)
 
 
 def test_latencies_that_cannot_be_presented_are_named() -> None:
