@@ -104,7 +104,7 @@ def error_gallery(
     pictures = _stimuli(spikes, errors["presentation"].to_list(), network)
     lines = _lines(errors, classes)
     columns = max(1, min(columns, len(errors) or 1))
-    across, down = _cell(network, lines, columns, FULL_WIDTH if ax is None else ax.figure.get_size_inches()[0])
+    across, down = _cell(network, lines, columns, FULL_WIDTH if ax is None else ax.figure.bbox.width / ax.figure.dpi)
     rows = math.ceil(len(errors) / columns) or 1
     between = " → " if lines == 2 else "\n→ "
     with drawing(ax, FULL_WIDTH, 0.3 + FULL_WIDTH * (rows * down) / (max(columns, 4) * across)) as axes:

@@ -73,17 +73,17 @@ def kernels(
     pictures[tuple(index)] = rows["weight"].to_numpy()
     everything = len(pictures)
     pictures = pictures[: max(1, count)]
-    mosaic, places = _mosaic(pictures, _columns(*pictures.shape, max(1, columns)))
+    number, height, width = pictures.shape
+    mosaic, places = _mosaic(pictures, _columns(number, height, width, max(1, columns)))
     limit = float(np.nan_to_num(np.abs(pictures)).max()) or 1.0
     with drawing(ax, COLUMN_WIDTH, 0.45 + COLUMN_WIDTH * 0.88 * mosaic.shape[0] / mosaic.shape[1]) as axes:
         # the colours are diverging, and safe for people who are colour-blind
         image = axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        height, width = pictures.shape[1:]
         for top, left in places:
             axes.add_patch(outline(left - 0.5, top - 0.5, width, height))
         axes.set_axis_off()
         colour_bar(axes, image, 1.02, 0.025, "weight")
-        shown = f"{len(pictures)}" if len(pictures) == everything else f"first {len(pictures)} of {everything}"
+        shown = f"{number}" if number == everything else f"first {number} of {everything}"
         what = "kernels" if convolution else "receptive fields"
         depth = f", channel {channel}" if frame.loc[frame["layer"] == name, "channel"].nunique() > 1 else ""
         axes.set_title(f"{name}: {shown} {what} of {height}×{width}{depth}")

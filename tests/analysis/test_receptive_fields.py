@@ -57,8 +57,10 @@ def test_dense_neurons_have_receptive_fields(learned: Network, weights: Weights)
 def test_flat_fields_stand_in_columns_that_are_high_enough_for_a_scale() -> None:
     network = Network.chain("flat", IntensityEncoder((1, 12, 1), 16.0), [Layer("output", Dense(20))], 32.0)
     axes = kernels(weight_table(network, initial_weights(network, 1)))
-    assert axes.images[0].get_array().shape == (10 * 3 - 2, 2 * 14 - 2)
-    axes.figure.draw_without_rendering()
+    assert axes.images[0].get_size() == (10 * 3 - 2, 2 * 14 - 2)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
     ticks = [label.get_window_extent() for label in axes.child_axes[0].get_yticklabels()]
     assert not any(one.overlaps(other) for one, other in itertools.pairwise(ticks))
 

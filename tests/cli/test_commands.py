@@ -80,8 +80,8 @@ def test_models(netsim: Netsim) -> None:
 
 def test_operations_of_all_projections_onto_a_layer_are_shown(netsim: Netsim) -> None:
     ends = [("stimulus", "hidden"), ("hidden", "output"), ("stimulus", "output")]
-    projections = [Projection(source, target, Dense()) for source, target in ends]
-    populations = [Population("hidden", (20,)), Population("output", (10,))]
+    projections = tuple(Projection(source, target, Dense()) for source, target in ends)
+    populations = (Population("hidden", (20,)), Population("output", (10,)))
     write_network(Network("skip", IntensityEncoder((8, 8, 1), 16.0), populations, projections, 64.0), "skip.toml")
     told = netsim("evaluate", "skip.toml", "--limit", 5, "--json").json()["synaptic_operations_per_presentation"]
     assert told["stimulus_to_output"] > 0
