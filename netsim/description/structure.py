@@ -81,7 +81,8 @@ def _notes(network: Network) -> Iterator[str]:
     }
     other = " other than pretrained ones (table G2)" if network.training.pretrained else ""
     drawn = " or ".join(ways[way] for way in distinct(one.initial.distribution for one in network.weighted))
-    signed = any(network.weight_signs(projection) is not None for projection in network.weighted)
+    signed = {one.name: network.weight_signs(one) is not None for one in network.weighted}
+    mixed = any(len({signed[one.name] for one in network.incoming(each.name)}) == 2 for each in network.integrating)
     delays = (
         " Delays are drawn independently and cut to the range in the table; synapses that share a weight share a delay."
     )
@@ -89,9 +90,9 @@ def _notes(network: Network) -> Iterator[str]:
         " Those of the wrong sign are then set to 0, and the others scaled: onto neurons that receive of both signs, so"
         r" that they cancel on average and their sum has the variance $\sigma^2$; of one sign, so that they add up to"
         r" $\sigma$ on average."
-    )
+    ) + " Weights of any sign are neither scaled nor counted there." * mixed
     yield (
-        f"Initial weights{other} are drawn independently, {drawn}.{signs if signed else ''}"
+        f"Initial weights{other} are drawn independently, {drawn}.{signs if any(signed.values()) else ''}"
         f"{delays if network.delayed else ''}{_biases(network)}"
         f"{_loops(network)}"
     )

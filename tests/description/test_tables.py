@@ -269,6 +269,15 @@ def test_a_graph_tells_every_projection(networks: dict[str, Network]) -> None:
     assert "the weights of `output`, and" in _cells(description, "G2")["Dropout"]
 
 
+def test_weights_of_any_sign_are_told_beside_signed_ones(networks: dict[str, Network]) -> None:
+    told = "Weights of any sign are neither scaled nor counted there."
+    signed = networks["graph"]
+    assert told not in to_markdown(describe(signed))
+    *others, skip = signed.projections
+    half = dataclasses.replace(signed, projections=(*others, dataclasses.replace(skip, sign="any")))
+    assert told in to_markdown(describe(half))
+
+
 def test_delays_are_not_told_where_there_are_none(networks: dict[str, Network]) -> None:
     for network in networks.values():
         has_delays = any(projection.delay for projection in network.projections)
