@@ -257,7 +257,8 @@ def is_free(path: str | Path) -> bool:
 def check_free(path: str | Path) -> None:
     """Refuse, by a RunError, what is not free."""
     if not is_free(path):
-        raise RunError(f"{path}: exists already; choose another --out, or continue a training with --resume")
+        resume = "resume the training in it (--resume; in Python resume=True)"
+        raise RunError(f"{path}: exists already; choose another folder (--out), or {resume}")
 
 
 def _half_made(names: Sequence[str]) -> bool:

@@ -56,7 +56,7 @@ def test_an_empty_folder_may_be_used_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "full" / "thesis.txt").write_text("")
     (tmp_path / "file").write_text("")
     for name in ("empty", "full", "file"):
-        with pytest.raises(RunError, match=rf"{name}: exists already; choose another --out, or continue .* --resume"):
+        with pytest.raises(RunError, match=rf"{name}: exists already; choose .*--resume; in Python resume=True"):
             create_run(tmp_path / name, DIGITS, describe_run(0))
     assert os.listdir(tmp_path / "full") == ["thesis.txt"]
 
