@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 _LONGEST = 2000
+_MOST = 30  # names in a message
 
 
 def one_line(text: str) -> str:
@@ -16,10 +17,11 @@ def one_line(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint ``; did you mean 'x'?`` or a list of what is known."""
+    """A hint ``; did you mean 'x'?`` or a list of what is known, or of the first of many."""
     names = {name.lower(): name for name in known}
+    shown = [*names.values()][:_MOST] + ["..."] * (len(names) > _MOST)
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
-    return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(names.values())}"
+    return f"; did you mean {names[close[0]]!r}?" if close else f"; known are {', '.join(shown)}"
 
 
 class DataWarning(UserWarning):

@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import hashlib
 import io
 import json
 import math
@@ -244,6 +245,14 @@ def check_expansion(path: Path, content: int, size: int) -> None:
 def most_expanded(size: int) -> int:
     """Bytes that a file of so many may unpack to."""
     return max(_ALWAYS_EXPANDED, _LARGEST_EXPANSION * size)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a regular file; an OSError or a DataError, if it cannot be read."""
+    digest = hashlib.sha256()
+    with open_regular(path) as stream:
+        update_digest(digest, stream)
+    return digest.hexdigest()
 
 
 def update_digest(digest: Digest, file: BinaryIO) -> None:

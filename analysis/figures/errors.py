@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from netsim.specification import Network
 
 
+_HEADING, _LINE, _NARROWEST = 0.5, 0.135, 0.6  # inches: of title, line of a caption, and picture with a caption
+
+
 def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     """The wrong decisions with the longest gap between first and second output spike, longest first.
 
@@ -139,7 +142,7 @@ def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[fl
     """Width and height (pixels) of a picture with its caption, whose letters do not shrink with the picture."""
     height, width, _ = network.encoder.shape
     across = width * 1.15
-    line = 0.13 * columns * across / inches
+    line = _LINE * columns * across / inches
     return across, height * 1.04 + max(0.16 * height, line) * lines
 
 
@@ -191,8 +194,12 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
     stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
     columns = 4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)  # no row of a single one
+    height, width, _ = source.network.encoder.shape
+    if height > 2 * width:  # narrow ones: as many in a row as their captions allow
+        columns = int(choice.width / _NARROWEST)
     rows, lines = math.ceil(len(table) / columns) or 1, _lines(table, source.stimuli.classes)
     across, down = _cell(source.network, lines, columns, choice.width)
-    figure, (axes,) = choice.new_figure(0.35 + choice.width * rows / columns * down / across)
+    high = _HEADING + choice.width * rows / columns * down / across
+    figure, (axes,) = choice.new_figure(min(high, 1.3 * choice.width))
     error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
     return Drawn(figure, table)

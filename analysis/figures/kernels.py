@@ -92,8 +92,9 @@ def kernels(
 
 def _columns(count: int, height: int, width: int, most: int) -> int:
     """Pictures in a row: at most `most`, and fewer of flat pictures, so that all are not much wider than high."""
-    fits = (columns for columns in range(most, 1, -1) if 4 * math.ceil(count / columns) * height >= columns * width)
-    return next(fits, 1) if 4 * height < width else most
+    if 4 * height > width:
+        return most
+    return next((some for some in range(most, 1, -1) if 4 * math.ceil(count / some) * height >= some * width), 1)
 
 
 def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -130,6 +131,6 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     shown = min(count, int(table["map"].fillna(table["neuron"]).max()) + 1)
     high, wide = (int(table[axis].max()) + 1 if table[axis].notna().any() else 1 for axis in ("y", "x"))
     columns = _columns(shown, high, wide, columns)
-    rows, flat = math.ceil(shown / columns), 1 if 4 * high >= wide else (high + wide / 8) / (1.125 * wide)
-    height = 0.5 + 0.86 * choice.width * flat * rows / min(columns, max(shown, columns // 2))
+    rows = math.ceil(shown / columns) * min(1.0, (high + wide / 8) / (wide + wide / 8))  # flat fields are no squares
+    height = 0.5 + 0.86 * choice.width * rows / min(columns, max(shown, columns // 2))
     return choice.drawn(table, kernels, height, layer=layer, channel=choice.channel, count=count, columns=columns)

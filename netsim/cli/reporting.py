@@ -61,7 +61,8 @@ def data(
     if name is not None and not any(place.found for place in places[name]):
         source = loading.find_source(name)
         assert source is not None  # else there would be no places
-        raise SpecificationError(name, f"is not found; {source.remedy(name)}")
+        wrong = "; ".join(f"{place.path} {place.note}" for place in places[name] if place.note)
+        raise SpecificationError(name, f"is not found{f' ({wrong})' if wrong else ''}; {source.remedy(name)}")
 
 
 def report(

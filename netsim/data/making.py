@@ -153,9 +153,9 @@ class _Latest:
 
     def check(self, name: str, encoder: Encoder) -> None:
         """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
-        if 0 < self._value < encoder.t_max / _EARLY:
+        if encoder.unit and 0 < self._value < encoder.t_max / _EARLY:
             early = f"all spikes come within {self._value:.3g} ms of an encoding window of {encoder.t_max:g} ms"
-            ask = "latencies are in ms, events in µs: are the samples in another unit?"
+            ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
             warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=3)
 
 

@@ -94,10 +94,14 @@ class Stimuli:
             what = "without a label" if odd == UNLABELLED else f"with the label {odd}"
             raise DataError(f"stimuli: hold one {what}; labels from 0 to {outputs - 1} are needed here")
 
-    def check_encoded(self) -> None:
+    def check_encoded(self, name: str) -> None:
         """Refuse, by a DataError, stimuli that the encoder cannot encode, such as latencies behind its window."""
         for first in range(0, len(self), _BATCH):
-            self.latencies(np.arange(first, min(first + _BATCH, len(self))))
+            chosen = np.arange(first, min(first + _BATCH, len(self)))
+            try:
+                self.latencies(chosen)
+            except DataError as error:
+                raise DataError(f"{name}: {error}") from error
 
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""

@@ -96,7 +96,7 @@ class _Named(Protocol):
     @classmethod
     def describe(cls, network: Network) -> str:
         """Equations and values, without a full stop, in the mathematics of LaTeX; by default the docstring."""
-        return (inspect.getdoc(cls) or cls.__name__).rstrip(".")
+        return inspect.cleandoc(cls.__doc__ or cls.__name__).rstrip(".")  # its own one, not an inherited one
 
 
 class Learner(_Named, Protocol):

@@ -152,16 +152,21 @@ def network_file(name: str) -> Path:
         go_on = f"give {file} to train anew, and with --out {name} --resume to go on with it"
         raise SpecificationError(name, f"is a run folder, not a preset or a TOML file; {go_on}")
     shown = name if name.strip() else repr(name)
-    folder = os.path.dirname(name)
-    if os.path.isdir(folder) and os.access(folder, os.R_OK) and not os.path.lexists(name):  # a path to nothing
-        beside = [path.name for path in sorted(Path(folder).iterdir()) if is_run(path) or path.suffix == ".toml"]
-        hint = (
-            nearest(os.path.basename(name), beside)
-            if beside
-            else f"; {folder} holds neither run folders nor TOML files"
-        )
+    folder, last = os.path.split(name.rstrip(os.sep))
+    if os.path.isdir(folder) and not os.path.lexists(name):  # a path to nothing
+        beside = _beside(folder)
+        hint = nearest(last, beside) if beside else f"; {folder} holds neither run folders nor TOML files"
         raise SpecificationError(shown, f"does not exist{hint}")
     raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
+
+
+def _beside(folder: str) -> list[str]:
+    """Names of the run folders and TOML files in a folder, as far as it can be read."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [name for name in names if name.endswith(".toml") or os.path.isfile(f"{folder}/{name}/network.toml")]
 
 
 def find_run(name: str) -> RunFolder | None:

@@ -1,5 +1,6 @@
 """Specifications as TOML: read with every key checked, written so that reading gives the same network."""
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -8,13 +9,14 @@ import os
 import tomllib
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
 from netsim.errors import DataError, SpecificationError, nearest
-from netsim.files import read_text, write_text
+from netsim.files import file_sha256, read_text, write_text
 from netsim.registry import Registry
 from netsim.seams import connectivities, encoders, feedbacks, scopes
 from netsim.specification import Encoder, Layer, Network, Neurons, Population, Projection
@@ -31,14 +33,8 @@ _MOST_DOTS = 100
 _DEEPEST = 20
 
 
-def network_from_dict(table: dict[str, Any], folder: Path | None = None) -> Network:
+def network_from_dict(table: dict[str, Any]) -> Network:
     """Build a network from the nested dictionary that a TOML file holds.
-
-    Parameters
-    ----------
-    table : dict
-    folder : Path, optional
-        Where files that it names are looked for first if their paths are relative, and last by their names alone.
 
     Raises
     ------
@@ -53,7 +49,7 @@ def network_from_dict(table: dict[str, Any], folder: Path | None = None) -> Netw
     >>> netsim.network_from_dict(table).name
     'mine'
     """
-    table = dict(table) if folder is None else _with_files_of(copy.deepcopy(table), folder)
+    table = dict(table)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
     populations = tuple(_population(part) for part in _tables(table, "populations"))
     projections = tuple(_projection(part) for part in _tables(table, "projections"))
@@ -70,17 +66,33 @@ def network_from_dict(table: dict[str, Any], folder: Path | None = None) -> Netw
     return Network(**given)
 
 
-def _with_files_of(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Change, in place, the paths of files that connectivities name to where they are found."""
+def with_files_beside(table: dict[str, Any], *folders: Path) -> dict[str, Any]:
+    """The same table, in which the files that connectivities name are those that are found in folders, if need be.
+
+    A path counts as it stands; if there is no such file, it counts from a folder; and if the table has the checksum of
+    a file, one of the same name and checksum in a folder will do, for the network may have moved.
+    """
+    table = copy.deepcopy(table)
     parts = [part for key in ("layers", "projections") for part in _list(table.get(key))]
     rules = [(part.get("connectivity", part), "kind" if "connectivity" not in part else "rule") for part in parts]
     for rule, key in rules:
         name = rule.get(key) if isinstance(rule, dict) else None
         for field in connectivities[name].files if isinstance(name, str) and name in connectivities else ():
             if isinstance(path := rule.get(field), str):
-                places = (folder / path, Path(path), folder / Path(path).name)  # an absolute one is the first of them
-                rule[field] = str(next((place for place in places if os.path.isfile(place)), path))
+                rule[field] = _place_of(path, rule.get("sha256"), folders)
     return table
+
+
+def _place_of(path: str, sha256: Any, folders: Sequence[Path]) -> str:
+    places = [path, *(str(folder / path) for folder in folders)]
+    if sha256:
+        places += [str(folder / Path(path).name) for folder in folders]
+    found = [place for place in places if os.path.isfile(place)]
+    for place in found if sha256 else ():
+        with contextlib.suppress(OSError, DataError):  # is refused where the file is read
+            if file_sha256(Path(place)) == sha256:
+                return place
+    return found[0] if found else path
 
 
 def _list(tables: Any) -> list[dict[str, Any]]:
@@ -167,7 +179,7 @@ def read_network(path: str | Path) -> Network:
     """
     table = read_toml(path)
     try:
-        return network_from_dict(table, Path(path).parent)
+        return network_from_dict(with_files_beside(table, Path(path).parent))
     except SpecificationError as error:
         raise SpecificationError(str(path), str(error)) from error
 

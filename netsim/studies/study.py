@@ -154,18 +154,26 @@ class Study:
     finish: Callable[[Axes, pd.DataFrame, str], None] | None = None
     does: Any = None
     of_simulation: ClassVar[bool] = False
-    takes: ClassVar[tuple[str, ...]] = ()
-    """What the function is given."""
+    takes: ClassVar[tuple[str, ...] | None] = None
+    """What the function is given, as far as it is known."""
 
     def __call__(self, does: Does) -> Does:
         """Register the study with the function; a SpecificationError, if it does not take what it is given."""
-        try:
-            inspect.signature(does).bind(*self.takes)
-        except TypeError as error:
-            takes = f"takes {' and '.join(self.takes)}, in this order; the function does not ({error})"
-            raise SpecificationError(f"study {self.name!r}", takes) from error
+        self._check(does)
         studies.add(self.name, replace(self, does=does), does.__module__)
         return does
+
+    def _check(self, function: Callable[..., Any]) -> None:
+        try:
+            signature = inspect.signature(function)
+        except ValueError:  # of a callable that does not tell it
+            return
+        try:
+            if self.takes is not None:
+                signature.bind(*self.takes)
+        except TypeError as error:
+            takes = f"takes {' and '.join(self.takes or ())}, in this order, and the function does not ({error})"
+            raise SpecificationError(f"study {self.name!r}", takes) from error
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """What makes the batches of a condition, from stimuli (ms) and the index of the first of them."""
@@ -176,7 +184,7 @@ class Study:
 class StimulusStudy(Study):
     """Disturbs stimuli: a function of the level and the sensor (width, height, channels) gives a `Transform`."""
 
-    takes: ClassVar[tuple[str, ...]] = ("level", "sensor")
+    takes: ClassVar[tuple[str, ...] | None] = ("level", "sensor")
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """Every batch has its own draws."""
@@ -199,8 +207,14 @@ class StimulusStudy(Study):
 class NetworkStudy(Study):
     """Disturbs the network: a function of a `Condition` gives `Changes`, as does `does_control` for the control."""
 
-    takes: ClassVar[tuple[str, ...]] = ("condition",)
+    takes: ClassVar[tuple[str, ...] | None] = ("condition",)
     does_control: Callable[[Condition], Changes] | None = None
+
+    def __call__(self, does: Does) -> Does:
+        """As of `Study`, the function of the control included."""
+        if self.does_control is not None:
+            self._check(self.does_control)
+        return super().__call__(does)
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """All batches are of the same disturbed network."""
@@ -216,4 +230,4 @@ class SimulationStudy(Study):
     """Varies how the network is simulated or read out: a function of a `StudyRunner` and what `run` of it is given."""
 
     of_simulation: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ("runner", "run")
+    takes: ClassVar[tuple[str, ...] | None] = ("runner", "run")

@@ -15,7 +15,7 @@ from netsim.reprs import short_repr
 from netsim.runs.model import network_file
 from netsim.specification import Network
 from netsim.specification.checks import check_size, finite, require
-from netsim.specification.toml import network_from_dict, read_toml
+from netsim.specification.toml import network_from_dict, read_toml, with_files_beside
 
 _KEYS = ("base", "seeds", "limit", "overrides", "grid", "random")
 _DRAWS: dict[str, Callable[..., Any]] = {
@@ -92,7 +92,8 @@ def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
 def _base_table(base: Any, folder: Path) -> dict[str, Any]:
     """The table of the base as it was written: a value left out there follows from the others, also from swept ones."""
     require(isinstance(base, str), "base", "must name a preset or a TOML file")
-    return read_toml(network_file(str(folder / base) if base.endswith(".toml") else base))
+    file = network_file(str(folder / base) if base.endswith(".toml") else base)
+    return with_files_beside(read_toml(file), file.parent)
 
 
 def _table(table: dict[str, Any], name: str) -> dict[str, Any]:

@@ -200,9 +200,8 @@ def open_training(
     if resume and (change := change_of_data(folder, splits.dataset)):
         raise RunError(f"{change}; restore the data, or choose another --out")
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
-    for stimuli in () if resume else (training, validation):  # before there is a folder
-        stimuli.check_labels(network.outputs)
-        stimuli.check_encoded()
+    for part, stimuli in () if resume else (("training", training), ("validation", validation)):
+        stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before there is a folder
     settings = network.training
     if engine is None:
         engine = make_engine(settings.engine, network, settings.dt, precision=settings.precision)

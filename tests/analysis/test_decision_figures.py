@@ -169,6 +169,8 @@ def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int
     source: Any = SimpleNamespace(network=network, stimuli=stimuli, decisions=lambda limit: decisions)
     drawn = figures["errors"].draw(source, Choice(width=figures["errors"].width))
     (axes,) = drawn.figure.axes
+    width, height = drawn.figure.get_size_inches()
+    assert height < 1.5 * width
     drawn.figure.draw_without_rendering()
     boxes = [image.get_window_extent() for image in axes.images]
     for text in axes.texts:

@@ -211,7 +211,10 @@ def test_seconds_are_noticed(unit: float) -> None:
         make_dataset((times, np.arange(40) % 2), LatencyEncoder((2, 2, 1), 50.0))
     said = [str(warning.message) for warning in told if warning.category is DataWarning]
     assert len(said) == (unit == 1e-3)
-    assert all("of an encoding window of 50 ms; latencies are in ms" in line for line in said)
+    assert all("of an encoding window of 50 ms; latencies are in ms: are these" in line for line in said)
+    # images may be of any unit
+    images = 1 - 1e-3 * np.random.default_rng(0).uniform(0, 1, (40, 4))
+    make_dataset((images, np.arange(40) % 2), IntensityEncoder((2, 2, 1), 50.0))
 
 
 def test_latencies_that_cannot_be_presented_are_named() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ from netsim.specification import (
     Random,
 )
 from netsim.specification.toml import network_from_dict, network_to_dict, read_network, write_network
+from netsim.sweeps.plan import read_plan
 from netsim.weights.initial import initial_weights
 
 MAPS, COARSE = (5, 6, 2), (3, 2, 3)
@@ -173,7 +175,7 @@ def test_an_edge_list_is_the_network(suffix: str, tmp_path: Path) -> None:
         network_from_dict(network_to_dict(signed))
 
 
-def test_a_list_of_edges_moves_with_its_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_edges_moves_with_its_network(tmp_path: Path) -> None:
     there, here, elsewhere = (tmp_path / name for name in ("there", "here", "elsewhere"))
     for folder in (there, here, elsewhere):
         folder.mkdir()
@@ -182,18 +184,36 @@ def test_a_list_of_edges_moves_with_its_network(tmp_path: Path, monkeypatch: pyt
     network = Network.chain("listed", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", rule)], 20.0)
     write_network(network, here / "network.toml")
     shutil.move(there / "edges.csv", elsewhere)
-    with pytest.raises(SpecificationError, match=r"edges.csv does not exist; bring it back, or put it beside the file"):
+    with pytest.raises(SpecificationError, match=r"edges.csv does not exist; bring it back, or put it beside the"):
         read_network(here / "network.toml")
     shutil.copy(elsewhere / "edges.csv", here)
+    assert read_network(here / "network.toml") == network
+    # what lies where the list was is not taken for it, nor what has its name
+    (there / "edges.csv").write_text("pre,post\n0,1\n")
     assert read_network(here / "network.toml") == network
     (here / "edges.csv").write_text("pre,post\n0,1\n")
     with pytest.raises(SpecificationError, match="has another SHA-256"):
         read_network(here / "network.toml")
-    # a path that is relative counts from the file of the network before it does from the current folder
-    text = (here / "network.toml").read_text().replace(str(there / "edges.csv"), "edges.csv")
-    (elsewhere / "network.toml").write_text(text)
-    monkeypatch.chdir(here)
-    assert read_network(elsewhere / "network.toml") == network
+
+
+def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "edges.csv").write_text("pre,post\n0,1\n3,0\n")
+    rule = EdgeList(2, "mine/edges.csv")
+    network = Network.chain("listed", IntensityEncoder((2, 2, 1), 5.0), [Layer("output", rule)], 20.0)
+    table = network_to_dict(network)
+    table["layers"][0] |= {"file": "edges.csv"}
+    del table["layers"][0]["sha256"]
+    (folder / "network.toml").write_text(tomli_w.dumps(table))
+    assert read_network(folder / "network.toml") == network
+    Path("sweep.toml").write_text('base = "mine/network.toml"\n[grid]\nlearning.rate = [0.1, 0.2]\n')
+    assert [run.network.projections for run in read_plan(Path("sweep.toml")).runs] == 2 * [network.projections]
+    Path("edges.csv").write_text("pre,post\n1,1\n")  # the current folder comes first
+    assert read_network(folder / "network.toml") != network
 
 
 def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def test_latencies_stay_what_they_are() -> None:
     samples = encoder.prepare(times)
     assert samples.shape == (1, 2, 3, 1)
     np.testing.assert_array_equal(encoder.latencies(samples, None).ravel(), times.ravel())
+    narrow = LatencyEncoder((1, 2, 1), t_max=20.1)  # a float32 of 20.1 is a little more
+    assert narrow.latencies(narrow.prepare(np.full((1, 2), 20.1, np.float32))).dtype == np.float64
     late = "go up to 10.5 ms; lengthen encoder.t_max"
     for wrong, message in ((-1.0, "begin at -1 ms"), (-np.inf, "begin at -inf"), (np.nan, "NaN"), (10.5, late)):
         with pytest.raises(DataError, match=message):

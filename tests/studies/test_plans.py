@@ -100,6 +100,13 @@ def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
     def shift(condition: object) -> None:
         """Of a `NetworkStudy`, not of stimuli."""
 
-    with pytest.raises(SpecificationError, match="study 'shift': takes level and sensor, in this order; the function"):
+    with pytest.raises(
+        SpecificationError, match="study 'shift': takes level and sensor, in this order, and the function"
+    ):
         StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(shift)
     assert "shift" not in studies
+    with pytest.raises(SpecificationError, match="study 'shift': takes condition, in this order"):
+        NetworkStudy("shift", "shifted", "shift (ms)", (1.0,), does_control=lambda: {})(shift)  # type: ignore[misc]
+    assert "shift" not in studies
+    StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(max)  # does not tell what it takes
+    assert "shift" in studies

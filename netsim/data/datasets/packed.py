@@ -55,7 +55,8 @@ class Packed(Source):
         path = user_folder(name)
         folder = [Place(DATA_FOLDER, user_folder(data_dir) / path.name, False)] if data_dir is not None else []
         found = [*folder, Place("file", path, False)]
-        return [_checked(place) if place.path.is_file() else place for place in found]
+        loaded = next((place for place in found if place.path.is_file()), None)
+        return [_checked(place) if place is loaded else place for place in found]
 
 
 def _checked(place: Place) -> Place:
@@ -65,7 +66,7 @@ def _checked(place: Place) -> Place:
     try:
         read_dataset(place.path)
     except NetsimError as error:
-        return place._replace(note=str(error))
+        return place._replace(note=str(error).removeprefix(f"{place.path}: "))
     return place._replace(found=True)
 
 

@@ -16,7 +16,7 @@ from netsim.exchange.networks._layout import INPUT, NEURONS, POOLING, Layout
 from netsim.exchange.trains import to_json
 from netsim.seams import scopes
 from netsim.specification import STIMULUS, Network, Population, Projection, Shape
-from netsim.specification.toml import dumps_network, loads_toml, network_from_dict
+from netsim.specification.toml import dumps_network, loads_toml, network_from_dict, with_files_beside
 from netsim.weights.delays import ON_TIME, axonal_delay
 from netsim.weights.layout import Weights, bias_name, check_weights, delay_name, kernel_name
 
@@ -170,7 +170,7 @@ def from_graph(graph: nir.NIRGraph, origin: str) -> Imported:
         raise DataError(f"{origin}: has metadata that netsim does not write")
     table = loads_toml(own["specification"], origin)
     try:
-        network = network_from_dict(table, Path(origin).parent)
+        network = network_from_dict(with_files_beside(table, Path(origin).parent))
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
     weights = {}

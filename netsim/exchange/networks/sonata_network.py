@@ -263,7 +263,7 @@ def _simulation(network: Network) -> dict[str, Any]:
 def read(path: Path) -> Imported:
     """Read a network; see `netsim.exchange.import_network`."""
     from netsim.files import read_text
-    from netsim.specification.toml import loads_toml, network_from_dict
+    from netsim.specification.toml import loads_toml, network_from_dict, with_files_beside
     from netsim.weights.layout import check_weights
 
     with reading(path, "a SONATA network"):
@@ -272,7 +272,7 @@ def read(path: Path) -> Imported:
             raise DataError(f"{path}: {lack}; edges of other tools are read as connectivity edge-list")
         table = loads_toml(read_text(path / SPECIFICATION, _LONGEST), str(path))
         try:
-            network = network_from_dict(table, path)
+            network = network_from_dict(with_files_beside(table, path, path.parent))
         except SpecificationError as error:
             raise SpecificationError(str(path), str(error)) from error
         record = json.loads(read_text(path / RECORD, _LONGEST))

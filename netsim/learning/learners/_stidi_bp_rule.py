@@ -82,7 +82,7 @@ def _exactness(network: Network) -> str:
         else ""
     )
     loss = "the loss that stands with the output displacement,"
-    if not targets[learning.targets].follows_loss:
+    if not getattr(targets[learning.targets], "follows_loss", False):
         loss = "a loss whose negative gradient the output displacement is, if there is one,"
     if _priced(network):
         loss = f"{loss} and of the price of spikes,"

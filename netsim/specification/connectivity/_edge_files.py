@@ -1,6 +1,5 @@
 """Files of edges: SONATA (HDF5) and CSV."""
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.files import LARGEST_TABLE, bounded_lines, open_regular, update_digest
+from netsim.files import LARGEST_TABLE, bounded_lines, file_sha256, open_regular
 from netsim.specification.checks import require
 
 if TYPE_CHECKING:
@@ -30,14 +29,10 @@ class Edges(NamedTuple):
 def checksum(file: str) -> str:
     """SHA-256 of a file; a SpecificationError, if it cannot be read."""
     try:
-        with open_regular(Path(file)) as stream:
-            digest = hashlib.sha256()
-            update_digest(digest, stream)
-            return digest.hexdigest()
+        return file_sha256(Path(file))
     except FileNotFoundError:
-        raise SpecificationError(
-            "file", f"{file} does not exist; bring it back, or put it beside the file of the network"
-        ) from None
+        remedy = "bring it back, or put it beside the file that the network is read from"
+        raise SpecificationError("file", f"{file} does not exist; {remedy}") from None
     except OSError as error:
         raise SpecificationError("file", f"{file} cannot be read ({error.strerror})") from error
     except DataError as error:

@@ -31,8 +31,8 @@ class EdgeList(Sized, PerSynapse):
     size : int, optional
         Number of neurons; by default as many as the target has.
     file : str
-        A relative path counts from the current folder; an absolute one is kept. A network that is read from a file
-        finds it beside that file, too.
+        A relative path counts from the current folder. A network that is read from a file finds it beside that file,
+        too.
     population : str
         Of edges, in a SONATA file that has several.
     sha256 : str

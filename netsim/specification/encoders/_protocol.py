@@ -47,6 +47,7 @@ class Encoder(ABC):
     samples: ClassVar[str] = "images"
     order: ClassVar[int] = 100
     noun: ClassVar[str] = ""  # what messages call samples, by default `samples`
+    unit: ClassVar[str] = ""  # of the times that samples hold, if they do
     shape: Shape
     t_max: float = 64.0
     constant: tuple[float, ...] = field(default=(), kw_only=True)

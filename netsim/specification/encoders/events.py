@@ -52,6 +52,7 @@ class EventEncoder(Encoder):
 
     samples: ClassVar[str] = "recordings"
     order: ClassVar[int] = 1
+    unit: ClassVar[str] = "µs"
     windows: int = 1
     polarity: Literal["separate", "merged"] = "separate"
     origin: Literal["recording", "first-event"] = "recording"

@@ -26,6 +26,7 @@ class LatencyEncoder(Encoder):
 
     samples: ClassVar[str] = "latencies"
     order: ClassVar[int] = 2
+    unit: ClassVar[str] = "ms"
 
     __repr__ = short_repr
 
@@ -33,14 +34,14 @@ class LatencyEncoder(Encoder):
         """The samples, in double precision."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes latencies, which have no intensities")
-        times = np.asarray(samples, dtype=np.float64)
+        times = np.asarray(samples)  # compared as they are: in single precision t_max is another number
         if np.isnan(times).any():
             raise DataError("latencies: hold NaN; a silent neuron has the latency inf")
         if (first := times.min(initial=0.0)) < 0:
             raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
             raise DataError(f"latencies: go up to {last:g} ms; lengthen encoder.t_max, which is {self.t_max:g}")
-        return times
+        return times.astype(np.float64)
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
