@@ -54,9 +54,8 @@ def check_data(rows: Iterable[str], data_dir: str | None) -> None:
     DataError
         If a data set cannot be found.
     """
-    for preset in rows:
-        network = load_preset(preset)
-        load_dataset(network.training.dataset, data_dir, network.encoder, as_needed=True)
+    for name, encoder in {one.training.dataset: one.encoder for one in map(load_preset, rows)}.items():
+        load_dataset(name, data_dir, encoder, as_needed=True)
 
 
 def run_row(preset: str, seed: int, runs: Path, data_dir: str | None) -> None:
