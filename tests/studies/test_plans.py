@@ -100,13 +100,16 @@ def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
     def shift(condition: object) -> None:
         """Of a `NetworkStudy`, not of stimuli."""
 
+    def nothing() -> dict[str, Any]:
+        return {}
+
     with pytest.raises(
         SpecificationError, match="study 'shift': takes level and sensor, in this order, and the function"
     ):
         StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(shift)
     assert "shift" not in studies
     with pytest.raises(SpecificationError, match="study 'shift': takes condition, in this order"):
-        NetworkStudy("shift", "shifted", "shift (ms)", (1.0,), does_control=lambda: {})(shift)  # type: ignore[arg-type]
+        NetworkStudy("shift", "shifted", "shift (ms)", (1.0,), does_control=nothing)(shift)  # type: ignore[arg-type]
     assert "shift" not in studies
     StimulusStudy("shift", "shifted", "shift (ms)", (1.0,))(max)  # does not tell what it takes
     assert "shift" in studies

@@ -243,7 +243,7 @@ def test_what_comes_from_outside_is_described(registered: Registered) -> None:
     registered(constraints, "quantised", Quantised)
     text = to_markdown(describe(_digits(learner="hebb", balanced=True)))
     assert "between batches of presentations: Hebb; optimizer `adam`" in text
-    assert "Output weights follow the spikes of the label's neuron." in text
+    assert "| Output weights follow the spikes of the label's neuron |" in text
     assert "Weights are rounded to multiples of" in text
     assert "STiDi-BP" not in text
 

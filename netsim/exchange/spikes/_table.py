@@ -95,7 +95,8 @@ def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
     wrong = np.flatnonzero(np.isnan(numbers))
     if len(wrong):
         row = table.index[wrong[0]]
-        raise DataError(f"{path}: {name} is no number in row {row + 1} below the heading: {table[name].loc[row]}")
+        found = repr(str(table[name].loc[row]))
+        raise DataError(f"{path}: {name} is no number in row {row + 1} below the heading: {found}")
     return numbers
 
 
