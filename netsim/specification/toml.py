@@ -87,8 +87,8 @@ def _place_of(path: str, sha256: Any, folders: Sequence[Path]) -> str:
     places = [path, *(str(folder / path) for folder in folders)]
     if sha256:
         places += [str(folder / Path(path).name) for folder in folders]
-    found = [place for place in places if os.path.isfile(place)]
-    for place in found if sha256 else ():
+    found = [place for place in dict.fromkeys(places) if os.path.isfile(place)]
+    for place in found if sha256 and len(found) > 1 else ():  # a single one is checked where it is read
         with contextlib.suppress(OSError, DataError):  # is refused where the file is read
             if file_sha256(Path(place)) == sha256:
                 return place

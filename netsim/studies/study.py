@@ -164,15 +164,14 @@ class Study:
         return does
 
     def _check(self, function: Callable[..., Any]) -> None:
-        try:
-            signature = inspect.signature(function)
-        except ValueError:  # of a callable that does not tell it
+        if self.takes is None:
             return
         try:
-            if self.takes is not None:
-                signature.bind(*self.takes)
+            inspect.signature(function).bind(*self.takes)
+        except ValueError:  # of a callable that does not tell its signature
+            return
         except TypeError as error:
-            takes = f"takes {' and '.join(self.takes or ())}, in this order, and the function does not ({error})"
+            takes = f"takes {' and '.join(self.takes)}, in this order, and the function does not ({error})"
             raise SpecificationError(f"study {self.name!r}", takes) from error
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:

@@ -40,10 +40,11 @@ class Packed(Source):
         from netsim.data.packed import read_dataset
 
         check_folder(data_dir, name)
-        for place in self.places(name, data_dir):
+        places = _unopened(name, data_dir)
+        for place in places:
             if place.path.is_file():
                 return read_dataset(place.path)
-        looked = " or ".join(str(place.path) for place in self.places(name, data_dir))
+        looked = " or ".join(str(place.path) for place in places)
         raise DataError(f"{name}: no such file (looked for {looked}); {self.remedy(name)}")
 
     def remedy(self, name: str) -> str:
@@ -51,12 +52,17 @@ class Packed(Source):
         return "point --data-dir to its folder, or if it is called otherwise now, give --dataset OTHER.npz"
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """The data folder, then the path itself."""
-        path = user_folder(name)
-        folder = [Place(DATA_FOLDER, user_folder(data_dir) / path.name, False)] if data_dir is not None else []
-        found = [*folder, Place("file", path, False)]
-        loaded = next((place for place in found if place.path.is_file()), None)
-        return [_checked(place) if place is loaded else place for place in found]
+        """The data folder, then the path itself; the one that would be loaded is opened."""
+        places = _unopened(name, data_dir)
+        loaded = next((place for place in places if place.path.is_file()), None)
+        return [_checked(place) if place is loaded else place for place in places]
+
+
+def _unopened(name: str, data_dir: str | Path | None) -> list[Place]:
+    """Where a file is looked for, none of them opened."""
+    path = user_folder(name)
+    folder = [Place(DATA_FOLDER, user_folder(data_dir) / path.name, False)] if data_dir is not None else []
+    return [*folder, Place("file", path, False)]
 
 
 def _checked(place: Place) -> Place:

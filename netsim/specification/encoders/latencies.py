@@ -41,7 +41,7 @@ class LatencyEncoder(Encoder):
             raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
             raise DataError(f"latencies: go up to {last:g} ms; lengthen encoder.t_max, which is {self.t_max:g}")
-        return times.astype(np.float64)
+        return times.astype(np.float64, copy=False)
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
