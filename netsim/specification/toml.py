@@ -77,9 +77,10 @@ def with_files_beside(table: dict[str, Any], *folders: Path) -> dict[str, Any]:
     rules = [(part.get("connectivity", part), "kind" if "connectivity" not in part else "rule") for part in parts]
     for rule, key in rules:
         name = rule.get(key) if isinstance(rule, dict) else None
-        for field in connectivities[name].files if isinstance(name, str) and name in connectivities else ():
+        files = connectivities[name].files if isinstance(name, str) and name in connectivities else {}
+        for field, checksum in files.items():
             if isinstance(path := rule.get(field), str):
-                rule[field] = _place_of(path, rule.get("sha256"), folders)
+                rule[field] = _place_of(path, rule.get(checksum), folders)
     return table
 
 

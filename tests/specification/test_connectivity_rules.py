@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import shutil
 import tracemalloc
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.errors import SpecificationError
+from netsim.files import file_sha256
+from netsim.seams import connectivities
 from netsim.specification import (
     Connectivity,
     Convolution,
@@ -30,7 +35,7 @@ from netsim.specification import (
     Projection,
     Random,
 )
-from netsim.specification.toml import network_from_dict, network_to_dict, read_network, write_network
+from netsim.specification.toml import network_from_dict, network_to_dict, read_network, with_files_beside, write_network
 from netsim.sweeps.plan import read_plan
 from netsim.weights.initial import initial_weights
 
@@ -194,6 +199,31 @@ def test_a_list_of_edges_moves_with_its_network(tmp_path: Path) -> None:
     (here / "edges.csv").write_text("pre,post\n0,1\n")
     with pytest.raises(SpecificationError, match="has another SHA-256"):
         read_network(here / "network.toml")
+
+
+@connectivities.register("in-a-file")
+@dataclass(frozen=True)
+class InAFile(Dense):
+    """A rule of one's own that has a file, and calls its checksum as it likes."""
+
+    files: ClassVar[Mapping[str, str]] = MappingProxyType({"table": "digest", "note": ""})
+    table: str = ""
+    digest: str = ""
+    note: str = ""
+
+
+def test_files_of_a_rule_of_ones_own_move_with_its_network(tmp_path: Path) -> None:
+    for folder, text in (("one", "1"), ("two", "2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "numbers.txt").write_text(text)
+    (tmp_path / "two" / "note.txt").write_text("")
+    digest = file_sha256(tmp_path / "two" / "numbers.txt")
+    rule = {"kind": "in-a-file", "table": "gone/numbers.txt", "digest": digest, "note": "note.txt"}
+    found = with_files_beside({"layers": [rule]}, tmp_path / "one", tmp_path / "two")["layers"][0]
+    assert found["table"] == str(tmp_path / "two" / "numbers.txt")  # of two of this name, that of the checksum
+    assert found["note"] == str(tmp_path / "two" / "note.txt")
+    unknown = with_files_beside({"layers": [rule | {"note": "gone/note.txt"}]}, tmp_path / "two")["layers"][0]
+    assert unknown["note"] == "gone/note.txt"  # without a checksum a file of another folder is another file
 
 
 def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_there(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -102,8 +104,11 @@ class Connectivity(ABC):
     phrase: ClassVar[str] = "own rule"
     per_synapse: ClassVar[bool] = False
     """Whether each synapse has a weight of its own, in the order of the connections; see `PerSynapse`."""
-    files: ClassVar[tuple[str, ...]] = ()
-    """Names of the parameters that are paths of files; a network that moves may have them beside its own file."""
+    files: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Names of the parameters that are paths of files, and of those that are their SHA-256; `""` if there is none.
+
+    A network that moves may have such files beside its own; the checksum says which one it is.
+    """
 
     @abstractmethod
     def target_shape(self, source: Shape) -> Shape:

@@ -1,8 +1,10 @@
 """Synapses that a file lists."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -59,7 +61,7 @@ class EdgeList(Sized, PerSynapse):
     """
 
     phrase: ClassVar[str] = "synapses from a list"
-    files: ClassVar[tuple[str, ...]] = ("file",)
+    files: ClassVar[Mapping[str, str]] = MappingProxyType({"file": "sha256"})
     file: str = field(default="", compare=False)  # the checksum says which one it is
     population: str = ""
     sha256: str = ""
