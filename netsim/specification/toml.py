@@ -51,8 +51,8 @@ def network_from_dict(table: dict[str, Any]) -> Network:
     """
     table = dict(table)
     layers = tuple(_layer(layer, position) for position, layer in enumerate(_tables(table, "layers")))
-    populations = tuple(_population(part) for part in _tables(table, "populations"))
-    projections = tuple(_projection(part) for part in _tables(table, "projections"))
+    populations = tuple(_population(part, position) for position, part in enumerate(_tables(table, "populations")))
+    projections = tuple(_projection(part, position) for position, part in enumerate(_tables(table, "projections")))
     if not layers and not populations:
         raise SpecificationError("layers", "needs at least one [[layers]] table")
     if layers and populations:
@@ -287,9 +287,9 @@ def _layer(table: dict[str, Any], position: int) -> Layer:
     return _build(Layer, table | own, where)
 
 
-def _population(table: dict[str, Any]) -> Population:
+def _population(table: dict[str, Any], position: int) -> Population:
     relays = table.get("neurons") == _RELAYS
-    where = f"populations.{table.get('name', '')}".rstrip(".")
+    where = f"populations.{table.get('name', f'[{position}]')}"
     table = table | _winners(table, where)
     population = _build(Population, table | {"neurons": {}} if relays else table, where)
     return dataclasses.replace(population, neurons=None) if relays else population
@@ -300,8 +300,10 @@ def _winners(table: dict[str, Any], where: str) -> dict[str, Any]:
     return _optional(table, "winners", scopes, "scope", 'scope = "map", first = 1', where)
 
 
-def _projection(table: dict[str, Any]) -> Projection:
-    where = key_of_ends(*(str(table.get(key, "")) for key in ("source", "target", "name")))
+def _projection(table: dict[str, Any], position: int) -> Projection:
+    source, target, name = (str(table.get(key, "")) for key in ("source", "target", "name"))
+    known = name or (source and target)
+    where = key_of_ends(source, target, name) if known else f"projections.[{position}]"
     rule = table.get("connectivity")
     if not isinstance(rule, dict):
         raise SpecificationError(f"{where}.connectivity", 'must be a table such as { rule = "dense" }')

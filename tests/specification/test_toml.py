@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,33 @@ def test_mistakes_are_named(change: tuple[str, str], message: str, tmp_path: Pat
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "message"),
+    [
+        ("projections", "source", "projections.[1].source: is missing"),
+        ("projections", "target", "projections.[1].target: is missing"),
+        ("projections", "connectivity", "projections.hidden_to_output.connectivity: must be a table such as"),
+        ("populations", "name", "populations.[1].name: is missing"),
+    ],
+)
+def test_a_part_without_a_name_is_told_by_its_place(part: str, key: str, message: str) -> None:
+    table: dict[str, Any] = {
+        "name": "two",
+        "duration": 20.0,
+        "encoder": {"shape": [2, 2, 1], "t_max": 5.0},
+        "populations": [{"name": name, "shape": [2]} for name in ("hidden", "output")],
+        "projections": [
+            {"source": source, "target": target, "connectivity": {"rule": "dense"}}
+            for source, target in (("stimulus", "hidden"), ("hidden", "output"))
+        ],
+    }
+    network_from_dict(table)
+    del table[part][1][key]
+    with pytest.raises(SpecificationError) as caught:
+        network_from_dict(table)
+    assert str(caught.value).startswith(message)
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:
