@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _HEADING, _LINE, _NARROWEST = 0.5, 0.135, 0.6  # inches: of title, line of a caption, and picture with a caption
+_LONGEST = 4  # times as long as wide, or as wide as high: what is longer has pixels that are no squares
 
 
 def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
@@ -103,14 +104,14 @@ def error_gallery(
     'Axes'
     """
     errors = confident_errors(decisions, count)
-    height, width, _ = network.encoder.shape
+    width, height = _drawn_size(network)
     pictures = _stimuli(spikes, errors["presentation"].to_list(), network)
     lines = _lines(errors, classes)
     columns = max(1, min(columns, len(errors) or 1))
     across, down = _cell(network, lines, columns, FULL_WIDTH if ax is None else ax.figure.bbox.width / ax.figure.dpi)
     rows = math.ceil(len(errors) / columns) or 1
     between = " → " if lines == 2 else "\n→ "
-    with drawing(ax, FULL_WIDTH, 0.3 + FULL_WIDTH * (rows * down) / (max(columns, 4) * across)) as axes:
+    with drawing(ax, FULL_WIDTH, _high(network, len(errors), lines, columns, FULL_WIDTH)) as axes:
         captions = errors[["label", "decision", "gap_ms"]].to_numpy(dtype=object)
         for place, (picture, (label, decision, gap)) in enumerate(zip(pictures, captions, strict=True)):
             left, top = place % columns * across, place // columns * down
@@ -138,9 +139,21 @@ def _lines(errors: pd.DataFrame, classes: Sequence[str]) -> int:
     return 2 if all(len(class_name(label, classes)) <= 2 for label in errors["label"]) else 3
 
 
-def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[float, float]:
-    """Width and height (pixels) of a picture with its caption, whose letters do not shrink with the picture."""
+def _drawn_size(network: Network) -> tuple[float, float]:
+    """Width and height of the picture of a stimulus, in pixels of its longer side."""
     height, width, _ = network.encoder.shape
+    return max(width, height / _LONGEST), max(height, width / _LONGEST)
+
+
+def _high(network: Network, errors: int, lines: int, columns: int, inches: float) -> float:
+    """Inches that a figure of so many errors, so many inches wide, is high."""
+    across, down = _cell(network, lines, columns, inches)
+    return _HEADING + inches * (math.ceil(errors / columns) or 1) * down / (max(columns, 4) * across)
+
+
+def _cell(network: Network, lines: int, columns: int, inches: float) -> tuple[float, float]:
+    """Width and height of a picture with its caption, whose letters do not shrink with the picture."""
+    width, height = _drawn_size(network)
     across = width * 1.15
     line = _LINE * columns * across / inches
     return across, height * 1.04 + max(0.16 * height, line) * lines
@@ -194,12 +207,10 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
     stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
     columns = 4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)  # no row of a single one
-    height, width, _ = source.network.encoder.shape
+    width, height = _drawn_size(source.network)
     if height > 2 * width:  # narrow ones: as many in a row as their captions allow
         columns = int(choice.width / _NARROWEST)
-    rows, lines = math.ceil(len(table) / columns) or 1, _lines(table, source.stimuli.classes)
-    across, down = _cell(source.network, lines, columns, choice.width)
-    high = _HEADING + choice.width * rows / columns * down / across
+    high = _high(source.network, len(table), _lines(table, source.stimuli.classes), columns, choice.width)
     figure, (axes,) = choice.new_figure(min(high, 1.3 * choice.width))
     error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
     return Drawn(figure, table)

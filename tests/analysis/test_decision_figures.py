@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -161,7 +162,7 @@ def test_errors_are_drawn_with_their_stimuli(network: Network, frame: pd.DataFra
     assert axes.get_title(loc="left").startswith("2 of 2 errors\n")
 
 
-@pytest.mark.parametrize("shape", [(2, 12, 1), (1, 30, 1), (20, 2, 1)])
+@pytest.mark.parametrize("shape", [(2, 12, 1), (1, 30, 1), (1, 784, 1), (20, 2, 1), (700, 1, 1)])
 def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int, int]) -> None:
     network = Network.chain("flat", LatencyEncoder(shape, 16.0), [Layer("output", Dense(2))], 64.0)
     decisions = decision_table(network, np.tile([20.0, 30.0], (9, 1)), [1] * 9)
@@ -173,9 +174,12 @@ def test_captions_of_flat_stimuli_lie_between_the_pictures(shape: tuple[int, int
     assert height < 1.5 * width
     drawn.figure.draw_without_rendering()
     boxes = [image.get_window_extent() for image in axes.images]
-    for text in axes.texts:
-        caption = text.get_window_extent()
+    captions = [text.get_window_extent() for text in axes.texts]
+    for caption in captions:
         assert not any(caption.overlaps(box.padded(-1)) for box in boxes)
+    for one, other in itertools.combinations(captions, 2):
+        assert not one.overlaps(other)
+    assert all(1 / 5 < box.width / box.height < 5 for box in boxes)  # wide enough and high enough to be seen
 
 
 def test_no_errors_are_said_to_be_none(network: Network, frame: pd.DataFrame, latencies: Latencies) -> None:
