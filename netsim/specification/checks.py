@@ -1,7 +1,9 @@
 """Checks that the parts of a specification share; each refuses with the field and the remedy."""
 
+import dataclasses
 import functools
 import sys
+import types
 import typing
 from collections.abc import Collection
 from typing import Any
@@ -12,6 +14,7 @@ from netsim.registry import Registry
 Shape = tuple[int, ...]
 
 _TAKEN = ("stimulus", "all")  # words that commands and tables have where a population's name can stand
+_WORDS: dict[Any, str] = {str: "a word", bool: "true or false", int | float: "a number"}
 _BOUNDS = {
     "finite": lambda value: True,
     "positive": lambda value: value > 0,
@@ -34,10 +37,15 @@ def finite(value: float) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
+def is_name(word: object) -> bool:
+    """Whether a population or a projection can be called so."""
+    return isinstance(word, str) and word.isascii() and word.isidentifier() and word not in _TAKEN
+
+
 def check_name(name: str, where: str) -> None:
     """Refuse anything but the name of a population or a projection."""
     require(
-        isinstance(name, str) and name.isascii() and name.isidentifier() and name not in _TAKEN,
+        is_name(name),
         where,
         f"must be a word of ASCII letters, digits and underscores (and not {' or '.join(_TAKEN)}), not {name!r}",
     )
@@ -51,17 +59,43 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     require(known, where, f"must be {words}, not {value!r}{hint if isinstance(value, str) else ''}")
 
 
-def check_literals(part: object, where: str) -> None:
-    """Refuse anything but the choices of those fields that are literals."""
-    cls: Any = type(part)
-    for name, choices in _literals(cls).items():
-        check_choice(getattr(part, name), choices, f"{where}.{name}")
+def check_types(part: Any, where: str) -> None:
+    """Refuse fields of other types than they are declared with, and make tuples of lists.
+
+    Checked are choices, words, truth values and numbers; what other fields hold is for the part itself to check.
+    """
+    for name, (kind, choices, optional) in _types(type(part)).items():
+        value, field = getattr(part, name), f"{where}.{name}".lstrip(".")
+        if kind is tuple:
+            if isinstance(value, list | tuple):
+                object.__setattr__(part, name, _tuple(value))
+        elif choices:
+            check_choice(value, choices, field)
+        elif not (value is None and optional):
+            fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+            require(fits, field, f"must be {_WORDS[kind]}, not {value!r}")
 
 
 @functools.cache  # to evaluate annotations takes a while
-def _literals(cls: type) -> dict[str, tuple[str, ...]]:
-    hints = typing.get_type_hints(cls)
-    return {name: typing.get_args(hint) for name, hint in hints.items() if typing.get_origin(hint) is typing.Literal}
+def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
+    """The type of each field that `check_types` checks, the choices if there are some, and whether it may be None."""
+    hints, found = typing.get_type_hints(cls), {}
+    for field in dataclasses.fields(cls):
+        options = typing.get_args(hints[field.name])
+        optional = types.NoneType in options
+        hint = next(iter(set(options) - {types.NoneType})) if optional and len(options) == 2 else hints[field.name]
+        origin = typing.get_origin(hint)
+        if origin is typing.Literal:
+            found[field.name] = (str, typing.get_args(hint), False)
+        elif origin is tuple:
+            found[field.name] = (tuple, (), optional)
+        elif hint in (bool, str, float):
+            found[field.name] = (int | float if hint is float else hint, (), optional)
+    return found
+
+
+def _tuple(values: Collection[Any]) -> tuple[Any, ...]:
+    return tuple(_tuple(value) if isinstance(value, list | tuple) else value for value in values)
 
 
 def check_numbers(part: object, where: str, names: Collection[str], bound: str) -> None:

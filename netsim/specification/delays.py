@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netsim.reprs import short_repr
-from netsim.specification.checks import check_literals, check_numbers, require
+from netsim.specification.checks import check_numbers, check_types, require
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Delays:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_literals(self, "delay")
+        check_types(self, "delay")
         check_numbers(self, "delay", ("mean", "shortest"), "a time >= 0 ms")
         check_numbers(self, "delay", ["spread"], ">= 0")
         check_numbers(self, "delay", ["rate"], "positive")

@@ -14,7 +14,7 @@ import numpy as np
 from netsim.errors import SpecificationError, nearest
 from netsim.reprs import html_table, limited
 from netsim.specification import graph
-from netsim.specification.checks import finite, require
+from netsim.specification.checks import check_types, finite, require
 from netsim.specification.connectivity import Connections, Window
 from netsim.specification.delays import Delays
 from netsim.specification.encoders import Encoder
@@ -178,6 +178,7 @@ class Network:
         return layers if made == (self.populations, self.projections) else None
 
     def __post_init__(self) -> None:
+        check_types(self, "")
         require(
             re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", self.name) is not None,
             "name",
@@ -191,8 +192,6 @@ class Network:
         )
         require(math.prod(self.encoder.shape) <= LARGEST, "encoder.shape", f"has more than {LARGEST:,} pixels")
         require(len(self.populations) > 0, "layers", "needs at least one layer")
-        object.__setattr__(self, "populations", tuple(self.populations))
-        object.__setattr__(self, "projections", tuple(self.projections))
         names = [population.name for population in self.populations]
         sort = "layers" if self._of_layers else "populations"  # asked before all projections get names
         for name in names:
@@ -230,7 +229,7 @@ class Network:
         names = set()
         for population in self.populations:
             incoming = self.incoming(population.name)
-            require(bool(incoming), f"populations.{population.name}", "receives from nobody; add a projection onto it")
+            require(bool(incoming), f"populations.{population.name}", "has no incoming projection; add one")
             for number, projection in enumerate(incoming):
                 name = projection.name or (f"{projection.source}_to_{population.name}" if number else population.name)
                 require(name not in names, "projections.name", f"{name!r} is used twice; each needs its own")
@@ -293,12 +292,12 @@ class Network:
         require(output.dropout == 0, f"{self._where(output.name)}.dropout", "must be 0: every output spike counts")
         alone = output.inhibitory is None or bool(self.outgoing(output.name))
         where = f"{self._where(output.name)}.inhibitory"
-        require(alone, where, "has no meaning for the output, which sends to nobody; remove it")
+        require(alone, where, "has no meaning for the output, which has no outgoing projection; remove it")
         where = f"{self._where(output.name)}.rest_below"
         require(output.rest_below is None, where, "must not be given: an output that stays silent decides nothing")
         heard = graph.reached(output.name, [(one.target, one.source) for one in self.projections])
         for population in self.populations:
-            lost = f"sends to nobody; only the last population, {output.name}, is read out"
+            lost = f"has no outgoing projection; only the last population, {output.name}, is read out"
             others = [one for one in self.outgoing(population.name) if one.target != population.name]
             require(bool(others) or population is output, f"populations.{population.name}", lost)
             lost = f"does not reach {output.name}, the last population, which alone is read out"
@@ -390,8 +389,8 @@ class Network:
         where = f"{self.key_of(projection)}.sign" if of_neurons is None else f"populations.{source}.inhibitory"
         signed = of_neurons is not None or projection.sign != "any"
         remedy = "has no meaning for binary weights, which are nothing but signs"
-        require(self.weighting.kind == "real" or not signed, where, remedy)
-        twice = f"is said twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
+        require(not self.weighting.is_binary or not signed, where, remedy)
+        twice = f"is given twice: the neurons of {source} have signs (populations.{source}.inhibitory); remove one"
         once = of_neurons is None or projection.sign == "any"
         require(once, f"{self.key_of(projection)}.sign", twice)
 
@@ -512,7 +511,9 @@ class Network:
         """How a population integrates and fires; a SpecificationError, if there is none or its neurons are relays."""
         neurons = self.population(name).neurons
         if neurons is None:
-            raise SpecificationError(f"layer {name!r}", "is a pooling layer, which has neither weights nor potentials")
+            raise SpecificationError(
+                f"layer {name!r}", "has relays, as pooling does, which have neither weights nor potentials"
+            )
         return neurons
 
     def ends(self, projection: Projection) -> tuple[Shape, Shape]:

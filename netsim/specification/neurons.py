@@ -10,7 +10,7 @@ import numpy as np
 
 from netsim.reprs import short_repr
 from netsim.seams import regimes
-from netsim.specification.checks import check_choice, check_numbers, finite, require
+from netsim.specification.checks import check_choice, check_numbers, check_types, finite, require
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class PSP:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        check_types(self, "psp")
         needs = {"ramp": (), "plateau": ("rise",), "triangle": ("rise", "fall"), "breakpoints": ()}
-        check_choice(self.shape, needs, "psp.shape")
         for name in ("rise", "fall"):
             where, value = f"psp.{name}", getattr(self, name)
             if name in needs[self.shape]:
@@ -141,6 +141,7 @@ class Neurons:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        check_types(self, "neurons")
         check_choice(self.regime, regimes, "neurons.regime")
         given = () if self.crossing_slope is None else ("crossing_slope",)
         check_numbers(self, "neurons", ("threshold", "tau", *given), "positive")

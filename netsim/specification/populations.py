@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, check_literals, check_name, check_numbers, check_shape, require
+from netsim.specification.checks import Shape, check_name, check_numbers, check_shape, check_types, require
 from netsim.specification.connectivity import Connectivity
 from netsim.specification.delays import Delays
 from netsim.specification.feedback import Feedback
@@ -50,7 +50,7 @@ class InitialWeights:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_literals(self, "initial")
+        check_types(self, "initial")
         check_numbers(self, "initial", ("mean", "bias"), "finite")
         check_numbers(self, "initial", ["spread"], ">= 0")
 
@@ -100,6 +100,7 @@ class Population:
     def __post_init__(self) -> None:
         check_name(self.name, "populations.name")
         where = f"populations.{self.name}"
+        check_types(self, where)
         form = "(neurons,) or (height, width, maps), positive integers"
         check_shape(self.shape, (1, 3), f"{where}.shape", form)
         check_numbers(self, where, ["dropout"], "in [0, 1)")
@@ -170,7 +171,7 @@ def check_winners(winners: Winners, shape: Shape, where: str) -> None:
     try:
         winners.check(shape)
         most = winners.most(shape)
-        many = f"{winners.first} of {most} neurons: nobody would be silenced; choose fewer, or leave winners out"
+        many = f"{winners.first} of {most} neurons: no neuron would be silenced; choose fewer, or leave winners out"
         require(winners.first <= most, "winners.first", many)
     except SpecificationError as error:
         raise SpecificationError(f"{where}.{error.field}", error.message) from error
@@ -233,7 +234,7 @@ class Projection:
             raise SpecificationError(f"{where}.feedback", wrong)
         if self.delays is None:
             check_numbers(self, where, ["delay"], "a time >= 0 ms")
-        check_literals(self, where)
+        check_types(self, where)
 
     @property
     def delays(self) -> Delays | None:
@@ -312,4 +313,5 @@ class Layer:
 
     def __post_init__(self) -> None:
         check_name(self.name, "layers.name")
+        check_types(self, f"layers.{self.name}")
         check_numbers(self, f"layers.{self.name}", ["dropout"], "in [0, 1)")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from netsim.reprs import short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
-from netsim.specification.checks import check_choice, check_literals, check_numbers, check_size, require
+from netsim.specification.checks import check_choice, check_numbers, check_size, check_types, require
 
 MOST_EPOCHS = 1_000_000
 
@@ -38,13 +38,26 @@ class Weighting:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_literals(self, "weighting")
+        check_types(self, "weighting")
         check_numbers(self, "weighting", ["scale_rate"], ">= 0")
+        for name, default in (("scale", "channel"), ("scale_rate", 0.0)):
+            unused = 'has a meaning for binary weights only; leave it out, or say kind = "binary"'
+            require(self.is_binary or getattr(self, name) == default, f"weighting.{name}", unused)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether signs times a scale feed forward, and latent weights lie behind them."""
+        return self.kind == "binary"
+
+    @property
+    def shares_scale(self) -> bool:
+        """Whether all weights of a layer have one scale."""
+        return self.scale == "layer"
 
     @property
     def learns_scales(self) -> bool:
         """Whether training changes the scales of plastic weights."""
-        return self.kind == "binary" and self.scale_rate > 0
+        return self.is_binary and self.scale_rate > 0
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ class Learning:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_literals(self, "learning")
+        check_types(self, "learning")
         registries = {"targets": targets, "optimizer": optimizers, "schedule": schedules, "learner": learners}
         for name, registry in registries.items():
             check_choice(getattr(self, name), registry, f"learning.{name}")
@@ -196,7 +209,7 @@ class Training:
 
     def __post_init__(self) -> None:
         check_choice(self.engine, engines, "training.engine")
-        check_literals(self, "training")
+        check_types(self, "training")
         check_numbers(self, "training", ["dt", "jitter"], "a time >= 0 ms")
         remedy = f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0"
         require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)

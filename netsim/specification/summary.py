@@ -44,7 +44,7 @@ def summarise(network: Network) -> dict[str, Any]:
 def _parameters(network: Network) -> int:
     """Weights, scales, biases and delays that training changes."""
     plastic = [projection for projection in network.weighted if projection.plastic]
-    shapes, shared = map(network.weight_shape, plastic), network.weighting.scale == "layer"
+    shapes, shared = map(network.weight_shape, plastic), network.weighting.shares_scale
     scaled = plastic if network.weighting.learns_scales else []
     scales = [1 if shared else network.receivers(projection) for projection in scaled]
     biases = [population.maps for population in network.populations if population.has_bias]

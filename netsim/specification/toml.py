@@ -159,8 +159,12 @@ def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _chosen_table(registry: Registry[Any], key: str, entry: Any) -> dict[str, Any]:
-    """The table of an entry of a registry: its name under a key, and its parameters."""
-    return {key: registry.name_of(type(entry))} | _to_dict(entry)
+    """The table of an entry of a registry: its name under a key, and its parameters.
+
+    Those of an entry from elsewhere are all written, for its defaults may be others the next time that it is loaded.
+    """
+    name = registry.name_of(type(entry))
+    return {key: name} | _to_dict(entry, defaults=not registry.is_own(name))
 
 
 def read_network(path: str | Path) -> Network:
@@ -412,14 +416,14 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     return value
 
 
-def _to_dict(part: Any, *without: str) -> dict[str, Any]:
-    """The table of a dataclass, without some fields and without values that are the default."""
+def _to_dict(part: Any, *without: str, defaults: bool = False) -> dict[str, Any]:
+    """The table of a dataclass, without some fields and, unless they are wanted, without `defaults`."""
     table: dict[str, Any] = {}
     for field in dataclasses.fields(part):
         value, default = getattr(part, field.name), field.default
         if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        if field.name in without or value is None or value == default:
+        if field.name in without or value is None or (value == default and not defaults):
             continue
         if dataclasses.is_dataclass(value):
             value = _to_dict(value)

@@ -73,7 +73,7 @@ def plan_from_dict(table: dict[str, Any], folder: Path) -> Plan:
     limit = table.get("limit")
     if limit is not None:
         check_size(limit, "limit", least=2)
-    require("grid" not in table or "random" not in table, "random", "goes not with grid; leave one out")
+    require("grid" not in table or "random" not in table, "random", "cannot be combined with grid; leave one out")
     overrides = dict(_flat(_table(table, "overrides"), "overrides"))
     combinations = _drawn(_table(table, "random")) if "random" in table else _grid(_table(table, "grid"))
     keys = tuple(combinations[0])

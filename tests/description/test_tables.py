@@ -130,8 +130,6 @@ def _same_phased(old: Network, new: Network) -> bool:
 
 
 WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
-    "Weighting.scale": lambda old, new: old.weighting.kind == "real",
-    "Weighting.scale_rate": lambda old, new: old.weighting.kind == "real",
     "Learning.clip": lambda old, new: old.weighting.kind == "real",
     "Learning.margin": lambda old, new: old.learning.targets == "softmax",
     "Learning.sharpness": lambda old, new: old.learning.targets == "relative",

@@ -167,8 +167,8 @@ IN, OUT = Projection("stimulus", "hidden", Dense()), Projection("hidden", "outpu
             (IN, OUT, Projection("hidden", "stimulus", Dense())),
             "projections.hidden_to_stimulus.target: is the stimulus, which receives nothing",
         ),
-        ((IN,), "populations.output: receives from nobody"),
-        ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: sends to nobody"),
+        ((IN,), "populations.output: has no incoming projection"),
+        ((IN, Projection("stimulus", "output", Dense())), "populations.hidden: has no outgoing projection"),
         ((IN, OUT, dataclasses.replace(OUT, name="hidden")), "projections.name: 'hidden' is used twice"),
         (
             (IN, dataclasses.replace(OUT, delay=50.0)),
@@ -277,10 +277,12 @@ class Wrong(Dense):
     pre: int = 0
     post: int = 0
     weight: int = 0
+    fewer: int = 0
 
     def connections(self, source: Shape, target: Shape) -> Connections:
         found = super().connections(source, target)
-        return Connections(found.pre + self.pre, found.post + self.post, found.weight + self.weight)
+        end = len(found.post) - self.fewer
+        return Connections(found.pre + self.pre, found.post[:end] + self.post, found.weight + self.weight)
 
     def window(self, source: Shape, target: Shape) -> None:  # type: ignore[override]
         """None: the arrays count."""
@@ -295,6 +297,7 @@ class Wrong(Dense):
         (Wrong(post=1), "indices in post that are not from 0 to 3"),
         (Wrong(weight=8), "indices in weight that are not from 0 to 15"),
         (Wrong(weight=-1), "indices in weight that are not from 0 to 15"),
+        (Wrong(fewer=1), r"must list Connections, three arrays of as many integers each"),
     ],
 )
 def test_index_arrays_that_do_not_fit_are_refused(engine: str, wrong: Wrong, message: str) -> None:

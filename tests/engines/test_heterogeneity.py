@@ -165,7 +165,7 @@ def test_values_that_do_not_fit(
 
 
 @pytest.mark.parametrize("part", ["thresholds", "delays"])
-@pytest.mark.parametrize(("name", "message"), [("pool", "pooling layer"), ("conv9", "does not exist")])
+@pytest.mark.parametrize(("name", "message"), [("pool", "has relays, as pooling does"), ("conv9", "does not exist")])
 def test_layers_without_them(layered: MakeNetwork, random_batch: MakeBatch, part: str, name: str, message: str) -> None:
     network = layered("free", PSP())
     changed: dict[str, Any] = {part: {name: np.ones(6)}}

@@ -212,7 +212,7 @@ def test_loops_that_cannot_be_are_refused_in_one_line() -> None:
     with pytest.raises(SpecificationError, match=r"learning.normalised: scales .* which a loop does not know in time"):
         _pooled(IN, POOL, OUT, lateral, learning=Learning(normalised=True))
     alone = [Projection("stimulus", "one", Dense()), Projection("one", "one", Dense())]
-    with pytest.raises(SpecificationError, match=r"populations.one: sends to nobody"):
+    with pytest.raises(SpecificationError, match=r"populations.one: has no outgoing projection"):
         Network(
             "x",
             IntensityEncoder((4, 4, 1), 10.0),

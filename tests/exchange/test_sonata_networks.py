@@ -170,7 +170,7 @@ def test_what_nest_passes_over_is_named(network: Network) -> None:
         Projection("hidden", "output", Dense()),
     )
     assert without_primitive(Network("phased", IntensityEncoder((2, 2, 1)), layers, joined, 64.0)) == [
-        "onsets, before which nobody fires",
+        "onsets, before which no neuron fires",
         "gates, which close for synaptic currents",
         "ends of windows",
         "postsynaptic potentials (plateau; exponential ones stand for them)",

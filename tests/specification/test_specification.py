@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +16,18 @@ from netsim.models.presets import load_preset, preset_names
 from netsim.specification import (
     PSP,
     Convolution,
+    Delays,
     Dense,
     EventEncoder,
     IntensityEncoder,
     Layer,
+    Learning,
     Network,
     Neurons,
     Pooling,
     Population,
     Training,
+    Weighting,
 )
 from netsim.specification.summary import architecture, summarise
 
@@ -227,3 +231,37 @@ def test_specifications_are_values() -> None:
     assert dataclasses.replace(network, duration=200.0) != network
     assert "Population(\n  name='hidden'" in repr(network.populations[0])
     assert repr(network).startswith("Network 'digits':\n  stimulus (8, 8, 1)")
+
+
+def test_lists_are_taken_for_tuples() -> None:
+    lists: Any = ([2, 2, 1], [[0.0, 1.0], [3.0, -1.0]], [1.0])
+    shape, breakpoints, constant = lists
+    encoder = IntensityEncoder([2, 2, 2], 10.0, constant=constant)  # type: ignore[arg-type]
+    assert encoder == IntensityEncoder((2, 2, 2), 10.0, constant=(1.0,))
+    psp = PSP("breakpoints", breakpoints=breakpoints)
+    assert psp == PSP("breakpoints", breakpoints=((0.0, 1.0), (3.0, -1.0)))
+    assert Population("hidden", shape) == Population("hidden", (2, 2, 1))
+    assert len({encoder, IntensityEncoder((2, 2, 2), 10.0, constant=(1.0,))}) == 1
+    assert len({psp, PSP("breakpoints", breakpoints=((0.0, 1.0), (3.0, -1.0)))}) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Training(flips="no"), "training.flips: must be true or false, not 'no'"),  # type: ignore[arg-type]
+        (lambda: Training(dataset=3), "training.dataset: must be a word, not 3"),  # type: ignore[arg-type]
+        (lambda: Learning(normalised=1), "learning.normalised: must be true or false, not 1"),  # type: ignore[arg-type]
+        (lambda: Neurons(threshold=True), "neurons.threshold: must be a number, not True"),
+        (lambda: Neurons(end="x"), "neurons.end: must be a number, not 'x'"),  # type: ignore[arg-type]
+        (lambda: Neurons(bias=0.5), "neurons.bias: must be true or false, not 0.5"),  # type: ignore[arg-type]
+        (lambda: Delays(longest=None), "delay.longest: must be a number, not None"),  # type: ignore[arg-type]
+        (lambda: Layer("a", Dense(2), plastic="yes"), "layers.a.plastic: must be true"),  # type: ignore[arg-type]
+        (lambda: Weighting("real", scale_rate=0.5), "weighting.scale_rate: has a meaning for binary weights only"),
+        (lambda: Weighting(scale="layer"), "weighting.scale: has a meaning for binary weights only"),
+        (lambda: PSP("ramps"), "psp.shape: must be one of ramp, plateau, triangle"),  # type: ignore[arg-type]
+    ],
+)
+def test_fields_of_another_type_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        make()
+    assert str(caught.value).startswith(message)

@@ -31,12 +31,13 @@ def test_a_projection_from_elsewhere_has_its_source() -> None:
 
 
 @pytest.mark.parametrize("name", preset_names())
-@pytest.mark.parametrize("scale", ["channel", "layer"])
-@pytest.mark.parametrize("kind", ["real", "binary"])
-def test_parameters_are_those_that_a_training_changes(name: str, scale: str, kind: str) -> None:
-    weighting = Weighting(kind, scale, scale_rate=1.0)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "weighting",
+    [Weighting(), *(Weighting("binary", scale, rate) for scale in ("channel", "layer") for rate in (0.0, 1.0))],
+)
+def test_parameters_are_those_that_a_training_changes(name: str, weighting: Weighting) -> None:
     network = load_preset(name)
-    if kind == "binary":  # whose weights are nothing but signs, so that neurons cannot have some
+    if weighting.is_binary:  # whose weights are nothing but signs, so that neurons cannot have some
         populations = tuple(dataclasses.replace(population, inhibitory=None) for population in network.populations)
         projections = tuple(dataclasses.replace(projection, sign="any") for projection in network.projections)
         network = dataclasses.replace(network, populations=populations, projections=projections)

@@ -160,7 +160,7 @@ def test_eight_layers_neither_saturate_nor_fall_silent() -> None:
         ([{"inhibitory": 0.99}, {}], "populations.layer0.inhibitory: 0.99 of 8 neurons is all of them; say 0 or 1"),
         (
             [{"inhibitory": 0.5}, {"sign": "excitatory"}],
-            "layers.layer1.sign: is said twice: the neurons of layer0",
+            "layers.layer1.sign: is given twice: the neurons of layer0",
         ),
         ([{}, {"inhibitory": 0.5}], "layers.layer1.inhibitory: has no meaning for the output"),
         ([{}, {"delay": 100.0}], "layers.layer1.delay: 100.0 ms is not shorter than the presentation (100.0 ms)"),

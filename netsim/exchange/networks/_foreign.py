@@ -27,6 +27,7 @@ from netsim.specification import (
     Shape,
     Training,
 )
+from netsim.specification.checks import is_name
 from netsim.weights.layout import Weights, bias_name, check_weights, kernel_name
 
 _T_MAX, _DURATION = 64.0, 256.0
@@ -201,7 +202,7 @@ def _stimulus_shape(name: str, node: nir.Input, origin: str) -> tuple[int, int, 
 def _layer_name(name: str) -> str:
     """The name of a node as that of a layer."""
     word = re.sub(r"\W", "_", name, flags=re.ASCII)
-    return word if word.isidentifier() and word != "stimulus" else f"layer_{word}"
+    return word if is_name(word) else f"layer_{word}"
 
 
 def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LIF, origin: str) -> Layer:
@@ -218,7 +219,7 @@ def _layer(name: str, synapses: Any, neurons_name: str, neurons: nir.IF | nir.LI
     if not isinstance(synapses, nir.Conv2d):
         return Layer(_layer_name(name), Dense(len(synapses.weight)), **settings)
     if synapses.groups != 1 or np.any(np.asarray(synapses.dilation) != 1):
-        _refuse(origin, name, "has groups or a dilation, which convolutions here have not")
+        _refuse(origin, name, "has groups or a dilation, which convolutions here do not have")
     convolution = Convolution(
         len(synapses.weight),
         _one("kernel", synapses.weight.shape[2:], name, origin),
@@ -235,7 +236,7 @@ def _pooling(name: str, node: nir.SumPool2d, origin: str) -> Layer:
 def _sides(name: str, node: nir.SumPool2d | nir.AvgPool2d, origin: str) -> tuple[int, int]:
     """Size and stride of a pooling node."""
     if np.any(np.asarray(node.padding) != 0):
-        _refuse(origin, name, "has padding, which pooling here has not")
+        _refuse(origin, name, "has padding, which pooling here does not have")
     return _one("kernel_size", node.kernel_size, name, origin), _one("stride", node.stride, name, origin)
 
 

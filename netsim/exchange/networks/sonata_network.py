@@ -349,7 +349,7 @@ def without_primitive(network: Network) -> list[str]:
     """What a network is made of that the point neurons of the folder do not do, in words."""
     words = []
     if any(population.dynamics.onset for population in network.integrating):
-        words.append("onsets, before which nobody fires")
+        words.append("onsets, before which no neuron fires")
     if any(population.dynamics.gated for population in network.integrating):
         words.append("gates, which close for synaptic currents")
     if any(network.window_end(population) < network.duration for population in network.integrating):

@@ -168,6 +168,11 @@ class Connectivity(ABC):
     def checked_connections(self, source: Shape, target: Shape) -> Connections:
         """The index arrays; a SpecificationError, if they do not fit the shapes that the rule says."""
         found, shape = self.connections(source, target), self.weight_shape(source, target)
+        listed = isinstance(found, Connections) and all(
+            isinstance(one, np.ndarray) and one.dtype.kind in "iu" and one.ndim == 1 and one.size == np.size(found.pre)
+            for one in found
+        )
+        require(listed, "connectivity", f"{self} must list Connections, three arrays of as many integers each")
         weights = (0, math.prod(shape)) if shape else (-1, 0)
         bounds = {"pre": (0, math.prod(source)), "post": (0, math.prod(target)), "weight": weights}
         for name, (least, beyond) in bounds.items():

@@ -90,7 +90,7 @@ class Distance(PerSynapse):
     def check(self, source: Shape, target: Shape) -> None:
         """Refuse populations without rows and columns, and another number of maps."""
         for name, shape in (("source", source), ("target", target)):
-            require(len(shape) == 3, "", f"needs rows and columns, which the {name} of shape {shape} has not")
+            require(len(shape) == 3, "", f"needs rows and columns, which the {name} of shape {shape} does not have")
         require(self.maps == target[2], "maps", f"is {self.maps}, but the target has {target[2]}")
         down, right = (offsets.stop - offsets.start for offsets in self._offsets(source, target))
         many = f"looks at {down * right:,} places of its source from each of its target; at most {MOST_OFFSETS:,} work"

@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.seams import encoders
-from netsim.specification.checks import Shape, check_numbers, check_shape, finite, require
+from netsim.specification.checks import Shape, check_numbers, check_shape, check_types, finite, require
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Encoder(ABC):
 
     Attributes
     ----------
-    samples : {"images", "recordings", "latencies"}, or another word
-        What is encoded: images, the times of first events in recordings, or latencies themselves.
+    samples : {"images", "recordings", "latencies", "tables"}, or another word
+        What is encoded: images, the times of first events in recordings, latencies themselves, or rows of columns.
     order : int
         Where it stands in lists; those of the same number are sorted by name.
 
@@ -53,6 +53,7 @@ class Encoder(ABC):
     constant: tuple[float, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
+        check_types(self, "encoder")
         check_shape(self.shape, [3], "encoder.shape", "three positive integers (height, width, channels)")
         check_numbers(self, "encoder", ["t_max"], "a positive time in ms")
         for time in self.constant:
@@ -115,6 +116,10 @@ class Encoder(ABC):
     def largest(self, samples: np.ndarray) -> float | None:
         """The intensity that fires first, if the user does not say it; of others than images None."""
         return None
+
+    def coding(self) -> dict[str, Any]:
+        """The parameters that `prepare` makes samples by, which another encoder cannot take unless it has the same."""
+        return {}
 
     @abstractmethod
     def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.seams import encoders
-from netsim.specification.checks import check_literals, check_size, require
+from netsim.specification.checks import check_size, require
 from netsim.specification.encoders._protocol import Encoder, Shape
 from netsim.specification.phrases import GAP, T_MAX, counted, in_ms
 
@@ -61,7 +61,6 @@ class EventEncoder(Encoder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_literals(self, "encoder")
         check_size(self.windows, "encoder.windows")
         bounds = f"must be from 0.001 to 1000000 ms for events, which have times in µs, not {self.t_max}"
         require(0.001 <= self.t_max <= 1e6, "encoder.t_max", bounds)
@@ -118,13 +117,26 @@ class EventEncoder(Encoder):
                 recordings.append(np.rec.fromarrays([*parts.values()], dtype=fields))
             except (TypeError, ValueError, IndexError) as error:
                 raise DataError(f"events: a recording needs columns x, y, t and p ({error})") from error
-        times, late = zip(*(self.first_and_late(one) for one in recordings), strict=True)
-        return np.stack(times), np.array([(one.size, some) for one, some in zip(recordings, late, strict=True)])
+        times = np.empty((len(recordings), *self.coded_shape), dtype=np.int32)
+        counts = np.empty((len(recordings), 2), dtype=np.int64)
+        for place, one in enumerate(recordings):
+            times[place], late = self.first_and_late(one)
+            counts[place] = one.size, late
+        return times, counts
+
+    def coding(self) -> dict[str, Any]:
+        """Time windows, polarities and origin, which first events are looked for by."""
+        return {name: getattr(self, name) for name in ("t_max", "windows", "polarity", "origin")}
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """Latencies (ms) of recordings given by their times (µs) as from `first_events`; `SILENT` becomes ``inf``."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes recordings, which have no intensities")
+        coded = (samples == SILENT) | ((samples >= 0) & (samples < round(self.t_max * MICROSECONDS)))
+        if not coded.all():
+            raise DataError(
+                f"recordings: hold times outside of the encoder's window of {self.t_max:g} ms; convert anew"
+            )
         return np.where(samples == SILENT, np.inf, samples / MICROSECONDS)
 
     def window_text(self) -> str:
