@@ -1,7 +1,8 @@
 """Data sets: samples that an encoder takes, and labels."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,6 +48,7 @@ class Dataset:
     samples: str = "images"  # what `Encoder.samples` says
     validation: Part | None = None  # to choose the epoch by; else some of the training samples are
     reference: str = ""  # the name by which `load_dataset` finds it again; of what is only in memory none
+    coding: Mapping[str, Any] = field(default_factory=dict)  # what `Encoder.coding` says of the one that made samples
 
     def __post_init__(self) -> None:
         for split, (images, labels) in self.parts.items():
@@ -169,6 +171,12 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
             f" {network.name} needs {network.encoder.sample_shape};"
             " choose another data set or change encoder.shape"
         )
+    now = network.encoder.coding()
+    if changed := [name for name, value in dataset.coding.items() if name in now and now[name] != value]:
+        made = " and ".join(f"encoder.{name} = {dataset.coding[name]!r}" for name in changed)
+        raise DataError(
+            f"{dataset.name}: was made with {made}, which differs in {network.name}; make it anew, or take that"
+        )
     if len(dataset.classes) > network.outputs:
         raise DataError(
             f"{dataset.name}: has {len(dataset.classes)} classes, {network.name} only {network.outputs} output neurons"
@@ -176,7 +184,7 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
 
 
 def check_samples(name: str, samples: str, encoder: Encoder, reader: str) -> None:
-    """Refuse samples, ``images`` or ``recordings``, that the encoder of `reader` does not take."""
+    """Refuse samples, such as ``images`` or ``recordings``, that the encoder of `reader` does not take."""
     if samples != encoder.samples:
         fitting = " or ".join(f'"{known}"' for known, entry in encoders.items() if entry.samples == samples)
         raise DataError(

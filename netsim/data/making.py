@@ -104,6 +104,10 @@ def make_dataset(
                 parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
             tally.check(name, encoder)
             latest.check(name, encoder)
+            learned = np.unique(parts["training"][1]).tolist() if codes.classes else []
+            if len(learned) == 1 and learned[0] < len(codes.classes):
+                only = f"all training samples are of one class, {codes.classes[learned[0]]}"
+                warnings.warn(f"{name}: {only}; there is nothing to tell apart", DataWarning, stacklevel=2)
             if share is not None:
                 parts["training"], parts["test"] = _set_aside(parts["training"], share)
             made = Dataset(
@@ -115,6 +119,7 @@ def make_dataset(
                 codes.classes,
                 encoder.samples,
                 parts.get("validation"),
+                coding=encoder.coding(),
             )
             if file is None:
                 return made
@@ -331,7 +336,7 @@ def _set_aside(part: Part, share: float) -> tuple[Part, Part]:
     samples, labels = part
     if len(labels) < 2:
         raise DataError("training: holds one sample; training and test need one each at least")
-    count = max(1, round(share * len(labels)))
+    count = min(max(1, round(share * len(labels))), len(labels) - 1)
     sizes = np.unique_counts(labels).counts
     even = sizes.min() > 1 and min(count, len(labels) - count) >= len(sizes)
     train, test = train_test_split(

@@ -48,7 +48,7 @@ def write_dataset(dataset: Dataset, path: str | Path) -> Path:
         "samples": dataset.samples,
         "intensity_max": dataset.intensity_max,
         "classes": list(dataset.classes),
-    }
+    } | ({"coding": dict(dataset.coding)} if dataset.coding else {})
     arrays: dict[str, Any] = {_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}
     for split, (samples, labels) in dataset.parts.items():
         arrays |= {f"{split}_samples": samples, f"{split}_labels": labels}
@@ -82,6 +82,7 @@ def read_dataset(path: str | Path) -> Dataset:
             tuple(about["classes"]),
             about["samples"],
             parts.get("validation"),
+            coding=about.get("coding", {}),
         )
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: holds no data set of netsim ({error}); write it with netsim.write_dataset") from error
@@ -96,6 +97,7 @@ def _about(arrays: dict[str, StoredArray]) -> dict[str, Any]:
         "samples": isinstance(about["samples"], str),
         "classes": isinstance(about["classes"], list) and all(isinstance(name, str) for name in about["classes"]),
         "intensity_max": about["intensity_max"] is None or isinstance(about["intensity_max"], int | float),
+        "coding": isinstance(about.get("coding", {}), dict),
     }
     if wrong := [name for name, is_right in fits.items() if not is_right]:
         raise ValueError(f"no {wrong[0]} that fits")

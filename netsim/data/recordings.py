@@ -16,7 +16,7 @@ from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.tally import Tally
 from netsim.errors import DataError, NetsimError, RunError
 from netsim.files import open_regular, read_text, write_atomically, write_json
-from netsim.specification import EventEncoder
+from netsim.specification import Encoder, EventEncoder
 from netsim.specification.encoders.events import SILENT
 
 
@@ -26,6 +26,14 @@ class Recordings(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> tuple[Any, Any]: ...
+
+
+def event_encoder(encoder: Encoder, name: str) -> EventEncoder:
+    """The encoder, if recordings can be converted by it; a DataError for one that takes them in a way of its own."""
+    if not isinstance(encoder, EventEncoder):
+        own = f"{type(encoder).__name__} is no EventEncoder, whose first events recordings are converted to"
+        raise DataError(f"{name}: {own}; derive it from that, or give its samples to netsim.make_dataset")
+    return encoder
 
 
 def check_sensor(recordings: Recordings, encoder: EventEncoder, name: str) -> None:

@@ -71,7 +71,10 @@ class Source(ABC):
 
     @abstractmethod
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
-        """Where it is looked for, in order, and whether it is there; see `netsim.data.loading.where`."""
+        """Where it is looked for, in order, and whether it is there; see `netsim.data.loading.where`.
+
+        Empty for one that needs no files, as it is computed.
+        """
 
     def remedy(self, name: str) -> str:
         """What to do if it is not there."""

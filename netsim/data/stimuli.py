@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from netsim.data.dataset import Dataset, check_dataset, split_validation
 from netsim.data.events import latencies_to_events
 from netsim.data.loading import load_dataset
-from netsim.data.recordings import Recordings, RecordingsAsNeeded, convert
+from netsim.data.recordings import Recordings, RecordingsAsNeeded, convert, event_encoder
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stored import Samples
 from netsim.errors import DataError
@@ -71,6 +72,7 @@ class Stimuli:
     def latencies(self, chosen: np.ndarray) -> np.ndarray:
         """Latencies (ms) of the chosen stimuli, shape (chosen, height, width, channels)."""
         coded = self.encoder.latencies(self.images[self._rows_of(chosen)], self.intensity_max)
+        _check_coded(self.encoder, coded, len(chosen))
         return self.encoder.with_constant(coded)
 
     def pick(self, chosen: np.ndarray) -> Stimuli:
@@ -106,6 +108,17 @@ class Stimuli:
     def _rows_of(self, chosen: np.ndarray) -> np.ndarray:
         """Which of the images the chosen stimuli are."""
         return chosen if self.rows is None else self.rows[chosen]
+
+
+def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:
+    """Refuse, by a DataError that names the encoder, what are no latencies of its stimuli within its window."""
+    where, shape = type(encoder).__name__, (count, *encoder.coded_shape)
+    if not isinstance(coded, np.ndarray) or coded.dtype.kind != "f" or coded.shape != shape:
+        given = f"{coded.dtype} of shape {coded.shape}" if isinstance(coded, np.ndarray) else type(coded).__name__
+        raise DataError(f"{where}: must give latencies, an array of floats of shape {shape}, not {given}")
+    latest = coded.max(where=coded < np.inf, initial=0.0)
+    if latest > encoder.t_max:
+        raise DataError(f"{where}: gives a latency of {latest:g} ms, after its window of {encoder.t_max:g} ms")
 
 
 class SpikeStimuli(Stimuli):
@@ -198,11 +211,9 @@ def event_stimuli(recordings: Recordings, encoder: Encoder, classes: tuple[str, 
     >>> netsim.event_stimuli(recordings, encoder, test.classes)
     Stimuli(40 of shape (8, 8, 1), 10 classes, EventEncoder)
     """
-    own = (
-        encoder
-        if isinstance(encoder, EventEncoder)
-        else EventEncoder(encoder.shape, encoder.t_max, constant=encoder.constant)
-    )
+    if encoder.samples != EventEncoder.samples:
+        encoder = EventEncoder(encoder.shape, encoder.t_max, constant=encoder.constant)
+    own = event_encoder(encoder, "recordings")
     times, labels = convert(recordings, own)
     return Stimuli(times, labels, None, own, classes)
 

@@ -49,6 +49,7 @@ class StoredArray:
         self.offset = offset
         self.dtype = dtype
         self.shape = shape
+        self._state = _state(os.stat(path))
 
     def __repr__(self) -> str:
         return f"StoredArray({str(self.path)!r}: {self.dtype} of shape {self.shape})"
@@ -57,12 +58,20 @@ class StoredArray:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """A copy of some rows."""
+        """A copy of some rows; a DataError, if the file is gone or has changed since the array was opened."""
         try:
-            mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+            with self.path.open("rb") as file:
+                if _state(os.fstat(file.fileno())) != self._state:
+                    raise DataError(f"{self.path}: has changed since it was opened; open it anew")
+                mapped = np.memmap(file, self.dtype, "r", self.offset, self.shape)
         except (OSError, ValueError) as error:
             raise DataError(f"{self.path}: cannot be read any more ({error})") from error
         return np.array(mapped[rows])
+
+
+def _state(found: os.stat_result) -> tuple[int, int]:
+    """By which another content of a file is told, also from another machine: its size, and when it was written."""
+    return found.st_size, found.st_mtime_ns
 
 
 def stored_arrays(path: Path) -> dict[str, StoredArray]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
+from netsim.errors import DataError
 from netsim.measuring.costs import Costs, costs
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import (
@@ -99,7 +100,7 @@ def evaluate(
     Raises
     ------
     DataError
-        If a stimulus has no label.
+        If a stimulus has no label, or there is none.
     SpecificationError
         If there is no such read-out, or it needs potentials that are not known of the engine.
 
@@ -113,6 +114,8 @@ def evaluate(
     >>> result.presentations, list(result.read_outs)
     (20, ['strict', 'potential'])
     """
+    if not len(stimuli):
+        raise DataError("stimuli: there are none to evaluate on")
     outputs = engine.network.outputs
     stimuli.check_labels(outputs)
     for name in read_outs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,19 @@ from netsim.data.dataset import Dataset
 from netsim.data.loading import load_dataset
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
+from netsim.data.stimuli import load_splits
 from netsim.data.stored import StoredArray
 from netsim.errors import DataError, DataWarning, RunError
-from netsim.specification import EventEncoder, IntensityEncoder, LatencyEncoder, PopulationEncoder
+from netsim.specification import (
+    Dense,
+    EventEncoder,
+    IntensityEncoder,
+    LatencyEncoder,
+    Layer,
+    Network,
+    PopulationEncoder,
+    Training,
+)
 
 ENCODER = IntensityEncoder((2, 2, 1), 16.0)
 GENERATOR = np.random.default_rng(5)
@@ -203,6 +214,11 @@ def test_rows_that_cannot_be_encoded_are_named() -> None:
         make_dataset(((row, 0) for row in table), encoder)
 
 
+def test_a_single_class_is_noticed() -> None:
+    with pytest.warns(DataWarning, match=r"^own: all training samples are of one class, 2; there is nothing to tell"):
+        make_dataset((IMAGES, np.full(600, 2)), ENCODER, name="own")
+
+
 @pytest.mark.parametrize("unit", [1e-3, 1.0])
 def test_seconds_are_noticed(unit: float) -> None:
     times = unit * np.random.default_rng(0).uniform(5, 50, (40, 4))
@@ -246,6 +262,7 @@ def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
         ({"training": (IMAGES, [None, *WORDS[1:]])}, "none may be missing"),
         ({"training": (IMAGES, LABELS - 1)}, "training: sample 0 has the label -1; labels count from 0, and"),
         ({"training": (IMAGES[:1], [0])}, "holds one sample"),
+        ({"training": ([], []), "encoder": EventEncoder((2, 2, 1), 16.0)}, "training: holds no samples"),
         ({"test": 1.5}, "must lie between 0 and 1"),
         ({"test": (IMAGES, None)}, "test labels go from -1 to -1"),
         ({"name": "../a"}, "cannot be the name of a data set"),
@@ -322,6 +339,36 @@ def _compressed(path: Path) -> None:
     with np.load(path) as arrays:
         kept = dict(arrays)
     np.savez_compressed(path, **kept)
+
+
+def test_a_file_that_changes_while_it_is_open_is_refused(packed: Path) -> None:
+    opened = load_dataset(packed)
+    assert len(opened.train_images[:2]) == 2
+    packed.unlink()
+    write_dataset(make_dataset((IMAGES[::-1], WORDS), ENCODER, name="meals"), packed)
+    with pytest.raises(DataError, match=r"meals.npz: has changed since it was opened; open it anew"):
+        opened.train_images[:2]
+    assert load_dataset(packed).sha256 != opened.__dict__.get("sha256")
+
+
+def test_recordings_belong_to_the_windows_they_were_made_with(tmp_path: Path) -> None:
+    events = np.array([(1, 0, 90_000, 0)], dtype=[("x", int), ("y", int), ("t", int), ("p", int)])
+    encoder = EventEncoder((1, 2, 1), t_max=100.0)
+    path = write_dataset(make_dataset(([events] * 4, [0, 1, 0, 1]), encoder), tmp_path / "events.npz")
+    made = load_dataset(path)
+    layers = [Layer("output", Dense(2))]
+    network = Network.chain("own", encoder, layers, 200.0, training=Training(validation=1))
+    assert load_splits(network, made).test.latencies(np.arange(1)).ravel().tolist() == [np.inf, 90.0]
+    for change, message in (
+        ({"t_max": 10.0}, "was made with encoder.t_max = 100.0, which differs in own; make it anew, or take that"),
+        ({"origin": "first-event"}, "was made with encoder.origin = 'recording', which differs in own"),
+    ):
+        other = dataclasses.replace(network, encoder=dataclasses.replace(encoder, **change))
+        with pytest.raises(DataError, match=message):
+            load_splits(other, made)
+    times = np.full((1, 1, 2, 1), 90_000, np.int32)  # of a file that does not say
+    with pytest.raises(DataError, match=r"recordings: hold times outside of the encoder's window of 10 ms"):
+        EventEncoder((1, 2, 1), t_max=10.0).latencies(times)
 
 
 @pytest.mark.parametrize(

@@ -63,15 +63,21 @@ class Tonic(Source):
         import numpy as np
 
         from netsim.data.dataset import Dataset, check_samples
-        from netsim.data.recordings import RecordingsAsNeeded, check_sensor, convert_once, kept, lists_labels
+        from netsim.data.recordings import (
+            RecordingsAsNeeded,
+            check_sensor,
+            convert_once,
+            event_encoder,
+            kept,
+            lists_labels,
+        )
         from netsim.data.source import ignore_progress
-        from netsim.specification import EventEncoder
 
         if encoder is None:
             raise DataError(f"{name}: holds recordings; give the encoder that turns them into latencies")
         chosen = _class(name)
         check_samples(name, "recordings", encoder, "the network")
-        assert isinstance(encoder, EventEncoder)
+        encoder = event_encoder(encoder, name)
         check_folder(data_dir, name)
         places = []
         for place, parts in _looked_up(chosen, data_dir):
@@ -102,7 +108,8 @@ class Tonic(Source):
                 converted += [(times[start:stop], labels[start:stop]) for start, stop in bounds]
         training, test = converted
         most = int(max(training[1].max(), test[1].max()))
-        return Dataset(name, str(place.path), *training, *test, None, _label_names(recordings, most), "recordings")
+        named = _label_names(recordings, most)
+        return Dataset(name, str(place.path), *training, *test, None, named, "recordings", coding=encoder.coding())
 
     def places(self, name: str, data_dir: str | Path | None) -> list[Place]:
         """The usual folders, and whether tonic finds it there."""
@@ -217,7 +224,8 @@ def _listing(folder: Path) -> str:
     for path, folders, files in os.walk(folder):
         folders.sort()
         for file in sorted(files):
-            status = os.stat(os.path.join(path, file))
+            whole = os.path.join(path, file)
+            status = os.stat(whole) if os.path.exists(whole) else os.lstat(whole)  # of a link to nothing the link
             digest.update(f"{os.path.relpath(path, folder)}/{file} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
