@@ -16,7 +16,7 @@ from typing import Any
 from netsim.registry import Registry
 
 connectivities: Registry[Any] = Registry("connectivity", "netsim.specification.connectivity")
-"""`netsim.specification.Connectivity`: who is connected to whom."""
+"""`netsim.specification.Connectivity`: which neurons are connected."""
 regimes: Registry[Any] = Registry("regime", "netsim.specification.regimes")
 """`netsim.specification.Regime`: when neurons integrate, and when they may fire."""
 scopes: Registry[Any] = Registry("scope", "netsim.specification.scopes")

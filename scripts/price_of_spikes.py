@@ -116,7 +116,7 @@ def _check(network: Network) -> None:
     """Refuse what a training here would leave out."""
     learning = network.learning
     left_out = {
-        "weighting": network.weighting.kind != "real",
+        "weighting": network.weighting.is_binary,
         "training.jitter": network.training.jitter > 0,
         "encoder.constant": bool(network.encoder.constant),
         "learning.weight_decay": learning.weight_decay > 0,

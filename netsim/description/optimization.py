@@ -25,7 +25,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
     schedule = " ".join((inspect.getdoc(schedules[settings.schedule]) or "").split())
     schedule = schedule.replace("{peak}", number(settings.rate))
     rows = []
-    if network.weighting.kind == "binary":
+    if network.weighting.is_binary:
         rows.append(("Binary weights", _binary_weights(network)))
     if static := [projection for projection in network.weighted if not projection.plastic]:
         rows.append(("Static weights", _static(static, network)))
@@ -45,7 +45,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
     if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
     if settings.revive_below and len(network.integrating) > 1:
-        own_scales = projections_with_learned_scales(network) and network.weighting.scale == "channel"
+        own_scales = projections_with_learned_scales(network) and not network.weighting.shares_scale
         scales = r", and $\alpha$ with them" if own_scales else ""
         rows.append((
             "Revival",
@@ -87,7 +87,7 @@ def _binary_weights(network: Network) -> str:
 
 def _learned(network: Network) -> str:
     """The symbols of what an update changes."""
-    found = [f"a weight ${'u' if network.weighting.kind == 'binary' else 'w'}_{{ij}}$"]
+    found = [f"a weight ${'u' if network.weighting.is_binary else 'w'}_{{ij}}$"]
     if has_bias(network):
         found.append("a bias $b_j$")
     if projections_with_learned_scales(network):
@@ -99,7 +99,7 @@ def _learned(network: Network) -> str:
 
 def _static(static: list[Projection], network: Network) -> str:
     kept = "that the training begins with" if network.training.pretrained else "that are drawn (table C)"
-    weights = "real-valued weights" if network.weighting.kind == "binary" else "weights"
+    weights = "real-valued weights" if network.weighting.is_binary else "weights"
     return f"The {weights} {onto(static, network)} stay those {kept}; what changes weights changes the others."
 
 

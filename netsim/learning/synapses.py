@@ -3,7 +3,7 @@
 Each synapse sees the latency of its presynaptic neuron, the latency of its postsynaptic neuron and the
 signal that the postsynaptic neuron carries. With the synaptic limit ``L_j = min(t_j, gate)`` the potential of
 neuron ``j`` depends on weight ``w_ij`` through ``PSP(L_j - t_i)`` and on the latency of ``i`` through
-``-w_ij·PSP'(L_j - t_i)``. Where all neurons share one limit, as in the regime ``phased``, the step is two
+``-w_ij·PSP'(L_j - t_i)``. Where all neurons share one limit, as in a gated regime, the step is two
 products over receptive fields (`netsim.learning.gated`) and needs none of this.
 """
 

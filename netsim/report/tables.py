@@ -80,7 +80,7 @@ def model_facts(network: Network) -> list[Fact]:
     return [
         Fact("architecture", summary["architecture"]),
         Fact("regime", summary["regime"]),
-        Fact("weights", "real" if weighting.kind == "real" else f"binary, {scale}"),
+        Fact("weights", f"binary, {scale}" if weighting.is_binary else "real"),
         Fact("neurons", f"{summary['neurons']:,}"),
         Fact("synapses", f"{summary['synapses']:,}"),
         Fact("learned parameters", f"{summary['parameters']:,}"),

@@ -486,7 +486,7 @@ def _revive(network: Network, state: TrainingState, seed: int) -> None:
             own = incoming_weights.of(receivers)
             kernel[own] = draw(network, projection, generator, own)
             redrawn.append((kernel_name(projection), own))
-            if log_scale_name(projection) in state.weights and network.weighting.scale == "channel":
+            if log_scale_name(projection) in state.weights and not network.weighting.shares_scale:
                 scales = log_scales(network, projection, kernel)[receivers]
                 state.weights[log_scale_name(projection)][receivers] = scales
                 redrawn.append((log_scale_name(projection), receivers))

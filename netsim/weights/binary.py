@@ -29,7 +29,7 @@ def forward_weights(network: Network, weights: Weights) -> Weights:
     >>> len(np.unique(np.abs(forward["hidden.kernel"])))
     1
     """
-    if network.weighting.kind == "real":
+    if not network.weighting.is_binary:
         return weights
     forward = {name: weights[name] for name in weight_shapes(network)}
     for projection in network.weighted:
@@ -59,7 +59,7 @@ def log_scales(network: Network, projection: Projection, kernel: np.ndarray) -> 
 
 def log_scale_gradients(network: Network, forward: Weights, gradients: Weights) -> Weights:
     """Gradients of the logarithms of learned scales, from the weights that feed forward and their gradients."""
-    shared, found = network.weighting.scale == "layer", {}
+    shared, found = network.weighting.shares_scale, {}
     for projection in projections_with_learned_scales(network):
         name = kernel_name(projection)
         sums = Incoming(network, projection).products(forward[name], np.asarray(gradients[name]))
@@ -79,7 +79,7 @@ def _mean_sizes(network: Network, projection: Projection, latent: np.ndarray) ->
     """Mean absolute value of the weights that share a scale."""
     sizes = np.abs(latent)
     # a mean of equal values can be another one by rounding
-    if network.weighting.scale == "layer":
+    if network.weighting.shares_scale:
         return np.clip(sizes.mean(), sizes.min(), sizes.max())
     incoming = Incoming(network, projection)
     return np.clip(incoming.means(sizes), *incoming.extremes(sizes))

@@ -1,6 +1,6 @@
-"""Whose each weight is: the map, or the neuron, of the target that receives by it.
+"""The receiver of each weight: the map, or the neuron, of the target that receives by it.
 
-What is shared or summed by those who receive, such as scales of binary weights, means to balance and neurons to redraw,
+What is shared or summed by receivers, such as scales of binary weights, means to balance and neurons to redraw,
 is asked here, whether the last axis of the weights runs over them or there is a weight for each synapse.
 """
 
@@ -28,7 +28,7 @@ class Incoming:
         self.count = network.receivers(projection)
 
     def means(self, kernel: np.ndarray) -> np.ndarray:
-        """Mean of the weights of each who receives, shape (count,); 0 of one without any."""
+        """Mean of the weights of each receiver, shape (count,); 0 of one without any."""
         if self._post is None:
             return kernel.mean(axis=self._others(kernel))
         sizes = np.maximum(np.bincount(self._post, minlength=self.count), 1)
@@ -45,21 +45,21 @@ class Incoming:
         return least, most
 
     def products(self, kernel: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Sum over the weights of each who receives of their products with others, shape (count,)."""
+        """Sum over the weights of each receiver of their products with others, shape (count,)."""
         if self._post is None:
             return np.einsum("im,im->m", kernel.reshape(-1, self.count), other.reshape(-1, self.count))
         return np.bincount(self._post, kernel * other, self.count).astype(kernel.dtype)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Values of those who receive, shape (count,) or (1,), as an array that goes with the weights."""
+        """Values of receivers, shape (count,) or (1,), as an array that goes with the weights."""
         return values if self._post is None or len(values) == 1 else values[self._post]
 
     def of(self, receivers: np.ndarray) -> Any:
-        """The index of the weights of some who receive, by their numbers."""
+        """The index of the weights of some receivers, by their numbers."""
         return (..., receivers) if self._post is None else np.flatnonzero(np.isin(self._post, receivers))
 
     def in_maps(self, maps: np.ndarray) -> np.ndarray:
-        """The numbers of those who receive in some maps of the target, or of these neurons if it has no maps."""
+        """The numbers of receivers in some maps of the target, or of these neurons if it has no maps."""
         return np.flatnonzero(np.isin(np.arange(self.count) % self._maps, maps))
 
     @staticmethod

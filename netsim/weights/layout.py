@@ -57,7 +57,7 @@ def weight_shapes(network: Network) -> dict[str, Shape]:
 def latent_shapes(network: Network) -> dict[str, Shape]:
     """Names and shapes of the latent weights, which a training updates, and of scales that are learned."""
     shapes = weight_shapes(network)
-    shared = network.weighting.scale == "layer"
+    shared = network.weighting.shares_scale
     for projection in projections_with_learned_scales(network):
         shapes[log_scale_name(projection)] = (1 if shared else network.receivers(projection),)
     return shapes

@@ -20,7 +20,7 @@ from netsim.weights.layout import Weights, check_weights, kernel_name
 def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     """Small arrays that stand for the weights that feed forward, from these or from what a run keeps."""
     forward = forward_weights(network, weights)
-    if network.weighting.kind == "real":
+    if not network.weighting.is_binary:
         # latencies are as fine as delays
         return {
             name: array.astype(np.float32 if name.endswith(".delay") else np.float16) for name, array in forward.items()
@@ -33,14 +33,14 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
         packed[f"{projection.name}.signs"] = np.packbits(kernel.ravel() > 0)
         _, scale = Incoming(network, projection).extremes(np.abs(kernel))
         scale = scale.astype(np.float32)
-        packed[f"{projection.name}.scale"] = scale if network.weighting.scale == "channel" else scale[:1]
+        packed[f"{projection.name}.scale"] = scale[:1] if network.weighting.shares_scale else scale
     return packed
 
 
 def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weights:
     """The weights that feed forward, in double precision; a DataError names the `origin` of others."""
     arrays = dict(packed)
-    if network.weighting.kind == "binary":
+    if network.weighting.is_binary:
         for projection in network.weighted:
             name, shape = projection.name, network.weight_shape(projection)
             signs, scale = arrays.pop(f"{name}.signs", None), arrays.pop(f"{name}.scale", None)

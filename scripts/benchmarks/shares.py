@@ -22,7 +22,7 @@ from netsim.learning import gated
 _SMALLEST = 0.01
 # Functions that are compiled as a whole, where they are called from.
 _WHOLES = (
-    (closed_form, "phased_spikes"),
+    (closed_form, "gated_spikes"),
     (gated, "_step"),
     (gated, "kernel_gradient"),
     (gated, "propagate"),

@@ -48,7 +48,7 @@ class ClosedForm(WindowStage):
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             own = spikes.reshape(-1, *window.shape)
             found = in_type(own, kernel.dtype)
-            phased_spikes(self.maps(arriving), incoming, bias, start, dynamics, psp, window, found)
+            gated_spikes(self.maps(arriving), incoming, bias, start, dynamics, psp, window, found)
             convert(found, own)
 
         return first_spikes
@@ -58,7 +58,7 @@ class ClosedForm(WindowStage):
 
         It must not depend on the stimuli, as sums are rounded otherwise.
         """
-        if self.clock.network.weighting.kind != "binary" or not has_look_up():
+        if not self.clock.network.weighting.is_binary or not has_look_up():
             return None
         rows, columns, maps = self.window.shape
         look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(kernel))
@@ -67,7 +67,7 @@ class ClosedForm(WindowStage):
 
 
 @_njit
-def phased_spikes(
+def gated_spikes(
     times: np.ndarray,
     synapses: np.ndarray | Signs,
     bias: np.ndarray,
@@ -96,7 +96,7 @@ def phased_spikes(
 def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynamics) -> None:
     """Replace potentials at the onset by the times at which the drive alone carries them to threshold.
 
-    They have the shape (rows, maps), and come without the bias; who does not get there before the end is silent.
+    They have the shape (rows, maps), and come without the bias; neurons that are not there before the end are silent.
     """
     silent = potentials.dtype.type(np.inf)
     for row in range(len(potentials)):

@@ -419,7 +419,7 @@ def _fire(
         firing[count] = neuron
         count += 1
     if compete and count > 1:
-        # rounding decides when they come; who is further above threshold goes first, then who has the lower number
+        # rounding decides when they come; the neuron further above threshold goes first, then the one of lower number
         lead, most = np.empty(spikes.size), 0.0
         lead[:] = -np.inf
         for neuron in firing[:count]:

@@ -1,9 +1,9 @@
 """The event-driven engine: no time step, a spike time is the root of a line.
 
-A breakpoint of a postsynaptic potential changes a slope. Layers in the regime ``phased`` have a closed form,
-one matrix product; the others are swept, breakpoint by breakpoint; those that a loop joins, and neurons that compete,
-go on from spike to spike. Presentations run in parallel. On a grid the same computation counts in whole steps and
-rounds spike times up, as a clock-driven engine finds them.
+A breakpoint of a postsynaptic potential changes a slope. Populations of a gated regime, such as ``phased``, have a
+closed form, one matrix product; the others are swept, breakpoint by breakpoint; those that a loop joins, and neurons
+that compete, go on from spike to spike. Presentations run in parallel. On a grid the same computation counts in whole
+steps and rounds spike times up, as a clock-driven engine finds them.
 """
 
 import contextlib

@@ -296,7 +296,7 @@ def _copy(given: np.ndarray, written: np.ndarray) -> None:
 
 @compiled
 def _open(lines: np.ndarray, neurons: Dynamics) -> None:
-    """What happens at the onset: who is over threshold fires there, and the drive sets in for the others."""
+    """What happens at the onset: neurons over threshold fire there, and the drive sets in for the others."""
     for post in range(lines.size // 2):
         height, rise = lines[2 * post], lines[2 * post + 1]
         over = height + rise * neurons.onset >= 0

@@ -39,7 +39,7 @@ class Balance(Constraint):
 
     def describe(self, network: Network) -> Row:
         """See `Constraint`."""
-        binary = network.weighting.kind == "binary"
+        binary = network.weighting.is_binary
         return (
             "Balance",
             f"After each update{', before the bound,' if binary else ''} the mean of the"

@@ -23,7 +23,7 @@ class Bound(Constraint):
     @classmethod
     def from_network(cls, network: Network) -> Self | None:
         """See `Constraint`."""
-        if network.weighting.kind != "binary":
+        if not network.weighting.is_binary:
             return None
         clip, bounds = network.learning.clip, {}
         for projection in network.weighted:

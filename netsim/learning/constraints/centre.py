@@ -29,7 +29,7 @@ class Centre(Constraint):
         if not network.learning.centred_outputs:
             return None
         output, key = network.output, "learning.centred_outputs"
-        require(network.weighting.kind == "real", key, "has no meaning for binary weights; leave it out")
+        require(not network.weighting.is_binary, key, "has no meaning for binary weights; leave it out")
         means = {}
         for projection in network.incoming(output.name):
             name = projection.name

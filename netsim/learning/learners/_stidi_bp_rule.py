@@ -78,7 +78,7 @@ def _exactness(network: Network) -> str:
     binary = (
         "\nThe latent weights follow the gradient of those that feed forward, as if the sign were the identity: an"
         " approximation"
-        if network.weighting.kind == "binary"
+        if network.weighting.is_binary
         else ""
     )
     loss = "the loss that stands with the output displacement,"
@@ -110,7 +110,7 @@ def _hidden_displacement(network: Network) -> str:
     where = unless_all(late, hidden) if late else ""
     text = rf"$\Delta_j$ is set to 0 where neuron $j$ stayed silent{early}{where}: its latency cannot move."
     if any(population.winners is not None for population in network.populations):
-        text += " Neurons that competition silenced are silent; who wins is taken as given."
+        text += " Neurons that competition silenced are silent; which neurons win is taken as given."
     return text
 
 

@@ -17,7 +17,7 @@ from netsim.measuring.read_outs._protocol import Outputs, ReadOut
     of_potentials=True,
 )
 def tie_with_label(outputs: Outputs) -> np.ndarray:
-    """All who fired first; in silence, who came nearest to it by the end."""
+    """All neurons that fired first; in silence, the one that came nearest to threshold by the end."""
     decided = outputs.first.copy()
     if outputs.silent.any():
         some = outputs.some(outputs.silent)
