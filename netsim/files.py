@@ -67,7 +67,7 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         if keep is not None and path.exists():
-            os.replace(path, keep)
+            _link(path, keep)
         os.replace(temporary, path)
         temporary = None
         _sync_names(path.parent)
@@ -77,6 +77,19 @@ def write_by_name(path: Path, write: Callable[[Path], object], keep: Path | None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _link(path: Path, name: Path) -> None:
+    """Give a file another name, too, in place of whatever has it; a copy where there are no links."""
+    beside = name.with_name(f".{name.stem}.{secrets.token_hex(8)}{name.suffix}")
+    try:
+        try:
+            os.link(path, beside)
+        except OSError:
+            shutil.copy2(path, beside)
+        os.replace(beside, name)
+    finally:
+        beside.unlink(missing_ok=True)  # of two names of one file replace leaves both
 
 
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
@@ -112,6 +125,7 @@ def write_together(folder: Path, fill: Callable[[Path], Sequence[Path]]) -> list
     try:
         hidden.mkdir()
         written = [(file, folder / file.name) for file in fill(hidden)]
+        _refuse_folders([path for _, path in written])
         for file, path in written:
             os.replace(file, path)
         _sync_names(folder)
@@ -132,6 +146,7 @@ def write_each(paths: Sequence[Path], write: Callable[[Path], object]) -> None:
     It is given hidden places, with the names of `paths`. Raises RunError as `write_together`; all files are then as
     they were.
     """
+    _refuse_folders(paths)
     folder = paths[0].parent
     own = dict.fromkeys(path.name for path in paths if path.parent == folder)
     others = [path for path in paths if path.parent != folder]
@@ -145,6 +160,13 @@ def write_each(paths: Sequence[Path], write: Callable[[Path], object]) -> None:
         return written
 
     write_together(folder, fill)
+
+
+def _refuse_folders(paths: Sequence[Path]) -> None:
+    """Refuse, by a RunError, places of files where folders are, before the first file is renamed."""
+    for path in paths:
+        if path.is_dir():
+            raise RunError(f"{path}: is a folder; remove it, or choose another name")
 
 
 def _sync_names(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import zipfile
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from netsim.errors import DataError, RunError
-from netsim.files import read_arrays, write_arrays, write_atomically, write_text
+from netsim.files import read_arrays, write_arrays, write_atomically, write_each, write_text
 
 
 def test_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
@@ -53,6 +54,42 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         write_atomically(path, interrupt)
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_file_of_before_is_kept_and_never_missing(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kept = tmp_path / "a.txt", tmp_path / "a.old"
+    for text in (b"one", b"two"):
+        write_atomically(path, lambda stream, text=text: stream.write(text), keep=kept)  # type: ignore[misc]
+    replace = os.replace
+
+    def fails(source: Path, target: Path) -> None:
+        if target == path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    def no_links(*names: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(RunError, match=r"a.txt: cannot be written"):
+        write_atomically(path, lambda stream: stream.write(b"three"), keep=kept)
+    assert (path.read_bytes(), kept.read_bytes()) == (b"two", b"two")
+    assert sorted(os.listdir(tmp_path)) == ["a.old", "a.txt"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_before_any_is_written(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("before")
+    second.mkdir()
+    with pytest.raises(RunError, match=r"b.txt: is a folder; remove it, or choose another name"):
+        write_each([first, second], lambda path: path.write_text("after"))
+    assert first.read_text() == "before"
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt"]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def evaluate(
     {read_outs}
     """
     from netsim.measuring.evaluation import evaluate as evaluate_network
+    from netsim.runs.plugins import changed_plugins
 
     names = list(read_outs) if "all" in (read_out or []) else read_out or ["strict"]
     for name in names:
@@ -71,6 +72,8 @@ def evaluate(
         return
     if chosen.change_of(splits.dataset, network):
         note(f"not kept in {chosen.run.path}: it keeps figures on its own data only")
+    elif changed_plugins(chosen.run.record().get("plugins", [])):
+        note(f"not kept in {chosen.run.path}: it keeps figures of the plug-ins that it was trained with only")
     elif network == chosen.network and len(stimuli) == len(whole):
         try:
             note(f"kept in {chosen.run.write_json(f'evaluation-{split}.json', figures)}")

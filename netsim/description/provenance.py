@@ -10,6 +10,7 @@ from netsim.data.dataset import MEMORY
 from netsim.description.document import Table, plain
 from netsim.errors import DataError
 from netsim.runs.folder import RunFolder
+from netsim.runs.plugins import changed_plugins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,10 @@ class Fact(NamedTuple):
 def provenance_table(run: RunFolder) -> Table:
     """Seed, data, versions, revision, machine, command, plug-ins and course of a run."""
     record = run.record()
-    facts = [*record_facts(record), *training_facts(lambda: metrics_of(run))]
+    facts = record_facts(record)
+    if changed := changed_plugins(record.get("plugins", [])):
+        facts.append(Fact("changed since", changed))
+    facts += training_facts(lambda: metrics_of(run), planned=run.network().training.epochs)
     data = {"data_dir": "data folder", "limit": "limit of stimuli"}
     facts += [Fact(name, str(record[key])) for key, name in data.items() if record.get(key) is not None]
     return Table("H", "Provenance", tuple((plain(fact.name.capitalize()), plain(fact.value)) for fact in facts))
@@ -40,8 +44,8 @@ def metrics_of(run: RunFolder) -> pd.DataFrame:
     return metrics_table(run.metrics)
 
 
-def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None) -> list[Fact]:
-    """What the metrics of a run say of its training; if they cannot be read, why.
+def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, planned: int = 0) -> list[Fact]:
+    """What the metrics of a run say of its training, of so many `planned` epochs; if they cannot be read, why.
 
     `epoch` is the one, counted from 1, whose weights are told of, by default the best: while a training runs, metrics
     may be of another moment than weights.
@@ -55,7 +59,7 @@ def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None) -
     chosen = epoch or int(table["epoch"].iloc[best_epoch(table)])
     accuracy = table.loc[table["epoch"] == chosen, "validation_strict_accuracy"]
     facts = [
-        Fact("epochs", f"{len(table):,}"),
+        Fact("epochs", f"{len(table):,}" + (f" of {planned:,}, so far" if len(table) < planned else "")),
         Fact("best epoch", f"{chosen}, chosen by the validation stimuli"),
         Fact(
             "its validation accuracy",

@@ -15,13 +15,13 @@ from netsim.data.dataset import Dataset
 from netsim.description import describe
 from netsim.description.document import pieces
 from netsim.description.provenance import Fact, record_facts
-from netsim.files import write_text
+from netsim.files import file_sha256, write_text
 from netsim.measuring.costs import CAVEAT
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
 from netsim.report.pictures import Picture, in_rows, sections
 from netsim.report.tables import activity_table, costs_table, model_facts, results
-from netsim.runs.model import Model, load_model
+from netsim.runs.model import Model
 from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import engines
 from netsim.specification import Network
@@ -127,7 +127,7 @@ def cautions(report: Report) -> list[str]:
         )
     if report.evaluation.presentations < report.available:
         said.append(f"Only the first {report.evaluation.presentations:,} of {report.available:,} were presented.")
-    if report.subject.run and load_model(str(report.subject.run.path)).sha256 != report.subject.sha256:
+    if report.subject.run and file_sha256(report.subject.run.best) != report.subject.sha256:
         said.append("The training went on meanwhile: the run has better weights by now than those measured here.")
     if measured.dataset != trained.dataset:
         said.append(f"The network was made for {trained.dataset} and is measured on {measured.dataset}.")

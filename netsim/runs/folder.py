@@ -8,6 +8,7 @@ came from Python lie in ``data``.
 """
 
 import csv
+import hashlib
 import importlib.metadata
 import io
 import json
@@ -28,12 +29,12 @@ from netsim import __version__
 from netsim.data.dataset import Dataset
 from netsim.data.packed import write_dataset
 from netsim.errors import DataError, NetsimError, RunError, SpecificationError
-from netsim.files import Digest, read_text, write_json, write_text
+from netsim.files import Digest, file_sha256, read_text, write_json, write_text
 from netsim.numerics.threads import blas_kernels
 from netsim.reprs import html_table
 from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
 from netsim.specification import Network
-from netsim.specification.toml import read_network, write_network
+from netsim.specification.toml import dumps_network, read_network, write_network
 from netsim.weights.files import read_weights_of_epoch, write_weights
 from netsim.weights.layout import Weights
 
@@ -75,7 +76,8 @@ class RunFolder:
     def network(self) -> Network:
         """The specification that was trained.
 
-        Raises RunError if a plug-in that the record names cannot be loaded; SpecificationError if the file is damaged.
+        Raises RunError if a plug-in that the record names cannot be loaded, or the file was changed by hand;
+        SpecificationError if it is damaged.
         """
         try:
             record = self.record()
@@ -83,7 +85,12 @@ class RunFolder:
             record = {}
         check_plugins(record.get("plugins", []), str(self.path))
         try:
-            return read_network(self.network_file)
+            network = read_network(self.network_file)
+            wanted = record.get("specification_sha256")
+            if wanted is not None and file_sha256(self.network_file) != wanted:
+                changed = f"{self.network_file}: is not what was trained (its record has another SHA-256)"
+                raise RunError(f"{changed}; bring it back, or copy it and train it anew")
+            return network
         except SpecificationError as error:
             made_by = record.get("netsim", __version__)
             if made_by == __version__:
@@ -231,7 +238,9 @@ def create_run(
     with run.lock():
         check_free(path)  # of two that come at once, one gets through
         try:
-            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **record})
+            digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
+            written = {"plugins": plugins_of(network), "specification_sha256": digest, **record}
+            run.write_json(run.record_file.name, written)
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
+from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import RunError, SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
@@ -101,6 +102,24 @@ class Model:
             on_warning(change)
         return found
 
+    def make_engine(self, record: Sequence[Recorded] = ()) -> Engine:
+        """The engine of its ``network.training``, on its time grid, which keeps potentials of the `record`.
+
+        Raises
+        ------
+        RunError
+            If the model was trained with an engine that was handed in as an object.
+
+        Examples
+        --------
+        >>> import netsim
+        >>> netsim.load_model("digits").make_engine()
+        EventEngine('digits')
+        """
+        self.check_engine()
+        settings = self.network.training
+        return make_engine(settings.engine, self.network, settings.dt, record=record)
+
     def check_engine(self, remedy: str = "") -> None:
         """Refuse, by a RunError, to take another engine for one that the training was handed as an object.
 
@@ -157,6 +176,8 @@ def network_file(name: str) -> Path:
         beside = _beside(folder)
         hint = nearest(last, beside) if beside else f"; {folder} holds neither run folders nor TOML files"
         raise SpecificationError(shown, f"does not exist{hint}")
+    if folder and not os.path.lexists(folder):
+        raise SpecificationError(shown, f"does not exist, for there is no folder {folder}")
     raise SpecificationError(shown, f"is neither a preset nor a TOML file{nearest(name, names)}")
 
 

@@ -25,7 +25,7 @@ def load_plugin(path: str | Path) -> ModuleType:
     Raises
     ------
     SpecificationError
-        If it cannot be read or run, or another module has its name.
+        If it cannot be read or run, or the module of another file has its name.
 
     Examples
     --------
@@ -43,13 +43,19 @@ def load_plugin(path: str | Path) -> ModuleType:
         return sys.modules[name]
     if path.suffix != ".py" or not name.isidentifier():
         raise SpecificationError(where, "must be a file such as my_learner.py, whose name is one of a module")
-    if name in sys.modules or importlib.util.find_spec(name) is not None:
+    known = sys.modules.get(name)
+    spec = getattr(known, "__spec__", None) if known else importlib.util.find_spec(name)
+    origin = spec.origin if spec is not None else getattr(known, "__file__", None)
+    if (known or spec) and not (origin and Path(origin).resolve() == path):
         raise SpecificationError(where, f"has the name of another module, {name}; rename it")
     try:
         with open_regular(path) as file:
             content = file.read(_LARGEST)
     except OSError as error:
         raise SpecificationError(where, f"cannot be read ({error.strerror})") from error
+    if known is not None:  # a script has imported it
+        _loaded[name] = (path, hashlib.sha256(content).hexdigest())
+        return known
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

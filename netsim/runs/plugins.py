@@ -1,7 +1,8 @@
 """Plug-ins: what of a run does not come with netsim itself, and has to be there again where the run is used."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from netsim import seams
@@ -105,15 +106,14 @@ def foreign_engine(network: Network, plugins: Iterable[Mapping[str, Any]]) -> st
 
 
 def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
-    """The entries of seams that a network uses."""
+    """The entries of seams that a network uses: those that its parts are made of, and those that its settings name."""
     learning, training = network.learning, network.training
-    for projection in network.projections:
-        yield seams.connectivities, seams.connectivities.name_of(type(projection.connectivity))
-        if projection.feedback is not None:
-            yield seams.feedbacks, seams.feedbacks.name_of(type(projection.feedback))
+    for part in _parts(network):
+        for registry in seams.SEAMS:
+            with suppress(KeyError):
+                yield registry, registry.name_of(type(part))
     for population in network.integrating:
         yield seams.regimes, population.dynamics.regime
-    yield seams.encoders, network.encoder.kind
     yield seams.engines, training.engine
     if (source := find_source(training.dataset)) is not None:
         yield seams.datasets, seams.datasets.name_of(source)
@@ -124,3 +124,14 @@ def _entries(network: Network) -> Iterator[tuple[Registry[Any], str]]:
     for name, constraint in seams.constraints.items():
         if constraint.from_network(network) is not None:
             yield seams.constraints, name
+
+
+def _parts(part: Any) -> Iterator[Any]:
+    """A part of a specification, and all that it holds."""
+    if is_dataclass(part):
+        yield part
+        for field in fields(part):
+            yield from _parts(getattr(part, field.name))
+    elif isinstance(part, tuple):
+        for one in part:
+            yield from _parts(one)

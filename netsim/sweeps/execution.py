@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.errors import NetsimError, RunError
 from netsim.measuring.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost
 from netsim.runs.folder import RunFolder, is_run, open_run
+from netsim.runs.plugins import changed_plugins
 from netsim.sweeps.plan import Plan, PlannedRun
 from netsim.training.loop import Callbacks
 from netsim.training.opening import open_training, training_figures
@@ -74,7 +75,10 @@ def _run_names(folder: Path) -> list[str]:
 
 
 def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Outcome]:
-    """The outcomes of those runs of `place_runs` that have finished already; damaged metrics are refused."""
+    """The outcomes of those runs of `place_runs` that have finished already.
+
+    Raises DataError if metrics are damaged, RunError if plug-ins have changed since.
+    """
     from netsim.analysis import metrics_table
     from netsim.analysis.tables import records
 
@@ -84,6 +88,8 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
         if files.best.exists() and files.metrics.exists():
             history = records(metrics_table(files.metrics))
             if len(history) == run.network.training.epochs:
+                if changed := changed_plugins(files.record().get("plugins", [])):
+                    raise RunError(f"{files.path}: {changed}; restore it, or choose another --out")
                 finished[name] = Outcome(training_figures(history))
     return finished
 
@@ -122,10 +128,7 @@ def train_runs(
 
     def hand_out() -> None:
         """No more runs than there are workers: Dask blames all that wait on a worker for its death."""
-        try:
-            free = max(1, sum(client.nthreads().values())) - len(waiting)
-        except OSError:  # of a scheduler that is gone; then those that it has are cancelled
-            return
+        free = max(1, sum(_workers(client).values())) - len(waiting)
         for name in list(ahead)[: max(0, free)]:
             given = (folder.resolve() / name, ahead.pop(name), limit, data_dir, list(command), job)
             future = client.submit(_train_run, *given, key=f"{job}-{name}", pure=False)
@@ -133,7 +136,7 @@ def train_runs(
             future.add_done_callback(messages.put)
 
     hand_out()
-    under_way: set[str] = set()
+    under_way: dict[str, str] = {}  # workers of the trainings that have begun
     stopping, alive = False, time.monotonic()
     while waiting or ahead or (stopping and under_way):
         if interrupted() and not stopping:
@@ -145,8 +148,10 @@ def train_runs(
             message = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             alive = alive if all_lost(client) else time.monotonic()
-            if stopping and time.monotonic() - alive > _POLL_SECONDS:
-                break
+            if stopping:  # whose worker has died says no more
+                present = _workers(client)
+                under_way = {name: worker for name, worker in under_way.items() if worker in present}
+                continue
             if time.monotonic() - alive > LOST_SECONDS:
                 away = f"{folder}: the workers died and did not come back"
                 raise RunError(f"{away}; {MEMORY}, and go on with --resume") from None
@@ -159,9 +164,9 @@ def train_runs(
         elif isinstance(message, dict):
             name, epoch = message["run"], message["epoch"]
             if epoch is None:
-                under_way.discard(name)
+                under_way.pop(name, None)
             else:
-                under_way.add(name)
+                under_way[name] = message["worker"]
                 callbacks.on_epoch(name, epoch)
         elif message in waiting:
             outcome = _outcome(message)
@@ -184,6 +189,14 @@ def _outcome(future: Future[Outcome]) -> Outcome:
         return Outcome(error=lost(error) or _one_line(error))
 
 
+def _workers(client: Client) -> dict[str, int]:
+    """The workers that are there, and their threads; none of a scheduler that is gone, which cancels what it has."""
+    try:
+        return dict(client.nthreads())
+    except OSError:
+        return {}
+
+
 def _train_run(
     path: Path, run: PlannedRun, limit: int | None, data_dir: str | None, command: list[str], job: str
 ) -> Outcome:
@@ -194,7 +207,7 @@ def _train_run(
     task = worker.get_current_task()
 
     def publish(epoch: int | None) -> None:
-        worker.log_event(job, {"run": path.name, "epoch": epoch})
+        worker.log_event(job, {"run": path.name, "epoch": epoch, "worker": worker.address})
 
     def cancelled() -> bool:
         """Whether whoever asked for the run has called it off, or is gone."""

@@ -24,7 +24,7 @@ from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.training.checkpoint import validation_score, write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train
-from netsim.training.pretraining import load_pretrained, weights_sha256
+from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
 
 
@@ -199,6 +199,7 @@ def open_training(
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
     if resume and (change := change_of_data(folder, splits.dataset)):
         raise RunError(f"{change}; restore the data, or choose another --out")
+    check_unseen(network, splits.dataset)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     for part, stimuli in () if resume else (("training", training), ("validation", validation)):
         stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before there is a folder

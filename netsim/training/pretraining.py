@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from netsim.data.dataset import Dataset
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_names
 from netsim.runs.model import load_model
@@ -40,14 +41,26 @@ def load_pretrained(network: Network) -> Weights | None:
                 f"{name} has {f'{weight} of shape {shapes[weight]}' if weight in shapes else f'no {weight}'},"
                 f" {network.name} needs {weight} of shape {shape}",
             )
-    require(
-        trained.training.dataset != network.training.dataset
-        or trained.training.validation >= network.training.validation,
-        where,
-        f"{name} has learned from stimuli that {network.name} is validated with; set training.validation to"
-        f" {trained.training.validation} or less",
-    )
+    if trained.training.dataset == network.training.dataset:
+        _check_unseen(network, trained)
     return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)
+
+
+def check_unseen(network: Network, dataset: Dataset) -> None:
+    """Refuse, by a SpecificationError, pretrained weights of a run that learned from stimuli to validate with.
+
+    That its data set is the same one says its checksum, under whatever name it was loaded.
+    """
+    model = load_model(network.training.pretrained) if network.training.pretrained else None
+    if model and model.run and model.run.record().get("data", {}).get("sha256") == dataset.sha256:
+        _check_unseen(network, model.network)
+
+
+def _check_unseen(network: Network, trained: Network) -> None:
+    enough = trained.training.validation
+    learned = f"{network.training.pretrained} has learned from stimuli that {network.name} is validated with"
+    remedy = f"set training.validation to {enough} or less"
+    require(enough >= network.training.validation, "training.pretrained", f"{learned}; {remedy}")
 
 
 def _seen_from(name: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from netsim.description.provenance import record_facts
+from netsim.description.provenance import record_facts, training_facts
 from netsim.registry import Origin
 
 _OWN = asdict(Origin("learner", "mine", "my_learner", None, None))
@@ -34,3 +35,9 @@ def test_plugins_are_told(plugins: Any, told: str) -> None:
 @pytest.mark.parametrize("record", [{}, {"plugins": []}, {"plugins": None}])
 def test_what_comes_with_netsim_is_no_plugin(record: dict[str, Any]) -> None:
     assert "plug-ins" not in [fact.name for fact in record_facts(record)]
+
+
+@pytest.mark.parametrize(("planned", "told"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000, so far")])
+def test_a_training_that_goes_on_says_how_far_it_is(planned: int, told: str) -> None:
+    table = pd.DataFrame({"epoch": [1, 2], "validation_strict_accuracy": [0.5, 0.75], "validation_loss": [1.0, 0.5]})
+    assert training_facts(lambda: table, planned=planned)[0].value == told

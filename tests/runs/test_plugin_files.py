@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import importlib
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +20,7 @@ from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.plugin_files import load_plugin
-from netsim.seams import schedules
+from netsim.seams import connectivities, schedules
 from netsim.specification.toml import dumps_network
 from netsim.training.opening import open_training
 from netsim.weights.initial import initial_weights
@@ -25,6 +28,17 @@ from netsim.weights.initial import initial_weights
 TEXT = """from netsim.seams import schedules
 
 schedules.add("halves", lambda done: 0.5, __name__)
+"""
+RING = """from dataclasses import dataclass
+
+from netsim import Dense
+from netsim.seams import connectivities
+
+
+@connectivities.register("ring")
+@dataclass(frozen=True)
+class Ring(Dense):
+    width: float = 3.0
 """
 
 
@@ -71,6 +85,9 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     plugin.write_text(TEXT.replace("0.5", "0.4"))
     done = CliRunner().invoke(app, [*evaluate, f"--plugin={plugin}"], catch_exceptions=False)
     assert f"{plugin} has changed since the training: sha256 {digest} then and" in done.stderr
+    assert "not kept in run: it keeps figures of the plug-ins that it was trained with only" in done.stderr
+    described = CliRunner().invoke(app, ["describe", "run", f"--plugin={plugin}"]).stdout
+    assert f"Changed since | {plugin} has changed since the training" in described
     with pytest.raises(RunError, match=rf"run: {plugin} has changed since the training"):
         CliRunner().invoke(app, [*command, "--resume", f"--plugin={plugin}"], catch_exceptions=False)
 
@@ -84,8 +101,64 @@ def test_nothing_is_loaded_that_is_not_named(plugin: Path) -> None:
     assert "half_rate" not in sys.modules
 
 
-def test_a_file_is_run_once(plugin: Path) -> None:
+def test_a_file_is_run_once(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_plugin(plugin) is load_plugin(plugin)
+    _forget()
+    monkeypatch.syspath_prepend(plugin.parent)  # as that of a script is
+    loaded = load_plugin(plugin)
+    assert loaded.__name__ == "half_rate"
+    _forget()
+    imported = importlib.import_module("half_rate")
+    assert load_plugin(plugin) is imported
+    assert plugin_files.file_of("half_rate")["sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
+
+
+def test_a_sweep_does_not_mix_what_was_trained_with_another_file(plugin: Path, tmp_path: Path) -> None:
+    _specification(tmp_path)
+    sweep = "base = 'own.toml'\nlimit = 40\n[grid]\nlearning.rate = {}\n"
+    (tmp_path / "sweep.toml").write_text(sweep.format("[0.001]"))
+    command = ["sweep", str(tmp_path / "sweep.toml"), "--out=sweep", "--workers=1", f"--plugin={plugin}"]
+    CliRunner().invoke(app, command, catch_exceptions=False)
+    _forget()
+    plugin.write_text(TEXT.replace("0.5", "0.4"))
+    (tmp_path / "sweep.toml").write_text(sweep.format("[0.001, 0.002]"))
+    with pytest.raises(RunError, match=rf"sweep/0001: {plugin} has changed since the training: .*; restore it"):
+        CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
+
+
+def test_all_parameters_of_a_part_from_elsewhere_are_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "ring.py"
+    path.write_text(RING)
+    try:
+        ring = load_plugin(path).Ring
+        digits = load_preset("digits")
+        first, *others = digits.projections
+        network = dataclasses.replace(digits, projections=(dataclasses.replace(first, connectivity=ring(200)), *others))
+        create_run("run", network, describe_run(0))
+        assert "width = 3.0" in Path("run/network.toml").read_text()
+        _forget()
+        connectivities._entries.pop("ring")
+        connectivities._modules.pop("ring")
+        path.write_text(RING.replace("3.0", "5.0"))
+        load_plugin(path)
+        found: Any = RunFolder(Path("run")).network().projections[0].connectivity
+        assert found.width == 3.0
+    finally:
+        connectivities._entries.pop("ring", None)
+        connectivities._modules.pop("ring", None)
+        _forget()
+
+
+def test_a_specification_that_was_changed_by_hand_is_not_that_of_the_run() -> None:
+    digits = load_preset("digits")
+    run = create_run("run", digits, describe_run(0), initial_weights(digits, 0))
+    assert run.network() == digits
+    text = run.network_file.read_text()
+    run.network_file.write_text(text.replace("threshold = 2.0", "threshold = 1.0"))
+    with pytest.raises(RunError, match=r"network.toml: is not what was trained \(its record has another SHA-256\)"):
+        run.network()
+    run.network_file.write_text(text)
+    assert run.network() == digits
 
 
 @pytest.mark.parametrize(

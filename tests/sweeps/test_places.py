@@ -139,3 +139,25 @@ def test_a_sweep_whose_workers_do_not_come_back_ends(tmp_path: Path, monkeypatch
         train_runs(client, runs, tmp_path, None, None, [], silent)
     with pytest.raises(KeyboardInterrupt):
         train_runs(client, runs, tmp_path, None, None, [], silent, lambda: True)
+
+
+class _LosesAWorker(_Workerless):
+    """A client of a scheduler, one of whose two workers begins a run and dies."""
+
+    cluster = None
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://other": 1}
+
+    def subscribe_topic(self, topic: str, handler: Any) -> None:
+        handler((0.0, {"run": "0001", "epoch": 0, "worker": "tcp://dead"}))
+
+
+def test_a_sweep_that_is_stopped_does_not_wait_for_workers_that_died(tmp_path: Path) -> None:
+    begun: list[str] = []
+    told = SweepCallbacks(lambda name, epoch: begun.append(name), lambda *told: None, lambda told: None)
+    client: Any = _LosesAWorker()
+    runs = {"0001": PlannedRun({}, 0, load_preset("digits"))}
+    with pytest.raises(KeyboardInterrupt):
+        train_runs(client, runs, tmp_path, None, None, [], told, lambda: bool(begun))
+    assert begun == ["0001"]

@@ -27,8 +27,10 @@ from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.model import load_model
 from netsim.runs.plugins import plugins_of
-from netsim.seams import connectivities, constraints, datasets, encoders, learners, targets
+from netsim.seams import connectivities, constraints, datasets, encoders, feedbacks, learners, scopes, targets
 from netsim.specification import Dense, IntensityEncoder, Layer, Learning, Network, Neurons, Training
+from netsim.specification.feedback import RandomFeedback
+from netsim.specification.scopes import PopulationWinners
 from netsim.specification.toml import network_from_dict, network_to_dict
 from netsim.training.loop import Callbacks, start_training, train
 from netsim.training.opening import open_training
@@ -79,6 +81,14 @@ class Quantised(Constraint):
 
 class ToAll(Dense):
     """All to all."""
+
+
+class Everybody(PopulationWinners):
+    """As among all neurons."""
+
+
+class Mirrored(RandomFeedback):
+    """As drawn weights."""
 
 
 class Halved(IntensityEncoder):
@@ -232,8 +242,8 @@ def test_parts_of_the_network_are_plugins_too(registered: Registered) -> None:
         training=Training(dataset="cards"),
     )
     assert [(plugin["seam"], plugin["name"]) for plugin in plugins_of(network)] == [
-        ("connectivity", "to-all"),
         ("encoder", "halved"),
+        ("connectivity", "to-all"),
         ("data set", "cards"),
     ]
 
@@ -316,6 +326,24 @@ def test_settings_that_an_optimizer_cannot_follow_leave_no_folder() -> None:
     with pytest.raises(SpecificationError, match=r"^learning.weight_decay: must be 0 with lazy-adam"):
         open_training(Path("run"), lazy, limit=60)
     assert not Path("run").exists()
+
+
+def test_all_parts_of_a_network_that_come_from_elsewhere_are_recorded(registered: Registered) -> None:
+    registered(scopes, "everybody", Everybody)
+    registered(feedbacks, "mirrored", Mirrored)
+    network = _network()
+    hidden = dataclasses.replace(network.populations[0], winners=Everybody(3))
+    last = dataclasses.replace(network.projections[-1], feedback=Mirrored(2))
+    changed = dataclasses.replace(
+        network,
+        populations=(hidden, *network.populations[1:]),
+        projections=(*network.projections[:-1], last),
+    )
+    assert {(plugin["seam"], plugin["name"]) for plugin in plugins_of(changed)} == {
+        ("scope", "everybody"),
+        ("feedback", "mirrored"),
+    }
+    assert plugins_of(network) == []
 
 
 def test_a_run_is_resumed_with_the_objects_it_was_handed() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsim.data.loading import load_dataset
+from netsim.data.packed import write_dataset
 from netsim.description.provenance import record_facts
 from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model, weights_before_learning
 from netsim.specification import Dense, EdgeList, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
-from netsim.training.loop import start_training
+from netsim.training.loop import Callbacks, start_training
 from netsim.training.opening import open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
 from netsim.weights.binary import forward_weights
@@ -52,6 +54,19 @@ def test_training_begins_with_the_weights_as_they_fed_forward(weighting: Weighti
         np.testing.assert_array_equal(array, expected[name].astype(np.float32))
     begun["hidden.kernel"][:] = 0
     assert (start_training(_network(), seed).weights["hidden.kernel"] != 0).any()
+
+
+def test_a_data_set_is_the_same_under_another_name(tmp_path: Path) -> None:
+    digits = load_preset("digits")
+    copy = str(write_dataset(load_dataset("digits"), tmp_path / "copy.npz"))
+    few = dataclasses.replace(digits, training=dataclasses.replace(digits.training, dataset=copy, validation=10))
+    open_training("few", few, 0, limit=50).train(Callbacks(stop=lambda history: True))
+    after = dataclasses.replace(digits, training=dataclasses.replace(digits.training, pretrained="few"))
+    with pytest.raises(SpecificationError, match=r"few has learned from stimuli .*; set training.validation to 10 or"):
+        open_training("after", after, 0, limit=50)
+    assert not Path("after").exists()
+    fits = dataclasses.replace(after, training=dataclasses.replace(after.training, validation=10))
+    open_training("after", fits, 0, limit=50)
 
 
 def test_without_a_name_weights_are_drawn() -> None:
