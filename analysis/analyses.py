@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "seed", "progress")
 """Parameters of an analysis that are no settings."""
+_WANTED = {
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    bool: "true or false",
+    tuple: "a list such as [1, 2]",
+}
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,10 @@ class Analysis:
             kind = type(known[name])
             if kind is float and type(value) is int:
                 value = float(value)
+            if kind is tuple and type(value) is list:
+                value = tuple(value)
             if type(value) is not kind:
-                wanted = {int: "a whole number", float: "a number", str: "a word"}.get(kind, f"a {kind.__name__}")
+                wanted = _WANTED.get(kind, f"a {kind.__name__}")
                 raise SpecificationError(f"{self.name}: setting {name}", f"must be {wanted}, not {value!r}")
             settings[name] = value
         return settings

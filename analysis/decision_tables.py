@@ -7,8 +7,8 @@ from netsim.analysis.frames import require
 from netsim.analysis.tables import Integers, check_latencies, per_presentation
 from netsim.engines import Latencies
 from netsim.errors import DataError
-from netsim.learning.targets.softmax import Softmax
 from netsim.measuring.metrics import decide
+from netsim.seams import targets
 from netsim.specification import Network
 
 
@@ -83,9 +83,8 @@ def decision_table(
 
 def _confidence(network: Network, outputs: np.ndarray) -> np.ndarray:
     """The probability of the most probable neuron, which is the one that decides; that of all alike in silence."""
-    if network.learning.targets != "softmax":
-        return np.full(len(outputs), np.nan)
-    return Softmax.from_network(network).probabilities(outputs.astype(np.float64)).max(axis=1)
+    probabilities = targets[network.learning.targets].from_network(network).probabilities(outputs.astype(np.float64))
+    return np.full(len(outputs), np.nan) if probabilities is None else probabilities.max(axis=1)
 
 
 def calibration_table(decisions: pd.DataFrame, bins: int = 15) -> pd.DataFrame:

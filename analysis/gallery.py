@@ -80,8 +80,9 @@ class Source:
         load_stimuli: Callable[[], Stimuli] | None = None,
         seed: int = 0,
         progress: Callable[[int, int], None] = lambda done, of: None,
+        make_engine: Callable[[Sequence[Recorded]], Engine] | None = None,
     ) -> Source:
-        """What figures of a model are made from, simulated by the engine of its ``network.training``.
+        """What figures of a model are made from.
 
         Parameters
         ----------
@@ -92,16 +93,16 @@ class Source:
             Of the initial weights of a preset, which are drawn again to compare with.
         progress : callable
             Is told how many presentations of how many are done.
+        make_engine : callable, optional
+            Gives an engine that records some neurons; by default that of the model's ``network.training``.
         """
-        from netsim.engines import make_engine
         from netsim.runs.model import weights_before_learning
 
-        network, settings = model.network, model.network.training
         return cls(
-            network,
+            model.network,
             model.weights,
             load_stimuli or (lambda: model.splits().test),
-            lambda record: make_engine(settings.engine, network, settings.dt, record=record),
+            make_engine or model.make_engine,
             weights_before_learning(model, seed),
             model.run.metrics if model.run else None,
             progress,
@@ -381,7 +382,6 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
 
     plot = figures.require(name)
     if not isinstance(source, Source):
-        source.check_engine()
         source = Source.of(source)
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else plot.presentations

@@ -140,6 +140,8 @@ class Spikes:
         ------
         SpecificationError
             If there is no such layer or study, or the level is out of bounds.
+        RunError
+            If no engine is given, and the model was trained with one that was handed in as an object.
 
         Examples
         --------
@@ -150,13 +152,12 @@ class Spikes:
         {'stimulus': 64, 'hidden': 200, 'output': 10}
         """
         from netsim.data.stimuli import UNLABELLED, load_splits
-        from netsim.engines import make_engine
 
         network = model.network
         for name in layers or ():
             network.position(name)
         shown = load_splits(network, data_dir=model.data_dir).test if stimuli is None else stimuli
-        simulator = engine or make_engine(network.training.engine, network, network.training.dt)
+        simulator = engine or model.make_engine()
         labels = None if (shown.labels == UNLABELLED).any() else shown.labels
         chosen = [name for name in network.shapes if layers is None or name in layers]
         batch = _disturbed(model, *disturbance, seed) if disturbance else None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError
+from netsim.learning.targets.softmax import Softmax
+from netsim.seams import targets
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
 from netsim.training.loop import start_training, train
 from netsim.weights.binary import forward_weights
@@ -143,14 +144,16 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Softmax over negative output latencies, as the learner's, shape (rows, classes).
+        """What the targets of the learner say, or else a softmax over negative latencies, shape (rows, classes).
 
         Where no output neuron fires, it is the share of each class in what was learned from.
         """
         check_is_fitted(self)
         latencies = self._outputs(X)
-        evidence = self._finite(latencies) * (-self.network_.learning.sharpness / self.network_.encoder.t_max)
-        shares = softmax(evidence, axis=1)
+        own = targets[self.network_.learning.targets].from_network(self.network_)
+        shares = own.probabilities(latencies)
+        if shares is None:  # of targets that know no probabilities
+            shares = Softmax.from_network(self.network_).probabilities(latencies)
         shares[~np.isfinite(latencies).any(axis=1)] = self.class_prior_
         return shares
 

@@ -97,7 +97,7 @@ def reliability_diagram(
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     learning = source.network.learning
-    if learning.targets != "softmax":
-        raise DataError(f"calibration: needs softmax targets, whose sharpness says how sure; not {learning.targets}")
     table = source.decisions(choice.limit)
+    if table["confidence"].isna().all():
+        raise DataError(f"calibration: needs targets that say how sure, such as softmax; not {learning.targets}")
     return choice.drawn(table, reliability_diagram, 3.0, sharpness=learning.sharpness)

@@ -67,9 +67,10 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
         disc: dict[str, Any] = {"markersize": 4.5, "color": colour, "markeredgecolor": "white", "clip_on": False}
         axes.plot(epoch[best], error[best], "o", label=f"best: {least:.2f}% in epoch {epoch[best]}", **disc)
         every = np.concatenate(errors)
-        least_error = float(every[every > 0].min(initial=100.0))
+        least_error, linear = float(every[every > 0].min(initial=100.0)), 0.0
         if (every == 0).any():
-            axes.set_yscale("symlog", linthresh=least_error, linscale=0.35, subs=[2, 3, 4, 5, 6, 7, 8, 9])
+            linear = least_error  # ticks below are too close for numbers
+            axes.set_yscale("symlog", linthresh=linear, linscale=0.35, subs=[2, 3, 4, 5, 6, 7, 8, 9])
             axes.set_ylim(bottom=-0.3 * least_error)  # a line at 0 is not hidden by the axis
             decades = [power for power in 10.0 ** np.arange(-4, 3) if least_error <= power <= every.max()]
             axes.set_yticks([0, *(decades or [least_error])])
@@ -78,7 +79,7 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
             axes.set_ylim(top=min(axes.get_ylim()[1], 105.0))  # a single value would have a decade above it
         # few decades: numbers beside the powers of ten are needed to read the axis
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim())))
+        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _minor_number(value, *axes.get_ylim(), linear)))
         axes.tick_params(axis="y", which="minor", labelsize=6.5)
         axes.set_ylabel("error (%)")
         _epochs(axes, frame)
@@ -129,9 +130,12 @@ def _epochs(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_xlim(first - 0.5 * (first == last), last + 0.5 * (first == last))
 
 
-def _minor_number(value: float, low: float, high: float) -> str:
-    """Number of a minor tick: at 2 and 5, or anywhere where two of 1, 2 and 5 need not be within the limits."""
-    return f"{value:.3g}" if high < 5 * low or f"{value:e}"[0] in "25" else ""
+def _minor_number(value: float, low: float, high: float, linear: float) -> str:
+    """Number of a minor tick: at 2 and 5, or anywhere where two of 1, 2 and 5 need not be within the limits.
+
+    None below `linear`, up to where an axis with a 0 is linear.
+    """
+    return f"{value:.3g}" if value >= linear and (high < 5 * low or f"{value:e}"[0] in "25") else ""
 
 
 @Plot(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment
+from netsim.engines import Batch, Engine, Experiment, Latencies
 from netsim.errors import DataError
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population
@@ -111,8 +111,9 @@ def _calibrated(
     quartiles: float | Mapping[str, float],
     seed: int,
 ) -> Experiment[Calibration]:
-    found = []
-    for population in network.integrating:
+    for population in network.in_order:
+        if not population.integrates:
+            continue
         name = population.name
         wanted, apart = (given if isinstance(given, int | float) else given[name] for given in (latency, quartiles))
         network = _with_initial(network, population, spread=1.0)
@@ -124,8 +125,9 @@ def _calibrated(
                 break
             spread = network.incoming(name)[0].initial.spread
             network = _with_initial(network, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
-        network, activity = yield from _timed(network, population, stimuli, wanted, seed)
-        found.append(activity)
+        network, _ = yield from _timed(network, population, stimuli, wanted, seed)
+    latencies = yield _trial(network, stimuli, seed)  # once all are calibrated, for a loop may have changed some since
+    found = (_activity(network, population, latencies) for population in network.integrating)
     return Calibration(network, tuple(found))
 
 
@@ -152,7 +154,15 @@ def _timed(
 
 
 def _measured(network: Network, population: Population, stimuli: np.ndarray, seed: int) -> Experiment[Activity]:
-    latencies = yield Batch(stimuli, forward_weights(network, initial_weights(network, seed)))
+    latencies = yield _trial(network, stimuli, seed)
+    return _activity(network, population, latencies)
+
+
+def _trial(network: Network, stimuli: np.ndarray, seed: int) -> Batch:
+    return Batch(stimuli, forward_weights(network, initial_weights(network, seed)))
+
+
+def _activity(network: Network, population: Population, latencies: Latencies) -> Activity:
     own = latencies[network.position(population.name)].ravel()
     early, median, late = np.quantile(own, _QUARTILES, method="higher").tolist()
     return Activity(population.name, float(np.isfinite(own).mean()), early, median, late)

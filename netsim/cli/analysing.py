@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,9 +20,11 @@ from netsim.seams import analyses, spike_formats
 if TYPE_CHECKING:
     from netsim.analysis.spikes import Progress, Spikes
     from netsim.data.stimuli import Stimuli
+    from netsim.registry import Registry
     from netsim.runs.model import Model
 
 _ROWS_SHOWN = 20
+_TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
 
 
 class AnalyseCommand(options.ListingCommand):
@@ -64,8 +67,9 @@ def analyse(
         list[Path] | None,
         Option(
             metavar="FILE",
-            help="A .png, .svg or .pdf of the figure, or a .csv, .csv.gz or .parquet of the table; repeatable; by"
-            " default KIND.png, .svg and .csv in RUN/analysis or analysis-SUBJECT.",
+            help="A .png, .svg or .pdf of the figure, a .csv, .csv.gz or .parquet of the table, or a .json that says"
+            " what was analysed; repeatable; by default KIND.png, .svg, .csv and .json in RUN/analysis or"
+            " analysis-SUBJECT.",
         ),
     ] = None,
     width: Annotated[
@@ -127,10 +131,13 @@ def analyse(
         )
         figure = found.figure(WIDTHS[width] if width else 0.0, palette)
     folder = one.model.run.subfolder("analysis") if one.model and one.model.run else Path(f"analysis-{one.name}")
-    files = out or [folder / f"{kind}.{suffix}" for suffix in ("png", "svg", "csv")]
+    files = out or [folder / f"{kind}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
         options.make_folder(path.parent)
-    write_each(files, lambda path: _write(path, found.table, figure))
+    record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}
+    record |= {"against": against}
+    said = opened.record_of(one, subject, [(analyses, kind)], **record)
+    write_each(files, lambda path: _write(path, found.table, figure, said))
     plt.close(figure)
     if as_json:
         from netsim.analysis.tables import records
@@ -163,7 +170,8 @@ class _Subject:
             return chosen if limit is None else chosen.head(limit)
         assert self.model is not None
         shown = self.stimuli().first(limit)
-        return Spikes.of(self.model, shown, layers, progress=progress, disturbance=self.changed, seed=seed)
+        engine = options.engine_of(self.model.network)
+        return Spikes.of(self.model, shown, layers, engine, progress, self.changed, seed)
 
 
 class _Opened:
@@ -197,6 +205,18 @@ class _Opened:
         stimuli = options.split_of(model, network, self.split, self.data_dir, few=True)
         options.note_initial_weights(name, model, self.seed)
         return _Subject(network.name, replace(model, network=network), stimuli, None)
+
+    def record_of(
+        self, one: _Subject, name: str, entries: Sequence[tuple[Registry[Any], str]], **more: Any
+    ) -> dict[str, Any]:
+        """What was analysed, to the letter: a model and what it was presented, or a file."""
+        from netsim.files import file_sha256
+        from netsim.runs.folder import describe_run
+
+        if one.model is None:
+            return describe_run(self.seed, subject=name, sha256=file_sha256(Path(name)), **more)
+        sha256 = {"weights_sha256": one.model.sha256} if one.model.sha256 else {}
+        return options.record_of(name, one.model, one.model.network, self.split, self.seed, entries, **sha256, **more)
 
     def other(self, name: str, one: _Subject) -> _Subject:
         """What a subject is compared with; a model is presented the same stimuli."""
@@ -242,17 +262,20 @@ def _as_text(value: Any) -> str:
 def _check_suffix(path: Path) -> None:
     from netsim.analysis.tables import check_table_suffix
 
-    if path.name.endswith((".csv", ".csv.gz", ".parquet")):
+    if path.name.endswith(_TABLES):
         check_table_suffix(path)
-    else:
+    elif path.suffix != _RECORD:
         check_suffix(path)
 
 
-def _write(path: Path, table: Any, figure: Any) -> None:
+def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
     from netsim.analysis.tables import write_table
+    from netsim.files import write_json
 
-    if path.name.endswith((".csv", ".csv.gz", ".parquet")):
+    if path.name.endswith(_TABLES):
         write_table(table, path)
+    elif path.suffix == _RECORD:
+        write_json(path, record)
     else:
         save_figure(figure, path)
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from netsim.data.stimuli import Splits, Stimuli
-    from netsim.engines import Engine
+    from netsim.engines import Engine, Recorded
     from netsim.measuring.distribution import Distribution
+    from netsim.registry import Registry
     from netsim.runs.model import Model
     from netsim.specification import Network
 
@@ -319,6 +320,42 @@ def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
 
     with Console(stderr=True).status("building the network"):
         return make_engine(name, network, dt, **options)
+
+
+def engine_of(network: Network, record: Sequence[Recorded] = ()) -> Engine:
+    """The engine that the options ask for: whether a run was trained with another one, `model_of` has looked."""
+    from netsim.engines import make_engine
+
+    return make_engine(network.training.engine, network, network.training.dt, record=record)
+
+
+def record_of(
+    subject: str,
+    chosen: Model,
+    network: Network,
+    split: str,
+    seed: int,
+    entries: Sequence[tuple[Registry[Any], str]] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    """What is simulated, to the letter; `entries` are those that work on it, beside those of the network."""
+    from netsim.runs.folder import describe_run
+    from netsim.runs.plugins import plugins_of
+    from netsim.specification.toml import network_to_dict
+
+    plugins = plugins_of(network)
+    plugins += [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
+    settings = network.training
+    return describe_run(
+        seed,
+        **({"plugins": plugins} if plugins else {}),
+        subject=subject,
+        weights=chosen.origin,
+        dataset=settings.dataset,
+        split=split,
+        **{"engine": settings.engine, "dt_ms": settings.dt, **more},
+        network=network_to_dict(network),
+    )
 
 
 @contextmanager

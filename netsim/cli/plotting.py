@@ -111,6 +111,7 @@ def plot(
             lambda: options.split_of(chosen, network, split, data_dir, few=True),
             seed,
             lambda done, of: progress.update(task, completed=done, total=of),
+            lambda record: options.engine_of(network, record),
         )
         drawn = draw(figure, source, choice)
     if not entry.of_structure:

@@ -57,8 +57,10 @@ def data(
         for known, looked in places.items():
             for place in looked:
                 table.add_row(known, place.origin, str(place.path), "yes" if place.found else "no", place.note)
+            if not looked:
+                table.add_row(known, "", "", "yes", "needs no files")
         print_table(table)
-    if name is not None and not any(place.found for place in places[name]):
+    if name is not None and places[name] and not any(place.found for place in places[name]):
         source = loading.find_source(name)
         assert source is not None  # else there would be no places
         wrong = "; ".join(f"{place.path} {place.note}" for place in places[name] if place.note)
@@ -123,7 +125,13 @@ def report(
             progress.update(task, completed=done, total=of)
 
         evaluation = evaluate(make_engine(name, network, step), chosen.weights, part, count)
-        source = Source.of(replace(chosen, network=network), lambda: stimuli, seed, count)
+        source = Source.of(
+            replace(chosen, network=network),
+            lambda: stimuli,
+            seed,
+            count,
+            lambda record: options.engine_of(network, record),
+        )
         pictures = draw_pictures(
             source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
         )
@@ -138,7 +146,7 @@ def report(
         pictures=pictures,
         folder=folder.name,
         made=describe_run(seed),
-        trained=training_facts(lambda: source.learning, chosen.epoch) if chosen.run else (),
+        trained=training_facts(lambda: source.learning, chosen.epoch, network.training.epochs) if chosen.run else (),
     )
     write_report(content, page)
     if caution := engine_caution(content):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +15,6 @@ from netsim.seams import studies
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from netsim.runs.model import Model
-    from netsim.specification import Network
-    from netsim.studies.plans import Plan
 
 
 def study(
@@ -81,7 +76,10 @@ STUDY.json, which says what was simulated.
     stimuli = options.split_of(chosen, network, split, data_dir, limit)
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
-    record = study_record(subject, chosen, network, split, seed, plan, len(stimuli))
+    kind = (studies, plan.study)
+    more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
+    more |= {"presentations": len(stimuli), **plan.to_dict()}
+    record = options.record_of(subject, chosen, network, split, seed, [kind], **more)
     with counting(f"studying {name}", plan.passes * len(stimuli)) as advance:
         runner = StudyRunner(plan, network, chosen.weights, stimuli, advance)
         frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))
@@ -91,32 +89,6 @@ STUDY.json, which says what was simulated.
         return
     print_levels(frame)
     print(*files, sep="\n")
-
-
-def study_record(
-    subject: str, chosen: Model, network: Network, split: str, seed: int, plan: Plan, presentations: int
-) -> dict[str, Any]:
-    """What is simulated, to the letter."""
-    from netsim.runs.folder import describe_run
-    from netsim.runs.plugins import plugins_of
-    from netsim.specification.toml import network_to_dict
-
-    plugins = plugins_of(network)
-    if not studies.is_own(plan.study):
-        plugins.append(asdict(studies.origin(plan.study)))
-    return describe_run(
-        seed,
-        **({"plugins": plugins} if plugins else {}),
-        subject=subject,
-        weights=chosen.origin,
-        dataset=network.training.dataset,
-        split=split,
-        presentations=presentations,
-        engine=network.training.engine,
-        dt_ms=None if studies[plan.study].is_grid else network.training.dt,
-        **plan.to_dict(),
-        network=network_to_dict(network),
-    )
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:

@@ -169,6 +169,13 @@ class Targets(_Named, Protocol):
         labels : ndarray of int, shape (presentations,)
         """
 
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray | None:
+        """How probable each neuron is, shape (presentations, neurons), of latencies as in `displacement`.
+
+        None for targets that say nothing of probabilities: decisions then have no confidence.
+        """
+        return None
+
 
 class Optimizer(_Named, Protocol):
     """From gradients to weights, which it changes in place.

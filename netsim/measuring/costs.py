@@ -30,7 +30,7 @@ class Costs:
     Parameters
     ----------
     footprint_bytes : int
-        Of weights and biases that feed forward, in single precision.
+        Of weights, biases and delays that feed forward, in single precision.
     connection_sparsity : float
         Share of weights that are 0.
     activation_sparsity : float
@@ -74,15 +74,18 @@ class Shown(NamedTuple):
 def shown(costs: Costs) -> list[Shown]:
     """The figures in words, with their units; `CAVEAT` has to stand beside the energies."""
     share = costs.effective_operations / costs.dense_operations
+    added, multiplied = PICOJOULES["accumulate"], PICOJOULES["multiply and accumulate"]
     return [
-        Shown("footprint", f"{costs.footprint_bytes / 1e6:,.3f} MB", "weights and biases in single precision"),
+        Shown("footprint", f"{costs.footprint_bytes / 1e6:,.3f} MB", "weights, biases and delays in single precision"),
         Shown("connection sparsity", f"{costs.connection_sparsity:.2%}", "weights that are 0"),
         Shown("activation sparsity", f"{costs.activation_sparsity:.2%}", "neurons silent in a presentation"),
         Shown("spikes a neuron", f"{costs.spikes_per_neuron:.3f}", "in a presentation"),
         Shown("dense operations", f"{costs.dense_operations:,}", "per presentation, if every source fired"),
         Shown("effective operations", f"{costs.effective_operations:,.0f}", f"accumulations; {share:.1%} of the dense"),
-        Shown("energy, effective", f"{costs.energy_nj:,.3g} nJ", "0.9 pJ per accumulation (45 nm, 32 bit)"),
-        Shown("energy, dense", f"{costs.dense_energy_nj:,.3g} nJ", "4.6 pJ per multiplication and accumulation"),
+        Shown("energy, effective", f"{costs.energy_nj:,.3g} nJ", f"{added} pJ per accumulation (45 nm, 32 bit)"),
+        Shown(
+            "energy, dense", f"{costs.dense_energy_nj:,.3g} nJ", f"{multiplied} pJ per multiplication and accumulation"
+        ),
     ]
 
 

@@ -102,6 +102,10 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
             narrow, _, _ = _drawn(name, source, replace(choice, width=COLUMN_WIDTH), folder / f"{name}-column")
     except DataError as error:
         return Picture(name, title, caption, alt, reason=str(error))
+    except Exception as error:  # one figure of somebody else's does not take the others with it
+        if figures.is_own(name):
+            raise
+        return Picture(name, title, caption, alt, reason=f"{figures.origin(name).module} fails: {error!r}")
     return Picture(name, title, caption, alt, uri, width, height, narrow)
 
 

@@ -33,7 +33,7 @@ class Plan:
         """How many times all stimuli are presented; an undisturbed pass is one of them."""
         if studies[self.study].reads_once:
             return 1
-        disturbed = sum(level > 0 for level in self.levels)
+        disturbed = sum(level != studies[self.study].neutral for level in self.levels)
         return 1 + len(self.curves) * disturbed * (max(1, len(self.seeds)) + self.controls)
 
     @property

@@ -70,7 +70,7 @@ class StudyRunner:
                 conditions = [("disturbed", seed) for seed in self.plan.seeds or (None,)]
                 for condition, seed in conditions + [("control", None)] * self.plan.controls:
                     outputs = undisturbed
-                    if level > 0:
+                    if level != study.neutral:
                         drawn = Condition(self.network, self.weights, layers, level, seed or 0)
                         outputs = yield from self.present(study.batch(drawn, condition == "control"))
                     rows.append(self.row(outputs, undisturbed, condition, level, curve, seed))

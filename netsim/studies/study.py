@@ -73,7 +73,7 @@ class Scope:
     """All populations, or projections, of a network."""
     suits: Callable[[Network, Any], bool]
     """Whether one of them can be disturbed."""
-    fault: str = "is a pooling layer"
+    fault: str = "has relays, as pooling does"
     """What one is that cannot be."""
     needed: str = "layers with weights"
     """What a network lacks in which none is disturbed by default."""
@@ -107,6 +107,8 @@ class Study:
         Levels by default; none if they depend on the decisions.
     least, most : float
         Bounds of a level; numbers beyond these are slips.
+    neutral : float, optional
+        The level at which nothing is disturbed, for which stands what was presented undisturbed.
     whole, in_windows, is_grid : bool
         Whether levels are whole numbers, by default multiples of the encoding window (in ms), or time steps.
     random : bool
@@ -137,6 +139,7 @@ class Study:
     levels: tuple[float, ...] = ()
     least: float = 0.0
     most: float = 1e6
+    neutral: float | None = None
     whole: bool = False
     in_windows: bool = False
     is_grid: bool = False

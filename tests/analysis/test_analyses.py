@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netsim.analysis import Analysed, Spikes, analyse
+from netsim.analysis import Analysed, Analysis, Spikes, analyse
 from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
@@ -103,6 +103,11 @@ def test_settings_are_checked(spikes: Spikes) -> None:
         analyse("psth", spikes, bins_ms=2.0)
     with pytest.raises(SpecificationError, match="setting bin_ms: must be a number, not 'wide'"):
         analyse("psth", spikes, bin_ms="wide")
+    draw: Any = None
+    listed = Analysis("listed", "of a list", draw, measure=lambda spikes, which=(1, 2): spikes)
+    assert listed.checked({"which": [3, 4]}) == {"which": (3, 4)}
+    with pytest.raises(SpecificationError, match=r"listed: setting which: must be a list such as \[1, 2\], not 3"):
+        listed.checked({"which": 3})
     settings: dict[str, dict[str, Any]] = {
         "psth": {"bin_ms": 0.0},
         "strength": {"groups": 1},

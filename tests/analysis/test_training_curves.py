@@ -40,6 +40,12 @@ def test_no_error_stands_at_0_of_the_logarithmic_axis(frame: pd.DataFrame) -> No
     assert axes.transData.transform((4, 0))[1] > axes.bbox.y0 + 2  # not on the axis, which would hide it
     assert "0" in [text.get_text() for text in axes.get_yticklabels()]
     assert axes.transData.transform((4, 0))[1] < axes.transData.transform((4, 1))[1]
+    frame["training_strict_accuracy"] = [0.5, 0.9, 0.9992, 1.0]  # 0 and 0.08 % are close to each other
+    axes = learning_curves(frame)
+    axes.figure.canvas.draw()
+    numbers = [label.get_position()[1] for label in axes.get_yticklabels(minor=True) if label.get_text()]
+    assert min(numbers) >= 0.08  # none where ticks are too close
+    assert len(numbers) >= 4
     frame["training_strict_accuracy"] = 0.9
     assert learning_curves(frame).get_yscale() == "log"
 

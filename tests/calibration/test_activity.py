@@ -51,3 +51,25 @@ def test_what_cannot_be_reached_is_named(random_stimuli: Callable[..., netsim.St
     engine = netsim.make_engine("event", network)
     with pytest.raises(DataError, match=r"^hidden: does not fire at 20 ms, however large initial.mean is$"):
         netsim.calibrate(engine, network, silent, 20.0, 4.0)
+
+
+def test_populations_in_another_order_are_what_they_are_said_to_be(
+    random_stimuli: Callable[..., netsim.Stimuli],
+) -> None:
+    network = _network(True)
+    neurons = network.populations[0].neurons
+    others = [netsim.Population(name, (20,), neurons) for name in ("second", "first")]
+    ends = [("stimulus", "first"), ("first", "second"), ("second", "output")]
+    projections = [netsim.Projection(*pair, netsim.Dense()) for pair in ends]
+    network = dataclasses.replace(
+        network, populations=(*others, network.populations[-1]), projections=tuple(projections)
+    )
+    engine = netsim.make_engine("event", network)
+    stimuli = random_stimuli(network.encoder, 30, 4)
+    wanted = {"first": 18.0, "second": 24.0, "output": 30.0}
+    found = netsim.calibrate(engine, network, stimuli, wanted, 5.0)
+    latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), netsim.initial_weights(found.network, 0)))
+    assert [activity.population for activity in found.activity] == ["second", "first", "output"]
+    for activity, times in zip(found.activity, latencies[1:], strict=True):
+        assert activity.median == np.quantile(times, 0.5, method="higher")
+        assert activity.median == pytest.approx(wanted[activity.population], abs=0.1)

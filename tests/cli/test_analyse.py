@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from netsim.cli import app
 from netsim.errors import NetsimError
+from netsim.files import file_sha256
 from netsim.seams import analyses
 
 RUNNER = CliRunner()
@@ -26,7 +27,12 @@ def test_a_preset_gives_table_and_figure() -> None:
     shown = run("rank-order", "digits", "--limit", "40", "--layer", "output", "--palette", "Set2")
     assert "within" in shown
     folder = Path("analysis-digits")
-    assert sorted(path.name for path in folder.iterdir()) == [f"rank-order.{s}" for s in ("csv", "png", "svg")]
+    assert sorted(path.name for path in folder.iterdir()) == [f"rank-order.{s}" for s in ("csv", "json", "png", "svg")]
+    record = json.loads((folder / "rank-order.json").read_text())
+    said = {"kind": "rank-order", "limit": 40, "layers": ["output"], "seed": 0, "weights": "initial", "split": "test"}
+    assert record | said == record
+    assert record["network"]["name"] == record["subject"] == "digits"
+    assert "numpy" in record["versions"]
     assert pd.read_csv(folder / "rank-order.csv")["pairs"].iloc[0] == 40 * 39 / 2
 
 
@@ -39,7 +45,8 @@ def test_settings_and_json() -> None:
 
 def test_a_file_of_spikes_is_analysed_and_compared() -> None:
     RUNNER.invoke(app, ["export", "digits", "spikes.nwb", "--to", "nwb", "--limit", "12"], catch_exceptions=False)
-    run("synchrony", "spikes.nwb", "--layer", "hidden", "--out", "file.csv")
+    run("synchrony", "spikes.nwb", "--layer", "hidden", "--out", "file.csv", "--out", "file.json")
+    assert json.loads(Path("file.json").read_text())["sha256"] == file_sha256(Path("spikes.nwb"))
     run("synchrony", "digits", "--limit", "12", "--layer", "hidden", "--out", "model.csv")
     columns = ["pairs", "coincidence", "across"]
     pd.testing.assert_frame_equal(pd.read_csv("file.csv")[columns], pd.read_csv("model.csv")[columns])

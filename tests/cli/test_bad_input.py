@@ -147,7 +147,7 @@ def test_a_pooling_neuron_has_no_potential(netsim: Netsim, digits_toml: str, tmp
     Path("pooled.toml").write_text(digits_toml.replace("[[layers]]", pool, 1))
     done = netsim("simulate", "pooled.toml", "--record", "pool:0")
     assert done.code == 1
-    assert "pooling layer" in done.err.splitlines()[-1]
+    assert "has relays, as pooling does" in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

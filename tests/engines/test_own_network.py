@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from netsim.engines import Batch, Recorded, make_engine
 from netsim.engines.brian2.own import OwnBrian2Engine, brian2_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.models.neurons import SCHEDULE
-from netsim.specification import Convolution, Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.specification import Convolution, Delays, Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.initial import initial_weights
 from netsim.weights.layout import Weights
 
@@ -246,3 +247,11 @@ def test_thresholds_and_delays_of_a_batch_are_refused() -> None:
         engine.present(Batch(_stimuli(), weights, thresholds={"hidden": np.ones(3)}))
     with pytest.raises(SpecificationError, match=r"^batch.delays: "):
         engine.present(Batch(_stimuli(), weights, delays={"hidden": np.ones((2, 2, 1))}))
+
+
+def test_delays_of_a_specification_are_refused() -> None:
+    network = _network()
+    first, *others = network.projections
+    delayed = dataclasses.replace(network, projections=(dataclasses.replace(first, delay=Delays(mean=2.0)), *others))
+    with pytest.raises(SpecificationError, match=r"^projections.hidden.delays: delays of a Brian2 network of your own"):
+        Own().engine(network=delayed)

@@ -12,7 +12,7 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, make_engine
 from netsim.errors import SpecificationError
 from netsim.measuring.evaluation import evaluate
-from netsim.measuring.read_outs import Outputs
+from netsim.measuring.read_outs import Outputs, ReadOut
 from netsim.seams import read_outs
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 
@@ -112,3 +112,20 @@ def test_an_unknown_read_out_is_refused(random_stimuli: Callable[..., Stimuli]) 
     stimuli = random_stimuli(NETWORK.encoder, 2, 3)
     with pytest.raises(SpecificationError, match=r"read-out 'potentail': is not known; did you mean 'potential'\?"):
         evaluate(_Foreign(), {}, stimuli, read_outs=["potentail"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("decide", "given"),
+    [
+        (lambda outputs: outputs.latencies, r"float64 of shape \(6, 4\)"),
+        (lambda outputs: outputs.first.T, r"bool of shape \(4, 6\)"),
+        (lambda outputs: outputs.latencies.argmin(axis=1), r"int64 of shape \(6,\)"),
+        (lambda outputs: outputs.first.tolist(), "list"),
+    ],
+)
+def test_what_is_no_decision_is_refused(decide: Any, given: str) -> None:
+    one = ReadOut("mine", "of mine", decide=decide)
+    outputs = Outputs(NETWORK, {}, [np.random.default_rng(0).uniform(0, 9, (6, 4))])
+    told = rf"^read-out 'mine': must give an array of bool of shape \(6, 4\), presentations and .*, not {given}$"
+    with pytest.raises(SpecificationError, match=told):
+        one.correct(outputs, np.arange(6) % 4)

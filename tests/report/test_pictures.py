@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from netsim.analysis.gallery import Source
+from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import DataError
@@ -99,3 +99,17 @@ def test_figures_of_decisions_need_labels(silent_source: Source) -> None:
     for kind in ("confusion", "decision-time", "calibration", "errors", "displacements"):
         assert reasons.pop(kind) == "stimuli: have no labels; this figure needs labels"
     assert set(reasons) == {"latencies", "group-raster"}
+
+
+def test_a_figure_of_ones_own_that_fails_does_not_take_the_others_with_it(
+    silent_source: Source, registered: Callable[..., None]
+) -> None:
+    def draw(source: Source, choice: Choice) -> Drawn:
+        raise AttributeError("no such thing")
+
+    mine = Plot("mine", "of mine", section="Decisions", title="Mine", caption="None.", draw=draw)
+    registered(figures, "mine", mine)
+    pictures = {picture.kind: picture for picture in draw_pictures(silent_source, Path())}
+    assert pictures["mine"].reason.endswith("fails: AttributeError('no such thing')")
+    assert pictures["kernels"].uri
+    assert plt.get_fignums() == []

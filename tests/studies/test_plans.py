@@ -75,7 +75,7 @@ def test_projections_and_populations_are_chosen_by_name() -> None:
         ("spike-deletion", {"levels": [1.5]}, ["level 1.5", "from 0 to 1"]),
         ("weight-bits", {"levels": [2.5]}, ["level 2.5", "whole number"]),
         ("weight-bits", {"levels": [0]}, ["level 0", "from 1 to 16"]),
-        ("weight-noise", {"layers": ["pool"]}, ["'pool'", "pooling layer"]),
+        ("weight-noise", {"layers": ["pool"]}, ["'pool'", "has relays, as pooling does"]),
         ("weight-noise", {"layers": ["conv9"]}, ["'conv9'", "conv, pool, hidden, output"]),
         ("lesion-maps", {"layers": ["hidden"]}, ["'hidden'", "no convolution"]),
         ("time-step", {"levels": [17.0]}, ["dt", "encoding window"]),

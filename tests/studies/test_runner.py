@@ -18,6 +18,7 @@ from netsim.seams import studies
 from netsim.specification import Network
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
+from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
 from netsim.weights.layout import Weights
 
 DETERMINISTIC = [name for name, described in studies.items() if not described.random]
@@ -137,3 +138,28 @@ def test_early_read_out_grows_into_the_whole(run: Callable[..., Any]) -> None:
     assert all(row["strict_accuracy"] <= 1 - row["silent_rate"] for row in rows)
     early = run("early-readout", levels=[0.5])[-1]
     assert early["silent_rate"] == 1
+
+
+def test_levels_that_are_not_neutral_are_all_simulated(
+    run: Callable[..., Any], registered: Callable[..., None]
+) -> None:
+    def changes(condition: Condition) -> Changes:
+        return condition.change_kernels(lambda kernel: condition.level * kernel)
+
+    study = NetworkStudy(
+        "scale",
+        "by a factor",
+        "factor",
+        (-1, 0, 1),
+        least=-2,
+        random=False,
+        neutral=1.0,
+        does=changes,
+        scope=PROJECTIONS,
+    )
+    changes.__module__ = __name__
+    registered(studies, "scale", study)
+    undisturbed, inverted, without, same = run("scale", levels=[-1.0, 0.0, 1.0])
+    assert figures(same) == figures(undisturbed)
+    assert inverted["same_decisions"] < 1
+    assert without["silent_rate"] > undisturbed["silent_rate"] or without["same_decisions"] < 1

@@ -143,6 +143,11 @@ class OwnNetwork:
         potentials: Mapping[str, str],
         namespace: Mapping[str, Any],
     ) -> None:
+        for projection in specification.delayed:
+            own = (
+                "delays of a Brian2 network of your own are those of its synapses; leave them out of the specification"
+            )
+            raise SpecificationError(f"projections.{projection.name}.delays", own)
         self.specification = specification
         self.network = network
         self.namespace = namespace
@@ -372,7 +377,7 @@ def _place(where: str, given: Any) -> Place:
         _require(variable.dim.is_dimensionless, where, f"{name!r} has a unit; say what 1 stands for, as in (..., mV)")
         return owner, name, 1.0
     fits = b2.get_dimensions(unit) == variable.dim
-    _require(fits, where, f"{name!r} has the dimensions {variable.dim}, which {unit} has not")
+    _require(fits, where, f"{name!r} has the dimensions {variable.dim}, which {unit} does not have")
     return owner, name, float(unit)
 
 

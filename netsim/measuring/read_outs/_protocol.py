@@ -61,7 +61,7 @@ class Outputs:
 
     @cached_property
     def first(self) -> np.ndarray:
-        """Who fired first, bool, shape (presentations, neurons): several in a tie, nobody in silence."""
+        """Which neurons fired first, bool, shape (presentations, neurons): several in a tie, none in silence."""
         return (self.latencies == self.latencies.min(axis=1, keepdims=True)) & ~self.silent[:, None]
 
     def potentials(self, times: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ class Outputs:
         return self.potentials(np.full(len(self.latencies), end))
 
     def highest(self, potentials: np.ndarray) -> np.ndarray:
-        """Who has the highest potential, bool; of those equal to a billionth of the threshold, the lowest number."""
+        """Which neuron has the highest potential, bool; of those equal but for rounding, the lowest number."""
         margin = TOLERANCE * self.network.output.dynamics.threshold
         top = potentials.max(axis=1, keepdims=True)
         return lowest(potentials >= np.where(np.isfinite(top), top - margin, top))
@@ -100,7 +100,7 @@ class ReadOut:
     """A read-out; as a decorator it registers the function that reads, from `Outputs` to those that are decided for.
 
     The function returns an array of bool, shape (presentations, neurons). A decision is right if the label's neuron is
-    among those decided for; nobody is a decision for none, which is wrong.
+    among those decided for; a decision for none is wrong.
 
     Parameters
     ----------
@@ -140,6 +140,19 @@ class ReadOut:
             )
 
     def correct(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray:
-        """Whether each decision is right, bool, shape (presentations,)."""
+        """Whether each decision is right, bool, shape (presentations,).
+
+        Raises SpecificationError if the function that reads gives another array.
+        """
         assert self.decide is not None
-        return self.decide(outputs)[np.arange(len(labels)), labels]
+        decided = self.decide(outputs)
+        shape = outputs.latencies.shape
+        if not isinstance(decided, np.ndarray) or decided.dtype != bool or decided.shape != shape:
+            given = (
+                f"{decided.dtype} of shape {decided.shape}"
+                if isinstance(decided, np.ndarray)
+                else type(decided).__name__
+            )
+            need = f"must give an array of bool of shape {shape}, presentations and output neurons, not {given}"
+            raise SpecificationError(f"read-out {self.name!r}", need)
+        return decided[np.arange(len(labels)), labels]

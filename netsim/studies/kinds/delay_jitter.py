@@ -22,6 +22,7 @@ def equal_delays(condition: Condition) -> Changes:
     scope=PROJECTIONS,
     control="all delays equal",
     does_control=equal_delays,
+    neutral=0.0,
     order=100,
 )
 def jittered_delays(condition: Condition) -> Changes:

@@ -11,6 +11,7 @@ from netsim.studies.study import MAPS, Changes, Condition, NetworkStudy
     most=1.0,
     scope=MAPS,
     is_fraction=True,
+    neutral=0.0,
     order=80,
 )
 def lesion_maps(condition: Condition) -> Changes:

@@ -11,6 +11,7 @@ from netsim.studies.study import HIDDEN, Changes, Condition, NetworkStudy
     most=1.0,
     scope=HIDDEN,
     is_fraction=True,
+    neutral=0.0,
     order=70,
 )
 def lesion_neurons(condition: Condition) -> Changes:

@@ -10,6 +10,7 @@ from netsim.studies.study import StimulusStudy, Transform
     tuple(tenth / 10 for tenth in range(10)),
     most=1.0,
     is_fraction=True,
+    neutral=0.0,
     order=20,
 )
 def deletion(level: float, sensor: tuple[int, int, int]) -> Transform:

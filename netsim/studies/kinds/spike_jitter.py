@@ -9,6 +9,7 @@ from netsim.studies.study import StimulusStudy, Transform
     "jitter of input spikes, SD (ms)",
     (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2),
     in_windows=True,
+    neutral=0.0,
     order=10,
 )
 def time_jitter(level: float, sensor: tuple[int, int, int]) -> Transform:

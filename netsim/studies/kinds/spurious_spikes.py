@@ -11,6 +11,7 @@ from netsim.studies.study import StimulusStudy, Transform
     "spurious spikes per input neuron",
     (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
     most=100.0,
+    neutral=0.0,
     order=30,
 )
 def spurious_spikes(level: float, sensor: tuple[int, int, int]) -> Transform:

@@ -9,6 +9,7 @@ from netsim.studies.study import POPULATIONS, Changes, Condition, NetworkStudy
     "coefficient of variation of thresholds",
     (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
     scope=POPULATIONS,
+    neutral=0.0,
     order=90,
 )
 def heterogeneous_thresholds(condition: Condition) -> Changes:

@@ -9,6 +9,7 @@ from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
     "SD of noise / SD of weights",
     (0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
     scope=PROJECTIONS,
+    neutral=0.0,
     order=50,
 )
 def weight_noise(condition: Condition) -> Changes:
