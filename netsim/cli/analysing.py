@@ -214,9 +214,11 @@ class _Opened:
         from netsim.runs.folder import describe_run
 
         if one.model is None:
-            return describe_run(self.seed, subject=name, sha256=file_sha256(Path(name)), **more)
-        sha256 = {"weights_sha256": one.model.sha256} if one.model.sha256 else {}
-        return options.record_of(name, one.model, one.model.network, self.split, self.seed, entries, **sha256, **more)
+            more |= {"sha256": file_sha256(Path(name)), **options.from_elsewhere(entries)}
+            return describe_run(self.seed, subject=name, **more)
+        model = one.model
+        more |= {"weights_sha256": model.sha256} if model.sha256 else {}
+        return options.record_of(name, model, model.network, self.split, self.seed, entries, **more)
 
     def other(self, name: str, one: _Subject) -> _Subject:
         """What a subject is compared with; a model is presented the same stimuli."""

@@ -343,12 +343,10 @@ def record_of(
     from netsim.runs.plugins import plugins_of
     from netsim.specification.toml import network_to_dict
 
-    plugins = plugins_of(network)
-    plugins += [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
     settings = network.training
     return describe_run(
         seed,
-        **({"plugins": plugins} if plugins else {}),
+        **from_elsewhere(entries, plugins_of(network)),
         subject=subject,
         weights=chosen.origin,
         dataset=settings.dataset,
@@ -356,6 +354,14 @@ def record_of(
         **{"engine": settings.engine, "dt_ms": settings.dt, **more},
         network=network_to_dict(network),
     )
+
+
+def from_elsewhere(
+    entries: Sequence[tuple[Registry[Any], str]], others: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """What a record says of plug-ins, those of entries and others; nothing where there are none."""
+    own = [dataclasses.asdict(known.origin(name)) for known, name in entries if not known.is_own(name)]
+    return {"plugins": [*others, *own]} if others or own else {}
 
 
 @contextmanager

@@ -64,7 +64,8 @@ def check_types(part: Any, where: str) -> None:
 
     Checked are choices, words, truth values and numbers; what other fields hold is for the part itself to check.
     """
-    for name, (kind, choices, optional) in _types(type(part)).items():
+    cls: Any = type(part)
+    for name, (kind, choices, optional) in _types(cls).items():
         value, field = getattr(part, name), f"{where}.{name}".lstrip(".")
         if kind is tuple:
             if isinstance(value, list | tuple):
@@ -79,7 +80,8 @@ def check_types(part: Any, where: str) -> None:
 @functools.cache  # to evaluate annotations takes a while
 def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
     """The type of each field that `check_types` checks, the choices if there are some, and whether it may be None."""
-    hints, found = typing.get_type_hints(cls), {}
+    hints = typing.get_type_hints(cls)
+    found: dict[str, tuple[Any, tuple[str, ...], bool]] = {}
     for field in dataclasses.fields(cls):
         options = typing.get_args(hints[field.name])
         optional = types.NoneType in options

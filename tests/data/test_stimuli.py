@@ -152,7 +152,7 @@ def test_what_an_encoder_gives_is_checked(give: Callable[[np.ndarray], Any], mes
         """An encoder of one's own."""
 
         def latencies(self, samples: np.ndarray, intensity_max: float | None) -> np.ndarray:
-            return give(samples)  # type: ignore[no-any-return]
+            return give(samples)
 
     stimuli = Stimuli(np.zeros((2, 2, 2, 1), np.uint8), np.arange(2), 255, Own((2, 2, 1), 10.0))
     with pytest.raises(DataError, match=message):

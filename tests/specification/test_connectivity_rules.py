@@ -206,24 +206,24 @@ def test_a_list_of_edges_moves_with_its_network(tmp_path: Path) -> None:
 class InAFile(Dense):
     """A rule of one's own that has a file, and calls its checksum as it likes."""
 
-    files: ClassVar[Mapping[str, str]] = MappingProxyType({"table": "digest", "note": ""})
+    files: ClassVar[Mapping[str, str]] = MappingProxyType({"table": "digest", "remark": ""})
     table: str = ""
     digest: str = ""
-    note: str = ""
+    remark: str = ""
 
 
 def test_files_of_a_rule_of_ones_own_move_with_its_network(tmp_path: Path) -> None:
     for folder, text in (("one", "1"), ("two", "2")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "numbers.txt").write_text(text)
-    (tmp_path / "two" / "note.txt").write_text("")
+    (tmp_path / "two" / "remark.txt").write_text("")
     digest = file_sha256(tmp_path / "two" / "numbers.txt")
-    rule = {"kind": "in-a-file", "table": "gone/numbers.txt", "digest": digest, "note": "note.txt"}
+    rule = {"kind": "in-a-file", "table": "gone/numbers.txt", "digest": digest, "remark": "remark.txt"}
     found = with_files_beside({"layers": [rule]}, tmp_path / "one", tmp_path / "two")["layers"][0]
     assert found["table"] == str(tmp_path / "two" / "numbers.txt")  # of two of this name, that of the checksum
-    assert found["note"] == str(tmp_path / "two" / "note.txt")
-    unknown = with_files_beside({"layers": [rule | {"note": "gone/note.txt"}]}, tmp_path / "two")["layers"][0]
-    assert unknown["note"] == "gone/note.txt"  # without a checksum a file of another folder is another file
+    assert found["remark"] == str(tmp_path / "two" / "remark.txt")
+    unknown = with_files_beside({"layers": [rule | {"remark": "gone/remark.txt"}]}, tmp_path / "two")["layers"][0]
+    assert unknown["remark"] == "gone/remark.txt"  # without a checksum a file of another folder is another file
 
 
 def test_a_relative_path_of_a_list_counts_from_the_network_if_nothing_else_is_there(

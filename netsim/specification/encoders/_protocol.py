@@ -118,7 +118,7 @@ class Encoder(ABC):
         return None
 
     def coding(self) -> dict[str, Any]:
-        """The parameters that `prepare` makes samples by, which another encoder cannot take unless it has the same."""
+        """The parameters that `prepare` makes samples by, numbers and words; one with others cannot take them."""
         return {}
 
     @abstractmethod
