@@ -239,8 +239,9 @@ def create_run(
         check_free(path)  # of two that come at once, one gets through
         try:
             digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
-            written = {"plugins": plugins_of(network), "specification_sha256": digest, **record}
-            run.write_json(run.record_file.name, written)
+            # what was imported is adapted in its file, for the other tool did not say all
+            own = {} if "imported" in record else {"specification_sha256": digest}
+            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **own, **record})
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from netsim.engines.protocol import EngineEntry
+from netsim.files import file_sha256
 from netsim.runs.folder import RunFolder
 from netsim.seams import engines
 
@@ -37,6 +38,9 @@ def made(run: Path, monkeypatch: pytest.MonkeyPatch) -> _Made:
     assert RunFolder(run).network().training.engine == "event"
     lines = file.read_text(encoding="utf-8").replace('engine = "event"\n', "")
     file.write_text(lines.replace("[training]\n", '[training]\nengine = "leaky"\n'), encoding="utf-8")
+    record = run / "run.json"
+    begun = json.loads(record.read_text(encoding="utf-8")) | {"specification_sha256": file_sha256(file)}
+    record.write_text(json.dumps(begun), encoding="utf-8")
     return made
 
 
