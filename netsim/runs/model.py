@@ -114,7 +114,7 @@ class Model:
         --------
         >>> import netsim
         >>> netsim.load_model("digits").make_engine()
-        EventEngine('digits')
+        EventEngine('digits', dt=1.0, precision='double')
         """
         self.check_engine()
         settings = self.network.training

@@ -269,7 +269,7 @@ def test_scopes_that_a_population_does_not_have_are_refused() -> None:
 def test_more_winners_than_neurons_are_refused(shape: Shape, winners: type[Winners], most: int) -> None:
     assert most == np.bincount(winners().counted(shape)[1]).max()
     Population("maps", shape, winners=winners(most))
-    with pytest.raises(SpecificationError, match=rf"maps.winners.first: {most + 1} of {most} neurons: nobody"):
+    with pytest.raises(SpecificationError, match=rf"maps.winners.first: {most + 1} of {most} neurons: no neuron"):
         Population("maps", shape, winners=winners(most + 1))
 
 

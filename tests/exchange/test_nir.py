@@ -86,7 +86,8 @@ def _networks(draw: st.DrawFn) -> Network:
     if draw(st.booleans()):
         layers.append(Layer("conv_neurons", Dense(draw(st.integers(1, 6))), **options()))
     layers.append(Layer("output", Dense(draw(st.integers(1, 5))), **options()))
-    weighting = Weighting(draw(st.sampled_from(["real", "binary"])), draw(st.sampled_from(["channel", "layer"])))
+    weightings = [Weighting(), Weighting("binary", "channel"), Weighting("binary", "layer")]
+    weighting = draw(st.sampled_from(weightings))
     return Network.chain("small", IntensityEncoder(shape, 20.0), tuple(layers), duration=70.0, weighting=weighting)
 
 

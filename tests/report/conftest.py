@@ -17,6 +17,7 @@ from netsim.cli import main
 from netsim.data.loading import load_dataset
 from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
+from netsim.files import file_sha256
 from netsim.measuring.evaluation import evaluate
 from netsim.report import Report
 from netsim.runs.folder import open_run
@@ -114,6 +115,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     network = dataclasses.replace(run.network(), description=HOSTILE)
     write_network(network, run.network_file)
     record = run.record() | {
+        "specification_sha256": file_sha256(run.network_file),
         "command": ["netsim", HOSTILE, "\ud800\u202e\x00\x1b"],
         "git_revision": HOSTILE,
         "machine": {HOSTILE: [HOSTILE]},

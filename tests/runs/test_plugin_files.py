@@ -87,7 +87,8 @@ def test_a_run_needs_the_file_again_and_says_which(plugin: Path, tmp_path: Path)
     assert f"{plugin} has changed since the training: sha256 {digest} then and" in done.stderr
     assert "not kept in run: it keeps figures of the plug-ins that it was trained with only" in done.stderr
     described = CliRunner().invoke(app, ["describe", "run", f"--plugin={plugin}"]).stdout
-    assert f"Changed since | {plugin} has changed since the training" in described
+    assert "**Changed since** | " in described
+    assert f"has changed since the training: sha256 {digest} then and" in described
     with pytest.raises(RunError, match=rf"run: {plugin} has changed since the training"):
         CliRunner().invoke(app, [*command, "--resume", f"--plugin={plugin}"], catch_exceptions=False)
 
