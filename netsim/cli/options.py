@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -272,10 +273,16 @@ def stimuli_of(
     for option, given in {"--dataset": dataset, "--data-dir": data_dir, "--split": split != "test"}.items():
         if given:
             raise SpecificationError("--stimuli", f"stands in place of a data set; leave out {option}")
+    from netsim.data.tally import too_early
     from netsim.exchange import read_stimuli
+    from netsim.files import file_sha256
 
-    stimuli = read_stimuli(file, network.encoder.shape).stimuli(network.encoder)
-    return stimuli, {"stimuli": str(file)}, str(file)
+    found = read_stimuli(file, network.encoder.shape)
+    latest = found.latencies.max(where=found.latencies < math.inf, initial=0.0)
+    if early := too_early(latest, network.encoder):
+        note(f"{file}: {early}; latencies are in ms: are these in another unit?")
+    source = {"stimuli": str(file), "stimuli_sha256": file_sha256(file)}
+    return found.stimuli(network.encoder), source, str(file)
 
 
 def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:

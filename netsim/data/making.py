@@ -17,13 +17,12 @@ from netsim.data.dataset import MEMORY, Dataset, Part
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
-from netsim.data.tally import Tally
+from netsim.data.tally import Tally, too_early
 from netsim.errors import DataError, DataWarning, RunError, nearest
 from netsim.specification import Encoder
 
 SPLIT_SEED = 2021
 _BATCH = 256
-_EARLY = 500  # of the encoding window; seconds taken for ms come within a thousandth of it
 
 
 def make_dataset(
@@ -158,8 +157,7 @@ class _Latest:
 
     def check(self, name: str, encoder: Encoder) -> None:
         """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""
-        if encoder.unit and 0 < self._value < encoder.t_max / _EARLY:
-            early = f"all spikes come within {self._value:.3g} ms of an encoding window of {encoder.t_max:g} ms"
+        if encoder.unit and (early := too_early(self._value, encoder)):
             ask = f"{encoder.samples} are in {encoder.unit}: are these in another unit?"
             warnings.warn(f"{name}: {early}; {ask}", DataWarning, stacklevel=3)
 

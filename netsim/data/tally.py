@@ -6,6 +6,15 @@ import warnings
 from netsim.errors import DataError, DataWarning
 from netsim.specification import Encoder
 
+_EARLY = 500  # of the encoding window; seconds taken for ms come within a thousandth of it
+
+
+def too_early(latest: float, encoder: Encoder) -> str:
+    """What to ask if all spikes come as early as they do where seconds are taken for ms; empty if they do not."""
+    if not 0 < latest < encoder.t_max / _EARLY:
+        return ""
+    return f"all spikes come within {latest:.3g} ms of an encoding window of {encoder.t_max:g} ms"
+
 
 @dataclasses.dataclass
 class Tally:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from netsim.files import file_sha256
 from netsim.seams import spike_formats
 
 Netsim = Callable[..., Any]
@@ -75,6 +76,14 @@ def test_spikes_of_a_file_are_presented(netsim: Netsim, run: Path) -> None:
     pd.testing.assert_frame_equal(own, caused)
     record = json.loads(Path("caused.csv.provenance.json").read_text(encoding="utf-8"))
     assert record["stimuli"] == "own.csv"
+    assert record["stimuli_sha256"] == file_sha256(Path("own.csv"))
+    assert "are these in another unit" not in done.err
+    seconds = pd.read_csv("own.csv")
+    seconds["latency_ms"] /= 1000
+    seconds.to_csv("seconds.csv", index=False)
+    done = netsim("export", run, "--to", "csv", "--stimuli", "seconds.csv", "--limit", 2, "early.csv")
+    assert "seconds.csv: all spikes come within" in done.err
+    assert "latencies are in ms: are these in another unit?" in done.err
     for option in (("--dataset", "digits"), ("--split", "validation")):
         done = netsim("export", run, "--to", "csv", "--stimuli", "own.csv", *option, "no.csv")
         assert done.code == 1
