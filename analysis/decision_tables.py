@@ -7,8 +7,8 @@ from netsim.analysis.frames import require
 from netsim.analysis.tables import Integers, check_latencies, per_presentation
 from netsim.engines import Latencies
 from netsim.errors import DataError
+from netsim.learning.targets import output_probabilities
 from netsim.measuring.metrics import decide
-from netsim.seams import targets
 from netsim.specification import Network
 
 
@@ -83,7 +83,7 @@ def decision_table(
 
 def _confidence(network: Network, outputs: np.ndarray) -> np.ndarray:
     """The probability of the most probable neuron, which is the one that decides; that of all alike in silence."""
-    probabilities = targets[network.learning.targets].from_network(network).probabilities(outputs.astype(np.float64))
+    probabilities = output_probabilities(network, outputs.astype(np.float64))
     return np.full(len(outputs), np.nan) if probabilities is None else probabilities.max(axis=1)
 
 

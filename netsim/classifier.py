@@ -13,10 +13,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, make_engine
+from netsim.engines import Batch, engine_of, make_engine
 from netsim.errors import DataError
+from netsim.learning.targets import output_probabilities
 from netsim.learning.targets.softmax import Softmax
-from netsim.seams import targets
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
 from netsim.training.loop import start_training, train
 from netsim.weights.binary import forward_weights
@@ -150,8 +150,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         latencies = self._outputs(X)
-        own = targets[self.network_.learning.targets].from_network(self.network_)
-        shares = own.probabilities(latencies)
+        shares = output_probabilities(self.network_, latencies)
         if shares is None:  # of targets that know no probabilities
             shares = Softmax.from_network(self.network_).probabilities(latencies)
         shares[~np.isfinite(latencies).any(axis=1)] = self.class_prior_
@@ -169,8 +168,8 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Latencies (ms) of the stimulus and all populations by name, shape ``(rows, *shape)``; ``inf`` is silent."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        stimuli, settings = self._stimuli(X, np.zeros(len(X), dtype=np.int64)), self.network_.training
-        engine = make_engine(settings.engine, self.network_, settings.dt)
+        stimuli = self._stimuli(X, np.zeros(len(X), dtype=np.int64))
+        engine = engine_of(self.network_)
         presented = [
             engine.present(Batch(stimuli.latencies(rows), self.weights_))
             for rows in np.array_split(np.arange(len(X)), range(_BATCH, len(X), _BATCH))

@@ -164,13 +164,14 @@ class _Subject:
 
     def spikes(self, limit: int | None, layers: list[str] | None, progress: Progress, seed: int = 0) -> Spikes:
         from netsim.analysis.spikes import Spikes
+        from netsim.engines import engine_of
 
         if self._spikes is not None:
             chosen = self._spikes if layers is None else self._spikes.only(layers)
             return chosen if limit is None else chosen.head(limit)
         assert self.model is not None
         shown = self.stimuli().first(limit)
-        engine = options.engine_of(self.model.network)
+        engine = engine_of(self.model.network)  # whether the run had another one, `options.model_of` has looked
         return Spikes.of(self.model, shown, layers, engine, progress, self.changed, seed)
 
 

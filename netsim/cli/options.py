@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from netsim.data.stimuli import Splits, Stimuli
-    from netsim.engines import Engine, Recorded
+    from netsim.engines import Engine
     from netsim.measuring.distribution import Distribution
     from netsim.registry import Registry
     from netsim.runs.model import Model
@@ -273,13 +272,12 @@ def stimuli_of(
     for option, given in {"--dataset": dataset, "--data-dir": data_dir, "--split": split != "test"}.items():
         if given:
             raise SpecificationError("--stimuli", f"stands in place of a data set; leave out {option}")
-    from netsim.data.tally import too_early
+    from netsim.data.tally import latest_spike, too_early
     from netsim.exchange import read_stimuli
     from netsim.files import file_sha256
 
     found = read_stimuli(file, network.encoder.shape)
-    latest = found.latencies.max(where=found.latencies < math.inf, initial=0.0)
-    if early := too_early(latest, network.encoder):
+    if early := too_early(latest_spike(found.latencies), network.encoder):
         note(f"{file}: {early}; latencies are in ms: are these in another unit?")
     source = {"stimuli": str(file), "stimuli_sha256": file_sha256(file)}
     return found.stimuli(network.encoder), source, str(file)
@@ -327,13 +325,6 @@ def build(name: str, network: Network, dt: float, **options: Any) -> Engine:
 
     with Console(stderr=True).status("building the network"):
         return make_engine(name, network, dt, **options)
-
-
-def engine_of(network: Network, record: Sequence[Recorded] = ()) -> Engine:
-    """The engine that the options ask for: whether a run was trained with another one, `model_of` has looked."""
-    from netsim.engines import make_engine
-
-    return make_engine(network.training.engine, network, network.training.dt, record=record)
 
 
 def record_of(

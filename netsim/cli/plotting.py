@@ -95,6 +95,7 @@ def plot(
     import matplotlib.pyplot as plt
 
     from netsim.analysis.tables import check_table_suffix, write_table
+    from netsim.engines import engine_of
     from netsim.files import write_each
 
     for path in out or ():
@@ -111,7 +112,7 @@ def plot(
             lambda: options.split_of(chosen, network, split, data_dir, few=True),
             seed,
             lambda done, of: progress.update(task, completed=done, total=of),
-            lambda record: options.engine_of(network, record),
+            lambda record: engine_of(network, record),  # whether a run had another one, `options.model_of` has looked
         )
         drawn = draw(figure, source, choice)
     if not entry.of_structure:

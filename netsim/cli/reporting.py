@@ -91,7 +91,7 @@ def report(
     """
     from netsim.analysis.gallery import Source
     from netsim.description.provenance import training_facts
-    from netsim.engines import make_engine
+    from netsim.engines import engine_of, make_engine
     from netsim.measuring.evaluation import evaluate
     from netsim.report import Report, draw_pictures, write_report
     from netsim.report.page import engine_caution
@@ -130,7 +130,7 @@ def report(
             lambda: stimuli,
             seed,
             count,
-            lambda record: options.engine_of(network, record),
+            lambda record: engine_of(network, record),
         )
         pictures = draw_pictures(
             source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)

@@ -17,7 +17,7 @@ from netsim.data.dataset import MEMORY, Dataset, Part
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
-from netsim.data.tally import Tally, too_early
+from netsim.data.tally import Tally, latest_spike, too_early
 from netsim.errors import DataError, DataWarning, RunError, nearest
 from netsim.specification import Encoder
 
@@ -153,7 +153,7 @@ class _Latest:
 
     def see(self, latencies: np.ndarray) -> None:
         """Let the spikes of some samples count."""
-        self._value = max(self._value, float(latencies.max(where=np.isfinite(latencies), initial=0.0)))
+        self._value = max(self._value, latest_spike(latencies))
 
     def check(self, name: str, encoder: Encoder) -> None:
         """Warn if all spikes come as early as they do if seconds are taken for milliseconds."""

@@ -15,6 +15,7 @@ from netsim.data.loading import load_dataset
 from netsim.data.recordings import Recordings, RecordingsAsNeeded, convert, event_encoder
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stored import Samples
+from netsim.data.tally import latest_spike
 from netsim.errors import DataError
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
@@ -116,7 +117,7 @@ def _check_coded(encoder: Encoder, coded: Any, count: int) -> None:
     if not isinstance(coded, np.ndarray) or coded.dtype.kind != "f" or coded.shape != shape:
         given = f"{coded.dtype} of shape {coded.shape}" if isinstance(coded, np.ndarray) else type(coded).__name__
         raise DataError(f"{where}: must give latencies, an array of floats of shape {shape}, not {given}")
-    latest = coded.max(where=coded < np.inf, initial=0.0)
+    latest = latest_spike(coded)
     if latest > encoder.t_max:
         raise DataError(f"{where}: gives a latency of {latest:g} ms, after its window of {encoder.t_max:g} ms")
 

@@ -3,10 +3,17 @@
 import dataclasses
 import warnings
 
+import numpy as np
+
 from netsim.errors import DataError, DataWarning
 from netsim.specification import Encoder
 
 _EARLY = 500  # of the encoding window; seconds taken for ms come within a thousandth of it
+
+
+def latest_spike(latencies: np.ndarray) -> float:
+    """The latest of all spikes (ms); 0 if there are none."""
+    return float(latencies.max(where=np.isfinite(latencies), initial=0.0))
 
 
 def too_early(latest: float, encoder: Encoder) -> str:

@@ -47,3 +47,18 @@ def make_engine(
     check_record(network, record)
     check_choice(name, tuple(engines), "engine")
     return engines[name].make(network, dt=dt, precision=precision, record=record)
+
+
+def engine_of(network: Network, record: Sequence[Recorded] = ()) -> Engine:
+    """The engine that a network's ``training`` names, on its time grid, in double precision.
+
+    Parameters and errors are those of `make_engine`.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim.engines import engine_of
+    >>> engine_of(netsim.load_preset("digits"))
+    EventEngine('digits', dt=1.0, precision='double')
+    """
+    return make_engine(network.training.engine, network, network.training.dt, record=record)

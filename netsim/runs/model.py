@@ -11,7 +11,7 @@ from typing import Any
 from netsim.data.dataset import IDENTITY, Dataset, described
 from netsim.data.source import OnProgress, ignore_progress
 from netsim.data.stimuli import Splits, load_splits
-from netsim.engines import Engine, Recorded, make_engine
+from netsim.engines import Engine, Recorded, engine_of
 from netsim.errors import RunError, SpecificationError, nearest
 from netsim.models.presets import preset_file, preset_names, trained_weights_file
 from netsim.reprs import short_repr
@@ -117,8 +117,7 @@ class Model:
         EventEngine('digits', dt=1.0, precision='double')
         """
         self.check_engine()
-        settings = self.network.training
-        return make_engine(settings.engine, self.network, settings.dt, record=record)
+        return engine_of(self.network, record)
 
     def check_engine(self, remedy: str = "") -> None:
         """Refuse, by a RunError, to take another engine for one that the training was handed as an object.

@@ -8,7 +8,7 @@ import numpy as np
 from netsim.data.dataset import Dataset
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_names
-from netsim.runs.model import load_model
+from netsim.runs.model import find_run, load_model
 from netsim.specification import Network
 from netsim.specification.checks import require
 from netsim.weights.layout import Weights, check_weights, weight_shapes
@@ -51,9 +51,9 @@ def check_unseen(network: Network, dataset: Dataset) -> None:
 
     That its data set is the same one says its checksum, under whatever name it was loaded.
     """
-    model = load_model(network.training.pretrained) if network.training.pretrained else None
-    if model and model.run and model.run.record().get("data", {}).get("sha256") == dataset.sha256:
-        _check_unseen(network, model.network)
+    run = find_run(network.training.pretrained)
+    if run and run.record().get("data", {}).get("sha256") == dataset.sha256:
+        _check_unseen(network, run.network())
 
 
 def _check_unseen(network: Network, trained: Network) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Self
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +14,7 @@ from netsim.analysis import decision_table, spike_count_table
 from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.measuring.metrics import decide
+from netsim.seams import targets
 from netsim.specification import Network
 
 OUTPUTS = np.array(
@@ -60,3 +65,22 @@ def test_what_does_not_fit_is_refused(network: Network, latencies: Latencies) ->
         decision_table(network, OUTPUTS, [0, 0])
     with pytest.raises(DataError, match="4 arrays given"):
         spike_count_table(network, latencies[1:])
+
+
+def test_targets_that_know_no_probabilities_give_no_confidence(
+    network: Network, registered: Callable[..., None]
+) -> None:
+    class Plain:
+        """Targets that are no subclass of netsim's."""
+
+        @classmethod
+        def from_network(cls, network: Network) -> Self:
+            return cls()
+
+    registered(targets, "plain", Plain)
+    outputs: Any = np.array([[41.0, 42.0, 43.0, np.inf]])
+    for name in ("plain", "relative"):
+        learning = dataclasses.replace(network.learning, targets=name)
+        table = decision_table(dataclasses.replace(network, learning=learning), outputs, [0])
+        assert table["confidence"].isna().all()
+    assert decision_table(network, outputs, [0])["confidence"].notna().all()
