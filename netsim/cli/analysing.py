@@ -217,9 +217,8 @@ class _Opened:
         if one.model is None:
             more |= {"sha256": file_sha256(Path(name)), **options.from_elsewhere(entries)}
             return describe_run(self.seed, subject=name, **more)
-        model = one.model
-        more |= {"weights_sha256": model.sha256} if model.sha256 else {}
-        return options.record_of(name, model, model.network, self.split, self.seed, entries, **more)
+        source = {"dataset": one.model.network.training.dataset, "split": self.split}
+        return options.record_of(name, one.model, one.model.network, source, self.seed, entries, **more)
 
     def other(self, name: str, one: _Subject) -> _Subject:
         """What a subject is compared with; a model is presented the same stimuli."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from netsim.cli import options
-from netsim.cli.presenting import simulation_record
 from netsim.cli.terminal import counting, note, print_json
 from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats
@@ -68,7 +67,7 @@ def export(
         options.note_initial_weights(subject, chosen, seed)
         with counting("presenting", len(indices)) as advance:
             simulation = simulate(simulator, chosen.weights, stimuli, indices, advance)
-        record = simulation_record(subject, chosen, network, source, seed, simulation)
+        record = options.record_of(subject, chosen, network, source, seed, [(spike_formats, to)], dt_ms=simulation.dt)
         figures, summary = _export_spikes(simulation, to, path, layer, record)
         files += map(str, spike_formats[to].beside(path))
     if as_json:
@@ -87,7 +86,6 @@ def _export_spikes(
     from netsim.exchange import export as write
     from netsim.exchange.trains import chosen_layers
 
-    del record["presentations"]  # they are what the file is about
     with Console(stderr=True).status(f"writing {path}"):
         write(to, simulation, path, layers, record)
     written = chosen_layers(simulation, layers).values()

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -331,24 +331,28 @@ def record_of(
     subject: str,
     chosen: Model,
     network: Network,
-    split: str,
+    source: Mapping[str, str],
     seed: int,
     entries: Sequence[tuple[Registry[Any], str]] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """What is simulated, to the letter; `entries` are those that work on it, beside those of the network."""
+    """What is simulated, to the letter.
+
+    `source` says where the stimuli come from; `entries` are those that work on it, beside those of the network.
+    """
     from netsim.runs.folder import describe_run
     from netsim.runs.plugins import plugins_of
     from netsim.specification.toml import network_to_dict
 
+    weights = {"weights_sha256": chosen.sha256} if chosen.sha256 else {}
     settings = network.training
     return describe_run(
         seed,
         **from_elsewhere(entries, plugins_of(network)),
         subject=subject,
         weights=chosen.origin,
-        dataset=settings.dataset,
-        split=split,
+        **weights,
+        **source,
         **{"engine": settings.engine, "dt_ms": settings.dt, **more},
         network=network_to_dict(network),
     )

@@ -14,8 +14,6 @@ from netsim.seams import read_outs
 
 if TYPE_CHECKING:
     from netsim.measuring.evaluation import Evaluation
-    from netsim.measuring.simulation import Simulation
-    from netsim.runs.model import Model
     from netsim.specification import Network
 
 _ROWS_SHOWN = 20
@@ -209,7 +207,8 @@ def simulate(
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
-    result = simulation_record(model, chosen, network, source, seed, simulation)
+    shown = {"dt_ms": simulation.dt, "presentations": simulation.to_dict()}
+    result = options.record_of(model, chosen, network, source, seed, **shown)
     from netsim.analysis.simulation_files import write_simulation
 
     drawn = [] if limit else indices
@@ -231,22 +230,3 @@ def simulate(
     if len(indices) > _ROWS_SHOWN:
         print(f"and {len(indices) - _ROWS_SHOWN:,} more")
     print(*files, sep="\n")
-
-
-def simulation_record(
-    model: str, chosen: Model, network: Network, source: dict[str, str], seed: int, simulation: Simulation
-) -> dict[str, Any]:
-    """What was simulated, to the letter; `source` says where the stimuli came from."""
-    from netsim.runs.folder import describe_run
-    from netsim.specification.toml import network_to_dict
-
-    return describe_run(
-        seed,
-        subject=model,
-        weights=chosen.origin,
-        **source,
-        engine=network.training.engine,
-        dt_ms=simulation.dt,
-        presentations=simulation.to_dict(),
-        network=network_to_dict(network),
-    )

@@ -79,7 +79,8 @@ STUDY.json, which says what was simulated.
     kind = (studies, plan.study)
     more: dict[str, Any] = {"dt_ms": None} if studies[plan.study].is_grid else {}
     more |= {"presentations": len(stimuli), **plan.to_dict()}
-    record = options.record_of(subject, chosen, network, split, seed, [kind], **more)
+    source = {"dataset": network.training.dataset, "split": split}
+    record = options.record_of(subject, chosen, network, source, seed, [kind], **more)
     with counting(f"studying {name}", plan.passes * len(stimuli)) as advance:
         runner = StudyRunner(plan, network, chosen.weights, stimuli, advance)
         frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))

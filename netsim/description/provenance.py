@@ -93,6 +93,8 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
     facts += _data_facts(record.get("data"))
+    if isinstance(synapses := record.get("synapses"), Mapping):
+        facts += [Fact(f"SHA-256 of the synapses of {name}", _shown(each), True) for name, each in synapses.items()]
     facts += [
         Fact("netsim", _shown(record.get("netsim"))),
         Fact(f"git revision{changed}", revision.removesuffix("+"), True),

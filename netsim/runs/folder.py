@@ -37,6 +37,7 @@ from netsim.specification import Network
 from netsim.specification.toml import dumps_network, read_network, write_network
 from netsim.weights.files import read_weights_of_epoch, write_weights
 from netsim.weights.layout import Weights
+from netsim.weights.synapses import synapse_checksums
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
 _LARGEST_RECORD = 10_000_000
@@ -76,8 +77,8 @@ class RunFolder:
     def network(self) -> Network:
         """The specification that was trained.
 
-        Raises RunError if a plug-in that the record names cannot be loaded, or the file was changed by hand;
-        SpecificationError if it is damaged.
+        Raises RunError if a plug-in that the record names cannot be loaded, the file was changed by hand, or its
+        connectivities list other synapses than were trained; SpecificationError if it is damaged.
         """
         try:
             record = self.record()
@@ -86,17 +87,21 @@ class RunFolder:
         check_plugins(record.get("plugins", []), str(self.path))
         try:
             network = read_network(self.network_file)
-            wanted = record.get("specification_sha256")
-            if wanted is not None and file_sha256(self.network_file) != wanted:
-                changed = f"{self.network_file}: is not what was trained (its record has another SHA-256)"
-                raise RunError(f"{changed}; bring it back, or copy it and train it anew")
-            return network
         except SpecificationError as error:
             made_by = record.get("netsim", __version__)
             if made_by == __version__:
                 raise
             other = f"{error.message}; the run was made by netsim {made_by}, this is {__version__}"
             raise SpecificationError(error.field, other) from error
+        wanted = record.get("specification_sha256")
+        if wanted is not None and file_sha256(self.network_file) != wanted:
+            changed = f"{self.network_file}: is not what was trained (its record has another SHA-256)"
+            raise RunError(f"{changed}; bring it back, or copy it and train it anew")
+        listed = record.get("synapses", {})
+        if listed and listed != synapse_checksums(network):
+            causes = changed_versions(record) or "the connectivity lists others at each call"
+            raise RunError(f"{self.path}: its weights are of other synapses than the network has now ({causes})")
+        return network
 
     def record(self) -> dict[str, Any]:
         """What `describe_run` wrote; a RunError, if ``run.json`` is missing or damaged."""
@@ -165,6 +170,7 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "data_dir": isinstance(record.get("data_dir"), str | None),
         "data": isinstance(data := record.get("data", {}), dict) and isinstance(data.get("sizes", {}), dict),
         "plugins": are_plugins(record.get("plugins", [])),
+        "synapses": isinstance(record.get("synapses", {}), dict),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }
     return [name for name, is_right in fits.items() if not is_right]
@@ -241,6 +247,7 @@ def create_run(
             digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
             # what was imported is adapted in its file, for the other tool did not say all
             own = {} if "imported" in record else {"specification_sha256": digest}
+            own["synapses"] = synapse_checksums(network)
             run.write_json(run.record_file.name, {"plugins": plugins_of(network), **own, **record})
             if weights is not None:
                 write_weights(weights, run.best)

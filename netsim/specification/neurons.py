@@ -1,10 +1,11 @@
 """How neurons integrate and fire: postsynaptic potentials and regimes."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -43,16 +44,16 @@ class PSP:
 
     def __post_init__(self) -> None:
         check_types(self, "psp")
-        needs = {"ramp": (), "plateau": ("rise",), "triangle": ("rise", "fall"), "breakpoints": ()}
+        needs = _SHAPES[self.shape].parameters
         for name in ("rise", "fall"):
             where, value = f"psp.{name}", getattr(self, name)
-            if name in needs[self.shape]:
+            if name in needs:
                 positive = finite(value) and value > 0
                 require(positive, where, f"the shape {self.shape} needs a positive time in ms, not {value}")
             else:
                 require(value is None, where, f"has no meaning for the shape {self.shape}; remove it")
         where = "psp.breakpoints"
-        if self.shape != "breakpoints":
+        if "breakpoints" not in needs:
             remedy = f'has no meaning for the shape {self.shape}; use shape = "breakpoints"'
             require(not self.breakpoints, where, remedy)
             return
@@ -66,17 +67,7 @@ class PSP:
     @cached_property
     def kernel(self) -> tuple[tuple[float, float], ...]:
         """Breakpoints (delay in ms, change of slope) of any shape."""
-        if self.shape == "ramp":
-            return ((0.0, 1.0),)
-        if self.shape == "plateau":
-            assert self.rise is not None
-            return ((0.0, 1.0), (self.rise, -1.0))
-        if self.shape == "triangle":
-            assert self.rise is not None
-            assert self.fall is not None
-            ratio = self.rise / self.fall
-            return ((0.0, 1.0), (self.rise, -1.0 - ratio), (self.rise + self.fall, ratio))
-        return self.breakpoints
+        return _SHAPES[self.shape].kernel(self)
 
     def potential(self, since: np.ndarray) -> np.ndarray:
         """Potential (ms, before weight and ``1/tau``) at times after the presynaptic spike.
@@ -97,6 +88,31 @@ class PSP:
         for delay, change in self.kernel:
             total += change * (since > delay)
         return total
+
+
+class _Shape(NamedTuple):
+    parameters: tuple[str, ...]
+    kernel: Callable[[PSP], tuple[tuple[float, float], ...]]
+
+
+def _plateau(psp: PSP) -> tuple[tuple[float, float], ...]:
+    assert psp.rise is not None
+    return ((0.0, 1.0), (psp.rise, -1.0))
+
+
+def _triangle(psp: PSP) -> tuple[tuple[float, float], ...]:
+    assert psp.rise is not None
+    assert psp.fall is not None
+    ratio = psp.rise / psp.fall
+    return ((0.0, 1.0), (psp.rise, -1.0 - ratio), (psp.rise + psp.fall, ratio))
+
+
+_SHAPES = {
+    "ramp": _Shape((), lambda psp: ((0.0, 1.0),)),
+    "plateau": _Shape(("rise",), _plateau),
+    "triangle": _Shape(("rise", "fall"), _triangle),
+    "breakpoints": _Shape(("breakpoints",), lambda psp: psp.breakpoints),
+}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 
 from netsim.specification import Network, Projection
+from netsim.weights.distributions import DISTRIBUTIONS
 from netsim.weights.layout import Weights, delay_name
 
 Delayed = Mapping[str, np.ndarray]
@@ -45,11 +46,7 @@ def initial_delays(network: Network, seed: int) -> Weights:
     for projection in network.delayed:
         delays, shape = projection.delays, network.delay_shape(projection)
         assert delays is not None
-        if delays.distribution == "normal":
-            values = generator.normal(delays.mean, delays.spread, shape)
-        else:
-            reach = np.sqrt(3) * delays.spread
-            values = generator.uniform(delays.mean - reach, delays.mean + reach, shape)
+        values = DISTRIBUTIONS[delays.distribution].draw(generator, delays.mean, delays.spread, shape)
         drawn[delay_name(projection)] = np.clip(values, delays.shortest, network.longest_delay(delays))
     return drawn
 

@@ -8,6 +8,7 @@ import numpy as np
 from netsim.errors import SpecificationError
 from netsim.specification import Network, Projection
 from netsim.weights.delays import initial_delays
+from netsim.weights.distributions import DISTRIBUTIONS
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
 from netsim.weights.signs import bound_to_signs, contradict, sign_words
 
@@ -66,24 +67,13 @@ def draw(network: Network, projection: Projection, generator: np.random.Generato
     inputs, initial = network.fan_in(projection), projection.initial
     deviation, whole = initial.spread / math.sqrt(inputs), network.weight_shape(projection)
     shape = np.broadcast_to(np.zeros(1, bool), whole)[where].shape
-    if initial.distribution == "normal":
-        centred = generator.normal(0.0, deviation, shape)
-    else:
-        largest = math.sqrt(3) * deviation
-        centred = generator.uniform(-largest, largest, shape)
+    centred = DISTRIBUTIONS[initial.distribution].draw(generator, 0.0, deviation, shape)
     drawn, signs = initial.mean / inputs + centred, network.weight_signs(projection)
     if signs is None:
         return drawn
     excitatory, inhibitory = sign_factors(network, projection.target)
     own = np.broadcast_to(signs, whole)[where]
     return bound_to_signs(drawn, own) * np.where(own > 0, excitatory, np.where(own < 0, inhibitory, 1.0))
-
-
-_KEPT = {
-    "normal": (1 / math.sqrt(2 * math.pi), 1 / 2 - 1 / (2 * math.pi)),
-    "uniform": (math.sqrt(3) / 4, 1 / 2 - 3 / 16),
-}
-"""Mean and variance of a draw with a standard deviation of 1, where one of the wrong sign is replaced by 0."""
 
 
 def sign_factors(network: Network, name: str) -> tuple[float, float]:
@@ -102,9 +92,9 @@ def sign_factors(network: Network, name: str) -> tuple[float, float]:
         inputs = network.fan_in(projection)
         counts = inputs * np.array([(signs > 0).mean(), (signs < 0).mean()])
         deviation = projection.initial.spread / math.sqrt(inputs)
-        mean, rest = _KEPT[projection.initial.distribution]
-        sums += counts * mean * deviation
-        variances += counts * rest * deviation**2
+        drawn = DISTRIBUTIONS[projection.initial.distribution]
+        sums += counts * drawn.kept_mean * deviation
+        variances += counts * drawn.kept_variance * deviation**2
         variance += counts.sum() * deviation**2
     if not sums.all():
         return (math.sqrt(variance) / (sums.sum() or 1.0),) * 2

@@ -1,7 +1,8 @@
 """Trained weights in the form in which they are shipped: half precision, or one bit per synapse if binary.
 
 A packed file of a binary network holds ``<layer>.signs`` (the signs of the flattened kernel, eight per byte)
-and ``<layer>.scale`` (one per projection or output channel) in place of ``<layer>.kernel``.
+and ``<layer>.scale`` (one per projection or output channel) in place of ``<layer>.kernel``. Where weights are one per
+synapse, ``<projection>.synapses`` is the SHA-256 of the list of synapses that they are in the order of.
 """
 
 import math
@@ -15,6 +16,7 @@ from netsim.specification import Network
 from netsim.weights.binary import forward_weights
 from netsim.weights.incoming import Incoming
 from netsim.weights.layout import Weights, check_weights, kernel_name
+from netsim.weights.synapses import as_arrays, without_checksums
 
 
 def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
@@ -59,7 +61,7 @@ def unpack(network: Network, packed: dict[str, np.ndarray], origin: str) -> Weig
 
 def write_packed(network: Network, weights: Weights, path: Path) -> None:
     """Pack and write weights; the file appears whole or not at all."""
-    write_arrays(path, pack(network, weights))
+    write_arrays(path, pack(network, weights) | as_arrays(network))
 
 
 def read_packed(network: Network, path: Path, digest: Digest | None = None) -> Weights:
@@ -67,4 +69,4 @@ def read_packed(network: Network, path: Path, digest: Digest | None = None) -> W
 
     Raises DataError, if the file is missing, damaged, or another network's.
     """
-    return unpack(network, read_arrays(path, digest), str(path))
+    return unpack(network, without_checksums(network, read_arrays(path, digest), str(path)), str(path))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import math
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import netsim.runs.folder
 from netsim.errors import RunError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run, is_run, open_run
+from netsim.specification import Random, Shape
+from netsim.specification.connectivity._per_synapse import sorted_pairs
 from netsim.weights.files import write_weights
 from netsim.weights.initial import initial_weights
 
@@ -146,3 +151,28 @@ def test_weights_and_metrics(tmp_path: Path) -> None:
     with run.metrics.open(newline="") as lines:
         assert [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)] == rows
     assert json.loads(run.write_json("some.json", {"a": [1, None]}).read_text()) == {"a": [1, None]}
+
+
+def test_a_run_whose_connectivity_draws_other_synapses_by_now_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = Random(probability=0.1, seed=3)
+    projections = (dataclasses.replace(DIGITS.projections[0], connectivity=rule), DIGITS.projections[1])
+    network = dataclasses.replace(DIGITS, projections=projections)
+    run = create_run(tmp_path / "run", network, describe_run(0), initial_weights(network, 0))
+    assert list(run.record()["synapses"]) == ["hidden"]
+    assert run.network() == network
+    kept = Random.pairs
+
+    def mirrored(self: Random, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
+        pre, post = kept(self, source, target)
+        return sorted_pairs(math.prod(source) - 1 - pre, post)
+
+    monkeypatch.setattr(Random, "pairs", mirrored)
+    with pytest.raises(RunError, match=r"of other synapses than the network has now \(the connectivity"):
+        run.network()
+    record = run.record()
+    record["versions"]["numpy"] = "1.0"
+    run.write_json("run.json", record)
+    with pytest.raises(RunError, match=r"of other synapses than the network has now \(numpy 1.0 then"):
+        run.network()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +11,16 @@ import numpy as np
 import pytest
 
 from netsim.errors import DataError
-from netsim.models.presets import load_preset
-from netsim.specification import Weighting
+from netsim.files import read_arrays
+from netsim.models.presets import load_preset, preset_names, trained_weights_file
+from netsim.specification import Connectivity, Shape, Weighting
+from netsim.specification.connectivity import PerSynapse
+from netsim.specification.connectivity._per_synapse import sorted_pairs
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
+from netsim.weights.layout import weight_shapes
 from netsim.weights.packing import pack, read_packed, unpack, write_packed
+from netsim.weights.synapses import synapse_checksums
 
 
 def test_real_weights_are_rounded_to_half_precision(tmp_path: Path) -> None:
@@ -51,3 +57,44 @@ def test_weights_of_another_network_are_refused() -> None:
     packed["hidden.scale"] = packed["hidden.scale"][:3]
     with pytest.raises(DataError, match="scale has shape"):
         unpack(binary, packed, "here")
+
+
+def test_packed_weights_of_other_synapses_are_refused(tmp_path: Path) -> None:
+    network = load_preset("sparse-mnist")
+    file = tmp_path / "packed.npz"
+    write_packed(network, initial_weights(network, 0), file)
+    assert set(read_packed(network, file)) == set(weight_shapes(network))
+    hidden, output = network.projections
+    swapped = dataclasses.replace(hidden, connectivity=_Mirrored(hidden.connectivity))
+    other = dataclasses.replace(network, projections=(swapped, output))
+    assert weight_shapes(other) == weight_shapes(network)
+    with pytest.raises(DataError, match=r"packed.npz: holds weights of other synapses of hidden than sparse-mnist"):
+        read_packed(other, file)
+
+
+def test_shipped_weights_say_which_synapses_they_are_of() -> None:
+    checked = 0
+    for name in preset_names():
+        network, file = load_preset(name), trained_weights_file(name)
+        listed = synapse_checksums(network)
+        if file is not None and listed:
+            assert {f"{projection}.synapses" for projection in listed} <= set(read_arrays(file)), name
+            checked += 1
+    assert checked
+
+
+@dataclasses.dataclass(frozen=True)
+class _Mirrored(PerSynapse):
+    """As many synapses of a rule, each from the presynaptic neuron at the other end of the list."""
+
+    rule: Connectivity
+
+    def target_shape(self, source: Shape) -> Shape:
+        return self.rule.target_shape(source)
+
+    def about(self, source: Shape, target: Shape) -> float:
+        return float(self.rule.synapse_count(source, target))
+
+    def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
+        pre, post, _ = self.rule.connections(source, target)
+        return sorted_pairs(math.prod(source) - 1 - pre, post)
