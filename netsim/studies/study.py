@@ -29,7 +29,6 @@ Transform = Callable[["np.ndarray"], "np.ndarray"]
 """Gives a stimulus as events anew, as those of tonic do."""
 Changes = dict[str, Any]
 """Parameters of a `netsim.engines.Batch`."""
-_OF_NETWORK, _OF_STIMULI = 10, 11  # purposes of draws, apart from those of training
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ class Condition:
     @cached_property
     def generator(self) -> np.random.Generator:
         """For draws of the network."""
-        import numpy as np
+        from netsim.numerics.draws import Purpose, generator_for
 
-        return np.random.default_rng([self.seed, _OF_NETWORK])
+        return generator_for(Purpose.STUDIED_NETWORK, self.seed)
 
     def change_kernels(self, change: Callable[[np.ndarray], np.ndarray]) -> Changes:
         """Other weights of the projections; biases are currents and stay as they are."""
@@ -190,16 +189,15 @@ class StimulusStudy(Study):
 
     def batch(self, condition: Condition, is_control: bool) -> Callable[[np.ndarray, int], Batch]:
         """Every batch has its own draws."""
-        import numpy as np
-
         from netsim.engines import Batch
+        from netsim.numerics.draws import Purpose, generator_for
         from netsim.studies.stimuli import transformed
 
         height, width, channels = condition.network.encoder.shape
         transform = self.does(condition.level, (width, height, channels))
 
         def make(stimuli: np.ndarray, first: int) -> Batch:
-            generator = np.random.default_rng([condition.seed, _OF_STIMULI, first])
+            generator = generator_for(Purpose.STUDIED_STIMULI, condition.seed, first)
             return Batch(transformed(condition.network, stimuli, transform, generator), condition.weights)
 
         return make

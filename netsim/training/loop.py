@@ -18,6 +18,7 @@ from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
 from netsim.learning.gradients import arrays_of
 from netsim.measuring.metrics import decide, silent_fractions
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
@@ -35,8 +36,6 @@ from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, l
 CHECKPOINT_SECONDS = 60.0
 """Time between two checkpoints, at most; each epoch ends with one too."""
 _VALIDATION_BATCH = 200
-_ORDER, _VARIATION, _REVIVAL = 1, 2, 3
-"""Purposes of random draws; the initial weights have purpose 0."""
 
 
 @dataclass(frozen=True)
@@ -354,12 +353,12 @@ class _Session:
 
 def order_of_presentations(seed: int, epoch: int, count: int) -> np.ndarray:
     """The order of so many stimuli in an epoch."""
-    return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
+    return generator_for(Purpose.ORDER, seed, epoch).permutation(count)
 
 
 def generator_of_batch(seed: int, epoch: int, batch: int) -> np.random.Generator:
     """What augmentation, jitter and dropout of a batch are drawn from, in this order."""
-    return np.random.default_rng([seed, _VARIATION, epoch, batch])
+    return generator_for(Purpose.VARIATION, seed, epoch, batch)
 
 
 def share_kept(averaging: float, steps: int) -> float:
@@ -472,7 +471,7 @@ def _epoch_metrics(state: TrainingState, rate: float, figures: dict[str, float])
 def _revive(network: Network, state: TrainingState, seed: int) -> None:
     """Redraw the incoming weights of maps and dense neurons that hardly fired in this epoch; biases begin again."""
     threshold = network.learning.revive_below * state.totals.presentations
-    generator = np.random.default_rng([seed, _REVIVAL, state.epoch])
+    generator = generator_for(Purpose.REVIVAL, seed, state.epoch)
     for population in network.integrating[:-1]:
         name = population.name
         incoming = network.incoming(name)

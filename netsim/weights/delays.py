@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification import Network, Projection
 from netsim.weights.distributions import DISTRIBUTIONS
 from netsim.weights.layout import Weights, delay_name
@@ -41,7 +42,7 @@ def initial_delays(network: Network, seed: int) -> Weights:
 
     The weights of a seed are the same with and without them.
     """
-    generator = np.random.default_rng([seed, 4])
+    generator = generator_for(Purpose.DELAYS, seed)
     drawn = {}
     for projection in network.delayed:
         delays, shape = projection.delays, network.delay_shape(projection)

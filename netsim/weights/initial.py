@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from netsim.errors import SpecificationError
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification import Network, Projection
 from netsim.weights.delays import initial_delays
 from netsim.weights.distributions import DISTRIBUTIONS
@@ -34,7 +35,7 @@ def initial_weights(network: Network, seed: int) -> Weights:
     >>> weights["hidden.kernel"].shape, weights["hidden.bias"].shape
     ((64, 200), (200,))
     """
-    generator = np.random.default_rng([seed, 0])
+    generator = generator_for(Purpose.WEIGHTS, seed)
     weights: Weights = {}
     for population in network.integrating:
         for projection in network.incoming(population.name):

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import check_numbers, check_probability, check_size, require
@@ -111,7 +112,7 @@ class Distance(PerSynapse):
 
     def _drawn(self, source: Shape, target: Shape) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs, one offset of places of the source from those of the target after another."""
-        generator = np.random.default_rng(self.seed)
+        generator = generator_for(Purpose.SYNAPSES, self.seed)
         (height, width, channels), (rows, columns, maps) = source, target
         middles = [(np.arange(count) + 0.5) * side / count - 0.5 for side, count in ((height, rows), (width, columns))]
         starts = [np.floor(middle).astype(np.int64) for middle in middles]
@@ -178,7 +179,7 @@ class Distance(PerSynapse):
             r"By distance: two neurons are connected with the probability $p \exp(-d^2 / (2 \sigma^2))$, without"
             r" $\sigma$ with $p$, and with a radius only if $d \leq r$. The map of the target is laid over that of the"
             " source, and $d$ is in rows and columns of the source, by the shorter way where opposite edges are"
-            " joined. Pairs are drawn by `numpy.random.default_rng` from the seed."
+            " joined. Pairs are drawn by `numpy.random.default_rng([seed, 6])`."
         )
 
     def notation(self, target: Shape) -> str:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.reprs import short_repr
 from netsim.seams import connectivities
 from netsim.specification.checks import check_probability, check_size, require
@@ -19,7 +20,7 @@ from netsim.specification.connectivity._sized import Sized
 class Random(Sized, PerSynapse):
     """Pairs of neurons are connected at random, at most once each; each synapse has a weight of its own.
 
-    Give one of `probability`, `indegree` and `outdegree`. Synapses are drawn by numpy's ``default_rng`` from the seed,
+    Give one of `probability`, `indegree` and `outdegree`. Synapses are drawn by numpy's ``default_rng([seed, 6])``,
     so that projections with equal parameters between populations of equal sizes have the same synapses.
 
     Parameters
@@ -86,7 +87,7 @@ class Random(Sized, PerSynapse):
 
     def pairs(self, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
         """Drawn anew from the seed, and the same each time."""
-        generator = np.random.default_rng(self.seed)
+        generator = generator_for(Purpose.SYNAPSES, self.seed)
         inputs, neurons = math.prod(source), math.prod(target)
         if self.probability is not None:
             parts = [
@@ -118,7 +119,7 @@ class Random(Sized, PerSynapse):
         """The definition."""
         return (
             "Random: pairs are drawn independently, or the presynaptic neurons of each neuron (fan-in), or the"
-            " postsynaptic ones (fan-out), without replacement; by `numpy.random.default_rng` from the seed, so that"
+            " postsynaptic ones (fan-out), without replacement; by `numpy.random.default_rng([seed, 6])`, so that"
             " synapses do not change from one simulation to the next."
         )
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from netsim.numerics.draws import Purpose, generator_for
 from netsim.specification.checks import Shape
 
 
@@ -51,4 +52,4 @@ class Feedback(ABC):
 
 def drawn(seed: int, position: int, shape: Shape, deviation: float) -> np.ndarray:
     """Normal weights with a mean of zero, the same in every batch."""
-    return np.random.default_rng([seed, 5, position]).normal(0.0, deviation, shape)
+    return generator_for(Purpose.FEEDBACK, seed, position).normal(0.0, deviation, shape)

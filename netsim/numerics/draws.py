@@ -1,0 +1,28 @@
+"""What netsim draws at random: every purpose has a stream of its own, whatever seeds are equal."""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a stream is for."""
+
+    WEIGHTS = 0
+    ORDER = 1
+    """Of the presentations in an epoch."""
+    VARIATION = 2
+    """Augmentation, jitter and dropout of a batch."""
+    REVIVAL = 3
+    """Weights of neurons that hardly fired."""
+    DELAYS = 4
+    FEEDBACK = 5
+    SYNAPSES = 6
+    """Which there are, by a connectivity."""
+    STUDIED_NETWORK = 10
+    STUDIED_STIMULI = 11
+
+
+def generator_for(purpose: Purpose, seed: int, *place: int) -> np.random.Generator:
+    """The generator of a seed; where a purpose draws more than once, the place tells the draws apart."""
+    return np.random.default_rng([seed, purpose, *place])
