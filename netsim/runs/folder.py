@@ -37,7 +37,7 @@ from netsim.specification import Network
 from netsim.specification.toml import dumps_network, read_network, write_network
 from netsim.weights.files import read_weights_of_epoch, write_weights
 from netsim.weights.layout import Weights
-from netsim.weights.synapses import synapse_checksums
+from netsim.weights.synapses import has_drawn_synapses, synapse_checksums
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
 _LARGEST_RECORD = 10_000_000
@@ -97,7 +97,10 @@ class RunFolder:
         if wanted is not None and file_sha256(self.network_file) != wanted:
             changed = f"{self.network_file}: is not what was trained (its record has another SHA-256)"
             raise RunError(f"{changed}; bring it back, or copy it and train it anew")
-        listed = record.get("synapses", {})
+        listed = record.get("synapses")
+        if listed is None and has_drawn_synapses(network):
+            former = "was made by a version that drew other synapses, and does not say which its weights are of"
+            raise RunError(f"{self.path}: {former}; train it anew")
         if listed and listed != synapse_checksums(network):
             causes = changed_versions(record) or "the connectivity lists others at each call"
             raise RunError(f"{self.path}: its weights are of other synapses than the network has now ({causes})")
@@ -247,8 +250,9 @@ def create_run(
             digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
             # what was imported is adapted in its file, for the other tool did not say all
             own = {} if "imported" in record else {"specification_sha256": digest}
-            own["synapses"] = synapse_checksums(network)
-            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **own, **record})
+            listed = synapse_checksums(network)
+            of_synapses = {"synapses": listed} if listed else {}
+            run.write_json(run.record_file.name, {"plugins": plugins_of(network), **own, **of_synapses, **record})
             if weights is not None:
                 write_weights(weights, run.best)
             if kept is not None:

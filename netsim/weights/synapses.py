@@ -27,8 +27,13 @@ def synapse_checksums(network: Network) -> dict[str, str]:
 def _checksum(*neurons: np.ndarray) -> str:
     digest = hashlib.sha256()
     for each in neurons:
-        digest.update(np.ascontiguousarray(each, "<i4"))
+        digest.update(each.astype("<i4").tobytes())
     return digest.hexdigest()
+
+
+def has_drawn_synapses(network: Network) -> bool:
+    """Whether a connectivity draws synapses from a seed."""
+    return any(hasattr(projection.connectivity, "seed") for projection in network.weighted)
 
 
 def as_arrays(network: Network) -> dict[str, np.ndarray]:

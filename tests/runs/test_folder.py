@@ -162,7 +162,7 @@ def test_a_run_whose_connectivity_draws_other_synapses_by_now_is_refused(
     run = create_run(tmp_path / "run", network, describe_run(0), initial_weights(network, 0))
     assert list(run.record()["synapses"]) == ["hidden"]
     assert run.network() == network
-    kept = Random.pairs
+    kept, text = Random.pairs, run.record_file.read_text()
 
     def mirrored(self: Random, source: Shape, target: Shape) -> tuple[np.ndarray, np.ndarray]:
         pre, post = kept(self, source, target)
@@ -172,6 +172,11 @@ def test_a_run_whose_connectivity_draws_other_synapses_by_now_is_refused(
     with pytest.raises(RunError, match=r"of other synapses than the network has now \(the connectivity"):
         run.network()
     record = run.record()
+    del record["synapses"]
+    run.write_json("run.json", record)
+    with pytest.raises(RunError, match=r"drew other synapses, and does not say which"):
+        run.network()
+    record = json.loads(text)
     record["versions"]["numpy"] = "1.0"
     run.write_json("run.json", record)
     with pytest.raises(RunError, match=r"of other synapses than the network has now \(numpy 1.0 then"):
