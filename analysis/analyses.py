@@ -224,8 +224,11 @@ def analyse(
     """
     from netsim.analysis.spikes import Spikes, no_progress
     from netsim.data.stimuli import load_splits
+    from netsim.specification.checks import names_in, whole
 
     entry = analyses.require(name)
+    layers = None if layers is None else names_in(layers)
+    limit = None if limit is None else whole(limit, "limit")
     told = progress or no_progress
     given: dict[str, Any] = entry.checked(settings)
     if entry.needs_other and against is None:

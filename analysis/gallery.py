@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.style import COLUMN_WIDTH, Palette, theme
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.reprs import short_repr
 from netsim.seams import figures
 
@@ -303,7 +303,7 @@ class Plot:
     width : float
         By default (inches); 0 if the figure itself says how wide it has to be.
     presentations : int, optional
-        How many stimuli it presents by default; None is all of them.
+        How many stimuli it presents by default; None is all of them, 0 is none at all.
     choices : tuple of str
         What of a `Choice` has a meaning: ``index``, ``layer``, ``channel``, ``neuron``, ``count``.
     of_training : bool
@@ -382,6 +382,8 @@ def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Dra
 
     plot = figures.require(name)
     if not isinstance(source, Source):
+        if not hasattr(source, "network"):
+            raise SpecificationError("source", f"must be a model, as of netsim.load_model, not {source!r}")
         source = Source.of(source)
     choice = choice or Choice()
     limit = choice.limit if choice.limit is not None else plot.presentations

@@ -152,8 +152,10 @@ class Spikes:
         {'stimulus': 64, 'hidden': 200, 'output': 10}
         """
         from netsim.data.stimuli import UNLABELLED, load_splits
+        from netsim.specification.checks import names_in
 
         network = model.network
+        layers = None if layers is None else names_in(layers)
         for name in layers or ():
             network.position(name)
         shown = load_splits(network, data_dir=model.data_dir).test if stimuli is None else stimuli

@@ -68,6 +68,8 @@ def study(
     ------
     SpecificationError
         If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
+    DataError
+        If there are no stimuli.
     RunError
         If the model was trained with an engine that was handed in as an object.
 
@@ -81,6 +83,8 @@ def study(
     """
     model.check_engine()
     network, settings = model.network, model.network.training
+    if not len(stimuli):
+        raise DataError("stimuli: there are none to study with; give at least one")
     runner = StudyRunner(make_plan(network, name, levels, seeds, layers), network, model.weights, stimuli)
     return study_table(runner.run(lambda dt: make_engine(settings.engine, network, dt)))
 

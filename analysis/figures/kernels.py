@@ -115,6 +115,7 @@ def _mosaic(pictures: np.ndarray, columns: int) -> tuple[np.ndarray, list[tuple[
     "kernels",
     "learned kernels, or receptive fields of dense neurons",
     order=70,
+    presentations=0,
     choices=("layer", "channel", "count"),
     section="Learning",
     rank=110,

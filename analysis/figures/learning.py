@@ -142,6 +142,7 @@ def _minor_number(value: float, low: float, high: float, linear: float) -> str:
     "learning",
     "errors and silent fractions over the epochs of a run",
     order=80,
+    presentations=0,
     of_training=True,
     section="Learning",
     rank=90,

@@ -288,6 +288,7 @@ def _in_few_letters(rule: str) -> str:
     "populations and projections as a diagram",
     order=5,
     width=0.0,
+    presentations=0,
     of_structure=True,
     section="Network",
     rank=5,

@@ -169,6 +169,7 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     "potentials of chosen neurons in one presentation",
     order=30,
     width=FULL_WIDTH,
+    presentations=1,
     choices=("index", "neuron"),
     section="A single presentation",
     rank=50,

@@ -154,6 +154,7 @@ def _named(label: int, classes: Sequence[str]) -> str:
     "all spikes of one presentation",
     order=10,
     width=FULL_WIDTH,
+    presentations=1,
     choices=("index",),
     section="A single presentation",
     rank=40,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 from typer.core import TyperOption
@@ -35,7 +35,9 @@ def plot(
         str, Argument(metavar="FIGURE", help="What to draw, see above.", autocompletion=lambda: list(figures))
     ],
     subject: options.ModelArgument,
-    index: Annotated[int, Option(min=0, metavar="N", rich_help_panel=options.STIMULI, help="Stimulus of {all}.")] = 0,
+    index: Annotated[
+        int | None, Option(min=0, metavar="N", rich_help_panel=options.STIMULI, help="Stimulus of {all}, by default 0.")
+    ] = None,
     limit: Annotated[
         int | None,
         Option(
@@ -46,7 +48,7 @@ def plot(
         ),
     ] = None,
     layer: Annotated[str | None, Option(metavar="LAYER", help="Layer of {all}.")] = None,
-    channel: Annotated[int, Option(min=0, metavar="N", help="Input channel of {all}.")] = 0,
+    channel: Annotated[int | None, Option(min=0, metavar="N", help="Input channel of {all}, by default 0.")] = None,
     neuron: Annotated[list[str] | None, Option(metavar="LAYER:NEURON", help="Neuron of {all}; repeatable.")] = None,
     count: Annotated[int | None, Option(min=1, metavar="N", help="Draw N {any} at most.")] = None,
     width: Annotated[
@@ -87,9 +89,16 @@ def plot(
     entry = figures.require(figure)
     given = {"index": index, "layer": layer, "channel": channel, "neuron": neuron, "count": count}
     for option, value in given.items():
-        if value and option not in entry.choices:
+        if value is not None and option not in entry.choices:
             others = " and ".join(leaving(option))
             raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
+    presenting: dict[str, Any] = {"limit": limit, "split": split != "test", "dataset": dataset}
+    presenting |= {"engine": engine, "dt": dt}
+    for option, value in presenting.items() if entry.presentations == 0 else ():
+        if value:
+            raise SpecificationError(f"--{option}", f"has no meaning for {figure}, for which nothing is presented")
+    if limit is not None and entry.presentations == 1:
+        raise SpecificationError("--limit", f"has no meaning for {figure}, which shows one presentation; take --index")
     if width not in (None, *WIDTHS):
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
     import matplotlib.pyplot as plt
@@ -104,7 +113,7 @@ def plot(
         check_table_suffix(table)
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
-    choice = Choice(index, limit, layer, channel, neurons, count, WIDTHS[width] if width else 0.0, palette)
+    choice = Choice(index or 0, limit, layer, channel or 0, neurons, count, WIDTHS[width] if width else 0.0, palette)
     with progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source.of(

@@ -29,7 +29,7 @@ def evaluate(
     limit: options.Limit = None,
     read_out: Annotated[
         list[str] | None,
-        Option(metavar="NAME|all", help="How decisions are read, one of those below; repeatable; by default strict."),
+        Option(metavar="NAME|all", help="How decisions are read, see above; repeatable; by default strict."),
     ] = None,
     seed: options.InitialSeed = 0,
     workers: options.Workers = None,

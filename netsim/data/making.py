@@ -22,6 +22,7 @@ from netsim.errors import DataError, DataWarning, RunError, nearest
 from netsim.specification import Encoder
 
 SPLIT_SEED = 2021
+_MOST_CLASSES = 100_000
 _BATCH = 256
 
 
@@ -209,8 +210,12 @@ class _Codes:
             if array.min(initial=0) < 0:
                 first, remedy = int(np.argmax(array < 0)), "labels count from 0, and (X, None) has none"
                 raise DataError(f"{part}: sample {first} has the label {array[first]}; {remedy}")
+            largest = int(array.max(initial=0))
+            if largest >= _MOST_CLASSES:
+                many = f"has the label {largest}, so that there would be {largest + 1:,} classes"
+                raise DataError(f"{part}: {many}; labels count classes from 0: renumber them, or give words")
             if part == "training":
-                self.classes = self._given or tuple(map(str, range(int(array.max(initial=0)) + 1)))
+                self.classes = self._given or tuple(map(str, range(largest + 1)))
             return array.astype(np.int64)
         if array.dtype.kind not in "bUSO" or any(word is None or word != word for word in array.tolist()):
             raise DataError(f"{part}: labels must be whole numbers or words, and none may be missing")

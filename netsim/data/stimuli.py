@@ -58,6 +58,11 @@ class Stimuli:
     classes: tuple[str, ...] = ()
     rows: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        count = len(self.images) if self.rows is None else len(self.rows)
+        if len(self.labels) != count:
+            raise DataError(f"labels: there are {len(self.labels)} for {count} stimuli; give one for each")
+
     def __repr__(self) -> str:
         shape, code = self.encoder.shape, type(self.encoder).__name__
         return f"{type(self).__name__}({len(self):,} of shape {shape}, {len(self.classes)} classes, {code})"

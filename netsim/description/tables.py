@@ -12,6 +12,7 @@ from netsim.description.neurons import neurons_table, parameters_table, psp_name
 from netsim.description.optimization import not_told, optimization_table
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
+from netsim.errors import SpecificationError
 from netsim.learning import Learner
 from netsim.learning.protocol import EXACTNESS
 from netsim.runs.folder import RunFolder
@@ -57,6 +58,8 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     >>> netsim.to_markdown(description).splitlines()[0]
     '# Model description: `digits`'
     """
+    if not isinstance(network, Network):
+        raise SpecificationError("network", f"must be a Network, such as that of a model, not {type(network).__name__}")
     learner = learners[network.learning.learner]
     record = {} if run is None else run.record()
     plugins = record.get("plugins", [])

@@ -46,6 +46,7 @@ def make_engine(
     """
     check_record(network, record)
     check_choice(name, tuple(engines), "engine")
+    check_choice(precision, ("single", "double"), "precision")
     return engines[name].make(network, dt=dt, precision=precision, record=record)
 
 

@@ -172,7 +172,10 @@ def single_batch(batch: Batch) -> Experiment[Latencies]:
 
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
     """Refuse to record a neuron that does not exist or has no potential."""
-    for name, neuron in record:
+    for each in record:
+        if not isinstance(each, tuple):
+            raise SpecificationError(f"record {each!r}", 'must be neurons, such as netsim.Recorded("hidden", 3)')
+        name, neuron = each
         network.neurons(name)
         size = network.population(name).size
         if not 0 <= neuron < size:
@@ -231,6 +234,7 @@ def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.nd
 
 
 def _check_shape(network: Network, stimuli: np.ndarray) -> None:
+    _check_array("stimuli", stimuli)
     if stimuli.shape[1:] != network.encoder.shape:
         raise DataError(f"stimuli: have shape {stimuli.shape[1:]}, {network.name} needs {network.encoder.shape}")
 
@@ -257,7 +261,13 @@ def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> in
     return count
 
 
+def _check_array(what: str, values: np.ndarray) -> None:
+    if not isinstance(values, np.ndarray):
+        raise DataError(f"{what}: must be an array of numpy's, not {type(values).__name__}")
+
+
 def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:
+    _check_array(f"{what}: {name}", values)
     if values.shape != shape:
         raise DataError(f"{what}: {name} has shape {values.shape}, {shape} is needed")
     if not np.isfinite(values).all():

@@ -8,6 +8,7 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment
+from netsim.errors import DataError, SpecificationError
 from netsim.measuring.distribution import OnPresented, in_parts
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
@@ -63,6 +64,13 @@ def compare(
     weights, stimuli, progress
         As in `netsim.evaluate`.
 
+    Raises
+    ------
+    SpecificationError
+        If the engines have exact times, or different time steps.
+    DataError
+        If there are no stimuli.
+
     Examples
     --------
     >>> import netsim
@@ -73,6 +81,11 @@ def compare(
     True
     """
     names, dt = list(second.network.shapes), second.dt
+    if not first.dt == dt > 0:
+        grids = f"are {first.dt:g} and {dt:g} ms; engines are compared in steps of a grid that both have"
+        raise SpecificationError("dt", f"{grids}, so make both with the same dt")
+    if not len(stimuli):
+        raise DataError("stimuli: there are none to compare engines with; give at least one")
 
     def experiment() -> Experiment[Comparison]:
         same, total = Counter[str](), Counter[str]()

@@ -25,6 +25,7 @@ from netsim.measuring.read_outs import Outputs
 from netsim.reprs import brief, html_table, short_repr
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
+from netsim.specification.checks import names_in
 from netsim.specification.grid import population_times
 from netsim.weights.layout import Weights
 
@@ -118,6 +119,7 @@ def evaluate(
         raise DataError("stimuli: there are none to evaluate on")
     outputs = engine.network.outputs
     stimuli.check_labels(outputs)
+    read_outs = names_in(read_outs)
     for name in read_outs:
         known_read_outs.require(name).check(engine)
     started = time.perf_counter()

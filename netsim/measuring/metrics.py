@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.specification import Network
 
@@ -24,6 +25,9 @@ class Decisions(NamedTuple):
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Whether the choice is the label, a tie broken towards the lowest number; silence is an error."""
+        labels = np.asarray(labels)
+        if labels.shape != self.choice.shape:
+            raise DataError(f"labels: have shape {labels.shape}, not {self.choice.shape}, one for each decision")
         return (self.choice == labels) & (self.choice >= 0)
 
     def strictly_correct(self, labels: np.ndarray) -> np.ndarray:
@@ -39,6 +43,11 @@ def decide(outputs: np.ndarray) -> Decisions:
     outputs : ndarray of float, shape (presentations, neurons)
         Latencies (ms); ``inf`` is silent.
 
+    Raises
+    ------
+    DataError
+        If a latency is NaN.
+
     Examples
     --------
     >>> import numpy as np
@@ -52,6 +61,8 @@ def decide(outputs: np.ndarray) -> Decisions:
     array([ True, False, False])
     """
     first = outputs.min(axis=1)
+    if np.isnan(first).any():
+        raise DataError("outputs: hold NaN; a latency is a time in ms, or inf where a neuron is silent")
     fired = np.isfinite(first)
     choice = np.where(fired, outputs.argmin(axis=1), -1)
     tied = fired & ((outputs == first[:, None]).sum(axis=1) > 1)

@@ -1,5 +1,6 @@
 """A few presentations looked at closely: all latencies, and the potentials of chosen neurons."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from netsim.data.stimuli import UNLABELLED, Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies, Potential
+from netsim.errors import DataError
 from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
@@ -67,6 +69,11 @@ def simulate(
     weights, stimuli, progress, distribution
         As in `netsim.evaluate`.
 
+    Raises
+    ------
+    DataError
+        If there is no stimulus of an index.
+
     Examples
     --------
     >>> import netsim
@@ -76,12 +83,21 @@ def simulate(
     >>> [times.shape for times in simulation.latencies]
     [(2, 8, 8, 1), (2, 200), (2, 10)]
     """
+    try:
+        indices = [operator.index(index) for index in indices]
+    except TypeError as error:
+        raise DataError("indices: must be integers, such as np.flatnonzero gives of a mask") from error
+    if not indices:
+        raise DataError("indices: none is given; choose at least one stimulus")
+    if not 0 <= min(indices) <= max(indices) < len(stimuli):
+        wrong = next(index for index in indices if not 0 <= index < len(stimuli))
+        raise DataError(f"indices: hold {wrong}; there are stimuli 0 to {len(stimuli) - 1}")
     chosen = stimuli.pick(np.asarray(indices))
     parts = distribution(engine, _present, weights, in_parts(chosen, _PART), progress)
     return Simulation(
         engine.network,
         engine.dt,
-        list(indices),
+        indices,
         None if (chosen.labels == UNLABELLED).any() else chosen.labels,
         [np.concatenate(layer) for layer in zip(*(latencies for latencies, _ in parts), strict=True)],
         [

@@ -19,6 +19,7 @@ from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import handed_in
 from netsim.seams import engines
 from netsim.specification import Network
+from netsim.specification.checks import whole
 from netsim.specification.toml import read_network
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
@@ -194,12 +195,12 @@ def find_run(name: str) -> RunFolder | None:
     return open_run(name) if os.path.isdir(name) and name not in preset_names() else None
 
 
-def load_model(name: str, seed: int = 0) -> Model:
+def load_model(name: str | Path, seed: int = 0) -> Model:
     """A run folder, a preset or a TOML file, with weights; a folder called like a preset is written ``./name``.
 
     Parameters
     ----------
-    name : str
+    name : str or Path
     seed : int
         Of the initial weights, where there are no others.
 
@@ -214,6 +215,8 @@ def load_model(name: str, seed: int = 0) -> Model:
     >>> model.origin, model.network.outputs
     ('trained', 10)
     """
+    name = os.fspath(name)
+    seed = whole(seed, "seed", least=0)
     run, digest = find_run(name), hashlib.sha256()
     if run is not None:
         network = run.network()

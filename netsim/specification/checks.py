@@ -5,8 +5,10 @@ import functools
 import sys
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.registry import Registry
@@ -60,21 +62,42 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
 
 
 def check_types(part: Any, where: str) -> None:
-    """Refuse fields of other types than they are declared with, and make tuples of lists.
+    """Refuse fields of other types than they are declared with, and make tuples of lists, and numbers of numpy's.
 
-    Checked are choices, words, truth values and numbers; what other fields hold is for the part itself to check.
+    Checked are choices, words, truth values, numbers and other parts; the rest is for the part itself to check.
     """
     cls: Any = type(part)
+    plain_numbers(part)
     for name, (kind, choices, optional) in _types(cls).items():
         value, field = getattr(part, name), f"{where}.{name}".lstrip(".")
+        if value is None and optional:
+            continue
         if kind is tuple:
-            if isinstance(value, list | tuple):
+            if isinstance(value, list | tuple | np.ndarray):
                 object.__setattr__(part, name, _tuple(value))
         elif choices:
             check_choice(value, choices, field)
-        elif not (value is None and optional):
+        else:
             fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-            require(fits, field, f"must be {_WORDS[kind]}, not {value!r}")
+            article = "an" if kind not in _WORDS and kind.__name__[0] in "AEIOU" else "a"
+            word = _WORDS.get(kind) or f"{article} {kind.__name__}{' or None' * optional}"
+            require(fits, field, f"must be {word}, not {value!r}")
+
+
+def check_parts(parts: Any, kind: type, where: str) -> None:
+    """Refuse anything but a sequence of parts of one kind."""
+    listed = parts if isinstance(parts, list | tuple) else [parts]
+    for part in listed:
+        require(isinstance(part, kind), where, f"must be a sequence of {kind.__name__}, not of {part!r}")
+    require(listed is parts, where, f"must be a sequence of {kind.__name__}, not one alone")
+
+
+def plain_numbers(part: Any) -> None:
+    """Make Python's numbers and truth values of numpy's in the fields of a part."""
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, np.generic):
+            object.__setattr__(part, field.name, value.item())
 
 
 @functools.cache  # to evaluate annotations takes a while
@@ -93,11 +116,14 @@ def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
             found[field.name] = (tuple, (), optional)
         elif hint in (bool, str, float):
             found[field.name] = (int | float if hint is float else hint, (), optional)
+        elif dataclasses.is_dataclass(hint):
+            found[field.name] = (hint, (), optional)
     return found
 
 
-def _tuple(values: Collection[Any]) -> tuple[Any, ...]:
-    return tuple(_tuple(value) if isinstance(value, list | tuple) else value for value in values)
+def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    plain = (value.item() if isinstance(value, np.generic) else value for value in values)
+    return tuple(_tuple(value) if isinstance(value, list | tuple | np.ndarray) else value for value in plain)
 
 
 def check_numbers(part: object, where: str, names: Collection[str], bound: str) -> None:
@@ -126,3 +152,15 @@ def check_size(value: int, where: str, least: int = 1) -> None:
         where,
         f"must be an integer >= {least}, not {value!r}",
     )
+
+
+def whole(value: int, where: str, least: int = 1) -> int:
+    """The same integer, also one of numpy's, as Python's; anything but one of at least `least` is refused."""
+    number = value.item() if isinstance(value, np.integer) else value
+    check_size(number, where, least)
+    return int(number)
+
+
+def names_in(given: str | Sequence[str]) -> list[str]:
+    """Names in a list; one that stands alone is a list of itself, and not of its letters."""
+    return [given] if isinstance(given, str) else list(given)

@@ -166,6 +166,8 @@ class Neurons:
         require(later, "neurons.end", f"must be later than the onset ({self.onset} ms), not {self.end}")
         check_numbers(self, "neurons", ["drive"], ">= 0")
         regimes[self.regime].check(self.onset, self.drive)
+        alone = f"has no meaning in the regime {self.regime}, where the drive alone makes the slope; remove it"
+        require(self.crossing_slope is None or not self.gated, "neurons.crossing_slope", alone)
 
     @property
     def gated(self) -> bool:

@@ -8,6 +8,7 @@ from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
+from netsim.specification.checks import names_in, require, whole
 from netsim.studies.study import Study
 
 ALL = "all"
@@ -57,7 +58,7 @@ def make_plan(
     study: str,
     levels: Sequence[float] | None = None,
     seeds: Sequence[int] = (0,),
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
 ) -> Plan:
     """Plan a study of a network.
 
@@ -70,7 +71,7 @@ def make_plan(
         By default those of the study; of ``early-readout`` none, which stands for times chosen from the decisions.
     seeds : sequence of int
         For each, everything is drawn anew; left out where nothing is random.
-    layers : sequence of str, optional
+    layers : str or sequence of str, optional
         A curve for each of them; ``all`` stands for all that the study disturbs together by default.
 
     Raises
@@ -84,11 +85,14 @@ def make_plan(
         levels = [level * window for level in chosen.levels]
     for level in levels:
         _check_level(network, chosen, level)
-    for seed in seeds:
-        if not 0 <= seed < 2**63:
-            raise SpecificationError(f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
-    curves = _curves(network, chosen, layers)
-    return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(seeds) if chosen.random else (), curves)
+    require(not isinstance(seeds, int), "seeds", f"must be a sequence of seeds, such as range({seeds})")
+    drawn = [whole(seed, "seeds", least=0) for seed in seeds]
+    for seed in drawn:
+        require(seed < 2**63, f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
+    require(len(set(drawn)) == len(drawn), "seeds", f"hold one twice, whose draws would count twice: {drawn}")
+    require(bool(drawn) or not chosen.random, "seeds", f"are missing; {study} draws at random, give at least one")
+    curves = _curves(network, chosen, None if layers is None else names_in(layers))
+    return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(drawn) if chosen.random else (), curves)
 
 
 def _check_level(network: Network, study: Study, level: float) -> None:

@@ -219,7 +219,8 @@ def _train_run(
         check_worker()
         if not path.parent.is_dir():
             raise RunError(f"{path.parent}: is not seen on {worker.address}; choose an --out that all machines share")
-        training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), command=command)
+        record = {"command": command}
+        training = open_training(path, run.network, run.seed, limit, data_dir, resume=is_run(path), record=record)
         callbacks = Callbacks(
             on_epoch=lambda metrics: publish(metrics["epoch"]), on_warning=lambda text: worker.log_event(job, text)
         )

@@ -12,7 +12,7 @@ import numpy as np
 from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Experiment, Latencies
-from netsim.errors import SpecificationError, TrainingError, nearest
+from netsim.errors import DataError, SpecificationError, TrainingError, nearest
 from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targets
 from netsim.learning.constraints import constraints_of
 from netsim.learning.elementwise import update_ema
@@ -23,7 +23,7 @@ from netsim.reprs import short_repr
 from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
-from netsim.specification.checks import check_size
+from netsim.specification.checks import check_size, require
 from netsim.training import checkpoint
 from netsim.training.checkpoint import EpochTotals, TrainingState, validation_score, write_checkpoint, write_epochs
 from netsim.training.pretraining import load_pretrained
@@ -221,8 +221,11 @@ def train(
     (1, ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel'])
     """
     callbacks = callbacks or Callbacks()
-    for stimuli in (training, validation):
+    for part, stimuli in (("training", training), ("validation", validation)):
+        if not len(stimuli):
+            raise DataError(f"{part}: has no stimuli; give at least one")
         stimuli.check_labels(network.outputs)
+    check_learns(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
@@ -243,6 +246,15 @@ def train(
             write_epochs(state, run)
         callbacks.on_epoch(state.history[-1])
     return state
+
+
+def check_learns(network: Network, learner: Learner | None) -> None:
+    """Refuse a network without anything that netsim's learner changes; what another one does is not known."""
+    if learner is None and learners.is_own(network.learning.learner):
+        plastic = any(one.plastic for one in network.weighted) or any(one.learns_delays for one in network.projections)
+        biased = any(population.has_bias for population in network.populations)
+        nothing = "are all static, no delay is learned and there is no bias, so that nothing is to be learned"
+        require(plastic or biased, "projections", f"{nothing}; remove a plastic = false")
 
 
 def chosen_learner(network: Network, learner: Learner | None, targets: Targets | None) -> Learner:

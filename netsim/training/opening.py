@@ -5,6 +5,7 @@ import shlex
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.seams import optimizers
 from netsim.specification import Network
+from netsim.specification.checks import whole
 from netsim.training.checkpoint import validation_score, write_checkpoint
-from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, resume_training, train
+from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, check_learns, resume_training, train
 from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
 
@@ -116,7 +118,7 @@ def open_training(
     engine: Engine | None = None,
     data: Dataset | None = None,
     on_warning: Callable[[str], None] = warnings.warn,
-    **record: Any,
+    record: Mapping[str, Any] | None = None,
 ) -> TrainingRun:
     """A new run folder, or one to resume, its stimuli and its engine.
 
@@ -143,7 +145,7 @@ def open_training(
     on_warning : callable
         Is told, in a line, if a run is resumed with other versions of libraries; by default it becomes a warning of
         Python's.
-    **record
+    record : mapping, optional
         What else a new run's record is to hold.
 
     Raises
@@ -166,6 +168,7 @@ def open_training(
     ('mine', 'mine.npz', 200)
     """
     path = Path(path)
+    seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
     keeps = data is not None and not data.reference
     if data is not None:
         named = data.reference or f"{data.name}{SUFFIX}"
@@ -182,7 +185,7 @@ def open_training(
         if "imported" in known:
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
-            raise RunError(f"{path}: was started with other options; {_way_on(known.get('command', []))}")
+            raise RunError(f"{path}: was started with other options; {_way_on(known.get('command', []), path)}")
         if (former := names_of(known.get("plugins", []))) != names_of(plugins):
             raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if changed := changed_plugins(known.get("plugins", [])):
@@ -212,6 +215,7 @@ def open_training(
             f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
             f" {network.shapes} and training.dt {settings.dt:g}",
         )
+    check_learns(network, learner)
     threads()  # what is no number of them is refused before a folder is made, and weights that it cannot begin with
     for projection in network.weighted if pretrained is None else ():
         known_weights(network, projection)
@@ -226,7 +230,7 @@ def open_training(
             data=described(splits.dataset),
             **sizes,
             **begun_with,
-            **record,
+            **(record or {}),
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
     run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
@@ -239,10 +243,18 @@ def resuming(command: Sequence[str]) -> str:
     return shlex.join([*command, *(["--resume"] if "--resume" not in command else [])])
 
 
-def _way_on(command: Sequence[str]) -> str:
-    """How the training that `command` has started is resumed; a program of the user's is not known well enough."""
+def _way_on(command: Sequence[str], path: Path) -> str:
+    """How the training that `command` has started is resumed in a folder, which may have moved since.
+
+    A program of the user's is not known well enough.
+    """
     if command[:1] == ["netsim"]:
-        return f"go on with: {resuming(command)}"
+        kept = [
+            word
+            for before, word in pairwise(["", *command])
+            if "--out" not in (before, word) and not word.startswith("--out=")
+        ]
+        return f"go on with: {resuming([*kept, '--out', str(path)])}"
     return "resume it with the network, seed and limit that it began with (netsim.open_training(..., resume=True))"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.files import Digest, read_arrays, write_arrays
 from netsim.specification import Network
-from netsim.weights.layout import Weights, check_weights
+from netsim.weights.layout import Weights, all_finite, check_weights
 
 _EPOCH = "epoch"  # no weights are called so, for their names have a dot
 
@@ -47,6 +47,11 @@ def read_weights_of_epoch(
 def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) -> None:
     """Write weights as an ``.npz`` file; it appears whole or not at all. A run adds the `epoch` it has them from.
 
+    Raises
+    ------
+    DataError
+        If a weight is not finite, or the file cannot be written.
+
     Examples
     --------
     >>> import netsim
@@ -55,4 +60,7 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
     >>> netsim.read_weights(model.network, "digits.npz")["output.bias"].shape
     (10,)
     """
+    for name, array in weights.items():
+        if not all_finite(array):
+            raise DataError(f"{path}: is not written, for {name} holds values that are not finite numbers")
     write_arrays(Path(path), weights if epoch is None else {**weights, _EPOCH: np.array(epoch, np.int64)})

@@ -1,13 +1,15 @@
 """Initial weights, drawn from a seed."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from netsim.errors import SpecificationError
 from netsim.numerics.draws import Purpose, generator_for
-from netsim.specification import Network, Projection
+from netsim.specification import InitialWeights, Network, Projection
+from netsim.specification.checks import whole
 from netsim.weights.delays import initial_delays
 from netsim.weights.distributions import DISTRIBUTIONS
 from netsim.weights.layout import Weights, bias_name, kernel_name, weight_shapes
@@ -35,7 +37,7 @@ def initial_weights(network: Network, seed: int) -> Weights:
     >>> weights["hidden.kernel"].shape, weights["hidden.bias"].shape
     ((64, 200), (200,))
     """
-    generator = generator_for(Purpose.WEIGHTS, seed)
+    generator = generator_for(Purpose.WEIGHTS, whole(seed, "seed", least=0))
     weights: Weights = {}
     for population in network.integrating:
         for projection in network.incoming(population.name):
@@ -52,6 +54,9 @@ def initial_weights(network: Network, seed: int) -> Weights:
 def known_weights(network: Network, projection: Projection) -> np.ndarray | None:
     """The weights that a connectivity brings along, if it does; a SpecificationError, if they are of the wrong sign."""
     known = projection.connectivity.known_weights(*network.ends(projection))
+    if known is not None and replace(projection.initial, bias=0.0) != InitialWeights():
+        drawn = "has no meaning for weights that come with the connectivity; leave out mean, spread and distribution"
+        raise SpecificationError(f"{network.key_of(projection)}.initial", drawn)
     if known is not None and contradict(known, network.weight_signs(projection)):
         wrong = f"has weights that come with it, and that are not {sign_words(network, projection)}"
         wrong += "; bring others, or remove the sign"

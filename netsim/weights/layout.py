@@ -78,6 +78,8 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
         wrong = ", ".join(sorted(set(weights) ^ set(expected)))
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
     for name, shape in expected.items():
+        if not isinstance(weights[name], np.ndarray):
+            raise DataError(f"{origin}: {name} must be an array of numpy's, not {type(weights[name]).__name__}")
         if weights[name].shape != shape:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
     return expected
@@ -97,7 +99,9 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
     """
     expected = check_shapes(network, weights, origin, latent)
     for name, array in weights.items():
-        if array.dtype.kind != "f" or not all_finite(array):
+        if array.dtype.kind != "f":
+            raise DataError(f"{origin}: {name} must be an array of floats, not of {array.dtype}")
+        if not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
     for projection in network.delayed:
         if (weights[delay_name(projection)] < 0).any():

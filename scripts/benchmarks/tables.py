@@ -104,7 +104,7 @@ def limits_table(limits: Mapping[str, Any], rows: Sequence[Measured], threads: i
                  "event-phased-training"),
             line("optimizer, weights and moments moved", limits["optimizer_bytes"], "B", copied),
             line("free, a weight added for a spike", limits["free_operations"], " operations", rate,
-                 "event-free-forward"),
+                 "event-free-forward-trained"),
         ],
     )  # fmt: skip
     layers = markdown(

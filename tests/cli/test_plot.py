@@ -79,12 +79,13 @@ def test_shells_can_complete_figures() -> None:
 
 @pytest.mark.parametrize("name", figures)
 def test_figures_of_a_run(netsim: Netsim, run: Path, name: str) -> None:
-    done = netsim("plot", name, run, "--limit", 60, "--table", "tables/table.csv")
+    limit = () if figures[name].presentations in (0, 1) else ("--limit", 60)
+    done = netsim("plot", name, run, *limit, "--table", "tables/table.csv")
     assert (done.code, done.err) == (0, "")
-    figures = [run / "figures" / f"{name}.{suffix}" for suffix in ("png", "svg")]
-    assert done.out.splitlines() == [*map(str, figures), "tables/table.csv"]
-    assert is_no_empty_picture(figures[0])
-    assert "</svg>" in figures[1].read_text()
+    drawn = [run / "figures" / f"{name}.{suffix}" for suffix in ("png", "svg")]
+    assert done.out.splitlines() == [*map(str, drawn), "tables/table.csv"]
+    assert is_no_empty_picture(drawn[0])
+    assert "</svg>" in drawn[1].read_text()
     assert len(pd.read_csv("tables/table.csv")) > 0
     assert not plt.get_fignums()
 
@@ -182,6 +183,11 @@ def test_kernels_need_no_data(netsim: Netsim, run: Path) -> None:
         ("raster RUN --layer hidden", ["--layer", "raster", "group-raster and kernels"]),
         ("confusion RUN --index 3", ["--index", "confusion", "raster and potentials"]),
         ("latencies RUN --count 3", ["--count", "latencies", "kernels and errors"]),
+        ("confusion RUN --index 0", ["--index", "confusion", "raster and potentials"]),
+        ("kernels RUN --limit 5", ["--limit", "kernels, for which nothing is presented"]),
+        ("learning RUN --dt 0.5", ["--dt", "learning, for which nothing is presented"]),
+        ("network RUN --split validation", ["--split", "network, for which nothing is presented"]),
+        ("raster RUN --limit 5", ["--limit", "raster, which shows one presentation"]),
         ("raster RUN --width wide", ["--width wide", "column or full"]),
         ("raster RUN --out a.docx", ["a.docx", "png, svg, pdf"]),
         ("raster RUN --table a.xlsx", ["a.xlsx", ".csv, .csv.gz or .parquet"]),

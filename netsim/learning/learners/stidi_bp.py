@@ -132,7 +132,9 @@ class STiDiBP(Learner):
         self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
-        if labels.dtype.kind not in "iu" or not labels.size or not 0 <= labels.min() <= labels.max() < self._outputs:
+        labels = np.asarray(labels)
+        one_each = labels.dtype.kind in "iu" and labels.shape == latencies[-1].shape[:1] and labels.size > 0
+        if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
         dtype = weights[kernel_name(self.network.weighted[0])].dtype
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it

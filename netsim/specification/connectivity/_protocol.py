@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, require
+from netsim.specification.checks import Shape, plain_numbers, require
 
 
 class Connections(NamedTuple):
@@ -109,6 +109,9 @@ class Connectivity(ABC):
 
     A network that moves may have such files beside its own; the checksum says which one it is.
     """
+
+    def __post_init__(self) -> None:
+        plain_numbers(self)
 
     @abstractmethod
     def target_shape(self, source: Shape) -> Shape:

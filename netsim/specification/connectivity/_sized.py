@@ -21,6 +21,7 @@ class Sized(Connectivity):
     size: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.size is not None:
             check_size(self.size, "size")
 

@@ -41,6 +41,7 @@ class Convolution(Connectivity):
     padding: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.maps is not None:
             check_size(self.maps, "maps")
         check_size(self.kernel, "kernel")

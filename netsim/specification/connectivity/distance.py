@@ -66,6 +66,7 @@ class Distance(PerSynapse):
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = [name for name in ("sigma", "radius") if getattr(self, name) is not None]
         require(bool(given), "", "needs sigma, of a Gaussian, or radius, of a ball, or both")
         check_numbers(self, "", given, "positive")

@@ -40,6 +40,7 @@ class LocallyConnected(PerSynapse):
     stride: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.maps is not None:
             check_size(self.maps, "maps")
         check_size(self.kernel, "kernel")

@@ -34,6 +34,7 @@ class Pooling(Connectivity):
     stride: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_size(self.size, "size")
         if self.stride is None:
             object.__setattr__(self, "stride", self.size)

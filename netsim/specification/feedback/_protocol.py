@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.numerics.draws import Purpose, generator_for
-from netsim.specification.checks import Shape
+from netsim.specification.checks import Shape, plain_numbers
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Feedback(ABC):
 
     direct: ClassVar[bool] = False
     summary: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        plain_numbers(self)
 
     @abstractmethod
     def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:

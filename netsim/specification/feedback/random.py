@@ -36,6 +36,7 @@ class RandomFeedback(Feedback):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_size(self.seed, "feedback.seed", least=0)
 
     def weights(self, kernel: np.ndarray, shape: Shape, deviation: float, position: int) -> np.ndarray:

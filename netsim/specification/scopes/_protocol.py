@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.reprs import short_repr
-from netsim.specification.checks import Shape, check_size, require
+from netsim.specification.checks import Shape, check_size, plain_numbers, require
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Winners(ABC):
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_size(self.first, "winners.first")
 
     def check(self, shape: Shape) -> None:
