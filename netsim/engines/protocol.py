@@ -263,7 +263,7 @@ def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> in
 
 def _check_array(what: str, values: np.ndarray) -> None:
     if not isinstance(values, np.ndarray):
-        raise DataError(f"{what}: must be an array of numpy's, not {type(values).__name__}")
+        raise DataError(f"{what}: must be a numpy array, not {type(values).__name__}")
 
 
 def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:

@@ -62,7 +62,7 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
 
 
 def check_types(part: Any, where: str) -> None:
-    """Refuse fields of other types than they are declared with, and make tuples of lists, and numbers of numpy's.
+    """Refuse fields of other types than they are declared with; make tuples of lists, and Python's numbers of numpy scalars.
 
     Checked are choices, words, truth values, numbers and other parts; the rest is for the part itself to check.
     """
@@ -93,7 +93,7 @@ def check_parts(parts: Any, kind: type, where: str) -> None:
 
 
 def plain_numbers(part: Any) -> None:
-    """Make Python's numbers and truth values of numpy's in the fields of a part."""
+    """Replace numpy scalars in the fields of a part by Python's."""
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)
         if isinstance(value, np.generic):
@@ -155,7 +155,7 @@ def check_size(value: int, where: str, least: int = 1) -> None:
 
 
 def whole(value: int, where: str, least: int = 1) -> int:
-    """The same integer, also one of numpy's, as Python's; anything but one of at least `least` is refused."""
+    """An integer, Python's or numpy's, as Python's; refuse anything but one of at least `least`."""
     number = value.item() if isinstance(value, np.integer) else value
     check_size(number, where, least)
     return int(number)

@@ -219,8 +219,6 @@ class Network:
                 across = projection.feedback.direct and self.is_recurrent(projection)
                 require(not across, where, "passes all targets by, which has no meaning within a loop; take random")
         self._check_augmentation()
-        real = "has no meaning for real weights, whose size is not bounded; remove it"
-        require(self.weighting.is_binary or self.learning.clip == Learning().clip, "learning.clip", real)
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 

@@ -79,7 +79,7 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
         raise DataError(f"{origin}: does not hold the weights of {network.name} (missing or unknown: {wrong})")
     for name, shape in expected.items():
         if not isinstance(weights[name], np.ndarray):
-            raise DataError(f"{origin}: {name} must be an array of numpy's, not {type(weights[name]).__name__}")
+            raise DataError(f"{origin}: {name} must be a numpy array, not {type(weights[name]).__name__}")
         if weights[name].shape != shape:
             raise DataError(f"{origin}: {name} has shape {weights[name].shape}, the network needs {shape}")
     return expected

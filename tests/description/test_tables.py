@@ -124,6 +124,7 @@ def _same_windows(old: Network, new: Network) -> bool:
 
 
 WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
+    "Learning.clip": lambda old, new: old.weighting.kind == "real",
     "Learning.margin": lambda old, new: old.learning.targets == "softmax",
     "Learning.sharpness": lambda old, new: old.learning.targets == "relative",
     "Learning.label_smoothing": lambda old, new: old.learning.targets == "relative",

@@ -78,11 +78,6 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "crossing_slope: has no meaning in the regime phased",
     ),
-    "a bound on real weights": (
-        lambda: _chain(learning=netsim.Learning(clip=1.0)),
-        SpecificationError,
-        "learning.clip: has no meaning for real weights",
-    ),
     "nothing to learn": (
         lambda: netsim.open_training("none", STATIC),
         SpecificationError,
@@ -173,12 +168,12 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a list for stimuli": (
         lambda: ENGINE.present(netsim.Batch(TIMES.tolist(), MODEL.weights)),
         DataError,
-        "stimuli: must be an array of numpy's, not list",
+        "stimuli: must be a numpy array, not list",
     ),
     "lists for weights": (
         lambda: ENGINE.present(netsim.Batch(TIMES, {name: each.tolist() for name, each in MODEL.weights.items()})),
         DataError,
-        "hidden.kernel must be an array of numpy's, not list",
+        "hidden.kernel must be a numpy array, not list",
     ),
     "integers for weights": (
         lambda: ENGINE.present(netsim.Batch(TIMES, {name: each.astype(int) for name, each in MODEL.weights.items()})),
