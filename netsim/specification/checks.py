@@ -62,9 +62,10 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
 
 
 def check_types(part: Any, where: str) -> None:
-    """Refuse fields of other types than they are declared with; make tuples of lists, and Python's numbers of numpy scalars.
+    """Refuse fields of other types than they are declared with.
 
-    Checked are choices, words, truth values, numbers and other parts; the rest is for the part itself to check.
+    Lists become tuples, and numpy scalars Python's numbers. Checked are choices, words, truth values, numbers and other
+    parts; the rest is for the part itself to check.
     """
     cls: Any = type(part)
     plain_numbers(part)
