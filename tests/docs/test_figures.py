@@ -17,6 +17,7 @@ from netsim.analysis import (
     displacement_table,
     metrics_table,
     potential_table,
+    projection_table,
     spike_count_table,
     spike_table,
     weight_table,
@@ -63,6 +64,7 @@ def test_the_tables_have_the_columns_that_are_told(tmp_path: Path) -> None:
         "displacement_table": displacement_table(network, latencies[-1], labels),
         "weight_table": weight_table(network, weights),
         "metrics_table": metrics_table(run.folder.metrics),
+        "projection_table": projection_table(network),
     }
     told = dict(re.findall(r"^\| `(\w+_table)` \| [^|]* \| ([^|]*) \|", TEXT, re.MULTILINE))
     assert set(told) == set(tables)

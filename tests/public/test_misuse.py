@@ -13,24 +13,26 @@ import pytest
 import netsim
 from netsim.errors import DataError, SpecificationError
 
-ENCODER = netsim.IntensityEncoder((8, 8, 1), t_max=16.0)
-MODEL = netsim.load_model("digits")
-TEST = netsim.load_splits(MODEL.network).test.first(20)
-ENGINE = netsim.make_engine("event", MODEL.network)
+loose: Any = netsim
+"""Without types: what is tried here is what type checkers would refuse."""
+ENCODER = loose.IntensityEncoder((8, 8, 1), t_max=16.0)
+MODEL = loose.load_model("digits")
+TEST = loose.load_splits(MODEL.network).test.first(20)
+ENGINE = loose.make_engine("event", MODEL.network)
 TIMES = TEST.latencies(np.arange(4))
-LATENCIES = ENGINE.present(netsim.Batch(TIMES, MODEL.weights))
+LATENCIES = ENGINE.present(loose.Batch(TIMES, MODEL.weights))
 
 
-def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> netsim.Network:
-    return netsim.Network.chain("mine", encoder, layers or [netsim.Layer("output", netsim.Dense(3))], 64.0, **settings)
+def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:
+    return loose.Network.chain("mine", encoder, layers or [loose.Layer("output", loose.Dense(3))], 64.0, **settings)
 
 
-def _trained(**settings: Any) -> netsim.Network:
-    return _chain(training=netsim.Training(**settings))
+def _trained(**settings: Any) -> Any:
+    return _chain(training=loose.Training(**settings))
 
 
-TABLES = netsim.PopulationEncoder((1, 4, 5), t_max=16.0, low=(0.0,) * 4, high=(1.0,) * 4)
-STATIC = MODEL.network.with_layers([netsim.Layer("output", netsim.Dense(10), plastic=False)])
+TABLES = loose.PopulationEncoder((1, 4, 5), t_max=16.0, low=(0.0,) * 4, high=(1.0,) * 4)
+STATIC = MODEL.network.with_layers([loose.Layer("output", loose.Dense(10), plastic=False)])
 
 MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "settings as a dictionary": (
@@ -39,184 +41,184 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "learning: must be a Learning, not",
     ),
     "a word for neurons": (
-        lambda: netsim.Population("o", (3,), neurons="relays"),  # type: ignore[arg-type]
+        lambda: loose.Population("o", (3,), neurons="relays"),
         SpecificationError,
         "populations.o.neurons: must be a Neurons or None, not 'relays'",
     ),
     "a word for a PSP": (
-        lambda: netsim.Projection("a", "b", netsim.Dense(), psp="ramp"),  # type: ignore[arg-type]
+        lambda: loose.Projection("a", "b", loose.Dense(), psp="ramp"),
         SpecificationError,
         "psp: must be a PSP, not 'ramp'",
     ),
     "a number for a connectivity": (
-        lambda: netsim.Layer("o", 3),  # type: ignore[arg-type]
+        lambda: loose.Layer("o", 3),
         SpecificationError,
         "layers.o.connectivity: must be a Connectivity, not 3",
     ),
     "a word for an encoder": (
-        lambda: netsim.Network(
+        lambda: loose.Network(
             "mine",
-            "intensity",  # type: ignore[arg-type]
-            [netsim.Population("o", (3,))],
-            [netsim.Projection("stimulus", "o", netsim.Dense())],
+            "intensity",
+            [loose.Population("o", (3,))],
+            [loose.Projection("stimulus", "o", loose.Dense())],
             64.0,
         ),
         SpecificationError,
         "encoder: must be an Encoder, not 'intensity'",
     ),
-    "a layer alone": (lambda: _chain(netsim.Layer("o", netsim.Dense(3))), SpecificationError, "layers: .* one alone"),
+    "a layer alone": (lambda: _chain(loose.Layer("o", loose.Dense(3))), SpecificationError, "layers: .* one alone"),
     "a number for a layer": (lambda: _chain([3]), SpecificationError, "layers: must be a sequence of Layer, not of 3"),
     "too far a move": (lambda: _trained(shift=8), SpecificationError, "training.shift: .* at most 7 do not"),
     "too large a square": (lambda: _trained(occlusion=15), SpecificationError, "training.occlusion: .* take fewer"),
     "a mirrored table": (
-        lambda: _chain(encoder=TABLES, training=netsim.Training(flips=True)),
+        lambda: _chain(encoder=TABLES, training=loose.Training(flips=True)),
         SpecificationError,
         "training.flips: has no meaning for rows of a table",
     ),
     "a slope that the drive makes": (
-        lambda: netsim.Neurons("phased", onset=16.0, drive=1.0, crossing_slope=0.1),
+        lambda: loose.Neurons("phased", onset=16.0, drive=1.0, crossing_slope=0.1),
         SpecificationError,
         "crossing_slope: has no meaning in the regime phased",
     ),
     "nothing to learn": (
-        lambda: netsim.open_training("none", STATIC),
+        lambda: loose.open_training("none", STATIC),
         SpecificationError,
         "projections: are all static, .* remove a plastic = false",
     ),
     "a misspelt argument": (
-        lambda: netsim.open_training("none", MODEL.network, limits=100),  # type: ignore[call-arg]
+        lambda: loose.open_training("none", MODEL.network, limits=100),
         TypeError,
         "limits",
     ),
     "no stimuli to train on": (
-        lambda: netsim.open_training("none", MODEL.network, limit=0),
+        lambda: loose.open_training("none", MODEL.network, limit=0),
         SpecificationError,
         "limit: must be an integer >= 1, not 0",
     ),
     "a negative seed": (
-        lambda: netsim.open_training("none", MODEL.network, seed=-1),
+        lambda: loose.open_training("none", MODEL.network, seed=-1),
         SpecificationError,
         "seed: must be an integer >= 0, not -1",
     ),
-    "a negative seed of a model": (lambda: netsim.load_model("digits", seed=-1), SpecificationError, "seed: must be"),
+    "a negative seed of a model": (lambda: loose.load_model("digits", seed=-1), SpecificationError, "seed: must be"),
     "engines at exact times": (
-        lambda: netsim.compare(ENGINE, netsim.make_engine("event", MODEL.network), MODEL.weights, TEST),
+        lambda: loose.compare(ENGINE, loose.make_engine("event", MODEL.network), MODEL.weights, TEST),
         SpecificationError,
         "dt: are 0 and 0 ms; .* make both with the same dt",
     ),
     "engines on two grids": (
-        lambda: netsim.compare(
-            *(netsim.make_engine("event", MODEL.network, dt) for dt in (0.5, 1.0)), MODEL.weights, TEST
+        lambda: loose.compare(
+            *(loose.make_engine("event", MODEL.network, dt) for dt in (0.5, 1.0)), MODEL.weights, TEST
         ),
         SpecificationError,
         "dt: are 0.5 and 1 ms",
     ),
     "nothing to compare": (
-        lambda: netsim.compare(
-            *(netsim.make_engine("event", MODEL.network, 1.0) for _ in range(2)), MODEL.weights, TEST.first(0)
+        lambda: loose.compare(
+            *(loose.make_engine("event", MODEL.network, 1.0) for _ in range(2)), MODEL.weights, TEST.first(0)
         ),
         DataError,
         "stimuli: there are none",
     ),
     "an unknown precision": (
-        lambda: netsim.make_engine("brian2", MODEL.network, 1.0, "half"),
+        lambda: loose.make_engine("brian2", MODEL.network, 1.0, "half"),
         SpecificationError,
         "precision: must be single or double, not 'half'",
     ),
     "one label for four": (
-        lambda: netsim.STiDiBP(MODEL.network).learn(LATENCIES, np.array([3]), MODEL.weights),
+        lambda: loose.STiDiBP(MODEL.network).learn(LATENCIES, np.array([3]), MODEL.weights),
         DataError,
         "labels: must be from 0 to 9, one per presentation",
     ),
     "labels in a column": (
-        lambda: netsim.STiDiBP(MODEL.network).learn(LATENCIES, np.zeros((4, 1), int), MODEL.weights),
+        lambda: loose.STiDiBP(MODEL.network).learn(LATENCIES, np.zeros((4, 1), int), MODEL.weights),
         DataError,
         "labels: must be from 0 to 9, one per presentation",
     ),
     "decisions against a column": (
-        lambda: netsim.decide(LATENCIES[-1]).strictly_correct(np.zeros((4, 1), int)),
+        lambda: loose.decide(LATENCIES[-1]).strictly_correct(np.zeros((4, 1), int)),
         DataError,
         r"labels: have shape \(4, 1\), not \(4,\)",
     ),
-    "latencies that are NaN": (lambda: netsim.decide(LATENCIES[-1] * np.nan), DataError, "outputs: hold NaN"),
+    "latencies that are NaN": (lambda: loose.decide(LATENCIES[-1] * np.nan), DataError, "outputs: hold NaN"),
     "the last stimulus by -1": (
-        lambda: netsim.simulate(ENGINE, MODEL.weights, TEST, [3, -1]),
+        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, [3, -1]),
         DataError,
         "indices: hold -1; there are stimuli 0 to 19",
     ),
-    "no index": (lambda: netsim.simulate(ENGINE, MODEL.weights, TEST, []), DataError, "indices: none is given"),
+    "no index": (lambda: loose.simulate(ENGINE, MODEL.weights, TEST, []), DataError, "indices: none is given"),
     "a mask for indices": (
-        lambda: netsim.simulate(ENGINE, MODEL.weights, TEST, np.ones(20, bool)),  # type: ignore[arg-type]
+        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, np.ones(20, bool)),
         DataError,
         "indices: must be integers",
     ),
     "labels for other stimuli": (
-        lambda: netsim.Stimuli(np.zeros((2, 8, 8, 1)), np.zeros(3, int), 1.0, ENCODER),
+        lambda: loose.Stimuli(np.zeros((2, 8, 8, 1)), np.zeros(3, int), 1.0, ENCODER),
         DataError,
         "labels: there are 3 for 2 stimuli",
     ),
     "numbers that are no classes": (
-        lambda: netsim.make_dataset((np.zeros((2, 8, 8, 1)), np.array([0, 10**9])), ENCODER),
+        lambda: loose.make_dataset((np.zeros((2, 8, 8, 1)), np.array([0, 10**9])), ENCODER),
         DataError,
         "training: has the label 1000000000, .* renumber them, or give words",
     ),
     "weights that are NaN": (
-        lambda: netsim.write_weights({"hidden.kernel": np.array([np.nan])}, "weights.npz"),
+        lambda: loose.write_weights({"hidden.kernel": np.array([np.nan])}, "weights.npz"),
         DataError,
         "weights.npz: is not written, for hidden.kernel holds",
     ),
     "a list for stimuli": (
-        lambda: ENGINE.present(netsim.Batch(TIMES.tolist(), MODEL.weights)),
+        lambda: ENGINE.present(loose.Batch(TIMES.tolist(), MODEL.weights)),
         DataError,
         "stimuli: must be a numpy array, not list",
     ),
     "lists for weights": (
-        lambda: ENGINE.present(netsim.Batch(TIMES, {name: each.tolist() for name, each in MODEL.weights.items()})),
+        lambda: ENGINE.present(loose.Batch(TIMES, {name: each.tolist() for name, each in MODEL.weights.items()})),
         DataError,
         "hidden.kernel must be a numpy array, not list",
     ),
     "integers for weights": (
-        lambda: ENGINE.present(netsim.Batch(TIMES, {name: each.astype(int) for name, each in MODEL.weights.items()})),
+        lambda: ENGINE.present(loose.Batch(TIMES, {name: each.astype(int) for name, each in MODEL.weights.items()})),
         DataError,
         "hidden.kernel must be an array of floats, not of int64",
     ),
     "a word for a neuron": (
-        lambda: netsim.make_engine("event", MODEL.network, record=["hidden:3"]),  # type: ignore[list-item]
+        lambda: loose.make_engine("event", MODEL.network, record=["hidden:3"]),
         SpecificationError,
         "record 'hidden:3': must be neurons",
     ),
     "a model for a network": (
-        lambda: netsim.describe(MODEL),  # type: ignore[arg-type]
+        lambda: loose.describe(MODEL),
         SpecificationError,
         "network: must be a Network, such as that of a model, not Model",
     ),
     "a name for a model": (
-        lambda: netsim.draw("confusion", "digits"),  # type: ignore[arg-type]
+        lambda: loose.draw("confusion", "digits"),
         SpecificationError,
         "source: must be a model, as of netsim.load_model, not 'digits'",
     ),
     "nothing to study with": (
-        lambda: netsim.study("lesion-neurons", MODEL, TEST.first(0), [0.5]),
+        lambda: loose.study("lesion-neurons", MODEL, TEST.first(0), [0.5]),
         DataError,
         "stimuli: there are none to study with",
     ),
     "a number of seeds": (
-        lambda: netsim.study("lesion-neurons", MODEL, TEST, [0.5], 2),  # type: ignore[arg-type]
+        lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], 2),
         SpecificationError,
         r"seeds: must be a sequence of seeds, such as range\(2\)",
     ),
     "no seeds": (
-        lambda: netsim.study("lesion-neurons", MODEL, TEST, [0.5], []),
+        lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], []),
         SpecificationError,
         "seeds: are missing; lesion-neurons draws at random",
     ),
     "a seed twice": (
-        lambda: netsim.study("lesion-neurons", MODEL, TEST, [0.5], [1, 1]),
+        lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], [1, 1]),
         SpecificationError,
         "seeds: hold one twice",
     ),
     "nothing to analyse": (
-        lambda: netsim.analyse("latencies", MODEL, limit=0),
+        lambda: loose.analyse("latencies", MODEL, limit=0),
         SpecificationError,
         "limit: must be an integer >= 1, not 0",
     ),
@@ -235,37 +237,36 @@ def test_a_mistake_is_refused_by_name(mistake: str, tmp_path: Path, monkeypatch:
 def test_weights_that_come_with_edges_are_not_drawn(tmp_path: Path) -> None:
     edges = tmp_path / "edges.csv"
     edges.write_text("pre,post,weight\n0,0,0.5\n3,1,0.25\n")
-    rule = netsim.EdgeList(3, str(edges))
-    netsim.initial_weights(_chain([netsim.Layer("output", rule)]), 0)
-    drawn = _chain([netsim.Layer("output", rule, initial=netsim.InitialWeights(spread=0.5))])
+    rule = loose.EdgeList(3, str(edges))
+    loose.initial_weights(_chain([loose.Layer("output", rule)]), 0)
+    drawn = _chain([loose.Layer("output", rule, initial=loose.InitialWeights(spread=0.5))])
     with pytest.raises(SpecificationError, match=r"layers.output.initial: has no meaning for weights that come with"):
-        netsim.initial_weights(drawn, 0)
+        loose.initial_weights(drawn, 0)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     labels = np.array([0, 4, 2])
-    assert netsim.Dense(labels.max() + 1) == netsim.Dense(5)
+    assert loose.Dense(labels.max() + 1) == loose.Dense(5)
     assert (
-        repr(netsim.Convolution(np.int64(4), kernel=np.int32(3)))
-        == "Convolution(maps=4, kernel=3, stride=1, padding=0)"
+        repr(loose.Convolution(np.int64(4), kernel=np.int32(3))) == "Convolution(maps=4, kernel=3, stride=1, padding=0)"
     )
-    assert netsim.Training(epochs=np.int64(3), flips=np.True_) == netsim.Training(epochs=3, flips=True)
-    assert type(netsim.Neurons(threshold=np.float32(2)).threshold) is float
-    assert netsim.IntensityEncoder(np.array([8, 8, 1]), t_max=np.float64(16)) == ENCODER  # type: ignore[arg-type]
-    assert netsim.MapWinners(first=np.int64(2)).first == 2
-    assert netsim.RandomFeedback(seed=np.int64(2)).seed == 2
-    assert netsim.load_model("digits", seed=np.int64(1)).weights.keys() == MODEL.weights.keys()
-    shown = netsim.simulate(ENGINE, MODEL.weights, TEST, np.flatnonzero(TEST.labels == TEST.labels[0]))
+    assert loose.Training(epochs=np.int64(3), flips=np.True_) == loose.Training(epochs=3, flips=True)
+    assert type(loose.Neurons(threshold=np.float32(2)).threshold) is float
+    assert loose.IntensityEncoder(np.array([8, 8, 1]), t_max=np.float64(16)) == ENCODER
+    assert loose.MapWinners(first=np.int64(2)).first == 2
+    assert loose.RandomFeedback(seed=np.int64(2)).seed == 2
+    assert loose.load_model("digits", seed=np.int64(1)).weights.keys() == MODEL.weights.keys()
+    shown = loose.simulate(ENGINE, MODEL.weights, TEST, np.flatnonzero(TEST.labels == TEST.labels[0]))
     assert json.loads(json.dumps(shown.to_dict()))[0]["index"] == 0
 
 
 def test_a_name_alone_is_a_list_of_it() -> None:
-    assert netsim.analyse("latencies", MODEL, limit=5, layers="hidden").table["layer"].unique().tolist() == ["hidden"]
-    assert set(netsim.evaluate(ENGINE, MODEL.weights, TEST, read_outs="strict").read_outs) == {"strict"}
-    found = netsim.study("lesion-neurons", MODEL, TEST, [0.5], [0], layers="hidden")
+    assert loose.analyse("latencies", MODEL, limit=5, layers="hidden").table["layer"].unique().tolist() == ["hidden"]
+    assert set(loose.evaluate(ENGINE, MODEL.weights, TEST, read_outs="strict").read_outs) == {"strict"}
+    found = loose.study("lesion-neurons", MODEL, TEST, [0.5], [0], layers="hidden")
     assert found["layer"].dropna().unique().tolist() == ["hidden"]
 
 
 def test_a_file_may_be_a_path(tmp_path: Path) -> None:
-    netsim.write_network(MODEL.network, tmp_path / "mine.toml")
-    assert netsim.load_model(tmp_path / "mine.toml").network == MODEL.network
+    loose.write_network(MODEL.network, tmp_path / "mine.toml")
+    assert loose.load_model(tmp_path / "mine.toml").network == MODEL.network
