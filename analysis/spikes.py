@@ -236,6 +236,9 @@ class Spikes:
 
     def only(self, layers: Sequence[str]) -> Spikes:
         """Some layers, in their order."""
+        from netsim.specification.checks import names_in
+
+        layers = names_in(layers)
         for name in layers:
             if name not in self.sizes:
                 raise DataError(f"layer {name}: is not there; choose one of {', '.join(self.sizes)}")

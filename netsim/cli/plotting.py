@@ -92,10 +92,10 @@ def plot(
         if value is not None and option not in entry.choices:
             others = " and ".join(leaving(option))
             raise SpecificationError(f"--{option}", f"has no meaning for {figure}, but for {others}")
-    presenting: dict[str, Any] = {"limit": limit, "split": split != "test", "dataset": dataset}
+    presenting: dict[str, Any] = {"limit": limit, "split": (split != "test") or None, "dataset": dataset}
     presenting |= {"engine": engine, "dt": dt}
     for option, value in presenting.items() if entry.presentations == 0 else ():
-        if value:
+        if value is not None:
             raise SpecificationError(f"--{option}", f"has no meaning for {figure}, for which nothing is presented")
     if limit is not None and entry.presentations == 1:
         raise SpecificationError("--limit", f"has no meaning for {figure}, which shows one presentation; take --index")

@@ -211,7 +211,7 @@ class _Codes:
                 first, remedy = int(np.argmax(array < 0)), "labels count from 0, and (X, None) has none"
                 raise DataError(f"{part}: sample {first} has the label {array[first]}; {remedy}")
             largest = int(array.max(initial=0))
-            if largest >= _MOST_CLASSES:
+            if self._given is None and largest >= _MOST_CLASSES:
                 many = f"has the label {largest}, so that there would be {largest + 1:,} classes"
                 raise DataError(f"{part}: {many}; labels count classes from 0: renumber them, or give words")
             if part == "training":

@@ -173,7 +173,7 @@ def single_batch(batch: Batch) -> Experiment[Latencies]:
 def check_record(network: Network, record: Sequence[Recorded]) -> None:
     """Refuse to record a neuron that does not exist or has no potential."""
     for each in record:
-        if not isinstance(each, tuple):
+        if not (isinstance(each, tuple | list) and len(each) == 2 and isinstance(each[1], int | np.integer)):
             raise SpecificationError(f"record {each!r}", 'must be neurons, such as netsim.Recorded("hidden", 3)')
         name, neuron = each
         network.neurons(name)

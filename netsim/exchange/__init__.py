@@ -65,11 +65,8 @@ def export(
     >>> netsim.read_stimuli("spikes.csv", (8, 8, 1)).latencies.shape
     (2, 8, 8, 1)
     """
-    from netsim.specification.checks import names_in
-
     path = Path(path)
-    chosen = None if layers is None else names_in(layers)
-    format_to_write(to, path, spike_formats).write(simulation, path, chosen, record)
+    format_to_write(to, path, spike_formats).write(simulation, path, layers, record)
 
 
 def export_network(

@@ -28,6 +28,9 @@ TRIAL_COLUMNS = {
 
 def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
     """Latencies (ms) of the chosen layers by name, from first to last; by default of all."""
+    from netsim.specification.checks import names_in
+
+    layers = None if layers is None else names_in(layers)
     for name in layers or ():
         simulation.network.position(name)
     named = zip(simulation.network.shapes, simulation.latencies, strict=True)

@@ -83,10 +83,15 @@ def simulate(
     >>> [times.shape for times in simulation.latencies]
     [(2, 8, 8, 1), (2, 200), (2, 10)]
     """
+    need = "indices: must be a sequence of integers, such as np.flatnonzero gives of a mask"
     try:
+        if any(isinstance(index, bool) for index in indices):
+            raise DataError(need)
         indices = [operator.index(index) for index in indices]
     except TypeError as error:
-        raise DataError("indices: must be integers, such as np.flatnonzero gives of a mask") from error
+        raise DataError(need) from error
+    if not len(stimuli):
+        raise DataError("stimuli: there are none to present")
     if not indices:
         raise DataError("indices: none is given; choose at least one stimulus")
     if not 0 <= min(indices) <= max(indices) < len(stimuli):

@@ -1,10 +1,11 @@
-"""What netsim draws at random: every purpose has a stream of its own, whatever seeds are equal."""
+"""What networks, trainings and studies draw: every purpose has a stream of its own, also where seeds are equal."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 
 
+@unique
 class Purpose(IntEnum):
     """What a stream is for."""
 

@@ -32,7 +32,7 @@ from netsim.errors import DataError, NetsimError, RunError, SpecificationError
 from netsim.files import Digest, file_sha256, read_text, write_json, write_text
 from netsim.numerics.threads import blas_kernels
 from netsim.reprs import html_table
-from netsim.runs.plugins import are_plugins, check_plugins, plugins_of
+from netsim.runs.plugins import are_plugins, changed_plugins, check_plugins, plugins_of
 from netsim.specification import Network
 from netsim.specification.toml import dumps_network, read_network, write_network
 from netsim.weights.files import read_weights_of_epoch, write_weights
@@ -77,8 +77,8 @@ class RunFolder:
     def network(self) -> Network:
         """The specification that was trained.
 
-        Raises RunError if a plug-in that the record names cannot be loaded, the file was changed by hand, or its
-        connectivities list other synapses than were trained; SpecificationError if it is damaged.
+        Raises RunError if a plug-in that the record names cannot be loaded, or the file was changed by hand;
+        SpecificationError if it is damaged.
         """
         try:
             record = self.record()
@@ -97,13 +97,6 @@ class RunFolder:
         if wanted is not None and file_sha256(self.network_file) != wanted:
             changed = f"{self.network_file}: is not what was trained (its record has another SHA-256)"
             raise RunError(f"{changed}; bring it back, or copy it and train it anew")
-        listed = record.get("synapses")
-        if listed is None and has_drawn_synapses(network):
-            former = "was made by a version that drew other synapses, and does not say which its weights are of"
-            raise RunError(f"{self.path}: {former}; train it anew")
-        if listed and listed != synapse_checksums(network):
-            causes = changed_versions(record) or "the connectivity lists others at each call"
-            raise RunError(f"{self.path}: its weights are of other synapses than the network has now ({causes})")
         return network
 
     def record(self) -> dict[str, Any]:
@@ -133,9 +126,22 @@ class RunFolder:
 
     def weights_of_epoch(self, network: Network, digest: Digest | None = None) -> tuple[Weights, int | None]:
         """As `weights`, with the epoch as of `read_weights_of_epoch`; `digest` as of `netsim.files.read_arrays`."""
+        self.check_synapses(network)
         if not self.best.exists():
             raise RunError(f"{self.path}: has no best.npz, the weights of a finished epoch; train it with --resume")
         return read_weights_of_epoch(network, self.best, digest)
+
+    def check_synapses(self, network: Network) -> None:
+        """Refuse, by a RunError, a network whose connectivities list other synapses than the run's weights are of."""
+        record = self.record()
+        listed = record.get("synapses")
+        if listed is None and has_drawn_synapses(network):
+            former = "was made by a version that drew other synapses, and does not say which its weights are of"
+            raise RunError(f"{self.path}: {former}; train it anew")
+        if listed and listed != synapse_checksums(network):
+            causes = changed_versions(record) or changed_plugins(record.get("plugins", []))
+            causes = causes or "a connectivity that lists others each time, or another state of netsim"
+            raise RunError(f"{self.path}: its weights are of other synapses than the network has now ({causes})")
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""

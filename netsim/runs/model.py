@@ -215,7 +215,7 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     >>> model.origin, model.network.outputs
     ('trained', 10)
     """
-    name = os.fspath(name)
+    name = name if isinstance(name, str) else os.path.join(os.curdir, name)  # a path is no preset's name
     seed = whole(seed, "seed", least=0)
     run, digest = find_run(name), hashlib.sha256()
     if run is not None:

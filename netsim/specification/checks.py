@@ -6,7 +6,7 @@ import sys
 import types
 import typing
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from netsim.errors import SpecificationError
 from netsim.registry import Registry
 
 Shape = tuple[int, ...]
+Kind = TypeVar("Kind")
 
 _TAKEN = ("stimulus", "all")  # words that commands and tables have where a population's name can stand
 _WORDS: dict[Any, str] = {str: "a word", bool: "true or false", int | float: "a number"}
@@ -36,7 +37,7 @@ def require(condition: bool, where: str, message: str) -> None:
 
 def finite(value: float) -> bool:
     """Whether a value is a number, and neither infinite nor NaN."""
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    return isinstance(value, int | float | np.number) and abs(value) <= sys.float_info.max
 
 
 def is_name(word: object) -> bool:
@@ -85,20 +86,25 @@ def check_types(part: Any, where: str) -> None:
             require(fits, field, f"must be {word}, not {value!r}")
 
 
-def check_parts(parts: Any, kind: type, where: str) -> None:
-    """Refuse anything but a sequence of parts of one kind."""
-    listed = parts if isinstance(parts, list | tuple) else [parts]
+def check_parts(parts: Any, kind: type[Kind], where: str) -> tuple[Kind, ...]:
+    """A tuple of parts of one kind, of any sequence of them; all else is refused."""
+    require(not isinstance(parts, kind), where, f"must be a sequence of {kind.__name__}, not one alone")
+    require(isinstance(parts, Iterable), where, f"must be a sequence of {kind.__name__}, not {parts!r}")
+    listed = tuple(parts)
     for part in listed:
         require(isinstance(part, kind), where, f"must be a sequence of {kind.__name__}, not of {part!r}")
-    require(listed is parts, where, f"must be a sequence of {kind.__name__}, not one alone")
+    return listed
 
 
 def plain_numbers(part: Any) -> None:
     """Replace numpy scalars in the fields of a part by Python's."""
     for field in dataclasses.fields(part):
-        value = getattr(part, field.name)
-        if isinstance(value, np.generic):
+        if field.init and _is_scalar(value := getattr(part, field.name)):
             object.__setattr__(part, field.name, value.item())
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, np.generic | np.ndarray) and value.ndim == 0
 
 
 @functools.cache  # to evaluate annotations takes a while
@@ -123,7 +129,7 @@ def _types(cls: type) -> dict[str, tuple[Any, tuple[str, ...], bool]]:
 
 
 def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
-    plain = (value.item() if isinstance(value, np.generic) else value for value in values)
+    plain = (value.item() if _is_scalar(value) else value for value in values)
     return tuple(_tuple(value) if isinstance(value, list | tuple | np.ndarray) else value for value in plain)
 
 

@@ -181,7 +181,7 @@ class Network:
         check_types(self, "")
         kinds: tuple[tuple[str, type], ...] = (("populations", Population), ("projections", Projection))
         for name, kind in kinds:
-            check_parts(getattr(self, name), kind, name)
+            object.__setattr__(self, name, check_parts(getattr(self, name), kind, name))
         require(
             re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", self.name) is not None,
             "name",
@@ -218,7 +218,6 @@ class Network:
                 require(weighted, where, "has no meaning where there are no weights; remove it")
                 across = projection.feedback.direct and self.is_recurrent(projection)
                 require(not across, where, "passes all targets by, which has no meaning within a loop; take random")
-        self._check_augmentation()
         if self.training.dt:
             self.check_dt(self.training.dt, "training.dt")
 
@@ -350,19 +349,6 @@ class Network:
         late = f"ms is after the end of the presentation ({self.duration} ms)"
         require(neurons.onset < self.duration, f"{where}.onset", f"{neurons.onset} {late}")
         require(neurons.end <= self.duration or neurons.end == math.inf, f"{where}.end", f"{neurons.end} {late}")
-
-    def _check_augmentation(self) -> None:
-        """Refuse augmentation that leaves nothing of a stimulus, or that has no meaning for it."""
-        training, (height, width, _) = self.training, self.encoder.shape
-        for name in ("flips", "shift", "occlusion") if self.encoder.samples == "tables" else ():
-            none = "has no meaning for rows of a table, whose columns are no places of an image; remove it"
-            require(not getattr(training, name), f"training.{name}", none)
-        largest = min(height, width) - 1
-        far = f"of {training.shift} pixels moves all {height} x {width} pixels out of sight; at most {largest} do not"
-        require(training.shift <= largest or not training.shift, "training.shift", far)
-        whole = f"of {training.occlusion} pixels covers all of {height} x {width} pixels wherever it is; take fewer"
-        covers = training.occlusion >= 2 * max(height, width) - 1
-        require(not (training.occlusion and covers), "training.occlusion", whole)
 
     def _check_delays(self, projection: Projection) -> None:
         where, delays = f"{self.key_of(projection)}.delay", projection.delays
@@ -659,7 +645,7 @@ def expand_layers(
     layers: Sequence[Layer], source_shape: Shape
 ) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
     """The populations and projections of a chain; a SpecificationError, if a layer cannot follow the one before."""
-    check_parts(layers, Layer, "layers")
+    layers = check_parts(layers, Layer, "layers")
     populations, projections, source = [], [], STIMULUS
     for layer in layers:
         name, where = layer.name, f"layers.{layer.name}"

@@ -137,7 +137,7 @@ class Neurons:
         Whether each map (or neuron of a population without maps) has a learned constant current.
     crossing_slope : float, optional
         Slope of the potential at threshold (1/ms) that the linear derivative assumes; by default
-        ``drive/tau`` if there is a drive, else ``1/tau``.
+        ``drive/tau`` if there is a drive, else ``1/tau``. In ``phased`` the drive alone makes it.
 
     Examples
     --------
@@ -166,8 +166,6 @@ class Neurons:
         require(later, "neurons.end", f"must be later than the onset ({self.onset} ms), not {self.end}")
         check_numbers(self, "neurons", ["drive"], ">= 0")
         regimes[self.regime].check(self.onset, self.drive)
-        alone = f"has no meaning in the regime {self.regime}, where the drive alone makes the slope; remove it"
-        require(self.crossing_slope is None or not self.gated, "neurons.crossing_slope", alone)
 
     @property
     def gated(self) -> bool:

@@ -1,6 +1,6 @@
 """What a study presents: levels, seeds and layers, checked against the network before anything is presented."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ def make_plan(
         levels = [level * window for level in chosen.levels]
     for level in levels:
         _check_level(network, chosen, level)
-    require(not isinstance(seeds, int), "seeds", f"must be a sequence of seeds, such as range({seeds})")
+    require(isinstance(seeds, Iterable), "seeds", f"must be a sequence of seeds, such as range(5), not {seeds!r}")
     drawn = [whole(seed, "seeds", least=0) for seed in seeds]
     for seed in drawn:
         require(seed < 2**63, f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")

@@ -139,6 +139,7 @@ def resume_state(
 
     Raises RunError if none of the checkpoints can be read, or epochs are finished and there is none.
     """
+    run.check_synapses(network)
     state = _last_whole(network, run, warn, optimizer)
     for path in (run.checkpoint, run.best, run.metrics):
         remove_half_written(path)

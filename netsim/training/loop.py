@@ -225,7 +225,8 @@ def train(
         if not len(stimuli):
             raise DataError(f"{part}: has no stimuli; give at least one")
         stimuli.check_labels(network.outputs)
-    check_learns(network, learner)
+    if not state.history and not state.batch:  # one that has begun goes on as it was
+        check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)
     constraints = constraints_of(network) if constraints is None else constraints
     session = _Session(network, learner, constraints, training, state, seed, run, callbacks, checkpoint_seconds)
@@ -248,8 +249,22 @@ def train(
     return state
 
 
-def check_learns(network: Network, learner: Learner | None) -> None:
-    """Refuse a network without anything that netsim's learner changes; what another one does is not known."""
+def check_settings(network: Network, learner: Learner | None) -> None:
+    """Refuse a training in which nothing can be learned, before it begins.
+
+    That is one without anything that netsim's learner changes (what another one does is not known), or whose
+    augmentation leaves nothing of stimuli, or has no meaning for them.
+    """
+    training, (height, width, _) = network.training, network.encoder.shape
+    for name in ("flips", "shift", "occlusion") if network.encoder.samples == "tables" else ():
+        none = "has no meaning for rows of a table, whose columns are no places of an image; remove it"
+        require(not getattr(training, name), f"training.{name}", none)
+    largest, pixels = min(height, width) - 1, f"all {height} x {width} pixels"
+    far = f"of {training.shift} moves {pixels} out of sight; {f'take at most {largest}' if largest else 'remove it'}"
+    require(training.shift <= largest, "training.shift", far)
+    covers = training.occlusion >= 2 * max(height, width) - 1
+    whole = f"of {training.occlusion} covers {pixels} wherever it is; take less"
+    require(not (training.occlusion and covers), "training.occlusion", whole)
     if learner is None and learners.is_own(network.learning.learner):
         plastic = any(one.plastic for one in network.weighted) or any(one.learns_delays for one in network.projections)
         biased = any(population.has_bias for population in network.populations)

@@ -25,9 +25,13 @@ from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.checks import whole
 from netsim.training.checkpoint import validation_score, write_checkpoint
-from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, check_learns, resume_training, train
+from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, check_settings, resume_training, train
 from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
+
+_RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "pretrained_sha256", "imported"}
+_RECORDED |= {"synapses", "specification_sha256", "started", "netsim", "git_revision", "versions", "machine"}
+"""What a run's record holds of itself."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,10 @@ def open_training(
     ('mine', 'mine.npz', 200)
     """
     path = Path(path)
+    record = record or {}
+    if not isinstance(record, Mapping) or (taken := sorted(_RECORDED & set(record))):
+        own = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
+        raise SpecificationError("record", own or f"must be a mapping, not {type(record).__name__}")
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
     keeps = data is not None and not data.reference
     if data is not None:
@@ -197,6 +205,7 @@ def open_training(
             on_warning(f"{path}: goes on with other versions, weights may differ: {changed}")
     else:
         check_free(path)
+        check_settings(network, learner)
     splits = load_splits(network, data, data_dir, on_progress)
     if not splits.dataset.has_labels:
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
@@ -215,7 +224,6 @@ def open_training(
             f"presents populations {engine.network.shapes} in steps of {engine.dt:g} ms; the network has"
             f" {network.shapes} and training.dt {settings.dt:g}",
         )
-    check_learns(network, learner)
     threads()  # what is no number of them is refused before a folder is made, and weights that it cannot begin with
     for projection in network.weighted if pretrained is None else ():
         known_weights(network, projection)
@@ -230,7 +238,7 @@ def open_training(
             data=described(splits.dataset),
             **sizes,
             **begun_with,
-            **(record or {}),
+            **record,
         )
         folder = create_run(path, network, begun, kept=data if keeps else None)
     run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
@@ -248,13 +256,15 @@ def _way_on(command: Sequence[str], path: Path) -> str:
 
     A program of the user's is not known well enough.
     """
-    if command[:1] == ["netsim"]:
+    if command[:2] == ["netsim", "train"]:
         kept = [
             word
             for before, word in pairwise(["", *command])
             if "--out" not in (before, word) and not word.startswith("--out=")
         ]
         return f"go on with: {resuming([*kept, '--out', str(path)])}"
+    if command[:1] == ["netsim"]:
+        return f"go on with: {resuming(command)}"
     return "resume it with the network, seed and limit that it began with (netsim.open_training(..., resume=True))"
 
 

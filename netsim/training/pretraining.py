@@ -12,6 +12,7 @@ from netsim.runs.model import find_run, load_model
 from netsim.specification import Network
 from netsim.specification.checks import require
 from netsim.weights.layout import Weights, check_weights, weight_shapes
+from netsim.weights.synapses import synapse_checksums
 
 
 def load_pretrained(network: Network) -> Weights | None:
@@ -41,6 +42,10 @@ def load_pretrained(network: Network) -> Weights | None:
                 f"{name} has {f'{weight} of shape {shapes[weight]}' if weight in shapes else f'no {weight}'},"
                 f" {network.name} needs {weight} of shape {shape}",
             )
+    listed = synapse_checksums(trained)
+    for projection, checksum in synapse_checksums(network).items():
+        others = f"{name} has other synapses in {projection}, which its weights are of; give the same seed or list"
+        require(listed.get(projection) == checksum, where, others)
     if trained.training.dataset == network.training.dataset:
         _check_unseen(network, trained)
     return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)

@@ -61,6 +61,7 @@ def write_weights(weights: Weights, path: str | Path, epoch: int | None = None) 
     (10,)
     """
     for name, array in weights.items():
-        if not all_finite(array):
+        numbers = np.asarray(array)
+        if numbers.dtype.kind not in "fiu" or not all_finite(numbers):
             raise DataError(f"{path}: is not written, for {name} holds values that are not finite numbers")
     write_arrays(Path(path), weights if epoch is None else {**weights, _EPOCH: np.array(epoch, np.int64)})

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from netsim.errors import DataError
+from netsim.seams import connectivities
 from netsim.specification import Network
 
 _CHECKSUM = ".synapses"
@@ -32,8 +33,9 @@ def _checksum(*neurons: np.ndarray) -> str:
 
 
 def has_drawn_synapses(network: Network) -> bool:
-    """Whether a connectivity draws synapses from a seed."""
-    return any(hasattr(projection.connectivity, "seed") for projection in network.weighted)
+    """Whether a connectivity of netsim's draws synapses from a seed."""
+    rules = [projection.connectivity for projection in network.weighted]
+    return any(hasattr(rule, "seed") and connectivities.is_own(connectivities.name_of(type(rule))) for rule in rules)
 
 
 def as_arrays(network: Network) -> dict[str, np.ndarray]:

@@ -123,12 +123,19 @@ def _same_windows(old: Network, new: Network) -> bool:
     return list(map(old.window_end, old.integrating)) == list(map(new.window_end, new.integrating))
 
 
+def _same_phased(old: Network, new: Network) -> bool:
+    """Whether only phased populations, which have their exact derivative, assume another slope."""
+    pairs = zip(old.integrating, new.integrating, strict=True)
+    return all(a == b or a.dynamics.regime == "phased" for a, b in pairs)
+
+
 WITHOUT_MEANING: dict[str, Callable[[Network, Network], bool]] = {
     "Learning.clip": lambda old, new: old.weighting.kind == "real",
     "Learning.margin": lambda old, new: old.learning.targets == "softmax",
     "Learning.sharpness": lambda old, new: old.learning.targets == "relative",
     "Learning.label_smoothing": lambda old, new: old.learning.targets == "relative",
     "Learning.derivative": lambda old, new: _is_phased(old),
+    "Neurons.crossing_slope": _same_phased,
     "Neurons.end": _same_windows,
 }
 """When a field changes nothing that is simulated."""

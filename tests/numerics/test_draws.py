@@ -14,8 +14,7 @@ from netsim.numerics.draws import Purpose, generator_for
 
 @given(st.integers(0, 2**32 - 1))
 def test_no_two_purposes_share_a_stream(seed: int) -> None:
-    streams = [generator_for(purpose, seed).random(4).tolist() for purpose in Purpose]
-    streams.append(np.random.default_rng(seed + 1).random(4).tolist())
+    streams = [generator_for(purpose, seed).random(4).tolist() for purpose in Purpose.__members__.values()]
     for one, other in combinations(streams, 2):
         assert set(one).isdisjoint(other)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:
     return loose.Network.chain("mine", encoder, layers or [loose.Layer("output", loose.Dense(3))], 64.0, **settings)
 
 
-def _trained(**settings: Any) -> Any:
-    return _chain(training=loose.Training(**settings))
+def _trained(encoder: Any = ENCODER, **settings: Any) -> Any:
+    return loose.open_training("none", _chain(encoder=encoder, training=loose.Training(**settings)))
 
 
 TABLES = loose.PopulationEncoder((1, 4, 5), t_max=16.0, low=(0.0,) * 4, high=(1.0,) * 4)
@@ -68,17 +69,17 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "a layer alone": (lambda: _chain(loose.Layer("o", loose.Dense(3))), SpecificationError, "layers: .* one alone"),
     "a number for a layer": (lambda: _chain([3]), SpecificationError, "layers: must be a sequence of Layer, not of 3"),
-    "too far a move": (lambda: _trained(shift=8), SpecificationError, "training.shift: .* at most 7 do not"),
-    "too large a square": (lambda: _trained(occlusion=15), SpecificationError, "training.occlusion: .* take fewer"),
+    "too far a move": (lambda: _trained(shift=8), SpecificationError, "training.shift: .* take at most 7"),
+    "a move of one row": (
+        lambda: _trained(loose.IntensityEncoder((1, 8, 1), t_max=16.0), shift=1),
+        SpecificationError,
+        "training.shift: of 1 moves all 1 x 8 pixels out of sight; remove it",
+    ),
+    "too large a square": (lambda: _trained(occlusion=15), SpecificationError, "training.occlusion: .* take less"),
     "a mirrored table": (
-        lambda: _chain(encoder=TABLES, training=loose.Training(flips=True)),
+        lambda: _trained(TABLES, flips=True),
         SpecificationError,
         "training.flips: has no meaning for rows of a table",
-    ),
-    "a slope that the drive makes": (
-        lambda: loose.Neurons("phased", onset=16.0, drive=1.0, crossing_slope=0.1),
-        SpecificationError,
-        "crossing_slope: has no meaning in the regime phased",
     ),
     "nothing to learn": (
         lambda: loose.open_training("none", STATIC),
@@ -89,6 +90,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: loose.open_training("none", MODEL.network, limits=100),
         TypeError,
         "limits",
+    ),
+    "a record of one's own that is none": (
+        lambda: loose.open_training("none", MODEL.network, record={"seed": 3, "note": "x"}),
+        SpecificationError,
+        "record: holds seed, which netsim records itself",
     ),
     "no stimuli to train on": (
         lambda: loose.open_training("none", MODEL.network, limit=0),
@@ -146,11 +152,26 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "indices: hold -1; there are stimuli 0 to 19",
     ),
+    "truth values for indices": (
+        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, [True] * 5),
+        DataError,
+        "indices: must be a sequence of integers",
+    ),
+    "an index alone": (
+        lambda: loose.simulate(ENGINE, MODEL.weights, TEST, 3),
+        DataError,
+        "indices: must be a sequence",
+    ),
+    "no stimuli": (
+        lambda: loose.simulate(ENGINE, MODEL.weights, TEST.first(0), [0]),
+        DataError,
+        "stimuli: there are none",
+    ),
     "no index": (lambda: loose.simulate(ENGINE, MODEL.weights, TEST, []), DataError, "indices: none is given"),
     "a mask for indices": (
         lambda: loose.simulate(ENGINE, MODEL.weights, TEST, np.ones(20, bool)),
         DataError,
-        "indices: must be integers",
+        "indices: must be a sequence of integers",
     ),
     "labels for other stimuli": (
         lambda: loose.Stimuli(np.zeros((2, 8, 8, 1)), np.zeros(3, int), 1.0, ENCODER),
@@ -164,6 +185,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "weights that are NaN": (
         lambda: loose.write_weights({"hidden.kernel": np.array([np.nan])}, "weights.npz"),
+        DataError,
+        "weights.npz: is not written, for hidden.kernel holds",
+    ),
+    "words for weights": (
+        lambda: loose.write_weights({"hidden.kernel": np.array(["a"])}, "weights.npz"),
         DataError,
         "weights.npz: is not written, for hidden.kernel holds",
     ),
@@ -205,7 +231,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a number of seeds": (
         lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], 2),
         SpecificationError,
-        r"seeds: must be a sequence of seeds, such as range\(2\)",
+        r"seeds: must be a sequence of seeds, such as range\(5\), not 2",
     ),
     "no seeds": (
         lambda: loose.study("lesion-neurons", MODEL, TEST, [0.5], []),
@@ -244,6 +270,39 @@ def test_weights_that_come_with_edges_are_not_drawn(tmp_path: Path) -> None:
         loose.initial_weights(drawn, 0)
 
 
+def test_parts_may_come_in_any_sequence() -> None:
+    layers = {"output": loose.Layer("output", loose.Dense(3))}
+    assert _chain(layers.values()) == _chain(iter(layers.values())) == _chain(list(layers.values()))
+
+
+def test_a_field_that_is_filled_in_later_is_left_alone() -> None:
+    @dataclass(frozen=True)
+    class Own(netsim.MapWinners):
+        table: Any = field(init=False)
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            object.__setattr__(self, "table", np.arange(self.first))
+
+    assert Own(first=2).table.tolist() == [0, 1]
+
+
+def test_pretrained_weights_of_other_synapses_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def network(seed: int, **settings: Any) -> Any:
+        layers = [
+            loose.Layer("hidden", loose.Random(20, indegree=6, seed=seed)),
+            loose.Layer("output", loose.Dense(10)),
+        ]
+        return _chain(layers, training=loose.Training(epochs=1, validation=20, **settings))
+
+    loose.open_training("first", network(1), limit=40).train()
+    loose.open_training("same", network(1, pretrained="first"), limit=40)
+    with pytest.raises(SpecificationError, match=r"first has other synapses in hidden, .* give the same seed or list"):
+        loose.open_training("other", network(2, pretrained="first"), limit=40)
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     labels = np.array([0, 4, 2])
     assert loose.Dense(labels.max() + 1) == loose.Dense(5)
@@ -267,6 +326,9 @@ def test_a_name_alone_is_a_list_of_it() -> None:
     assert found["layer"].dropna().unique().tolist() == ["hidden"]
 
 
-def test_a_file_may_be_a_path(tmp_path: Path) -> None:
+def test_a_file_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecificationError, match=r"does not exist|is neither"):
+        loose.load_model(Path("digits"))  # a path is no preset's name
     loose.write_network(MODEL.network, tmp_path / "mine.toml")
     assert loose.load_model(tmp_path / "mine.toml").network == MODEL.network
