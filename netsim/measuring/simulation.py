@@ -85,9 +85,10 @@ def simulate(
     """
     need = "indices: must be a sequence of integers, such as np.flatnonzero gives of a mask"
     try:
-        if any(isinstance(index, bool) for index in indices):
+        given = list(indices)
+        if any(isinstance(index, bool) for index in given):
             raise DataError(need)
-        indices = [operator.index(index) for index in indices]
+        indices = [operator.index(index) for index in given]
     except TypeError as error:
         raise DataError(need) from error
     if not len(stimuli):

@@ -319,6 +319,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert json.loads(json.dumps(shown.to_dict()))[0]["index"] == 0
 
 
+def test_indices_may_come_one_by_one() -> None:
+    assert loose.simulate(ENGINE, MODEL.weights, TEST, (index for index in (3, 1))).indices == [3, 1]
+
+
 def test_a_name_alone_is_a_list_of_it() -> None:
     assert loose.analyse("latencies", MODEL, limit=5, layers="hidden").table["layer"].unique().tolist() == ["hidden"]
     assert set(loose.evaluate(ENGINE, MODEL.weights, TEST, read_outs="strict").read_outs) == {"strict"}
