@@ -156,10 +156,10 @@ class Source:
 
     def spikes(self, limit: int | None = None, layers: Sequence[str] = ()) -> pd.DataFrame:
         """The spike table of the first stimuli, of some layers or of all; see `netsim.analysis.spike_table`."""
+        from netsim.analysis.tables import spike_table
         from netsim.specification.checks import names_in
 
         layers = names_in(layers)
-        from netsim.analysis.tables import spike_table
 
         def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
             named = zip(self.network.shapes, latencies, strict=True)

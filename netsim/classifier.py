@@ -199,7 +199,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         """A chain of layers, each of which fires after the one before it has."""
         encoder = PopulationEncoder.of(X, self.fields, _T_MAX)
         layers = []
-        hidden: Sequence[Any] = [self.hidden] if np.ndim(self.hidden) == 0 else [*self.hidden]  # type: ignore[misc]
+        hidden = self.hidden if isinstance(self.hidden, Sequence) else np.atleast_1d(self.hidden).tolist()
         onset, sizes = _T_MAX, [*hidden, len(self.classes_)]
         for number, size in enumerate(sizes):
             last = number == len(sizes) - 1
