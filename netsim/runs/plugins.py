@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from netsim import seams
@@ -17,7 +18,8 @@ from netsim.specification import Network
 Plugin = dict[str, Any]
 """A `netsim.registry.Origin` as a dictionary, with ``handed_in`` for an object from Python.
 
-What belongs to no package has ``file`` and ``sha256`` of its source.
+What belongs to no package has ``file`` and ``sha256`` of its source, and ``imports``, the SHA-256 of what it imports
+from its folder, by paths in that.
 """
 
 
@@ -50,7 +52,9 @@ def names_of(plugins: Iterable[Mapping[str, Any]]) -> str:
 def are_plugins(content: Any) -> bool:
     """Whether what a file holds is a list as `plugins_of` makes it."""
     return isinstance(content, list) and all(
-        isinstance(plugin, dict) and all(isinstance(plugin.get(key), str) for key in ("seam", "name", "module"))
+        isinstance(plugin, dict)
+        and all(isinstance(plugin.get(key), str) for key in ("seam", "name", "module"))
+        and isinstance(plugin.get("imports", {}), dict)
         for plugin in content
     )
 
@@ -83,10 +87,17 @@ def changed_plugins(former: Iterable[Mapping[str, Any]]) -> str:
     """Which of a record's plug-ins come from other files than those that are loaded, in a line; empty if none does."""
     changed = {}
     for plugin in former:
-        now = file_of(plugin["module"]).get("sha256") if plugin.get("sha256") else None
-        if now is not None and now != plugin["sha256"]:
-            changed[str(plugin.get("file"))] = f"{plugin['sha256']} then and {now} now"
+        then, now = (_by_file(each) for each in (plugin, file_of(plugin["module"])))
+        for file in then if now else ():
+            if now.get(file) != then[file]:
+                place = Path(str(plugin.get("file")))
+                changed[str(place.parent / file if file else place)] = f"{then[file]} then and {now.get(file)} now"
     return "; ".join(f"{file} has changed since the training: sha256 {change}" for file, change in changed.items())
+
+
+def _by_file(plugin: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of the file, by the empty name, and of those that it imports; empty if none is known."""
+    return {"": plugin["sha256"]} | plugin.get("imports", {}) if plugin.get("sha256") else {}
 
 
 def handed_in(plugins: Iterable[Mapping[str, Any]], registry: Registry[Any]) -> str:

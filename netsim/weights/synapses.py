@@ -1,41 +1,59 @@
 """Which synapses the weights are of, where a connectivity lists them one by one."""
 
 import hashlib
+import math
 
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.seams import connectivities
-from netsim.specification import Network
+from netsim.specification import Connectivity, Network
 
 _CHECKSUM = ".synapses"
 """What the names of checksums end in, beside those of packed weights."""
 
 
 def synapse_checksums(network: Network) -> dict[str, str]:
-    """SHA-256 of the pairs of neurons, by the names of the projections whose weights are one per synapse.
+    """SHA-256 of the synapses, by the names of projections: if their weights are one per synapse, or if not netsim's.
 
     A weight belongs to a synapse by its place in the list alone, and a list may be drawn: another version of numpy, or
     of a connectivity from elsewhere, could draw another one of the same length.
     """
-    return {
-        projection.name: _checksum(network.connections(projection).pre, network.connections(projection).post)
-        for projection in network.weighted
-        if projection.connectivity.per_synapse
-    }
+    found = {}
+    for projection in network.weighted:
+        rule = projection.connectivity
+        if rule.per_synapse or not _is_own(rule):
+            pre, post, weight = network.connections(projection)
+            found[projection.name] = _checksum(pre, post, *(() if rule.per_synapse else (weight,)))
+    return found
 
 
-def _checksum(*neurons: np.ndarray) -> str:
+def _is_own(rule: Connectivity) -> bool:
+    """Whether a connectivity comes with netsim."""
+    return type(rule).__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _checksum(*indices: np.ndarray) -> str:
     digest = hashlib.sha256()
-    for each in neurons:
+    for each in indices:
         digest.update(each.astype("<i4").tobytes())
     return digest.hexdigest()
+
+
+def drawn_alike(network: Network) -> list[tuple[str, ...]]:
+    """Names of projections that have the same synapses, because they were drawn with one seed."""
+    found: dict[str, list[str]] = {}
+    listed = synapse_checksums(network)
+    for projection in network.weighted:
+        source, target = (math.prod(shape) for shape in network.ends(projection))
+        if hasattr(projection.connectivity, "seed") and network.synapse_count(projection) < source * target:
+            found.setdefault(listed[projection.name], []).append(projection.name)
+    return [tuple(names) for names in found.values() if len(names) > 1]
 
 
 def has_drawn_synapses(network: Network) -> bool:
     """Whether a connectivity of netsim's draws synapses from a seed."""
     rules = [projection.connectivity for projection in network.weighted]
-    return any(hasattr(rule, "seed") and connectivities.is_own(connectivities.name_of(type(rule))) for rule in rules)
+    return any(hasattr(rule, "seed") and _is_own(rule) for rule in rules)
 
 
 def as_arrays(network: Network) -> dict[str, np.ndarray]:

@@ -20,7 +20,9 @@ from netsim.errors import RunError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.folder import RunFolder, create_run, describe_run
 from netsim.runs.plugin_files import load_plugin
+from netsim.runs.plugin_imports import Imports
 from netsim.seams import connectivities, schedules
+from netsim.specification import Connections, Dense, Shape
 from netsim.specification.toml import dumps_network
 from netsim.training.opening import open_training
 from netsim.weights.initial import initial_weights
@@ -28,6 +30,10 @@ from netsim.weights.initial import initial_weights
 TEXT = """from netsim.seams import schedules
 
 schedules.add("halves", lambda done: 0.5, __name__)
+"""
+HELPED = """
+
+schedules.add("halves", rate, __name__)
 """
 RING = """from dataclasses import dataclass
 
@@ -53,6 +59,10 @@ def plugin(tmp_path: Path) -> Iterator[Path]:
 def _forget() -> None:
     schedules._entries.pop("halves", None)
     schedules._modules.pop("halves", None)
+    for finder in [found for found in sys.meta_path if isinstance(found, Imports)]:
+        sys.meta_path.remove(finder)
+        for name in [known for known in sys.modules if known.partition(".")[0] in finder.names]:
+            del sys.modules[name]
     for name in list(plugin_files._loaded):
         sys.modules.pop(name, None)
         del plugin_files._loaded[name]
@@ -127,7 +137,15 @@ def test_a_sweep_does_not_mix_what_was_trained_with_another_file(plugin: Path, t
         CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
 
 
-def test_all_parameters_of_a_part_from_elsewhere_are_written_down(tmp_path: Path) -> None:
+def _mirrored(self: Dense, source: Shape, target: Shape) -> Connections:
+    """All pairs, each with the weight of another one."""
+    pre, post, _ = Dense(200).connections(source, target)
+    return Connections(pre, post, (pre.max() - pre) * 200 + post)
+
+
+def test_all_parameters_of_a_part_from_elsewhere_are_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "ring.py"
     path.write_text(RING)
     try:
@@ -135,8 +153,13 @@ def test_all_parameters_of_a_part_from_elsewhere_are_written_down(tmp_path: Path
         digits = load_preset("digits")
         first, *others = digits.projections
         network = dataclasses.replace(digits, projections=(dataclasses.replace(first, connectivity=ring(200)), *others))
-        create_run("run", network, describe_run(0))
+        create_run("run", network, describe_run(0), initial_weights(network, 0))
         assert "width = 3.0" in Path("run/network.toml").read_text()
+        assert RunFolder(Path("run")).record()["synapses"].keys() == {first.name}  # nobody knows how it lists them
+        RunFolder(Path("run")).weights(network)
+        monkeypatch.setattr(ring, "connections", _mirrored)
+        with pytest.raises(RunError, match="of other synapses than the network has now"):
+            RunFolder(Path("run")).weights(RunFolder(Path("run")).network())
         _forget()
         connectivities._entries.pop("ring")
         connectivities._modules.pop("ring")
@@ -147,6 +170,70 @@ def test_all_parameters_of_a_part_from_elsewhere_are_written_down(tmp_path: Path
     finally:
         connectivities._entries.pop("ring", None)
         connectivities._modules.pop("ring", None)
+        _forget()
+
+
+def test_what_a_file_imports_from_beside_it_belongs_to_it(tmp_path: Path) -> None:
+    path, constant = tmp_path / "half_rate.py", tmp_path / "constant.py"
+    path.write_text("import json\nfrom netsim.seams import schedules\nfrom constant import rate\n" + HELPED)
+    constant.write_text("def rate(done):\n    from tables.first import VALUE\n    return VALUE\n")
+    (tmp_path / "json").mkdir()  # is no module
+    (tmp_path / "never.py").write_text("1/0")
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    (tables / "__init__.py").touch()
+    (tables / "first.py").write_text("VALUE = 0.5")
+    command = ["train", str(_specification(tmp_path)), "--limit=40", "--out=run", f"--plugin={path}"]
+    try:
+        CliRunner().invoke(app, command, catch_exceptions=False)
+        (recorded,) = RunFolder(Path("run")).record()["plugins"]
+        digests = {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in recorded["imports"]}
+        assert recorded["imports"] == digests
+        assert set(digests) == {"constant.py", "tables/__init__.py", "tables/first.py"}
+        described = CliRunner().invoke(app, ["describe", "run"]).stdout
+        assert digests["tables/first.py"] in described
+        (tables / "first.py").write_text("VALUE = 0.25")
+        with pytest.raises(SpecificationError, match="has changed since it was loaded, it or what it imports; start"):
+            load_plugin(path)
+        _forget()
+        with pytest.raises(RunError, match=r"run: \S*first.py has changed since the training"):
+            CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
+    finally:
+        _forget()
+
+
+def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "calendar.py").touch()
+    path = tmp_path / "half_rate.py"
+    path.write_text("import calendar\n" + TEXT)
+    with pytest.raises(SpecificationError, match="imports calendar, of which there is one beside it and another"):
+        load_plugin(path)
+    other = tmp_path / "other"
+    other.mkdir()
+    for folder, name in ((tmp_path, "first"), (other, "second")):
+        (folder / "shared_constants.py").write_text("VALUE = 0.5")
+        (folder / f"{name}.py").write_text("import shared_constants")
+    try:
+        load_plugin(tmp_path / "first.py")
+        with pytest.raises(SpecificationError, match="imports shared_constants, of which there is one beside it and"):
+            load_plugin(other / "second.py")
+    finally:
+        _forget()
+
+
+def test_nothing_stays_of_a_file_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "broken_part.py").write_text("VALUE = 1/0")
+    path = tmp_path / "half_rate.py"
+    path.write_text("import broken_part\n" + TEXT)
+    finders = list(sys.meta_path)
+    with pytest.raises(SpecificationError, match=r"\(ZeroDivisionError: division by zero, line 1\)"):
+        load_plugin(path)
+    assert sys.meta_path == finders
+    assert not {"half_rate", "broken_part"} & set(sys.modules)
+    (tmp_path / "broken_part.py").write_text("VALUE = 1")
+    try:
+        load_plugin(path)
+    finally:
         _forget()
 
 
