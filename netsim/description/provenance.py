@@ -101,10 +101,22 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         Fact("machine", _listed(record.get("machine"))),
         Fact("libraries", _listed(record.get("versions"))),
     ]
+    resumed = record.get("resumed")
+    for entry in resumed if isinstance(resumed, list) else ():
+        facts.append(Fact("resumed", _resumed(entry)))
     if plugins := record.get("plugins"):
         listed = "; ".join(map(_plugin, plugins)) if isinstance(plugins, list) else _shown(plugins)
         facts.append(Fact("plug-ins", listed))
     return facts
+
+
+def _resumed(entry: Any) -> str:
+    """When and by what a training was resumed, as `netsim.runs.folder.RunFolder.note_resumed` records it."""
+    if not isinstance(entry, Mapping):
+        return _shown(entry)
+    version = f"netsim {_shown(entry.get('netsim'))}, git revision {_shown(entry.get('git_revision'))}"
+    libraries, machine = (_listed(entry.get(key)) for key in ("versions", "machine"))
+    return f"in epoch {_shown(entry.get('epoch'))}, {_shown(entry.get('started'))}: {version}; {libraries}; {machine}"
 
 
 def _data_facts(data: Any) -> list[Fact]:
@@ -125,7 +137,9 @@ def _plugin(origin: Any) -> str:
         return _shown(origin)
     package = " ".join(str(origin[key]) for key in ("distribution", "version") if origin.get(key))
     file = f"{origin['file']} of SHA-256 {_shown(origin.get('sha256'))}" if origin.get("file") else ""
-    places = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file])]
+    imports = origin.get("imports")
+    beside = f"which imports {_listed(imports)} (SHA-256)" if imports else ""
+    places = [*filter(None, [package]), _shown(origin.get("module")), *filter(None, [file, beside])]
     how = ", handed in from Python" if origin.get("handed_in") else ""
     return f"{_shown(origin.get('seam'))} {_shown(origin.get('name'))} of {', '.join(places)}{how}"
 

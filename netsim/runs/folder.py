@@ -41,6 +41,7 @@ from netsim.weights.synapses import has_drawn_synapses, synapse_checksums
 
 _LIBRARIES = ("brian2", "numpy", "numba", "scipy", "tonic", "pandas", "seaborn", "scikit-learn")
 _LARGEST_RECORD = 10_000_000
+_SURROUNDINGS = ("started", "netsim", "git_revision", "versions", "machine")
 LOCK = ".lock"
 """Name of the file that is locked in a folder by the process that writes there."""
 
@@ -67,7 +68,7 @@ class RunFolder:
             told = {"network": self.network().name} | self.record()
         except NetsimError as error:
             return html_table(str(self.path), [("damaged", error)])
-        keys = ("network", "seed", "limit", "training", "validation", "started", "netsim", "revision")
+        keys = ("network", "seed", "limit", "training", "validation", "started", "netsim", "git_revision")
         return html_table(str(self.path), [(key, told[key]) for key in keys if told.get(key) is not None])
 
     def lock(self) -> AbstractContextManager[None]:
@@ -138,10 +139,17 @@ class RunFolder:
         if listed is None and has_drawn_synapses(network):
             former = "was made by a version that drew other synapses, and does not say which its weights are of"
             raise RunError(f"{self.path}: {former}; train it anew")
-        if listed and listed != synapse_checksums(network):
+        now = synapse_checksums(network) if listed else {}
+        if any(now.get(name) != checksum for name, checksum in (listed or {}).items()):
             causes = changed_versions(record) or changed_plugins(record.get("plugins", []))
             causes = causes or "a connectivity that lists others each time, or another state of netsim"
             raise RunError(f"{self.path}: its weights are of other synapses than the network has now ({causes})")
+
+    def note_resumed(self, epoch: int) -> None:
+        """Add to the record when a training is resumed, in which epoch (from 1), and on what machine and versions."""
+        record, now = self.record(), describe_run(0)
+        entry = {"epoch": epoch} | {key: now[key] for key in _SURROUNDINGS}
+        self.write_json(self.record_file.name, {**record, "resumed": [*record.get("resumed", []), entry]})
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the metrics of all epochs so far."""
@@ -180,6 +188,8 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "data": isinstance(data := record.get("data", {}), dict) and isinstance(data.get("sizes", {}), dict),
         "plugins": are_plugins(record.get("plugins", [])),
         "synapses": isinstance(record.get("synapses", {}), dict),
+        "resumed": isinstance(resumed := record.get("resumed", []), list)
+        and all(isinstance(entry, dict) for entry in resumed),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }
     return [name for name, is_right in fits.items() if not is_right]

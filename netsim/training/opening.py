@@ -23,15 +23,18 @@ from netsim.runs.model import change_of_data
 from netsim.runs.plugins import changed_plugins, names_of, plugins_of
 from netsim.seams import optimizers
 from netsim.specification import Network
-from netsim.specification.checks import whole
+from netsim.specification.checks import check_kind, whole
+from netsim.specification.toml import network_to_dict
 from netsim.training.checkpoint import validation_score, write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, check_settings, resume_training, train
 from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
+from netsim.weights.synapses import drawn_alike
 
 _RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "pretrained_sha256", "imported"}
-_RECORDED |= {"synapses", "specification_sha256", "started", "netsim", "git_revision", "versions", "machine"}
+_RECORDED |= {"synapses", "specification_sha256", "started", "resumed", "netsim", "git_revision", "versions", "machine"}
 """What a run's record holds of itself."""
+_MOST_TOLD = 3  # options that differ
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class TrainingRun:
         callbacks = callbacks or Callbacks()
         with self.folder.lock():
             state = resume_training(self.network, self.folder, self.seed, callbacks.on_warning, self.optimizer)
+            if (state.history or state.batch) and state.epoch < self.network.training.epochs:
+                self.folder.note_resumed(state.epoch + 1)
 
             def on_batch(report: Progress) -> None:
                 callbacks.on_batch(report)
@@ -177,10 +182,11 @@ def open_training(
         own = f"holds {', '.join(taken)}, which netsim records itself" if isinstance(record, Mapping) else ""
         raise SpecificationError("record", own or f"must be a mapping, not {type(record).__name__}")
     seed, limit = whole(seed, "seed", least=0), None if limit is None else whole(limit, "limit")
-    keeps = data is not None and not data.reference
     if data is not None:
+        check_kind(data, Dataset, "data", "such as netsim.make_dataset gives")
         named = data.reference or f"{data.name}{SUFFIX}"
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
+    keeps = data is not None and not data.reference
     pretrained = load_pretrained(network)
     begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
@@ -193,7 +199,10 @@ def open_training(
         if "imported" in known:
             raise RunError(f"{path}: was imported, not trained; train {folder.network_file} and choose another --out")
         if folder.network() != network or known["seed"] != seed or known.get("limit") != limit:
-            raise RunError(f"{path}: was started with other options; {_way_on(known.get('command', []), path)}")
+            others = _differences(
+                _options(folder.network(), known["seed"], known.get("limit")), _options(network, seed, limit)
+            )
+            raise RunError(f"{path}: was started with other options{others}; {_way_on(known.get('command', []), path)}")
         if (former := names_of(known.get("plugins", []))) != names_of(plugins):
             raise RunError(f"{path}: was started with {former or 'no plug-ins'}; resume it with the same in Python")
         if changed := changed_plugins(known.get("plugins", [])):
@@ -206,6 +215,9 @@ def open_training(
     else:
         check_free(path)
         check_settings(network, learner)
+        for names in drawn_alike(network):
+            alike = f"{' and '.join(names)} have the same synapses, being drawn with the same seed"
+            on_warning(f"{network.name}: {alike}; give them different ones, unless that is meant")
     splits = load_splits(network, data, data_dir, on_progress)
     if not splits.dataset.has_labels:
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
@@ -244,6 +256,33 @@ def open_training(
     run = TrainingRun(folder, network, seed, training, validation, engine, learner, optimizer, constraints, targets)
     run._recorded.update(vars(run))
     return run
+
+
+def _options(network: Network, seed: int, limit: int | None) -> dict[str, Any]:
+    """What a training goes by, by dotted names."""
+    return {"seed": seed, "limit": limit} | _flat(network_to_dict(network))
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The first options that differ, in parentheses; what is not given has its default."""
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    told = [f"{key} {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in keys[:_MOST_TOLD]]
+    more = [f"{len(keys) - len(told)} more"] if len(keys) > len(told) else []
+    return f" ({'; '.join(told + more)})" if keys else ""
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Settings by their dotted names; parts in lists by their own names."""
+    if isinstance(settings, list) and all(isinstance(part, dict) and "name" in part for part in settings):
+        settings = {part["name"]: part for part in settings}
+    if not isinstance(settings, dict):
+        return {prefix: settings}
+    named = ((f"{prefix}.{key}" if prefix else key, value) for key, value in settings.items())
+    return {name: value for key, part in named for name, value in _flat(part, key).items()}
+
+
+def _shown(value: Any) -> str:
+    return "by default" if value is None else str(value)
 
 
 def resuming(command: Sequence[str]) -> str:

@@ -37,6 +37,9 @@ def _open(path: str = "run", **parts: Any) -> Any:
     return netsim.open_training(Path(path), parts.pop("network", _digits()), seed=0, limit=60, **parts)
 
 
+SEEDS = {"first": 0, "second": 0, "third": 1}
+
+
 def _metrics(*scores: float) -> list[dict[str, float]]:
     return [{"validation_strict_accuracy": score, "validation_loss": 1.0} for score in scores]
 
@@ -53,6 +56,42 @@ def _metrics(*scores: float) -> list[dict[str, float]]:
 )
 def test_early_stopping(scores: tuple[float, ...], patience: int, stops: bool) -> None:
     assert netsim.EarlyStopping(patience)(_metrics(*scores)) is stops
+
+
+def test_a_run_says_when_and_by_what_it_was_resumed() -> None:
+    def stop(after: int) -> netsim.Callbacks:
+        return netsim.Callbacks(stop=lambda history: len(history) >= after)
+
+    run = _open()
+    run.train(stop(1))
+    assert "resumed" not in run.folder.record()
+    _open(resume=True).train(stop(3))
+    _open(resume=True).train()
+    resumed = run.folder.record()["resumed"]
+    assert [entry["epoch"] for entry in resumed] == [2, 4]
+    assert {(entry["netsim"], entry["versions"]["numpy"]) for entry in resumed} == {
+        (netsim.__version__, np.__version__)
+    }
+    assert f"| in epoch 4, {resumed[1]['started']}: netsim {netsim.__version__}, " in netsim.to_markdown(
+        netsim.describe(run.network, run.folder)
+    )
+    _open(resume=True).train()
+    assert run.folder.record()["resumed"] == resumed  # there was nothing left to do
+
+
+def test_projections_that_draw_the_same_synapses_are_noted() -> None:
+    rule = netsim.Random(20, probability=0.3)
+    layers = [netsim.Layer(name, dataclasses.replace(rule, seed=seed)) for name, seed in SEEDS.items()]
+    digits = _digits()
+    network = netsim.Network.chain(
+        "drawn",
+        digits.encoder,
+        [netsim.Layer("zeroth", netsim.Dense(20)), *layers, netsim.Layer("output", netsim.Dense(10))],
+        64.0,
+        training=digits.training,
+    )
+    with pytest.warns(UserWarning, match="drawn: first and second have the same synapses, being drawn with the same"):
+        _open(network=network)
 
 
 def test_patience_is_checked() -> None:
