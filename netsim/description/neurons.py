@@ -122,16 +122,9 @@ def _postsynaptic_potential(network: Network) -> str:
         f" after the presynaptic spike{' has arrived' if has_delays(network) else ''}"
     ]
     for psp, chosen in grouped(network.weighted, lambda projection: projection.psp).items():
-        lines.append(f"{psp_name(psp)}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {_breakpoints(psp)}")
+        pairs = ", ".join(f"$({delay}, {change})$" for delay, change in psp.written_kernel(number))
+        lines.append(f"{psp_name(psp)}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {pairs}")
     return "\n".join(lines)
-
-
-def _breakpoints(psp: PSP) -> str:
-    pairs = [(number(delay), number(change)) for delay, change in psp.kernel]
-    if psp.rise is not None and psp.fall is not None:
-        rise, fall = number(psp.rise), number(psp.fall)
-        pairs = [("0", "1"), (rise, f"-1 - {rise} / {fall}"), (f"{rise} + {fall}", f"{rise} / {fall}")]
-    return ", ".join(f"$({delay}, {change})$" for delay, change in pairs)
 
 
 def _time(network: Network) -> str:

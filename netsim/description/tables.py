@@ -12,13 +12,13 @@ from netsim.description.neurons import neurons_table, parameters_table, psp_name
 from netsim.description.optimization import not_told, optimization_table
 from netsim.description.provenance import provenance_table
 from netsim.description.structure import connectivity_table, populations_table
-from netsim.errors import SpecificationError
 from netsim.learning import Learner
 from netsim.learning.protocol import EXACTNESS
 from netsim.runs.folder import RunFolder
 from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import engines, learners, optimizers, targets
 from netsim.specification import Network
+from netsim.specification.checks import check_kind
 from netsim.specification.phrases import counted, distinct, grouped, in_ms, names
 from netsim.specification.summary import summarise
 from netsim.specification.traits import has_delays, has_relays, in_loops, is_chain
@@ -58,8 +58,7 @@ def describe(network: Network, run: RunFolder | None = None, provenance: bool = 
     >>> netsim.to_markdown(description).splitlines()[0]
     '# Model description: `digits`'
     """
-    if not isinstance(network, Network):
-        raise SpecificationError("network", f"must be a Network, such as that of a model, not {type(network).__name__}")
+    check_kind(network, Network, "network", "such as that of a model")
     learner = learners[network.learning.learner]
     record = {} if run is None else run.record()
     plugins = record.get("plugins", [])

@@ -25,7 +25,7 @@ from netsim.measuring.read_outs import Outputs
 from netsim.reprs import brief, html_table, short_repr
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
-from netsim.specification.checks import names_in
+from netsim.specification.checks import check_kind, names_in
 from netsim.specification.grid import population_times
 from netsim.weights.layout import Weights
 
@@ -103,7 +103,8 @@ def evaluate(
     DataError
         If a stimulus has no label, or there is none.
     SpecificationError
-        If there is no such read-out, or it needs potentials that are not known of the engine.
+        If `stimuli` are something else, there is no such read-out, or it needs potentials that are not known of the
+        engine.
 
     Examples
     --------
@@ -115,6 +116,7 @@ def evaluate(
     >>> result.presentations, list(result.read_outs)
     (20, ['strict', 'potential'])
     """
+    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
     if not len(stimuli):
         raise DataError("stimuli: there are none to evaluate on")
     outputs = engine.network.outputs

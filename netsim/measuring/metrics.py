@@ -46,7 +46,7 @@ def decide(outputs: np.ndarray) -> Decisions:
     Raises
     ------
     DataError
-        If a latency is NaN.
+        If a latency is NaN, or `outputs` has another shape.
 
     Examples
     --------
@@ -60,6 +60,9 @@ def decide(outputs: np.ndarray) -> Decisions:
     >>> decisions.strictly_correct(np.array([1, 0, 0]))
     array([ True, False, False])
     """
+    if np.ndim(outputs) != 2 or np.shape(outputs)[1] == 0:
+        expected = "latencies (ms) of shape (presentations, outputs) are needed"
+        raise DataError(f"outputs: have the shape {np.shape(outputs)}; {expected}")
     first = outputs.min(axis=1)
     if np.isnan(first).any():
         raise DataError("outputs: hold NaN; a latency is a time in ms, or inf where a neuron is silent")

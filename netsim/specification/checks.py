@@ -86,6 +86,13 @@ def check_types(part: Any, where: str) -> None:
             require(fits, field, f"must be {word}, not {value!r}")
 
 
+def check_kind(value: object, kind: type, where: str, such_as: str = "") -> None:
+    """Refuse anything but an instance of a class; the message may say how one is made."""
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    how = f", {such_as}" if such_as else ""
+    require(isinstance(value, kind), where, f"must be {article} {kind.__name__}{how}, not {type(value).__name__}")
+
+
 def check_parts(parts: Any, kind: type[Kind], where: str) -> tuple[Kind, ...]:
     """A tuple of parts of one kind, of any sequence of them; all else is refused."""
     require(not isinstance(parts, kind), where, f"must be a sequence of {kind.__name__}, not one alone")

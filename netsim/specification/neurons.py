@@ -69,6 +69,13 @@ class PSP:
         """Breakpoints (delay in ms, change of slope) of any shape."""
         return _SHAPES[self.shape].kernel(self)
 
+    def written_kernel(self, number: Callable[[float], str]) -> list[tuple[str, str]]:
+        """Breakpoints as a formula has them, with the parameters of the shape in place of what follows from them."""
+        shape = _SHAPES[self.shape]
+        if shape.written is not None:
+            return shape.written(*(number(getattr(self, name)) for name in shape.parameters))
+        return [(number(delay), number(change)) for delay, change in self.kernel]
+
     def potential(self, since: np.ndarray) -> np.ndarray:
         """Potential (ms, before weight and ``1/tau``) at times after the presynaptic spike.
 
@@ -93,6 +100,7 @@ class PSP:
 class _Shape(NamedTuple):
     parameters: tuple[str, ...]
     kernel: Callable[[PSP], tuple[tuple[float, float], ...]]
+    written: Callable[..., list[tuple[str, str]]] | None = None  # the kernel, of the parameters as they are written
 
 
 def _plateau(psp: PSP) -> tuple[tuple[float, float], ...]:
@@ -107,10 +115,14 @@ def _triangle(psp: PSP) -> tuple[tuple[float, float], ...]:
     return ((0.0, 1.0), (psp.rise, -1.0 - ratio), (psp.rise + psp.fall, ratio))
 
 
+def _written_triangle(rise: str, fall: str) -> list[tuple[str, str]]:
+    return [("0", "1"), (rise, f"-1 - {rise} / {fall}"), (f"{rise} + {fall}", f"{rise} / {fall}")]
+
+
 _SHAPES = {
     "ramp": _Shape((), lambda psp: ((0.0, 1.0),)),
     "plateau": _Shape(("rise",), _plateau),
-    "triangle": _Shape(("rise", "fall"), _triangle),
+    "triangle": _Shape(("rise", "fall"), _triangle, _written_triangle),
     "breakpoints": _Shape(("breakpoints",), lambda psp: psp.breakpoints),
 }
 

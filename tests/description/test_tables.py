@@ -307,6 +307,14 @@ def test_a_loss_that_targets_may_not_follow_is_not_said_to_be_that_of_the_step(
     assert "a loss whose negative gradient the output displacement is, if there is one" in told["Exactness"]
 
 
+def test_an_assumed_slope_makes_an_approximation() -> None:
+    free = load_preset("rcsnn-fashion-free")
+    rough = dataclasses.replace(free, learning=dataclasses.replace(free.learning, derivative="linear"))
+    told = _cells(describe(rough), "G1")["Exactness"]
+    assert told.startswith("The step approximates the gradient of the loss given under output displacement,")
+    assert "the slope at threshold is assumed. That gradient is the one of the loss as long as no spike" in told
+
+
 def test_a_foreign_engine_is_not_described_as_its_stand_in(mixed: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EngineEntry(lambda network, **settings: None, "leaky neurons", exact=False)  # type: ignore[arg-type]
     monkeypatch.setitem(engines._entries, "leaky", entry)

@@ -36,6 +36,21 @@ TABLES = loose.PopulationEncoder((1, 4, 5), t_max=16.0, low=(0.0,) * 4, high=(1.
 STATIC = MODEL.network.with_layers([loose.Layer("output", loose.Dense(10), plastic=False)])
 
 MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "samples and labels for data": (
+        lambda: loose.open_training("none", MODEL.network, data=(TIMES, [0, 1, 2, 3])),
+        SpecificationError,
+        "data: must be a Dataset, such as netsim.make_dataset gives, not tuple",
+    ),
+    "samples and labels for stimuli": (
+        lambda: loose.evaluate(ENGINE, MODEL.weights, (TIMES, [0, 1, 2, 3])),
+        SpecificationError,
+        "stimuli: must be a Stimuli, such as netsim.load_splits\\(network\\).test, not tuple",
+    ),
+    "latencies of one presentation": (
+        lambda: loose.decide(np.zeros(3)),
+        DataError,
+        r"outputs: have the shape \(3,\); latencies \(ms\) of shape \(presentations, outputs\) are needed",
+    ),
     "settings as a dictionary": (
         lambda: _chain(learning={"rate": 0.1}),
         SpecificationError,

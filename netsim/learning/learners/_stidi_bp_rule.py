@@ -81,7 +81,7 @@ def _exactness(network: Network) -> str:
         if network.weighting.is_binary
         else ""
     )
-    loss = "the loss that stands with the output displacement,"
+    loss = "the loss given under output displacement,"
     if not getattr(targets[learning.targets], "follows_loss", False):
         loss = "a loss whose negative gradient the output displacement is, if there is one,"
     if _priced(network):
@@ -98,8 +98,8 @@ def _exactness(network: Network) -> str:
         return f"The step is the {exact}gradient of {loss} handed down population by population, {end}{binary}"
     where = unless_all(rough, network.integrating)
     return (
-        f"The step is the gradient of {loss} handed down population by population, but for the slope at threshold,"
-        f" which is assumed{where}: an approximation, also {end}{binary}"
+        f"The step approximates the gradient of {loss} handed down population by population: the slope at threshold"
+        f" is assumed{where}. That gradient is the one of the loss {end}{binary}"
     )
 
 

@@ -120,7 +120,8 @@ class Random(Sized, PerSynapse):
         return (
             "Random: pairs are drawn independently, or the presynaptic neurons of each neuron (fan-in), or the"
             " postsynaptic ones (fan-out), without replacement; by `numpy.random.default_rng([seed, 6])`, so that"
-            " synapses do not change from one simulation to the next."
+            " synapses do not change from one simulation to the next. Of independent pairs, ordered by presynaptic and"
+            " then postsynaptic neuron, the gaps between those connected are drawn, which are geometric."
         )
 
     def notation(self, target: Shape) -> str:
