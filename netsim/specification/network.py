@@ -154,21 +154,7 @@ class Network:
         if len(self.populations) != len(self.projections):
             return None
         layers = tuple(
-            Layer(
-                population.name,
-                projection.connectivity,
-                None if population.neurons == Neurons() else population.neurons,
-                projection.psp,
-                projection.initial,
-                population.dropout,
-                projection.plastic,
-                projection.delay,
-                projection.sign,
-                population.inhibitory,
-                projection.feedback,
-                population.winners,
-                population.rest_below,
-            )
+            Layer(**_of_layer(projection) | _of_layer(population) | {"neurons": _unless_default(population.neurons)})
             for population, projection in zip(self.populations, self.projections, strict=True)
         )
         try:
@@ -662,22 +648,22 @@ def expand_layers(
         if layer.winners is not None:
             require(neurons is not None, f"{where}.winners", "has no meaning for relays; remove it")
             check_winners(layer.winners, shape, where)
-        populations.append(
-            Population(name, shape, neurons, layer.dropout, layer.inhibitory, layer.winners, layer.rest_below)
-        )
-        projections.append(
-            Projection(
-                source,
-                name,
-                layer.connectivity,
-                layer.psp,
-                layer.initial,
-                layer.delay,
-                layer.sign,
-                layer.plastic,
-                name,
-                layer.feedback,
-            )
-        )
+        given = {f.name: getattr(layer, f.name) for f in fields(layer)} | {"neurons": neurons}
+        populations.append(Population(shape=shape, **{key: given[key] for key in _shared(Population)}))
+        projections.append(Projection(source=source, target=name, **{key: given[key] for key in _shared(Projection)}))
         source, source_shape = name, shape
     return tuple(populations), tuple(projections)
+
+
+def _shared(part: type) -> list[str]:
+    """Names of the fields of a population, or of a projection, that a layer has, too."""
+    known = {field.name for field in fields(Layer)}
+    return [field.name for field in fields(part) if field.name in known]
+
+
+def _of_layer(part: Population | Projection) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in _shared(type(part))}
+
+
+def _unless_default(neurons: Neurons | None) -> Neurons | None:
+    return None if neurons == Neurons() else neurons

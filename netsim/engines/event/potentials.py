@@ -28,7 +28,6 @@ def potential_traces(
     traces = []
     for presentation in range(len(batch.stimuli)):
         for (name, neuron), (bias, inputs) in zip(record, afferents, strict=True):
-            # the currents from outside, and those of a loop
             currents: list[_Current] = []  # from outside, and of a loop
             for recurrent in (False, True):
                 times, jumps = [np.zeros(0)], [np.zeros(0)]
