@@ -93,6 +93,8 @@ def print_evaluation(model: str, network: Network, figures: dict[str, Any], resu
     table = new_table("figure", "value>")
     table.add_row("accuracy (first output spike decides)", f"{result.accuracy:.2%}")
     table.add_row("strict accuracy (a tie is an error)", f"{result.strict_accuracy:.2%}")
+    low, high = result.interval
+    table.add_row("its 95% confidence interval", f"{low:.2%} to {high:.2%}")
     table.add_row("ties", f"{result.tie_rate:.2%}")
     table.add_row("no output spike", f"{result.silent_rate:.2%}")
     table.add_row("mean decision latency", f"{result.mean_decision_latency_ms:.2f} ms")

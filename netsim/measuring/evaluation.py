@@ -20,6 +20,7 @@ from netsim.measuring.metrics import (
     neuron_spikes,
     synaptic_operations,
     timing_figures,
+    wilson_interval,
 )
 from netsim.measuring.read_outs import Outputs
 from netsim.reprs import brief, html_table, short_repr
@@ -58,6 +59,12 @@ class Evaluation:
         plain = {name: value for name, value in vars(self).items() if name not in ("confusion", "costs")}
         figures = [(name.replace("_", " "), brief(value)) for name, value in {**plain, **vars(self.costs)}.items()]
         return html_table("Evaluation", figures)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds of the 95 % confidence interval of `strict_accuracy` (Wilson), over draws of the stimuli."""
+        low, high = wilson_interval(np.array(self.strict_accuracy), self.presentations)
+        return float(low), float(high)
 
     def operations_onto(self, network: Network) -> dict[str, float]:
         """Synaptic operations per presentation by the population that they reach, over all projections onto it."""

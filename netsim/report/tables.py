@@ -4,12 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from netsim.description.provenance import Fact
 from netsim.measuring.costs import shown
 from netsim.measuring.evaluation import Evaluation
-from netsim.measuring.metrics import wilson_interval
 from netsim.specification import STIMULUS, Network
 from netsim.specification.summary import summarise
 
@@ -32,7 +29,7 @@ class Table:
 
 def results(network: Network, evaluation: Evaluation) -> list[Result]:
     """How well and how fast the network decides, and what it spends on it."""
-    low, high = wilson_interval(np.array(evaluation.strict_accuracy), evaluation.presentations)
+    low, high = evaluation.interval
     interval = f"95% confidence interval {low:.2%} to {high:.2%}"
     summary = summarise(network)
     spikes = sum(count for name, count in evaluation.spikes_per_presentation.items() if name != STIMULUS)

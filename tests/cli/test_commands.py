@@ -17,6 +17,7 @@ import pytest
 
 from netsim import Dense, IntensityEncoder, Network, Population, Projection, write_network
 from netsim.measuring import comparison
+from netsim.measuring.metrics import wilson_interval
 
 Netsim = Callable[..., Any]
 
@@ -128,7 +129,9 @@ def test_train_evaluate_simulate_compare(netsim: Netsim, no_leftovers: Callable[
     validation = netsim("evaluate", "run", "--split", "validation", "--json").json()
     assert validation["presentations"] == 180
     assert Path("run/evaluation-validation.json").exists()
-    assert "strict accuracy" in netsim("evaluate", "run", "--limit", 5).out
+    shown = netsim("evaluate", "run").out
+    low, high = wilson_interval(np.array(figures["strict_accuracy"]), 360)
+    assert f"{low:.2%} to {high:.2%}" in shown
     assert figures["read_outs"] == {"strict": figures["strict_accuracy"]}
 
     done = netsim("simulate", "run", "--index", 3, "--index", 7, "--record", "hidden:5", "--json")

@@ -379,7 +379,7 @@ def test_recordings_belong_to_the_windows_they_were_made_with(tmp_path: Path) ->
         (_cut, "is not a readable .npz"),
         (_compressed, "is compressed"),
         (lambda path: path.write_bytes(b""), "is not a readable .npz"),
-        (lambda path: path.unlink(), "no such file .* point --data-dir to its folder, or .* give --dataset OTHER.npz"),
+        (lambda path: path.unlink(), "no such file; point --data-dir to its folder, or .* give --dataset OTHER.npz"),
     ],
 )
 def test_damaged_files_are_refused(damage: Callable[[Path], None], message: str, packed: Path) -> None:

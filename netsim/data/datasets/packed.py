@@ -45,7 +45,8 @@ class Packed(Source):
             if place.path.is_file():
                 return read_dataset(place.path)
         looked = " or ".join(str(place.path) for place in places)
-        raise DataError(f"{name}: no such file (looked for {looked}); {self.remedy(name)}")
+        where = "" if looked == name else f" (looked for {looked})"
+        raise DataError(f"{name}: no such file{where}; {self.remedy(name)}")
 
     def remedy(self, name: str) -> str:
         """It may have been moved or renamed."""
