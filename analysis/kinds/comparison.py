@@ -112,7 +112,7 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     Parameters
     ----------
     spikes, against : Spikes
-        Of the same presentations, with the same layers where they are to be compared.
+        Of the same presentations, with the same layers where they are to be compared. Labels of either stand for both.
     seed : int
         Of the bootstrap.
     progress : callable
@@ -154,7 +154,7 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     import pandas as pd
     from scipy import stats
 
-    same_presentations(spikes, against)
+    spikes, against = same_presentations(spikes, against)
     shared = [name for name, size in spikes.sizes.items() if against.sizes.get(name) == size]
     if not shared:
         raise DataError("against: has no layer of the same name and size; compare networks that have some in common")

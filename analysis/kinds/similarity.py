@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,7 +99,7 @@ def representational_similarity(
     ----------
     spikes : Spikes
     against : Spikes, optional
-        The same presentations of another model; its layers are called ``other:LAYER``.
+        The same presentations of another model; its layers are called ``other:LAYER``. Labels of either stand for both.
     measure : {"rank", "van-rossum", "victor-purpura"}
         The dissimilarity.
     tau_ms, cost_per_ms
@@ -127,7 +128,7 @@ def representational_similarity(
     SpecificationError
         If there is no such measure.
     DataError
-        If the other spikes are not of as many presentations.
+        If the other spikes are not of the same presentations, or have other labels of them.
 
     Examples
     --------
@@ -143,7 +144,7 @@ def representational_similarity(
     if measure not in _MEASURES:
         raise SpecificationError("similarity: setting measure", f"must be {', '.join(_MEASURES)}, not {measure!r}")
     if against is not None:
-        same_presentations(spikes, against)
+        spikes, against = same_presentations(spikes, against)
     chosen = spikes.sample(sample, seed)
     if len(chosen) < 4:
         raise DataError(f"spikes: hold {len(chosen)} presentations; at least 4 are needed to compare dissimilarities")
@@ -198,9 +199,13 @@ def representational_similarity(
     return pd.DataFrame(rows)
 
 
-def same_presentations(spikes: Spikes, against: Spikes) -> None:
-    """Refuse spikes that are not of the same presentations."""
+def same_presentations(spikes: Spikes, against: Spikes) -> tuple[Spikes, Spikes]:
+    """Both, with the labels of the one that has some; refused if they are not of the same presentations."""
     if len(spikes) != len(against) or (spikes.numbers != against.numbers).any():
         raise DataError(f"against: has {len(against)} presentations, the other {len(spikes)}; both need the same ones")
-    if spikes.labels is not None and against.labels is not None and (spikes.labels != against.labels).any():
+    if spikes.labels is None or against.labels is None:
+        labels = against.labels if spikes.labels is None else spikes.labels
+        return replace(spikes, labels=labels), replace(against, labels=labels)
+    if (spikes.labels != against.labels).any():
         raise DataError("against: has other labels of the same presentations")
+    return spikes, against

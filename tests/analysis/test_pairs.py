@@ -101,6 +101,27 @@ def test_similarity_is_the_correlation_of_dissimilarities() -> None:
     assert other.loc[("one", "other:one"), "rho"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("labelled", ["spikes", "against", "both", "neither"])
+def test_a_sample_holds_the_same_presentations_of_both(labelled: str) -> None:
+    generator = np.random.default_rng(5)
+    layer = LayerSpikes.of_latencies("one", generator.uniform(0, 30, (60, 6)))
+    without, spikes = Spikes.of_layers([layer]), Spikes.of_layers([layer], generator.integers(0, 3, 60))
+    ours = spikes if labelled in ("spikes", "both") else without
+    theirs = spikes if labelled in ("against", "both") else without
+    table = representational_similarity(ours, theirs, sample=20).set_index(["first", "second"])
+    assert table.loc[("one", "other:one"), "rho"] == pytest.approx(1.0)
+    assert ("one", "labels") in table.index or labelled == "neither"
+
+
+def test_labels_of_either_say_what_is_correct(times: np.ndarray) -> None:
+    layer, labels = LayerSpikes.of_latencies("output", times), np.arange(6) % 5
+    both, without = Spikes.of_layers([layer], labels), Spikes.of_layers([layer])
+    expected = paired_comparison(both, both)
+    assert "correct" in expected["measure"].tolist()
+    pd.testing.assert_frame_equal(paired_comparison(without, both), expected)
+    pd.testing.assert_frame_equal(paired_comparison(both, without), expected)
+
+
 def test_clustering_is_that_of_scipy_and_finds_labels_that_are_apart() -> None:
     labels = np.repeat(np.arange(3), 5)
     centres = np.array([[5.0, 5, 5, 5], [6.0, 6, 6, 6], [40.0, 40, 40, 40]])
