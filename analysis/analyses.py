@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netsim.engines import Engine
     from netsim.runs.model import Model
 
-_SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "seed", "progress")
+_SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "engine", "seed", "progress")
 """Parameters of an analysis that are no settings."""
 _WANTED = {
     int: "a whole number",
@@ -40,9 +40,9 @@ class Analysis:
     """An analysis of spikes; as a decorator it registers the function that makes its table.
 
     The parameters of the function are what it needs: ``spikes``, and ``against``, others to compare them with, both
-    `netsim.analysis.Spikes`; or ``model``, ``stimuli`` and ``layers``, if it presents by itself; ``seed`` of its draws;
-    and ``progress``, which is told how much of how much is done. Others have a default and are settings of the user's,
-    numbers or words.
+    `netsim.analysis.Spikes`; or ``model``, ``stimuli``, ``layers`` and ``engine``, the last two of which may be None,
+    if it presents by itself; ``seed`` of its draws; and ``progress``, which is told how much of how much is done.
+    Others have a default and are settings of the user's, numbers or words.
 
     Parameters
     ----------
@@ -193,15 +193,16 @@ def analyse(
     against : Model or Spikes, optional
         What the subject is compared with, where the analysis compares: the same presentations in the same order.
     stimuli : Stimuli, optional
-        What a model is presented; by default the test stimuli of its data set.
+        What a model is presented; by default the test stimuli of its data set, with a warning if a run learned from
+        others.
     layers : sequence of str, optional
         Only these, ``stimulus`` among them; by default all.
     limit : int, optional
         The first presentations only; of a model, by default as many as the analysis needs.
     engine : Engine, optional
-        Presents to `subject`, if that is a model; by default that of its ``training``.
+        Presents to `subject`, a model; by default that of its ``training``.
     seed : int
-        Of all draws.
+        Of all draws, if there are any.
     progress : callable, optional
         Is told how much of how much is done.
     **settings
@@ -210,9 +211,12 @@ def analyse(
     Raises
     ------
     SpecificationError
-        If there is no such analysis, setting or layer.
+        If there is no such analysis, setting or layer, or something is given that has no meaning for the analysis or
+        its subject.
     DataError
         If the spikes lack what the analysis needs.
+    RunError
+        If no engine is given, and the model was trained with one that was handed in as an object.
 
     Examples
     --------
@@ -223,7 +227,6 @@ def analyse(
     >>> netsim.analysis.save_figure(found.figure(), "latencies.png")
     """
     from netsim.analysis.spikes import Spikes, no_progress
-    from netsim.data.stimuli import load_splits
     from netsim.specification.checks import names_in, whole
 
     entry = analyses.require(name)
@@ -235,9 +238,10 @@ def analyse(
         raise DataError(f"{name}: compares; say what with (against)")
     if against is not None and not entry.takes("against"):
         raise DataError(f"{name}: does not compare; leave out what to compare with (against)")
+    _refuse_idle(entry, subject, against, stimuli, layers, engine)
 
     def shown(model: Model) -> Stimuli:
-        chosen = load_splits(model.network, data_dir=model.data_dir).test if stimuli is None else stimuli
+        chosen = model.splits().test if stimuli is None else stimuli
         return chosen.first(entry.presentations if limit is None else limit)
 
     def spikes_of(one: Model | Spikes, simulator: Engine | None = None) -> Spikes:
@@ -253,14 +257,37 @@ def analyse(
         if isinstance(subject, Spikes):
             raise DataError(f"{name}: presents stimuli by itself; give it a run or a preset, not spikes")
         presented = shown(subject)
-        given |= {"model": subject, "stimuli": presented, "layers": layers}
+        supplied: dict[str, Any] = {"model": subject, "stimuli": presented, "layers": layers, "engine": engine}
         classes = presented.classes
     else:
         spikes = spikes_of(subject, engine)
-        given["spikes"] = spikes
+        supplied = {"spikes": spikes}
         classes = spikes.classes
     if against is not None:
-        given["against"] = spikes_of(against)
-    given |= {what: value for what, value in (("seed", seed), ("progress", told)) if entry.takes(what)}
+        supplied["against"] = spikes_of(against)
+    supplied |= {"seed": seed, "progress": told}
+    given |= {what: value for what, value in supplied.items() if entry.takes(what)}
     assert entry.measure is not None
     return Analysed(name, entry.measure(**given), classes)
+
+
+def _refuse_idle(
+    entry: Analysis,
+    subject: Model | Spikes,
+    against: Model | Spikes | None,
+    stimuli: Stimuli | None,
+    layers: Sequence[str] | None,
+    engine: Engine | None,
+) -> None:
+    """Refuse what would be left aside."""
+    from netsim.analysis.spikes import Spikes
+
+    if entry.takes("model"):
+        for what, value in (("layers", layers), ("engine", engine)):
+            if value is not None and not entry.takes(what):
+                raise SpecificationError(what, f"has no meaning for {entry.name}; leave it out")
+    elif isinstance(subject, Spikes):
+        if engine is not None:
+            raise SpecificationError("engine", "has no meaning for spikes, which there are already; leave it out")
+        if stimuli is not None and (against is None or isinstance(against, Spikes)):
+            raise SpecificationError("stimuli", "have no meaning for spikes, which there are already; leave them out")

@@ -123,7 +123,7 @@ class Spikes:
         ----------
         model : Model
         stimuli : Stimuli, optional
-            By default the test stimuli of its data set.
+            By default the test stimuli of its data set, with a warning if a run learned from others.
         layers : sequence of str, optional
             Only these, ``stimulus`` among them; by default all.
         engine : Engine, optional
@@ -151,14 +151,14 @@ class Spikes:
         >>> dict(spikes.sizes)
         {'stimulus': 64, 'hidden': 200, 'output': 10}
         """
-        from netsim.data.stimuli import UNLABELLED, load_splits
+        from netsim.data.stimuli import UNLABELLED
         from netsim.specification.checks import names_in
 
         network = model.network
         layers = None if layers is None else names_in(layers)
         for name in layers or ():
             network.position(name)
-        shown = load_splits(network, data_dir=model.data_dir).test if stimuli is None else stimuli
+        shown = model.splits().test if stimuli is None else stimuli
         simulator = engine or model.make_engine()
         labels = None if (shown.labels == UNLABELLED).any() else shown.labels
         chosen = [name for name in network.shapes if layers is None or name in layers]

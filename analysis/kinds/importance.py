@@ -88,6 +88,7 @@ def ablation_importance(
     sample: int = 1000,
     seed: int = 0,
     progress: Progress = no_progress,
+    engine: Engine | None = None,
 ) -> pd.DataFrame:
     r"""What is lost without a neuron, or without a map of a convolution.
 
@@ -115,6 +116,8 @@ def ablation_importance(
         Of both draws.
     progress : callable
         Is told how much of how much is done.
+    engine : Engine, optional
+        By default that of the network's ``training``.
 
     Returns
     -------
@@ -141,6 +144,8 @@ def ablation_importance(
         If the stimuli have no labels, or there is no hidden layer.
     SpecificationError
         If there is no such layer, or it does not integrate.
+    RunError
+        If no engine is given, and the model was trained with one that was handed in as an object.
 
     Examples
     --------
@@ -154,7 +159,6 @@ def ablation_importance(
     from scipy import stats
 
     from netsim.data.stimuli import UNLABELLED
-    from netsim.engines import make_engine
     from netsim.measuring.metrics import decide
 
     network = model.network
@@ -176,7 +180,7 @@ def ablation_importance(
             raise SpecificationError(population.name, "only relays spikes; silence the layer that it reads")
     if not chosen:
         raise DataError(f"{network.name}: has no hidden layer; choose the output by its name")
-    engine = make_engine(network.training.engine, network, network.training.dt)
+    engine = engine or model.make_engine()
     intact = _present(engine, model, stimuli, np.arange(len(stimuli)), {})
     before = decide(intact[-1])
     right = before.strictly_correct(stimuli.labels)

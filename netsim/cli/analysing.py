@@ -20,6 +20,7 @@ from netsim.seams import analyses, spike_formats
 if TYPE_CHECKING:
     from netsim.analysis.spikes import Progress, Spikes
     from netsim.data.stimuli import Stimuli
+    from netsim.engines import Engine
     from netsim.registry import Registry
     from netsim.runs.model import Model
 
@@ -118,13 +119,15 @@ def analyse(
             progress.update(task, completed=done, total=of)
 
         first = entry.presentations if limit is None and one.model else limit
+        model = one.model if entry.takes("model") else None
         found = analyse_by_name(
             kind,
-            one.model if entry.takes("model") and one.model else one.spikes(first, layer, told),
+            model or one.spikes(first, layer, told),
             other.spikes(first, layer, told, seed) if other else None,
-            one.stimuli() if one.model else None,
+            one.stimuli() if model else None,
             layer,
             first,
+            one.engine() if model and entry.takes("engine") else None,
             seed=seed,
             progress=told,
             **chosen_settings,
@@ -164,15 +167,19 @@ class _Subject:
 
     def spikes(self, limit: int | None, layers: list[str] | None, progress: Progress, seed: int = 0) -> Spikes:
         from netsim.analysis.spikes import Spikes
-        from netsim.engines import engine_of
 
         if self._spikes is not None:
             chosen = self._spikes if layers is None else self._spikes.only(layers)
             return chosen if limit is None else chosen.head(limit)
         assert self.model is not None
         shown = self.stimuli().first(limit)
-        engine = engine_of(self.model.network)  # whether the run had another one, `options.model_of` has looked
-        return Spikes.of(self.model, shown, layers, engine, progress, self.changed, seed)
+        return Spikes.of(self.model, shown, layers, self.engine(), progress, self.changed, seed)
+
+    def engine(self) -> Engine:
+        from netsim.engines import engine_of
+
+        assert self.model is not None
+        return engine_of(self.model.network)  # whether the run had another one, `options.model_of` has looked
 
 
 class _Opened:

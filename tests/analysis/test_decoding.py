@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 
-from netsim.analysis import ablation_importance, decoding_over_time, population_trajectories
+from netsim.analysis import ablation_importance, analyse, decoding_over_time, population_trajectories
 from netsim.analysis.kinds.decoding import _cross_validated
 from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.analysis.spikes import Spikes, even_sample
@@ -84,6 +86,18 @@ def test_importance_is_what_a_lesion_does() -> None:
         assert row["low"] <= row["accuracy_loss"] <= row["high"]
     with pytest.raises(SpecificationError, match="nosuch"):
         ablation_importance(model, stimuli, layers=["nosuch"])
+
+
+def test_importance_is_presented_by_the_engine_that_is_given() -> None:
+    """On a coarse grid other neurons fire, and all is done on it."""
+    model = load_model("digits")
+    stimuli = load_splits(model.network).test.first(20)
+    engine = make_engine("event", model.network, 8.0)
+    coarse = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, dt=8.0))
+    expected = ablation_importance(dataclasses.replace(model, network=coarse), stimuli, units=5)
+    found = analyse("importance", model, stimuli=stimuli, engine=engine, units=5).table
+    assert found.equals(expected)
+    assert not found.equals(ablation_importance(model, stimuli, units=5))
 
 
 def test_importance_of_a_sample_is_of_as_many_of_each_label() -> None:

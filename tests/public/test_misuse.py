@@ -22,6 +22,7 @@ TEST = loose.load_splits(MODEL.network).test.first(20)
 ENGINE = loose.make_engine("event", MODEL.network)
 TIMES = TEST.latencies(np.arange(4))
 LATENCIES = ENGINE.present(loose.Batch(TIMES, MODEL.weights))
+SPIKES = loose.analysis.Spikes.of(MODEL, TEST)
 
 
 def _chain(layers: Any = (), encoder: Any = ENCODER, **settings: Any) -> Any:
@@ -262,6 +263,16 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: loose.analyse("latencies", MODEL, limit=0),
         SpecificationError,
         "limit: must be an integer >= 1, not 0",
+    ),
+    "an engine for spikes": (
+        lambda: loose.analyse("latencies", SPIKES, engine=ENGINE),
+        SpecificationError,
+        "engine: has no meaning for spikes",
+    ),
+    "stimuli for spikes": (
+        lambda: loose.analyse("comparison", SPIKES, SPIKES, stimuli=TEST),
+        SpecificationError,
+        "stimuli: have no meaning for spikes",
     ),
 }
 

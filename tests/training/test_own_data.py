@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netsim.analysis import Spikes, analyse
 from netsim.cli.options import part_of
 from netsim.data.making import make_dataset
 from netsim.data.packed import write_dataset
@@ -95,6 +96,26 @@ def test_changed_data_are_named_where_they_are_presented(run: Path) -> None:
     write_dataset(other, run / "data" / "mine.npz")
     with pytest.warns(UserWarning, match="mine has changed since the training: sha256"):
         load_model(str(run)).splits()
+
+
+def test_changed_data_are_named_where_they_are_analysed(run: Path) -> None:
+    other = make_dataset((IMAGES, (LABELS + 1) % 3), NETWORK.encoder, name="mine")
+    write_dataset(other, run / "data" / "mine.npz")
+    model = load_model(str(run))
+    for use in (lambda: Spikes.of(model), lambda: analyse("latencies", model)):
+        with pytest.warns(UserWarning, match="mine has changed since the training: sha256"):
+            assert use() is not None
+
+
+def test_data_that_are_too_small_to_set_some_aside_are_analysed(run: Path) -> None:
+    few = make_dataset((IMAGES[:12], LABELS[:12]), NETWORK.encoder, name="few")
+    write_dataset(few, "few.npz")
+    model = load_model(str(run))
+    own = dataclasses.replace(model.network.training, dataset="few.npz", validation=100)
+    small = dataclasses.replace(model, network=dataclasses.replace(model.network, training=own))
+    shown = len(small.splits().test)
+    assert len(Spikes.of(small)) == shown
+    assert set(analyse("psth", small, layers="output").table["presentations"]) >= {shown}
 
 
 def test_a_known_data_set_has_its_checksum_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from netsim import draw, study
+from netsim import analyse, draw, study
 from netsim.data.dataset import Dataset
 from netsim.data.places import Place
 from netsim.data.source import Source
@@ -390,7 +390,15 @@ def test_no_other_engine_is_taken_for_one_that_was_handed_in() -> None:
     create_run("run", _digits(), describe_run(0) | {"plugins": [origin]}, initial_weights(_digits(), 0))
     model = load_model("run")
     refused = r"run: was trained with the engine 'Mine' of mine, an object in Python; .* say --engine event or "
-    for use in (lambda: draw("raster", model), lambda: study("lesion-neurons", model, model.splits().test)):
+    uses: list[Callable[[], Any]] = [
+        lambda: draw("raster", model),
+        lambda: study("lesion-neurons", model, model.splits().test),
+        lambda: analyse("latencies", model, limit=5),
+        lambda: analyse("importance", model, limit=5, units=1),
+    ]
+    for use in uses:
         with pytest.raises(RunError, match=refused):
             use()
+    table = analyse("importance", model, limit=5, engine=make_engine("event", model.network), units=1).table
+    assert len(table) == 1
     assert "the engine 'Mine' of mine, handed in" in str(describe(model.network, model.run).tables[0].rows)
