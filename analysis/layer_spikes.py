@@ -37,6 +37,8 @@ class LayerSpikes:
         Which neuron fired.
     latencies : ndarray of float64, shape (spikes,)
         When, from the start of the presentation (ms).
+    observed : bool
+        Whether the window is only that of the spikes there are, for nobody says when neurons can fire.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class LayerSpikes:
     starts: np.ndarray
     neurons: np.ndarray
     latencies: np.ndarray
+    observed: bool = False
 
     __repr__ = short_repr
 
@@ -64,7 +67,7 @@ class LayerSpikes:
         times = flat[fired].astype(np.float64)
         starts = np.concatenate([[0], np.cumsum(fired.sum(axis=1), dtype=np.int64)])
         neurons = np.nonzero(fired)[1].astype(np.int32)
-        return cls(name, flat.shape[1], window or observed_window(times), starts, neurons, times)
+        return cls(name, flat.shape[1], window or observed_window(times), starts, neurons, times, window is None)
 
     @classmethod
     def of_columns(
@@ -82,7 +85,7 @@ class LayerSpikes:
         Presentations are positions from 0, of `count`; latencies are finite (ms). By default the window is that of all
         entries.
         """
-        window = window or observed_window(latencies)
+        observed, window = window is None, window or observed_window(latencies)
         key = presentations.astype(np.int64)
         key *= size  # in place, as columns are sorted next: of a large file each is gigabytes
         key += neurons
@@ -103,7 +106,7 @@ class LayerSpikes:
         counts = np.bincount(presentations, minlength=count)
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         times = latencies.astype(np.float64, copy=False)
-        return cls(name, size, window, starts, neurons.astype(np.int32, copy=False), times)
+        return cls(name, size, window, starts, neurons.astype(np.int32, copy=False), times, observed)
 
     @property
     def presentations(self) -> int:

@@ -51,8 +51,12 @@ def psth_figure(
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
     """
-    require(frame, ("layer", "time_ms", "rate_hz", "low", "high"), "PSTH")
+    import pandas as pd
+
+    require(frame, ("layer", "time_ms", "end_ms", "rate_hz", "low", "high"), "PSTH")
     shown = frame[frame["label"].isna()]
+    last = shown.groupby("layer", observed=True, sort=False).tail(1)
+    shown = pd.concat([shown, last.assign(time_ms=last["end_ms"])])  # where the last bin ends
     axes = draw_lines(shown, "time_ms", "rate_hz", ax, palette, size=(FULL_WIDTH, 2.4), step=True)
     axes.set(xlabel="time in the presentation (ms)", ylabel="rate (spikes/s and neuron)")
     axes.set_ylim(bottom=0)
@@ -68,6 +72,9 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     In a bin of width :math:`\Delta` presentation :math:`p` has :math:`c_p` spikes of :math:`M` neurons; its rate is
     :math:`c_p / (M \Delta)`, in spikes per second and neuron. The table has the mean over presentations and its 95 %
     confidence interval, Student's t with the presentation as the unit: spikes of one presentation are not independent.
+    A rate is at least 0, and so is the interval, which is cut there. The last bin of a layer ends with the window in
+    which its neurons can fire, and has the width that is left; where nobody says when that ends, as in a file of
+    spikes, it is as wide as the others.
 
     Parameters
     ----------
@@ -86,15 +93,17 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
         layer          categorical  ordered from first to last
         label          Int64        missing over all labels
         time_ms        float64      begin of the bin (ms)
+        end_ms         float64      end of the bin (ms)
         presentations  int64
         rate_hz        float64      spikes per second and neuron
-        low, high      float64      bounds of the 95 % confidence interval; missing of one presentation
+        low, high      float64      bounds of the 95 % confidence interval, at least 0; missing of one
+                                    presentation
         =============  ===========  ==============================================================
 
     Raises
     ------
     SpecificationError
-        If the bins are not wider than 0, or too many.
+        If the bins are not wider than 0, too many, or wider than the presentation.
 
     Examples
     --------
@@ -112,8 +121,13 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     found: dict[str, _Histogram] = {}
     for first, layer in spikes.parts(progress):
         if layer.name not in found:
-            found[layer.name] = _Histogram(layer.size, layer.window[1], bin_ms, len(labels))
+            end = np.inf if layer.observed else layer.window[1]
+            found[layer.name] = _Histogram(layer.size, layer.window[1], end, bin_ms, len(labels))
         found[layer.name].add(layer, tag[first : first + layer.presentations])
+    longest = max((histogram.last for histogram in found.values()), default=0.0)
+    if 0 < longest < bin_ms:
+        long = f"must be at most {longest:g} ms, as long as the presentation, not {bin_ms:g}"
+        raise SpecificationError("psth: setting bin_ms", long)
     shown = np.bincount(tag, minlength=len(labels))
     parts = []
     for name in spikes.sizes:
@@ -124,17 +138,18 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
         for label, chosen in groups:
             count = int(shown[chosen].sum())
             mean, sd = histogram.rates(chosen, count)
-            bins = len(mean)
+            bins, edges = len(mean), histogram.edges
             low, high = student_interval(mean, sd, np.full(bins, count))
             parts.append(
                 pd.DataFrame(
                     {
                         "layer": [name] * bins,
                         "label": nullable([label or 0] * bins, [label is None] * bins),
-                        "time_ms": np.arange(bins) * bin_ms,
+                        "time_ms": edges[:-1],
+                        "end_ms": edges[1:],
                         "presentations": count,
                         "rate_hz": mean,
-                        "low": low,
+                        "low": np.maximum(low, 0.0),
                         "high": high,
                     }
                 )
@@ -146,17 +161,18 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
 class _Histogram:
     """Spikes of a layer in bins, as sums over the presentations of each label, to which more presentations add.
 
-    One bin more than there are is kept for spikes on the very last bound, which belong to the bin before it: by the
-    sums of products with the next bin the two become one.
+    Bins reach to the `last` time that is known of; the last bin is cut at the `end`, unless spikes come after it. One
+    bin more than there are is kept for spikes on the very last bound, which belong to the bin before it: by the sums of
+    products with the next bin the two become one.
     """
 
-    def __init__(self, neurons: int, end: float, bin_ms: float, labels: int) -> None:
-        self._neurons, self._end, self._bin_ms = neurons, end, bin_ms
+    def __init__(self, neurons: int, last: float, end: float, bin_ms: float, labels: int) -> None:
+        self._neurons, self.last, self._end, self._bin_ms = neurons, last, end, bin_ms
         self._sums = np.zeros((3, labels, 1), np.int64)  # of counts, of their squares, of products with the next bin
         self._widen()
 
     def _widen(self) -> None:
-        bins = max(1, math.ceil(self._end / self._bin_ms - 1e-9))
+        bins = max(1, math.ceil(self.last / self._bin_ms - 1e-9))
         if bins > _MOST_BINS:
             raise SpecificationError("psth: setting bin_ms", f"makes {bins:,} bins; take wider ones")
         self._sums = np.pad(self._sums, ((0, 0), (0, 0), (0, bins + 1 - self._sums.shape[2])))
@@ -164,8 +180,8 @@ class _Histogram:
     def add(self, layer: LayerSpikes, tag: np.ndarray) -> None:
         """Count presentations; `tag` is the position of the label of each."""
         last = float(layer.latencies.max(initial=0.0))
-        if last > self._end:
-            self._end = last
+        if last > self.last:
+            self.last, self._end = last, np.inf
             self._widen()
         columns = self._sums.shape[2]
         place = (layer.latencies / self._bin_ms + 1e-9).astype(np.int64)
@@ -177,6 +193,12 @@ class _Histogram:
             self._sums[1, position] += (own**2).sum(axis=0)
             self._sums[2, position, :-1] += (own[:, :-1] * own[:, 1:]).sum(axis=0)
 
+    @property
+    def edges(self) -> np.ndarray:
+        """Bounds of the bins (ms), one more than there are bins."""
+        whole = np.arange(self._sums.shape[2]) * self._bin_ms
+        return np.append(whole[:-1], min(whole[-1], self._end)) if self._end > 0 else whole
+
     def rates(self, chosen: Sequence[int], count: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (Hz) over the `count` presentations of chosen labels, by bin."""
         # whole numbers of any size, so that equal counts have no deviation at all
@@ -184,7 +206,7 @@ class _Histogram:
         total[-2] += total[-1]
         squares[-2] += squares[-1] + 2 * products[-2]
         total, squares = total[:-1], squares[:-1]
-        to_hz = 1000 / (self._neurons * self._bin_ms)
+        to_hz = 1000 / (self._neurons * np.diff(self.edges))
         mean = total.astype(np.float64) / count * to_hz
         if count < 2:
             return mean, np.full(len(mean), np.nan)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics
+from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics, psth_figure
 from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.analysis.spikes import Spikes
+from netsim.errors import SpecificationError
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,35 @@ def test_psth_is_the_histogram_with_student_intervals(times: np.ndarray, spikes:
     np.testing.assert_allclose(rows["rate_hz"], rates.mean(axis=0))
     busy = rates.std(axis=0) > 0
     low, high = stats.t.interval(0.95, len(own) - 1, rates.mean(axis=0)[busy], stats.sem(rates, axis=0)[busy])
-    np.testing.assert_allclose(rows[["low", "high"]].to_numpy()[busy], np.stack([low, high], axis=1))
+    assert (low < 0).any()
+    np.testing.assert_allclose(rows[["low", "high"]].to_numpy()[busy], np.stack([low.clip(min=0), high], axis=1))
+
+
+@pytest.mark.parametrize(("bin_ms", "edges"), [(8.0, [0.0, 8, 16, 24, 30]), (30.0, [0.0, 30]), (20.0, [0.0, 20, 30])])
+def test_a_homogeneous_rate_is_the_same_in_each_bin(bin_ms: float, edges: list[float]) -> None:
+    """One spike in each ms of a window that is no multiple of the bins."""
+    layer = LayerSpikes.of_latencies("any", np.tile(np.arange(30) + 0.5, (5, 1)), window=(0.0, 30.0))
+    table = first_spike_psth(Spikes.of_layers([layer]), bin_ms=bin_ms)
+    np.testing.assert_allclose(table[["rate_hz", "low", "high"]], 1000 / 30)
+    assert [*table["time_ms"], table["end_ms"].iloc[-1]] == edges
+    np.testing.assert_array_equal(table["end_ms"][:-1], table["time_ms"][1:])
+    (line,) = [line for line in psth_figure(table).lines if len(line.get_xdata())]
+    assert np.asarray(line.get_xdata())[[0, -1]].tolist() == [0.0, 30.0]  # of a single bin, too
+    assert (np.asarray(line.get_ydata()) > 0).all()
+
+
+def test_the_last_bin_is_whole_where_nobody_says_when_a_layer_ends() -> None:
+    times = np.array([[0.5, 2.001]])
+    for layer in (LayerSpikes.of_latencies("any", times), LayerSpikes.of_latencies("any", times, window=(0.0, 2.0))):
+        table = first_spike_psth(Spikes.of_layers([layer]))
+        assert table["end_ms"].tolist() == [1.0, 2.0, 3.0]
+        np.testing.assert_allclose(table["rate_hz"], [500.0, 0.0, 500.0])
+
+
+def test_bins_that_are_wider_than_the_presentation_are_refused(spikes: Spikes) -> None:
+    assert len(first_spike_psth(spikes, bin_ms=60.0)) == 5
+    with pytest.raises(SpecificationError, match=r"setting bin_ms: must be at most 60 ms, .*, not 60\.5"):
+        first_spike_psth(spikes, bin_ms=60.5)
 
 
 def test_strong_stimuli_that_make_a_layer_fire_early_have_a_correlation_below_0() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,12 +178,13 @@ class _Table:
                 counts[first : first + part.presentations] = part.counts
                 neurons[begin:end], latencies[begin:end] = part.neurons, part.latencies
             starts = np.concatenate([[0], np.cumsum(counts)])
-            return LayerSpikes(name, layer.size, layer.window, starts, neurons[:end], latencies[:end])
+            return LayerSpikes(name, layer.size, layer.window, starts, neurons[:end], latencies[:end], observed=True)
         rows = np.empty(layer.spikes, np.int32)
         for _, columns in self._columns({name}):
             begin, end = end, end + len(columns[0])
             rows[begin:end], neurons[begin:end], latencies[begin:end] = columns
-        return LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window)
+        of_file = LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window)
+        return replace(of_file, observed=True)
 
     def parts(self, names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
         """Layers in parts, see `netsim.analysis.Spikes.parts`; one whose presentations are mixed is a single part."""
@@ -216,7 +217,8 @@ class _Table:
         rows, neurons, latencies = columns
         layer = self.survey.layers[name]
         first, count = (int(rows[0]), int(rows[-1] - rows[0]) + 1) if len(rows) else (0, 0)
-        return first, LayerSpikes.of_columns(name, layer.size, count, rows - first, neurons, latencies, layer.window)
+        part = LayerSpikes.of_columns(name, layer.size, count, rows - first, neurons, latencies, layer.window)
+        return first, replace(part, observed=True)
 
     def _columns(
         self, names: Collection[str], progress: Progress | None = None
