@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import matplotlib
@@ -166,6 +168,28 @@ def idx_data() -> Path:
     if _DATA is None or not (_DATA / "mnist").is_dir():
         pytest.skip("needs NETSIM_DATA, the folder that holds mnist/ and fashion-mnist/ as IDX files")
     return _DATA
+
+
+def _module(name: str) -> ModuleType:
+    """A module of the folder of tests."""
+    spec = importlib.util.spec_from_file_location(f"netsim_{name}", Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def oracle() -> ModuleType:
+    """The module ``tests/oracle.py``: the neuron equation solved without the engines."""
+    return _module("oracle")
+
+
+@pytest.fixture(scope="session")
+def drawn() -> ModuleType:
+    """The module ``tests/random_networks.py``."""
+    return _module("random_networks")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,11 +53,18 @@ class Condition:
         return generator_for(Purpose.STUDIED_NETWORK, self.seed)
 
     def change_kernels(self, change: Callable[[np.ndarray], np.ndarray]) -> Changes:
-        """Other weights of the projections; biases are currents and stay as they are."""
-        from netsim.weights.layout import kernel_name
+        """Other weights of the projections; biases are currents and stay as they are.
 
-        kernels = [kernel_name(self.network.projection(name)) for name in self.layers]
-        return {"weights": self.weights | {name: change(self.weights[name]) for name in kernels}}
+        Where a projection, or its source's neurons, have a sign, weights that would change it are cut at 0.
+        """
+        from netsim.weights.layout import kernel_name
+        from netsim.weights.signs import bound_to_signs
+
+        changed = {}
+        for projection in map(self.network.projection, self.layers):
+            name = kernel_name(projection)
+            changed[name] = bound_to_signs(change(self.weights[name]), self.network.weight_signs(projection))
+        return {"weights": self.weights | changed}
 
     def some(self, count: int) -> np.ndarray:
         """A fraction `level` of `count`, as a mask; with the same seed, a larger fraction holds a smaller one."""

@@ -1,12 +1,8 @@
-"""Fixtures of the engine tests: the oracle, and small random networks of every kind."""
+"""Fixtures of the engine tests: small random networks of every kind."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,28 +10,6 @@ import pytest
 from netsim.engines import Batch
 from netsim.specification import PSP, Convolution, Dense, IntensityEncoder, Layer, Network, Neurons, Pooling
 from netsim.weights.layout import weight_shapes
-
-
-def _module(name: str) -> ModuleType:
-    """A module of the folder of tests."""
-    spec = importlib.util.spec_from_file_location(f"netsim_{name}", Path(__file__).parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def oracle() -> ModuleType:
-    """The module ``tests/oracle.py``: the neuron equation solved without the engines."""
-    return _module("oracle")
-
-
-@pytest.fixture(scope="session")
-def drawn() -> ModuleType:
-    """The module ``tests/random_networks.py``."""
-    return _module("random_networks")
 
 
 @pytest.fixture(params=["ramp", "plateau", "triangle", "breakpoints"])

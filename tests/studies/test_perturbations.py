@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
+from netsim.engines.protocol import checked_batch
+from netsim.seams import studies
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.studies.kinds.delay_jitter import equal_delays, jittered_delays
 from netsim.studies.kinds.lesion_maps import lesion_maps
@@ -21,8 +24,9 @@ from netsim.studies.kinds.lesion_neurons import lesion_neurons
 from netsim.studies.kinds.threshold_heterogeneity import heterogeneous_thresholds
 from netsim.studies.kinds.weight_bits import quantised, weight_bits
 from netsim.studies.kinds.weight_noise import weight_noise
-from netsim.studies.study import Condition
-from netsim.weights.layout import Weights
+from netsim.studies.plans import make_plan
+from netsim.studies.study import Condition, NetworkStudy
+from netsim.weights.layout import Weights, check_weights
 
 
 @pytest.fixture
@@ -100,9 +104,51 @@ def test_weights_of_few_bits(bits: int, seed: int, scale: float) -> None:
         assert np.square(few - kernel).mean() < np.square(quantised(kernel, bits - 1) - kernel).mean()
 
 
+def test_one_bit_of_weights_of_which_some_are_zero() -> None:
+    kernel = np.array([0.0, 1.0, 0.0, 3.0, -2.0, 0.0])
+    np.testing.assert_array_equal(quantised(kernel, 1), [0.0, 2.0, 0.0, 2.0, -2.0, 0.0])
+
+
 def test_weights_that_are_all_zero_stay_so() -> None:
     for bits in (1, 2, 8):
         np.testing.assert_array_equal(quantised(np.zeros((3, 2)), bits), np.zeros((3, 2)))
+
+
+NETWORK_STUDIES = [name for name, study in studies.items() if isinstance(study, NetworkStudy)]
+
+
+@pytest.mark.parametrize("family", ["loops", "relays", "rules"])
+@given(seed=st.integers(0, 2**32 - 1), level=st.sampled_from(["least", "largest"]))
+@settings(max_examples=15)
+def test_a_disturbed_network_is_one_that_engines_take(
+    drawn: ModuleType, family: str, seed: int, level: Literal["least", "largest"]
+) -> None:
+    """Signs and delays, weights by synapse, loops and relays: what is disturbed obeys the specification."""
+    network_of, batch_of = drawn.FAMILIES[family]
+    network = network_of(seed)
+    whole = batch_of(network, 2, seed)
+    for name in NETWORK_STUDIES:
+        study = studies[name]
+        plan = make_plan(network, name, seeds=[seed])
+        (layers,) = plan.curves.values()
+        chosen = plan.levels[0 if level == "least" else -1]
+        for is_control in (False, True)[: 1 + plan.controls]:
+            make = study.batch(Condition(network, whole.weights, layers, chosen, seed), is_control)
+            batch = checked_batch(network, make(whole.stimuli, 0))
+            check_weights(network, batch.weights, name)
+
+
+@pytest.mark.parametrize("sign", ["excitatory", "inhibitory"])
+def test_noise_that_would_change_a_sign_is_cut(sign: Literal["excitatory", "inhibitory"]) -> None:
+    layer = Layer("output", Dense(50), Neurons(), sign=sign)
+    network = Network.chain("signed", IntensityEncoder((5, 5, 1), 16.0), (layer,), 64.0)
+    kernel = abs(rng().standard_normal((25, 50))) * (1 if sign == "excitatory" else -1)
+    changed = Condition(network, {"output.kernel": kernel}, ("output",), 1.0, 0)
+    free = kernel + kernel.std() * changed.generator.standard_normal(kernel.shape)
+    noisy = weight_noise(Condition(network, {"output.kernel": kernel}, ("output",), 1.0, 0))["weights"]["output.kernel"]
+    kept = free * np.sign(kernel) > 0
+    assert 0.05 < (~kept).mean() < 0.5
+    np.testing.assert_array_equal(noisy, np.where(kept, free, 0.0))
 
 
 def test_biases_are_no_synapses(network: Network, batch: Batch) -> None:

@@ -14,7 +14,7 @@ _STEPS = 25
 
 @NetworkStudy(
     "weight-bits",
-    "weights are whole multiples of the step that suits the layer best; 1 bit is the sign (level: bits)",
+    "weights are whole multiples of the step that suits the layer best; 1 bit is the sign, 0 stays 0 (level: bits)",
     "bits per weight",
     (8, 7, 6, 5, 4, 3, 2, 1),
     least=1,
@@ -32,16 +32,19 @@ def weight_bits(condition: Condition) -> Changes:
 
 
 def quantised(kernel: np.ndarray, bits: int) -> np.ndarray:
-    """Weights as whole numbers, from minus to plus ``2^(bits - 1) - 1``, of a step; one bit is the sign.
+    """Weights as whole numbers, from minus to plus ``2^(bits - 1) - 1``, of a step; one bit is the sign, 0 stays 0.
 
     The step is the one, of `_STEPS` from nearly 0 to what reaches the largest weight, that changes the weights least
-    (mean square). The scale of one bit is the mean absolute weight, which does the same.
+    (mean square). The scale of one bit is the mean absolute weight that is not 0, which does the same.
     """
     import numpy as np
 
-    largest = np.abs(kernel).max()
-    if bits == 1 or largest == 0:
-        return np.where(kernel >= 0, 1.0, -1.0) * np.abs(kernel).mean()
+    sizes = np.abs(kernel)
+    if not sizes.any():
+        return kernel
+    if bits == 1:
+        return np.sign(kernel) * sizes[sizes > 0].mean()
+    largest = sizes.max()
     most = 2 ** (bits - 1) - 1
 
     def rounded(step: float) -> np.ndarray:

@@ -13,6 +13,9 @@ from netsim.studies.study import PROJECTIONS, Changes, Condition, NetworkStudy
     order=50,
 )
 def weight_noise(condition: Condition) -> Changes:
-    """Normal noise on the weights of each projection, `level` times as wide as these themselves."""
+    """Normal noise on the weights of each projection, `level` times as wide as these themselves.
+
+    Where weights are excitatory or inhibitory, noise that would change their sign is cut at 0.
+    """
     draw = condition.generator.standard_normal
     return condition.change_kernels(lambda kernel: kernel + condition.level * kernel.std() * draw(kernel.shape))
