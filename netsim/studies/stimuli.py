@@ -1,6 +1,7 @@
 """Disturbed stimuli: tonic's transforms on the spikes of the stimulus as events."""
 
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from netsim.specification import Network
 
 # Places as fractions, too: tonic would cut off those that it moves
 _EVENT_TYPE = np.dtype([(name, np.float64) for name in "xytp"])
+_drawing = Lock()
+"""Is held while numpy's global generator is seeded: there is one for all threads."""
 
 
 def transformed(
@@ -20,20 +23,27 @@ def transformed(
     """Latencies (ms) of shape (presentations, height, width, channels), as a transform of their events leaves them.
 
     Spike times are in whole µs. Times before the start become 0; spikes after the end of the presentation are lost.
-    tonic draws from numpy's global generator: `generator` seeds it for each stimulus, and its state is restored.
+    Channels that fire at constant times are not transformed. tonic draws from numpy's global generator: `generator`
+    seeds it for each stimulus, its state is restored, and one thread at a time does so.
     """
-    changed, seeds = np.empty_like(latencies), generator.integers(2**32, size=len(latencies))
-    state = np.random.get_state()  # noqa: NPY002
-    try:
-        for stimulus, result, seed in zip(latencies, changed, seeds, strict=True):
+    seeds = generator.integers(2**32, size=len(latencies))
+
+    def change(coded: np.ndarray) -> np.ndarray:
+        changed = np.empty_like(coded)
+        for stimulus, result, seed in zip(coded, changed, seeds, strict=True):
             np.random.seed(seed)  # noqa: NPY002
             events = latencies_to_events(stimulus).astype(_EVENT_TYPE)
             for axis in "xy":
                 events[axis] += 0.5  # the middle of the pixel
             events = transform(events)
             events["t"] = np.maximum(events["t"], 0)
-            result[:] = events_to_latencies(events, network.encoder.shape)
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
-    changed[changed >= network.duration] = np.inf
-    return changed
+            result[:] = events_to_latencies(events, stimulus.shape)
+        changed[changed >= network.duration] = np.inf
+        return changed
+
+    with _drawing:
+        state = np.random.get_state()  # noqa: NPY002
+        try:
+            return network.encoder.change_coded(latencies, change)
+        finally:
+            np.random.set_state(state)  # noqa: NPY002

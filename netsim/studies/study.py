@@ -190,7 +190,10 @@ class Study:
 
 @dataclass(frozen=True)
 class StimulusStudy(Study):
-    """Disturbs stimuli: a function of the level and the sensor (width, height, channels) gives a `Transform`."""
+    """Disturbs stimuli: a function of the level and the sensor (width, height, channels) gives a `Transform`.
+
+    Channels that fire at constant times are no part of it, and stay.
+    """
 
     takes: ClassVar[tuple[str, ...] | None] = ("level", "sensor")
 
@@ -200,7 +203,7 @@ class StimulusStudy(Study):
         from netsim.numerics.draws import Purpose, generator_for
         from netsim.studies.stimuli import transformed
 
-        height, width, channels = condition.network.encoder.shape
+        height, width, channels = condition.network.encoder.coded_shape
         transform = self.does(condition.level, (width, height, channels))
 
         def make(stimuli: np.ndarray, first: int) -> Batch:

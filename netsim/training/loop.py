@@ -324,9 +324,10 @@ class _Session:
     def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
         network, state, settings = self.network, self.state, self.network.training
         generator = generator_of_batch(self.seed, state.epoch, state.batch)
-        stimuli = augment(self.stimuli.latencies(chosen), generator, settings.flips, settings.shift, settings.occlusion)
-        if network.encoder.constant:  # they neither move nor are covered
-            stimuli[..., -len(network.encoder.constant) :] = network.encoder.constant
+        stimuli = network.encoder.change_coded(
+            self.stimuli.latencies(chosen),
+            lambda coded: augment(coded, generator, settings.flips, settings.shift, settings.occlusion),
+        )
         stimuli = jitter(stimuli, generator, settings.jitter, network.duration)
         masks = dropout_masks(network, len(chosen), generator)
         factors = dropout_factors(network)

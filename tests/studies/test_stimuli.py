@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from netsim.seams import studies
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
+from netsim.studies import stimuli
 from netsim.studies.stimuli import transformed
-from netsim.studies.study import StimulusStudy
+from netsim.studies.study import Condition, StimulusStudy
 
 STIMULUS = [name for name, study in studies.items() if isinstance(study, StimulusStudy)]
 MICROSECOND = 1e-3
@@ -58,6 +60,36 @@ def test_draws_come_from_the_seed_alone(name: str) -> None:
     assert (first != disturb(name, 0.5, network, latencies, seed=8)).any()
     # a stimulus is disturbed in the same way, whatever comes after it
     np.testing.assert_array_equal(first[:2], disturb(name, 0.5, network, latencies[:2], seed=7))
+
+
+@pytest.mark.parametrize("name", STIMULUS)
+def test_channels_of_constant_times_stay(name: str) -> None:
+    """And what is coded is disturbed as it is without them."""
+    plain = one_layer((6, 7, 2))
+    encoder = IntensityEncoder((6, 7, 4), 16.0, constant=(4.0, 7.0003))
+    network = dataclasses.replace(plain, encoder=encoder)
+    coded, level = draw(plain), studies[name].levels[-1]
+    disturbed, expected = (
+        studies[name].batch(Condition(each, {}, (), level, 3), False)(shown, 0).stimuli
+        for each, shown in ((network, encoder.with_constant(coded)), (plain, coded))
+    )
+    assert (expected != coded).any()
+    np.testing.assert_array_equal(disturbed, encoder.with_constant(expected))
+
+
+def test_one_thread_at_a_time_seeds_the_global_generator() -> None:
+    network, held = one_layer(), []
+
+    def look(events: np.ndarray) -> np.ndarray:
+        held.append(stimuli._drawing.locked())
+        if len(held) == 3:
+            raise ValueError("the transform fails")
+        return events
+
+    with pytest.raises(ValueError, match="the transform fails"):
+        transformed(network, draw(network), look, np.random.default_rng(0))
+    assert held == [True] * 3
+    assert not stimuli._drawing.locked()
 
 
 @pytest.mark.parametrize("name", STIMULUS)

@@ -1,6 +1,7 @@
 """What an encoder has to say of itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -84,6 +85,12 @@ class Encoder(ABC):
             return latencies
         same = np.broadcast_to(self.constant, (*latencies.shape[:3], len(self.constant)))
         return np.concatenate([latencies, same.astype(latencies.dtype)], axis=3)
+
+    def change_coded(self, latencies: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Latencies of the whole stimulus, changed but for the channels that fire at constant times."""
+        if not self.constant:
+            return change(latencies)
+        return self.with_constant(change(latencies[..., : -len(self.constant)]))
 
     def prepare(self, given: Any) -> np.ndarray:
         """Samples of a user's own, as this encoder takes them and a data set keeps them.
