@@ -113,6 +113,8 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         presentations             int64        number of stimuli
         accuracy                  float64      fraction; a tie goes to the lowest neuron
         strict_accuracy           float64      fraction; a tie is an error
+        low, high                 float64      bounds of the 95 % interval of its mean over the rows of the same
+                                               condition, layer and level, as `study_figure` draws it
         tie_rate                  float64      fraction of presentations with several first output spikes
         silent_rate               float64      fraction of presentations without an output spike
         mean_decision_latency_ms  float64      latency of the first output spike (ms); missing if there was none
@@ -139,7 +141,19 @@ def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         "presentations": "int64",
         **dict.fromkeys(("level", *_TIMES), "float64"),
     }
-    return pd.DataFrame(list(rows)).astype(types)
+    return _with_interval(pd.DataFrame(list(rows)).astype(types))
+
+
+def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with the bounds of the strict accuracy behind it, the same in all rows that differ by seed alone."""
+    bounds = pd.DataFrame(np.nan, frame.index, ["low", "high"])
+    for _, rows in frame.groupby(["kind", "condition", "layer", "level"], dropna=False, observed=True):
+        summary = _summary(rows.fillna({"level": 0.0}), "strict_accuracy")
+        bounds.loc[rows.index] = summary[["low", "high"]].to_numpy()
+    behind = list(frame).index("strict_accuracy") + 1
+    for name in ("high", "low"):
+        frame.insert(behind, name, bounds[name])
+    return frame
 
 
 def study_figure(

@@ -70,7 +70,7 @@ def analyse(
             metavar="FILE",
             help="A .png, .svg or .pdf of the figure, a .csv, .csv.gz or .parquet of the table, or a .json that says"
             " what was analysed; repeatable; by default KIND.png, .svg, .csv and .json in RUN/analysis or"
-            " analysis-SUBJECT.",
+            " analysis-SUBJECT, KIND-LAYER of a layer.",
         ),
     ] = None,
     width: Annotated[
@@ -134,7 +134,8 @@ def analyse(
         )
         figure = found.figure(WIDTHS[width] if width else 0.0, palette)
     folder = one.model.run.subfolder("analysis") if one.model and one.model.run else Path(f"analysis-{one.name}")
-    files = out or [folder / f"{kind}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
+    stem = options.file_stem(kind, layer)
+    files = out or [folder / f"{stem}.{suffix}" for suffix in ("png", "svg", "csv", "json")]
     for path in files:
         options.make_folder(path.parent)
     record = {"kind": kind, "settings": entry.settings | chosen_settings, "layers": layer, "limit": first}

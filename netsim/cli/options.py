@@ -401,6 +401,11 @@ def check_workers(scheduler: str | None, workers: int | None) -> None:
         raise SpecificationError("--workers", "has no meaning with --scheduler, which has workers of its own")
 
 
+def file_stem(what: str, layers: Sequence[str] | None) -> str:
+    """The name of files without suffix: what they are of, and the layers if some were chosen."""
+    return "-".join([what, *(layers or [])])
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those it lies in, where there is none."""
     try:

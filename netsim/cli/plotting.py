@@ -65,7 +65,8 @@ def plot(
         Option(
             metavar="FILE",
             rich_help_panel=options.OUTPUT,
-            help="A .png, .svg or .pdf; repeatable; by default FIGURE.png and .svg in RUN/figures or figures-PRESET.",
+            help="A .png, .svg or .pdf; repeatable; by default FIGURE.png and .svg in RUN/figures or figures-PRESET,"
+            " FIGURE-LAYER of a layer.",
         ),
     ] = None,
     table: Annotated[
@@ -127,7 +128,8 @@ def plot(
     if not entry.of_structure:
         options.note_initial_weights(subject, chosen, seed)
     folder = chosen.run.subfolder("figures") if chosen.run else Path(f"figures-{chosen.network.name}")
-    files = out or [folder / f"{figure}.{suffix}" for suffix in ("png", "svg")]
+    stem = options.file_stem(figure, [layer] if layer else None)
+    files = out or [folder / f"{stem}.{suffix}" for suffix in ("png", "svg")]
     for path in [*files, *filter(None, [table])]:
         options.make_folder(path.parent)
     if table is not None:

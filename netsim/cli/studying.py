@@ -55,7 +55,7 @@ def study(
     {studies}
 
     Files are STUDY.csv, one row per level and seed; STUDY.png and .svg, with 95 % confidence bands over seeds; and \
-STUDY.json, which says what was simulated.
+STUDY.json, which says what was simulated. Layers that were chosen follow the name, as in STUDY-LAYER.csv.
     """
     from netsim.analysis.studies import study_table
     from netsim.analysis.tables import check_table_suffix, records
@@ -70,7 +70,8 @@ STUDY.json, which says what was simulated.
     if studies[name].is_grid and dt is not None:
         raise SpecificationError(f"--dt {dt:g}", f"has no meaning for {name}; give time steps with --level")
     folder = out or (chosen.run.subfolder("studies") if chosen.run else Path(f"studies-{network.name}"))
-    tables = [folder / f"{name}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
+    stem = options.file_stem(name, layer)
+    tables = [folder / f"{stem}.{suffix}" for suffix in ("csv", *(["parquet"] if parquet else []))]
     for table in tables:
         check_table_suffix(table)
     stimuli = options.split_of(chosen, network, split, data_dir, limit)
@@ -93,7 +94,7 @@ STUDY.json, which says what was simulated.
 
 
 def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, tables: list[Path]) -> list[str]:
-    """Write tables, figures and record of a study, all or none; returns the names of the files."""
+    """Write tables, figures and record of a study, called alike, all or none; returns the names of the files."""
     import matplotlib.pyplot as plt
 
     from netsim.analysis.studies import study_panels
@@ -101,7 +102,7 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
     from netsim.analysis.tables import write_table
     from netsim.files import write_json, write_together
 
-    name = record["kind"]
+    name = tables[0].stem
     figure = study_panels(frame)
 
     def fill(hidden: Path) -> list[Path]:
@@ -122,8 +123,9 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 
 
 def print_levels(frame: pd.DataFrame) -> None:
-    """One line per curve and level: means over seeds."""
-    table = new_table("", "layer", "level>", "accuracy (a tie is an error)>", "same decisions>", "change of latency>")
+    """One line per curve and level: means over seeds, with the interval of the accuracy."""
+    accuracy = ("accuracy (a tie is an error)>", "95 % interval>")
+    table = new_table("", "layer", "level>", *accuracy, "same decisions>", "change of latency>")
     by = ["condition", "layer", "level"]
     curves = frame.fillna({"layer": ""}).groupby(by, sort=False, dropna=False, observed=True)
     for row in curves.mean(numeric_only=True).reset_index().to_dict("records"):
@@ -133,6 +135,7 @@ def print_levels(frame: pd.DataFrame) -> None:
             row["layer"],
             "" if math.isnan(row["level"]) else f"{row['level']:g}",
             f"{row['strict_accuracy']:.2%}",
+            f"{row['low']:.2%} to {row['high']:.2%}",
             f"{row['same_decisions']:.2%}",
             "" if math.isnan(change) else f"{change:.2f} ms",
         )

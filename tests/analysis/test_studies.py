@@ -109,6 +109,25 @@ def test_a_curve_is_the_mean_and_its_band_the_confidence_interval(make: Callable
     np.testing.assert_allclose([at_first.min(), at_first.max()], [low, high])
 
 
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_the_table_has_the_intervals_of_the_figure(seeds: int, make: Callable[..., pd.DataFrame]) -> None:
+    frame = make("delay-jitter", seeds=seeds, layers=("all", "conv1"))
+    assert list(frame)[7:10] == ["strict_accuracy", "low", "high"]
+    of_presentations = stats.binomtest(85, 100).proportion_ci(method="wilson")
+    control = frame.loc[frame["condition"] == "control", ["low", "high"]]
+    np.testing.assert_allclose(control, [of_presentations] * 6)
+    assert frame.loc[frame["condition"] == "undisturbed", ["low", "high"]].notna().all(axis=None)
+    bands = [part for part in study_figure(frame).collections if isinstance(part, PolyCollection)]
+    for layer, band in zip(("all", "conv1"), bands, strict=True):
+        edges = np.asarray(band.get_paths()[0].vertices)
+        rows = frame[(frame["condition"] == "disturbed") & (frame["layer"] == layer)]
+        assert len(rows) == 3 * seeds
+        for level in (1.0, 2.0, 4.0):
+            own = rows[rows["level"] == level]
+            drawn = edges[np.isclose(edges[:, 0], level), 1]
+            np.testing.assert_allclose(own[["low", "high"]], [[drawn.min(), drawn.max()]] * seeds)
+
+
 def test_a_single_seed_has_the_band_of_its_presentations(make: Callable[..., pd.DataFrame]) -> None:
     axes = study_figure(make("weight-noise", seeds=1))
     (band,) = [part for part in axes.collections if isinstance(part, PolyCollection)]

@@ -27,13 +27,15 @@ def test_a_preset_gives_table_and_figure() -> None:
     shown = run("rank-order", "digits", "--limit", "40", "--layer", "output", "--palette", "Set2")
     assert "within" in shown
     folder = Path("analysis-digits")
-    assert sorted(path.name for path in folder.iterdir()) == [f"rank-order.{s}" for s in ("csv", "json", "png", "svg")]
-    record = json.loads((folder / "rank-order.json").read_text())
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"rank-order-output.{s}" for s in ("csv", "json", "png", "svg")
+    ]
+    record = json.loads((folder / "rank-order-output.json").read_text())
     said = {"kind": "rank-order", "limit": 40, "layers": ["output"], "seed": 0, "weights": "initial", "split": "test"}
     assert record | said == record
     assert record["network"]["name"] == record["subject"] == "digits"
     assert "numpy" in record["versions"]
-    assert pd.read_csv(folder / "rank-order.csv")["pairs"].iloc[0] == 40 * 39 / 2
+    assert pd.read_csv(folder / "rank-order-output.csv")["pairs"].iloc[0] == 40 * 39 / 2
 
 
 def test_settings_and_json() -> None:

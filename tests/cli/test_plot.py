@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -146,6 +147,13 @@ def test_chosen_neurons(netsim: Netsim, run: Path) -> None:
         assert set(frame["neuron"]) <= {3, 5}
     netsim("plot", "group-raster", run, "--layer", "hidden", "--out", "a.png", "--table", "a.csv")
     assert pd.read_csv("a.csv")["neuron"].nunique() > 10
+
+
+def test_figures_of_layers_have_names_of_their_own(netsim: Netsim, run: Path) -> None:
+    for layer in ("hidden", "output"):
+        files = [str(run / "figures" / f"group-raster-{layer}.{suffix}") for suffix in ("png", "svg")]
+        assert netsim("plot", "group-raster", run, "--layer", layer).out.split() == files
+    assert len(os.listdir(run / "figures")) == 4
 
 
 def test_presentations_are_chosen_by_index(netsim: Netsim, run: Path) -> None:

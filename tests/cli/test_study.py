@@ -45,7 +45,7 @@ def test_studies_of_other_packages(netsim: Netsim, run: Path, install: Callable[
     assert [(plugin["seam"], plugin["name"], plugin["version"]) for plugin in done["plugins"]] == [
         ("study", "weight-decay", "1.2")
     ]
-    assert Path("here/weight-decay.svg").exists()
+    assert Path("here/weight-decay-output.svg").exists()
     netsim("study", "weight-decays", run).refused("did you mean 'weight-decay'?")
 
 
@@ -99,8 +99,10 @@ def test_the_record_says_what_was_simulated(netsim: Netsim, run: Path) -> None:
     )  # fmt: skip
     assert (done.code, done.err) == (0, "")
     printed = done.json()
-    record = json.loads(Path("here/delay-jitter.json").read_text())
-    assert printed.pop("files") == [f"here/delay-jitter.{suffix}" for suffix in ("csv", "png", "svg", "json")]
+    record = json.loads(Path("here/delay-jitter-output-all.json").read_text())
+    assert printed.pop("files") == [
+        f"here/delay-jitter-output-all.{suffix}" for suffix in ("csv", "png", "svg", "json")
+    ]
     rows = printed.pop("rows")
     assert printed == record
     assert record["kind"] == "delay-jitter"
@@ -113,9 +115,26 @@ def test_the_record_says_what_was_simulated(netsim: Netsim, run: Path) -> None:
     network = network_from_dict(record["network"])
     assert network.populations == read_network(run / "network.toml").populations
     assert len(rows) == 1 + 2 * (2 + 1)
-    frame = pd.read_csv("here/delay-jitter.csv")
+    frame = pd.read_csv("here/delay-jitter-output-all.csv")
     assert frame["latency_difference_ms"].tolist() == [row["latency_difference_ms"] for row in rows]
     assert [row["seed"] for row in rows if row["condition"] == "disturbed"] == [7, 8, 7, 8]
+
+
+def test_another_layer_leaves_the_table_of_the_former(netsim: Netsim, run: Path) -> None:
+    options = ("--level", 0.5, "--seeds", 1, "--limit", 5, "--out", "here")
+    for layers in ((), ("hidden",), ("output", "all")):
+        chosen = [part for layer in layers for part in ("--layer", layer)]
+        done = netsim("study", "lesion-neurons", run, *chosen, *options)
+        stem = "-".join(["lesion-neurons", *layers])
+        assert done.out.splitlines()[-4:] == [f"here/{stem}.{suffix}" for suffix in ("csv", "png", "svg", "json")]
+        assert set(pd.read_csv(f"here/{stem}.csv")["layer"].dropna()) == set(layers or ["all"])
+    assert len(os.listdir("here")) == 3 * 4
+
+
+def test_the_accuracy_is_printed_with_its_interval(netsim: Netsim, run: Path) -> None:
+    done = netsim("study", "lesion-neurons", run, "--level", 0.5, "--seeds", 2, "--limit", 20, "--out", "here")
+    last = pd.read_csv("here/lesion-neurons.csv").iloc[-1]
+    assert f"{last['low']:.2%} to {last['high']:.2%}" in done.out
 
 
 def test_the_same_command_gives_the_same_table(netsim: Netsim, run: Path) -> None:
