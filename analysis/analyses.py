@@ -227,8 +227,15 @@ def analyse(
     >>> netsim.analysis.save_figure(found.figure(), "latencies.png")
     """
     from netsim.analysis.spikes import Spikes, no_progress
-    from netsim.specification.checks import names_in, whole
+    from netsim.data.stimuli import Stimuli
+    from netsim.runs.model import Model
+    from netsim.specification.checks import check_kind, names_in, whole
 
+    for what, given_one in (("subject", subject), ("against", against)):
+        if given_one is not None and not isinstance(given_one, Spikes):
+            check_kind(given_one, Model, what, "such as netsim.load_model gives, or Spikes")
+    if stimuli is not None:
+        check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
     entry = analyses.require(name)
     layers = None if layers is None else names_in(layers)
     limit = None if limit is None else whole(limit, "limit")

@@ -20,6 +20,7 @@ from netsim.errors import DataError
 from netsim.measuring.metrics import wilson_interval
 from netsim.runs.model import Model
 from netsim.seams import studies
+from netsim.specification.checks import check_kind
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.studies.study import Study
@@ -67,7 +68,8 @@ def study(
     Raises
     ------
     SpecificationError
-        If there is no such study, a level or seed is out of bounds, or a layer does not exist or does not suit it.
+        If `model` or `stimuli` are something else, there is no such study, a level or seed is out of bounds, or a layer
+        does not exist or does not suit it.
     DataError
         If there are no stimuli.
     RunError
@@ -81,6 +83,8 @@ def study(
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
+    check_kind(model, Model, "model", "such as netsim.load_model gives")
+    check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
     model.check_engine()
     network, settings = model.network, model.network.training
     if not len(stimuli):

@@ -47,6 +47,21 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SpecificationError,
         "stimuli: must be a Stimuli, such as netsim.load_splits\\(network\\).test, not tuple",
     ),
+    "the name of a run to study": (
+        lambda: loose.study("lesion-neurons", "runs/mine", TEST),
+        SpecificationError,
+        "model: must be a Model, such as netsim.load_model gives, not str",
+    ),
+    "samples to study with": (
+        lambda: loose.study("lesion-neurons", MODEL, (TIMES, [0, 1, 2, 3])),
+        SpecificationError,
+        r"stimuli: must be a Stimuli, such as model.splits\(\).test, not tuple",
+    ),
+    "the name of a run to analyse": (
+        lambda: loose.analyse("psth", "runs/mine"),
+        SpecificationError,
+        "subject: must be a Model, such as netsim.load_model gives, or Spikes, not str",
+    ),
     "latencies of one presentation": (
         lambda: loose.decide(np.zeros(3)),
         DataError,
