@@ -46,7 +46,7 @@ def make_dataset(
         data sets and loaders of torch and tonic are. What a sample is says the encoder: intensities, a recording of
         events, latencies; `Encoder.prepare` says which shapes are taken. Tables have the columns of the first one, and
         the index of their labels. Labels are words, or numbers counted from 0: the largest says how many classes there
-        are.
+        are. Those of all parts are words, or those of all are numbers.
     encoder : Encoder
         That of the network.
     test : float, or as `training`
@@ -199,9 +199,21 @@ class _Codes:
         self._words: bool | None = None
         self.classes: tuple[str, ...] = ()
 
-    def encode(self, labels: list[Any], part: str) -> np.ndarray:
+    def take(self, given: Any, part: str) -> np.ndarray:
+        """Some labels as an array; all must be words, or all numbers, those of `training` first."""
+        array = np.atleast_1d(np.asarray(given))
+        for label in _telling(array, given):
+            is_word = _is_word(label)
+            self._words = is_word if self._words is None else self._words
+            if is_word not in (None, self._words):
+                now, before = ("a word", "numbers") if is_word else ("a number", "words")
+                remedy = "give all as words, or all as numbers counted from 0"
+                raise DataError(f"{part}: has the label {label}, {now}, where those before are {before}; {remedy}")
+        return np.array(array.tolist()) if array.dtype == object and self._words is False else array
+
+    def encode(self, labels: list[np.ndarray], part: str) -> np.ndarray:
         """The numbers; the labels of ``training`` say which classes there are, if nobody did."""
-        array = np.concatenate([np.atleast_1d(np.asarray(some)) for some in labels]) if labels else np.empty(0)
+        array = np.concatenate(labels)
         if array.ndim != 1:
             raise DataError(f"{part}: has labels of shape {array.shape}; one number or word each is needed")
         if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
@@ -226,6 +238,20 @@ class _Codes:
         if unknown := set(words) - numbers.keys():
             raise DataError(f"{part}: {min(unknown)!r} is no class{nearest(min(unknown), numbers)}")
         return np.array([numbers[word] for word in words], dtype=np.int64)
+
+
+def _telling(array: np.ndarray, given: Any) -> Any:
+    """Labels that tell words from numbers: the first of an array of one type; of a list all, which NumPy makes one."""
+    if array.dtype == object or (array.dtype.kind in "US" and isinstance(given, list | tuple)):
+        return given
+    return array.ravel()[:1].tolist()
+
+
+def _is_word(label: Any) -> bool | None:
+    """Whether a label is a word, as a truth value is, or a number; None if it is neither."""
+    if isinstance(label, str | bytes | bool | np.bool_):
+        return True
+    return False if isinstance(label, int | float | np.number) and label == label else None
 
 
 def _prepared(
@@ -307,7 +333,7 @@ def _is_pair(item: Any) -> bool:
 
 def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, spool_to: Path | None) -> Part:
     """All samples of a part, in memory or in a file, and their labels."""
-    labels: list[Any] = []
+    labels: list[np.ndarray] = []
     arrays: list[np.ndarray] = []
     count = 0
     spool = None if spool_to is None else Spool(spool_to)
@@ -315,7 +341,7 @@ def _kept(batches: Iterator[tuple[np.ndarray, Any]], codes: _Codes, part: str, s
         for samples, some in batches:
             count += len(samples)
             if some is not None:
-                labels.append(np.asarray(some))
+                labels.append(codes.take(some, part))
             if spool is not None:
                 spool.append(samples)
             else:

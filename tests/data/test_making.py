@@ -107,6 +107,39 @@ def test_words_are_those_of_the_training() -> None:
         make_dataset((IMAGES, WORDS), ENCODER, (IMAGES[:1], ["hamm"]))
 
 
+NUMBERS = np.arange(600) % 11
+AS_WORDS = NUMBERS.astype(str)  # of which 10 comes before 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (AS_WORDS, NUMBERS, "test: has the label 0, a number, where those before are words; give all as words, or"),
+        (NUMBERS, AS_WORDS, "test: has the label 0, a word, where those before are numbers; give all as words, or"),
+        (AS_WORDS, NUMBERS.tolist(), "test: has the label 0, a number"),
+        (pd.Series(WORDS), pd.Series(LABELS, dtype=object), "test: has the label 0, a number"),
+        (WORDS == "ham", LABELS, "test: has the label 0, a number"),
+        (["cat", 3] * 300, WORDS, "training: has the label 3, a number, where those before are words"),
+        (WORDS, ["ham", 3] * 300, "test: has the label 3, a number, where those before are words"),
+        (pd.Series([3, "cat"] * 300), WORDS, "training: has the label cat, a word, where those before are numbers"),
+    ],
+)
+def test_labels_are_words_in_all_parts_or_in_none(first: Any, second: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        make_dataset((IMAGES, first), ENCODER, (IMAGES, second))
+
+
+def test_labels_of_a_stream_are_words_in_all_batches_or_in_none() -> None:
+    with pytest.raises(DataError, match="training: has the label 0, a number, where those before are words"):
+        make_dataset(iter([(IMAGES, AS_WORDS), (IMAGES, NUMBERS)]), ENCODER)
+
+
+def test_numbers_are_numbers_in_a_column_of_objects() -> None:
+    made = make_dataset((IMAGES, pd.Series(NUMBERS, dtype=object)), ENCODER, (IMAGES, NUMBERS))
+    assert made.classes == tuple(map(str, range(11)))
+    np.testing.assert_array_equal(made.train_labels, NUMBERS)
+
+
 def test_without_labels() -> None:
     for form in ((IMAGES, None), list(IMAGES), ((image, None) for image in IMAGES)):
         made = make_dataset(form, ENCODER, test=(IMAGES[:5], None))
