@@ -15,7 +15,7 @@ from netsim.analysis import Spikes
 from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.errors import DataError
-from netsim.exchange import export, read_spikes
+from netsim.exchange import export, read_spikes, read_stimuli
 from netsim.exchange.spikes import parquet
 from netsim.measuring.simulation import Simulation, simulate
 from netsim.runs.model import load_model
@@ -113,6 +113,38 @@ def test_a_plain_table_without_layers_and_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(spikes.layer("spikes").dense(), [[np.inf, 1.5, np.inf, np.inf], [np.inf] * 3 + [4]])
 
 
+@pytest.mark.parametrize(
+    ("columns", "row", "message"),
+    [
+        ("neuron", "", "neuron is no number in row 2 below the heading: 'nan'"),
+        ("neuron,y,x,channel", ",0,1,0", "neuron is no number in row 2"),
+        ("y,x,channel", "0,,1", "x is no number in row 2"),
+        ("y,x,channel", ",1,", "(y|channel) is no number in row 2"),
+        ("y,x,channel", ",,", "y is no number in row 2"),
+    ],
+)
+def test_a_spike_says_which_neuron_fired(columns: str, row: str, message: str, tmp_path: Path) -> None:
+    path, filled = tmp_path / "own.csv", ",".join("1" for _ in columns.split(","))
+    head = f"presentation,{columns},latency_ms\n0,{filled},5\n"
+    path.write_text(f"{head}0,{row},2\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"own.csv: {message}"):
+        read_spikes(path)
+    if "neuron" in columns:
+        with pytest.raises(DataError, match=f"own.csv: {message}"):
+            read_stimuli(path, (2, 2, 2))
+    path.write_text(f"{head}1,{row},inf\n", encoding="utf-8")  # no spike
+    assert np.diff(read_spikes(path).layer("spikes").starts).tolist() == [1, 0]
+
+
+def test_layers_without_places_have_channels(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    rows = "0,maps,1,0,,2\n0,maps,0,1,,3\n0,dense,,,4,5\n"
+    path.write_text(f"presentation,layer,y,x,channel,latency_ms\n{rows}", encoding="utf-8")
+    spikes = read_spikes(path)
+    assert dict(spikes.sizes) == {"maps": 4, "dense": 5}
+    assert [spikes.layer(name).neurons.tolist() for name in spikes.sizes] == [[1, 2], [4]]
+
+
 def _renamed(path: Path, old: str, new: str) -> Path:
     path.write_text(path.read_text(encoding="utf-8").replace(f",{old},", f",{new},", 1), encoding="utf-8")
     return path
@@ -121,6 +153,7 @@ def _renamed(path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
+        ("presentation,label,neuron,latency_ms\n0,1,1,2\n1,,2,2\n", "label is no number in row 2"),
         ("presentation,neuron\n0,1\n", "lacks the column latency_ms"),
         ("presentation,neuron,latency_ms\n0,1,x\n", "latency_ms is no number"),
         ("presentation,neuron,latency_ms\n0,1,-2\n", "negative times"),

@@ -44,6 +44,8 @@ def test_a_silent_presentation_can_have_a_row() -> None:
     times, labels, indices = _read("presentation,label,neuron,latency_ms\n0,1,0,2\n1,0,0,inf\n")
     assert times == [[2.0] + [np.inf] * 5, [np.inf] * 6]
     assert (labels, indices) == ([1, 0], [0, 1])
+    assert _read("presentation,label,neuron,latency_ms\n0,1,0,2\n1,0,,inf\n") == (times, labels, indices)
+    assert _read("presentation,label,y,x,latency_ms\n0,1,0,0,2\n1,0,,,inf\n") == (times, labels, indices)
 
 
 def test_the_stimulus_or_the_only_layer_is_read() -> None:
@@ -72,6 +74,8 @@ HEAD = "presentation,label,y,x,neuron,latency_ms\n"
         (HEAD + "0,1,0,0,6,1\n", "neuron goes from 6 to 6.*only 0 to 5 fits"),
         (HEAD + "0,1,2,0,0,1\n", "y goes from 2 to 2.*only 0 to 1 fits"),
         (HEAD + "0,1,0,0,-1,1\n", "neuron goes from -1 to -1"),
+        (HEAD + "0,1,0,0,,1\n0,1,0,1,1,1\n", "neuron is no number in row 1"),
+        (HEAD + "0,1,0,0,9,inf\n", "neuron goes from 9 to 9.*only 0 to 5 fits"),
         (HEAD + "0,1,1,0,2,1\n", "y, x, map and neuron contradict each other"),
         (HEAD + "0,1,0,0,0.5,1\n", "neuron must hold integers"),
         (HEAD + "x,1,0,0,0,1\n", "presentation is no number in row 1"),

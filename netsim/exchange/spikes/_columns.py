@@ -12,6 +12,7 @@ import numpy as np
 
 from netsim.errors import DataError
 from netsim.exchange import presentations
+from netsim.exchange.spikes._rows import PLACE, Rows, check_columns, check_one_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,22 +23,20 @@ if TYPE_CHECKING:
 PartsOf = tuple[Sequence[str], Callable[[list[str]], Iterator[Any]]]
 """The columns that a table has, and a function that gives some of them, as tables of some rows after each other."""
 _ONLY_LAYER = "spikes"  # what the layer is called if the table names none
-_PLACE = ("y", "x", "channel")
 
 
 def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
     """Read a table of spikes; columns are those of `netsim.exchange.read_layer`.
 
-    The neurons of a layer are those up to the last one that fires anywhere, its presentations those with a row.
+    The neurons of a layer are those up to the last one that fires anywhere, its presentations those with a row. Where
+    there is ``neuron``, other columns do not place a neuron: how they are numbered says the shape, which nobody tells.
     """
     from netsim.analysis.spikes import Spikes
 
     with presentations.reading(path, "a table of spikes"):
         columns, parts = parts_of(path)
-        missing = [name for name in ("presentation", "latency_ms") if name not in columns]
-        if missing:
-            raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
-        place = ["neuron"] if "neuron" in columns else [name for name in _PLACE if name in columns]
+        check_columns(path, columns)
+        place = ["neuron"] if "neuron" in columns else [name for name in PLACE if name in columns]
         if place != ["neuron"] and "channel" not in place and ("y" not in place or "x" not in place):
             raise DataError(f"{path}: does not say which neuron fired; it needs neuron, or y, x and channel")
         wanted = [*(["layer"] if "layer" in columns else []), "presentation", *place, "latency_ms"]
@@ -93,20 +92,24 @@ class _Survey:
 def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Survey:
     """Look through a table once."""
     layers: dict[str, _Layer] = {}
-    names, tags, labelled = [np.empty(0, np.int64)], [np.empty(0, np.int64)], True
+    names, tags = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     order: dict[str, int] = {}
-    rows = 0
+    seen, unlabelled = 0, 0
     for table in parts:
-        rows += len(table)
-        numbers = _whole(path, table, "presentation")
-        labelled &= "label" in table and bool(table["label"].notna().all())
+        rows = Rows(path, table, seen)
+        seen += len(table)
+        numbers, tag = rows.presentations(), rows.labels()
         new = np.concatenate([[True], numbers[1:] != numbers[:-1]])[: len(numbers)]
-        if labelled:
-            tag = _whole(path, table, "label")
+        if tag is None:
+            unlabelled += len(table)
+        else:
             new[1:] |= tag[1:] != tag[:-1]  # of a presentation with several labels all are kept
             tags.append(tag[new])
+        if unlabelled not in (0, seen):
+            raise DataError(f"{path}: has rows with and without a label; give one to each, or to none")
         names.append(numbers[new])
-        columns = [_latencies(path, table), *(_whole(path, table, name, missing=0) for name in place)]
+        latencies = rows.latencies()
+        columns = [latencies, *rows.places(place, np.isfinite(latencies))]
         for name, own in _by_layer(table, order):
             latencies, *places = (column[own] for column in columns)
             layer = layers.setdefault(name, _Layer(np.ones(len(place), np.int64)))
@@ -114,16 +117,15 @@ def _survey(path: Path, parts: Iterable[pd.DataFrame], place: list[str]) -> _Sur
     every = np.concatenate(names)
     unique, first = np.unique(every, return_index=True)
     labels = None
-    if labelled and rows:
+    if not unlabelled and seen:
         tag = np.concatenate(tags)
         labels = tag[first]
-        if (tag != labels[np.searchsorted(unique, every)]).any():
-            raise DataError(f"{path}: has several labels in one presentation")
+        check_one_label(path, tag, labels[np.searchsorted(unique, every)])
     for name, layer in layers.items():
         presentations.check_size(path, name, layer.size)
         if not layer.spikes:
             layer.window = (0.0, 0.0)
-    return _Survey(unique, labels, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, rows)
+    return _Survey(unique, labels, {name: layers[name] for name in sorted(layers, key=order.__getitem__)}, seen)
 
 
 def _note(layer: _Layer, numbers: np.ndarray, latencies: np.ndarray, places: Sequence[np.ndarray]) -> None:
@@ -229,18 +231,18 @@ class _Table:
             if progress is not None:
                 progress(done, self.survey.rows)
             done += len(table)
-            latencies = _latencies(self.path, table)
+            rows = Rows(self.path, table, done - len(table))
+            latencies, numbers = rows.latencies(), rows.presentations()
             fired = np.isfinite(latencies)
-            numbers = _whole(self.path, table, "presentation")
-            places = [_whole(self.path, table, name, missing=0) for name in self.place]
+            places = rows.places(self.place, fired)
             for name, own in _by_layer(table, {}):
                 if name in names:
                     chosen = own & fired
                     at = [column[chosen] for column in places]
                     extent = tuple(self.survey.layers[name].extent)
                     neurons = np.ravel_multi_index(at, extent) if len(at) > 1 else at[0]
-                    rows = np.searchsorted(self.survey.numbers, numbers[chosen])
-                    yield name, [rows.astype(np.int32), neurons.astype(np.int32), latencies[chosen]]
+                    positions = np.searchsorted(self.survey.numbers, numbers[chosen])
+                    yield name, [positions.astype(np.int32), neurons.astype(np.int32), latencies[chosen]]
         if progress is not None:
             progress(done, self.survey.rows)
 
@@ -253,27 +255,3 @@ def _layers(column: pd.Series) -> tuple[np.ndarray, list[str]]:
         return column.cat.codes.to_numpy(), [str(name) for name in column.cat.categories]
     codes, names = pd.factorize(column)
     return codes, [str(name) for name in names]
-
-
-def _latencies(path: Path, table: pd.DataFrame) -> np.ndarray:
-    import pandas as pd
-
-    latencies = pd.to_numeric(table["latency_ms"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if np.isnan(latencies).any():
-        raise DataError(f"{path}: latency_ms is no number in some rows; a silent neuron has no row, or inf")
-    if (latencies < 0).any():
-        raise DataError(f"{path}: holds negative times; time starts at 0 with the presentation")
-    return latencies
-
-
-def _whole(path: Path, table: pd.DataFrame, name: str, missing: int | None = None) -> np.ndarray:
-    """A column of whole numbers; `missing` stands for what is not there, which is refused by default."""
-    import pandas as pd
-
-    values = table[name]
-    if values.dtype.kind in "iu" and not values.hasnans:
-        return presentations.whole_numbers(path, name, values.to_numpy(), None if name == "presentation" else 0)
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if missing is not None:
-        numbers = np.where(np.isnan(numbers) & values.isna().to_numpy(), missing, numbers)
-    return presentations.whole_numbers(path, name, numbers, None if name == "presentation" else 0)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from netsim.errors import DataError
 from netsim.exchange import presentations
+from netsim.exchange.spikes._rows import Rows, check_columns, check_one_label
 from netsim.exchange.trains import chosen_layers, to_json
 from netsim.files import open_regular
 
@@ -59,58 +59,37 @@ def read(
 
     Needed are the columns ``presentation``, ``latency_ms`` and ``neuron``, or ``y``, ``x`` and ``channel`` in its
     place (which may lack if there is one channel); ``layer`` and ``label`` may be there. A latency of ``inf`` is no
-    spike; such a row can stand for a presentation in which all neurons are silent. They are sorted by number.
+    spike; such a row, which need not name a neuron, can stand for a presentation in which all are silent. They are
+    sorted by number.
 
     `load` makes a table of path, open file and its size in bytes, if it does not unpack to much more than that.
     """
     with presentations.reading(path, "a table of spikes"):
         with open_regular(path) as file:
             table = load(path, file, os.fstat(file.fileno()).st_size)
-        missing = [name for name in ("presentation", "latency_ms") if name not in table.columns]
-        if missing:
-            raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
-        indices, rows = np.unique(_integers(path, table, "presentation"), return_inverse=True)
-        labels = _labels(path, table, rows, len(indices))
+        check_columns(path, table.columns)
+        rows = Rows(path, table)
+        indices, positions = np.unique(rows.presentations(), return_inverse=True)
+        labels = _labels(path, rows.labels(), positions, len(indices))
+        own = np.ones(len(table), dtype=bool)
         if "layer" in table.columns:
             # Parquet knows of layers that never fired
             names = list(table["layer"].astype("category").cat.categories)
-            own = table["layer"] == presentations.choose_layer(path, layer, names)
-            table, rows = table[own], rows[own]
-        latencies = _numbers(path, table, "latency_ms")
-        columns = {
-            place: _integers(path, table, name)
-            for name, place in _NEURON.items()
-            if name in table.columns and (table.empty or table[name].notna().any())
-        }
-        neurons = presentations.neuron_numbers(path, columns, shape)
-        first = presentations.first_spikes(path, latencies, rows, neurons, len(indices), shape)
+            own = (table["layer"] == presentations.choose_layer(path, layer, names)).to_numpy()
+        latencies = rows.latencies()
+        columns = [name for name in _NEURON if name in table and (not own.any() or table.loc[own, name].notna().any())]
+        told = own & (np.isfinite(latencies) | table[columns].notna().all(axis=1).to_numpy())
+        placed = {_NEURON[name]: rows.whole(name, None, told)[told] for name in columns}
+        neurons = presentations.neuron_numbers(path, placed, shape)
+        first = presentations.first_spikes(path, latencies[told], positions[told], neurons, len(indices), shape)
         return presentations.Presentations(first, labels, indices)
 
 
-def _numbers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
-    """A column of numbers, none of them missing."""
-    import pandas as pd
-
-    numbers = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.flatnonzero(np.isnan(numbers))
-    if len(wrong):
-        row = table.index[wrong[0]]
-        found = repr(str(table[name].loc[row]))
-        raise DataError(f"{path}: {name} is no number in row {row + 1} below the heading: {found}")
-    return numbers
-
-
-def _integers(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
-    return presentations.whole_numbers(path, name, _numbers(path, table, name), None)
-
-
-def _labels(path: Path, table: pd.DataFrame, rows: np.ndarray, count: int) -> np.ndarray | None:
-    """One label per presentation, if there are any."""
-    if "label" not in table.columns or table["label"].isna().all():
+def _labels(path: Path, tags: np.ndarray | None, positions: np.ndarray, count: int) -> np.ndarray | None:
+    """One label for each of so many presentations, from those of rows, if there are any."""
+    if tags is None:
         return None
-    tags = presentations.whole_numbers(path, "label", _numbers(path, table, "label"))
     labels = np.zeros(count, np.int64)
-    labels[rows] = tags
-    if (labels[rows] != tags).any():
-        raise DataError(f"{path}: has several labels in one presentation")
+    labels[positions] = tags
+    check_one_label(path, tags, labels[positions])
     return labels

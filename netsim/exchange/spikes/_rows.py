@@ -1,0 +1,92 @@
+"""Rows of the tidy spike table: what its columns must hold, however the table is read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsim.errors import DataError
+from netsim.exchange import presentations
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLACE = ("y", "x", "channel")
+
+
+def check_columns(path: Path, names: Collection[str]) -> None:
+    """Refuse a table without the columns that all need."""
+    missing = [name for name in ("presentation", "latency_ms") if name not in names]
+    if missing:
+        raise DataError(f"{path}: lacks the column {' and '.join(missing)}")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a table of spikes."""
+
+    path: Path
+    table: pd.DataFrame
+    before: int = 0
+    """So many rows come before them."""
+
+    def numbers(self, name: str, needed: np.ndarray | None = None) -> np.ndarray:
+        """A column of numbers; NaN where it is empty, which only rows may be that are not `needed`."""
+        import pandas as pd
+
+        values = self.table[name]
+        if values.dtype.kind in "iu" and not values.hasnans:
+            return values.to_numpy()
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        wrong = np.isnan(numbers)
+        if needed is not None:
+            wrong &= needed | values.notna().to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            where = f"in row {self.before + row + 1} below the heading: {str(values.iloc[row])!r}"
+            raise DataError(f"{self.path}: {name} is no number {where}")
+        return numbers
+
+    def whole(self, name: str, least: int | None = 0, needed: np.ndarray | None = None) -> np.ndarray:
+        """As `numbers`, of whole ones, none below `least`; 0 stands for what is missing."""
+        numbers = self.numbers(name, needed)
+        if needed is not None:
+            numbers = np.where(np.isnan(numbers), 0, numbers)
+        return presentations.whole_numbers(self.path, name, numbers, least)
+
+    def presentations(self) -> np.ndarray:
+        """What the presentations are called."""
+        return self.whole("presentation", None)
+
+    def latencies(self) -> np.ndarray:
+        """Latencies (ms); ``inf`` is no spike."""
+        latencies = self.numbers("latency_ms").astype(np.float64, copy=False)
+        if (latencies < 0).any():
+            raise DataError(f"{self.path}: holds negative times; time starts at 0 with the presentation")
+        return latencies
+
+    def labels(self) -> np.ndarray | None:
+        """The labels, of all rows or, if there are none, of no one."""
+        if "label" not in self.table or (len(self.table) and self.table["label"].isna().all()):
+            return None
+        return self.whole("label")
+
+    def places(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:
+        """The columns that say which neuron it is; a spike must have them, but y and x together, or the channel.
+
+        Neurons of a dense layer have no y and x, those of a layer of one map need no channel.
+        """
+        empty = {name: self.table[name].isna().to_numpy() for name in names}
+        y, x, channel = (empty.get(name, np.ones(len(fired), dtype=bool)) for name in PLACE)
+        needed = {"y": ~x | channel, "x": ~y | channel, "channel": y | x, "neuron": True}
+        return [self.whole(name, needed=fired & needed[name]) for name in names]
+
+
+def check_one_label(path: Path, tags: np.ndarray, labels: np.ndarray) -> None:
+    """Refuse labels of rows that are not those of their presentations."""
+    if (tags != labels).any():
+        raise DataError(f"{path}: has several labels in one presentation")
