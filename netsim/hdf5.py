@@ -40,6 +40,9 @@ def check_hdf5(path: Path) -> None:
         raise DataError(tried.stderr.strip())
     if tried.returncode < 0:
         raise DataError(f"{path}: is damaged: HDF5 crashes over it")
+    if tried.returncode:
+        reason = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
+        raise DataError(f"{path}: is not read, for the process that looks through it first failed ({reason})")
 
 
 def scan(path: Path) -> None:

@@ -5,7 +5,10 @@ import time
 
 
 def limit_memory(more: int) -> None:
-    """Let this process take so many more bytes of address space than now, and no more, if the system is Linux."""
+    """Let this process take so many more bytes of address space than now, and no more, if the system is Linux.
+
+    It is not more than an administrator's bound, where there is one.
+    """
     try:
         import resource
 
@@ -13,7 +16,9 @@ def limit_memory(more: int) -> None:
             size = int(file.read().split()[0]) * resource.getpagesize()
     except (ImportError, OSError):
         return
-    resource.setrlimit(resource.RLIMIT_AS, (size + more, size + more))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    bound = _within(size + more, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
 
 
 def peak_memory() -> int:
@@ -30,10 +35,18 @@ def peak_memory() -> int:
 
 
 def limit_time(more: int) -> None:
-    """Let this process take so many more seconds of a processor, and end by SIGXCPU then, if the system knows that."""
+    """Let this process take so many more seconds of a processor, and end by SIGXCPU then, if the system knows that.
+
+    They are not more than an administrator's bound, where there is one.
+    """
     try:
         import resource
     except ImportError:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + more, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (_within(math.ceil(time.process_time()) + more, hard), hard))
+
+
+def _within(bound: int, hard: int) -> int:
+    """A bound that the system lets a process have, whose hard bound is -1 if there is none."""
+    return bound if hard < 0 else min(bound, hard)

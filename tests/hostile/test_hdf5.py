@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,3 +44,35 @@ def test_free_space_that_follows_itself_is_refused(tmp_path: Path) -> None:
     assert peak_memory() >= len(much)
     with pytest.raises(DataError, match="needs more memory than its size explains; it is damaged or a trap"):
         check_hdf5(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program is a script of the shell")
+def test_a_file_that_could_not_be_looked_through_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _groups(tmp_path / "file.h5")
+    python = tmp_path / "python"
+    for text, reason in (("echo no memory >&2; exit 1", "no memory"), ("exit 127", "exit code 127")):
+        python.write_text(f"#!/bin/sh\n{text}\n")
+        python.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(python))
+        with pytest.raises(DataError, match=rf"file.h5: is not read, for the process .* failed \({reason}\)"):
+            check_hdf5(tmp_path / "file.h5")
+
+
+def _with_bounds(program: str, *arguments: str) -> str:
+    """What a program prints or fails with that may take 25 s of a processor, less than is taken by default."""
+    bounded = f"import resource; resource.setrlimit(resource.RLIMIT_CPU, (25, 25)); {program}"
+    done = subprocess.run([sys.executable, "-c", bounded, *arguments], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory of a process is bounded on Linux alone")
+def test_bounds_of_an_administrator_do_not_let_a_file_pass(tmp_path: Path) -> None:
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w") as file:
+        file["elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
+    told = _with_bounds("import sys, pathlib, netsim.hdf5 as own; own.check_hdf5(pathlib.Path(sys.argv[1]))", str(path))
+    assert "elsewhere is a link to another file" in told
+    narrow = "resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))"
+    limited = "limit_memory(2**34); limit_time(60); print(*map(resource.getrlimit, (resource.RLIMIT_AS, 0)))"
+    told = _with_bounds(f"from netsim.numerics.limits import limit_memory, limit_time; {narrow}; {limited}")
+    assert told == f"{(2**33, 2**33)} (25, 25)\n"
