@@ -182,9 +182,9 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
 def read_spikes(path: str | Path) -> Spikes:
     """Read the spikes of all layers from a file that `export` or another tool wrote, to analyse them.
 
-    Of several spikes of a neuron in a presentation the first one counts. Of a table with a column ``neuron``, places are
-    not looked at, for how they number neurons says a shape, which it does not tell. A Parquet file is looked through once
-    and then read when spikes are asked for, so that it can be larger than the memory: analyses that are sums over
+    Of several spikes of a neuron in a presentation the first one counts. Of a table with a column ``neuron``, places
+    are not looked at: how they number neurons says a shape, which it does not tell. A Parquet file is looked through
+    once and then read when spikes are asked for, so that it can be larger than the memory: analyses that are sums over
     presentations read it in parts, if presentations follow each other in each layer, others a layer at a time.
 
     Parameters

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from netsim.data.stimuli import load_splits
+from netsim.data.stimuli import Stimuli, load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.models.presets import load_preset
 from netsim.seams import encoders
@@ -95,6 +95,15 @@ def test_latencies_stay_what_they_are() -> None:
             encoder.latencies(encoder.prepare([[wrong, 0, 0, 0, 0, 0]]))
     with pytest.raises(DataError, match="have no intensities"):
         encoder.latencies(samples, 255)
+
+
+@given(t_max=st.floats(1e-3, 1e6), kind=st.sampled_from([np.float32, np.float64]))
+def test_a_latency_at_the_end_of_the_window_is_within_it(t_max: float, kind: type[np.floating]) -> None:
+    encoder = LatencyEncoder((1, 3, 1), t_max)
+    times = np.array([[t_max, 0.5 * t_max, np.inf]]).astype(kind)
+    presented = Stimuli(encoder.prepare(times), np.zeros(1, int), None, encoder).latencies(np.arange(1)).ravel()
+    assert presented[0] <= t_max
+    np.testing.assert_array_equal(presented.astype(kind), times.ravel())
 
 
 def test_receptive_fields_of_a_population_code() -> None:

@@ -31,7 +31,7 @@ class LatencyEncoder(Encoder):
     __repr__ = short_repr
 
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
-        """The samples, in double precision."""
+        """The samples, in double precision; what is `t_max` in theirs stays `t_max`."""
         if intensity_max is not None:
             raise DataError("images: the encoder takes latencies, which have no intensities")
         times = np.asarray(samples)  # compared as they are: in single precision t_max is another number
@@ -41,7 +41,10 @@ class LatencyEncoder(Encoder):
             raise DataError(f"latencies: begin at {first:g} ms; a presentation begins at 0")
         if (last := times.max(where=np.isfinite(times), initial=0.0)) > self.t_max:
             raise DataError(f"latencies: go up to {last:g} ms; lengthen encoder.t_max, which is {self.t_max:g}")
-        return times.astype(np.float64, copy=False)
+        if times.dtype == np.float64:
+            return times
+        latencies = times.astype(np.float64)
+        return np.where(np.isinf(latencies), np.inf, np.minimum(latencies, self.t_max))
 
     def stimuli_text(self) -> str:
         """Rows, columns and channels."""
