@@ -7,7 +7,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +15,9 @@ from typer import Argument, Option
 from typer.core import TyperCommand
 
 from netsim import seams
-from netsim.cli.terminal import data_progress, note
+from netsim.cli.terminal import data_progress, note, notes_for
 from netsim.data.loading import dataset_notations, find_source
-from netsim.errors import DataError, RunError, SpecificationError
+from netsim.errors import DataError, DataWarning, NetsimError, RunError, SpecificationError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -280,7 +280,12 @@ def stimuli_of(
     if early := too_early(latest_spike(found.latencies), network.encoder):
         note(f"{file}: {early}; latencies are in ms: are these in another unit?")
     source = {"stimuli": str(file), "stimuli_sha256": file_sha256(file)}
-    return found.stimuli(network.encoder), source, str(file)
+    classes = chosen.classes
+    if not classes and found.labels is not None and found.labels.dtype.kind == "U":
+        with suppress(NetsimError):  # where the data set is not found, words are refused
+            classes = splits_of(chosen, network, None, as_needed=True).dataset.classes
+    with notes_for(DataWarning):
+        return found.stimuli(network.encoder, classes, network), source, str(file)
 
 
 def chosen_indices(index: list[int] | None, limit: int | None, count: int, where: str) -> list[int]:

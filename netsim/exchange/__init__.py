@@ -6,6 +6,7 @@ A format is a module of `netsim.exchange.spikes` or of `netsim.exchange.networks
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentatio
     if read is None:
         suffixes = ", ".join(suffix for known in spike_formats.values() if known.read for suffix in known.suffixes)
         raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {suffixes}")
-    presentations: Presentations = read(path, layer, shape)
+    presentations: Presentations = replace(read(path, layer, shape), name=str(path))
     if not len(presentations.latencies):
         raise DataError(f"{path}: holds no presentations")
     return presentations
@@ -150,7 +151,8 @@ def read_layer(path: str | Path, layer: str | None, shape: Shape) -> Presentatio
 def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
     """Read spikes as stimuli from a file that `export` or another tool wrote.
 
-    If a neuron has several spikes in a presentation, the first one counts.
+    If a neuron has several spikes in a presentation, the first one counts; that others are left out says
+    `Presentations.stimuli`.
 
     Parameters
     ----------

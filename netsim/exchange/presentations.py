@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.errors import DataError, NetsimError
+from netsim.errors import DataError, DataWarning, NetsimError, nearest
 from netsim.reprs import short_repr
-from netsim.specification import STIMULUS, Encoder, Shape
+from netsim.specification import STIMULUS, Encoder, Network, Shape
 
 if TYPE_CHECKING:
     from netsim.data.stimuli import Stimuli
@@ -30,17 +30,70 @@ class Presentations:
     """Latencies (ms, ``inf`` is silent) of one layer in some presentations."""
 
     latencies: np.ndarray  # float64, shape (presentations, height, width, channels) or (presentations, neurons)
-    labels: np.ndarray | None  # int64
+    labels: np.ndarray | None  # int64, or words
     indices: np.ndarray  # int64, what the file calls the presentations
+    repeated: int = 0  # spikes of the file that are not the first of their neuron in a presentation
+    outside: int = 0  # spikes of the file that are in no presentation
+    name: str = "spikes"  # what messages call them
 
     __repr__ = short_repr
 
-    def stimuli(self, encoder: Encoder) -> Stimuli:
-        """The presentations as stimuli; their shape must be the encoder's."""
+    def stimuli(self, encoder: Encoder, classes: Sequence[str] = (), network: Network | None = None) -> Stimuli:
+        """The presentations as stimuli; their shape must be the encoder's.
+
+        A `netsim.errors.DataWarning` says how many spikes are left out, and come after the window of a network.
+
+        Parameters
+        ----------
+        encoder : Encoder
+        classes : sequence of str, optional
+            What the labels 0, 1, ... stand for; a label can be one of these words.
+        network : Network, optional
+            That they are for; labels must be its output neurons.
+
+        Raises
+        ------
+        DataError
+            If a label is no output neuron, or a word that is no class.
+        """
         from netsim.data.stimuli import UNLABELLED, SpikeStimuli
 
-        labels = np.full(len(self.latencies), UNLABELLED) if self.labels is None else self.labels
-        return SpikeStimuli(self.latencies, labels, None, encoder)
+        labels = np.full(len(self.latencies), UNLABELLED) if self.labels is None else self._numbered(classes)
+        if network is not None and (wrong := labels >= network.outputs).any():
+            which = f"presentation {self.indices[wrong][0]} has the label {labels[wrong][0]}"
+            remedy = f"{network.name} has output neurons 0 to {network.outputs - 1}; correct or leave out the label"
+            raise DataError(f"{self.name}: {which}, but {remedy}")
+        self._warn(network)
+        return SpikeStimuli(self.latencies, labels, None, encoder, tuple(classes))
+
+    def _numbered(self, classes: Sequence[str]) -> np.ndarray:
+        """The labels as numbers of classes."""
+        assert self.labels is not None
+        if self.labels.dtype.kind != "U":
+            return self.labels
+        if not classes:
+            unknown = f"has words for labels, such as {str(self.labels[0])!r}, whose classes are not known"
+            raise DataError(f"{self.name}: {unknown}; give the numbers of output neurons, counted from 0")
+        numbers = {word: number for number, word in enumerate(classes)}
+        if wrong := set(self.labels.tolist()) - numbers.keys():
+            raise DataError(f"{self.name}: the label {min(wrong)!r} is no class{nearest(min(wrong), numbers)}")
+        return np.array([numbers[word] for word in self.labels.tolist()], np.int64)
+
+    def _warn(self, network: Network | None) -> None:
+        """Say what is left out, and what comes late; spikes after the presentation are refused when it begins."""
+        times = self.latencies[np.isfinite(self.latencies)]
+        count = times.size + self.repeated + self.outside
+        counted = {
+            "are not the first of their neuron in a presentation, and are left out": self.repeated,
+            "are in no presentation, and are left out": self.outside,
+        }
+        if network is not None:
+            end = network.encoder.t_max
+            late = f"come after the encoding window of {end:g} ms, and may have no effect"
+            counted[late] = int(np.count_nonzero((times > end) & (times < network.duration)))
+        told = [f"{number:,} of {count:,} spikes {what}" for what, number in counted.items() if number]
+        if told:
+            warnings.warn(f"{self.name}: {'; '.join(told)}", DataWarning, stacklevel=3)
 
 
 @contextmanager
@@ -118,6 +171,11 @@ def first_spikes(
     return times.reshape(count, *shape)
 
 
+def later_spikes(latencies: np.ndarray, first: np.ndarray) -> int:
+    """How many of the spikes are none of the `first_spikes`."""
+    return int(np.count_nonzero(np.isfinite(latencies)) - np.count_nonzero(np.isfinite(first)))
+
+
 def check_size(path: Path, layer: str, size: int) -> int:
     """The neurons of a layer that is analysed; refused if there are too many to be numbered, or less than none."""
     if not 0 <= size <= _MOST_NEURONS:
@@ -159,7 +217,8 @@ def cut_recording(
     count = len(check_trials(path, trials)["start_time"])
     spikes, presentations, latencies = spikes_in_trials(path, times, trials["start_time"], trials["stop_time"], per_ms)
     first = first_spikes(path, latencies, presentations, neurons[spikes], count, shape)
-    return Presentations(first, labels_of(path, trials), indices_of(path, trials))
+    left_out = later_spikes(latencies, first), len(times) - len(spikes)
+    return Presentations(first, labels_of(path, trials), indices_of(path, trials), *left_out)
 
 
 def check_trials(path: Path, trials: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:

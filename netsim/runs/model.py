@@ -3,7 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,11 @@ class Model:
     epoch: int | None = None
 
     __repr__ = short_repr
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the output neurons stand for, as a run recorded it of its data set; else empty."""
+        return classes_of(self.run.record()) if self.run is not None else ()
 
     def splits(
         self,
@@ -137,6 +142,12 @@ class Model:
         if not dataset.is_whole or self.run is None or named != self.run.network().training.dataset:
             return ""
         return change_of_data(self.run, dataset)
+
+
+def classes_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the classes in the record of a run; empty if it does not tell them."""
+    names = record.get("data", {}).get("classes")
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def change_of_data(run: RunFolder, dataset: Dataset) -> str:

@@ -108,6 +108,23 @@ def test_spikes_without_labels(netsim: Netsim, run: Path) -> None:
     assert "decision" in netsim("simulate", run, "--stimuli", "own.csv", "--out", "own").out
 
 
+def test_labels_of_a_file_are_classes_of_the_data_set(netsim: Netsim, run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    assert record["data"]["classes"] == [str(digit) for digit in range(10)]
+    record["data"]["classes"][3] = "three"
+    (run / "run.json").write_text(json.dumps(record))
+    Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,three,20,1.5\n0,three,20,2.5\n")
+    done = netsim("simulate", run, "--stimuli", "own.csv", "--json")
+    assert done.code == 0, done.err
+    assert [each["label"] for each in done.json()["presentations"]] == [3]
+    assert "own.csv: 1 of 2 spikes are not the first of their neuron in a presentation, and are left out" in done.err
+    netsim("simulate", "digits", "--stimuli", "own.csv").refused("own.csv: the label 'three' is no class")
+    Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,17,20,1.5\n")
+    netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "out.csv").refused(
+        "own.csv: presentation 0 has the label 17, but digits has output neurons 0 to 9"
+    )
+
+
 def test_only_some_layers_and_the_first_stimuli(netsim: Netsim, run: Path) -> None:
     done = netsim("export", run, "--to", "csv", "--limit", 3, "--layer", "output", "--layer", "stimulus", "some.csv")
     assert done.code == 0, done.err

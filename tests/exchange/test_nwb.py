@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netsim.errors import DataError
+from netsim.errors import DataError, DataWarning
 from netsim.exchange import export, read_stimuli
 from netsim.measuring.simulation import Simulation
+from netsim.specification import LatencyEncoder
 
 pynwb = pytest.importorskip("pynwb", reason="NWB needs pynwb, of the extra 'exchange'")
 h5py = pytest.importorskip("h5py")
@@ -103,6 +104,14 @@ def test_units_of_another_tool_are_taken_as_they_come() -> None:
     np.testing.assert_allclose(back.latencies.reshape(2, 4), expected)
     assert back.labels is None
     assert back.indices.tolist() == [0, 1]
+    told = "; ".join(
+        [
+            "foreign.nwb: 2 of 7 spikes are not the first of their neuron in a presentation, and are left out",
+            "3 of 7 spikes are in no presentation, and are left out",
+        ]
+    )
+    with pytest.warns(DataWarning, match=f"^{told}$"):
+        back.stimuli(LatencyEncoder((2, 2, 1), t_max=50.0))
 
 
 def test_units_with_places_are_put_there() -> None:

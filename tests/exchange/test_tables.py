@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from netsim.errors import DataError
+from netsim.data.stimuli import Stimuli
+from netsim.errors import DataError, DataWarning
 from netsim.exchange import export, read_stimuli
 from netsim.measuring.simulation import Simulation
+from netsim.specification import Dense, LatencyEncoder, Layer, Network
 
 SHAPE = (2, 3, 1)
 
@@ -54,6 +58,49 @@ def test_the_stimulus_or_the_only_layer_is_read() -> None:
     assert _read(head + "0,retina,0,2\n")[0] == [[2.0] + [np.inf] * 5]
     with pytest.raises(DataError, match="no layer or population called 'stimulus'; there are: lgn, retina"):
         _read(head + "0,retina,0,2\n0,lgn,0,2\n")
+
+
+ENCODER = LatencyEncoder(SHAPE, t_max=10.0)
+NETWORK = Network.chain("small", ENCODER, [Layer("output", Dense(3))], 20.0)
+
+
+def _stimuli(text: str, **more: Any) -> Stimuli:
+    Path("spikes.csv").write_text(text)
+    return read_stimuli("spikes.csv", SHAPE).stimuli(ENCODER, **more)
+
+
+def test_what_is_left_out_is_counted_and_said() -> None:
+    rows = ["0,1,2", "0,1,3", "0,1,4", "0,2,5", "1,2,5", "1,3,inf"]
+    told = "spikes.csv: 2 of 5 spikes are not the first of their neuron in a presentation, and are left out"
+    with pytest.warns(DataWarning, match=rf"^{told}$") as caught:
+        _stimuli("presentation,neuron,latency_ms\n" + "\n".join(rows))
+    assert [warning.filename for warning in caught] == [__file__]
+    late = "; 2 of 6 spikes come after the encoding window of 10 ms, and may have no effect"
+    with pytest.warns(DataWarning, match=rf"^{told.replace('5', '6')}{late}$"):
+        _stimuli("presentation,neuron,latency_ms\n" + "\n".join([*rows[:-2], "1,2,10.5", "1,3,11"]), network=NETWORK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _stimuli("presentation,neuron,latency_ms\n0,1,2\n0,2,10\n1,1,2\n2,0,inf\n", network=NETWORK)
+
+
+def test_labels_may_be_names_of_classes() -> None:
+    words = "presentation,label,neuron,latency_ms\n4,go,0,1\n4,go,1,1\n7,stop,0,1\n"
+    stimuli = _stimuli(words, classes=("stop", "go"))
+    assert (stimuli.labels.tolist(), stimuli.classes) == ([1, 0], ("stop", "go"))
+    with pytest.raises(DataError, match=r"spikes.csv: has words for labels, such as 'go', whose classes are not known"):
+        _stimuli(words)
+    with pytest.raises(DataError, match=r"spikes.csv: the label 'stop' is no class; did you mean 'stops'\?"):
+        _stimuli(words, classes=("go", "stops"))
+    with pytest.raises(DataError, match=r"spikes.csv: label is no number in row 1 below the heading: 'go'"):
+        _stimuli(words.replace("stop", "3"), classes=("stop", "go"))
+
+
+def test_labels_are_output_neurons() -> None:
+    head = "presentation,label,neuron,latency_ms\n5,2,0,1\n"
+    assert _stimuli(head, network=NETWORK).labels.tolist() == [2]
+    told = "spikes.csv: presentation 9 has the label 7, but small has output neurons 0 to 2; correct"
+    with pytest.raises(DataError, match=told):
+        _stimuli(head + "9,7,0,1\n", network=NETWORK)
 
 
 HEAD = "presentation,label,y,x,neuron,latency_ms\n"

@@ -69,10 +69,15 @@ class Rows:
             raise DataError(f"{self.path}: holds negative times; time starts at 0 with the presentation")
         return latencies
 
-    def labels(self) -> np.ndarray | None:
-        """The labels, of all rows or, if there are none, of no one."""
+    def labels(self, words: bool = False) -> np.ndarray | None:
+        """The labels, of all rows or, if there are none, of no one: numbers or, where they are taken, `words`."""
+        import pandas as pd
+
         if "label" not in self.table or (len(self.table) and self.table["label"].isna().all()):
             return None
+        values = self.table["label"]
+        if words and not values.isna().any() and pd.to_numeric(values, errors="coerce").isna().all():
+            return values.astype(str).to_numpy(str)
         return self.whole("label")
 
     def places(self, names: Sequence[str], fired: np.ndarray) -> list[np.ndarray]:

@@ -70,7 +70,7 @@ def read(
         check_columns(path, table.columns)
         rows = Rows(path, table)
         indices, positions = np.unique(rows.presentations(), return_inverse=True)
-        labels = _labels(path, rows.labels(), positions, len(indices))
+        labels = _labels(path, rows.labels(words=True), positions, len(indices))
         own = np.ones(len(table), dtype=bool)
         if "layer" in table.columns:
             # Parquet knows of layers that never fired
@@ -82,14 +82,15 @@ def read(
         placed = {_NEURON[name]: rows.whole(name, None, told)[told] for name in columns}
         neurons = presentations.neuron_numbers(path, placed, shape)
         first = presentations.first_spikes(path, latencies[told], positions[told], neurons, len(indices), shape)
-        return presentations.Presentations(first, labels, indices)
+        later = presentations.later_spikes(latencies[told], first)
+        return presentations.Presentations(first, labels, indices, later)
 
 
 def _labels(path: Path, tags: np.ndarray | None, positions: np.ndarray, count: int) -> np.ndarray | None:
     """One label for each of so many presentations, from those of rows, if there are any."""
     if tags is None:
         return None
-    labels = np.zeros(count, np.int64)
+    labels = np.zeros(count, tags.dtype)
     labels[positions] = tags
     check_one_label(path, tags, labels[positions])
     return labels

@@ -17,7 +17,15 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.exchange.formats import SpikeFormat
 from netsim.exchange.networks._layout import INPUT, NEURONS, POOLING, numbers
-from netsim.exchange.presentations import PICOSECOND, Presentations, choose_layer, first_spikes, whole_numbers
+from netsim.exchange.presentations import (
+    PICOSECOND,
+    Presentations,
+    choose_layer,
+    first_spikes,
+    labels_of,
+    later_spikes,
+    whole_numbers,
+)
 from netsim.exchange.trains import chosen_layers, judged, to_json
 from netsim.seams import spike_formats
 from netsim.specification import STIMULUS, Shape
@@ -93,11 +101,9 @@ def read(path: Path, layer: str | None, shape: Shape) -> Presentations:
         raise DataError(f"{path}: idx goes to {neurons.max()}, but there are only {events.n_neurons} neurons")
     times = np.round(events.time[presentation, place].astype(np.float64) * 1000, PICOSECOND)
     count = len(events.idx)
-    return Presentations(
-        first_spikes(path, times, presentation, numbers(shape)[neurons], count, shape),
-        whole_numbers(path, "label", said["label"]) if "label" in said else None,
-        whole_numbers(path, "presentation", said.get("presentation", np.arange(count))),
-    )
+    first = first_spikes(path, times, presentation, numbers(shape)[neurons], count, shape)
+    named = whole_numbers(path, "presentation", said.get("presentation", np.arange(count)))
+    return Presentations(first, labels_of(path, said), named, later_spikes(times, first))
 
 
 def _layer_of(node: str) -> str:
