@@ -273,6 +273,17 @@ def test_latencies_that_cannot_be_presented_are_named() -> None:
         make_dataset((times, None), LatencyEncoder((2, 2, 1), 20.0))
 
 
+@pytest.mark.parametrize("form", [list, pd.DataFrame])
+def test_several_spike_times_of_a_channel_are_told_the_remedy(form: type) -> None:
+    trains: Any = [[[3.0, 7.5], [], [1.0], [2.0]]] * 20
+    told = r"training: latencies: are lists .* give one number for each channel: .* min\(times, default=np.inf\)"
+    with pytest.raises(DataError, match=told):
+        make_dataset((form(trains), np.arange(20) % 2), LatencyEncoder((1, 4, 1), 20.0))
+    first = [[min(times, default=np.inf) for times in sample] for sample in trains]
+    made = make_dataset((form(first), np.arange(20) % 2), LatencyEncoder((1, 4, 1), 20.0))
+    assert made.train_images[0].ravel().tolist() == [3.0, np.inf, 1.0, 2.0]
+
+
 def test_a_validation_split_of_ones_own(tmp_path: Path) -> None:
     made = make_dataset((IMAGES, LABELS), ENCODER, validation=(IMAGES[:7], LABELS[:7]))
     assert len(made.split("validation")[0]) == 7

@@ -1,7 +1,7 @@
 """Latencies that are known already: of recorded or generated spikes."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,17 @@ class LatencyEncoder(Encoder):
 
     __repr__ = short_repr
 
+    def prepare(self, given: Any) -> np.ndarray:
+        """As `Encoder.prepare`; lists of several spike times are refused with the remedy."""
+        try:
+            return super().prepare(given)
+        except DataError as error:
+            if not _holds_lists(given):
+                raise
+            first = "the first of its spike times, min(times, default=np.inf)"
+            told = f"latencies: are lists that differ in length; give one number for each channel: {first}"
+            raise DataError(told) from error
+
     def latencies(self, samples: np.ndarray, intensity_max: float | None = None) -> np.ndarray:
         """The samples, in double precision; what is `t_max` in theirs stays `t_max`."""
         if intensity_max is not None:
@@ -57,3 +68,12 @@ class LatencyEncoder(Encoder):
     def code_text(self) -> str:
         """Nothing but the window."""
         return rf"$t_i$ as given, silent without a spike; $t_i \leq {T_MAX} = {in_ms(self.t_max)}$"
+
+
+def _holds_lists(given: Any) -> bool:
+    """Whether samples hold lists of different lengths where numbers should be."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        return True
+    return array.dtype == object and any(isinstance(each, list | tuple | np.ndarray) for each in array.flat)
