@@ -59,7 +59,8 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     class_prior_ : ndarray
         Share of each class.
     intensity_max_ : float or None
-        The intensity that fires first, where a network of your own takes images.
+        The intensity that fires first, where a network of your own takes images: 255 of unsigned bytes, else the
+        largest that was learned from. What is brighter in other rows counts as this.
     history_ : list of dict
         Figures of each epoch.
     seed_ : int
@@ -116,6 +117,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         NetsimError
             If a network of your own does not fit them.
         """
+        kind = getattr(X, "dtype", None)  # which says what the largest intensity is
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -126,7 +128,8 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         if network.outputs < len(self.classes_):
             raise DataError(f"network: has {network.outputs} output neurons for {len(self.classes_)} classes")
         self.class_prior_ = np.bincount(codes) / len(codes)
-        self.intensity_max_ = network.encoder.largest(network.encoder.prepare(X))
+        images = network.encoder.prepare(X.astype(np.uint8) if kind == np.uint8 else X)
+        self.intensity_max_ = network.encoder.largest(images)
         settings = dataclasses.replace(network.training, batch=min(network.training.batch, len(X)))
         self.network_ = dataclasses.replace(network, training=settings)
         stimuli = self._stimuli(X, codes)
@@ -193,7 +196,10 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def _stimuli(self, X: np.ndarray, codes: np.ndarray) -> Stimuli:
         encoder = self.network_.encoder
-        return Stimuli(encoder.prepare(X), codes, self.intensity_max_, encoder, tuple(map(str, self.classes_)))
+        samples = encoder.prepare(X)
+        if self.intensity_max_ is not None:
+            samples = np.minimum(samples, self.intensity_max_)
+        return Stimuli(samples, codes, self.intensity_max_, encoder, tuple(map(str, self.classes_)))
 
     def _usual_network(self, X: np.ndarray) -> Network:
         """A chain of layers, each of which fires after the one before it has."""

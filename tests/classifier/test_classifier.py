@@ -91,3 +91,20 @@ def test_a_network_of_ones_own() -> None:
         model.fit(images[:300], np.arange(300) % 11)
     with pytest.raises(DataError, match="the encoder needs"):
         model.fit(images[:300, 1:], labels[:300])
+
+
+def test_images_may_be_brighter_than_those_that_were_learned_from() -> None:
+    images, labels = load_digits(return_X_y=True)
+    network = netsim.load_preset("digits")
+    network = dataclasses.replace(network, training=dataclasses.replace(network.training, epochs=1))
+    model = SpikingClassifier(network, random_state=0).fit(images[:200], labels[:200])
+    bright = images[200:220].copy()
+    bright[bright == 16] = 20
+    assert (bright > model.intensity_max_).any()
+    np.testing.assert_array_equal(model.latencies(bright)["output"], model.latencies(images[200:220])["output"])
+    rows = images[:200].copy()
+    rows[7] *= 1.5
+    assert np.isfinite(cross_val_score(model, rows, labels[:200], cv=2, error_score="raise")).all()
+    with pytest.raises(DataError, match="intensities from -20"):
+        model.predict(-bright)
+    assert model.fit(images[:200].astype(np.uint8), labels[:200]).intensity_max_ == 255
