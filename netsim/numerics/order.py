@@ -77,7 +77,8 @@ def _by_classes(times: np.ndarray, own: np.ndarray, order: np.ndarray, found: np
     starts, classed = room[:classes], room[classes:]
     starts[:] = 0
     for k in range(size):
-        classed[k] = np.uint32(np.int32((own[k] - least) * scale))
+        # of 2**23 times and more the last class may be rounded up to one that is not there
+        classed[k] = min(np.uint32(np.int32((own[k] - least) * scale)), np.uint32(classes - 1))
     for one in classed:
         starts[one] += np.uint32(1)
     total = np.uint32(0)

@@ -50,6 +50,14 @@ def test_neither_spread_nor_crowded_times_are_out_of_order(dtype: type, power: i
         assert order.size == np.isfinite(times).sum()
 
 
+def test_more_times_than_single_precision_can_count_are_in_order() -> None:
+    """In it the number of the last class is one too many for so many times."""
+    times = np.linspace(0, 1, 2**23 + 2, dtype=np.float32)
+    assert np.float32(2 * times.size - 1) == 2 * times.size
+    order = in_order_of_time(times, times.view("u4"), np.float32(np.inf))
+    np.testing.assert_array_equal(order, np.argsort(times, kind="stable"))
+
+
 @pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("heterogeneous", [False, True])
 def test_the_spike_of_a_neuron_does_not_depend_on_its_neighbours_in_a_block(
