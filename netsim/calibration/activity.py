@@ -9,7 +9,7 @@ import numpy as np
 
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Batch, Engine, Experiment, Latencies
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population
 from netsim.weights.binary import forward_weights
@@ -86,6 +86,8 @@ def calibrate(
     ------
     DataError
         If a population cannot be brought to fire then.
+    SpecificationError
+        If a mapping lacks a population that integrates.
 
     Examples
     --------
@@ -101,21 +103,18 @@ def calibrate(
     >>> [round(one.median) for one in found.activity]
     [24, 24]
     """
-    return engine.run(_calibrated(network, stimuli.latencies(np.arange(len(stimuli))), latency, quartiles, seed))
+    wanted, apart = _by_population(network, latency, "latency"), _by_population(network, quartiles, "quartiles")
+    return engine.run(_calibrated(network, stimuli.latencies(np.arange(len(stimuli))), wanted, apart, seed))
 
 
 def _calibrated(
-    network: Network,
-    stimuli: np.ndarray,
-    latency: float | Mapping[str, float],
-    quartiles: float | Mapping[str, float],
-    seed: int,
+    network: Network, stimuli: np.ndarray, latency: Mapping[str, float], quartiles: Mapping[str, float], seed: int
 ) -> Experiment[Calibration]:
     for population in network.in_order:
         if not population.integrates:
             continue
         name = population.name
-        wanted, apart = (given if isinstance(given, int | float) else given[name] for given in (latency, quartiles))
+        wanted, apart = latency[name], quartiles[name]
         network = _with_initial(network, population, spread=1.0)
         for _ in range(_ROUNDS):
             network, activity = yield from _timed(network, population, stimuli, wanted, seed)
@@ -129,6 +128,16 @@ def _calibrated(
     latencies = yield _trial(network, stimuli, seed)  # once all are calibrated, for a loop may have changed some since
     found = (_activity(network, population, latencies) for population in network.integrating)
     return Calibration(network, tuple(found))
+
+
+def _by_population(network: Network, given: float | Mapping[str, float], what: str) -> dict[str, float]:
+    """What is wanted of each population that integrates."""
+    names = [population.name for population in network.integrating]
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(names, float(given))
+    if missing := [name for name in names if name not in given]:
+        raise SpecificationError(what, f"has no time for {', '.join(missing)}; name each population that integrates")
+    return {name: float(given[name]) for name in names}
 
 
 def _timed(

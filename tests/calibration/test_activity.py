@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import netsim
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 
 
 def _network(bias: bool, mean: float = 0.0, end: float = 60.0) -> netsim.Network:
@@ -73,3 +74,15 @@ def test_populations_in_another_order_are_what_they_are_said_to_be(
     for activity, times in zip(found.activity, latencies[1:], strict=True):
         assert activity.median == np.quantile(times, 0.5, method="higher")
         assert activity.median == pytest.approx(wanted[activity.population], abs=0.1)
+
+
+def test_times_are_numbers_of_numpy_or_of_each_population(random_stimuli: Callable[..., netsim.Stimuli]) -> None:
+    network = _network(True)
+    engine, stimuli = netsim.make_engine("event", network), random_stimuli(network.encoder, 10, 3)
+    names = [population.name for population in network.integrating]
+    single: Any = np.float32(20.0)
+    whole: Any = np.int64(5)
+    mapped = netsim.calibrate(engine, network, stimuli, dict.fromkeys(names, 20.0), 5.0)
+    assert netsim.calibrate(engine, network, stimuli, single, whole) == mapped
+    with pytest.raises(SpecificationError, match=f"quartiles: has no time for {names[-1]}; name each population"):
+        netsim.calibrate(engine, network, stimuli, 20.0, dict.fromkeys(names[:-1], 5.0))
