@@ -209,7 +209,8 @@ def simulate(
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
         simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
-    more: dict[str, Any] = {"dt_ms": simulation.dt, "presentations": simulation.to_dict()}
+    classes = list(simulation.classes)
+    more: dict[str, Any] = {"dt_ms": simulation.dt, "classes": classes, "presentations": simulation.to_dict()}
     result = options.record_of(model, chosen, network, source, seed, **more)
     from netsim.analysis.simulation_files import write_simulation
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_MOST_CLASSES = 100
+"""So many have their names told."""
+
+
 class Fact(NamedTuple):
     """A name with its value; `is_code` if the value is to be read letter by letter."""
 
@@ -128,7 +132,13 @@ def _data_facts(data: Any) -> list[Fact]:
         Fact("data set", f"{_shown(data.get('name'))}, {origin}"),
         Fact("SHA-256 of its stimuli and labels", _shown(data.get("sha256")), True),
     ]
-    return [*facts, Fact("its sizes", _listed(data.get("sizes")))]
+    facts.append(Fact("its sizes", _listed(data.get("sizes"))))
+    names = data.get("classes")
+    if isinstance(names, list) and names != [str(number) for number in range(len(names))]:
+        shown = [f"{number} {name}" for number, name in enumerate(names[:_MOST_CLASSES])]
+        more = [f"and {len(names) - len(shown):,} more"] if len(names) > len(shown) else []
+        facts.append(Fact("classes of the output neurons", ", ".join([*shown, *more])))
+    return facts
 
 
 def _plugin(origin: Any) -> str:

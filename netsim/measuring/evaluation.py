@@ -52,11 +52,12 @@ class Evaluation:
     presentations: int
     seconds: float
     confusion: list[list[int]] = field(repr=False)  # a row per label, a column per decision; the last counts silence
+    classes: list[str] = field(default_factory=list, repr=False)  # what its rows stand for, where that is known
 
     __repr__ = short_repr
 
     def _repr_html_(self) -> str:
-        plain = {name: value for name, value in vars(self).items() if name not in ("confusion", "costs")}
+        plain = {name: value for name, value in vars(self).items() if name not in ("confusion", "classes", "costs")}
         figures = [(name.replace("_", " "), brief(value)) for name, value in {**plain, **vars(self.costs)}.items()]
         return html_table("Evaluation", figures)
 
@@ -149,6 +150,7 @@ def evaluate(
         presentations=len(stimuli),
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
+        classes=list(stimuli.classes),
     )
 
 

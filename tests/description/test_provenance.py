@@ -37,6 +37,22 @@ def test_what_comes_with_netsim_is_no_plugin(record: dict[str, Any]) -> None:
     assert "plug-ins" not in [fact.name for fact in record_facts(record)]
 
 
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (["ham", "spam"], ["0 ham, 1 spam"]),
+        (["1", "0"], ["0 1, 1 0"]),
+        (["0", "1"], []),  # the numbers themselves
+        ([], []),
+        ("any", []),
+        (list("ab") * 600, [", ".join([f"{number} {'ab'[number % 2]}" for number in range(100)] + ["and 1,100 more"])]),
+    ],
+)
+def test_classes_are_told_by_output_neuron(classes: Any, told: list[str]) -> None:
+    facts = record_facts({"data": {"name": "mine", "classes": classes}})
+    assert [fact.value for fact in facts if fact.name == "classes of the output neurons"] == told
+
+
 @pytest.mark.parametrize(("planned", "told"), [(0, "2"), (2, "2"), (1_000, "2 of 1,000, so far")])
 def test_a_training_that_goes_on_says_how_far_it_is(planned: int, told: str) -> None:
     table = pd.DataFrame({"epoch": [1, 2], "validation_strict_accuracy": [0.5, 0.75], "validation_loss": [1.0, 0.5]})
