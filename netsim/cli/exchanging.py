@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from netsim.cli import options
 from netsim.cli.terminal import counting, note, print_json
+from netsim.data.loading import find_source
 from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats
 
@@ -67,7 +68,8 @@ def export(
         options.note_initial_weights(subject, chosen, seed)
         with counting("presenting", len(indices)) as advance:
             simulation = simulate(simulator, chosen.weights, stimuli, indices, advance)
-        record = options.record_of(subject, chosen, network, source, seed, [(spike_formats, to)], dt_ms=simulation.dt)
+        more = {"dt_ms": simulation.dt, "classes": list(simulation.classes)}
+        record = options.record_of(subject, chosen, network, source, seed, [(spike_formats, to)], **more)
         figures, summary = _export_spikes(simulation, to, path, layer, record)
         files += map(str, spike_formats[to].beside(path))
     if as_json:
@@ -106,7 +108,10 @@ def _export_network(
     from netsim.specification.summary import architecture
 
     trained = chosen.run.record() if chosen.run else None
-    record = describe_run(trained["seed"] if trained else seed, subject=subject, weights=chosen.origin, run=trained)
+    same = network.training.dataset == chosen.network.training.dataset
+    data = trained.get("data") if trained and same else None
+    first = trained["seed"] if trained else seed
+    record = describe_run(first, subject=subject, weights=chosen.origin, data=data, run=trained)
     options.make_folder(path.parent)
     options.note_initial_weights(subject, chosen, seed)
     export_network(to, network, chosen.weights, path, record)
@@ -142,13 +147,28 @@ def import_network(
     seed = imported.record.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         seed = 0
-    record = describe_run(seed, imported=str(file.resolve()), exported=imported.record)
+    data = _data_of(imported.record)
+    known = {"data": data} if data else {}
+    record = describe_run(seed, imported=str(file.resolve()), exported=imported.record, **known)
     parameters = sum(array.size for array in weights.values())
     run = create_run(out or Path("runs") / f"{network.name}-imported", network, record, weights)
     if imported.assumed:
         note(f"{file}: made by another tool; assumed: {', '.join(imported.assumed)}; {run.network_file} can be edited")
+    source = find_source(network.training.dataset)
+    if not data and (source is None or source.family):  # a name alone does not say which data these are
+        unknown = f"does not say by a checksum which data are {network.training.dataset}"
+        note(f"{file}: {unknown}; see to it that the file or folder of that name is the one that was learned from")
     if as_json:
         told = {"network": network.name, "parameters": parameters, "assumed": list(imported.assumed)}
         print_json({"run": str(run.path), "file": str(file), **told})
     else:
         print(f"{run.path}: {architecture(network)}, {parameters:,} parameters")
+
+
+def _data_of(record: dict[str, Any]) -> dict[str, Any] | None:
+    """What an export tells of the data that were learned from, as of `netsim.data.dataset.described`, or None."""
+    run = record.get("run")
+    former = run.get("data") if isinstance(run, dict) else None  # of exports that have the record of the run alone
+    data = record.get("data", former)
+    fits = isinstance(data, dict) and isinstance(data.get("sha256"), str) and isinstance(data.get("sizes", {}), dict)
+    return data if fits else None

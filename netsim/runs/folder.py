@@ -255,13 +255,13 @@ def create_run(
     """
     run = RunFolder(Path(path))
     is_new = not run.path.exists()
-    check_free(path)
+    check_free(path, is_trained=weights is None)
     try:
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
     with run.lock():
-        check_free(path)  # of two that come at once, one gets through
+        check_free(path, is_trained=weights is None)  # of two that come at once, one gets through
         try:
             digest = hashlib.sha256(dumps_network(network).encode()).hexdigest()
             # what was imported is adapted in its file, for the other tool did not say all
@@ -291,11 +291,11 @@ def is_free(path: str | Path) -> bool:
     return not path.exists() or (path.is_dir() and _half_made(os.listdir(path)))
 
 
-def check_free(path: str | Path) -> None:
-    """Refuse, by a RunError, what is not free."""
+def check_free(path: str | Path, is_trained: bool = True) -> None:
+    """Refuse, by a RunError, what is not free; what `is_trained` could be resumed there."""
     if not is_free(path):
-        resume = "resume the training in it (--resume; in Python resume=True)"
-        raise RunError(f"{path}: exists already; choose another folder (--out), or {resume}")
+        resume = ", or resume the training in it (--resume; in Python resume=True)" if is_trained else ""
+        raise RunError(f"{path}: exists already; choose another folder (--out){resume}")
 
 
 def _half_made(names: Sequence[str]) -> bool:

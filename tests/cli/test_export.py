@@ -117,6 +117,9 @@ def test_labels_of_a_file_are_classes_of_the_data_set(netsim: Netsim, run: Path)
     done = netsim("simulate", run, "--stimuli", "own.csv", "--json")
     assert done.code == 0, done.err
     assert [each["label"] for each in done.json()["presentations"]] == [3]
+    assert done.json()["classes"][2:5] == ["2", "three", "4"]
+    assert netsim("export", run, "--to", "csv", "--stimuli", "own.csv", "theirs.csv").code == 0
+    assert json.loads(Path("theirs.csv.provenance.json").read_text())["classes"] == done.json()["classes"]
     assert "own.csv: 1 of 2 spikes are not the first of their neuron in a presentation, and are left out" in done.err
     netsim("simulate", "digits", "--stimuli", "own.csv").refused("own.csv: the label 'three' is no class")
     Path("own.csv").write_text("presentation,label,neuron,latency_ms\n0,17,20,1.5\n")

@@ -13,7 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from netsim.data.making import make_dataset
+from netsim.data.packed import write_dataset
 from netsim.runs.folder import open_run
+from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons, Training
+from netsim.training.opening import open_training
 
 nir = pytest.importorskip("nir", reason="graphs of NIR need nir, of the extra 'exchange'")
 
@@ -119,12 +123,14 @@ def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsi
         ("import nosuch.nir", ["nosuch.nir", "no such file"]),
         ("import RUN/network.toml", ["network.toml", "NIR graph"]),
         ("import RUN", ["cannot be read as a NIR graph"]),
-        ("import network.nir --out RUN", ["exists already", "--out"]),
+        ("import network.nir --out RUN", ["exists already; choose another folder (--out)"]),
         ("import network.nir --out RUN/run.json/deeper", ["run.json/deeper", "cannot be made"]),
     ],
 )
 def test_what_is_refused(arguments: str, words: list[str], netsim: Netsim, run: Path, exported: Path) -> None:
-    netsim(*arguments.replace("RUN", str(run)).split()).refused(*words)
+    done = netsim(*arguments.replace("RUN", str(run)).split())
+    done.refused(*words)
+    assert "--resume" not in done.err
     assert sorted(os.listdir()) == ["network.nir", "run"]
 
 
@@ -134,6 +140,35 @@ def test_an_imported_run_is_not_gone_on_with(netsim: Netsim, exported: Path) -> 
     netsim("train", "back/network.toml", "--out", "back", "--resume").refused("back", "imported", "another --out")
     netsim("plot", "learning", "back").refused("back/metrics.csv")
     assert Path("back/best.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["network.nir", "network.sonata"])
+def test_an_imported_network_knows_what_it_learned_from(name: str, netsim: Netsim) -> None:
+    generator = np.random.default_rng(5)
+    words = np.array(["ham", "spam"])[np.arange(40) % 2]
+    encoder = IntensityEncoder((2, 2, 1), 16.0)
+    layers = [Layer("output", Dense(2), Neurons("phased", 2.0, 16.0, 16.0, 48.0, 1.0, bias=True))]
+    network = Network.chain("own", encoder, layers, 64.0, training=Training(epochs=1, batch=20, validation=4))
+    own, other = (make_dataset((generator.random((40, 4)), words), encoder, name="mine") for _ in range(2))
+    open_training("run", network, data=own).train()
+    to = "nir" if name.endswith("nir") else "sonata-network"
+    assert netsim("export", "run", "--to", to, name).code == 0
+    done = netsim("import", name, "--out", "back")
+    assert (done.code, done.err) == (0, "")
+    assert "| **Classes of the output neurons** | 0 ham, 1 spam |" in netsim("describe", "back").out
+    write_dataset(other, "mine.npz")
+    done = netsim("evaluate", "back", "--json")
+    assert "back: mine has changed since the training: sha256" in done.err
+    assert "not kept in back" in done.err
+    assert done.json()["classes"] == ["ham", "spam"]
+    write_dataset(own, "mine.npz")
+    assert netsim("evaluate", "back").err == "kept in back/evaluation-test.json\n"
+    # of a specification alone, or with another data set in place of the run's, there is no telling
+    for subject in (("run/network.toml",), ("run", "--dataset", "mine.npz")):
+        assert netsim("export", *subject, "--to", to, f"again-{name}").code == 0
+        done = netsim("import", f"again-{name}", "--out", f"again-{len(subject)}")
+        assert f"again-{name}: does not say by a checksum which data are" in done.err
+        assert "data" not in open_run(f"again-{len(subject)}").record()
 
 
 def test_a_full_disk_leaves_no_half_run(
