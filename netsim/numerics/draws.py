@@ -1,4 +1,8 @@
-"""What networks, trainings and studies draw: every purpose has a stream of its own, also where seeds are equal."""
+"""What networks, trainings and studies draw: every purpose has a stream of its own, also where seeds are equal.
+
+Splits of data, samples of analyses and combinations of sweeps are drawn by generators of their own. Where seeds are
+equal these can be in the state of one here, as numpy takes `[seed, 0]` for `seed`; nothing compares such draws.
+"""
 
 from enum import IntEnum, unique
 
