@@ -69,7 +69,7 @@ def test_options(arguments: str, words: list[str], netsim: Netsim) -> None:
         ("train digits --out RUN", ["exists already", "--resume", "--out"]),
         (
             "train digits --out RUN --resume",
-            ["options (limit 300, now by default; training.epochs 2, now by", "--limit=300", "--resume"],
+            ["options (limit 300, now by default; training.epochs 2, now 20)", "--limit=300", "--resume"],
         ),
         ("train digits --epochs 2 --limit 300 --seed 1 --out RUN --resume", ["other options"]),
         ("simulate RUN --out RUN/run.json", ["run.json", "cannot be made"]),
