@@ -65,7 +65,7 @@ def load_plugin(path: str | Path) -> ModuleType:
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
         at = f", line {line}" if line else ""
         raise SpecificationError(where, f"cannot be loaded ({type(error).__name__}: {error}{at})") from error
-    _loaded[name] = (path, _checksums(path, content, imports))
+    _loaded[name] = (path, _checksums(path, content))
     return module
 
 
@@ -97,15 +97,18 @@ def _run(name: str, path: Path, content: bytes, imports: Imports) -> ModuleType:
 def _check_unchanged(name: str, where: str) -> None:
     """Refuse a file that is another one than the one that was loaded."""
     path, loaded = _loaded[name]
-    content = _content(path, where)
-    if _checksums(path, content, Imports(path, content)) != loaded:
+    if _checksums(path, _content(path, where)) != loaded:
         raise SpecificationError(where, "has changed since it was loaded, it or what it imports; start Python anew")
 
 
-def _checksums(path: Path, content: bytes, imports: Imports) -> dict[str, Any]:
+def _checksums(path: Path, content: bytes) -> dict[str, Any]:
     """What is recorded of a file: its path and SHA-256, and those of the files beside it that it imports."""
     own = {"file": str(path), "sha256": hashlib.sha256(content).hexdigest()}
-    return own | ({"imports": imports.checksums} if imports.checksums else {})
+    try:
+        imports = Imports(path, content).checksums
+    except (OSError, SyntaxError, ValueError):  # what a function of a script would import, should it ever be called
+        imports = {}
+    return own | ({"imports": imports} if imports else {})
 
 
 def loaded_plugins() -> list[Path]:
@@ -125,9 +128,8 @@ def file_of(module: str) -> dict[str, Any]:
         return {}
     path = Path(file).resolve()
     try:
-        content = path.read_bytes()
-        return _checksums(path, content, Imports(path, content))
-    except (OSError, SyntaxError, ValueError):
+        return _checksums(path, path.read_bytes())
+    except OSError:
         return {}
 
 

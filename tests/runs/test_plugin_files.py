@@ -192,9 +192,12 @@ def test_what_a_file_imports_from_beside_it_belongs_to_it(tmp_path: Path) -> Non
         assert set(digests) == {"constant.py", "tables/__init__.py", "tables/first.py"}
         described = CliRunner().invoke(app, ["describe", "run"]).stdout
         assert digests["tables/first.py"] in described
-        (tables / "first.py").write_text("VALUE = 0.25")
-        with pytest.raises(SpecificationError, match="has changed since it was loaded, it or what it imports; start"):
-            load_plugin(path)
+        for text in ("VALUE = = 1", "VALUE = 0.25"):
+            (tables / "first.py").write_text(text)
+            with pytest.raises(
+                SpecificationError, match="has changed since it was loaded, it or what it imports; start"
+            ):
+                load_plugin(path)
         _forget()
         with pytest.raises(RunError, match=r"run: \S*first.py has changed since the training"):
             CliRunner().invoke(app, [*command, "--resume"], catch_exceptions=False)
@@ -219,6 +222,19 @@ def test_a_module_beside_a_file_that_python_finds_elsewhere_is_refused(tmp_path:
             load_plugin(other / "second.py")
     finally:
         _forget()
+
+
+def test_a_script_is_known_by_its_checksum_whatever_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "lone_script.py"
+    script.write_text("def never():\n    import half_written\n")
+    (tmp_path / "half_written.py").write_text("VALUE = = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("lone_script")
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    assert plugin_files.file_of("lone_script") == {"file": str(script), "sha256": digest}
+    del sys.modules["lone_script"]
 
 
 def test_nothing_stays_of_a_file_that_fails(tmp_path: Path) -> None:
