@@ -79,13 +79,14 @@ class LayerSpikes:
         neurons: np.ndarray,
         latencies: np.ndarray,
         window: tuple[float, float] | None = None,
+        observed: bool = False,
     ) -> LayerSpikes:
         """From one entry per spike in any order; of several spikes of a neuron in a presentation the first counts.
 
         Presentations are positions from 0, of `count`; latencies are finite (ms). By default the window is that of all
-        entries.
+        entries, or the one given is only `observed`.
         """
-        observed, window = window is None, window or observed_window(latencies)
+        observed, window = observed or window is None, window or observed_window(latencies)
         key = presentations.astype(np.int64)
         key *= size  # in place, as columns are sorted next: of a large file each is gigabytes
         key += neurons

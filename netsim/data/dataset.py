@@ -1,7 +1,7 @@
 """Data sets: samples that an encoder takes, and labels."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stored import chunks
-from netsim.errors import DataError
+from netsim.errors import DataError, nearest
 from netsim.seams import encoders
 from netsim.specification import Encoder, Network, Shape
 
@@ -145,6 +145,14 @@ def described(dataset: Dataset) -> dict[str, Any]:
 
 IDENTITY = ("samples", "sha256", "intensity_max", "classes")
 """By which of what is `described` two data sets are the same."""
+
+
+def class_numbers(words: Sequence[str], classes: Sequence[str], what: str) -> np.ndarray:
+    """Labels as numbers of classes, of words; `what` is what a message calls one that is no class."""
+    numbers = {word: number for number, word in enumerate(classes)}
+    if unknown := set(words) - numbers.keys():
+        raise DataError(f"{what} {min(unknown)!r} is no class{nearest(min(unknown), numbers)}")
+    return np.array([numbers[word] for word in words], dtype=np.int64)
 
 
 def split_validation(

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from netsim.data.dataset import MEMORY, Dataset, Part
+from netsim.data.dataset import MEMORY, Dataset, Part, class_numbers
 from netsim.data.packed import read_dataset, write_dataset
 from netsim.data.stimuli import UNLABELLED
 from netsim.data.stored import Spool
 from netsim.data.tally import Tally, latest_spike, too_early
-from netsim.errors import DataError, DataWarning, RunError, nearest
+from netsim.errors import DataError, DataWarning, RunError
 from netsim.specification import Encoder
 
 SPLIT_SEED = 2021
@@ -234,10 +234,7 @@ class _Codes:
         words = [word.decode() if isinstance(word, bytes) else str(word) for word in array.tolist()]
         if part == "training":
             self.classes = self._given or tuple(sorted(set(words)))
-        numbers = {word: number for number, word in enumerate(self.classes)}
-        if unknown := set(words) - numbers.keys():
-            raise DataError(f"{part}: {min(unknown)!r} is no class{nearest(min(unknown), numbers)}")
-        return np.array([numbers[word] for word in words], dtype=np.int64)
+        return class_numbers(words, self.classes, f"{part}:")
 
 
 def _telling(array: np.ndarray, given: Any) -> Any:

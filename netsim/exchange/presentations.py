@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.errors import DataError, DataWarning, NetsimError, nearest
+from netsim.errors import DataError, DataWarning, NetsimError
 from netsim.reprs import short_repr
 from netsim.specification import STIMULUS, Encoder, Network, Shape
 
@@ -74,10 +74,9 @@ class Presentations:
         if not classes:
             unknown = f"has words for labels, such as {str(self.labels[0])!r}, whose classes are not known"
             raise DataError(f"{self.name}: {unknown}; give the numbers of output neurons, counted from 0")
-        numbers = {word: number for number, word in enumerate(classes)}
-        if wrong := set(self.labels.tolist()) - numbers.keys():
-            raise DataError(f"{self.name}: the label {min(wrong)!r} is no class{nearest(min(wrong), numbers)}")
-        return np.array([numbers[word] for word in self.labels.tolist()], np.int64)
+        from netsim.data.dataset import class_numbers
+
+        return class_numbers(self.labels.tolist(), classes, f"{self.name}: the label")
 
     def _warn(self, network: Network | None) -> None:
         """Say what is left out, and what comes late; spikes after the presentation are refused when it begins."""
@@ -152,6 +151,14 @@ def neuron_numbers(path: Path, columns: Mapping[str, np.ndarray], shape: Shape) 
     return numbers
 
 
+def check_latencies(path: Path, latencies: np.ndarray) -> None:
+    """Refuse what is no time from the start of a presentation."""
+    if np.isnan(latencies).any():
+        raise DataError(f"{path}: holds NaN among the times; a silent neuron has no spike")
+    if (latencies < 0).any():
+        raise DataError(f"{path}: holds negative times; time starts at 0 with the presentation")
+
+
 def first_spikes(
     path: Path, latencies: np.ndarray, presentations: np.ndarray, neurons: np.ndarray, count: int, shape: Shape
 ) -> np.ndarray:
@@ -160,10 +167,7 @@ def first_spikes(
     Of each spike there is the latency from the start of its presentation (ms), and the positions from 0 of presentation
     and neuron, the latter as of `neuron_numbers`.
     """
-    if np.isnan(latencies).any():
-        raise DataError(f"{path}: holds NaN among the times; a silent neuron has no spike")
-    if (latencies < 0).any():
-        raise DataError(f"{path}: holds negative times; time starts at 0 with the presentation")
+    check_latencies(path, latencies)
     if count * math.prod(shape) > _MOST_TIMES:
         raise DataError(f"{path}: holds {count:,} presentations of {shape}; at most {_MOST_TIMES:,} times are possible")
     times = np.full((count, math.prod(shape)), np.inf)

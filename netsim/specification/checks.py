@@ -81,16 +81,18 @@ def check_types(part: Any, where: str) -> None:
             check_choice(value, choices, field)
         else:
             fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-            article = "an" if kind not in _WORDS and kind.__name__[0] in "AEIOU" else "a"
-            word = _WORDS.get(kind) or f"{article} {kind.__name__}{' or None' * optional}"
+            word = _WORDS.get(kind) or f"{_an_instance(kind)}{' or None' * optional}"
             require(fits, field, f"must be {word}, not {value!r}")
 
 
 def check_kind(value: object, kind: type, where: str, such_as: str = "") -> None:
     """Refuse anything but an instance of a class; the message may say how one is made."""
-    article = "an" if kind.__name__[0] in "AEIOU" else "a"
     how = f", {such_as}" if such_as else ""
-    require(isinstance(value, kind), where, f"must be {article} {kind.__name__}{how}, not {type(value).__name__}")
+    require(isinstance(value, kind), where, f"must be {_an_instance(kind)}{how}, not {type(value).__name__}")
+
+
+def _an_instance(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def check_parts(parts: Any, kind: type[Kind], where: str) -> tuple[Kind, ...]:

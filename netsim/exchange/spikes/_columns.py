@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,8 +185,7 @@ class _Table:
         for _, columns in self._columns({name}):
             begin, end = end, end + len(columns[0])
             rows[begin:end], neurons[begin:end], latencies[begin:end] = columns
-        of_file = LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window)
-        return replace(of_file, observed=True)
+        return LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window, observed=True)
 
     def parts(self, names: Sequence[str], progress: Progress) -> Iterator[tuple[int, LayerSpikes]]:
         """Layers in parts, see `netsim.analysis.Spikes.parts`; one whose presentations are mixed is a single part."""
@@ -219,8 +218,9 @@ class _Table:
         rows, neurons, latencies = columns
         layer = self.survey.layers[name]
         first, count = (int(rows[0]), int(rows[-1] - rows[0]) + 1) if len(rows) else (0, 0)
-        part = LayerSpikes.of_columns(name, layer.size, count, rows - first, neurons, latencies, layer.window)
-        return first, replace(part, observed=True)
+        rows = rows - first
+        part = LayerSpikes.of_columns(name, layer.size, count, rows, neurons, latencies, layer.window, observed=True)
+        return first, part
 
     def _columns(
         self, names: Collection[str], progress: Progress | None = None

@@ -65,8 +65,7 @@ class Rows:
     def latencies(self) -> np.ndarray:
         """Latencies (ms); ``inf`` is no spike."""
         latencies = self.numbers("latency_ms").astype(np.float64, copy=False)
-        if (latencies < 0).any():
-            raise DataError(f"{self.path}: holds negative times; time starts at 0 with the presentation")
+        presentations.check_latencies(self.path, latencies)
         return latencies
 
     def labels(self, words: bool = False) -> np.ndarray | None:
