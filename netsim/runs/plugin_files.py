@@ -65,7 +65,7 @@ def load_plugin(path: str | Path) -> ModuleType:
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
         at = f", line {line}" if line else ""
         raise SpecificationError(where, f"cannot be loaded ({type(error).__name__}: {error}{at})") from error
-    _loaded[name] = (path, _checksums(path, content))
+    _loaded[name] = (path, _checksums(path, content, imports))
     return module
 
 
@@ -101,14 +101,14 @@ def _check_unchanged(name: str, where: str) -> None:
         raise SpecificationError(where, "has changed since it was loaded, it or what it imports; start Python anew")
 
 
-def _checksums(path: Path, content: bytes) -> dict[str, Any]:
+def _checksums(path: Path, content: bytes, imports: Imports | None = None) -> dict[str, Any]:
     """What is recorded of a file: its path and SHA-256, and those of the files beside it that it imports."""
     own = {"file": str(path), "sha256": hashlib.sha256(content).hexdigest()}
     try:
-        imports = Imports(path, content).checksums
+        beside = (imports or Imports(path, content)).checksums
     except (OSError, SyntaxError, ValueError):  # what a function of a script would import, should it ever be called
-        imports = {}
-    return own | ({"imports": imports} if imports else {})
+        beside = {}
+    return own | ({"imports": beside} if beside else {})
 
 
 def loaded_plugins() -> list[Path]:

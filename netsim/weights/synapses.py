@@ -42,11 +42,11 @@ def _checksum(*indices: np.ndarray) -> str:
 def drawn_alike(network: Network) -> list[tuple[str, ...]]:
     """Names of projections that have the same synapses, because they were drawn with one seed."""
     found: dict[str, list[str]] = {}
-    listed = synapse_checksums(network)
-    for projection in network.weighted:
-        source, target = (math.prod(shape) for shape in network.ends(projection))
-        if hasattr(projection.connectivity, "seed") and network.synapse_count(projection) < source * target:
-            found.setdefault(listed[projection.name], []).append(projection.name)
+    drawn = [one for one in network.weighted if one.connectivity.per_synapse and hasattr(one.connectivity, "seed")]
+    for projection in drawn if len(drawn) > 1 else ():
+        pre, post, _ = network.connections(projection)
+        if len(pre) < math.prod(map(math.prod, network.ends(projection))):
+            found.setdefault(_checksum(pre, post), []).append(projection.name)
     return [tuple(names) for names in found.values() if len(names) > 1]
 
 
