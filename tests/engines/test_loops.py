@@ -11,6 +11,7 @@ import pytest
 
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
+from netsim.engines.event import competition
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.specification import (
@@ -32,6 +33,7 @@ from netsim.specification import (
 )
 from netsim.specification.checks import Shape
 from netsim.specification.toml import dumps_network, network_from_dict, network_to_dict
+from netsim.weights.initial import initial_weights
 
 
 def test_networks_with_loops_are_read_as_they_are_written(drawn: ModuleType) -> None:
@@ -171,6 +173,41 @@ def test_scopes(winners: Winners, expected: list[list[int]], dt: float) -> None:
     np.testing.assert_array_equal(EventEngine(network, dt=dt).present(batch)[1][0, 0], wanted)
     if dt:
         np.testing.assert_array_equal(Brian2Engine(network, dt=dt, target="numpy").present(batch)[1][0, 0], wanted)
+
+
+@pytest.mark.parametrize("dt", [0.0, 0.25])
+@pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
+@pytest.mark.parametrize(
+    "winners", [PositionWinners(2), MapWinners(3), PopulationWinners(5), PopulationWinners(40)], ids=repr
+)
+def test_winners_by_times_are_those_spike_by_spike(
+    regime: str, winners: Winners, dt: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many are over threshold at the onset, and half of the field is empty: what sees nothing is simultaneous."""
+    window = {} if regime == "free" else {"onset": 20.0, "end": 44.0, "drive": 0.4}
+    neurons = Neurons(regime, threshold=0.5, tau=10.0, bias=True, **window)
+    network = Network(
+        "winners",
+        IntensityEncoder((6, 6, 1), 20.0),
+        (Population("maps", (6, 6, 4), neurons, winners=winners), Population("output", (3,), FREE)),
+        (Projection("stimulus", "maps", Convolution(4, 3, padding=1)), Projection("maps", "output", Dense())),
+        60.0,
+    )
+    generator = np.random.default_rng(0)
+    weights = initial_weights(network, 0)
+    weights["maps.bias"] = generator.uniform(0.1, 0.2, weights["maps.bias"].shape)
+    stimuli = generator.uniform(0.0, 20.0, (30, 6, 6, 1))
+    stimuli[:, 3:] = math.inf
+    thresholds = {"maps": generator.choice([0.5, 0.5, 0.4], (6, 6, 4))}
+    for batch in (Batch(stimuli, weights), Batch(stimuli, weights, thresholds=thresholds)):
+        found = EventEngine(network, dt=dt).present(batch)
+        with monkeypatch.context() as one_by_one:
+            one_by_one.setattr(competition, "MOST_WINNERS", 0)
+            expected = EventEngine(network, dt=dt).present(batch)
+        for own, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(own, other, rtol=1e-12)
+        assert np.isfinite(found[1]).any()
+        assert (winners.first == 40) or np.isinf(found[1]).any()
 
 
 def test_silenced_neurons_do_not_compete() -> None:

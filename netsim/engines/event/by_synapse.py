@@ -5,7 +5,7 @@ built up by the onset counts, for which the order of the spikes does not matter.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class Afferents(NamedTuple):
 
 class AfferentStage:
     """A population of integrating neurons, some of whose synapses have delays of their own."""
+
+    ranks: ClassVar[bool] = False
 
     def __init__(self, clock: Clock, population: Population) -> None:
         self.clock = clock

@@ -18,12 +18,16 @@ from netsim.specification.grid import (
     step_at_or_after,
 )
 
+INSTANT = 1e-9
+"""Events within so many ms are of one instant; in single precision, within what rounding makes of one."""
+
 
 class Dynamics(NamedTuple):
     """What compiled loops need to know of the neurons of a population, counted by the clock.
 
     The threshold is in units of ``u``. Gated neurons take neither synaptic current nor bias from the onset on;
-    `whole_steps` rounds spike times up.
+    `whole_steps` rounds spike times up. The spikes of one step, and those at the onset, are told apart if neurons
+    compete: one whose potential is by ``x`` times the threshold above it comes ``x / (1 + x)`` times `rank` before.
     """
 
     threshold: float
@@ -32,12 +36,14 @@ class Dynamics(NamedTuple):
     end: float
     gated: bool
     whole_steps: bool
+    rank: float
 
 
 class Clock:
     """What the engine counts time in, and with what precision: "single" holds only without a grid (`dt` = 0).
 
-    `dtype` is that of the arithmetic, `times` that of spike times while they are counted.
+    `dtype` is that of the arithmetic, `times` that of spike times while they are counted; events within `instant` are
+    simultaneous.
     """
 
     def __init__(self, network: Network, dt: float, precision: str) -> None:
@@ -47,6 +53,7 @@ class Clock:
         steps = step_at_or_after(network.duration, dt) if dt else 0
         # whole numbers, and half the bytes to move
         self.times = np.dtype(np.float32) if dt and steps <= 2**24 else self.dtype
+        self.instant = max(INSTANT, 16 * float(np.spacing(self.dtype.type(1))) * network.duration)
 
     def dynamics(self, population: Population) -> Dynamics:
         """The neurons of a population."""
@@ -56,7 +63,8 @@ class Clock:
             steps = population_steps(self.network, population, self.dt)
             onset, end = steps.onset, steps.end
         threshold, drive = self._threshold(population), neurons.drive
-        return Dynamics(real(threshold), real(drive), real(onset), real(end), neurons.gated, bool(self.dt))
+        rank = 0.0 if population.winners is None else 1.0 if self.dt else onset
+        return Dynamics(real(threshold), real(drive), real(onset), real(end), neurons.gated, bool(self.dt), real(rank))
 
     def breakpoints(self, projection: Projection) -> Breakpoints:
         """The PSP of a projection."""

@@ -5,6 +5,7 @@ The potential at the onset is one product over receptive fields; from there on t
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,11 +30,13 @@ _LEAST_LOOK_UPS = 8
 class ClosedForm(WindowStage):
     """A gated population that receives by one window."""
 
+    ranks: ClassVar[bool] = True
+
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         dynamics, psp, window = self.dynamics, self.psp, self.window
         kernel, bias, start = self.arrays(weights, thresholds)
-        if self.clock.dt and grid_products.is_worthwhile(window, dynamics):
+        if self.clock.dt and not dynamics.rank and grid_products.is_worthwhile(window, dynamics):
             synapses, steps = grid_products.prepare(kernel, bias, start, dynamics, self.clock.times)
 
             def on_grid(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
@@ -103,8 +106,13 @@ def carry_to_threshold(potentials: np.ndarray, bias: np.ndarray, neurons: Dynami
         for m in range(bias.size):
             missing = neurons.threshold - (potentials[row, m] + bias[m] * neurons.onset)
             time = neurons.onset + missing / neurons.drive
+            exact = time
             if neurons.whole_steps:
                 time = np.ceil(time)
             if missing <= 0:
                 time = neurons.onset
-            potentials[row, m] = time if time < neurons.end else silent
+            fires = time < neurons.end
+            if neurons.rank > 0:
+                excess = neurons.drive * (time - exact)
+                time -= neurons.rank * (excess / (excess + neurons.threshold))
+            potentials[row, m] = time if fires else silent

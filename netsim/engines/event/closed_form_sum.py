@@ -6,6 +6,7 @@ over a sparse matrix of synapses elsewhere.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ presynaptic spikes, shape (presentations, presynaptic neurons)."""
 
 class ClosedFormSum:
     """A gated population."""
+
+    ranks: ClassVar[bool] = True
 
     def __init__(self, clock: Clock, population: Population) -> None:
         self.clock = clock

@@ -30,8 +30,6 @@ and where the spikes of each population are written, all of shape (presentations
 
 EQUAL = 1e-9
 """Potentials at threshold that differ by less, in units of the threshold, are the same to neurons that compete."""
-INSTANT = 1e-9
-"""Events within so many ms are of one instant; in single precision, within what rounding makes of one."""
 
 
 class _Members(NamedTuple):
@@ -75,7 +73,6 @@ class ComponentStage:
         incoming = [projection for one in component for projection in network.incoming(one.name)]
         self.outer = [projection for projection in incoming if not network.is_recurrent(projection)]
         self.inner = [projection for projection in incoming if network.is_recurrent(projection)]
-        self.instant = max(INSTANT, 16 * float(np.spacing(clock.dtype.type(1))) * network.duration)
         self.layout, self.sources = self._synapses()
         self.members = self._members()
 
@@ -118,7 +115,7 @@ class ComponentStage:
                 mute[:, first : first + spikes[name][0].size] = silenced[name].reshape(presentations, -1)
             found = np.empty((presentations, self.size), dtype)
             from_outside = np.ascontiguousarray(np.concatenate(arrivals, axis=1), dtype)
-            whole_steps, instant = self.dynamics[0].whole_steps, dtype.type(self.instant)
+            whole_steps, instant = self.dynamics[0].whole_steps, dtype.type(self.clock.instant)
             _run(from_outside, mute, synapses, lag, start, bias, self.members, whole_steps, instant, bits, found)
             for name, own in spikes.items():
                 first = self.offsets[name]

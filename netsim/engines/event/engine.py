@@ -2,14 +2,14 @@
 
 A breakpoint of a postsynaptic potential changes a slope. Populations of a gated regime, such as ``phased``, have a
 closed form, one matrix product; the others are swept, breakpoint by breakpoint; those that a loop joins, and neurons
-that compete, go on from spike to spike. Presentations run in parallel. On a grid the same computation counts in whole
-steps and rounds spike times up, as a clock-driven engine finds them.
+that compete by more than their times, go on from spike to spike. Presentations run in parallel. On a grid the same
+computation counts in whole steps and rounds spike times up, as a clock-driven engine finds them.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
 from netsim.engines.event.closed_form_sum import ClosedFormSum
+from netsim.engines.event.competition import is_decided_by_times, silencing
 from netsim.engines.event.component import ComponentStage, Run
 from netsim.engines.event.potentials import potential_traces
 from netsim.engines.event.sparse import RelayStage, SparseStage
 from netsim.engines.event.sweep import Sweep
-from netsim.engines.event.windows import FirstSpikes
+from netsim.engines.event.windows import FirstSpikes, convert, in_type
 from netsim.engines.protocol import Result, check_record, checked_batch, copy_stimuli, presenting_alone
 from netsim.numerics.threads import over_presentations
 from netsim.specification import STIMULUS, Network, Population
@@ -33,7 +34,12 @@ from netsim.weights.layout import Weights, check_weights, have_shapes, weight_sh
 
 
 class Stage(Protocol):
-    """How the first spikes of a population are found; what is the same for all batches is laid out once."""
+    """How the first spikes of a population are found; what is the same for all batches is laid out once.
+
+    One that `ranks` tells simultaneous spikes of neurons that compete apart by their potentials (`Dynamics.rank`).
+    """
+
+    ranks: ClassVar[bool]
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """A function that finds the first spikes of some presentations; thresholds have the population's shape."""
@@ -42,10 +48,12 @@ class Stage(Protocol):
 class _Alone:
     """A population that no loop joins to another or to itself, as a component of the network."""
 
-    def __init__(self, network: Network, population: Population, stage: Stage) -> None:
+    def __init__(self, clock: Clock, population: Population, stage: Stage) -> None:
         self._name = population.name
-        self._incoming = [projection.name for projection in network.incoming(population.name)]
+        self._incoming = [projection.name for projection in clock.network.incoming(population.name)]
         self._stage = stage
+        self._dtype = clock.dtype
+        self._silence = silencing(clock, population) if population.winners is not None else None
 
     def prepare(self, weights: Weights, thresholds: Mapping[str, np.ndarray], late: Mapping[str, np.ndarray]) -> Run:
         """See `ComponentStage`."""
@@ -55,9 +63,14 @@ class _Alone:
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
         ) -> None:
             own = spikes[self._name]
-            first_spikes([arriving[name] for name in self._incoming], own)
+            # ranks are of the arithmetic's precision
+            found = own if self._silence is None else in_type(own, self._dtype)
+            first_spikes([arriving[name] for name in self._incoming], found)
             if self._name in silenced:
-                own[silenced[self._name]] = np.inf
+                found[silenced[self._name]] = np.inf
+            if self._silence is not None:
+                self._silence(found)
+            convert(found, own)
 
         return run
 
@@ -163,10 +176,11 @@ class EventEngine:
         for component in self.network.components:
             population = component[0]
             looped = any(map(self.network.is_recurrent, self.network.incoming(population.name)))
-            if looped or population.winners is not None:
-                stages.append(ComponentStage(self._clock, component))
+            stage = None if looped else self._stage(population)
+            if stage is not None and is_decided_by_times(self._clock, population, stage.ranks):
+                stages.append(_Alone(self._clock, population, stage))
             else:
-                stages.append(_Alone(self.network, population, self._stage(population)))
+                stages.append(ComponentStage(self._clock, component))
         return stages
 
     def _stage(self, population: Population) -> Stage:

@@ -6,7 +6,7 @@ its synapses reach. The kernels for windows are quicker where they apply, and gi
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,8 @@ class Events(NamedTuple):
 class SparseStage:
     """A population of integrating neurons, not gated, that receives by any projections."""
 
+    ranks: ClassVar[bool] = False
+
     def __init__(self, clock: Clock, population: Population) -> None:
         self.clock = clock
         self.population = population
@@ -122,6 +124,8 @@ class SparseStage:
 
 class RelayStage:
     """A population of relays, which receive by one projection."""
+
+    ranks: ClassVar[bool] = False
 
     def __init__(self, clock: Clock, population: Population) -> None:
         (projection,) = clock.network.incoming(population.name)

@@ -5,7 +5,7 @@ The time it takes grows with the presynaptic spikes that come before the neurons
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
@@ -72,6 +72,8 @@ class Queue(NamedTuple):
 
 class Sweep(WindowStage):
     """A population of any regime that receives by one window."""
+
+    ranks: ClassVar[bool] = True
 
     def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:
         super().__init__(clock, population, projection, window)
@@ -201,7 +203,10 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         slope, count = drive, place
                     else:
                         slope = slope + current + drive
-                    fired = where_at_least(excess, nothing, at_onset, silent)
+                    opening = at_onset
+                    if neurons.rank > 0:
+                        opening = _ranked(at_onset, excess, threshold, neurons.rank)
+                    fired = where_at_least(excess, nothing, opening, silent)
                     waiting = count_of_maps - count_at_least(excess, nothing)
                     excess = where_at_least(excess, nothing, -silent, excess)
                     reached = neurons.onset
@@ -211,7 +216,9 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         if maybe_positive(excess):
                             # no earlier than the last breakpoint, whatever the rounding
                             late = least(broadcast(now - reached), excess / slope)
-                            latency = _on_the_grid(broadcast(now) - late, neurons.whole_steps)
+                            latency = broadcast(now) - late
+                            if neurons.whole_steps:
+                                latency = _on_the_grid(latency, slope, threshold, neurons.rank)
                             fired = where_at_least(excess, nothing, latency, fired)
                             waiting -= count_at_least(excess, nothing)
                             excess = where_at_least(excess, nothing, -silent, excess)
@@ -220,8 +227,11 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                         reached = now
                         place += one
                     if waiting > 0:
-                        latency = _on_the_grid(broadcast(reached) - excess / slope, neurons.whole_steps)
-                        latency = where_at_least(latency, end, silent, latency)
+                        latency = broadcast(reached) - excess / slope
+                        late = rounded_up(latency) if neurons.whole_steps else latency
+                        if neurons.whole_steps:
+                            latency = _on_the_grid(latency, slope, threshold, neurons.rank)
+                        latency = where_at_least(late, end, silent, latency)
                         fired = least(fired, where_at_least(nothing, slope, silent, latency))
                     store(first_spikes, 0, fired)
                     own = latencies[b, row, column, map_of_block:]
@@ -236,8 +246,16 @@ def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
 
 
 @register_jitable
-def _on_the_grid(latency: Lanes, whole_steps: bool) -> Lanes:
-    return rounded_up(latency) if whole_steps else latency
+def _on_the_grid(latency: Lanes, slope: Lanes, threshold: Lanes, rank: float) -> Lanes:
+    """The next step, or what tells the spikes of that step apart."""
+    step = rounded_up(latency)
+    return _ranked(step, slope * (step - latency), threshold, rank) if rank > 0 else step
+
+
+@register_jitable
+def _ranked(latency: Lanes, excess: Lanes, threshold: Lanes, rank: float) -> Lanes:
+    """See `Dynamics`."""
+    return latency - broadcast(rank) * (excess / (excess + threshold))
 
 
 @_njit
