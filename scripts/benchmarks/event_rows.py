@@ -25,8 +25,6 @@ from netsim.weights.layout import Weights, kernel_name
 
 PHASED = "rcsnn-fashion"
 FREE = "rcsnn-fashion-free"
-SPARSE = "rcsnn-fashion-free-sparse"
-"""The same network, trained with a price on spikes."""
 BINARY = "bcsnn-fashion"
 GRID = 1.0
 """Time step (ms) of the rows on a grid."""
@@ -57,6 +55,13 @@ def forward(preset: str, trained: bool, precision: str, dt: float, setting: Sett
     """Present the images to a preset."""
     dtype = np.float32 if precision == "single" else np.float64
     return forward_call(*weights_of(preset, trained, setting.seed, dtype), setting.images, precision, dt)
+
+
+def forward_without_winners(preset: str, setting: Setting) -> Prepared:
+    """Present the images to a preset with its trained weights and without competition."""
+    network, weights = weights_of(preset, True, setting.seed, np.float32)
+    populations = tuple(replace(population, winners=None) for population in network.populations)
+    return forward_call(replace(network, populations=populations), weights, setting.images, "single")
 
 
 def forward_as_real(preset: str, setting: Setting) -> Prepared:
@@ -130,7 +135,7 @@ ROWS = (
     _forward_row("event-phased-forward-grid", "phased, trained weights, grid of 1 ms", PHASED, True, "double", GRID),
     _forward_row("event-free-forward", "free, exact times, initial weights", FREE, False, "single"),
     _forward_row("event-free-forward-trained", "free, exact times, trained weights", FREE, True, "single"),
-    _forward_row("event-free-forward-sparse", "free, exact times, trained for few spikes", SPARSE, True, "single"),
+    Row("event-free-forward-all", "the same, without competition", partial(forward_without_winners, FREE)),
     _forward_row("event-free-forward-double", "free, trained weights, double precision", FREE, True, "double"),
     _forward_row("event-free-forward-grid", "free, trained weights, grid of 1 ms", FREE, True, "double", GRID),
     _forward_row("event-binary-forward", "phased, trained binary weights", BINARY, True, "single"),
@@ -138,10 +143,7 @@ ROWS = (
     Row("event-phased-training", "phased, initial weights", partial(training, PHASED, False), ANN_TRAINING),
     Row("event-phased-training-trained", "phased, trained weights", partial(training, PHASED, True), ANN_TRAINING),
     Row("event-free-training", "free, trained weights", partial(training, FREE, True), ANN_TRAINING),
-    Row("event-free-training-sparse", "free, trained for few spikes", partial(training, SPARSE, True), ANN_TRAINING),
     _one_by_one("event-phased-forward-one", "phased", partial(forward_one_by_one, PHASED), ANN_FORWARD_ONE),
     _one_by_one("event-phased-online", "phased", partial(training, PHASED, True, online=True), ANN_ONLINE),
     _one_by_one("event-free-online", "free", partial(training, FREE, True, online=True), ANN_ONLINE),
-    _one_by_one("event-free-online-sparse", "free, few spikes", partial(training, SPARSE, True, online=True),
-                ANN_ONLINE),
-)  # fmt: skip
+)

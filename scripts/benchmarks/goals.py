@@ -19,7 +19,6 @@ from benchmarks.rows import (
 _FORWARD = "event-phased-forward-trained"
 _TRAINING = "event-phased-training-trained"
 _FREE, _FREE_TRAINING = "event-free-forward-trained", "event-free-training"
-_SPARSE, _SPARSE_TRAINING = "event-free-forward-sparse", "event-free-training-sparse"
 _GRID = "event-phased-forward-grid"
 _BRIAN2 = "brian2-engine"
 
@@ -62,21 +61,8 @@ def judge(
         _goal("`phased` training step / dense network's", "≤", 0.6, _to_dense(timed, _TRAINING, ANN_TRAINING)),
         _goal("`free` exact forward / dense network", "≤", 2.5, _to_dense(timed, _FREE, ANN_FORWARD)),
         _goal("`free` training step / dense network's", "≤", 1.6, _to_dense(timed, _FREE_TRAINING, ANN_TRAINING)),
-        _goal("`free` exact forward, few spikes / dense network", "≤", 2.5, _to_dense(timed, _SPARSE, ANN_FORWARD)),
-        _goal(
-            "`free` training step, few spikes / dense network's",
-            "≤",
-            1.6,
-            _to_dense(timed, _SPARSE_TRAINING, ANN_TRAINING),
-        ),
         _goal("`phased` online step / dense network's", "≤", 0.4, _to_dense(timed, "event-phased-online", ANN_ONLINE)),
         _goal("`free` online step / dense network's", "≤", 1.0, _to_dense(timed, "event-free-online", ANN_ONLINE)),
-        _goal(
-            "`free` online step, few spikes / dense network's",
-            "≤",
-            1.0,
-            _to_dense(timed, "event-free-online-sparse", ANN_ONLINE),
-        ),
         _goal(
             "`phased` forward of one presentation / dense network",
             "≤",

@@ -24,6 +24,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Pooling,
+    PositionWinners,
     Projection,
     Training,
     Weighting,
@@ -119,6 +120,19 @@ def _by_synapses_alone(network: Network) -> Network:
     return _learning(rate=0.001, sharpness=8.0, revive_below=0.001)(network)
 
 
+def _winners(network: Network) -> Network:
+    """An eighth of the maps at each position silence the others."""
+    return replace(
+        network,
+        populations=tuple(
+            replace(one, winners=PositionWinners(first=one.shape[2] // 8))
+            if one.neurons and len(one.shape) == 3
+            else one
+            for one in network.populations
+        ),
+    )
+
+
 def _as_is(network: Network) -> Network:
     return network
 
@@ -144,6 +158,8 @@ ABLATIONS: dict[str, tuple[str, str, Change]] = {
         "free",
         lambda network: _learning(propagation="causal")(_psp("plateau", 16.0)(network)),
     ),
+    "phased-winners": ("an eighth of the maps at each position silence the others, phased", "phased", _winners),
+    "free-winners": ("an eighth of the maps at each position silence the others, free", "free", _winners),
     "phased-relative": (
         "targets: relative, margin of 32 ms, phased",
         "phased",

@@ -29,7 +29,6 @@ PAPER = {
     "bcsnn-fashion": "≈ 92.0",
     "rcsnn-mnist-free": "99.2",
     "rcsnn-fashion-free": "92.8",
-    "rcsnn-fashion-free-sparse": "92.8",
     "rcsnn-fashion-free-clock": "92.8",
     "bcsnn-mnist-free": "≈ 98.6",
     "bcsnn-fashion-free": "≈ 92.0",

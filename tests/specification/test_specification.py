@@ -41,7 +41,6 @@ def test_presets_are_those_promised() -> None:
     expected |= {
         "bcsnn-mnist-free",
         "bcsnn-fashion-free",
-        "rcsnn-fashion-free-sparse",
         "rcsnn-fashion-free-clock",
         "deep-fashion",
         "deep-fashion-free",

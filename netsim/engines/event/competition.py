@@ -59,21 +59,21 @@ def _silence_losers(
     ranked no more.
     """
     # numbers that cannot be negative are places without a test
-    one, room = np.uint64(1), np.uint64(most)
+    one, room, silent = np.uint64(1), np.uint64(most), spikes.dtype.type(np.inf)
     winners, times = np.empty(most, np.uint64), np.empty(most, spikes.dtype)
     for b in range(len(spikes)):
         own = spikes[b]
         for scope in range(firsts.size - 1):
-            count, last = np.uint64(0), np.inf
+            count, last = np.uint64(0), silent
             for place in range(firsts[scope], firsts[scope + 1]):
                 neuron = neurons[place]
                 time = own[neuron]
                 before = time + instant
                 if not before < last:  # silent ones, too
-                    own[neuron] = np.inf
+                    own[neuron] = silent
                     continue
                 if count == room:
-                    own[winners[count - one]] = np.inf
+                    own[winners[count - one]] = silent
                 else:
                     count += one
                 rank = count - one
@@ -83,6 +83,6 @@ def _silence_losers(
                 winners[rank], times[rank] = neuron, time
                 if count == room:
                     last = times[room - one]
-            for rank in range(count):
-                time = np.ceil(times[rank]) if dynamics.whole_steps else times[rank]
-                own[winners[rank]] = max(time, dynamics.onset)
+            for winner in range(count):
+                time = np.ceil(times[winner]) if dynamics.whole_steps else times[winner]
+                own[winners[winner]] = max(time, dynamics.onset)

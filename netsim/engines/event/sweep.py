@@ -5,7 +5,7 @@ The time it takes grows with the presynaptic spikes that come before the neurons
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
@@ -18,7 +18,6 @@ from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import seen_from
 from netsim.numerics.threads import over_elements
 from netsim.numerics.vectors import (
-    Lanes,
     broadcast,
     count_at_least,
     from_a_line,
@@ -246,14 +245,14 @@ def _divided(code: int, breakpoints: int) -> tuple[np.uint32, np.uint32]:
 
 
 @register_jitable
-def _on_the_grid(latency: Lanes, slope: Lanes, threshold: Lanes, rank: float) -> Lanes:
+def _on_the_grid(latency: Any, slope: Any, threshold: Any, rank: float) -> Any:
     """The next step, or what tells the spikes of that step apart."""
     step = rounded_up(latency)
     return _ranked(step, slope * (step - latency), threshold, rank) if rank > 0 else step
 
 
 @register_jitable
-def _ranked(latency: Lanes, excess: Lanes, threshold: Lanes, rank: float) -> Lanes:
+def _ranked(latency: Any, excess: Any, threshold: Any, rank: float) -> Any:
     """See `Dynamics`."""
     return latency - broadcast(rank) * (excess / (excess + threshold))
 
