@@ -13,7 +13,7 @@ from netsim.numerics.compilation import compiled
 from netsim.specification import Population
 
 MOST_WINNERS = 64
-"""The winners of a scope are kept in order, which takes their square: more are found spike by spike."""
+"""Each spike is compared with all winners of a scope: more of them are found spike by spike."""
 
 
 def is_decided_by_times(clock: Clock, population: Population, ranks: bool) -> bool:
@@ -58,31 +58,50 @@ def _silence_losers(
     The members of a scope, in order of their numbers, begin in `neurons` at its entry in `firsts`. Those that fire are
     ranked no more.
     """
-    # numbers that cannot be negative are places without a test
-    one, room, silent = np.uint64(1), np.uint64(most), spikes.dtype.type(np.inf)
-    winners, times = np.empty(most, np.uint64), np.empty(most, spikes.dtype)
+    silent = spikes.dtype.type(np.inf)
+    earliest = np.empty(most, spikes.dtype)
     for b in range(len(spikes)):
         own = spikes[b]
         for scope in range(firsts.size - 1):
-            count, last = np.uint64(0), silent
-            for place in range(firsts[scope], firsts[scope + 1]):
-                neuron = neurons[place]
+            members = neurons[firsts[scope] : firsts[scope + 1]]
+            # a time passes through all places, so that nothing depends on what it is
+            for place in range(most):
+                earliest[place] = silent
+            for neuron in members:
                 time = own[neuron]
-                before = time + instant
-                if not before < last:  # silent ones, too
-                    own[neuron] = silent
-                    continue
-                if count == room:
-                    own[winners[count - one]] = silent
-                else:
-                    count += one
-                rank = count - one
-                while rank > 0 and before < times[rank - one]:
-                    winners[rank], times[rank] = winners[rank - one], times[rank - one]
-                    rank -= one
-                winners[rank], times[rank] = neuron, time
-                if count == room:
-                    last = times[room - one]
-            for winner in range(count):
-                time = np.ceil(times[winner]) if dynamics.whole_steps else times[winner]
-                own[winners[winner]] = max(time, dynamics.onset)
+                for place in range(most):
+                    former = earliest[place]
+                    earliest[place], time = min(former, time), max(former, time)
+            until = earliest[most - 1] + instant
+            if until < silent:
+                count = 0
+                for neuron in members:
+                    count += own[neuron] <= until
+                if count > most:
+                    _keep_lowest_numbers(members, most, instant, own)
+            for neuron in members:
+                time = own[neuron]
+                fired = max(np.ceil(time) if dynamics.whole_steps else time, dynamics.onset)
+                own[neuron] = fired if time <= until else silent
+
+
+@compiled
+def _keep_lowest_numbers(members: np.ndarray, most: int, instant: float, own: np.ndarray) -> None:
+    """Silence all but so many spikes of a scope of which some are simultaneous."""
+    winners, times = np.empty(most, np.uint64), np.empty(most, own.dtype)
+    count = 0
+    for neuron in members:
+        time = own[neuron]
+        before = time + instant
+        if count == most:
+            loses = not before < times[most - 1]
+            own[neuron if loses else winners[most - 1]] = np.inf
+            if loses:
+                continue
+        else:
+            count += 1
+        rank = count - 1
+        while rank > 0 and before < times[rank - 1]:
+            winners[rank], times[rank] = winners[rank - 1], times[rank - 1]
+            rank -= 1
+        winners[rank], times[rank] = neuron, time
