@@ -1,4 +1,4 @@
-"""Trained weights in the form in which they are shipped: half precision, or one bit per synapse if binary.
+"""Trained weights in the form in which they are shipped: synapses in half precision, or one bit each if binary.
 
 A packed file of a binary network holds ``<layer>.signs`` (the signs of the flattened kernel, eight per byte)
 and ``<layer>.scale`` (one per projection or output channel) in place of ``<layer>.kernel``. Where weights are one per
@@ -23,9 +23,10 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     """Small arrays that stand for the weights that feed forward, from these or from what a run keeps."""
     forward = forward_weights(network, weights)
     if not network.weighting.is_binary:
-        # latencies are as fine as delays
+        # latencies are as fine as delays, and those at rest as biases
         return {
-            name: array.astype(np.float32 if name.endswith(".delay") else np.float16) for name, array in forward.items()
+            name: array.astype(np.float16 if name.endswith(".kernel") else np.float32)
+            for name, array in forward.items()
         }
     packed: dict[str, np.ndarray] = {
         name: array.astype(np.float32) for name, array in forward.items() if not name.endswith(".kernel")
