@@ -76,7 +76,7 @@ def results_page(
             "Made by `scripts/reproduce.py` from the records of the runs. The first output spike decides; in the",
             "strict accuracy a tie is an error. The epoch is chosen on 5,000 training images set aside, of yin-yang on",
             "1,000 points of their own, of rcsnn-nmnist on 2,000 recordings; the test set was presented once per run,",
-            "with the weights as they are shipped (half precision, or bits), at exact times. The recordings of",
+            "with the weights as they are shipped (synapses in half precision, or bits), at exact times. The recordings of",
             "rcsnn-nmnist are simulated, by `scripts/make_nmnist.py DIR --training 60000`, and its command ends with",
             "`--data-dir DIR`. The paper is Mirsadeghi et al. (2023),",
             "doi:10.1007/s00521-023-08567-0; S4NN is Kheradpisheh and Masquelier (2020), a fully connected network of",
