@@ -23,7 +23,7 @@ def pack(network: Network, weights: Weights) -> dict[str, np.ndarray]:
     """Small arrays that stand for the weights that feed forward, from these or from what a run keeps."""
     forward = forward_weights(network, weights)
     if not network.weighting.is_binary:
-        # latencies are as fine as delays, and those at rest as biases
+        # an error of a delay is one of latencies, and an error of a bias one of those of neurons at rest
         return {
             name: array.astype(np.float16 if name.endswith(".kernel") else np.float32)
             for name, array in forward.items()

@@ -12,6 +12,7 @@ import pytest
 from netsim.engines import Batch, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event import competition
+from netsim.engines.event.clock import Clock
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import SpecificationError
 from netsim.specification import (
@@ -175,22 +176,27 @@ def test_scopes(winners: Winners, expected: list[list[int]], dt: float) -> None:
         np.testing.assert_array_equal(Brian2Engine(network, dt=dt, target="numpy").present(batch)[1][0, 0], wanted)
 
 
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("dt", [0.0, 0.25])
 @pytest.mark.parametrize("regime", ["free", "staggered", "phased"])
 @pytest.mark.parametrize(
     "winners", [PositionWinners(2), MapWinners(3), PopulationWinners(5), PopulationWinners(40)], ids=repr
 )
 def test_winners_by_times_are_those_spike_by_spike(
-    regime: str, winners: Winners, dt: float, monkeypatch: pytest.MonkeyPatch
+    regime: str, winners: Winners, dt: float, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many are over threshold at the onset, and half of the field is empty: what sees nothing is simultaneous."""
     window = {} if regime == "free" else {"onset": 20.0, "end": 44.0, "drive": 0.4}
     neurons = Neurons(regime, threshold=0.5, tau=10.0, bias=True, **window)
+    incoming = (
+        Projection("stimulus", "maps", Convolution(4, 3, padding=1)),
+        Projection("stimulus", "maps", Dense(), name="more"),
+    )
     network = Network(
         "winners",
         IntensityEncoder((6, 6, 1), 20.0),
         (Population("maps", (6, 6, 4), neurons, winners=winners), Population("output", (3,), FREE)),
-        (Projection("stimulus", "maps", Convolution(4, 3, padding=1)), Projection("maps", "output", Dense())),
+        (*incoming[:count], Projection("maps", "output", Dense())),
         60.0,
     )
     generator = np.random.default_rng(0)
@@ -208,6 +214,24 @@ def test_winners_by_times_are_those_spike_by_spike(
             np.testing.assert_allclose(own, other, rtol=1e-12)
         assert np.isfinite(found[1]).any()
         assert (winners.first == 40) or np.isinf(found[1]).any()
+
+
+def test_simultaneous_spikes_are_those_within_an_instant_of_the_earliest() -> None:
+    """Of spikes that are each within an instant of the next, the earliest begins an instant; then the lowest number."""
+    network = _alone(FREE, 3, PopulationWinners(2), False)
+    clock = Clock(network, 0.0, "single")
+    silence = competition.silencing(clock, network.population("output"))
+    near = np.float32(0.6 * clock.instant)
+    for times, expected in (
+        ([2, 1, 0], [9, 1, 0]),
+        ([2, 0, 9], [2, 0, 9]),
+        ([0, 1, 2], [0, 1, 9]),
+        ([1, 1, 1], [1, 1, 9]),
+    ):
+        spikes = np.array([np.inf if time == 9 else 20 + time * near for time in times], np.float32)[None]
+        wanted = np.array([np.inf if time == 9 else 20 + time * near for time in expected], np.float32)[None]
+        silence(spikes)
+        np.testing.assert_array_equal(spikes, wanted)
 
 
 def test_silenced_neurons_do_not_compete() -> None:

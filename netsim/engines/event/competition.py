@@ -87,21 +87,17 @@ def _silence_losers(
 
 @compiled
 def _keep_lowest_numbers(members: np.ndarray, most: int, instant: float, own: np.ndarray) -> None:
-    """Silence all but so many spikes of a scope of which some are simultaneous."""
-    winners, times = np.empty(most, np.uint64), np.empty(most, own.dtype)
-    count = 0
-    for neuron in members:
-        time = own[neuron]
-        before = time + instant
-        if count == most:
-            loses = not before < times[most - 1]
-            own[neuron if loses else winners[most - 1]] = np.inf
-            if loses:
-                continue
-        else:
-            count += 1
-        rank = count - 1
-        while rank > 0 and before < times[rank - 1]:
-            winners[rank], times[rank] = winners[rank - 1], times[rank - 1]
-            rank -= 1
-        winners[rank], times[rank] = neuron, time
+    """Silence all but so many spikes of a scope: instant by instant, from the earliest spike on, the lowest numbers."""
+    fires = np.zeros(members.size, np.bool_)
+    while most > 0:
+        earliest = own.dtype.type(np.inf)
+        for place, neuron in enumerate(members):
+            if not fires[place]:
+                earliest = min(earliest, own[neuron])
+        for place, neuron in enumerate(members):
+            if most > 0 and not fires[place] and own[neuron] <= earliest + instant:
+                fires[place] = True
+                most -= 1
+    for place, neuron in enumerate(members):
+        if not fires[place]:
+            own[neuron] = np.inf

@@ -1,4 +1,4 @@
-"""Populations that a loop joins, or whose neurons compete: run as one, event by event, in order of time.
+"""Populations that a loop joins, or that compete by more than times: run as one, event by event, in order of time.
 
 A spike changes slopes, at once or after a delay; a slope says when its neuron is due to fire. Whoever is due first
 fires, which may move all that were due later. A potential has no jumps, so that spikes of one instant do not see each
