@@ -190,12 +190,10 @@ def test_closed_form_and_sweep_agree(layered: MakeNetwork, random_batch: MakeBat
     clock = Clock(network, dt, "double")
     for projection in network.weighted:
         below, spikes = (latencies[network.position(name)] for name in (projection.source, projection.target))
-        window = network.window(projection)
-        assert window is not None
         results = []
         for way in (ClosedForm, Sweep):
             result = np.empty(spikes.shape, clock.times)
-            stage = way(clock, network.population(projection.target), projection, window)
+            stage = way(clock, network.population(projection.target))
             stage.prepare(batch.weights)([clock.count(below)], result)
             results.append(result * (dt or 1.0))
         np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-6)

@@ -41,6 +41,8 @@ class Stage(Protocol):
 
     ranks: ClassVar[bool]
 
+    def __init__(self, clock: Clock, population: Population) -> None: ...
+
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """A function that finds the first spikes of some presentations; thresholds have the population's shape."""
 
@@ -176,22 +178,22 @@ class EventEngine:
         for component in self.network.components:
             population = component[0]
             looped = any(map(self.network.is_recurrent, self.network.incoming(population.name)))
-            stage = None if looped else self._stage(population)
-            if stage is not None and is_decided_by_times(self._clock, population, stage.ranks):
-                stages.append(_Alone(self._clock, population, stage))
-            else:
+            stage = self._stage(population)
+            if looped or not is_decided_by_times(self._clock, population, stage.ranks):
                 stages.append(ComponentStage(self._clock, component))
+            else:
+                stages.append(_Alone(self._clock, population, stage(self._clock, population)))
         return stages
 
-    def _stage(self, population: Population) -> Stage:
+    def _stage(self, population: Population) -> type[Stage]:
+        """How a population alone is simulated."""
         if not population.integrates:
-            return RelayStage(self._clock, population)
+            return RelayStage
         projection, *others = self.network.incoming(population.name)
         if any(one.is_delayed_per("synapse") for one in (projection, *others)):
-            return AfferentStage(self._clock, population)
+            return AfferentStage
         window = None if others else self.network.window(projection)
         gated = population.dynamics.gated
         if window is None:
-            return (ClosedFormSum if gated else SparseStage)(self._clock, population)
-        by_window = ClosedForm if gated else Sweep
-        return by_window(self._clock, population, projection, window)
+            return ClosedFormSum if gated else SparseStage
+        return ClosedForm if gated else Sweep

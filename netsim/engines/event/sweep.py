@@ -29,7 +29,7 @@ from netsim.numerics.vectors import (
     store,
     where_at_least,
 )
-from netsim.specification import Population, Projection, Window
+from netsim.specification import Population, Window
 from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
@@ -74,10 +74,10 @@ class Sweep(WindowStage):
 
     ranks: ClassVar[bool] = True
 
-    def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:
-        super().__init__(clock, population, projection, window)
+    def __init__(self, clock: Clock, population: Population) -> None:
+        super().__init__(clock, population)
         self._lanes = lanes_of(clock.dtype)
-        rows, columns, self._maps = window.shape
+        rows, columns, self._maps = self.window.shape
         self._first = np.arange(-(-self._maps // self._lanes)) * self._lanes
         # weights that are met once are not laid out: the last block reaches back, and some maps are of two
         self._in_place = rows * columns == 1 and self._maps >= self._lanes

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from netsim.engines.event.clock import Clock
-from netsim.specification import Population, Projection, Window
+from netsim.specification import Population
 from netsim.weights.layout import Weights, bias_name, kernel_name
 
 FirstSpikes = Callable[[Sequence[np.ndarray], np.ndarray], None]
@@ -21,7 +21,10 @@ class WindowStage:
     All to all is a window on one position whose channels are all inputs.
     """
 
-    def __init__(self, clock: Clock, population: Population, projection: Projection, window: Window) -> None:
+    def __init__(self, clock: Clock, population: Population) -> None:
+        (projection,) = clock.network.incoming(population.name)
+        window = clock.network.window(projection)
+        assert window is not None
         self.clock = clock
         self.population = population
         self.projection = projection
