@@ -106,6 +106,23 @@ def load(typing: Any, numbers: Any, first: Any) -> Any:
 
 
 @intrinsic
+def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
+    """Ask for the vector of numbers from `first` on, to be loaded a little later."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
+        begin = builder.bitcast(_place(context, builder, signature, *arguments), byte)
+        for line in range(0, VECTOR_BYTES, _LINE_BYTES):
+            place = builder.gep(begin, [ir.Constant(ir.IntType(64), line)])
+            builder.call(fetching, [place, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(numbers, types.intp), code
+
+
+@intrinsic
 def store(typing: Any, numbers: Any, first: Any, vector: Any) -> Any:
     """Write a vector to a contiguous array of one dimension, from `first` on; nothing is checked."""
 
@@ -200,6 +217,20 @@ def total(typing: Any, vector: Any) -> Any:
         name = f"llvm.vector.reduce.fadd.v{vector.count}f{vector.dtype.bitwidth}"
         adding = cgutils.get_or_insert_function(builder.module, function, name)
         return builder.call(adding, [ir.Constant(number, 0.0), *arguments], fastmath=("reassoc",))
+
+    return vector.dtype(vector), code
+
+
+@intrinsic
+def smallest(typing: Any, vector: Any) -> Any:
+    """The smallest number of a vector; none is NaN."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = context.get_value_type(vector.dtype)
+        function = ir.FunctionType(number, [arguments[0].type])
+        name = f"llvm.vector.reduce.fmin.v{vector.count}f{vector.dtype.bitwidth}"
+        finding = cgutils.get_or_insert_function(builder.module, function, name)
+        return builder.call(finding, arguments, fastmath=("nnan",))
 
     return vector.dtype(vector), code
 

@@ -16,13 +16,14 @@ from unittest import mock
 import netsim
 from benchmarks.event_rows import FREE, PHASED, forward, training
 from benchmarks.rows import Prepared, Setting, set_threads
-from netsim.engines.event import closed_form
+from netsim.engines.event import closed_form, sweep
 from netsim.learning import gated
 
 _SMALLEST = 0.01
 # Functions that are compiled as a whole, where they are called from.
 _WHOLES = (
     (closed_form, "gated_spikes"),
+    (sweep, "_first_spikes"),
     (gated, "_step"),
     (gated, "kernel_gradient"),
     (gated, "propagate"),

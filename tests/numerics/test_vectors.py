@@ -26,7 +26,9 @@ from netsim.numerics.vectors import (
     load,
     looked_up,
     maybe_positive,
+    prefetch,
     rounded_up,
+    smallest,
     store,
     where_at_least,
 )
@@ -47,9 +49,9 @@ def _calculate(one: np.ndarray, other: np.ndarray, number: float, results: np.nd
 
 
 @njit
-def _ask(one: np.ndarray, other: np.ndarray) -> tuple[int, bool, int]:
+def _ask(one: np.ndarray, other: np.ndarray) -> tuple[int, bool, int, float]:
     a, b = load(one, 0), load(other, 0)
-    return count_at_least(a, b), maybe_positive(a), below(a, b)
+    return count_at_least(a, b), maybe_positive(a), below(a, b), smallest(a)
 
 
 @njit
@@ -59,6 +61,7 @@ def _room(count: int, like: np.ndarray) -> np.ndarray:
 
 @njit
 def _load_from(numbers: np.ndarray, first: int, result: np.ndarray) -> None:
+    prefetch(numbers, first)
     store(result, first, load(numbers, first))
 
 
@@ -81,7 +84,8 @@ def test_arithmetic_and_choices(dtype: type, data: st.DataObject) -> None:
             np.minimum(one, other), np.where(one >= other, dtype(2.5), one),
         ]  # fmt: skip
     np.testing.assert_array_equal(results, np.array(expected))
-    count, _, bits = _ask(one, other)
+    count, _, bits, first = _ask(one, other)
+    assert first == one.min()
     assert count == (one >= other).sum()
     assert [bits >> lane & 1 for lane in range(32)] == (one < other).tolist() + [False] * (32 - one.size)
 

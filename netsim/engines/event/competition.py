@@ -7,13 +7,15 @@ Without a loop neurons reach threshold as they would alone. Their stages tell si
 from collections.abc import Callable
 
 import numpy as np
+from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.numerics.compilation import compiled
+from netsim.numerics.vectors import broadcast, count_at_least, lanes_of, least, load, smallest, where_at_least
 from netsim.specification import Population
 
 MOST_WINNERS = 64
-"""Each spike is compared with all winners of a scope: more of them are found spike by spike."""
+"""All spikes of a scope are looked at for each winner: more of them are found spike by spike."""
 
 
 def is_decided_by_times(clock: Clock, population: Population, ranks: bool) -> bool:
@@ -39,65 +41,78 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
     winners = population.winners
     assert winners is not None
     scopes = winners.scopes(population.shape).ravel()
-    neurons = np.argsort(scopes, kind="stable").astype(np.uint64)
+    neurons = np.argsort(scopes, kind="stable")
+    in_place = np.array_equal(neurons, np.arange(neurons.size))
     firsts = np.concatenate([[0], np.cumsum(np.bincount(scopes))])
     dynamics, instant = clock.dynamics(population), clock.dtype.type(clock.instant)
 
     def silence(spikes: np.ndarray) -> None:
-        _silence_losers(neurons, firsts, winners.first, instant, dynamics, spikes.reshape(len(spikes), -1))
+        own = spikes.reshape(len(spikes), -1)
+        by_scope = own if in_place else own[:, neurons]
+        _silence_losers(firsts, winners.first, instant, dynamics, by_scope)
+        if not in_place:
+            own[:, neurons] = by_scope
 
     return silence
 
 
 @compiled
-def _silence_losers(
-    neurons: np.ndarray, firsts: np.ndarray, most: int, instant: float, dynamics: Dynamics, spikes: np.ndarray
-) -> None:
+def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dynamics, spikes: np.ndarray) -> None:
     """Silence all but the first spikes of each scope; of one instant, those of the lowest numbers come first.
 
-    The members of a scope, in order of their numbers, begin in `neurons` at its entry in `firsts`. Those that fire are
-    ranked no more.
+    The members of a scope lie side by side, in order of their numbers, from its entry in `firsts` on. Those that fire
+    are ranked no more.
     """
-    silent = spikes.dtype.type(np.inf)
-    earliest = np.empty(most, spikes.dtype)
+    silent, lanes = spikes.dtype.type(np.inf), lanes_of(spikes)
+    largest = np.max(firsts[1:] - firsts[:-1])
+    times = np.empty(-(-largest // lanes) * lanes, spikes.dtype)
     for b in range(len(spikes)):
-        own = spikes[b]
         for scope in range(firsts.size - 1):
-            members = neurons[firsts[scope] : firsts[scope + 1]]
-            # a time passes through all places, so that nothing depends on what it is
-            for place in range(most):
-                earliest[place] = silent
-            for neuron in members:
-                time = own[neuron]
-                for place in range(most):
-                    former = earliest[place]
-                    earliest[place], time = min(former, time), max(former, time)
-            until = earliest[most - 1] + instant
-            if until < silent:
-                count = 0
-                for neuron in members:
-                    count += own[neuron] <= until
-                if count > most:
-                    _keep_lowest_numbers(members, most, instant, own)
-            for neuron in members:
-                time = own[neuron]
+            own = spikes[b, firsts[scope] : firsts[scope + 1]]
+            for member in range(own.size):
+                times[member] = own[member]
+            for beyond in range(own.size, times.size):
+                times[beyond] = silent
+            # time after time, until enough have fired
+            until, count = -silent, 0
+            while count < most and until < silent:
+                former, following = broadcast(until), broadcast(silent)
+                for first in range(0, times.size, lanes):
+                    time = load(times, first)
+                    following = least(following, where_at_least(former, time, broadcast(silent), time))
+                until = smallest(following)
+                count = _count_until(times, until)
+            until += instant
+            if until < silent and _count_until(times, until) > most:
+                _keep_lowest_numbers(most, instant, own)
+            for member in range(own.size):
+                time = own[member]
                 fired = max(np.ceil(time) if dynamics.whole_steps else time, dynamics.onset)
-                own[neuron] = fired if time <= until else silent
+                own[member] = fired if time <= until else silent
+
+
+@register_jitable
+def _count_until(times: np.ndarray, until: float) -> int:
+    """How many times are no later; whole vectors of them."""
+    count, lanes = 0, lanes_of(times)
+    for first in range(0, times.size, lanes):
+        count += count_at_least(broadcast(until), load(times, first))
+    return count
 
 
 @compiled
-def _keep_lowest_numbers(members: np.ndarray, most: int, instant: float, own: np.ndarray) -> None:
+def _keep_lowest_numbers(most: int, instant: float, own: np.ndarray) -> None:
     """Silence all but so many spikes of a scope: instant by instant, from the earliest spike on, the lowest numbers."""
-    fires = np.zeros(members.size, np.bool_)
+    fires = np.zeros(own.size, np.bool_)
     while most > 0:
         earliest = own.dtype.type(np.inf)
-        for place, neuron in enumerate(members):
-            if not fires[place]:
-                earliest = min(earliest, own[neuron])
-        for place, neuron in enumerate(members):
-            if most > 0 and not fires[place] and own[neuron] <= earliest + instant:
-                fires[place] = True
+        for member in range(own.size):
+            if not fires[member]:
+                earliest = min(earliest, own[member])
+        for member in range(own.size):
+            if most > 0 and not fires[member] and own[member] <= earliest + instant:
+                fires[member] = True
                 most -= 1
-    for place, neuron in enumerate(members):
-        if not fires[place]:
-            own[neuron] = np.inf
+    for member in range(own.size):
+        if not fires[member]:
+            own[member] = np.inf

@@ -25,6 +25,7 @@ from netsim.numerics.vectors import (
     least,
     load,
     maybe_positive,
+    prefetch,
     rounded_up,
     store,
     where_at_least,
@@ -38,6 +39,8 @@ _njit = compiled_with(fastmath={"contract"})
 _inlined = compiled_with(fastmath={"contract"}, forceinline=True)
 # So many breakpoints are queued at a time: they stay in the cache between being queued and being visited.
 _QUEUED = 100_000
+# Weights that lie far apart are prefetched so many breakpoints ahead.
+_AHEAD = 8
 
 
 class Blocks(NamedTuple):
@@ -60,13 +63,24 @@ class Queue(NamedTuple):
     """The breakpoints that reach each position, in order of time.
 
     When they come, and through which row of the kernel, times the number of breakpoints of the PSP, plus the
-    breakpoint's own number: both of shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP).
-    `counts`, shape (presentations, rows, columns), are how many there are.
+    breakpoint's own number: both of shape (presentations, rows, columns, inputs of a field · breakpoints of the PSP +
+    `_AHEAD`). `counts`, shape (presentations, rows, columns), are how many there are; what follows them has no meaning.
     """
 
     times: np.ndarray
     synapses: np.ndarray
     counts: np.ndarray
+
+
+class Fields(NamedTuple):
+    """The receptive fields that each pixel is in: of which `positions`, and which of their `pixels` it is, row by row.
+
+    Those of a pixel begin at its entry of `first`, which has one more at the end.
+    """
+
+    first: np.ndarray
+    positions: np.ndarray
+    pixels: np.ndarray
 
 
 class Sweep(WindowStage):
@@ -78,6 +92,7 @@ class Sweep(WindowStage):
         super().__init__(clock, population)
         self._lanes = lanes_of(clock.dtype)
         rows, columns, self._maps = self.window.shape
+        self._fields = _fields(self.window)
         self._first = np.arange(-(-self._maps // self._lanes)) * self._lanes
         # weights that are met once are not laid out: the last block reaches back, and some maps are of two
         self._in_place = rows * columns == 1 and self._maps >= self._lanes
@@ -108,57 +123,90 @@ class Sweep(WindowStage):
         rows, columns, _ = self.window.shape
         breakpoints = self.window.size**2 * self.window.source[2] * self.psp.delays.size
         at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-        shape = (at_once, rows, columns, breakpoints)
+        shape = (at_once, rows, columns, breakpoints + _AHEAD)
         queue = Queue(np.empty(shape, times.dtype), np.empty(shape, np.int32), np.empty(shape[:3], np.int64))
-        spikes = spikes.reshape(-1, *self.window.shape)
-        for first in range(0, len(times), at_once):
-            maps, own = times[first : first + at_once], spikes[first : first + at_once]
-            bits = (maps + maps.dtype.type(0)).view(f"u{maps.itemsize}")
-            queue_breakpoints(maps, bits, self.dynamics.end, self.psp, self.window, queue)
-            found = in_type(own, maps.dtype)
-            sweep(queue, blocks, self.dynamics, self.psp, found)
-            convert(found, own)
+        bits = (times + times.dtype.type(0)).view(f"u{times.itemsize}")
+        own = spikes.reshape(-1, *self.window.shape)
+        found = in_type(own, times.dtype)
+        _first_spikes(times, bits, self.psp, self._fields, queue, blocks, self.dynamics, found)
+        convert(found, own)
+
+
+@_njit
+def _first_spikes(
+    maps: np.ndarray,
+    bits: np.ndarray,
+    psp: Breakpoints,
+    fields: Fields,
+    queue: Queue,
+    blocks: Blocks,
+    neurons: Dynamics,
+    latencies: np.ndarray,
+) -> None:
+    """Latencies, shape (presentations, rows, columns, maps): as many presentations at a time as the queue has room for.
+
+    `maps` and `bits` are those of `queue_breakpoints`.
+    """
+    at_once = len(queue.counts)
+    for first in range(0, len(maps), at_once):
+        part = slice(first, first + at_once)
+        queue_breakpoints(maps[part], bits[part], neurons.end, psp, fields, queue)
+        sweep(queue, blocks, neurons, psp, latencies[part])
+
+
+@_njit
+def _fields(window: Window) -> Fields:
+    """See `Fields`."""
+    (height, width, _), (rows, columns, _) = window.source, window.shape
+    size, stride, padding = window.size, window.stride, window.padding
+    above, below = seen_from(height, rows, size, stride, padding)
+    lefts, rights = seen_from(width, columns, size, stride, padding)
+    first, total = np.zeros(height * width + 1, np.uint64), np.sum(below - above) * np.sum(rights - lefts)
+    positions, pixels, count = np.empty(total, np.uint32), np.empty(total, np.uint32), 0
+    for y in range(height):
+        for x in range(width):
+            for row in range(above[y], below[y]):
+                for column in range(lefts[x], rights[x]):
+                    positions[count] = row * columns + column
+                    pixels[count] = (y + padding - row * stride) * size + x + padding - column * stride
+                    count += 1
+            first[y * width + x + 1] = count
+    return Fields(first, positions, pixels)
 
 
 @_njit
 def queue_breakpoints(
-    maps: np.ndarray, bits: np.ndarray, end: float, psp: Breakpoints, window: Window, queue: Queue
+    maps: np.ndarray, bits: np.ndarray, end: float, psp: Breakpoints, fields: Fields, queue: Queue
 ) -> None:
     """Fill a queue, from its first presentation on, with all breakpoints before the end of the time to fire.
 
     `maps` are presynaptic spike times, shape (presentations, height, width, channels); `bits` the same, bit by bit,
     without a negative zero.
     """
-    _, rows, columns, most = queue.times.shape
-    height, width, channels = maps.shape[1:]
-    size, stride, padding = window.size, window.stride, window.padding
-    breakpoints = psp.delays.size
-    below, beyond = seen_from(height, rows, size, stride, padding)
-    lefts, rights = seen_from(width, columns, size, stride, padding)
+    _, rows, columns, room = queue.times.shape
+    first, positions, pixels = fields
+    channels, breakpoints = np.uint32(maps.shape[3]), psp.delays.size
+    inputs = channels * np.uint32(breakpoints)
     # numbers that cannot be negative are places without a test
     one, places = np.uint64(1), np.empty(rows * columns, dtype=np.uint64)
     for b in range(len(maps)):
         spikes, times, synapses = maps[b].reshape(-1), queue.times[b].reshape(-1), queue.synapses[b].reshape(-1)
         order = _merged(in_order_of_time(spikes, bits[b].reshape(-1), end), spikes, end, psp.delays)
         for p in range(places.size):
-            places[p] = np.uint64(p * most)
+            places[p] = np.uint64(p * room)
         for breakpoint in order:
             neuron, k = _divided(breakpoint, breakpoints)
             now = spikes[neuron] + psp.delays[k]
-            pixel, channel = divmod(neuron, np.uint32(channels))
-            y, x = divmod(pixel, np.uint32(width))
-            for row in range(below[y], beyond[y]):
-                down, right = y + padding - row * stride, x + padding - lefts[x] * stride
-                synapse = ((down * size + right) * channels + channel) * breakpoints + k
-                for column in range(lefts[x], rights[x]):
-                    position = np.uint64(row * columns + column)
-                    place = places[position]
-                    times[place] = now
-                    synapses[place] = synapse
-                    places[position] = place + one
-                    synapse -= stride * channels * breakpoints
+            pixel = neuron // channels
+            own = np.uint32(breakpoint) - pixel * inputs
+            for field in range(first[pixel], first[pixel + np.uint32(1)]):
+                position = np.uint64(positions[field])
+                place = places[position]
+                times[place] = now
+                synapses[place] = pixels[field] * inputs + own
+                places[position] = place + one
         for p in range(places.size):
-            queue.counts[b, p // columns, p % columns] = places[p] - np.uint64(p * most)
+            queue.counts[b, p // columns, p % columns] = places[p] - np.uint64(p * room)
 
 
 @_njit
@@ -176,7 +224,8 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
     threshold, onset = broadcast(neurons.threshold), broadcast(neurons.onset)
     end, drive = broadcast(neurons.end), broadcast(neurons.drive)
     at_onset = onset if neurons.onset < neurons.end else silent  # a window may hold no step of the grid
-    one = np.uint64(1)  # numbers that cannot be negative are places without a test
+    # numbers that cannot be negative are places without a test
+    one, ahead, far = np.uint64(1), np.uint64(_AHEAD), pitch > lanes
     for block in range(len(blocks.bias)):
         first, map_of_block = blocks.places[block], blocks.maps[block]
         current = load(blocks.bias[block], 0)
@@ -210,6 +259,9 @@ def sweep(queue: Queue, blocks: Blocks, neurons: Dynamics, psp: Breakpoints, lat
                     excess = where_at_least(excess, nothing, -silent, excess)
                     reached = neurons.onset
                     while place < count and waiting > 0:
+                        if far:
+                            following, _ = _divided(synapses[place + ahead], breakpoints)
+                            prefetch(weights, first + following * pitch)
                         now = times[place]
                         excess = excess + slope * broadcast(now - reached)
                         if maybe_positive(excess):
