@@ -35,16 +35,18 @@ from netsim.numerics.signs import (
     tables_of_active,
     tables_of_all,
 )
-from netsim.numerics.vectors import TABLE, from_a_line, lanes_of
+from netsim.numerics.vectors import TABLE, from_a_line, has_avx512, lanes_of
 
-# With fewer sums weights are not worth laying out anew.
-_FEW_SUMS = 8
+# Weights that are met fewer times are not worth laying out anew.
+_FEW_VISITS = 8
 # Tables of so many bytes are near while they are looked up in.
 _TABLES_BYTES = 2**18
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
 # long as so many of all (measured).
 _PER_ACTIVE = 1.5
 _PER_PIECE = 6
+# Only registers of AVX-512 choose between two numbers by a bit in one step.
+_BITS_CHOOSE = has_avx512()
 
 
 @compiled
@@ -60,10 +62,11 @@ def multiply_fields(
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
-    if sums < _FEW_SUMS:
+    if sums < _FEW_VISITS:
         add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return
-    if is_dense(count_nonzero(maps.reshape(-1)), maps.shape, size):
+    count = count_nonzero(maps.reshape(-1))
+    if is_dense(count, maps.shape, size):
         framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
         line, by_field = (width + 2 * padding) * channels, products.reshape(sums, outputs)
         of_a_block = from_a_line(len(weights) * block, weights)
@@ -71,11 +74,14 @@ def multiply_fields(
             lay_out(weights, left, of_a_block.reshape(len(weights), block))
             add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
         return
-    if height * width * size == 1 and outputs >= lanes_of(weights):
+    if _BITS_CHOOSE and height * width * size == 1 and outputs >= lanes_of(weights):
         bits = bits_of_signs(weights)
         if len(bits):
             add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
             return
+    if sums * count < _FEW_VISITS * maps.size:
+        add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
+        return
     active = list_active(maps, channels_at_once(channels))
     own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):

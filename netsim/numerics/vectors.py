@@ -308,8 +308,8 @@ TABLE = 16
 
 
 @cache
-def has_look_up() -> bool:
-    """Whether the processor that loops are compiled for takes one step for a register of `looked_up` (AVX-512)."""
+def has_avx512() -> bool:
+    """Whether loops are compiled for 32 registers of 64 bytes, which `looked_up` takes a step each, or for 16 of 32."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     return "+avx512f" in features.split(",")
 

@@ -308,7 +308,7 @@ def _half_made(names: Sequence[str]) -> bool:
 
 def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
     """What a run's record holds: seed, settings, command, versions, revision and machine."""
-    from netsim.numerics.vectors import has_look_up  # loads the compiler, which many who look at runs do not need
+    from netsim.numerics.vectors import has_avx512  # loads the compiler, which many who look at runs do not need
 
     program = Path(sys.argv[0]).name
     return {
@@ -324,7 +324,7 @@ def describe_run(seed: int, **settings: Any) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "blas": ", ".join(blas_kernels()),
-            "avx512": has_look_up(),
+            "avx512": has_avx512(),
         },
     }
 

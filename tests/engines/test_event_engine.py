@@ -253,7 +253,7 @@ def test_sums_of_signs_that_are_looked_up_are_those_of_weights(
         return found[-1]
 
     monkeypatch.setattr("netsim.engines.event.closed_form.by_signs", noted)
-    monkeypatch.setattr("netsim.engines.event.closed_form.has_look_up", lambda: looks_up)
+    monkeypatch.setattr("netsim.engines.event.closed_form.has_avx512", lambda: looks_up)
     double, single = (EventEngine(network, precision=precision) for precision in ("double", "single"))
     expected = double.present(Batch(stimuli, weights))
     found.clear()

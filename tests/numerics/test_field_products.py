@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from netsim.numerics import field_products
+from netsim.numerics import field_loops, field_products
+from netsim.numerics.field_loops import list_active
 from netsim.numerics.field_products import multiply_fields, multiply_signs
-from netsim.numerics.signs import GROUP, active_groups, bits_of_signs, by_signs
-from netsim.numerics.vectors import lanes_of
+from netsim.numerics.signs import GROUP, active_groups, add_up_bits, bits_of_signs, by_signs
+from netsim.numerics.vectors import lanes_of, store
 
 Case = tuple[np.ndarray, np.ndarray, int, int, int]
 
@@ -82,6 +84,28 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
         assert np.array_equal(alone[0], together[number])
 
 
+@njit
+def _of_three_and_of_eight(framed: np.ndarray, fields: np.ndarray, weights: np.ndarray, vectors: np.ndarray) -> None:
+    for n, total in enumerate(field_loops._sums_of_three(framed, fields[:3], 10, 6, weights, np.uint64(0), 2)):
+        store(vectors[n], 0, total)
+    for n, total in enumerate(field_loops._sums_of_eight(framed, fields, 10, 6, weights, np.uint64(0), 2)):
+        store(vectors[3 + n], 0, total)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_as_many_fields_at_once_as_registers_hold_have_the_same_sums(dtype: type) -> None:
+    """A processor takes but one of the two; fields of two lines of six numbers, in maps whose lines have ten."""
+    generator, lanes = np.random.default_rng(0), lanes_of(dtype())
+    framed, weights = (generator.normal(size=size).astype(dtype) for size in (100, 12 * 2 * lanes))
+    fields = np.array([0, 3, 11, 20, 33, 51, 60, 74], np.uint64)
+    vectors: np.ndarray = np.empty((11, lanes), dtype)
+    _of_three_and_of_eight(framed, fields, weights, vectors)
+    own = weights.astype(np.float64).reshape(2, 6, 2 * lanes)[..., :lanes]
+    expected = [sum(framed[k + 10 * dy : k + 10 * dy + 6] @ own[dy] for dy in range(2)) for k in fields.astype(int)]
+    np.testing.assert_allclose(vectors[3:], expected, atol=1e-5)
+    assert np.array_equal(vectors[:3], vectors[3:6])
+
+
 def test_both_ways_are_taken() -> None:
     """The test above would hold if there was but one."""
     assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3)
@@ -92,15 +116,16 @@ def test_both_ways_are_taken() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("outputs", [32, 33, 64, 130, 1000])
 def test_signs_in_bits_give_the_bits_of_the_weights(outputs: int, dtype: str) -> None:
-    """A single presentation reads the weights as they are."""
+    """A single presentation reads the weights as they are; bits are taken by some processors alone."""
     generator = np.random.default_rng(outputs)
     maps: np.ndarray = generator.uniform(-1, 1, (9, 1, 1, 420)).astype(dtype)
     maps[generator.uniform(size=maps.shape) > 0.2] = 0
     sizes = generator.uniform(0, 1, outputs) * (generator.uniform(size=outputs) > 0.1)  # some are zero
     weights: np.ndarray = (np.where(generator.uniform(size=(420, outputs)) > 0.5, 1, -1) * sizes).astype(dtype)
-    assert len(bits_of_signs(weights)) == -(-outputs // (2 * lanes_of(weights)))
+    bits = bits_of_signs(weights)
+    assert len(bits) == -(-outputs // (2 * lanes_of(weights)))
     together, alone = (np.empty((count, 1, 1, outputs), maps.dtype) for count in (9, 1))
-    multiply_fields(maps, weights, 1, 1, 0, together)
+    add_up_bits(list_active(maps, 420), bits, weights[0], together.reshape(9, outputs))
     for number, presentation in enumerate(maps):
         multiply_fields(presentation[None], weights, 1, 1, 0, alone)
         assert np.array_equal(alone[0], together[number])

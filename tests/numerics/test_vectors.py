@@ -20,7 +20,7 @@ from netsim.numerics.vectors import (
     broadcast,
     count_at_least,
     from_a_line,
-    has_look_up,
+    has_avx512,
     lanes_of,
     least,
     load,
@@ -141,5 +141,5 @@ def test_a_look_up_is_one_step_where_it_is_said_to_be() -> None:
     _look_up(np.zeros(TABLE, np.float32), 0, np.zeros(32, np.uint8), 0, np.empty(32, np.float32))
     (code,) = _look_up.inspect_asm().values()
     if not {"NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"} & os.environ.keys():
-        assert has_look_up() == bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
-    assert has_look_up() == ("vpermd" in code or "vpermps" in code)
+        assert has_avx512() == bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+    assert has_avx512() == ("vpermd" in code or "vpermps" in code)

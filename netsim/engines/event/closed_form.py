@@ -16,7 +16,7 @@ from netsim.numerics.compilation import compiled_with
 from netsim.numerics.field_products import multiply_synapses
 from netsim.numerics.psp import Breakpoints, integrate_fused
 from netsim.numerics.signs import Signs, by_signs
-from netsim.numerics.vectors import has_look_up, lanes_of
+from netsim.numerics.vectors import has_avx512, lanes_of
 from netsim.specification import Window
 from netsim.weights.layout import Weights
 
@@ -61,7 +61,7 @@ class ClosedForm(WindowStage):
 
         It must not depend on the stimuli, as sums are rounded otherwise.
         """
-        if not self.clock.network.weighting.is_binary or not has_look_up():
+        if not self.clock.network.weighting.is_binary or not has_avx512():
             return None
         rows, columns, maps = self.window.shape
         look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(kernel))
