@@ -199,7 +199,7 @@ def add_up_few(
     padding: int,
     products: np.ndarray,
 ) -> None:
-    """Add up sums that are too few to lay out weights for: whole rows of these are added, as they lie in memory."""
+    """Add up sums whose weights are met too few times to be laid out: whole rows are added, as they lie in memory."""
     presentations, height, width, _ = shape
     _, rows, columns, outputs = products.shape
     lanes = lanes_of(weights)
@@ -338,7 +338,7 @@ def add_up_all(
 
 @_inlined
 def _sums_of_eight(
-    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: int, size: int
+    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: np.uint64, size: int
 ) -> Any:
     """The sums of a vector of outputs, whose weights begin at a place, of eight fields: in 16 of 32 registers."""
     a, b, c, d, e, f, g, h = (fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], fields[6], fields[7])
@@ -363,7 +363,7 @@ def _sums_of_eight(
 
 @_inlined
 def _sums_of_three(
-    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: int, size: int
+    framed: np.ndarray, fields: np.ndarray, line: int, numbers: int, weights: np.ndarray, place: np.uint64, size: int
 ) -> Any:
     """The same of three fields: in 12 of 16 registers."""
     a, b, c = fields[0], fields[1], fields[2]

@@ -114,8 +114,8 @@ def prefetch(typing: Any, numbers: Any, first: Any) -> Any:
         function = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         fetching = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
         begin = builder.bitcast(_place(context, builder, signature, *arguments), byte)
-        for line in range(0, VECTOR_BYTES, _LINE_BYTES):
-            place = builder.gep(begin, [ir.Constant(ir.IntType(64), line)])
+        for byte_of_line in (*range(0, VECTOR_BYTES, _LINE_BYTES), VECTOR_BYTES - 1):  # it may begin within a line
+            place = builder.gep(begin, [ir.Constant(ir.IntType(64), byte_of_line)])
             builder.call(fetching, [place, flag(0), flag(3), flag(1)])
         return context.get_dummy_value()
 
@@ -309,7 +309,7 @@ TABLE = 16
 
 @cache
 def has_avx512() -> bool:
-    """Whether loops are compiled for 32 registers of 64 bytes, which `looked_up` takes a step each, or for 16 of 32."""
+    """Whether loops are compiled for AVX-512: 32 registers of 64 bytes, for each of which `looked_up` takes a step."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     return "+avx512f" in features.split(",")
 

@@ -84,6 +84,13 @@ def test_neither_the_way_nor_presentations_beside_it_change_a_bit(
         assert np.array_equal(alone[0], together[number])
 
 
+def test_both_ways_are_taken() -> None:
+    """The test above would hold if there was but one."""
+    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3)
+    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3)
+    assert field_products.is_dense(1, (1, 4, 4, 1), 3)  # pieces of three inputs, each begun for one at most
+
+
 @njit
 def _of_three_and_of_eight(framed: np.ndarray, fields: np.ndarray, weights: np.ndarray, vectors: np.ndarray) -> None:
     for n, total in enumerate(field_loops._sums_of_three(framed, fields[:3], 10, 6, weights, np.uint64(0), 2)):
@@ -96,7 +103,8 @@ def _of_three_and_of_eight(framed: np.ndarray, fields: np.ndarray, weights: np.n
 def test_as_many_fields_at_once_as_registers_hold_have_the_same_sums(dtype: type) -> None:
     """A processor takes but one of the two; fields of two lines of six numbers, in maps whose lines have ten."""
     generator, lanes = np.random.default_rng(0), lanes_of(dtype())
-    framed, weights = (generator.normal(size=size).astype(dtype) for size in (100, 12 * 2 * lanes))
+    framed: np.ndarray = generator.normal(size=100).astype(dtype)
+    weights: np.ndarray = generator.normal(size=12 * 2 * lanes).astype(dtype)
     fields = np.array([0, 3, 11, 20, 33, 51, 60, 74], np.uint64)
     vectors: np.ndarray = np.empty((11, lanes), dtype)
     _of_three_and_of_eight(framed, fields, weights, vectors)
@@ -104,13 +112,6 @@ def test_as_many_fields_at_once_as_registers_hold_have_the_same_sums(dtype: type
     expected = [sum(framed[k + 10 * dy : k + 10 * dy + 6] @ own[dy] for dy in range(2)) for k in fields.astype(int)]
     np.testing.assert_allclose(vectors[3:], expected, atol=1e-5)
     assert np.array_equal(vectors[:3], vectors[3:6])
-
-
-def test_both_ways_are_taken() -> None:
-    """The test above would hold if there was but one."""
-    assert field_products.is_dense(33 * 16, (1, 4, 4, 33), 3)
-    assert not field_products.is_dense(33 * 4, (1, 4, 4, 33), 3)
-    assert field_products.is_dense(1, (1, 4, 4, 1), 3)  # pieces of three inputs, each begun for one at most
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

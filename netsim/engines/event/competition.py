@@ -11,11 +11,20 @@ from numba.extending import register_jitable
 
 from netsim.engines.event.clock import Clock, Dynamics
 from netsim.numerics.compilation import compiled
-from netsim.numerics.vectors import broadcast, count_at_least, lanes_of, least, load, smallest, where_at_least
+from netsim.numerics.vectors import (
+    broadcast,
+    count_at_least,
+    from_a_line,
+    lanes_of,
+    least,
+    load,
+    smallest,
+    where_at_least,
+)
 from netsim.specification import Population
 
 MOST_WINNERS = 64
-"""All spikes of a scope are looked at for each winner: more of them are found spike by spike."""
+"""All spikes of a scope are looked at for the time of each winner: more of them are found spike by spike."""
 
 
 def is_decided_by_times(clock: Clock, population: Population, ranks: bool) -> bool:
@@ -47,8 +56,8 @@ def silencing(clock: Clock, population: Population) -> Callable[[np.ndarray], No
     dynamics, instant = clock.dynamics(population), clock.dtype.type(clock.instant)
 
     def silence(spikes: np.ndarray) -> None:
-        own = spikes.reshape(len(spikes), -1)
-        by_scope = own if in_place else own[:, neurons]
+        own = spikes.reshape(len(spikes), scopes.size)
+        by_scope = own if in_place else np.take(own, neurons, axis=1)  # in C order, unlike own[:, neurons]
         _silence_losers(firsts, winners.first, instant, dynamics, by_scope)
         if not in_place:
             own[:, neurons] = by_scope
@@ -65,7 +74,7 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
     """
     silent, lanes = spikes.dtype.type(np.inf), lanes_of(spikes)
     largest = np.max(firsts[1:] - firsts[:-1])
-    times = np.empty(-(-largest // lanes) * lanes, spikes.dtype)
+    times = from_a_line(-(-largest // lanes) * lanes, spikes)
     for b in range(len(spikes)):
         for scope in range(firsts.size - 1):
             own = spikes[b, firsts[scope] : firsts[scope + 1]]
@@ -78,8 +87,8 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
             while count < most and until < silent:
                 former, following = broadcast(until), broadcast(silent)
                 for first in range(0, times.size, lanes):
-                    time = load(times, first)
-                    following = least(following, where_at_least(former, time, broadcast(silent), time))
+                    some = load(times, first)
+                    following = least(following, where_at_least(former, some, broadcast(silent), some))
                 until = smallest(following)
                 count = _count_until(times, until)
             until += instant

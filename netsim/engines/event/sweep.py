@@ -122,9 +122,12 @@ class Sweep(WindowStage):
         times = self.maps(arriving).astype(self.clock.dtype, copy=False)
         rows, columns, _ = self.window.shape
         breakpoints = self.window.size**2 * self.window.source[2] * self.psp.delays.size
-        at_once = max(1, _QUEUED // (rows * columns * breakpoints))
-        shape = (at_once, rows, columns, breakpoints + _AHEAD)
-        queue = Queue(np.empty(shape, times.dtype), np.empty(shape, np.int32), np.empty(shape[:3], np.int64))
+        room = breakpoints + _AHEAD
+        at_once = max(1, _QUEUED // (rows * columns * room))
+        shape = (at_once, rows, columns, room)
+        # where weights are prefetched, what has no meaning is a synapse nevertheless: memory could hold any number
+        synapses = np.zeros(shape, np.int32) if self._in_place else np.empty(shape, np.int32)
+        queue = Queue(np.empty(shape, times.dtype), synapses, np.empty(shape[:3], np.int64))
         bits = (times + times.dtype.type(0)).view(f"u{times.itemsize}")
         own = spikes.reshape(-1, *self.window.shape)
         found = in_type(own, times.dtype)
