@@ -246,6 +246,13 @@ def test_silenced_neurons_do_not_compete() -> None:
     assert brian2[-1][0].tolist() == [math.inf, math.inf, 13.0]
 
 
+def test_no_presentation_has_no_winners() -> None:
+    layers = [Layer("maps", Convolution(2, 3), neurons=FREE, winners=MapWinners(2)), Layer("output", Dense(2))]
+    network = Network.chain("chain", IntensityEncoder((4, 4, 1), 10.0), layers, 40.0)
+    latencies = EventEngine(network).present(Batch(np.empty((0, 4, 4, 1)), initial_weights(network, seed=0)))
+    assert [latency.shape for latency in latencies] == [(0, 4, 4, 1), (0, 2, 2, 2), (0, 2)]
+
+
 def test_winners_of_a_layer_are_those_of_its_population() -> None:
     layers = [Layer("maps", Convolution(2, 3), winners=MapWinners(2)), Layer("output", Dense(2))]
     network = Network.chain("chain", IntensityEncoder((4, 4, 1), 10.0), layers, 40.0)
