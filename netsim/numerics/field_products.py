@@ -37,7 +37,7 @@ from netsim.numerics.signs import (
 )
 from netsim.numerics.vectors import TABLE, from_a_line, has_avx512, lanes_of
 
-# Weights that are met fewer times are not worth laying out anew.
+# Weights that are met no more often are not worth laying out anew.
 _FEW_VISITS = 8
 # Tables of so many bytes are near while they are looked up in.
 _TABLES_BYTES = 2**18
@@ -62,10 +62,10 @@ def multiply_fields(
     presentations, height, width, channels = maps.shape
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
-    if sums < _FEW_VISITS:
+    count = count_nonzero(maps.reshape(-1))
+    if sums * count <= _FEW_VISITS * maps.size:
         add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return
-    count = count_nonzero(maps.reshape(-1))
     if is_dense(count, maps.shape, size):
         framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
         line, by_field = (width + 2 * padding) * channels, products.reshape(sums, outputs)
@@ -79,9 +79,6 @@ def multiply_fields(
         if len(bits):
             add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
             return
-    if sums * count < _FEW_VISITS * maps.size:
-        add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
-        return
     active = list_active(maps, channels_at_once(channels))
     own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
