@@ -19,6 +19,7 @@ from netsim.numerics.receptive_fields import (
     is_pointwise,
     scatter_patches,
 )
+from netsim.numerics.transposition import transpose
 from netsim.numerics.vectors import broadcast, lanes_of, load, lowest, not_zero, store, total
 from netsim.specification import PSP, Window
 
@@ -60,9 +61,8 @@ def kernel_gradient(
     maps = signal.shape[3]
     if visited:
         by_map = np.empty((maps, window.size, padded(window.size * inputs.shape[3], signal)), signal.dtype)
-        chosen = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
-        gradient[:] = 0
-        collect_from_maps(by_map, chosen, gradient)
+        learns = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
+        collect_from_maps(by_map, learns, gradient)
     elif few_channels(inputs):
         columns = gather_columns(inputs, window.size, window.stride, window.padding)
         np.dot(columns, signal.reshape(-1, maps), gradient)
@@ -88,7 +88,7 @@ def propagate(
     """
     maps = kernel.shape[1]
     if visited:
-        by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
+        by_map = lay_out_by_map(kernel, window.size)
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
         shape = -1, len(kernel)
@@ -112,26 +112,39 @@ def _propagate_to_heard(
     lanes = lanes_of(signal)
     nothing = broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
-    for i in range(len(kernel)):
-        weights = kernel[i]
+    signals, weights = signal.reshape(-1), kernel.reshape(-1)  # a row of its own for each takes longer than few signals
+    propagated[:] = 0
+    sources = _heard(times[0], gate) if positions == 1 else np.arange(len(kernel))
+    for i in sources:
         for position in range(positions):
             if not times[position, i] < gate:
-                propagated[position, i] = 0
                 continue
+            own, row = position * maps, i * maps
             if counts[position] * _PER_SIGNAL < maps:
-                few, chosen = signal.dtype.type(0), carrying[position]
+                few = signal.dtype.type(0)
                 for k in range(counts[position]):
-                    few += signal[position, chosen[k]] * weights[chosen[k]]
+                    m = np.int64(carrying[position, k])
+                    few += signals[own + m] * weights[row + m]
                 propagated[position, i] = few
                 continue
-            own, sums, sums_of_next = signal[position], nothing, nothing
+            sums, sums_of_next = nothing, nothing
             for m in range(0, whole, 2 * lanes):
-                sums = sums + load(own, m) * load(weights, m)
-                sums_of_next = sums_of_next + load(own, m + lanes) * load(weights, m + lanes)
+                sums = sums + load(signals, own + m) * load(weights, row + m)
+                sums_of_next = sums_of_next + load(signals, own + m + lanes) * load(weights, row + m + lanes)
             rest = total(sums + sums_of_next)
             for m in range(whole, maps):
-                rest += own[m] * weights[m]
+                rest += signals[own + m] * weights[row + m]
             propagated[position, i] = rest
+
+
+@compiled
+def _heard(times: np.ndarray, gate: float) -> np.ndarray:
+    """Which neurons fired before the gate (ms)."""
+    heard, count = np.empty(len(times), np.int64), 0
+    for i in range(len(times)):
+        heard[count] = i  # without a branch, which could not be foreseen
+        count += times[i] < gate
+    return heard[:count]
 
 
 @compiled
@@ -152,50 +165,35 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 
 
 @compiled
-def maps_with_signals(signal: np.ndarray) -> np.ndarray:
-    """The maps where any neuron carries a signal; in a single presentation these are few."""
-    maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
-    in_vectors, found = maps - maps % lanes, np.zeros(maps, np.bool_)
-    for first in range(0, in_vectors, lanes):
-        bits = np.uint32(0)
-        for place in range(first, len(flat), maps):
-            bits |= not_zero(load(flat, place))
-        while bits:
-            found[first + np.int64(lowest(bits))] = True
-            bits &= bits - np.uint32(1)
-    for m in range(in_vectors, maps):
-        for place in range(m, len(flat), maps):
-            found[m] |= flat[place] != 0
-    return np.flatnonzero(found)
-
-
-@compiled
-def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
-    """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
+def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
+    """Lay out a kernel, shape (inputs of a field, maps), by map and row of a field.
 
     The result has the shape (maps, size, inputs of a row), where each row is filled up with zeros to whole vectors.
-    Entries of the other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
-    by_map = np.empty((maps, size, padded(row, kernel)), kernel.dtype)
+    length = padded(row, kernel)
+    by_map = np.empty((maps, size, length), kernel.dtype)
+    by_map[:, :, row:] = 0
+    weights, laid_out = kernel.reshape(-1), by_map.reshape(-1)
     for dy in range(size):
-        for m in chosen:
-            by_map[m, dy, row:] = 0
-        for k in range(row):
-            for m in chosen:
-                by_map[m, dy, k] = kernel[dy * row + k, m]
+        transpose(weights, dy * row * maps, maps, (row, maps), laid_out, dy * length, size * length)
     return by_map
 
 
 @compiled
-def collect_from_maps(by_map: np.ndarray, chosen: np.ndarray, kernel: np.ndarray) -> None:
-    """Write into a kernel what is laid out of some maps, shape (maps, rows of a field, inputs of a row or more)."""
-    size = by_map.shape[1]
+def collect_from_maps(by_map: np.ndarray, learns: np.ndarray, kernel: np.ndarray) -> None:
+    """Write into a kernel what is laid out of maps that learn, shape (maps, rows of a field, inputs of a row or more).
+
+    It is zero for the others, of which whatever is laid out is written over.
+    """
+    maps, size, length = by_map.shape
     row = len(kernel) // size
+    for m in range(maps):
+        if not learns[m]:
+            by_map[m] = 0
+    laid_out, weights = by_map.reshape(-1), kernel.reshape(-1)
     for dy in range(size):
-        for k in range(row):
-            for m in chosen:
-                kernel[dy * row + k, m] = by_map[m, dy, k]
+        transpose(laid_out, dy * length, size * length, (maps, row), weights, dy * row * maps, maps)
 
 
 def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -276,7 +274,7 @@ def _gather_visited(
 ) -> np.ndarray:
     """Add up, for each map, the fields that its signals are at, times the signals; one map at a time.
 
-    Returned are the maps that have any signal; nothing is written for others.
+    Returned is which maps have any signal; nothing is written for others.
     """
     presentations, height, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
@@ -321,7 +319,7 @@ def _gather_visited(
                 for k in range(count):
                     sums = sums + broadcast(values[m, k]) * load(framed, fields[m, k] + offsets[vectors - 1])
                 store(found, own, sums)
-    return np.flatnonzero(seen)
+    return seen
 
 
 @compiled_with(fastmath={"contract"})

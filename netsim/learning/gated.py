@@ -38,9 +38,9 @@ def step_gated(
     weights = np.ascontiguousarray(kernel, dtype).reshape(-1, maps)
     # what is not asked for is an empty array
     shared = kernel.ndim > 2 or window.shape[:2] != (1, 1)
-    inputs, bias = np.empty_like(times), np.empty(maps if neurons.bias else 0, dtype)
-    gradient = np.empty_like(weights if projection.plastic and shared else weights[:0])
-    propagated = np.empty_like(times if downward else times[:0])
+    inputs, bias = np.empty(times.shape, dtype), np.empty(maps if neurons.bias else 0, dtype)
+    gradient = np.empty(weights.shape if projection.plastic and shared else (0, maps), dtype)
+    propagated = np.empty(times.shape if downward else (0, *times.shape[1:]), dtype)
     _step(
         times, window, slopes, dtype.type(gate), signal, weights, causal, per_drive, inputs, gradient, bias, propagated
     )
@@ -92,7 +92,8 @@ def sum_over_positions(rows: np.ndarray, total: np.ndarray) -> None:
         for place in range(first, len(flat), count):
             sums = sums + load(flat, place)
         store(total, first, sums)
-    total[in_vectors:] = 0
-    for row in rows:
-        for m in range(in_vectors, count):
-            total[m] += row[m]
+    for m in range(in_vectors, count):
+        rest = rows.dtype.type(0)
+        for place in range(m, len(flat), count):
+            rest += flat[place]
+        total[m] = rest

@@ -138,7 +138,7 @@ Gradient = np.ndarray | SinglePresentation
 
 def arrays_of(gradient: Gradient) -> tuple[np.ndarray, ...]:
     """The arrays that a gradient is made of, which are finite where it is."""
-    return gradient.arrays if isinstance(gradient, SinglePresentation) else (gradient,)
+    return (gradient,) if isinstance(gradient, np.ndarray) else gradient.arrays
 
 
 def are_finite(gradients: Mapping[str, Gradient]) -> bool:

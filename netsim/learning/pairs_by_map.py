@@ -14,7 +14,6 @@ from netsim.learning.fields import (
     copy_out_of_frame,
     lay_out_by_map,
     list_signals,
-    maps_with_signals,
     offsets_in_frame,
     padded,
 )
@@ -62,9 +61,8 @@ def _add_up(
 ) -> None:
     """Write the gradient of the synapses: ``signal_j · PSP(L_j - t_i)`` over all positions."""
     by_map = np.empty((signal.shape[3], window.size, padded(window.size * times.shape[3], times)), times.dtype)
-    chosen = _gather(times, limit, signal, psp, window, by_map)
-    gradient[:] = 0
-    collect_from_maps(by_map, chosen, gradient)
+    learns = _gather(times, limit, signal, psp, window, by_map)
+    collect_from_maps(by_map, learns, gradient)
 
 
 @compiled
@@ -78,7 +76,7 @@ def _propagate(
     displacement: np.ndarray,
 ) -> None:
     """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``."""
-    by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
+    by_map = lay_out_by_map(kernel, window.size)
     _scatter(by_map, times, limit, signal, psp, window, displacement)
 
 
@@ -93,8 +91,8 @@ def _gather(
 ) -> np.ndarray:
     """Add up what the synapses of each map learn, one map at a time.
 
-    What is gathered has the shape (maps, rows of a field, inputs of a row filled up to whole vectors). Returned are the
-    maps that have any signal; nothing is written for others.
+    What is gathered has the shape (maps, rows of a field, inputs of a row filled up to whole vectors). Returned is
+    which maps have any signal; nothing is written for others.
     """
     presentations, height, width, channels = times.shape
     _, rows, columns, maps = signal.shape
@@ -148,7 +146,7 @@ def _gather(
                         since = broadcast(latest[m, k] - delay) - load(framed, fields[m, k] + offsets[vectors - 1])
                         sums = sums + broadcast(change * values[m, k]) * where_at_least(nothing, since, nothing, since)
                     store(found, place, sums)
-    return np.flatnonzero(seen)
+    return seen
 
 
 @compiled_with(fastmath={"contract"})

@@ -39,7 +39,7 @@ def over_presentations(
     Say whether any of the work is matrix products of a library: to take the threads of these takes a while.
     """
     keep_freed_memory()
-    threads()  # which refuses a wrong number of them, however small the work
+    _asked_for()  # which refuses a wrong number of threads, however small the work
 
     def quiet_work(part: slice) -> Part:
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
@@ -96,12 +96,20 @@ def threads() -> int:
 
     Raises NetsimError if the variable is no such number.
     """
-    given = os.environ.get("NETSIM_THREADS", "")
-    if given:
-        if not (given.isdecimal() and len(given) <= len(str(_MOST_THREADS)) and 1 <= int(given) <= _MOST_THREADS):
-            raise NetsimError(f"NETSIM_THREADS: must be a number of threads from 1 to {_MOST_THREADS}, not {given!r}")
-        return int(given)
+    asked = _asked_for()
+    if asked is not None:
+        return asked
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _asked_for() -> int | None:
+    """The number of threads that the environment asks for, if it does."""
+    given = os.environ.get("NETSIM_THREADS", "")
+    if not given:
+        return None
+    if not (given.isdecimal() and len(given) <= len(str(_MOST_THREADS)) and 1 <= int(given) <= _MOST_THREADS):
+        raise NetsimError(f"NETSIM_THREADS: must be a number of threads from 1 to {_MOST_THREADS}, not {given!r}")
+    return int(given)
 
 
 _LIMITING = Lock()

@@ -258,6 +258,49 @@ def _place(context: Any, builder: Any, signature: Any, numbers: Any, first: Any)
     return builder.bitcast(builder.gep(array.data, [first]), vector.as_pointer())
 
 
+TILE = 8
+"""How many rows and columns `transpose_tile` writes: so many registers of 32 bytes in single precision."""
+
+
+@intrinsic
+def transpose_tile(
+    typing: Any, numbers: Any, first: Any, pitch: Any, target: Any, own_first: Any, own_pitch: Any
+) -> Any:
+    """Write `TILE` rows of so many numbers, which begin `pitch` apart from `first` on, as columns of another array.
+
+    Both are contiguous arrays of one dimension and of one type; the rows of the other begin `own_pitch` apart from
+    `own_first` on. Nothing is checked.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = ir.VectorType(context.get_value_type(numbers.dtype), TILE)
+        alignment = numbers.dtype.bitwidth // 8
+
+        def place(which: int, row: int) -> Any:
+            array = context.make_array(signature.args[which])(context, builder, arguments[which])
+            begin, step = arguments[which + 1 : which + 3]
+            number = builder.add(begin, builder.mul(step, ir.Constant(step.type, row)))
+            return builder.bitcast(builder.gep(array.data, [number]), vector.as_pointer())
+
+        rows = [builder.load(place(0, row), align=alignment) for row in range(TILE)]
+        side = TILE // 2
+        while side:  # exchange the two squares of this side that lie off the diagonal, in squares of twice the side
+            for row in (row for row in range(TILE) if not row & side):
+                upper, lower = rows[row], rows[row + side]
+                of_upper = [lane if not lane & side else TILE + lane - side for lane in range(TILE)]
+                of_lower = [lane + side if not lane & side else TILE + lane for lane in range(TILE)]
+                for at, chosen in ((row, of_upper), (row + side, of_lower)):
+                    lanes = ir.Constant(ir.VectorType(ir.IntType(32), TILE), chosen)
+                    rows[at] = builder.shuffle_vector(upper, lower, lanes)
+            side //= 2
+        for row, column in enumerate(rows):
+            builder.store(column, place(3, row), align=alignment)
+        return context.get_dummy_value()
+
+    same = numbers == target
+    return types.void(numbers, types.intp, types.intp, target, types.intp, types.intp) if same else None, code
+
+
 @intrinsic
 def not_zero(typing: Any, vector: Any) -> Any:
     """Which numbers of a vector are not zero, one bit each; at most 32 lanes."""

@@ -118,7 +118,7 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
 def all_finite(array: np.ndarray) -> bool:
     """Whether every value is a finite number."""
     values = array.reshape(-1)
-    if values.dtype in (np.float32, np.float64) and _finite(values):
+    if values.dtype.char in "fd" and _finite(values):
         return True
     # whatever the compiler may have reordered; and half precision is stored, and not known to compiled code
     return bool(np.isfinite(values).all())

@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 
 from netsim.engines.event import grid_products
-from netsim.engines.event.clock import Dynamics
+from netsim.engines.event.clock import Clock, Dynamics
 from netsim.engines.event.windows import FirstSpikes, WindowStage, convert, in_type
 from netsim.numerics.compilation import compiled_with
 from netsim.numerics.field_products import multiply_synapses
 from netsim.numerics.psp import Breakpoints, integrate_fused
 from netsim.numerics.signs import Signs, by_signs
 from netsim.numerics.vectors import has_avx512, lanes_of
-from netsim.specification import Window
+from netsim.specification import Population, Window
 from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
@@ -32,6 +32,11 @@ class ClosedForm(WindowStage):
 
     ranks: ClassVar[bool] = True
 
+    def __init__(self, clock: Clock, population: Population) -> None:
+        super().__init__(clock, population)
+        self._none = np.empty((0, 0, 0), clock.dtype)
+        self._signs_pay = self._pay_signs()
+
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
         dynamics, psp, window = self.dynamics, self.psp, self.window
@@ -40,33 +45,33 @@ class ClosedForm(WindowStage):
             synapses, steps = grid_products.prepare(kernel, bias, start, dynamics, self.clock.times)
 
             def on_grid(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-                found = spikes.reshape(-1, *window.shape)
+                found = spikes.reshape(self.target)
                 grid_products.first_spikes(self.maps(arriving), synapses, steps, dynamics, psp, window, found)
 
             return on_grid
 
-        incoming = self._by_signs(kernel) or kernel
-        start = np.empty((0, 0, 0), kernel.dtype) if start is None else start  # None would be compiled for by itself
+        signs = by_signs(kernel, window.source[2]) if self._signs_pay else None
+        incoming = kernel if signs is None else signs
+        start = self._none if start is None else start  # None would be compiled for by itself
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            own = spikes.reshape(-1, *window.shape)
+            own = spikes.reshape(self.target)
             found = in_type(own, kernel.dtype)
             gated_spikes(self.maps(arriving), incoming, bias, start, dynamics, psp, window, found)
             convert(found, own)
 
         return first_spikes
 
-    def _by_signs(self, kernel: np.ndarray) -> Signs | None:
-        """The synapses by their signs, if these are all that they differ by, and lookup tables pay.
+    def _pay_signs(self) -> bool:
+        """Whether synapses that differ by their signs alone are worth being looked up by these.
 
         It must not depend on the stimuli, as sums are rounded otherwise.
         """
         if not self.clock.network.weighting.is_binary or not has_avx512():
-            return None
+            return False
         rows, columns, maps = self.window.shape
-        look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(kernel))
-        pays = rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
-        return by_signs(kernel, self.window.source[2]) if pays else None
+        look_ups = (self.window.size / self.window.stride) ** 2 * math.ceil(maps / lanes_of(self.clock.dtype))
+        return rows * columns > 1 and look_ups >= _LEAST_LOOK_UPS
 
 
 @_njit

@@ -76,36 +76,41 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
     largest = np.max(firsts[1:] - firsts[:-1])
     times = from_a_line(-(-largest // lanes) * lanes, spikes)
     for b in range(len(spikes)):
+        of_all = spikes[b]
         for scope in range(firsts.size - 1):
-            own = spikes[b, firsts[scope] : firsts[scope + 1]]
-            for member in range(own.size):
-                times[member] = own[member]
-            for beyond in range(own.size, times.size):
-                times[beyond] = silent
+            begin, end = firsts[scope], firsts[scope + 1]
+            own, size, scanned, source = of_all[begin:end], end - begin, begin, of_all
+            if size % lanes:  # whole vectors are read where they lie
+                scanned, source = 0, times
+                for member in range(size):
+                    times[member] = own[member]
+                for beyond in range(size, times.size):
+                    times[beyond] = silent
+            after = scanned + -(-size // lanes) * lanes
             # time after time, until enough have fired
             until, count = -silent, 0
             while count < most and until < silent:
                 former, following = broadcast(until), broadcast(silent)
-                for first in range(0, times.size, lanes):
-                    some = load(times, first)
+                for first in range(scanned, after, lanes):
+                    some = load(source, first)
                     following = least(following, where_at_least(former, some, broadcast(silent), some))
                 until = smallest(following)
-                count = _count_until(times, until)
+                count = _count_until(source, scanned, after, until)
             until += instant
-            if until < silent and _count_until(times, until) > most:
+            if until < silent and _count_until(source, scanned, after, until) > most:
                 _keep_lowest_numbers(most, instant, own)
-            for member in range(own.size):
+            for member in range(size):
                 time = own[member]
                 fired = max(np.ceil(time) if dynamics.whole_steps else time, dynamics.onset)
                 own[member] = fired if time <= until else silent
 
 
 @register_jitable
-def _count_until(times: np.ndarray, until: float) -> int:
-    """How many times are no later; whole vectors of them."""
+def _count_until(times: np.ndarray, first: int, after: int, until: float) -> int:
+    """How many times from the first on are no later; whole vectors of them."""
     count, lanes = 0, lanes_of(times)
-    for first in range(0, times.size, lanes):
-        count += count_at_least(broadcast(until), load(times, first))
+    for place in range(first, after, lanes):
+        count += count_at_least(broadcast(until), load(times, place))
     return count
 
 

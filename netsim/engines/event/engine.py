@@ -77,6 +77,11 @@ class _Alone:
         return run
 
 
+def _sources_before(network: Network, population: Population) -> list[tuple[str, str]]:
+    """The projections that do not come from the population's own component, by name, and their sources."""
+    return [(one.name, one.source) for one in network.incoming(population.name) if not network.is_recurrent(one)]
+
+
 class EventEngine:
     """Presents stimuli by events; raises a SpecificationError if a parameter does not fit the network.
 
@@ -109,7 +114,7 @@ class EventEngine:
         self._clock = Clock(network, self.dt, precision)
         # asked for once: each look-up takes as long as a small layer
         self._shapes = weight_shapes(network)
-        self._incoming = {population.name: network.incoming(population.name) for population in network.populations}
+        self._members = [[(one.name, _sources_before(network, one)) for one in each] for each in network.components]
 
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
@@ -150,17 +155,14 @@ class EventEngine:
             counted = {STIMULUS: clock.count(latencies[0][part])}
             outcome = dict(zip(network.shapes, (latency[part] for latency in latencies), strict=True))
             silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
-            for component, run in zip(network.components, runs, strict=True):
+            for members, run in zip(self._members, runs, strict=True):
                 arriving, spikes = {}, {}
-                for name in (population.name for population in component):
+                for name, sources in members:
                     own = outcome[name]
                     spikes[name] = np.empty(own.shape, clock.times) if self.dt else own
-                    for projection in self._incoming[name]:
-                        if projection.source in counted:  # not one within the component
-                            sent = counted[projection.source]
-                            arriving[projection.name] = (
-                                sent + late[projection.name] if projection.name in late else sent
-                            )
+                    for projection, source in sources:
+                        sent = counted[source]
+                        arriving[projection] = sent + late[projection] if projection in late else sent
                 run(arriving, silenced, spikes)
                 for name, found in spikes.items():
                     if self.dt:

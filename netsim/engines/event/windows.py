@@ -31,16 +31,19 @@ class WindowStage:
         self.window = window
         self.dynamics = clock.dynamics(population)
         self.psp = clock.breakpoints(projection)
+        # asked for once: for a single presentation a look-up takes as long as a small layer
+        self._kernel = kernel_name(projection)
+        self._source, self.target = (-1, *window.source), (-1, *window.shape)
 
     def maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
         """Presynaptic spike times, shape (presentations, height, width, channels)."""
-        return np.ascontiguousarray(arriving[0]).reshape(-1, *self.window.source)
+        return np.ascontiguousarray(arriving[0]).reshape(self._source)
 
     def arrays(
         self, weights: Weights, thresholds: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Kernel (inputs of a field, maps), bias (maps,), and potentials to begin with (rows, columns, maps) if any."""
-        kernel = np.ascontiguousarray(weights[kernel_name(self.projection)], self.clock.dtype)
+        kernel = np.ascontiguousarray(weights[self._kernel], self.clock.dtype)
         kernel = kernel.reshape(-1, kernel.shape[-1])
         bias = biases(self.population, weights, self.clock.dtype, kernel.shape[1])
         if thresholds is None:

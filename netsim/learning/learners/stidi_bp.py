@@ -89,17 +89,16 @@ class STiDiBP(Learner):
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: network.incoming(name) for name in network.shapes}
-        self._loops = {
-            component: Loop(network, component)
-            for component in network.components
-            if any(map(network.is_recurrent, network.incoming(component[0].name)))
-        }
+        self._targets = {projection.name: network.population(projection.target) for projection in network.projections}
+        self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
+        self._backwards = [(component, self._loop(component)) for component in reversed(network.components)]
+        self._feeds_back = any(projection.feedback is not None for projection in network.projections)
         # what goes back through a loop, or by weights of its own, is a matrix product even of a single presentation
-        self._multiplies = bool(self._loops) or any(one.feedback is not None for one in network.projections)
+        self._multiplies = bool(self._recurrent) or self._feeds_back
         self._outputs = network.outputs
         by_synapse = [one for one in network.projections if one.is_delayed_per("synapse")]
         listed = [one for one in network.projections if self._windows[one.name] is None and one not in by_synapse]
-        outer = [one for one in listed if one in network.weighted and not network.is_recurrent(one)]
+        outer = [one for one in listed if one in network.weighted and one.name not in self._recurrent]
         gated = [one for one in outer if network.neurons(one.target).gated]
         self._matrices = {one.name: matrix_of(network, one) for one in gated}
         visited = [one for one in listed if one not in gated]
@@ -188,17 +187,17 @@ class STiDiBP(Learner):
         handed = {network.output.name: displacement}
         displacements: dict[str, np.ndarray] = {}
         gradients: dict[str, np.ndarray | Deferred] = {}
-        for component in reversed(network.components):
+        for component, loop in self._backwards:
             arriving = {
                 projection.name: _arriving(projection, latencies[projection.source], late)
                 for population in component
                 for projection in self._incoming[population.name]
             }
-            if component in self._loops:
-                signals = self._signals_of_loop(component, handed, latencies, arriving, weights, late)
+            if loop is not None:
+                signals = self._signals_of_loop(component, loop, handed, latencies, arriving, weights, late)
             else:
                 signals = self._signal_of(component[0], handed, latencies, arriving, weights, late)
-            if network.output in component:  # which comes last of all
+            if self._feeds_back and network.output in component:  # which comes last of all
                 output = self._per_drive(network.output, signals[component.index(network.output)][1])
             for population, (displacement, signal) in zip(component, signals, strict=True):
                 name, own = population.name, latencies[population.name]
@@ -211,17 +210,20 @@ class STiDiBP(Learner):
                     if step.kernel_gradient is not None:
                         gradients[kernel_name(projection)] = step.kernel_gradient
                     if step.bias_gradient is not None and population.has_bias:  # the same by every projection
-                        # of neurons of maps that receive all to all there is one each
-                        by_map = step.bias_gradient.reshape(-1, population.maps).sum(axis=0)
-                        gradients.setdefault(bias_name(population), by_map)
+                        gradients.setdefault(bias_name(population), _by_map(step.bias_gradient, population.maps))
                     if step.delay_gradient is not None:
                         gradients[delay_name(projection)] = step.delay_gradient
-                    if step.displacement is not None and not network.is_recurrent(projection):
+                    if step.displacement is not None and projection.name not in self._recurrent:
                         former = handed.get(projection.source)
                         handed[projection.source] = step.displacement if former is None else former + step.displacement
                 if population.has_bias and bias_name(population) not in gradients:  # none but those of the loop
                     gradients[bias_name(population)] = self._bias_gradient(population, own, signal)
         return _Part(gradients, [displacements[name] for name in network.shapes if name != STIMULUS])
+
+    def _loop(self, component: Sequence[Population]) -> Loop | None:
+        """The loop that joins the populations of a component, if one does."""
+        joined = any(projection.name in self._recurrent for projection in self._incoming[component[0].name])
+        return Loop(self.network, component) if joined else None
 
     def _onset(self, population: Population) -> float:
         """From when on the neurons whose spikes a population sends fire: its own, or those that relays listen to."""
@@ -261,6 +263,7 @@ class STiDiBP(Learner):
     def _signals_of_loop(
         self,
         component: tuple[Population, ...],
+        loop: Loop,
         handed: dict[str, np.ndarray],
         latencies: Mapping[str, np.ndarray],
         arriving: Mapping[str, np.ndarray],
@@ -280,7 +283,7 @@ class STiDiBP(Learner):
             slopes[name] = np.broadcast_to(slope, own.shape)
         onsets = {name: self._times[name].onset for name in asked}
         spikes = Spikes(latencies, limits, slopes, movable, onsets)
-        causal, loop = self.network.learning.propagation == "causal", self._loops[component]
+        causal = self.network.learning.propagation == "causal"
         back = weights | {
             kernel_name(one): self._weights_back(one, weights, weights[kernel_name(one)].shape)
             for one in loop.projections
@@ -359,7 +362,7 @@ class STiDiBP(Learner):
         late: _Late,
     ) -> LayerStep:
         network, window = self.network, self._windows[projection.name]
-        population = network.population(projection.target)
+        population = self._targets[projection.name]
         if not population.integrates:
             if window is not None:
                 handed = np.empty_like(source)
@@ -368,7 +371,7 @@ class STiDiBP(Learner):
             return LayerStep(None, None, earliest_sparse(self._connections[projection.name], signal, source, own))
         neurons, times = population.dynamics, self._times[population.name]
         causal = network.learning.propagation == "causal"
-        kernel, recurrent = weights[kernel_name(projection)], network.is_recurrent(projection)
+        kernel, recurrent = weights[kernel_name(projection)], projection.name in self._recurrent
         if neurons.gated and not recurrent and projection.name not in late.synapses:
             if window is not None:
                 return step_gated(projection, neurons, window, source, times.gate, signal, kernel, causal)
@@ -404,8 +407,7 @@ class STiDiBP(Learner):
             acted = self._per_drive(population, signal) * gate
         else:
             acted = signal * np.minimum(own, gate)
-        total: np.ndarray = acted.reshape(-1, population.maps).sum(axis=0)
-        return total
+        return _by_map(acted, population.maps)
 
     def _step_up_to(
         self,
@@ -442,7 +444,7 @@ class STiDiBP(Learner):
             return np.asarray(assumed)
         current, times = np.zeros_like(own), np.where(np.isfinite(own), own, 0)
         for projection in self._incoming[population.name]:
-            if neurons.gated and not self.network.is_recurrent(projection):
+            if neurons.gated and projection.name not in self._recurrent:
                 continue
             source, window = arriving[projection.name], self._windows[projection.name]
             kernel, delays = weights[kernel_name(projection)], late.synapses.get(projection.name)
@@ -461,6 +463,12 @@ class STiDiBP(Learner):
 def _difference(one: np.ndarray | Deferred | None, other: np.ndarray | Deferred | None) -> np.ndarray | None:
     """What is left of sums that may both be absent."""
     return None if one is None or other is None else sum_of(one) - sum_of(other)
+
+
+def _by_map(gradient: np.ndarray, maps: int) -> np.ndarray:
+    """The gradient of each map's bias: the sum over its neurons, where there is one of each."""
+    total: np.ndarray = gradient if gradient.shape == (maps,) else gradient.reshape(-1, maps).sum(axis=0)
+    return total
 
 
 def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from netsim.learning.elementwise import elementwise
-from netsim.learning.gradients import Gradient, SinglePresentation
+from netsim.learning.gradients import Gradient
 from netsim.learning.optimizers._moments import MomentOptimizer, shrinkage
 from netsim.numerics.compilation import compiled
 from netsim.seams import optimizers
@@ -23,7 +23,7 @@ class SGD(MomentOptimizer):
         self, weight: np.ndarray, gradient: Gradient, moments: Sequence[np.ndarray], rate: float, decay: float
     ) -> None:
         """See `MomentOptimizer`; without momentum and decay, a single presentation moves what learns from it alone."""
-        if isinstance(gradient, SinglePresentation) and not self.momentum and not self.weight_decay:
+        if not isinstance(gradient, np.ndarray) and not self.momentum and not self.weight_decay:
             gradient.subtract_from(weight, rate)
             return
         slopes = np.ascontiguousarray(gradient, dtype=weight.dtype)
