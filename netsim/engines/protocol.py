@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from netsim.errors import DataError, RunError, SpecificationError
-from netsim.numerics.compilation import compiled
+from netsim.numerics.compilation import compiled, is_compiled_for
 from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
@@ -190,7 +190,7 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     shape, or holds what is no latency, no threshold or no delay.
     """
     _check_shape(network, batch.stimuli)
-    if not values_later or batch.stimuli.dtype not in _COPIED:
+    if not (values_later and is_compiled_for(batch.stimuli.dtype)):
         _check_latencies(network, batch.stimuli)
     for name, thresholds in batch.thresholds.items():
         network.neurons(name)
@@ -215,17 +215,13 @@ def checked_batch(network: Network, batch: Batch, values_later: bool = False) ->
     return replace(batch, silenced=silenced) if silenced else batch
 
 
-_COPIED = (np.float32, np.float64)
-"""Types of stimuli that are checked as they are copied."""
-
-
 def copy_stimuli(network: Network, stimuli: np.ndarray, part: slice, copy: np.ndarray) -> None:
     """Copy a part of stimuli to that of an array of floats in C order; raises DataError if any value is no latency.
 
     To copy and to check in one pass takes as long as either, and releases the GIL. Values of types that compiled loops
     do not take are copied alone; `checked_batch` has looked at all of them.
     """
-    if stimuli.dtype not in _COPIED:
+    if not is_compiled_for(stimuli.dtype):
         copy[part] = stimuli[part]
         return
     values, duration = stimuli[part].reshape(-1), stimuli.dtype.type(network.duration)

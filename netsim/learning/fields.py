@@ -123,8 +123,8 @@ def _propagate_to_heard(
             if counts[position] * _PER_SIGNAL < maps:
                 few = signal.dtype.type(0)
                 for k in range(counts[position]):
-                    m = np.int64(carrying[position, k])
-                    few += signals[own + m] * weights[row + m]
+                    neuron = np.int64(carrying[position, k])
+                    few += signals[own + neuron] * weights[row + neuron]
                 propagated[position, i] = few
                 continue
             sums, sums_of_next = nothing, nothing

@@ -16,6 +16,7 @@ from typing import Any
 
 import llvmlite
 import numba
+import numpy as np
 import platformdirs
 
 _PACKAGE = Path(__file__).parents[1]
@@ -41,6 +42,11 @@ def compiled_with(**options: Any) -> Any:
 
 compiled: Any = compiled_with()
 """A decorator for loops."""
+
+
+def is_compiled_for(dtype: np.dtype) -> bool:
+    """Whether loops take arrays of a type of floats: of single or double precision, in the machine's order of bytes."""
+    return dtype.char in "fd" and dtype.isnative  # a comparison of types takes several times as long
 
 
 def _keep(dispatcher: Any, folder: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from netsim.errors import DataError
-from netsim.numerics.compilation import compiled_with
+from netsim.numerics.compilation import compiled_with, is_compiled_for
 from netsim.specification import Network, Population, Projection, Shape
 from netsim.weights.signs import contradict, sign_words
 
@@ -87,8 +87,13 @@ def check_shapes(network: Network, weights: Weights, origin: str, latent: bool =
 
 def have_shapes(weights: Weights, shapes: Mapping[str, Shape]) -> bool:
     """Whether weights are floating-point arrays of these names and shapes; their values are not looked at."""
-    found = {name: array.shape for name, array in weights.items() if array.dtype.kind == "f"}
-    return found == shapes and len(found) == len(weights)
+    if len(weights) != len(shapes):
+        return False
+    for name, shape in shapes.items():  # a comprehension takes as long as a small layer
+        array = weights.get(name)
+        if array is None or array.shape != shape or array.dtype.kind != "f":
+            return False
+    return True
 
 
 def check_weights(network: Network, weights: Weights, origin: str, latent: bool = False) -> Weights:
@@ -118,7 +123,7 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
 def all_finite(array: np.ndarray) -> bool:
     """Whether every value is a finite number."""
     values = array.reshape(-1)
-    if values.dtype.char in "fd" and _finite(values):
+    if is_compiled_for(values.dtype) and _finite(values):
         return True
     # whatever the compiler may have reordered; and half precision is stored, and not known to compiled code
     return bool(np.isfinite(values).all())

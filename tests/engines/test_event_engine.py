@@ -562,3 +562,13 @@ def test_weights_that_were_checked_are_looked_at_by_name_shape_and_type_alone(ra
     ):
         with pytest.raises(DataError, match=r"(other|output)\.kernel"):
             engine.present(dataclasses.replace(checked, weights=changed))
+
+
+def test_arrays_in_another_order_of_bytes_are_taken(layered: MakeNetwork, random_batch: MakeBatch) -> None:
+    network = layered("phased", PSP())
+    batch = random_batch(network, 4, seed=3)
+    swapped = {name: array.astype(array.dtype.newbyteorder()) for name, array in batch.weights.items()}
+    stimuli = batch.stimuli.astype(batch.stimuli.dtype.newbyteorder())
+    engine = EventEngine(network)
+    for one, other in zip(engine.present(batch), engine.present(Batch(stimuli, swapped)), strict=True):
+        np.testing.assert_array_equal(one, other)

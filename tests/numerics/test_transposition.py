@@ -22,8 +22,8 @@ def test_a_matrix_is_transposed_and_nothing_else_is_written(
     dtype: type, rows: int, columns: int, gaps: tuple[int, int], firsts: tuple[int, int]
 ) -> None:
     pitch, own_pitch = columns + gaps[0], rows + gaps[1]
-    numbers = np.arange(1, firsts[0] + rows * pitch + 1).astype(dtype)
-    target = np.zeros(firsts[1] + columns * own_pitch, dtype)
+    numbers: np.ndarray = np.arange(1, firsts[0] + rows * pitch + 1).astype(dtype)
+    target: np.ndarray = np.zeros(firsts[1] + columns * own_pitch, dtype)
     transpose(numbers, firsts[0], pitch, (rows, columns), target, firsts[1], own_pitch)
     expected = np.zeros_like(target)
     matrix = numbers[firsts[0] :].reshape(rows, pitch)[:, :columns]

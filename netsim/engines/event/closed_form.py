@@ -5,7 +5,7 @@ The potential at the onset is one product over receptive fields; from there on t
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from netsim.numerics.field_products import multiply_synapses
 from netsim.numerics.psp import Breakpoints, integrate_fused
 from netsim.numerics.signs import Signs, by_signs
 from netsim.numerics.vectors import has_avx512, lanes_of
-from netsim.specification import Population, Window
+from netsim.specification import Population
 from netsim.weights.layout import Weights
 
 # "contract" lets the compiler fuse a product and a sum; infinities keep their meaning
@@ -35,6 +35,8 @@ class ClosedForm(WindowStage):
     def __init__(self, clock: Clock, population: Population) -> None:
         super().__init__(clock, population)
         self._none = np.empty((0, 0, 0), clock.dtype)
+        self._fields = self.window.size, self.window.stride, self.window.padding
+        self._constants = tuple(self.dynamics), tuple(self.psp)
         self._signs_pay = self._pay_signs()
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
@@ -57,7 +59,7 @@ class ClosedForm(WindowStage):
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
             own = spikes.reshape(self.target)
             found = in_type(own, kernel.dtype)
-            gated_spikes(self.maps(arriving), incoming, bias, start, dynamics, psp, window, found)
+            gated_spikes(self.maps(arriving), incoming, bias, start, self._fields, self._constants, found)
             convert(found, own)
 
         return first_spikes
@@ -80,20 +82,22 @@ def gated_spikes(
     synapses: np.ndarray | Signs,
     bias: np.ndarray,
     start: np.ndarray,
-    neurons: Dynamics,
-    psp: Breakpoints,
-    window: Window,
+    fields: tuple[int, int, int],
+    constants: tuple[tuple[Any, ...], tuple[Any, ...]],
     spikes: np.ndarray,
 ) -> None:
     """First spikes, shape (presentations, rows, columns, maps), from the onset on moved by the drive alone.
 
     `times` are presynaptic, shape (presentations, height, width, channels); synapses come as a kernel, shape (inputs of
-    a field, maps), or by their signs; `start` are potentials to begin with, shape (rows, columns, maps), or empty. All
-    in one call, so that threads seldom wait for each other to get the GIL.
+    a field, maps), or by their signs; `start` are potentials to begin with, shape (rows, columns, maps), or empty.
+    `fields` are size, stride and padding of the window, `constants` the values of neurons and PSP: names of values
+    would be looked up in every call. All in one call, so that threads seldom wait for each other to get the GIL.
     """
+    (size, stride, padding), (of_neurons, of_psp) = fields, constants
+    neurons, psp = Dynamics(*of_neurons), Breakpoints(*of_psp)
     integrals = np.empty(times.shape, bias.dtype)
     integrate_fused(times.reshape(-1), neurons.onset, psp, integrals.reshape(-1))
-    multiply_synapses(integrals, synapses, window.size, window.stride, window.padding, spikes)
+    multiply_synapses(integrals, synapses, size, stride, padding, spikes)
     if start.size:
         for presentation in spikes:
             presentation += start

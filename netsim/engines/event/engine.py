@@ -64,15 +64,15 @@ class _Alone:
         def run(
             arriving: Mapping[str, np.ndarray], silenced: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
         ) -> None:
-            own = spikes[self._name]
+            own, sources = spikes[self._name], [arriving[name] for name in self._incoming]
             # ranks are of the arithmetic's precision
             found = own if self._silence is None else in_type(own, self._dtype)
-            first_spikes([arriving[name] for name in self._incoming], found)
+            first_spikes(sources, found)
             if self._name in silenced:
                 found[silenced[self._name]] = np.inf
             if self._silence is not None:
                 self._silence(found)
-            convert(found, own)
+                convert(found, own)
 
         return run
 
