@@ -37,8 +37,9 @@ from netsim.numerics.signs import (
 )
 from netsim.numerics.vectors import TABLE, from_a_line, has_avx512, lanes_of
 
-# Weights that are met no more often are not worth laying out anew.
+# Weights that are met no more often are not worth laying out anew, and no more than that not worth packing into bits.
 _FEW_VISITS = 8
+_VISITS_OF_BITS = 1.5
 # Tables of so many bytes are near while they are looked up in.
 _TABLES_BYTES = 2**18
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
@@ -63,10 +64,16 @@ def multiply_fields(
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     count = count_nonzero(maps.reshape(-1))
-    if sums * count <= _FEW_VISITS * maps.size:
+    visits, dense = sums * count / maps.size, is_dense(count, maps.shape, size)
+    if _BITS_CHOOSE and visits > _VISITS_OF_BITS and not dense and height * width * size == 1 and outputs >= block // 2:
+        bits = bits_of_signs(weights)
+        if len(bits):
+            add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
+            return
+    if visits <= _FEW_VISITS:
         add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return
-    if is_dense(count, maps.shape, size):
+    if dense:
         framed, fields = with_padding(maps, padding), places_of_fields(maps.shape, rows, columns, stride, padding)
         line, by_field = (width + 2 * padding) * channels, products.reshape(sums, outputs)
         of_a_block = from_a_line(len(weights) * block, weights)
@@ -74,11 +81,6 @@ def multiply_fields(
             lay_out(weights, left, of_a_block.reshape(len(weights), block))
             add_up_all(framed, fields, line, size * channels, of_a_block, left, size, by_field)
         return
-    if _BITS_CHOOSE and height * width * size == 1 and outputs >= lanes_of(weights):
-        bits = bits_of_signs(weights)
-        if len(bits):
-            add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
-            return
     active = list_active(maps, channels_at_once(channels))
     own = from_a_line(len(weights) * block, weights)
     for left in range(0, outputs, block):
