@@ -28,6 +28,8 @@ from netsim.specification import PSP, Window
 _VECTOR = 90
 # To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
 _PER_SIGNAL = 8
+# To copy the synapses of one map takes as long as to transpose those of so many (measured).
+_PER_TRANSPOSED = 6
 
 
 @cache
@@ -88,7 +90,7 @@ def propagate(
     """
     maps = kernel.shape[1]
     if visited:
-        by_map = lay_out_by_map(kernel, window.size)
+        by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
         shape = -1, len(kernel)
@@ -142,7 +144,7 @@ def _heard(times: np.ndarray, gate: float) -> np.ndarray:
     """Which neurons fired before the gate (ms)."""
     heard, count = np.empty(len(times), np.int64), 0
     for i in range(len(times)):
-        heard[count] = i  # without a branch, which could not be foreseen
+        heard[count] = i  # branch-free: a branch would be mispredicted
         count += times[i] < gate
     return heard[:count]
 
@@ -165,10 +167,29 @@ def is_sparse(signal: np.ndarray, window: Window) -> bool:
 
 
 @compiled
-def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Lay out a kernel, shape (inputs of a field, maps), by map and row of a field.
+def maps_with_signals(signal: np.ndarray) -> np.ndarray:
+    """The maps where any neuron carries a signal; in a single presentation these may be few."""
+    maps, lanes, flat = signal.shape[3], lanes_of(signal), signal.reshape(-1)
+    in_vectors, found = maps - maps % lanes, np.zeros(maps, np.bool_)
+    for first in range(0, in_vectors, lanes):
+        bits = np.uint32(0)
+        for place in range(first, len(flat), maps):
+            bits |= not_zero(load(flat, place))
+        while bits:
+            found[first + np.int64(lowest(bits))] = True
+            bits &= bits - np.uint32(1)
+    for m in range(in_vectors, maps):
+        for place in range(m, len(flat), maps):
+            found[m] |= flat[place] != 0
+    return np.flatnonzero(found)
+
+
+@compiled
+def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
+    """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
 
     The result has the shape (maps, size, inputs of a row), where each row is filled up with zeros to whole vectors.
+    Entries of the other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
     length = padded(row, kernel)
@@ -176,7 +197,12 @@ def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
     by_map[:, :, row:] = 0
     weights, laid_out = kernel.reshape(-1), by_map.reshape(-1)
     for dy in range(size):
-        transpose(weights, dy * row * maps, maps, (row, maps), laid_out, dy * length, size * length)
+        if chosen.size * _PER_TRANSPOSED > maps:
+            transpose(weights, dy * row * maps, maps, (row, maps), laid_out, dy * length, size * length)
+            continue
+        for k in range(row):
+            for m in chosen:
+                by_map[m, dy, k] = kernel[dy * row + k, m]
     return by_map
 
 
@@ -184,16 +210,23 @@ def lay_out_by_map(kernel: np.ndarray, size: int) -> np.ndarray:
 def collect_from_maps(by_map: np.ndarray, learns: np.ndarray, kernel: np.ndarray) -> None:
     """Write into a kernel what is laid out of maps that learn, shape (maps, rows of a field, inputs of a row or more).
 
-    It is zero for the others, of which whatever is laid out is written over.
+    It is zero for the others, of which whatever is laid out may be written over.
     """
     maps, size, length = by_map.shape
-    row = len(kernel) // size
-    for m in range(maps):
-        if not learns[m]:
-            by_map[m] = 0
-    laid_out, weights = by_map.reshape(-1), kernel.reshape(-1)
+    row, chosen = len(kernel) // size, np.flatnonzero(learns)
+    if chosen.size * _PER_TRANSPOSED > maps:
+        for m in range(maps):
+            if not learns[m]:
+                by_map[m] = 0
+        laid_out, weights = by_map.reshape(-1), kernel.reshape(-1)
+        for dy in range(size):
+            transpose(laid_out, dy * length, size * length, (maps, row), weights, dy * row * maps, maps)
+        return
+    kernel[:] = 0
     for dy in range(size):
-        transpose(laid_out, dy * length, size * length, (maps, row), weights, dy * row * maps, maps)
+        for k in range(row):
+            for m in chosen:
+                kernel[dy * row + k, m] = by_map[m, dy, k]
 
 
 def in_vectors(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -14,6 +14,7 @@ from netsim.learning.fields import (
     copy_out_of_frame,
     lay_out_by_map,
     list_signals,
+    maps_with_signals,
     offsets_in_frame,
     padded,
 )
@@ -76,7 +77,7 @@ def _propagate(
     displacement: np.ndarray,
 ) -> None:
     """Write, for each presynaptic spike, the sum of ``signal_j · w_ij · PSP'(L_j - t_i)``."""
-    by_map = lay_out_by_map(kernel, window.size)
+    by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
     _scatter(by_map, times, limit, signal, psp, window, displacement)
 
 

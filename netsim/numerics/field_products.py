@@ -37,9 +37,10 @@ from netsim.numerics.signs import (
 )
 from netsim.numerics.vectors import TABLE, from_a_line, has_avx512, lanes_of
 
-# Weights that are met no more often are not worth laying out anew, and no more than that not worth packing into bits.
+# Weights that are met no more often are not worth laying out anew.
 _FEW_VISITS = 8
-_VISITS_OF_BITS = 1.5
+# Weights that are met no more often are not worth packing into bits (measured).
+_VISITS_OF_BITS = 2.5
 # Tables of so many bytes are near while they are looked up in.
 _TABLES_BYTES = 2**18
 # To visit an active input takes so many times as long as to visit one of all, and to begin with a piece of a field as
@@ -64,13 +65,14 @@ def multiply_fields(
     _, rows, columns, outputs = products.shape
     block, sums = 2 * lanes_of(weights), presentations * rows * columns
     count = count_nonzero(maps.reshape(-1))
-    visits, dense = sums * count / maps.size, is_dense(count, maps.shape, size)
-    if _BITS_CHOOSE and visits > _VISITS_OF_BITS and not dense and height * width * size == 1 and outputs >= block // 2:
+    visits, dense = sums * count, is_dense(count, maps.shape, size)  # of all inputs
+    worth_bits = _BITS_CHOOSE and visits > _VISITS_OF_BITS * maps.size and not dense
+    if worth_bits and height * width * size == 1 and outputs >= lanes_of(weights):
         bits = bits_of_signs(weights)
         if len(bits):
             add_up_bits(list_active(maps, channels), bits, weights[0], products.reshape(sums, outputs))
             return
-    if visits <= _FEW_VISITS:
+    if visits <= _FEW_VISITS * maps.size:
         add_up_few(maps.shape, list_active(maps, channels), weights, size, stride, padding, products)
         return
     if dense:

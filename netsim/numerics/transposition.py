@@ -1,4 +1,4 @@
-"""Matrices written transposed, in tiles that fit into registers: number by number, each would take a step."""
+"""Matrices written transposed, tile by tile: a tile is transposed in registers, a vector of numbers at a time."""
 
 import numpy as np
 
@@ -18,7 +18,8 @@ def transpose(
 ) -> None:
     """Write the matrix of some shape, whose rows begin `pitch` apart from `first` on, transposed into another array.
 
-    Both are flat, in C order and of one type; the rows of the other begin `own_pitch` apart from `own_first` on.
+    Both are flat, of numbers of one type, and do not overlap; the rows of the other begin `own_pitch` apart from
+    `own_first` on. A pitch is a row stride, in numbers.
     """
     rows, columns = shape
     in_tiles, tiles_across = rows - rows % TILE, columns - columns % TILE

@@ -268,9 +268,11 @@ def transpose_tile(
 ) -> Any:
     """Write `TILE` rows of so many numbers, which begin `pitch` apart from `first` on, as columns of another array.
 
-    Both are contiguous arrays of one dimension and of one type; the rows of the other begin `own_pitch` apart from
-    `own_first` on. Nothing is checked.
+    Both are contiguous arrays of one dimension and of numbers of one type, which do not overlap; the rows of the other
+    begin `own_pitch` apart from `own_first` on. Nothing is checked.
     """
+    if numbers.dtype != target.dtype:
+        return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector = ir.VectorType(context.get_value_type(numbers.dtype), TILE)
@@ -297,8 +299,7 @@ def transpose_tile(
             builder.store(column, place(3, row), align=alignment)
         return context.get_dummy_value()
 
-    same = numbers == target
-    return types.void(numbers, types.intp, types.intp, target, types.intp, types.intp) if same else None, code
+    return types.void(numbers, types.intp, types.intp, target, types.intp, types.intp), code
 
 
 @intrinsic

@@ -68,8 +68,8 @@ def forward_as_real(preset: str, setting: Setting) -> Prepared:
     """Present the images to a binary preset whose weights differ by more than their signs, if by a rounding error."""
     network, weights = weights_of(preset, True, setting.seed, np.float32)
     for projection in network.weighted:
-        last = weights[kernel_name(projection)].reshape(-1)[-1:]
-        last[:] = np.nextafter(last, np.float32(np.inf))
+        first = weights[kernel_name(projection)].reshape(-1)[:1]
+        first[:] = np.nextafter(first, np.float32(np.inf))
     return forward_call(replace(network, weighting=Weighting()), weights, setting.images, "single")
 
 

@@ -116,7 +116,7 @@ def _goal(what: str, sign: str, limit: float, value: float | None, form: str = "
 
 def _sparser(growth: Sequence[Mapping[str, Any]]) -> Goal:
     goal = "falls"
-    what = "`free` with fewer input spikes"
+    what = "`free` with the fewest input spikes, to the most"
     points = sorted((p["x"], p["median_ms"]) for p in growth if p["curve"] == "spikes" and p["series"] == "free")
     if len(points) < 2:
         return Goal(what, goal)

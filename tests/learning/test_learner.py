@@ -208,3 +208,24 @@ def test_what_is_no_label_is_refused(labels: list[object]) -> None:
     latencies = EventEngine(network).present(Batch(np.full((len(labels), 8, 8, 1), 3.0), weights))
     with pytest.raises(DataError, match="labels: must be from 0 to 9, one per presentation"):
         STiDiBP(network).learn(latencies, np.array(labels), weights)
+
+
+@pytest.mark.parametrize("regime", ["phased", "free"])
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("kind", ["read-only", "in another order of bytes"])
+def test_weights_of_any_layout_teach_the_same(
+    small_network: Callable[..., Network], stimuli: np.ndarray, regime: str, count: int, kind: str
+) -> None:
+    network = small_network(regime)
+    weights = initial_weights(network, seed=3)
+    latencies = EventEngine(network).present(Batch(stimuli[:count], weights))
+    given = {name: array.copy() for name, array in weights.items()}
+    if kind == "read-only":
+        for array in given.values():
+            array.flags.writeable = False
+    else:
+        given = {name: array.astype(array.dtype.newbyteorder()) for name, array in given.items()}
+    learner = STiDiBP(network)
+    expected, learned = (learner.learn(latencies, LABELS[:count], each).gradients for each in (weights, given))
+    for name, gradient in expected.items():
+        np.testing.assert_array_equal(learned[name], gradient)

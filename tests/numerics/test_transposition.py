@@ -23,6 +23,7 @@ def test_a_matrix_is_transposed_and_nothing_else_is_written(
 ) -> None:
     pitch, own_pitch = columns + gaps[0], rows + gaps[1]
     numbers: np.ndarray = np.arange(1, firsts[0] + rows * pitch + 1).astype(dtype)
+    numbers.flags.writeable = False
     target: np.ndarray = np.zeros(firsts[1] + columns * own_pitch, dtype)
     transpose(numbers, firsts[0], pitch, (rows, columns), target, firsts[1], own_pitch)
     expected = np.zeros_like(target)

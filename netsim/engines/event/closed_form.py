@@ -37,7 +37,7 @@ class ClosedForm(WindowStage):
         self._none = np.empty((0, 0, 0), clock.dtype)
         self._fields = self.window.size, self.window.stride, self.window.padding
         self._constants = tuple(self.dynamics), tuple(self.psp)
-        self._signs_pay = self._pay_signs()
+        self._takes_signs = self._are_signs_worthwhile()
 
     def prepare(self, weights: Weights, thresholds: np.ndarray | None = None) -> FirstSpikes:
         """See `netsim.engines.event.engine.Stage`."""
@@ -47,27 +47,27 @@ class ClosedForm(WindowStage):
             synapses, steps = grid_products.prepare(kernel, bias, start, dynamics, self.clock.times)
 
             def on_grid(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-                found = spikes.reshape(self.target)
+                found = spikes.reshape(self._spikes_shape)
                 grid_products.first_spikes(self.maps(arriving), synapses, steps, dynamics, psp, window, found)
 
             return on_grid
 
-        signs = by_signs(kernel, window.source[2]) if self._signs_pay else None
+        signs = by_signs(kernel, window.source[2]) if self._takes_signs else None
         incoming = kernel if signs is None else signs
         start = self._none if start is None else start  # None would be compiled for by itself
 
         def first_spikes(arriving: Sequence[np.ndarray], spikes: np.ndarray) -> None:
-            own = spikes.reshape(self.target)
+            own = spikes.reshape(self._spikes_shape)
             found = in_type(own, kernel.dtype)
             gated_spikes(self.maps(arriving), incoming, bias, start, self._fields, self._constants, found)
             convert(found, own)
 
         return first_spikes
 
-    def _pay_signs(self) -> bool:
+    def _are_signs_worthwhile(self) -> bool:
         """Whether synapses that differ by their signs alone are worth being looked up by these.
 
-        It must not depend on the stimuli, as sums are rounded otherwise.
+        It must not depend on the stimuli, as sums are rounded differently.
         """
         if not self.clock.network.weighting.is_binary or not has_avx512():
             return False

@@ -80,7 +80,7 @@ def _silence_losers(firsts: np.ndarray, most: int, instant: float, dynamics: Dyn
         for scope in range(firsts.size - 1):
             begin, end = firsts[scope], firsts[scope + 1]
             own, size, scanned, source = of_all[begin:end], end - begin, begin, of_all
-            if size % lanes:  # whole vectors are read where they lie
+            if size % lanes:  # whole vectors are read where they lie, others are copied and filled up
                 scanned, source = 0, times
                 for member in range(size):
                     times[member] = own[member]

@@ -31,19 +31,19 @@ class WindowStage:
         self.window = window
         self.dynamics = clock.dynamics(population)
         self.psp = clock.breakpoints(projection)
-        # asked for once: for a single presentation a look-up takes as long as a small layer
-        self._kernel = kernel_name(projection)
-        self._source, self.target = (-1, *window.source), (-1, *window.shape)
+        # made once: for a single presentation each takes as long as a part of a small layer
+        self._kernel_name = kernel_name(projection)
+        self._maps_shape, self._spikes_shape = (-1, *window.source), (-1, *window.shape)
 
     def maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
         """Presynaptic spike times, shape (presentations, height, width, channels)."""
-        return np.ascontiguousarray(arriving[0]).reshape(self._source)
+        return np.ascontiguousarray(arriving[0]).reshape(self._maps_shape)
 
     def arrays(
         self, weights: Weights, thresholds: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Kernel (inputs of a field, maps), bias (maps,), and potentials to begin with (rows, columns, maps) if any."""
-        kernel = np.ascontiguousarray(weights[self._kernel], self.clock.dtype)
+        kernel = np.ascontiguousarray(weights[self._kernel_name], self.clock.dtype)
         kernel = kernel.reshape(-1, kernel.shape[-1])
         bias = biases(self.population, weights, self.clock.dtype, kernel.shape[1])
         if thresholds is None:

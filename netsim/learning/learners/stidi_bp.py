@@ -135,7 +135,7 @@ class STiDiBP(Learner):
         one_each = labels.dtype.kind in "iu" and labels.shape == latencies[-1].shape[:1] and labels.size > 0
         if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
-        dtype = weights[kernel_name(self.network.weighted[0])].dtype
+        dtype = weights[kernel_name(self.network.weighted[0])].dtype.newbyteorder("=")
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
             wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
