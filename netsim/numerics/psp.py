@@ -40,12 +40,15 @@ def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, 
     sums = np.empty(_AT_ONCE, psp.changes.dtype)
     for first in range(0, times.size, _AT_ONCE):
         part, target = times[first : first + _AT_ONCE], integrals[first : first + _AT_ONCE]
-        sums[:] = zero
         for k in range(psp.delays.size):
             latest, late = (gate - psp.delays[k], zero) if shifted else (gate, psp.delays[k])
             change = psp.changes[k]
-            for i in range(part.size):
-                sums[i] += change * max(latest - part[i] - late, zero)
+            if k == 0:
+                for i in range(part.size):
+                    sums[i] = zero + change * max(latest - part[i] - late, zero)
+            else:
+                for i in range(part.size):
+                    sums[i] += change * max(latest - part[i] - late, zero)
         for i in range(part.size):
             target[i] = sums[i]
 

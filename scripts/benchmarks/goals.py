@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,10 +126,16 @@ def _sparser(growth: Sequence[Mapping[str, Any]]) -> Goal:
 
 
 def _all_active(growth: Sequence[Mapping[str, Any]]) -> Goal:
-    times = {p["series"]: p["median_ms"] for p in growth if p["curve"] == "active" and p["x"] == 100}
-    event, dense = times.get("phased"), times.get(DENSE_LAYER)
-    ratio = event / dense if event is not None and dense is not None else None
+    times = {p["series"]: p["rounds_ms"] for p in growth if p["curve"] == "active" and p["x"] == 100}
+    ratio = _median_ratio(times.get("phased"), times.get(DENSE_LAYER))
     return _goal("`phased` layer with all inputs active / dense layer", "≤", 1.1, ratio)
+
+
+def _median_ratio(one: Sequence[float] | None, other: Sequence[float] | None) -> float | None:
+    """The median over rounds of the ratio of two points of a curve, if both were timed; see `Measured.ratio_to`."""
+    if one is None or other is None:
+        return None
+    return statistics.median(own / its for own, its in zip(one, other, strict=True))
 
 
 def _same_spikes(facts: Mapping[str, Mapping[str, Any]]) -> Goal:
@@ -141,10 +148,9 @@ def _same_spikes(facts: Mapping[str, Mapping[str, Any]]) -> Goal:
 
 
 def _two_threads(growth: Sequence[Mapping[str, Any]]) -> Iterator[Goal]:
-    times = {(p["series"], p["x"]): p["median_ms"] for p in growth if p["curve"] == "threads"}
+    times = {(p["series"], p["x"]): p["rounds_ms"] for p in growth if p["curve"] == "threads"}
     for series in ("phased", "phased, training step", "free"):
-        one, two = times.get((series, 1)), times.get((series, 2))
-        ratio = one / two if one is not None and two is not None else None
+        ratio = _median_ratio(times.get((series, 1)), times.get((series, 2)))
         yield _goal(f"one thread / two threads, {series}", "≥", 1.8, ratio)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,13 +46,14 @@ class Point(NamedTuple):
 
 def measure_growth(
     curves: Sequence[str], setting: Setting, repetitions: int, quick: bool, advance: Callable[[int], None]
-) -> list[dict[str, float | str]]:
+) -> list[dict[str, Any]]:
     """All points of some curves, timed in turn.
 
     Returns
     -------
     list of dict
-        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` per presentation.
+        Tidy: ``curve``, ``series``, ``x``, and ``median_ms``, ``least_ms``, ``most_ms``, ``cpu_ms`` per presentation;
+        ``rounds_ms`` are those of each round, in which all points were timed.
     """
     points = list(growth_points(curves, quick))
     rows = [Row(f"{point.curve}/{point.series}/{point.x:g}", "", point.prepare) for point in points]
@@ -60,7 +61,7 @@ def measure_growth(
     return [_line(point, result) for point, result in zip(points, measured, strict=True) if not result.missing]
 
 
-def _line(point: Point, result: Measured) -> dict[str, float | str]:
+def _line(point: Point, result: Measured) -> dict[str, Any]:
     return {
         "curve": point.curve,
         "series": point.series,
@@ -69,6 +70,7 @@ def _line(point: Point, result: Measured) -> dict[str, float | str]:
         "least_ms": min(result.wall_ms),
         "most_ms": max(result.wall_ms),
         "cpu_ms": float(np.median(result.cpu_ms)),
+        "rounds_ms": result.wall_ms,
     }
 
 
