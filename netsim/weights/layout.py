@@ -106,6 +106,13 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
     for name, array in weights.items():
         if array.dtype.kind != "f":
             raise DataError(f"{origin}: {name} must be an array of floats, not of {array.dtype}")
+    check_values(network, weights, origin)
+    return {name: weights[name] for name in expected}
+
+
+def check_values(network: Network, weights: Weights, origin: str) -> None:
+    """Refuse weights of the right shapes whose values do not belong to the network; see `check_weights`."""
+    for name, array in weights.items():
         if not all_finite(array):
             raise DataError(f"{origin}: {name} holds values that are not finite numbers")
     for projection in network.delayed:
@@ -117,7 +124,6 @@ def check_weights(network: Network, weights: Weights, origin: str, latent: bool 
         if contradict(kernel, network.weight_signs(projection)):
             words = sign_words(network, projection)
             raise DataError(f"{origin}: {kernel_name(projection)} holds weights that are not {words}")
-    return {name: weights[name] for name in expected}
 
 
 def all_finite(array: np.ndarray) -> bool:

@@ -30,7 +30,7 @@ from netsim.specification import STIMULUS, Network, Population
 from netsim.specification.checks import check_choice
 from netsim.specification.grid import stimuli_on_grid
 from netsim.weights.delays import axonal_delays
-from netsim.weights.layout import Weights, check_weights, have_shapes, weight_shapes
+from netsim.weights.layout import Weights, check_values, check_weights, have_shapes, weight_shapes
 
 
 class Stage(Protocol):
@@ -141,8 +141,10 @@ class EventEngine:
     def _present(self, batch: Batch) -> Latencies:
         network, clock = self.network, self._clock
         batch = checked_batch(network, batch, values_later=True)
-        if not (batch.weights_checked and have_shapes(batch.weights, self._shapes)):
+        if not have_shapes(batch.weights, self._shapes):
             check_weights(network, batch.weights, "weights")
+        elif not batch.weights_checked:
+            check_values(network, batch.weights, "weights")
         axons = axonal_delays(network, batch.weights, batch.delays)
         late = {name: clock.count(delay) for name, delay in axons.items()}
         runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
