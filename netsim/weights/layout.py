@@ -91,7 +91,7 @@ def have_shapes(weights: Weights, shapes: Mapping[str, Shape]) -> bool:
         return False
     for name, shape in shapes.items():  # a comprehension takes as long as a small layer
         array = weights.get(name)
-        if array is None or array.shape != shape or array.dtype.kind != "f":
+        if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
             return False
     return True
 

@@ -557,6 +557,7 @@ def test_weights_that_were_checked_are_looked_at_by_name_shape_and_type_alone(ra
     for changed in (
         {"output.kernel": kernel[:-1]},
         {"output.kernel": kernel.astype(int)},
+        {"output.kernel": kernel.tolist()},
         {"other.kernel": kernel},
         {},
     ):
