@@ -114,7 +114,7 @@ def _propagate_to_heard(
     lanes = lanes_of(signal)
     nothing = broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
-    signals, weights = signal.reshape(-1), kernel.reshape(-1)  # a row of its own for each takes longer than few signals
+    signals, weights = signal.reshape(-1), kernel.reshape(-1)  # a view of each row would take longer than few signals
     propagated[:] = 0
     sources = _heard(times[0], gate) if positions == 1 else np.arange(len(kernel))
     for i in sources:
