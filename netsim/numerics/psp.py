@@ -43,12 +43,9 @@ def _integrate(times: np.ndarray, gate: float, psp: Breakpoints, shifted: bool, 
         for k in range(psp.delays.size):
             latest, late = (gate - psp.delays[k], zero) if shifted else (gate, psp.delays[k])
             change = psp.changes[k]
-            if k == 0:
-                for i in range(part.size):
-                    sums[i] = zero + change * max(latest - part[i] - late, zero)
-            else:
-                for i in range(part.size):
-                    sums[i] += change * max(latest - part[i] - late, zero)
+            for i in range(part.size):
+                so_far = sums[i] if k > 0 else zero
+                sums[i] = so_far + change * max(latest - part[i] - late, zero)
         for i in range(part.size):
             target[i] = sums[i]
 

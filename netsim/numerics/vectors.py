@@ -252,10 +252,15 @@ def where_at_least(typing: Any, vector: Any, bound: Any, yes: Any, no: Any) -> A
 
 
 def _place(context: Any, builder: Any, signature: Any, numbers: Any, first: Any) -> Any:
-    """Pointer to the numbers of an array, from `first` on, as a vector."""
-    array = context.make_array(signature.args[0])(context, builder, numbers)
+    """Pointer to the numbers of the array that is the first argument, from `first` on, as a vector."""
     vector = context.get_value_type(Lanes(signature.args[0].dtype))
-    return builder.bitcast(builder.gep(array.data, [first]), vector.as_pointer())
+    return _place_of(context, builder, signature.args[0], numbers, first, vector)
+
+
+def _place_of(context: Any, builder: Any, array: Any, numbers: Any, first: Any, vector: Any) -> Any:
+    """Pointer to the numbers of an array of a type of numba's, from `first` on, as a vector of a type of llvmlite's."""
+    data = context.make_array(array)(context, builder, numbers).data
+    return builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
 
 
 TILE = 8
@@ -279,10 +284,9 @@ def transpose_tile(
         alignment = numbers.dtype.bitwidth // 8
 
         def place(which: int, row: int) -> Any:
-            array = context.make_array(signature.args[which])(context, builder, arguments[which])
             begin, step = arguments[which + 1 : which + 3]
             number = builder.add(begin, builder.mul(step, ir.Constant(step.type, row)))
-            return builder.bitcast(builder.gep(array.data, [number]), vector.as_pointer())
+            return _place_of(context, builder, signature.args[which], arguments[which], number, vector)
 
         rows = [builder.load(place(0, row), align=alignment) for row in range(TILE)]
         side = TILE // 2
@@ -371,12 +375,10 @@ def looked_up(typing: Any, tables: Any, number: Any, choices: Any, first: Any) -
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         index, bytes_of_choices = ir.IntType(32), ir.VectorType(ir.IntType(8), lanes.count)
-        line, begin = context.make_array(tables)(context, builder, arguments[0]), arguments[1]
-        own = context.make_array(choices)(context, builder, arguments[2])
         table_type = ir.VectorType(ir.FloatType(), TABLE)
-        begin = builder.mul(begin, ir.Constant(begin.type, TABLE))
-        table = builder.load(builder.bitcast(builder.gep(line.data, [begin]), table_type.as_pointer()), align=4)
-        place = builder.bitcast(builder.gep(own.data, [arguments[3]]), bytes_of_choices.as_pointer())
+        begin = builder.mul(arguments[1], ir.Constant(arguments[1].type, TABLE))
+        table = builder.load(_place_of(context, builder, tables, arguments[0], begin, table_type), align=4)
+        place = _place_of(context, builder, choices, arguments[2], arguments[3], bytes_of_choices)
         chosen = builder.zext(builder.load(place, align=1), ir.VectorType(index, lanes.count))
         parts = []
         for left in range(0, lanes.count, TABLE):

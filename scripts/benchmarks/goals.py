@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from benchmarks.rows import (
     CHANNELS_LAST,
     DENSE_LAYER,
     Measured,
+    median_ratio,
 )
 
 _FORWARD = "event-phased-forward-trained"
@@ -127,15 +127,13 @@ def _sparser(growth: Sequence[Mapping[str, Any]]) -> Goal:
 
 def _all_active(growth: Sequence[Mapping[str, Any]]) -> Goal:
     times = {p["series"]: p["rounds_ms"] for p in growth if p["curve"] == "active" and p["x"] == 100}
-    ratio = _median_ratio(times.get("phased"), times.get(DENSE_LAYER))
+    ratio = _ratio_of_points(times, "phased", DENSE_LAYER)
     return _goal("`phased` layer with all inputs active / dense layer", "≤", 1.1, ratio)
 
 
-def _median_ratio(one: Sequence[float] | None, other: Sequence[float] | None) -> float | None:
-    """The median over rounds of the ratio of two points of a curve, if both were timed; see `Measured.ratio_to`."""
-    if one is None or other is None:
-        return None
-    return statistics.median(own / its for own, its in zip(one, other, strict=True))
+def _ratio_of_points(times: Mapping[Any, Sequence[float]], point: Any, reference: Any) -> float | None:
+    """How often the time of another point of a curve, if both were measured."""
+    return median_ratio(times[point], times[reference]) if point in times and reference in times else None
 
 
 def _same_spikes(facts: Mapping[str, Mapping[str, Any]]) -> Goal:
@@ -150,7 +148,7 @@ def _same_spikes(facts: Mapping[str, Mapping[str, Any]]) -> Goal:
 def _two_threads(growth: Sequence[Mapping[str, Any]]) -> Iterator[Goal]:
     times = {(p["series"], p["x"]): p["rounds_ms"] for p in growth if p["curve"] == "threads"}
     for series in ("phased", "phased, training step", "free"):
-        ratio = _median_ratio(times.get((series, 1)), times.get((series, 2)))
+        ratio = _ratio_of_points(times, (series, 1), (series, 2))
         yield _goal(f"one thread / two threads, {series}", "≥", 1.8, ratio)
 
 

@@ -133,8 +133,13 @@ class Measured:
         return statistics.median(self.wall_ms)
 
     def ratio_to(self, other: Measured) -> float:
-        """How often another row's time: the median over rounds, in each of which both were timed."""
-        return statistics.median(own / its for own, its in zip(self.wall_ms, other.wall_ms, strict=True))
+        """How often another row's time; see `median_ratio`."""
+        return median_ratio(self.wall_ms, other.wall_ms)
+
+
+def median_ratio(times: Sequence[float], others: Sequence[float]) -> float:
+    """How often another time: the median over rounds, in each of which both were measured."""
+    return statistics.median(own / its for own, its in zip(times, others, strict=True))
 
 
 def set_threads(threads: int) -> None:

@@ -89,7 +89,7 @@ class STiDiBP(Learner):
         # asked for once: beside other threads every look-up holds the GIL
         self._windows = {projection.name: network.window(projection) for projection in network.projections}
         self._incoming = {name: network.incoming(name) for name in network.shapes}
-        self._targets = {projection.name: network.population(projection.target) for projection in network.projections}
+        self._target_of = {projection.name: network.population(projection.target) for projection in network.projections}
         self._recurrent = {projection.name for projection in network.projections if network.is_recurrent(projection)}
         self._backwards = [(component, self._loop(component)) for component in reversed(network.components)]
         self._feeds_back = any(projection.feedback is not None for projection in network.projections)
@@ -362,7 +362,7 @@ class STiDiBP(Learner):
         late: _Late,
     ) -> LayerStep:
         network, window = self.network, self._windows[projection.name]
-        population = self._targets[projection.name]
+        population = self._target_of[projection.name]
         if not population.integrates:
             if window is not None:
                 handed = np.empty_like(source)
