@@ -1,7 +1,7 @@
 """The price of spikes: the network of a preset with rectified linear units in place of neurons, trained alike in torch.
 
     pip install '.[bench]'
-    python scripts/price_of_spikes.py rcsnn-mnist                       # a training that is done is not repeated
+    python scripts/price_of_spikes.py rcsnn-mnist                       # resumes after the last epoch that is done
     python scripts/price_of_spikes.py rcsnn-mnist --page docs/accuracy  # also price.csv for the documentation
 
 Both learn from the same stimuli in the same order with the same augmentation, for as many epochs in batches of one
@@ -77,9 +77,10 @@ def _compared(row: str, seed: int, runs: Path, data_dir: str | None) -> dict[str
     splits = load_splits(model.network, None, data_dir)
     kept, settings = runs / f"{row}-seed{seed}.json", network_to_dict(model.network)
     if not kept.exists():
-        result = _trained(model.network, splits.training, splits.validation, splits.test, seed)
         kept.parent.mkdir(parents=True, exist_ok=True)
+        result = _trained(model.network, splits.training, splits.validation, splits.test, seed, kept.with_suffix(".pt"))
         write_json(kept, result | {"network": settings})
+        kept.with_suffix(".pt").unlink()
     dense = json.loads(kept.read_text())
     if dense["network"] != json.loads(json.dumps(settings)):
         raise SpecificationError(str(kept), f"was made with other settings of {row}; move it away")
@@ -129,50 +130,84 @@ def _check(network: Network) -> None:
 
 
 @dataclass
-class _Best:
-    """The best epoch by validation, and its weights."""
+class _Training:
+    """A dense network that learns, its optimizer, the EMA of its weights, and the best epoch by validation so far."""
 
-    score: tuple[float, float] = (-1.0, -math.inf)
+    torch: Any
+    dense: Any
+    optimizer: Any
+    mean: dict[str, Any]
     epoch: int = 0
-    weights: dict[str, Any] | None = None
+    seconds: float = 0.0
+    best_score: tuple[float, float] = (-1.0, -math.inf)
+    best_epoch: int = 0
+    best_weights: dict[str, Any] | None = None
+
+    _PLAIN = ("mean", "epoch", "seconds", "best_score", "best_epoch", "best_weights")
+
+    def save(self, file: Path, network: str) -> None:
+        """Write a checkpoint, with the state of torch's generator, which dropout is drawn from."""
+        state = {name: getattr(self, name) for name in self._PLAIN}
+        modules = {"dense": self.dense.state_dict(), "optimizer": self.optimizer.state_dict()}
+        half_written = file.with_suffix(".part")
+        self.torch.save(state | modules | {"drawn": self.torch.get_rng_state(), "network": network}, half_written)
+        half_written.replace(file)
+
+    def resume(self, file: Path, network: str) -> None:
+        """Go on where a checkpoint was written; a SpecificationError if it is of other settings."""
+        state = self.torch.load(file, weights_only=True)
+        if state.pop("network") != network:
+            raise SpecificationError(str(file), "was begun with other settings; move it away")
+        self.torch.set_rng_state(state.pop("drawn"))
+        self.dense.load_state_dict(state.pop("dense"))
+        self.optimizer.load_state_dict(state.pop("optimizer"))
+        for name, value in state.items():
+            setattr(self, name, value)
 
 
-def _trained(network: Network, training: Stimuli, validation: Stimuli, test: Stimuli, seed: int) -> dict[str, Any]:
+def _trained(
+    network: Network, training: Stimuli, validation: Stimuli, test: Stimuli, seed: int, checkpoint: Path
+) -> dict[str, Any]:
     """Train a dense network, choose its epoch by validation, and read the test set once."""
+    from netsim.specification.toml import dumps_network
     from netsim.training.loop import generator_of_batch, order_of_presentations, share_kept
 
     torch = imported("torch")
     torch.manual_seed(seed)
     dense = dense_network(torch, network)
-    mean = {name: array.clone() for name, array in dense.state_dict().items()}
-    learning, settings, began = network.learning, network.training, time.monotonic()
+    learning, settings, specification = network.learning, network.training, dumps_network(network)
     optimizer = torch.optim.Adam(dense.parameters(), lr=learning.rate, betas=(learning.momentum, 0.999))
+    state = _Training(torch, dense, optimizer, {name: array.clone() for name, array in dense.state_dict().items()})
+    if checkpoint.exists():
+        state.resume(checkpoint, specification)
     per_epoch = math.ceil(len(training) / settings.batch)
-    best, done = _Best(), 0
-    for epoch in range(settings.epochs):
+    for epoch in range(state.epoch, settings.epochs):
+        began = time.monotonic()
         dense.train()
         order = order_of_presentations(seed, epoch, len(training))
         for number in range(per_epoch):
-            chosen = order[number * settings.batch : (number + 1) * settings.batch]
+            chosen, done = order[number * settings.batch : (number + 1) * settings.batch], epoch * per_epoch + number
             _step(torch, dense, optimizer, network, training, chosen, generator_of_batch(seed, epoch, number), done)
-            done += 1
-            keep = share_kept(learning.averaging, done) if learning.averaging else 0.0
+            keep = share_kept(learning.averaging, done + 1) if learning.averaging else 0.0
             with torch.no_grad():
                 for name, array in dense.state_dict().items():
-                    mean[name].lerp_(array, 1 - keep)
-        choices, loss = _presented(torch, dense, mean, network, validation)
+                    state.mean[name].lerp_(array, 1 - keep)
+        choices, loss = _presented(torch, dense, state.mean, network, validation)
         accuracy = float((choices == validation.labels).mean())
         print(f"epoch {epoch + 1}: validation accuracy {accuracy:.2%}, loss {loss:.4f}", file=sys.stderr)
-        if (accuracy, -loss) > best.score:
-            best = _Best((accuracy, -loss), epoch + 1, {name: array.clone() for name, array in mean.items()})
-    assert best.weights is not None
-    choices, _ = _presented(torch, dense, best.weights, network, test)
+        if (accuracy, -loss) > state.best_score:
+            state.best_score, state.best_epoch = (accuracy, -loss), epoch + 1
+            state.best_weights = {name: array.clone() for name, array in state.mean.items()}
+        state.epoch, state.seconds = epoch + 1, state.seconds + time.monotonic() - began
+        state.save(checkpoint, specification)
+    assert state.best_weights is not None
+    choices, _ = _presented(torch, dense, state.best_weights, network, test)
     return {
         "torch": torch.__version__,
-        "best_epoch": best.epoch,
-        "validation_accuracy": best.score[0],
+        "best_epoch": state.best_epoch,
+        "validation_accuracy": state.best_score[0],
         "choices": choices.tolist(),
-        "minutes": (time.monotonic() - began) / 60,
+        "minutes": state.seconds / 60,
     }
 
 

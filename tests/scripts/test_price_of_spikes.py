@@ -17,6 +17,7 @@ from netsim.data.stimuli import load_splits
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
 from netsim.runs.model import load_model
+from netsim.specification.toml import dumps_network
 from netsim.weights.layout import weight_shapes
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,51 @@ def test_it_learns_and_is_compared_stimulus_by_stimulus(
     assert "validation accuracy" not in invoke(price.main, options).stderr
     kept.write_text(kept.read_text().replace('"epochs": 12', '"epochs": 13'))
     assert "made with other settings of yin-yang" in str(invoke(price.main, options).exception)
+
+
+def test_what_was_interrupted_ends_as_what_was_not(
+    price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("yin-yang")
+    settings = dataclasses.replace(model.network.training, epochs=4)
+    hidden, output = model.network.populations
+    populations = (dataclasses.replace(hidden, dropout=0.2), output)
+    network = dataclasses.replace(model.network, training=settings, populations=populations)
+    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert invoke(price.main, ["yin-yang", "--runs", str(whole)]).exit_code == 0
+    presented, calls = price._presented, iter(range(100))
+
+    def interrupted(*given: Any) -> Any:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return presented(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(price, "_presented", interrupted)
+        assert invoke(price.main, ["yin-yang", "--runs", str(broken)]).exit_code != 0
+    assert sorted(file.name for file in broken.iterdir()) == ["yin-yang-seed0.pt"]
+    resumed = invoke(price.main, ["yin-yang", "--runs", str(broken)])
+    assert "epoch 2:" not in resumed.stderr
+    assert resumed.stderr.count("validation accuracy") == 2
+    results = [json.loads((folder / "yin-yang-seed0.json").read_text()) for folder in (whole, broken)]
+    assert results[0]["choices"] == results[1]["choices"]
+    assert results[0]["validation_accuracy"] == results[1]["validation_accuracy"]
+    assert [file.name for file in broken.iterdir()] == ["yin-yang-seed0.json"]
+
+
+def test_a_checkpoint_of_other_settings_is_refused(
+    price: Any, torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("yin-yang")
+    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=1))
+    for settings in (network, dataclasses.replace(network, learning=dataclasses.replace(network.learning, rate=0.1))):
+        dense = price.dense_network(torch, settings)
+        state = price._Training(torch, dense, torch.optim.Adam(dense.parameters()), dense.state_dict())
+        state.save(tmp_path / "yin-yang-seed0.pt", dumps_network(settings))
+    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
+    with pytest.raises(SpecificationError, match=r"yin-yang-seed0\.pt: was begun with other settings; move it away"):
+        price.main(["yin-yang"], runs=tmp_path)
 
 
 @pytest.mark.parametrize(
