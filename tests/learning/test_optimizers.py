@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,22 @@ from netsim.learning.gradients import OuterProduct
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.lazy_adam import LazyAdam
 from netsim.learning.optimizers.sgd import SGD
+from netsim.learning.optimizers.weight_norm import WeightNorm, handed_back, normalised
 from netsim.seams import schedules
-from netsim.weights.layout import Weights
+from netsim.specification import (
+    Convolution,
+    Dense,
+    IntensityEncoder,
+    Layer,
+    Learning,
+    Network,
+    Neurons,
+    Random,
+    Weighting,
+)
+from netsim.weights.incoming import Incoming
+from netsim.weights.initial import initial_weights
+from netsim.weights.layout import Weights, weight_shapes
 
 
 def test_adam_follows_its_equations() -> None:
@@ -142,3 +157,110 @@ def test_schedules_stay_within_the_peak_and_end_as_they_say(schedule: str) -> No
     assert max(rates) == pytest.approx(1.0)
     assert min(rates) >= 0
     assert rates[-1] == pytest.approx(1.0 if schedule == "constant" else 0.0)
+
+
+def _normalising(kind: str) -> tuple[Network, str]:
+    """A network with convolution, dense and listed synapses onto hidden populations, and the weights in question."""
+    rules = {"dense": Dense(5), "conv": Convolution(3, 2), "listed": Random(6, probability=0.7)}
+    neurons = Neurons("free", bias=True)
+    network = Network.chain(
+        "normalised",
+        IntensityEncoder((4, 4, 2), 16.0),
+        [Layer("hidden", rules[kind], neurons), Layer("output", Dense(3), neurons)],
+        64.0,
+        learning=Learning(optimizer="weight-norm"),
+    )
+    return network, "hidden.kernel"
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv", "listed"])
+def test_normalised_weights_learn_by_the_chain_rule(kind: str) -> None:
+    network, name = _normalising(kind)
+    incoming, generator = Incoming(network, network.weighted[0]), np.random.default_rng(0)
+    latent = generator.normal(0.3, 2.0, weight_shapes(network)[name])
+    logarithm, slopes = generator.normal(size=incoming.count), generator.normal(size=latent.shape)
+
+    def loss() -> float:
+        return float((slopes * np.sin(normalised(incoming, latent, logarithm))).sum())
+
+    gradient = slopes * np.cos(normalised(incoming, latent, logarithm))
+    found = handed_back(incoming, latent, logarithm, gradient)
+    for array, expected in zip((latent, logarithm), found, strict=True):
+        for place in list(np.ndindex(array.shape))[::3]:
+            kept = array[place]
+            array[place] = kept + 1e-6
+            above = loss()
+            array[place] = kept - 1e-6
+            assert (above - loss()) / 2e-6 == pytest.approx(expected[place], rel=1e-5, abs=1e-8)
+            array[place] = kept
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv", "listed"])
+def test_weights_are_normalised_after_each_step_and_the_others_adams(kind: str) -> None:
+    network, name = _normalising(kind)
+    incoming, generator = Incoming(network, network.weighted[0]), np.random.default_rng(1)
+    begun = initial_weights(network, 0)
+    optimizer, adam = WeightNorm.from_network(network), Adam()
+    moved, plain = ({key: array.copy() for key, array in begun.items()} for _ in range(2))
+    optimizer.begin(moved)
+    np.testing.assert_array_equal(moved[name], begun[name])
+    adam.begin(plain)
+    for _ in range(3):
+        gradients = {key: generator.normal(size=array.shape) for key, array in begun.items()}
+        optimizer.step(moved, gradients, 0.01)
+        adam.step(plain, gradients, 0.01)
+    np.testing.assert_allclose(incoming.means(moved[name]), 0, atol=1e-12)
+    norms = np.sqrt(incoming.products(moved[name], moved[name]))
+    np.testing.assert_allclose(norms, np.exp(optimizer.state["logarithm.hidden.log_norm"]), rtol=1e-9)
+    assert abs(moved[name] - begun[name]).max() > 0.01
+    for key in begun.keys() - {name}:
+        np.testing.assert_array_equal(moved[key], plain[key])
+
+
+def test_a_step_without_gradient_and_rate_leaves_directions_where_they_are() -> None:
+    network, name = _normalising("dense")
+    optimizer, weights = WeightNorm.from_network(network), initial_weights(network, 0)
+    optimizer.begin(weights)
+    optimizer.step(weights, {name: np.ones_like(weights[name])}, 0.0)
+    before = weights[name].copy()
+    optimizer.step(weights, {"output.bias": np.ones(3)}, 0.1)
+    np.testing.assert_array_equal(weights[name], before)
+    centred = initial_weights(network, 0)[name]
+    np.testing.assert_allclose(before, centred - centred.mean(axis=0), rtol=1e-9)
+
+
+def test_equal_weights_have_no_direction_and_stay_finite() -> None:
+    network, name = _normalising("dense")
+    optimizer, weights = WeightNorm.from_network(network), initial_weights(network, 0)
+    weights[name][:] = 0.5
+    optimizer.begin(weights)
+    optimizer.step(weights, {name: np.ones_like(weights[name])}, 0.1)
+    assert np.isfinite(weights[name]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weighting": Weighting("binary")}, "learning.optimizer: weight-norm is for real weights; choose adam"),
+        (
+            {"learning": Learning(optimizer="weight-norm", weight_decay=0.1)},
+            "learning.weight_decay: must be 0 with",
+        ),
+        (
+            {"learning": Learning(optimizer="weight-norm", revive_below=0.1)},
+            "learning.revive_below: must be 0 with",
+        ),
+    ],
+)
+def test_what_weights_that_are_normalised_cannot_be(changes: dict[str, Any], message: str) -> None:
+    network, _ = _normalising("dense")
+    with pytest.raises(SpecificationError, match=f"^{message}"):
+        WeightNorm.from_network(dataclasses.replace(network, **changes))
+
+
+def test_neurons_of_a_single_synapse_have_nothing_to_normalise() -> None:
+    neurons = Neurons("free", bias=True)
+    layers = [Layer("first", Dense(1), neurons), Layer("second", Dense(4), neurons), Layer("output", Dense(3), neurons)]
+    network = Network.chain("single", IntensityEncoder((4, 4, 1), 16.0), layers, 64.0)
+    with pytest.raises(SpecificationError, match="needs more than one synapse per neuron, unlike second; choose adam"):
+        WeightNorm.from_network(network)
