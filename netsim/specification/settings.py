@@ -87,12 +87,13 @@ class Learning:
         Price of hidden spikes, the higher the earlier they come; silent neurons pay nothing. Each spike that can move
         is displaced by so many encoding windows more, so that those that the loss gains little by come late or not at
         all. In [0, 1); 1e-7 to 1e-2, less for large networks and for a large sharpness.
-    optimizer : {"adam", "lazy-adam", "sgd"}, or another name
+    optimizer : {"adam", "lazy-adam", "sgd", "weight-norm"}, or another name
         ``lazy-adam`` visits only synapses that have a gradient: for batches of one or few presentations.
+        ``weight-norm`` is Adam on the norm and the direction of the incoming weights of each hidden map or neuron.
     rate : float
         Peak learning rate.
     momentum : float
-        Momentum (sgd) or decay of the first moment (adam, lazy-adam).
+        Momentum (sgd) or decay of the first moment (the others).
     schedule : {"constant", "cosine", "one-cycle"}, or another name
         Learning rate over the training.
     weight_decay : float
