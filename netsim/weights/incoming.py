@@ -6,10 +6,13 @@ is asked here, whether the last axis of the weights runs over them or there is a
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from netsim.numerics.columns import column_sums, combine_columns
 from netsim.specification import Network, Projection
 
 
@@ -20,19 +23,24 @@ class Incoming:
     ----------
     count : int
         Number of maps or neurons that receive.
+    sizes : ndarray of int, shape (count,)
+        Number of weights of each.
     """
 
     def __init__(self, network: Network, projection: Projection) -> None:
         self._post = network.connections(projection).post if projection.connectivity.per_synapse else None
         self._maps = network.population(projection.target).maps
         self.count = network.receivers(projection)
+        if self._post is None:
+            self.sizes = np.full(self.count, math.prod(network.weight_shape(projection)) // self.count)
+        else:
+            self.sizes = np.bincount(self._post, minlength=self.count)
 
     def means(self, kernel: np.ndarray) -> np.ndarray:
         """Mean of the weights of each receiver, shape (count,); 0 of one without any."""
         if self._post is None:
             return kernel.mean(axis=self._others(kernel))
-        sizes = np.maximum(np.bincount(self._post, minlength=self.count), 1)
-        return (np.bincount(self._post, kernel, self.count) / sizes).astype(kernel.dtype)
+        return (np.bincount(self._post, kernel, self.count) / np.maximum(self.sizes, 1)).astype(kernel.dtype)
 
     def extremes(self, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The smallest and the largest weight of each who receives, shape (count,) each; 0 of one without any."""
@@ -49,6 +57,29 @@ class Incoming:
         if self._post is None:
             return np.einsum("im,im->m", kernel.reshape(-1, self.count), other.reshape(-1, self.count))
         return np.bincount(self._post, kernel * other, self.count).astype(kernel.dtype)
+
+    def sums(self, kernel: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Sums of x, y, x² and xy over the weights x of each receiver and others y, in double precision, (4, count)."""
+        if self._post is None:
+            return column_sums(self._columns(kernel), self._columns(other))
+        x, y = kernel.astype(float), other.astype(float)
+        return np.array([np.bincount(self._post, of, self.count) for of in (x, y, x * x, x * y)])
+
+    def combine(self, kernel: np.ndarray, other: np.ndarray, factors: Sequence[np.ndarray], target: np.ndarray) -> None:
+        """Write ``f (x - m) + g (y - n)`` of weights x and others y into a third array, all contiguous.
+
+        The factors m, f, n and g are of each receiver, shape (count,) each.
+        """
+        own = np.array(factors, kernel.dtype)
+        if self._post is None:
+            combine_columns(self._columns(kernel), self._columns(other), own, self._columns(target))
+            return
+        m, f, n, g = own[:, self._post]
+        target[:] = f * (kernel - m) + g * (other - n)
+
+    def _columns(self, kernel: np.ndarray) -> np.ndarray:
+        """The weights as a matrix with a column for each receiver."""
+        return kernel.reshape(-1, self.count)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Values of receivers, shape (count,) or (1,), as an array that goes with the weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from netsim.learning.gradients import OuterProduct
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.lazy_adam import LazyAdam
 from netsim.learning.optimizers.sgd import SGD
-from netsim.learning.optimizers.weight_norm import WeightNorm, handed_back, normalised
+from netsim.learning.optimizers.weight_norm import WeightNorm, hand_back, normalise
 from netsim.seams import schedules
 from netsim.specification import (
     Convolution,
     Dense,
+    EdgeList,
     IntensityEncoder,
     Layer,
     Learning,
@@ -180,12 +182,15 @@ def test_normalised_weights_learn_by_the_chain_rule(kind: str) -> None:
     latent = generator.normal(0.3, 2.0, weight_shapes(network)[name])
     logarithm, slopes = generator.normal(size=incoming.count), generator.normal(size=latent.shape)
 
-    def loss() -> float:
-        return float((slopes * np.sin(normalised(incoming, latent, logarithm))).sum())
+    weights, of_directions = np.empty_like(latent), np.empty_like(latent)
 
-    gradient = slopes * np.cos(normalised(incoming, latent, logarithm))
-    found = handed_back(incoming, latent, logarithm, gradient)
-    for array, expected in zip((latent, logarithm), found, strict=True):
+    def loss() -> float:
+        normalise(incoming, latent, logarithm, weights)
+        return float((slopes * np.sin(weights)).sum())
+
+    loss()
+    of_norms = hand_back(incoming, latent, logarithm, slopes * np.cos(weights), of_directions)
+    for array, expected in ((latent, of_directions), (logarithm, of_norms)):
         for place in list(np.ndindex(array.shape))[::3]:
             kept = array[place]
             array[place] = kept + 1e-6
@@ -229,13 +234,26 @@ def test_a_step_without_gradient_and_rate_leaves_directions_where_they_are() -> 
     np.testing.assert_allclose(before, centred - centred.mean(axis=0), rtol=1e-9)
 
 
-def test_equal_weights_have_no_direction_and_stay_finite() -> None:
+def test_equal_weights_have_no_direction() -> None:
     network, name = _normalising("dense")
     optimizer, weights = WeightNorm.from_network(network), initial_weights(network, 0)
-    weights[name][:] = 0.5
+    weights[name][:, 3] = 0.1
+    with pytest.raises(SpecificationError, match=r"all equal onto a neuron, .* no direction of hidden\.kernel"):
+        optimizer.begin(weights)
+
+
+def test_neurons_without_synapses_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("pre,post\n0,0\n1,0\n2,0\n0,2\n1,2\n")
+    neurons = Neurons("free", bias=True)
+    layers = [Layer("hidden", EdgeList(3, str(tmp_path / "edges.csv")), neurons), Layer("output", Dense(3), neurons)]
+    network = Network.chain("listed", IntensityEncoder((2, 2, 1), 16.0), layers, 64.0)
+    optimizer, weights = WeightNorm.from_network(network), initial_weights(network, 0)
     optimizer.begin(weights)
-    optimizer.step(weights, {name: np.ones_like(weights[name])}, 0.1)
-    assert np.isfinite(weights[name]).all()
+    optimizer.step(weights, {"hidden.kernel": np.arange(5.0)}, 0.1)
+    incoming = Incoming(network, network.weighted[0])
+    assert incoming.sizes.tolist() == [3, 0, 2]
+    assert np.isfinite(weights["hidden.kernel"]).all()
+    np.testing.assert_allclose(incoming.means(weights["hidden.kernel"]), 0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -262,5 +280,5 @@ def test_neurons_of_a_single_synapse_have_nothing_to_normalise() -> None:
     neurons = Neurons("free", bias=True)
     layers = [Layer("first", Dense(1), neurons), Layer("second", Dense(4), neurons), Layer("output", Dense(3), neurons)]
     network = Network.chain("single", IntensityEncoder((4, 4, 1), 16.0), layers, 64.0)
-    with pytest.raises(SpecificationError, match="needs more than one synapse per neuron, unlike second; choose adam"):
+    with pytest.raises(SpecificationError, match=r"more than one synapse per neuron, unlike in second\.kernel"):
         WeightNorm.from_network(network)

@@ -14,6 +14,9 @@ from netsim.specification.traits import unless_all
 from netsim.weights.incoming import Incoming
 from netsim.weights.layout import Weights, kernel_name
 
+_ROUNDING = 1e-12
+"""Squares of lengths that are less than this share of the sum of squares are none."""
+
 
 @optimizers.register("weight-norm")
 @dataclass(eq=False)
@@ -61,19 +64,23 @@ class WeightNorm(Adam):
         require(not network.weighting.is_binary, where, "weight-norm is for real weights; choose adam for binary ones")
         for name in ("weight_decay", "revive_below"):
             require(not getattr(settings, name), f"learning.{name}", "must be 0 with the optimizer weight-norm")
-        chosen = _normalised(network)
-        for projection in chosen:
-            single = f"weight-norm needs more than one synapse per neuron, unlike {projection.name}; choose adam"
-            require(network.fan_in(projection) > 1, where, single)
-        kernels = {kernel_name(projection): Incoming(network, projection) for projection in chosen}
+        kernels = {kernel_name(projection): Incoming(network, projection) for projection in _normalised(network)}
+        for name, incoming in kernels.items():
+            single = f"weight-norm needs more than one synapse per neuron, unlike in {name}; choose adam"
+            require(not (incoming.sizes == 1).any(), where, single)
         return cls(settings.momentum, 0.0, kernels)
 
     def begin(self, weights: Weights) -> None:
-        """See `Optimizer`; the norms are those of the weights, less their mean."""
+        """See `Optimizer`; the norms are those of the weights, less their mean.
+
+        A SpecificationError where all weights of a neuron are equal.
+        """
         norms = {}
         for name, incoming in self.kernels.items():
-            _, norm = _direction(incoming, weights[name])
-            norms[_norm_name(name)] = np.log(norm).astype(weights[name].dtype)
+            _, length = _means_and_lengths(incoming, incoming.sums(weights[name], weights[name]))
+            equal = f"are all equal onto a neuron, so that weight-norm has no direction of {name}; give them a spread"
+            require(bool(np.isfinite(length[incoming.sizes > 0]).all()), "initial weights", equal)
+            norms[_norm_name(name)] = np.log(np.where(incoming.sizes > 0, length, 1.0)).astype(weights[name].dtype)
         super().begin(weights | norms)
         self.state |= {f"direction.{name}": weights[name].copy() for name in self.kernels}
         self.state |= {f"logarithm.{name}": norm for name, norm in norms.items()}
@@ -87,11 +94,12 @@ class WeightNorm(Adam):
             norm_name = _norm_name(name)
             moved[name] = latent = self.state[f"direction.{name}"]
             moved[norm_name] = logarithm = self.state[f"logarithm.{norm_name}"]
-            gradient = np.asarray(gradients[name], latent.dtype)
-            slopes[name], slopes[norm_name] = handed_back(self.kernels[name], latent, logarithm, gradient)
+            gradient = np.ascontiguousarray(gradients[name], latent.dtype)
+            slopes[name] = weights[name]  # is written anew below
+            slopes[norm_name] = hand_back(self.kernels[name], latent, logarithm, gradient, slopes[name])
         super().step(moved, slopes, rate, factors)
         for name in learns:
-            weights[name][...] = normalised(self.kernels[name], moved[name], moved[_norm_name(name)])
+            normalise(self.kernels[name], moved[name], moved[_norm_name(name)], weights[name])
 
     @classmethod
     def describe(cls, network: Network) -> str:
@@ -108,23 +116,31 @@ class WeightNorm(Adam):
         )
 
 
-def normalised(incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray) -> np.ndarray:
-    """The weights that directions, which need not be of unit length, and logarithms of norms stand for."""
-    direction, _ = _direction(incoming, latent)
-    direction *= incoming.spread(np.exp(logarithm))
-    return direction
+def normalise(incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray, weights: np.ndarray) -> None:
+    """Write the weights that directions, which need not be of unit length, and logarithms of norms stand for."""
+    mean, length = _means_and_lengths(incoming, incoming.sums(latent, latent))
+    factors = (mean, np.exp(logarithm) / length, mean, np.zeros(incoming.count))
+    incoming.combine(latent, latent, factors, weights)
 
 
-def handed_back(
-    incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray, gradient: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients with respect to directions and logarithms of norms, from the one with respect to weights."""
-    direction, length = _direction(incoming, latent)
-    along, norm = incoming.products(gradient, direction), np.exp(logarithm)
-    across = gradient - direction * incoming.spread(along)
-    across -= incoming.spread(incoming.means(across))
-    across *= incoming.spread(norm / length)
-    return across, along * norm
+def hand_back(
+    incoming: Incoming, latent: np.ndarray, logarithm: np.ndarray, gradient: np.ndarray, slopes: np.ndarray
+) -> np.ndarray:
+    """The gradient of logarithms of norms, from the one of weights; that of directions is written to `slopes`."""
+    sums, norm = incoming.sums(latent, gradient), np.exp(logarithm)
+    mean, length = _means_and_lengths(incoming, sums)
+    mean_slope = sums[1] / np.maximum(incoming.sizes, 1)
+    along = (sums[3] - incoming.sizes * mean * mean_slope) / length
+    factors = (mean, -norm * along / length**2, mean_slope, norm / length)
+    incoming.combine(latent, gradient, factors, slopes)
+    return np.asarray(norm * along, latent.dtype)
+
+
+def _means_and_lengths(incoming: Incoming, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of directions, and lengths less the means, from sums of `Incoming.sums`; infinite where all are equal."""
+    mean = sums[0] / np.maximum(incoming.sizes, 1)
+    square = sums[2] - incoming.sizes * mean**2
+    return mean, np.sqrt(np.where(square > _ROUNDING * sums[2], square, np.inf))
 
 
 def _normalised(network: Network) -> list[Projection]:
@@ -139,12 +155,3 @@ def _normalised(network: Network) -> list[Projection]:
 def _norm_name(name: str) -> str:
     """What the logarithms of the norms of some weights are called."""
     return f"{name.removesuffix('.kernel')}.log_norm"
-
-
-def _direction(incoming: Incoming, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of unit length and a mean of zero, in the shape of the weights, and the lengths before."""
-    direction = latent - incoming.spread(incoming.means(latent))
-    length = np.sqrt(incoming.products(direction, direction))
-    length = np.maximum(length, np.finfo(latent.dtype).tiny)  # weights may all be equal
-    direction /= incoming.spread(length)
-    return direction, length
