@@ -80,7 +80,7 @@ def _compared(row: str, seed: int, runs: Path, data_dir: str | None) -> dict[str
         kept.parent.mkdir(parents=True, exist_ok=True)
         result = _trained(model.network, splits.training, splits.validation, splits.test, seed, kept.with_suffix(".pt"))
         write_json(kept, result | {"network": settings})
-        kept.with_suffix(".pt").unlink()
+    kept.with_suffix(".pt").unlink(missing_ok=True)
     dense = json.loads(kept.read_text())
     if dense["network"] != json.loads(json.dumps(settings)):
         raise SpecificationError(str(kept), f"was made with other settings of {row}; move it away")
@@ -155,8 +155,12 @@ class _Training:
 
     def resume(self, file: Path, network: str) -> None:
         """Go on where a checkpoint was written; a SpecificationError if it is of other settings."""
-        state = self.torch.load(file, weights_only=True)
-        if state.pop("network") != network:
+        try:
+            state = self.torch.load(file, weights_only=True)
+            begun = state.pop("network")
+        except Exception as error:  # of several kinds, by what is wrong with the file
+            raise SpecificationError(str(file), "is no checkpoint; move it away") from error
+        if begun != network:
             raise SpecificationError(str(file), "was begun with other settings; move it away")
         self.torch.set_rng_state(state.pop("drawn"))
         self.dense.load_state_dict(state.pop("dense"))

@@ -89,7 +89,8 @@ class Learning:
         all. In [0, 1); 1e-7 to 1e-2, less for large networks and for a large sharpness.
     optimizer : {"adam", "lazy-adam", "sgd", "weight-norm"}, or another name
         ``lazy-adam`` visits only synapses that have a gradient: for batches of one or few presentations.
-        ``weight-norm`` is Adam on the norm and the direction of the incoming weights of each hidden map or neuron.
+        ``weight-norm`` is Adam on the norm and the direction, with a mean of zero, of the incoming weights of each
+        hidden map or neuron: for real weights that are drawn, without ``weight_decay`` and ``revive_below``.
     rate : float
         Peak learning rate.
     momentum : float

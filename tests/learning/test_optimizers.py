@@ -22,6 +22,7 @@ from netsim.specification import (
     Convolution,
     Dense,
     EdgeList,
+    InitialWeights,
     IntensityEncoder,
     Layer,
     Learning,
@@ -276,9 +277,36 @@ def test_what_weights_that_are_normalised_cannot_be(changes: dict[str, Any], mes
         WeightNorm.from_network(dataclasses.replace(network, **changes))
 
 
-def test_neurons_of_a_single_synapse_have_nothing_to_normalise() -> None:
-    neurons = Neurons("free", bias=True)
-    layers = [Layer("first", Dense(1), neurons), Layer("second", Dense(4), neurons), Layer("output", Dense(3), neurons)]
-    network = Network.chain("single", IntensityEncoder((4, 4, 1), 16.0), layers, 64.0)
-    with pytest.raises(SpecificationError, match=r"more than one synapse per neuron, unlike in second\.kernel"):
+def _layers(*rules: Any, initial: InitialWeights | None = None) -> Network:
+    neurons, names = Neurons("free", bias=True), ("first", "second", "third")
+    hidden = [
+        Layer(name, rule, neurons, initial=initial or InitialWeights())
+        for name, rule in zip(names, rules, strict=False)
+    ]
+    return Network.chain(
+        "layers", IntensityEncoder((4, 4, 1), 16.0), [*hidden, Layer("output", Dense(3), neurons)], 64.0
+    )
+
+
+def test_neurons_of_a_single_synapse_are_left_to_adam() -> None:
+    optimizer = WeightNorm.from_network(_layers(Dense(1), Dense(4)))
+    assert list(optimizer.kernels) == ["first.kernel"]
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (
+            _layers(Random(200, probability=0.1)),
+            r"learning.optimizer: .* more than one .* first\.kernel",
+        ),
+        (_layers(), "learning.optimizer: weight-norm finds nothing to normalise here; choose adam"),
+        (
+            _layers(Dense(4), initial=InitialWeights(mean=1.0)),
+            "layers.first.initial.mean: must be 0 with",
+        ),
+    ],
+)
+def test_networks_without_directions_are_refused(network: Network, message: str) -> None:
+    with pytest.raises(SpecificationError, match=f"^{message}"):
         WeightNorm.from_network(network)

@@ -114,6 +114,9 @@ def test_a_checkpoint_of_other_settings_is_refused(
     monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
     with pytest.raises(SpecificationError, match=r"yin-yang-seed0\.pt: was begun with other settings; move it away"):
         price.main(["yin-yang"], runs=tmp_path)
+    (tmp_path / "yin-yang-seed0.pt").write_bytes(b"PK half written")
+    with pytest.raises(SpecificationError, match=r"yin-yang-seed0\.pt: is no checkpoint; move it away"):
+        price.main(["yin-yang"], runs=tmp_path)
 
 
 @pytest.mark.parametrize(

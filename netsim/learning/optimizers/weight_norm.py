@@ -10,7 +10,7 @@ from netsim.learning.optimizers.adam import Adam
 from netsim.seams import optimizers
 from netsim.specification import Network, Projection
 from netsim.specification.checks import require
-from netsim.specification.traits import unless_all
+from netsim.specification.traits import onto
 from netsim.weights.incoming import Incoming
 from netsim.weights.layout import Weights, kernel_name
 
@@ -23,17 +23,21 @@ _ROUNDING = 1e-12
 class WeightNorm(Adam):
     """Adam on a direction and a norm in place of the incoming weights of each hidden map or neuron.
 
-    The weights of a map or neuron are a norm times a direction of unit length and a mean of zero, as in centred weight
-    normalisation; directions and logarithms of norms are what Adam moves. Whatever the norms are, a step turns
-    directions by as much, and fewer neurons saturate or fall silent for good. Weights onto the output, weights with a
-    sign, and biases are moved as by Adam.
+    The weights of a projection onto a map or neuron are a norm times a direction of unit length and a mean of zero, as
+    in centred weight normalisation. Adam moves the norm's logarithm and what the direction is made of by dividing by
+    its length: the longer that is, the less a step turns it, so that the spread of initial weights is a choice of rate,
+    too. Weights onto the output, weights with a sign, those of neurons with a single synapse, and biases are moved as
+    by Adam.
+
+    Whatever else changes the weights that are normalised, such as a constraint of your own, holds until the next step,
+    which writes them anew.
 
     Parameters
     ----------
     momentum : float
         Decay of the first moment.
     weight_decay : float
-        Must be 0: directions have no size.
+        Must be 0: what directions are made of must not shrink.
     kernels : mapping
         What is normalised: names of weights, and whose they are.
 
@@ -59,15 +63,22 @@ class WeightNorm(Adam):
 
     @classmethod
     def from_network(cls, network: Network) -> Self:
-        """See `Optimizer`; a SpecificationError for settings that change weights in another way."""
+        """See `Optimizer`; a SpecificationError for settings that change weights in another way, or have means."""
         settings, where = network.learning, "learning.optimizer"
         require(not network.weighting.is_binary, where, "weight-norm is for real weights; choose adam for binary ones")
         for name in ("weight_decay", "revive_below"):
             require(not getattr(settings, name), f"learning.{name}", "must be 0 with the optimizer weight-norm")
-        kernels = {kernel_name(projection): Incoming(network, projection) for projection in _normalised(network)}
-        for name, incoming in kernels.items():
+        begun = network.training.pretrained
+        centred = f"weight-norm takes their means from the weights of {begun} that it would begin with; choose adam"
+        require(not begun, where, centred)
+        chosen = _normalised(network)
+        require(bool(chosen), where, "weight-norm finds nothing to normalise here; choose adam")
+        kernels = {kernel_name(projection): Incoming(network, projection) for projection in chosen}
+        for projection, (name, incoming) in zip(chosen, kernels.items(), strict=True):
             single = f"weight-norm needs more than one synapse per neuron, unlike in {name}; choose adam"
             require(not (incoming.sizes == 1).any(), where, single)
+            mean = "must be 0 with the optimizer weight-norm, which takes means from weights"
+            require(not projection.initial.mean, f"{network.key_of(projection)}.initial.mean", mean)
         return cls(settings.momentum, 0.0, kernels)
 
     def begin(self, weights: Weights) -> None:
@@ -107,12 +118,11 @@ class WeightNorm(Adam):
         chosen = _normalised(network)
         if not chosen:
             return super().describe(network)
-        names = {projection.target for projection in chosen}
-        where = unless_all([one for one in network.integrating if one.name in names], network.integrating)
         return (
-            rf"{super().describe(network)}. Weight normalisation{where}: $\displaystyle w_{{ij}} = e^{{s_j}}"
-            r" \frac{d_{ij} - \bar d_j}{\lvert d_j - \bar d_j \rvert}$, with means and norms over the incoming weights"
-            r" of a map or neuron; there $x$ is $d_{ij}$ and $s_j$, and $g$ by the chain rule"
+            rf"{super().describe(network)}. Weights {onto(chosen, network)} are normalised, each projection by itself:"
+            r" $\displaystyle w_{ij} = e^{\rho_j} \frac{d_{ij} - \bar d_j}{\lvert d_j - \bar d_j \rvert}$, means and norms"
+            r" being over $i$; in place of $w_{ij}$ Adam moves $d_{ij}$ and $\rho_j$, with the gradients by the chain rule,"
+            r" from $d_{ij} = w_{ij}$ and $\rho_j = \ln \lvert d_j - \bar d_j \rvert$ on"
         )
 
 
@@ -148,7 +158,8 @@ def _normalised(network: Network) -> list[Projection]:
     return [
         projection
         for projection in network.weighted
-        if projection.plastic and projection.target != network.output.name and network.weight_signs(projection) is None
+        if projection.plastic and projection.target != network.output.name and network.fan_in(projection) > 1
+        if network.weight_signs(projection) is None
     ]
 
 
