@@ -120,9 +120,9 @@ class WeightNorm(Adam):
             return super().describe(network)
         return (
             rf"{super().describe(network)}. Weights {onto(chosen, network)} are normalised, each projection by itself:"
-            r" $\displaystyle w_{ij} = e^{\rho_j} \frac{d_{ij} - \bar d_j}{\lvert d_j - \bar d_j \rvert}$, means and norms"
-            r" being over $i$; in place of $w_{ij}$ Adam moves $d_{ij}$ and $\rho_j$, with the gradients by the chain rule,"
-            r" from $d_{ij} = w_{ij}$ and $\rho_j = \ln \lvert d_j - \bar d_j \rvert$ on"
+            r" $\displaystyle w_{ij} = e^{\rho_j} \frac{d_{ij} - \bar d_j}{\lvert d_j - \bar d_j \rvert}$, means and"
+            r" norms being over $i$; in place of $w_{ij}$ Adam moves $d_{ij}$ and $\rho_j$, with gradients by the chain"
+            r" rule, from $d_{ij} = w_{ij}$ and $\rho_j = \ln \lvert d_j - \bar d_j \rvert$ on"
         )
 
 
