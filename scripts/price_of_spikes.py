@@ -147,11 +147,12 @@ class _Training:
 
     def save(self, file: Path, network: str) -> None:
         """Write a checkpoint, with the state of torch's generator, which dropout is drawn from."""
+        from netsim.files import write_atomically
+
         state = {name: getattr(self, name) for name in self._PLAIN}
         modules = {"dense": self.dense.state_dict(), "optimizer": self.optimizer.state_dict()}
-        half_written = file.with_suffix(".part")
-        self.torch.save(state | modules | {"drawn": self.torch.get_rng_state(), "network": network}, half_written)
-        half_written.replace(file)
+        content = state | modules | {"drawn": self.torch.get_rng_state(), "network": network}
+        write_atomically(file, lambda stream: self.torch.save(content, stream))
 
     def resume(self, file: Path, network: str) -> None:
         """Go on where a checkpoint was written; a SpecificationError if it is of other settings."""

@@ -40,7 +40,11 @@ class Incoming:
         """Mean of the weights of each receiver, shape (count,); 0 of one without any."""
         if self._post is None:
             return kernel.mean(axis=self._others(kernel))
-        return (np.bincount(self._post, kernel, self.count) / np.maximum(self.sizes, 1)).astype(kernel.dtype)
+        return self.averages(np.bincount(self._post, kernel, self.count)).astype(kernel.dtype)
+
+    def averages(self, sums: np.ndarray) -> np.ndarray:
+        """Sums over the weights of each receiver, shape (count,), divided by their number; 0 of one without any."""
+        return np.asarray(sums / np.maximum(self.sizes, 1))
 
     def extremes(self, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The smallest and the largest weight of each who receives, shape (count,) each; 0 of one without any."""

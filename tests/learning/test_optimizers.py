@@ -29,6 +29,7 @@ from netsim.specification import (
     Network,
     Neurons,
     Random,
+    Training,
     Weighting,
 )
 from netsim.weights.incoming import Incoming
@@ -268,6 +269,10 @@ def test_neurons_without_synapses_are_left_alone(tmp_path: Path) -> None:
         (
             {"learning": Learning(optimizer="weight-norm", revive_below=0.1)},
             "learning.revive_below: must be 0 with",
+        ),
+        (
+            {"training": Training(pretrained="before")},
+            "learning.optimizer: weight-norm takes their means from the weights of before",
         ),
     ],
 )

@@ -139,7 +139,7 @@ def hand_back(
     """The gradient of logarithms of norms, from the one of weights; that of directions is written to `slopes`."""
     sums, norm = incoming.sums(latent, gradient), np.exp(logarithm)
     mean, length = _means_and_lengths(incoming, sums)
-    mean_slope = sums[1] / np.maximum(incoming.sizes, 1)
+    mean_slope = incoming.averages(sums[1])
     along = (sums[3] - incoming.sizes * mean * mean_slope) / length
     factors = (mean, -norm * along / length**2, mean_slope, norm / length)
     incoming.combine(latent, gradient, factors, slopes)
@@ -148,7 +148,7 @@ def hand_back(
 
 def _means_and_lengths(incoming: Incoming, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means of directions, and lengths less the means, from sums of `Incoming.sums`; infinite where all are equal."""
-    mean = sums[0] / np.maximum(incoming.sizes, 1)
+    mean = incoming.averages(sums[0])
     square = sums[2] - incoming.sizes * mean**2
     return mean, np.sqrt(np.where(square > _ROUNDING * sums[2], square, np.inf))
 
@@ -158,8 +158,10 @@ def _normalised(network: Network) -> list[Projection]:
     return [
         projection
         for projection in network.weighted
-        if projection.plastic and projection.target != network.output.name and network.fan_in(projection) > 1
-        if network.weight_signs(projection) is None
+        if projection.plastic
+        and projection.target != network.output.name
+        and network.fan_in(projection) > 1
+        and network.weight_signs(projection) is None
     ]
 
 
