@@ -167,14 +167,16 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
         rate                          float64  learning rate at the end of the epoch
         training_loss                 float64  mean over the epoch, with dropout and augmentation
         training_strict_accuracy      float64  fraction, as presented in training; a tie is an error
+        training_seconds              float64  duration (s)
         validation_loss               float64
         validation_accuracy           float64  fraction; a tie goes to the lowest neuron
         validation_strict_accuracy    float64  fraction; a tie is an error
         validation_tie_rate           float64  fraction of presentations with several first spikes
-        training_seconds              float64  duration (s)
         validation_seconds            float64  duration (s)
         silent_<layer>                float64  mean fraction of neurons that stayed silent in training
         ============================  =======  ======================================================
+
+        of which those of validation are missing where no stimuli were set aside for it.
 
     Raises
     ------
@@ -197,7 +199,7 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path}: no such file; a run has it after its first epoch") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: is no readable table ({error})") from error
-    needed = {"epoch", "training_strict_accuracy", "validation_strict_accuracy"}
+    needed = {"epoch", "training_strict_accuracy"}
     if not needed <= set(frame.columns) or frame.empty or frame.select_dtypes("number").shape != frame.shape:
         raise DataError(f"{path}: holds no metrics of a training; a run's metrics.csv is needed")
     shares = frame[[name for name in frame.columns if name.startswith("silent_") or name.endswith("_accuracy")]]
@@ -207,8 +209,11 @@ def metrics_table(path: str | Path) -> pd.DataFrame:
 
 
 def best_epoch(metrics: pd.DataFrame) -> int:
-    """The position of the epoch whose weights a run keeps: by strict validation accuracy, then by validation loss."""
+    """The position of the epoch whose weights a run keeps: by strict validation accuracy, then by validation loss.
+
+    Without validation it is the last one.
+    """
     order = {"validation_strict_accuracy": False, "validation_loss": True}
-    known = {column: ascending for column, ascending in order.items() if column in metrics}
+    known = {column: ascending for column, ascending in order.items() if column in metrics} or {"epoch": False}
     ranked = metrics.reset_index(drop=True).sort_values([*known], ascending=[*known.values()], kind="stable")
     return int(ranked.index[0])

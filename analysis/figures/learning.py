@@ -22,7 +22,8 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
 
     The training error is that of the presentations as they were learned from, with dropout and augmentation. The axis
     is logarithmic down to the smallest error that there is, and linear from there to 0, where an epoch without an error
-    stands. The disc is the epoch that validates best.
+    stands. The disc is the epoch that validates best; where no stimuli were set aside for validation, training is drawn
+    alone.
 
     Parameters
     ----------
@@ -54,18 +55,20 @@ def learning_curves(frame: pd.DataFrame, ax: Axes | None = None, palette: Palett
 
     from netsim.analysis.learning_tables import best_epoch
 
-    require(frame, ("epoch", "training_strict_accuracy", "validation_strict_accuracy"), "metrics")
+    require(frame, ("epoch", "training_strict_accuracy"), "metrics")
+    validated = "validation_strict_accuracy" in frame
+    looks = {"training": "0.6"} | ({"validation": colours(1)[0]} if validated else {})
     epoch = frame["epoch"].to_numpy()
     errors: list[np.ndarray] = []
     with drawing(ax, COLUMN_WIDTH, 2.2, palette) as axes:
-        for part, colour in zip(("training", "validation"), ("0.6", colours(1)[0]), strict=True):
+        for part, colour in looks.items():
             error = 100 * np.round(1 - frame[f"{part}_strict_accuracy"].to_numpy(), 12)
             errors.append(error)
             axes.plot(epoch, error, color=colour, linewidth=1.4, marker="." if len(epoch) == 1 else "", label=part)
-        least = 100 * (1 - float(frame["validation_strict_accuracy"].max()))
-        best = best_epoch(frame)
-        disc: dict[str, Any] = {"markersize": 4.5, "color": colour, "markeredgecolor": "white", "clip_on": False}
-        axes.plot(epoch[best], error[best], "o", label=f"best: {least:.2f}% in epoch {epoch[best]}", **disc)
+        if validated:
+            best = best_epoch(frame)
+            disc: dict[str, Any] = {"markersize": 4.5, "color": colour, "markeredgecolor": "white", "clip_on": False}
+            axes.plot(epoch[best], error[best], "o", label=f"best: {error.min():.2f}% in epoch {epoch[best]}", **disc)
         every = np.concatenate(errors)
         least_error, linear = float(every[every > 0].min(initial=100.0)), 0.0
         if (every == 0).any():

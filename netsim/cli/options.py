@@ -257,8 +257,7 @@ def part_of(splits: Splits, split: str) -> Stimuli:
         return splits.test
     if not len(splits.validation):
         data = splits.dataset
-        few = f"is too small to set validation {data.noun} aside; present --split test"
-        raise DataError(f"{data.name}: {few}, or give it some of its own")
+        raise DataError(f"{data.name}: no validation {data.noun} are set aside of it; present --split test")
     return splits.validation
 
 

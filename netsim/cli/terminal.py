@@ -202,7 +202,9 @@ def live(progress: ProgressBar, below: Callable[[], str]) -> Iterator[Callable[[
 def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iterator[Callbacks]:
     """Show a training as it goes, and a line for each finished epoch."""
     from netsim.numerics.compiling import when_compiling
+    from netsim.training.checkpoint import is_validated
     from netsim.training.loop import Callbacks
+    from netsim.training.opening import seconds_of
 
     progress = progress_bar()
     task = progress.add_task("epoch 1", total=None)
@@ -222,12 +224,13 @@ def training_progress(network: Network, interrupted: Callable[[], bool]) -> Iter
         figures = f"loss {report.loss:.4f}, strict accuracy {report.accuracy:.2%}; silent: {silent}"
 
     def on_epoch(metrics: dict[str, Any]) -> None:
+        validation = ""
+        if is_validated(metrics):
+            strict = f"strict accuracy {metrics['validation_strict_accuracy']:.2%}"
+            validation = f" validation loss {metrics['validation_loss']:.4f}, {strict};"
         print_line(
             f"epoch {metrics['epoch']}: training loss {metrics['training_loss']:.4f},"
-            f" strict accuracy {metrics['training_strict_accuracy']:.2%};"
-            f" validation loss {metrics['validation_loss']:.4f},"
-            f" strict accuracy {metrics['validation_strict_accuracy']:.2%};"
-            f" {metrics['training_seconds'] + metrics['validation_seconds']:.1f} s"
+            f" strict accuracy {metrics['training_strict_accuracy']:.2%};{validation} {seconds_of(metrics):.1f} s"
         )
         progress.reset(task)
 

@@ -49,9 +49,12 @@ def train(
 ) -> None:
     """Train a network and keep what validates best. The test images are not touched.
 
+    With training.validation = 0 nothing is set aside for validation, and the last epoch is kept.
+
     Ctrl-C stops it after the batch under way, and a second one at once; --resume goes on.
     """
     from netsim.runs.model import load_network
+    from netsim.training.checkpoint import is_validated
     from netsim.training.opening import open_training, training_figures
 
     network = options.with_options(load_network(model), dataset=dataset, engine=engine, dt=dt, epochs=epochs)
@@ -68,10 +71,13 @@ def train(
     if as_json:
         terminal.print_json({"run": str(path), **figures})
         return
-    print(
-        f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_accuracy']:.2%}"
-        f" (a tie is an error: {figures['validation_strict_accuracy']:.2%})"
-    )
+    if is_validated(figures):
+        print(
+            f"best epoch {figures['best_epoch']}: validation accuracy {figures['validation_accuracy']:.2%}"
+            f" (a tie is an error: {figures['validation_strict_accuracy']:.2%})"
+        )
+    else:
+        print(f"kept: epoch {figures['best_epoch']}, the last one; no stimuli were set aside for validation")
     print(f"run folder: {path}")
 
 

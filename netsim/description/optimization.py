@@ -122,16 +122,21 @@ def _training(network: Network, record: Mapping[str, Any]) -> str:
         f"{settings.validation:,} of the training stimuli are set aside for validation, the same whatever the"
         f" seed of the training (drawn with seed {VALIDATION_SEED})."
     )
+    kept = (
+        "The weights of the epoch with the best strict validation accuracy (of equal ones, the lowest loss) are kept;"
+        " validation knows neither dropout nor augmentation."
+    )
     if "validation" in record.get("data", {}).get("sizes", {}):
         validation = "The data set has validation stimuli of its own."
+    elif not settings.validation:
+        validation = "No training stimuli are set aside for validation."
+        kept = "The weights of the last epoch are kept."
     if settings.pretrained:  # in place of the weights of table C
         biases = " and biases" if has_bias(network) else ""
         begins = f"The training begins with the weights{biases} of the trained network `{settings.pretrained}`. "
     return (
         f"{begins}{counted(settings.epochs, 'epoch')}, in batches of $N = {settings.batch}$, in a new random order each"
-        f" time. {validation} The weights of the epoch with the best strict"
-        " validation accuracy (of equal ones, the lowest loss) are kept; validation knows neither dropout nor"
-        " augmentation. Test stimuli are not used."
+        f" time. {validation} {kept} Test stimuli are not used."
     )
 
 

@@ -61,17 +61,18 @@ def training_facts(read: Callable[[], pd.DataFrame], epoch: int | None = None, p
     except DataError as error:
         return [Fact("metrics", str(error))]
     chosen = epoch or int(table["epoch"].iloc[best_epoch(table)])
-    accuracy = table.loc[table["epoch"] == chosen, "validation_strict_accuracy"]
-    facts = [
-        Fact("epochs", f"{len(table):,}" + (f" of {planned:,}, so far" if len(table) < planned else "")),
-        Fact("best epoch", f"{chosen}, chosen by the validation stimuli"),
-        Fact(
-            "its validation accuracy",
-            "not written yet" if accuracy.empty else f"{accuracy.iloc[0]:.2%} (a tie is an error)",
-        ),
-    ]
-    if {"training_seconds", "validation_seconds"} <= set(table.columns):
-        seconds = float(table["training_seconds"].sum() + table["validation_seconds"].sum())
+    facts = [Fact("epochs", f"{len(table):,}" + (f" of {planned:,}, so far" if len(table) < planned else ""))]
+    if "validation_strict_accuracy" in table:
+        accuracy = table.loc[table["epoch"] == chosen, "validation_strict_accuracy"]
+        known = "not written yet" if accuracy.empty else f"{accuracy.iloc[0]:.2%} (a tie is an error)"
+        facts += [
+            Fact("best epoch", f"{chosen}, chosen by the validation stimuli"),
+            Fact("its validation accuracy", known),
+        ]
+    else:
+        facts.append(Fact("weights", f"of epoch {chosen}; there were no validation stimuli to choose one by"))
+    if "training_seconds" in table:
+        seconds = float(table.filter(["training_seconds", "validation_seconds"]).sum().sum())
         facts.append(Fact("duration", f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"))
     return facts
 

@@ -177,7 +177,8 @@ class Training:
     epochs, batch : int
         Passes over the training images; presentations between two weight updates.
     validation : int
-        Number of training images set aside to choose the best checkpoint.
+        Number of training stimuli set aside to choose the epoch whose weights are kept; with 0 all are learned from,
+        and those of the last epoch are kept. A data set with validation stimuli of its own needs none set aside.
     flips : bool
         Mirror half of the stimuli from left to right.
     shift : int
@@ -215,8 +216,8 @@ class Training:
         check_numbers(self, "training", ["dt", "jitter"], "a time >= 0 ms")
         remedy = f"the engine {self.engine} needs a time step; give dt in ms, for example 1.0"
         require(self.dt > 0 or engines[self.engine].exact, "training.dt", remedy)
-        for name in ("epochs", "batch", "validation"):
+        for name in ("epochs", "batch"):
             check_size(getattr(self, name), f"training.{name}")
         require(self.epochs <= MOST_EPOCHS, "training.epochs", f"must be at most {MOST_EPOCHS:,}, not {self.epochs:,}")
-        for name in ("shift", "occlusion"):
+        for name in ("validation", "shift", "occlusion"):
             check_size(getattr(self, name), f"training.{name}", least=0)

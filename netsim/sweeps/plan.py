@@ -190,7 +190,10 @@ def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> N
     for key, value in (overrides | settings).items():
         _put(table, key, value)
     try:
-        return network_from_dict(table)
+        network = network_from_dict(table)
+        compared = "is 0, and a sweep compares runs by validation; set some stimuli aside in overrides"
+        require(network.training.validation > 0, "training.validation", compared)
+        return network
     except SpecificationError as error:
         if not settings:
             raise

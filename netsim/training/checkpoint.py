@@ -26,18 +26,23 @@ from netsim.weights.files import write_weights
 from netsim.weights.layout import Weights, check_weights
 
 
-class EpochFigures(NamedTuple):
-    """What the metrics of an epoch hold, beside the share of silent neurons of each population."""
+class ValidationFigures(NamedTuple):
+    """What the metrics of an epoch hold of the validation stimuli; nothing, if there are none."""
 
-    epoch: int
-    rate: float
-    training_loss: float
-    training_strict_accuracy: float
     validation_loss: float
     validation_accuracy: float
     validation_strict_accuracy: float
     validation_tie_rate: float
     validation_seconds: float
+
+
+class EpochFigures(NamedTuple):
+    """What the metrics of an epoch hold of training, beside the share of silent neurons of each population."""
+
+    epoch: int
+    rate: float
+    training_loss: float
+    training_strict_accuracy: float
     training_seconds: float
 
 
@@ -71,7 +76,7 @@ class TrainingState:
     history : list of dict
         Metrics of the finished epochs.
     best : (float, float)
-        Strict validation accuracy and negative validation loss of the best epoch.
+        The score of the best epoch, by `epoch_score`.
     best_weights : dict of ndarray or None
         The weights kept of that epoch (see `netsim.weights.binary.kept_weights`); None until one is finished.
     """
@@ -89,7 +94,7 @@ class TrainingState:
     @property
     def best_epoch(self) -> int:
         """The epoch, counted from 1, that the best weights are from."""
-        scores = [validation_score(row) for row in self.history]
+        scores = [epoch_score(row) for row in self.history]
         return 1 + scores.index(max(scores))
 
     @property
@@ -98,9 +103,19 @@ class TrainingState:
         return self.weights if self.mean is None else self.mean
 
 
-def validation_score(metrics: Mapping[str, float]) -> tuple[float, float]:
-    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better."""
-    return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
+def is_validated(metrics: Mapping[str, float]) -> bool:
+    """Whether the metrics of an epoch have figures of validation stimuli."""
+    return "validation_loss" in metrics
+
+
+def epoch_score(metrics: Mapping[str, float]) -> tuple[float, float]:
+    """What the metrics of epochs are compared by: strict validation accuracy, then the loss; more is better.
+
+    Without validation stimuli a later epoch is the better one.
+    """
+    if is_validated(metrics):
+        return metrics["validation_strict_accuracy"], -metrics["validation_loss"]
+    return metrics["epoch"], 0.0
 
 
 def write_checkpoint(state: TrainingState, run: RunFolder) -> None:
@@ -231,18 +246,25 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
     """Refuse with a ValueError what no training writes."""
     epoch, batch, history = position["epoch"], position["batch"], position["history"]
     counts = (epoch, batch, position["presentations"], position["correct"])
-    names, figures = network.shapes.keys(), set(EpochFigures._fields)
+    names = network.shapes.keys()
     if not (
         all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
         and epoch <= network.training.epochs
         and (batch > 0) == (position["presentations"] > 0)
         and len(history) == epoch
-        and all(row.keys() == history[0].keys() >= figures and all(map(finite, row.values())) for row in history)
+        and all(row.keys() == history[0].keys() and all(map(finite, row.values())) for row in history)
+        and all(map(_are_metrics, history[:1]))
         and len(position["best"]) == 2
         and all(map(finite, [*position["best"], position["loss"], position["seconds"], *position["silent"].values()]))
         and names >= position["silent"].keys()
     ):
         raise ValueError("no position of a training")
+
+
+def _are_metrics(row: Mapping[str, float]) -> bool:
+    """Whether an epoch has all figures of training, and all or none of validation."""
+    validation = set(ValidationFigures._fields)
+    return row.keys() >= set(EpochFigures._fields) | (row.keys() & validation and validation)
 
 
 def _part(arrays: dict[str, np.ndarray], part: str, dtype: np.dtype | None = None) -> dict[str, np.ndarray]:

@@ -25,7 +25,16 @@ from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_size, require
 from netsim.training import checkpoint
-from netsim.training.checkpoint import EpochTotals, TrainingState, validation_score, write_checkpoint, write_epochs
+from netsim.training.checkpoint import (
+    EpochFigures,
+    EpochTotals,
+    TrainingState,
+    ValidationFigures,
+    epoch_score,
+    is_validated,
+    write_checkpoint,
+    write_epochs,
+)
 from netsim.training.pretraining import load_pretrained
 from netsim.weights.binary import forward_weights, kept_weights, log_scale_gradients, log_scales, with_log_scales
 from netsim.weights.delays import delay_rates
@@ -99,7 +108,8 @@ class Callbacks:
 class EarlyStopping:
     """Ends a training once so many epochs in a row have not been better by validation than the best one before.
 
-    What is better is what chooses the weights that are kept: strict validation accuracy, then loss.
+    What is better is what chooses the weights that are kept: strict validation accuracy, then loss. Without validation
+    stimuli that is not known: it raises a `SpecificationError` after the first epoch.
 
     Parameters
     ----------
@@ -121,7 +131,9 @@ class EarlyStopping:
 
     def __call__(self, history: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the best epoch is `patience` epochs ago."""
-        scores = [validation_score(metrics) for metrics in history]
+        needed = "needs validation stimuli; set training.validation to how many are set aside"
+        require(all(map(is_validated, history)), "EarlyStopping", needed)
+        scores = [epoch_score(metrics) for metrics in history]
         return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience
 
 
@@ -176,6 +188,8 @@ def train(
     ----------
     network : Network
     training, validation : Stimuli
+        The weights of the epoch that validates best are kept; with no validation stimuli, which ``training.validation``
+        has to be 0 for, those of the last one.
     state : TrainingState
         Where to resume, and the optimizer; is changed.
     seed : int
@@ -200,7 +214,7 @@ def train(
     Raises
     ------
     DataError
-        If a stimulus has no label.
+        If a stimulus has no label, or there are none.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     SpecificationError
@@ -222,8 +236,9 @@ def train(
     """
     callbacks = callbacks or Callbacks()
     for part, stimuli in (("training", training), ("validation", validation)):
-        if not len(stimuli):
-            raise DataError(f"{part}: has no stimuli; give at least one")
+        if not len(stimuli) and (part == "training" or network.training.validation):
+            remedy = "" if part == "training" else ", or set training.validation to 0"
+            raise DataError(f"{part}: has no stimuli; give at least one{remedy}")
         stimuli.check_labels(network.outputs)
     if not state.history and not state.batch:  # one that has begun goes on as it was
         check_settings(network, learner)
@@ -233,12 +248,15 @@ def train(
     while state.epoch < network.training.epochs and not (state.history and callbacks.stop(state.history)):
         yield from session.learn()
         kept = kept_weights(network, state.current)
-        figures = yield from _validate(network, learner, kept, validation)
-        if not math.isfinite(figures["validation_loss"]):
-            raise session.diverged("the validation loss is not finite", network.output.name)
-        state.history.append(_epoch_metrics(state, session.rate(), figures))
-        if validation_score(figures) > state.best:
-            state.best = validation_score(figures)
+        figures: dict[str, float] = {}
+        if len(validation):
+            figures = (yield from _validate(network, learner, kept, validation))._asdict()
+            if not math.isfinite(figures["validation_loss"]):
+                raise session.diverged("the validation loss is not finite", network.output.name)
+        metrics = _epoch_metrics(state, session.rate(), figures)
+        state.history.append(metrics)
+        if epoch_score(metrics) > state.best:
+            state.best = epoch_score(metrics)
             state.best_weights = {name: array.copy() for name, array in kept.items()}
         _revive(network, state, seed)
         state.epoch, state.batch, state.totals = state.epoch + 1, 0, EpochTotals()
@@ -460,7 +478,7 @@ def _progress(state: TrainingState, expected: int) -> Progress:
     )
 
 
-def _validate(network: Network, learner: Learner, weights: Weights, stimuli: Stimuli) -> Experiment[dict[str, float]]:
+def _validate(network: Network, learner: Learner, weights: Weights, stimuli: Stimuli) -> Experiment[ValidationFigures]:
     """Figures of the validation stimuli, presented with the weights as they are."""
     forward = forward_weights(network, weights)
     began = time.perf_counter()
@@ -473,27 +491,20 @@ def _validate(network: Network, learner: Learner, weights: Weights, stimuli: Sti
         right, strictly_right = decisions.correct(labels), decisions.strictly_correct(labels)
         totals += [values.sum() for values in (loss, right, strictly_right, decisions.tied)]
     loss, accuracy, strict_accuracy, tie_rate = (totals / len(stimuli)).tolist()
-    return {
-        "validation_loss": loss,
-        "validation_accuracy": accuracy,
-        "validation_strict_accuracy": strict_accuracy,
-        "validation_tie_rate": tie_rate,
-        "validation_seconds": time.perf_counter() - began,
-    }
+    return ValidationFigures(loss, accuracy, strict_accuracy, tie_rate, time.perf_counter() - began)
 
 
-def _epoch_metrics(state: TrainingState, rate: float, figures: dict[str, float]) -> dict[str, Any]:
+def _epoch_metrics(state: TrainingState, rate: float, validation: dict[str, float]) -> dict[str, Any]:
     """The line of metrics.csv for the epoch that has just ended."""
     progress = _progress(state, state.totals.presentations)
-    metrics = checkpoint.EpochFigures(
+    metrics = EpochFigures(
         epoch=state.epoch + 1,
         rate=rate,
         training_loss=progress.loss,
         training_strict_accuracy=progress.accuracy,
         training_seconds=state.totals.seconds,
-        **figures,
     )
-    return metrics._asdict() | {f"silent_{name}": share for name, share in progress.silent.items()}
+    return metrics._asdict() | validation | {f"silent_{name}": share for name, share in progress.silent.items()}
 
 
 def _revive(network: Network, state: TrainingState, seed: int) -> None:

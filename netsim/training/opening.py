@@ -25,7 +25,7 @@ from netsim.seams import optimizers
 from netsim.specification import Network
 from netsim.specification.checks import check_kind, whole
 from netsim.specification.toml import network_to_dict
-from netsim.training.checkpoint import validation_score, write_checkpoint
+from netsim.training.checkpoint import epoch_score, write_checkpoint
 from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, check_settings, resume_training, train
 from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
@@ -308,13 +308,17 @@ def _way_on(command: Sequence[str], path: Path) -> str:
 
 
 def training_figures(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a training came to: figures of its best epoch by validation, and how long it took."""
-    best = max(history, key=validation_score)
+    """What a training came to: its best epoch, figures of validation if it has any, and how long it took."""
+    best = max(history, key=epoch_score)
+    validation = ("validation_accuracy", "validation_strict_accuracy", "validation_loss")
     return {
         "epochs": len(history),
         "best_epoch": int(best["epoch"]),
-        "validation_accuracy": best["validation_accuracy"],
-        "validation_strict_accuracy": best["validation_strict_accuracy"],
-        "validation_loss": best["validation_loss"],
-        "seconds": sum(row["training_seconds"] + row["validation_seconds"] for row in history),
+        **{name: best[name] for name in validation if name in best},
+        "seconds": sum(map(seconds_of, history)),
     }
+
+
+def seconds_of(metrics: Mapping[str, float]) -> float:
+    """How long an epoch took (s), with its validation."""
+    return metrics["training_seconds"] + metrics.get("validation_seconds", 0.0)

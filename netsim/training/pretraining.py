@@ -64,7 +64,7 @@ def check_unseen(network: Network, dataset: Dataset) -> None:
 def _check_unseen(network: Network, trained: Network) -> None:
     enough = trained.training.validation
     learned = f"{network.training.pretrained} has learned from stimuli that {network.name} is validated with"
-    remedy = f"set training.validation to {enough} or less"
+    remedy = f"set training.validation to {enough}{' or less' if enough else ''}"
     require(enough >= network.training.validation, "training.pretrained", f"{learned}; {remedy}")
 
 

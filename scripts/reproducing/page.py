@@ -29,13 +29,15 @@ def results_table(results: list[dict[str, Any]]) -> str:
         mean = f"{statistics.mean(strict):.2f}"
         if len(strict) > 1:
             mean += f" ± {statistics.stdev(strict):.2f}"
-        validation = statistics.mean(100 * result["validation_strict_accuracy"] for result in found)
+        figure = "validation_strict_accuracy"
+        validated = [100 * result[figure] for result in found if figure in result]
+        validation = f"{statistics.mean(validated):.2f}" if validated else "–"
         latency = statistics.mean(result["test"]["mean_decision_latency_ms"] for result in found)
         ties = statistics.mean(100 * result["test"]["tie_rate"] for result in found)
         silent = statistics.mean(100 * result["test"]["silent_rate"] for result in found)
         seeds = ", ".join(str(result["record"]["seed"]) for result in found)
         lines.append(
-            f"| {name} | {architecture(load_preset(name))} | {PAPER[name]} | **{mean}** | {seeds} | {validation:.2f}"
+            f"| {name} | {architecture(load_preset(name))} | {PAPER[name]} | **{mean}** | {seeds} | {validation}"
             f" | {latency:.0f} of {load_preset(name).duration:.0f} | {ties:.2f} | {silent:.2f} |"
         )
     return "\n".join(lines)

@@ -40,6 +40,6 @@ def training_record(run: RunFolder) -> dict[str, Any]:
     kept = ("seed", "git_revision", "machine", "versions", "pretrained_sha256")
     return {
         "record": {key: record[key] for key in kept if key in record},
-        **{key: figures[key] for key in ("epochs", "best_epoch", "validation_strict_accuracy")},
+        **{key: figures[key] for key in ("epochs", "best_epoch", "validation_strict_accuracy") if key in figures},
         "minutes": figures["seconds"] / 60,
     }

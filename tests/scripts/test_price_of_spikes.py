@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from netsim.data.stimuli import load_splits
@@ -100,6 +101,24 @@ def test_what_was_interrupted_ends_as_what_was_not(
     assert results[0]["choices"] == results[1]["choices"]
     assert results[0]["validation_accuracy"] == results[1]["validation_accuracy"]
     assert [file.name for file in broken.iterdir()] == ["yin-yang-seed0.json"]
+
+
+def test_without_validation_the_last_epoch_is_tested(
+    price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("yin-yang")
+    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=2))
+    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
+    splits = load_splits(network)
+    all_learned = dataclasses.replace(splits, validation=splits.validation.first(0))
+    monkeypatch.setattr("netsim.data.stimuli.load_splits", lambda *_: all_learned)
+    done = invoke(price.main, ["yin-yang", "--runs", str(tmp_path), "--page", str(tmp_path)])
+    assert done.exit_code == 0, done.exception
+    assert done.stderr == "epoch 1: done\nepoch 2: done\n"
+    kept = json.loads((tmp_path / "yin-yang-seed0.json").read_text())
+    assert kept["best_epoch"] == 2
+    assert "validation_accuracy" not in kept
+    assert pd.read_csv(tmp_path / "price.csv")["dense_validation"].isna().all()
 
 
 def test_a_checkpoint_of_other_settings_is_refused(

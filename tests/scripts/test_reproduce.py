@@ -76,6 +76,14 @@ def test_seeds_share_a_row_of_the_table() -> None:
     assert "| 0, 1, 2 |" in row
 
 
+def test_a_row_that_learned_from_all_stimuli_has_no_validation_accuracy() -> None:
+    from reproducing.page import results_table
+
+    result = _result("mlp-mnist", 0, 0.97)
+    del result["validation_strict_accuracy"]
+    assert "| **97.00** | 0 | – |" in results_table([result]).splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
