@@ -81,8 +81,8 @@ def test_one_epoch_is_a_point(frame: pd.DataFrame) -> None:
 
 
 def test_bad_tables_are_refused(frame: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="lacks the column validation_strict_accuracy; a metrics table"):
-        learning_curves(frame.drop(columns="validation_strict_accuracy"))
+    with pytest.raises(DataError, match="lacks the column training_strict_accuracy; a metrics table"):
+        learning_curves(frame.drop(columns="training_strict_accuracy"))
     with pytest.raises(DataError, match="lacks the columns silent_<layer>"):
         silent_curves(frame[["epoch"]])
     with pytest.raises(DataError, match="holds no rows"):
