@@ -5,11 +5,11 @@
     python scripts/price_of_spikes.py rcsnn-mnist --page docs/accuracy  # also price.csv for the documentation
 
 Both learn from the same stimuli in the same order with the same augmentation, for as many epochs in batches of one
-size, with Adam, the learning rate and its schedule, smoothed labels, dropout and an EMA of the weights as the preset
-has them; the epoch is chosen by validation, or is the last one if the preset sets no stimuli aside, and the test set is
-read once. What differs is the unit, the initial weights and the draws of dropout, which are torch's own; balanced
-weights, a price on activity and the revival of silent neurons are of spikes, and have no counterpart. Presets with more
-than that are refused.
+size, with Adam, the learning rate and its schedule, weight decay, smoothed labels, dropout and an EMA of the weights
+as the preset has them; the epoch is chosen by validation, or is the last one if the preset sets no stimuli aside, and
+the test set is read once. What differs is the unit, the initial weights and the draws of dropout, which are torch's
+own; balanced weights, a price on activity and the revival of silent neurons are of spikes, and have no counterpart.
+Presets with more than that are refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netsim.data.stimuli import Stimuli
-    from netsim.specification import Network
+    from netsim.specification import Learning, Network
     from netsim.weights.layout import Weights
 
 _AT_ONCE = 500
@@ -121,7 +121,6 @@ def _check(network: Network) -> None:
         "weighting": network.weighting.is_binary,
         "training.jitter": network.training.jitter > 0,
         "encoder.constant": bool(network.encoder.constant),
-        "learning.weight_decay": learning.weight_decay > 0,
         "learning.optimizer": learning.optimizer != "adam",
         "learning.targets": learning.targets != "softmax",
     }
@@ -182,7 +181,7 @@ def _trained(
     torch.manual_seed(seed)
     dense = dense_network(torch, network)
     learning, settings, specification = network.learning, network.training, dumps_network(network)
-    optimizer = torch.optim.Adam(dense.parameters(), lr=learning.rate, betas=(learning.momentum, 0.999))
+    optimizer = adam(torch, dense, learning)
     state = _Training(torch, dense, optimizer, {name: array.clone() for name, array in dense.state_dict().items()})
     if checkpoint.exists():
         state.resume(checkpoint, specification)
@@ -259,6 +258,13 @@ def dense_network(torch: Any, network: Network) -> Any:
     built = nn.Sequential(*modules)
     built(torch.zeros(1, network.encoder.shape[-1], *network.encoder.shape[:-1]))  # lazy layers learn their shapes
     return built
+
+
+def adam(torch: Any, dense: Any, learning: Learning) -> Any:
+    """Adam with the momentum of the preset, and its decoupled decay of weights, but not of biases."""
+    weights, biases = ([one for one in dense.parameters() if (one.ndim > 1) == many] for many in (True, False))
+    groups = [{"params": weights, "weight_decay": learning.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=learning.rate, betas=(learning.momentum, 0.999))
 
 
 def _step(

@@ -103,6 +103,19 @@ def test_what_was_interrupted_ends_as_what_was_not(
     assert [file.name for file in broken.iterdir()] == ["yin-yang-seed0.json"]
 
 
+def test_weights_decay_and_biases_do_not(price: Any, torch: Any) -> None:
+    network = load_preset("yin-yang")
+    dense = price.dense_network(torch, network)
+    learning = dataclasses.replace(network.learning, rate=0.1, weight_decay=0.5)
+    before = [one.detach().clone() for one in dense.parameters()]
+    optimizer = price.adam(torch, dense, learning)
+    for one in dense.parameters():
+        one.grad = torch.zeros_like(one)
+    optimizer.step()
+    for one, was in zip(dense.parameters(), before, strict=True):
+        torch.testing.assert_close(one.detach(), was * (0.95 if one.ndim > 1 else 1.0))
+
+
 def test_without_validation_the_last_epoch_is_tested(
     price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
