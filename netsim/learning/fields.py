@@ -20,7 +20,7 @@ from netsim.numerics.receptive_fields import (
     scatter_patches,
 )
 from netsim.numerics.transposition import transpose
-from netsim.numerics.vectors import broadcast, lanes_of, load, lowest, not_zero, store, total
+from netsim.numerics.vectors import broadcast, from_a_line, lanes_of, load, lowest, not_zero, store, total
 from netsim.specification import PSP, Window
 
 # Visiting a row of a field takes so many times as long for each vector as a matrix product for each of its synapses
@@ -61,7 +61,9 @@ def kernel_gradient(
     neurons with a signal are looked at; see `is_sparse`.
     """
     maps = signal.shape[3]
-    if visited:
+    if few_channels(inputs) and maps >= lanes_of(signal):
+        _gather_by_synapse(inputs, signal, window, gradient)
+    elif visited:
         by_map = np.empty((maps, window.size, padded(window.size * inputs.shape[3], signal)), signal.dtype)
         learns = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
         collect_from_maps(by_map, learns, gradient)
@@ -296,6 +298,86 @@ def offsets_in_frame(size: int, per_row: int, line: int, lanes: int) -> np.ndarr
     for n in range(len(offsets)):
         offsets[n] = n // per_row * line + n % per_row * lanes
     return offsets
+
+
+# The sums of so many synapses of a vector of maps stay in registers.
+_SYNAPSES = 5
+# The signals of so many positions stay in the nearest cache.
+_POSITIONS = 128
+
+
+@compiled
+def _gather_by_synapse(inputs: np.ndarray, signal: np.ndarray, window: Window, gradient: np.ndarray) -> None:
+    """Add up, for each synapse of a field, the inputs at its place times the signals of all maps, a vector of them.
+
+    There are at least as many maps as a vector has numbers. Positions without a signal are left out. Each sum is added
+    up in the order of positions, as by `_gather_visited`.
+    """
+    presentations, _, width, channels = inputs.shape
+    _, rows, columns, maps = signal.shape
+    lanes, row_of_field = lanes_of(inputs), window.size * channels
+    line = (width + 2 * window.padding) * channels
+    framed = np.zeros((inputs.shape[1] + 2 * window.padding) * line, inputs.dtype)  # with its padding
+    synapses, flat = len(gradient), signal.reshape(-1)
+    whole = -(-synapses // _SYNAPSES) * _SYNAPSES  # the last one is added up again, for nothing
+    offsets = np.empty(whole, np.uint64)
+    for k in range(whole):
+        n = min(k, synapses - 1)
+        offsets[k] = n // row_of_field * line + n % row_of_field
+    fields, places = np.empty(_POSITIONS, np.uint64), np.empty(_POSITIONS, np.int64)
+    blocks = -(-maps // lanes)
+    sums = from_a_line(blocks * whole * lanes, inputs)
+    sums[:] = 0
+    for b in range(presentations):
+        copy_framed(inputs[b], window.padding, framed)
+        for block in range(blocks):
+            left, own, position = min(block * lanes, maps - lanes), block * whole * lanes, 0
+            while position < rows * columns:
+                count = 0
+                while position < rows * columns and count < _POSITIONS:
+                    row, place = position // columns, (b * rows * columns + position) * maps + left
+                    fields[count] = (row * line + (position - row * columns) * channels) * window.stride
+                    places[count] = place
+                    count += not_zero(load(flat, place)) != 0
+                    position += 1
+                for k in range(0, whole, _SYNAPSES):
+                    _add_up_synapses(framed, offsets, k, flat, fields, places, count, sums, own + k * lanes)
+    for block in range(blocks):
+        left, own = min(block * lanes, maps - lanes), block * whole * lanes
+        for k in range(synapses):
+            copy_line(sums[own + k * lanes : own + (k + 1) * lanes], gradient[k, left : left + lanes])
+
+
+@compiled_with(fastmath={"contract"})
+def _add_up_synapses(
+    framed: np.ndarray,
+    offsets: np.ndarray,
+    first: int,
+    signal: np.ndarray,
+    fields: np.ndarray,
+    places: np.ndarray,
+    count: int,
+    sums: np.ndarray,
+    own: int,
+) -> None:
+    """Add to the sums of `_SYNAPSES` synapses, from `first` on, what some positions with signals bring."""
+    lanes = lanes_of(sums)
+    one, two, three = offsets[first], offsets[first + 1], offsets[first + 2]
+    four, five = offsets[first + 3], offsets[first + 4]
+    of_one, of_two, of_three = load(sums, own), load(sums, own + lanes), load(sums, own + 2 * lanes)
+    of_four, of_five = load(sums, own + 3 * lanes), load(sums, own + 4 * lanes)
+    for k in range(count):
+        field, signals = fields[k], load(signal, places[k])
+        of_one = of_one + broadcast(framed[field + one]) * signals
+        of_two = of_two + broadcast(framed[field + two]) * signals
+        of_three = of_three + broadcast(framed[field + three]) * signals
+        of_four = of_four + broadcast(framed[field + four]) * signals
+        of_five = of_five + broadcast(framed[field + five]) * signals
+    store(sums, own, of_one)
+    store(sums, own + lanes, of_two)
+    store(sums, own + 2 * lanes, of_three)
+    store(sums, own + 3 * lanes, of_four)
+    store(sums, own + 4 * lanes, of_five)
 
 
 # A row of a field is some vectors; the last one may reach into the next row, where its numbers count for nothing.

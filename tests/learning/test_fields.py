@@ -13,7 +13,7 @@ from netsim.specification import Convolution, Window
 
 layers = st.builds(
     lambda maps, kernel, stride, padding: Convolution(maps, kernel, stride, min(padding, kernel - 1)),
-    maps=st.integers(1, 40),
+    maps=st.integers(1, 70),
     kernel=st.integers(1, 4),
     stride=st.integers(1, 2),
     padding=st.integers(0, 3),
@@ -39,7 +39,7 @@ def _window(layer: Convolution, inputs: np.ndarray) -> Window:
 @pytest.mark.parametrize("visited", [True, False])
 @given(
     layer=layers,
-    channels=st.integers(1, 70),
+    channels=st.integers(1, 4) | st.integers(5, 70),
     share=st.sampled_from([0.0, 0.01, 0.1, 1.0]),
     dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 2**32),
@@ -64,6 +64,19 @@ def test_both_ways_are_the_sums_of_the_definition(
     assert np.vdot(propagated.astype(float), inputs) == pytest.approx(
         np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance * 100
     )
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_sums_of_few_channels_are_those_of_many_to_the_bit(share: float) -> None:
+    """One map less than a vector has numbers, and the fields of signals are visited one by one."""
+    layer = Convolution(32, 3, padding=2)
+    inputs, signal, _ = _inputs(layer, 2, share, np.float32, 3)
+    gradients = []
+    for maps in (31, 32):
+        gradient = np.full((18, maps), np.nan, np.float32)
+        kernel_gradient(inputs, np.ascontiguousarray(signal[..., :maps]), _window(layer, inputs), True, gradient)
+        gradients.append(gradient[:, :31])
+    np.testing.assert_array_equal(*gradients)
 
 
 def test_few_signals_are_visited() -> None:
