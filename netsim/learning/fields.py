@@ -114,7 +114,7 @@ def _propagate_to_heard(
         if count * _PER_SIGNAL < maps:
             counts[position], carrying[position, :count] = count, np.flatnonzero(signal[position])
     lanes = lanes_of(signal)
-    nothing = broadcast(signal.dtype.type(0))
+    zero, nothing = signal.dtype.type(0), broadcast(signal.dtype.type(0))
     whole = maps // (2 * lanes) * 2 * lanes
     signals, weights = signal.reshape(-1), kernel.reshape(-1)  # a view of each row would take longer than few signals
     propagated[:] = 0
@@ -125,11 +125,22 @@ def _propagate_to_heard(
                 continue
             own, row = position * maps, i * maps
             if counts[position] * _PER_SIGNAL < maps:
-                few = signal.dtype.type(0)
-                for k in range(counts[position]):
-                    neuron = np.int64(carrying[position, k])
-                    few += signals[own + neuron] * weights[row + neuron]
-                propagated[position, i] = few
+                # in four parts: each addition waits for the one before it
+                one, two, three, four, k, count = zero, zero, zero, zero, 0, counts[position]
+                signals_at, weights_at = np.uint64(own), np.uint64(row)  # cannot be negative: places without a test
+                while k + 4 <= count:
+                    a, b = np.uint64(carrying[position, k]), np.uint64(carrying[position, k + 1])
+                    c, d = np.uint64(carrying[position, k + 2]), np.uint64(carrying[position, k + 3])
+                    one += signals[signals_at + a] * weights[weights_at + a]
+                    two += signals[signals_at + b] * weights[weights_at + b]
+                    three += signals[signals_at + c] * weights[weights_at + c]
+                    four += signals[signals_at + d] * weights[weights_at + d]
+                    k += 4
+                while k < count:
+                    a = np.uint64(carrying[position, k])
+                    one += signals[signals_at + a] * weights[weights_at + a]
+                    k += 1
+                propagated[position, i] = (one + two) + (three + four)
                 continue
             sums, sums_of_next = nothing, nothing
             for m in range(0, whole, 2 * lanes):
