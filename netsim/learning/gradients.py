@@ -148,12 +148,13 @@ def are_finite(gradients: Mapping[str, Gradient]) -> bool:
 
 @compiled
 def _subtract(weight: np.ndarray, inputs: np.ndarray, signal: np.ndarray, rate: float) -> None:
-    carrying = np.flatnonzero(signal)
+    carrying = np.flatnonzero(signal).astype(np.uint64)  # numbers that cannot be negative are places without a test
+    values = signal[signal != 0]
     for i in range(len(inputs)):
         if inputs[i] != 0:
             own = weight[i]
-            for j in carrying:
-                own[j] -= rate * (inputs[i] * signal[j])
+            for k in range(len(carrying)):
+                own[carrying[k]] -= rate * (inputs[i] * values[k])
 
 
 class LayerStep(NamedTuple):
