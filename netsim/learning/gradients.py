@@ -9,7 +9,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from netsim.numerics.compilation import compiled
 from netsim.numerics.field_products import multiply_fields
-from netsim.numerics.threads import over_elements
+from netsim.numerics.threads import are_one_run, over_elements
 from netsim.weights.layout import all_finite
 
 
@@ -180,6 +180,9 @@ def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
     first = shares[0]
     if not isinstance(first, np.ndarray):
         return type(first).total(shares, scale)
+    if len(shares) == 1 and are_one_run(first.size):
+        _scale(first.reshape(-1), scale)
+        return first
     total, *others = (array.reshape(-1) for array in shares)
 
     def add(part: slice) -> None:

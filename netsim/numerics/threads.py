@@ -58,6 +58,11 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> l
     return _over_parts(count, work, max(1, _LARGEST_RUN // size))
 
 
+def are_one_run(count: int) -> bool:
+    """Whether so many elements are one slice of `over_elements`; a call less is worth it for a few hundred."""
+    return count <= _LARGEST_RUN
+
+
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
     if count <= largest:  # without a look at the threads: it takes as long as a small part
         return [work(slice(0, count))]
