@@ -63,6 +63,7 @@ def main(
     measured = {
         name: evaluate(netsim.make_engine("event", network), weights, getattr(splits, name)).to_dict()
         for name in ("validation", "test")[: 1 + test]
+        if len(getattr(splits, name))
     }
     out.mkdir(parents=True, exist_ok=True)
     curve.to_csv(out / "online.csv", index=False)

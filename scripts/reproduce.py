@@ -7,8 +7,9 @@
     python scripts/reproduce.py --ship               # for maintainers: also RESULTS.md and the package's weights
     python scripts/reproduce.py --evaluate           # for maintainers: decisions of the package's weights, RESULTS.md
 
-What is tested is what is shipped: the weights of the best validation epoch, synapses rounded to half
-precision or, in a binary network, reduced to signs and scales. An interrupted row goes on where it stopped.
+What is tested is what is shipped: the weights of the best validation epoch, or of the last one without validation,
+synapses rounded to half precision or, in a binary network, reduced to signs and scales. An interrupted row goes on
+where it stopped.
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ def split_of(
 ) -> Stimuli:
     """The test or validation stimuli that the options ask for: the first ones, or all, of which only few are needed."""
     check_split(split)
-    return first_of(part_of(splits_of(chosen, network, data_dir, few or limit is not None), split), limit)
+    return first_of(part_of(splits_of(chosen, network, data_dir, few or limit is not None), split, network), limit)
 
 
 def first_of(stimuli: Stimuli, limit: int | None) -> Stimuli:
@@ -251,13 +251,17 @@ def check_split(split: str) -> None:
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
 
 
-def part_of(splits: Splits, split: str) -> Stimuli:
-    """The test or the validation stimuli."""
+def part_of(splits: Splits, split: str, network: Network) -> Stimuli:
+    """The test stimuli, or those that the network is validated with."""
     if split == "test":
         return splits.test
     if not len(splits.validation):
-        data = splits.dataset
-        raise DataError(f"{data.name}: no validation {data.noun} are set aside of it; present --split test")
+        data, present = splits.dataset, "present --split test"
+        if not network.training.validation:
+            none = f"training.validation is 0, so that no {data.noun} are set aside"
+            raise DataError(f"{data.name}: {none}; {present}")
+        few = f"is too small to set validation {data.noun} aside; {present}"
+        raise DataError(f"{data.name}: {few}, or give it some of its own")
     return splits.validation
 
 

@@ -53,7 +53,7 @@ def evaluate(
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     options.check_split(split)
     splits = options.splits_of(chosen, network, data_dir, as_needed=limit is not None)
-    whole = options.part_of(splits, split)
+    whole = options.part_of(splits, split, network)
     stimuli = options.first_of(whole, limit)
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)

@@ -106,7 +106,7 @@ def report(
     network = options.with_options(chosen.network, dataset, name, dt)
     options.check_split(split)
     splits = options.splits_of(chosen, network, data_dir)
-    stimuli = options.part_of(splits, split)
+    stimuli = options.part_of(splits, split, network)
     options.check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
     if page.is_dir():

@@ -40,7 +40,7 @@ def optimization_table(network: Network, record: Mapping[str, Any]) -> Table:
             "Averaging",
             r"After update $r$, $\bar{x} \leftarrow \rho \bar{x} + (1 - \rho) x$ with"
             rf" $\rho = \min({number(settings.averaging)},{GAP}(1 + r) / (10 + r))$; $\bar{{x}} = x$ before and after a"
-            r" revival. $\bar{x}$ is what is validated and kept.",
+            r" revival. $\bar{x}$ is what is validated, if anything is, and kept.",
         ))  # fmt: skip
     if any(population.dropout for population in network.populations):
         rows.append(("Dropout", _dropout(network)))
@@ -131,6 +131,8 @@ def _training(network: Network, record: Mapping[str, Any]) -> str:
     elif not settings.validation:
         validation = "No training stimuli are set aside for validation."
         kept = "The weights of the last epoch are kept."
+        if "data" not in record:
+            kept = f"{kept[:-1]}, unless the data set has validation stimuli of its own, which then choose the epoch."
     if settings.pretrained:  # in place of the weights of table C
         biases = " and biases" if has_bias(network) else ""
         begins = f"The training begins with the weights{biases} of the trained network `{settings.pretrained}`. "

@@ -57,11 +57,11 @@ def kernel_gradient(
     """Gradient of the synapses: over all positions, the outer product of the field with the signals of its neurons.
 
     Inputs, shape (presentations, height, width, channels), are zero where nothing is seen; the signal has the shape
-    (presentations, rows, columns, maps), the gradient (inputs of a field, maps). Where `visited`, only the fields of
-    neurons with a signal are looked at; see `is_sparse`.
+    (presentations, rows, columns, maps), the gradient (inputs of a field, maps). Where `visited`, see `is_sparse`, only
+    fields of neurons with a signal, or of positions with any, are looked at.
     """
     maps = signal.shape[3]
-    if few_channels(inputs) and maps >= lanes_of(signal):
+    if _are_by_synapse(inputs, signal, window, visited):
         _gather_by_synapse(inputs, signal, window, gradient)
     elif visited:
         by_map = np.empty((maps, window.size, padded(window.size * inputs.shape[3], signal)), signal.dtype)
@@ -125,9 +125,9 @@ def _propagate_to_heard(
                 continue
             own, row = position * maps, i * maps
             if counts[position] * _PER_SIGNAL < maps:
-                # in four parts: each addition waits for the one before it
+                # four accumulators: each addition waits for the one before it
                 one, two, three, four, k, count = zero, zero, zero, zero, 0, counts[position]
-                signals_at, weights_at = np.uint64(own), np.uint64(row)  # cannot be negative: places without a test
+                signals_at, weights_at = np.uint64(own), np.uint64(row)  # unsigned: no check for wraparound
                 while k + 4 <= count:
                     a, b = np.uint64(carrying[position, k]), np.uint64(carrying[position, k + 1])
                     c, d = np.uint64(carrying[position, k + 2]), np.uint64(carrying[position, k + 3])
@@ -311,10 +311,31 @@ def offsets_in_frame(size: int, per_row: int, line: int, lanes: int) -> np.ndarr
     return offsets
 
 
+# To look for signals among a vector of maps takes so many times as long as to add up one synapse of it, to list those
+# of a position for visits so many times, and for each vector of a field of a signal so many times (measured).
+_PER_PLACE = 7
+_PER_PLACE_VISITED = 4
+_PER_VISIT = 10
 # The sums of so many synapses of a vector of maps stay in registers.
 _SYNAPSES = 5
 # The signals of so many positions stay in the nearest cache.
 _POSITIONS = 128
+
+
+@compiled
+def _are_by_synapse(inputs: np.ndarray, signal: np.ndarray, window: Window, visited: bool) -> bool:
+    """Whether adding up synapse by synapse is less work than visiting fields, or than a matrix product.
+
+    Signals cost by the position then, and are counted as if each had one of its own.
+    """
+    presentations, rows, columns, maps = signal.shape
+    lanes, synapses = lanes_of(signal), window.size**2 * inputs.shape[3]
+    if not few_channels(inputs) or maps < lanes or not visited:
+        return bool(few_channels(inputs) and maps >= lanes)
+    count, places = count_nonzero(signal.reshape(-1)), presentations * rows * columns * (-(-maps // lanes))
+    vectors = window.size * (padded(window.size * inputs.shape[3], signal) // lanes)
+    by_synapse = _PER_PLACE * places + min(count, places) * synapses
+    return bool(by_synapse < _PER_PLACE_VISITED * places + count * _PER_VISIT * (vectors + 1))
 
 
 @compiled

@@ -148,7 +148,7 @@ def are_finite(gradients: Mapping[str, Gradient]) -> bool:
 
 @compiled
 def _subtract(weight: np.ndarray, inputs: np.ndarray, signal: np.ndarray, rate: float) -> None:
-    carrying = np.flatnonzero(signal).astype(np.uint64)  # numbers that cannot be negative are places without a test
+    carrying = np.flatnonzero(signal).astype(np.uint64)  # unsigned indices are not checked for wraparound
     values = signal[signal != 0]
     for i in range(len(inputs)):
         if inputs[i] != 0:
@@ -180,10 +180,10 @@ def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
     first = shares[0]
     if not isinstance(first, np.ndarray):
         return type(first).total(shares, scale)
-    if len(shares) == 1 and are_one_run(first.size):
-        _scale(first.reshape(-1), scale)
-        return first
     total, *others = (array.reshape(-1) for array in shares)
+    if not others and are_one_run(total.size):
+        _scale(total, scale)
+        return total.reshape(first.shape)
 
     def add(part: slice) -> None:
         for other in others:

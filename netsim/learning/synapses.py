@@ -99,8 +99,17 @@ def _few_inputs(times: np.ndarray, signal: np.ndarray, window: Window) -> bool:
 
 @compiled
 def keep_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> None:
-    """Displacements of neurons that fired after `onset` (ms), each with the price (ms) of its spike, zero elsewhere."""
-    for k in range(len(own)):
+    """Displacements of neurons that fired after `onset` (ms), each with the price (ms) of its spike, zero elsewhere.
+
+    They may be kept in the array that they are in.
+    """
+    lanes = lanes_of(own)
+    whole = len(own) // lanes * lanes
+    first, never, nothing = broadcast(onset), broadcast(own.dtype.type(np.inf)), broadcast(own.dtype.type(0))
+    for k in range(0, whole, lanes):
+        time, moved = load(own, k), load(displacement, k) + broadcast(price)
+        store(kept, k, where_at_least(first, time, nothing, where_at_least(time, never, nothing, moved)))
+    for k in range(whole, len(own)):
         kept[k] = displacement[k] + price if onset < own[k] < np.inf else 0
 
 

@@ -118,7 +118,8 @@ def cautions(report: Report) -> list[str]:
     elif report.split == "test":
         said.append(
             "Measured on the test stimuli, which served neither to learn nor to choose the epoch. They are a test as"
-            " long as nothing else is chosen by them: until the last choice is made, report with --split validation."
+            " long as nothing else is chosen by them: until the last choice is made, set stimuli aside"
+            " (training.validation) and report with --split validation."
         )
     else:
         said.append(

@@ -2,9 +2,9 @@
 
 A run folder holds ``network.toml`` (the specification with all options applied), ``run.json`` (seed,
 versions, revision, command, machine), ``metrics.csv`` (one line per epoch), ``best.npz`` (weights of the best
-epoch by validation), ``checkpoint.npz`` (weights, optimizer and position of the last checkpoint, and the best
-weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be damaged). Data that
-came from Python lie in ``data``.
+epoch by validation, or of the last one without), ``checkpoint.npz`` (weights, optimizer and position of the last
+checkpoint, and the best weights so far) and ``checkpoint-previous.npz`` (the checkpoint before, should the last one be
+damaged). Data that came from Python lie in ``data``.
 """
 
 import csv

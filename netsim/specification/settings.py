@@ -110,7 +110,7 @@ class Learning:
         projections onto all outputs.
     averaging : float
         How much of the exponential moving average (EMA) of the weights is kept at each step, at most; it is what is
-        validated and kept. 0 keeps the weights of the last step themselves.
+        validated, if anything is, and kept. 0 keeps the weights of the last step themselves.
     revive_below : float
         Maps and dense neurons, with plastic weights, that fire in less than this fraction of an epoch's
         presentations are redrawn; 0 switches it off.
@@ -177,8 +177,8 @@ class Training:
     epochs, batch : int
         Passes over the training images; presentations between two weight updates.
     validation : int
-        Number of training stimuli set aside to choose the epoch whose weights are kept; with 0 all are learned from,
-        and those of the last epoch are kept. A data set with validation stimuli of its own needs none set aside.
+        Number of training stimuli set aside to choose the epoch whose weights are kept. With 0 all are learned from,
+        and the weights of the last epoch are kept. Of a data set with validation stimuli of its own none are set aside.
     flips : bool
         Mirror half of the stimuli from left to right.
     shift : int

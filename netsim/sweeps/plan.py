@@ -191,13 +191,15 @@ def _network(base: dict[str, Any], overrides: Settings, settings: Settings) -> N
         _put(table, key, value)
     try:
         network = network_from_dict(table)
-        compared = "is 0, and a sweep compares runs by validation; set some stimuli aside in overrides"
-        require(network.training.validation > 0, "training.validation", compared)
-        return network
     except SpecificationError as error:
         if not settings:
             raise
         raise SpecificationError(error.field, f"{error.message} (with {described(settings)})") from error
+    aside = "training.validation"
+    remedy = f"leave 0 out of {aside}" if aside in settings else f"set overrides.{aside} to how many are set aside"
+    own = "any number above 0, if the data set has validation stimuli of its own"
+    require(network.training.validation > 0, aside, f"is 0, but runs are compared by validation; {remedy} ({own})")
+    return network
 
 
 def _put(table: dict[str, Any], key: str, value: Any) -> None:

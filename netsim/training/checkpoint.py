@@ -264,7 +264,7 @@ def _check_position(network: Network, position: dict[str, Any]) -> None:
 def _are_metrics(row: Mapping[str, float]) -> bool:
     """Whether an epoch has all figures of training, and all or none of validation."""
     validation = set(ValidationFigures._fields)
-    return row.keys() >= set(EpochFigures._fields) | (row.keys() & validation and validation)
+    return row.keys() >= set(EpochFigures._fields) and (row.keys() & validation) in (set(), validation)
 
 
 def _part(arrays: dict[str, np.ndarray], part: str, dtype: np.dtype | None = None) -> dict[str, np.ndarray]:

@@ -45,6 +45,7 @@ from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, l
 CHECKPOINT_SECONDS = 60.0
 """Time between two checkpoints, at most; each epoch ends with one too."""
 _VALIDATION_BATCH = 200
+_NOTHING_BETTER = "has no validation stimuli to go by; set training.validation above 0, or train without it"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class EarlyStopping:
     """Ends a training once so many epochs in a row have not been better by validation than the best one before.
 
     What is better is what chooses the weights that are kept: strict validation accuracy, then loss. Without validation
-    stimuli that is not known: it raises a `SpecificationError` after the first epoch.
+    stimuli nothing is better than anything else: a `SpecificationError` is raised.
 
     Parameters
     ----------
@@ -131,8 +132,7 @@ class EarlyStopping:
 
     def __call__(self, history: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the best epoch is `patience` epochs ago."""
-        needed = "needs validation stimuli; set training.validation to how many are set aside"
-        require(all(map(is_validated, history)), "EarlyStopping", needed)
+        require(all(map(is_validated, history)), "EarlyStopping", _NOTHING_BETTER)
         scores = [epoch_score(metrics) for metrics in history]
         return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.patience
 
@@ -188,8 +188,8 @@ def train(
     ----------
     network : Network
     training, validation : Stimuli
-        The weights of the epoch that validates best are kept; with no validation stimuli, which ``training.validation``
-        has to be 0 for, those of the last one.
+        The weights of the epoch that validates best are kept. If ``training.validation`` is 0 there may be no
+        validation stimuli, and the weights of the last epoch are kept.
     state : TrainingState
         Where to resume, and the optimizer; is changed.
     seed : int
@@ -214,11 +214,12 @@ def train(
     Raises
     ------
     DataError
-        If a stimulus has no label, or there are none.
+        If there are no stimuli, or one has no label.
     TrainingError
         If a loss, a weight step or a weight is not finite. What is not finite is written nowhere.
     SpecificationError
-        If there are targets beside a learner, or it takes none.
+        If there are targets beside a learner, or it takes none; if there is nothing for `EarlyStopping` to go by, or
+        only some epochs would be validated.
 
     Examples
     --------
@@ -235,11 +236,16 @@ def train(
     (1, ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel'])
     """
     callbacks = callbacks or Callbacks()
-    for part, stimuli in (("training", training), ("validation", validation)):
-        if not len(stimuli) and (part == "training" or network.training.validation):
-            remedy = "" if part == "training" else ", or set training.validation to 0"
-            raise DataError(f"{part}: has no stimuli; give at least one{remedy}")
+    if not len(training):
+        raise DataError("training: has no stimuli; give at least one")
+    if not len(validation) and network.training.validation:
+        raise DataError("validation: has no stimuli; give at least one, or set training.validation to 0")
+    for stimuli in (training, validation):
         stimuli.check_labels(network.outputs)
+    stops_early = isinstance(callbacks.stop, EarlyStopping)
+    require(len(validation) > 0 or not stops_early, "EarlyStopping", _NOTHING_BETTER)
+    mixed = "epochs with validation stimuli and without cannot be compared; go on as the training began"
+    require(all(is_validated(row) == (len(validation) > 0) for row in state.history), "validation", mixed)
     if not state.history and not state.batch:  # one that has begun goes on as it was
         check_settings(network, learner)
     learner = chosen_learner(network, learner, targets)

@@ -8,6 +8,7 @@ import numpy as np
 from netsim.data.dataset import Dataset
 from netsim.errors import SpecificationError, nearest
 from netsim.models.presets import preset_names
+from netsim.runs.folder import RunFolder
 from netsim.runs.model import find_run, load_model
 from netsim.specification import Network
 from netsim.specification.checks import require
@@ -46,7 +47,7 @@ def load_pretrained(network: Network) -> Weights | None:
     for projection, checksum in synapse_checksums(network).items():
         others = f"{name} has other synapses in {projection}, which its weights are of; give the same seed or list"
         require(listed.get(projection) == checksum, where, others)
-    if trained.training.dataset == network.training.dataset:
+    if trained.training.dataset == network.training.dataset and not _has_own_validation(model.run):
         _check_unseen(network, trained)
     return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)
 
@@ -57,8 +58,13 @@ def check_unseen(network: Network, dataset: Dataset) -> None:
     That its data set is the same one says its checksum, under whatever name it was loaded.
     """
     run = find_run(network.training.pretrained)
-    if run and run.record().get("data", {}).get("sha256") == dataset.sha256:
+    if run and not _has_own_validation(run) and run.record().get("data", {}).get("sha256") == dataset.sha256:
         _check_unseen(network, run.network())
+
+
+def _has_own_validation(run: RunFolder | None) -> bool:
+    """Whether a run's data set has validation stimuli of its own, from which nobody learns."""
+    return run is not None and "validation" in run.record().get("data", {}).get("sizes", {})
 
 
 def _check_unseen(network: Network, trained: Network) -> None:

@@ -42,12 +42,12 @@ def test_it_is_tested_drawn_and_reported(trained: str, netsim: Netsim) -> None:
 
 @pytest.mark.parametrize("command", [("evaluate",), ("report",)])
 def test_there_is_nothing_to_validate_with(trained: str, netsim: Netsim, command: tuple[str, ...]) -> None:
-    netsim(*command, "run", "--split", "validation").refused("digits: no validation images are set aside", "split test")
+    netsim(*command, "run", "--split", "validation").refused("digits: training.validation is 0", "present --split test")
 
 
 def test_a_sweep_would_have_nothing_to_compare_by(trained: str, netsim: Netsim) -> None:
     Path("plan.toml").write_text('base = "all.toml"\ngrid.learning.rate = [0.01, 0.02]\n')
-    netsim("sweep", "plan.toml").refused("training.validation: is 0", "set some stimuli aside in overrides")
+    netsim("sweep", "plan.toml").refused("training.validation: is 0", "set overrides.training.validation")
     assert not Path("sweeps").exists()
     Path("plan.toml").write_text(
         'base = "all.toml"\ngrid.learning.rate = [0.01, 0.02]\noverrides.training.validation = 9'

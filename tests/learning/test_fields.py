@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.learning.fields import is_sparse, kernel_gradient, propagate
+from netsim.learning.fields import _are_by_synapse, is_sparse, kernel_gradient, propagate
 from netsim.numerics.receptive_fields import gather_patches
+from netsim.numerics.vectors import lanes_of
 from netsim.specification import Convolution, Window
 
 layers = st.builds(
@@ -66,16 +67,21 @@ def test_both_ways_are_the_sums_of_the_definition(
     )
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
-def test_sums_of_few_channels_are_those_of_many_to_the_bit(share: float) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+def test_sums_by_synapse_are_those_of_visited_fields_to_the_bit(share: float, dtype: type) -> None:
     """One map less than a vector has numbers, and the fields of signals are visited one by one."""
-    layer = Convolution(32, 3, padding=2)
-    inputs, signal, _ = _inputs(layer, 2, share, np.float32, 3)
+    lanes, generator = lanes_of(np.dtype(dtype)), np.random.default_rng(3)
+    layer, inputs = Convolution(lanes + 5, 3, padding=2), generator.normal(size=(2, 20, 19, 2)).astype(dtype)
+    signal = generator.normal(size=(2, 22, 21, lanes + 5)).astype(dtype)
+    signal[generator.random(signal.shape) >= share] = 0
     gradients = []
-    for maps in (31, 32):
-        gradient = np.full((18, maps), np.nan, np.float32)
-        kernel_gradient(inputs, np.ascontiguousarray(signal[..., :maps]), _window(layer, inputs), True, gradient)
-        gradients.append(gradient[:, :31])
+    for maps, by_synapse in ((lanes - 1, False), (lanes + 5, True)):
+        of_maps = np.ascontiguousarray(signal[..., :maps])
+        assert _are_by_synapse(inputs, of_maps, _window(layer, inputs), True) is by_synapse
+        gradient = np.full((18, maps), np.nan, dtype)
+        kernel_gradient(inputs, of_maps, _window(layer, inputs), True, gradient)
+        gradients.append(gradient[:, : lanes - 1])
     np.testing.assert_array_equal(*gradients)
 
 

@@ -12,7 +12,7 @@ from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, make_engine
 from netsim.engines.event.engine import EventEngine
 from netsim.learning.elementwise import update_ema
-from netsim.learning.gradients import OuterProduct
+from netsim.learning.gradients import OuterProduct, total_gradient
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.learning.optimizers.adam import Adam
 from netsim.learning.optimizers.sgd import SGD
@@ -113,3 +113,8 @@ def test_binary_weights_with_learned_scales_learn_from_a_single_presentation(
     assert found
     for name, expected in log_scale_gradients(network, forward, arrays).items():
         np.testing.assert_array_equal(found[name], expected)
+
+
+def test_a_total_is_scaled_whatever_its_layout() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    np.testing.assert_array_equal(total_gradient([array], np.float32(0.5)), np.arange(6).reshape(2, 3).T / 2)

@@ -165,9 +165,9 @@ def test_small_unlabelled_data_can_be_presented(run: Path) -> None:
     )
     splits = load_model(str(run)).splits(network)
     assert [len(part) for part in (splits.training, splits.validation, splits.test)] == [7, 0, 2]
-    assert part_of(splits, "test") is splits.test
-    with pytest.raises(DataError, match="few: no validation images are set aside of it; present --split test"):
-        part_of(splits, "validation")
+    assert part_of(splits, "test", network) is splits.test
+    with pytest.raises(DataError, match="few: is too small to set validation images aside"):
+        part_of(splits, "validation", network)
     with pytest.raises(DataError, match="validation: 10 of 7 training images cannot be set aside"):
         open_training("new", network)
     assert not Path("new").exists()

@@ -79,8 +79,14 @@ def test_it_is_resumed_to_the_bit() -> None:
 
 
 def test_early_stopping_is_refused_as_it_has_nothing_to_go_by() -> None:
-    with pytest.raises(SpecificationError, match=r"^EarlyStopping: needs validation stimuli; set training\.validation"):
-        _open().train(netsim.Callbacks(stop=netsim.EarlyStopping(2)))
+    by_hand = netsim.EarlyStopping(2)
+    for stop in (by_hand, lambda history: by_hand(history)):
+        run = _open(folder=Path(f"run{stop is by_hand}"))
+        with pytest.raises(
+            SpecificationError, match=r"^EarlyStopping: has no validation stimuli to go by; set training"
+        ):
+            run.train(netsim.Callbacks(stop=stop))
+    assert not Path("runTrue/best.npz").exists()
 
 
 def test_stimuli_that_should_validate_are_asked_for() -> None:
@@ -116,3 +122,21 @@ def test_a_data_set_with_validation_stimuli_of_its_own_is_validated_with_them() 
     data = netsim.make_dataset(learned, _network().encoder, test=tested, validation=held_out, intensity_max=16.0)
     history = netsim.open_training(FOLDER, _network(epochs=1), seed=0, data=data).train()
     assert "validation_loss" in history[0]
+
+
+def test_epochs_that_are_validated_and_others_are_not_compared() -> None:
+    network = _network(epochs=2)
+    stimuli = netsim.load_splits(network).training.first(20)
+    state, engine = netsim.start_training(network, seed=0), netsim.make_engine("event", network)
+    once = netsim.Callbacks(stop=lambda history: True)
+    engine.run(netsim.train(network, stimuli, stimuli.first(0), state, seed=0, callbacks=once))
+    with pytest.raises(SpecificationError, match="epochs with validation stimuli and without cannot be compared"):
+        engine.run(netsim.train(network, stimuli, stimuli, state, seed=0))
+
+
+def test_weights_of_a_run_with_validation_stimuli_of_its_own_have_not_seen_them() -> None:
+    yin_yang = netsim.load_preset("yin-yang")
+    for name, training in (("before", {"validation": 0}), ("after", {"validation": 50, "pretrained": "before"})):
+        settings = dataclasses.replace(yin_yang.training, epochs=1, **training)
+        network = dataclasses.replace(yin_yang, training=settings)
+        netsim.open_training(Path(name), network, seed=0, limit=100).train()

@@ -252,7 +252,9 @@ class STiDiBP(Learner):
         displacement = handed.pop(name).reshape(own.shape)
         price = self._prices[name]
         if self._may_be_stuck[name] or price:
-            displacement = _of_movable(displacement, own, self._onsets[name], price)
+            # what a step has handed down is nobody else's
+            kept = np.empty_like(displacement) if name == self.network.output.name else displacement
+            displacement = _of_movable(displacement, own, self._onsets[name], price, kept)
         if population.integrates and self.network.learning.normalised:
             displacement = _normalised(displacement, self.network.encoder.t_max)
         if population.neurons is None or population.neurons.gated:
@@ -476,13 +478,13 @@ def _arriving(projection: Projection, source: np.ndarray, late: _Late) -> np.nda
     return source + late.axons[projection.name] if projection.name in late.axons else source
 
 
-def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float) -> np.ndarray:
+def _of_movable(displacement: np.ndarray, own: np.ndarray, onset: float, price: float, kept: np.ndarray) -> np.ndarray:
     """Keep the displacements of hidden neurons whose latency can move, and add the price of their spikes (ms).
 
-    One that stayed silent, or that was over threshold at its onset already, would not fire at another time for a small
-    change of its potential. Output neurons always learn: that is what brings them back into their window.
+    They are written to `kept`, which may be the array of the displacements. A neuron that stayed silent, or that was
+    over threshold at its onset already, would not fire at another time for a small change of its potential. Output
+    neurons always learn: that is what brings them back into their window.
     """
-    kept = np.empty_like(displacement)
     earliest = own.dtype.type(onset if onset > 0 else -1.0)
     keep_movable(displacement.reshape(-1), own.reshape(-1), earliest, own.dtype.type(price), kept.reshape(-1))
     return kept
