@@ -72,14 +72,15 @@ def test_both_ways_are_the_sums_of_the_definition(
 def test_sums_by_synapse_are_those_of_visited_fields_to_the_bit(share: float, dtype: type) -> None:
     """One map less than a vector has numbers, and the fields of signals are visited one by one."""
     lanes, generator = lanes_of(np.dtype(dtype)), np.random.default_rng(3)
-    layer, inputs = Convolution(lanes + 5, 3, padding=2), generator.normal(size=(2, 20, 19, 2)).astype(dtype)
-    signal = generator.normal(size=(2, 22, 21, lanes + 5)).astype(dtype)
+    layer = Convolution(lanes + 5, 3, padding=2)
+    inputs: np.ndarray = generator.normal(size=(2, 20, 19, 2)).astype(dtype)
+    signal: np.ndarray = generator.normal(size=(2, 22, 21, lanes + 5)).astype(dtype)
     signal[generator.random(signal.shape) >= share] = 0
     gradients = []
     for maps, by_synapse in ((lanes - 1, False), (lanes + 5, True)):
         of_maps = np.ascontiguousarray(signal[..., :maps])
         assert _are_by_synapse(inputs, of_maps, _window(layer, inputs), True) is by_synapse
-        gradient = np.full((18, maps), np.nan, dtype)
+        gradient: np.ndarray = np.full((18, maps), np.nan, dtype)
         kernel_gradient(inputs, of_maps, _window(layer, inputs), True, gradient)
         gradients.append(gradient[:, : lanes - 1])
     np.testing.assert_array_equal(gradients[0], gradients[1])
