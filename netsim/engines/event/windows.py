@@ -32,7 +32,8 @@ class WindowStage:
         self.dynamics = clock.dynamics(population)
         self.psp = clock.breakpoints(projection)
         # made once: for a single presentation each takes as long as a part of a small layer
-        self._kernel_name = kernel_name(projection)
+        self._kernel_name, self._bias_name = kernel_name(projection), bias_name(population)
+        self._has_bias = population.has_bias
         self._maps_shape, self._spikes_shape = (-1, *window.source), (-1, *window.shape)
 
     def maps(self, arriving: Sequence[np.ndarray]) -> np.ndarray:
@@ -43,9 +44,11 @@ class WindowStage:
         self, weights: Weights, thresholds: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Kernel (inputs of a field, maps), bias (maps,), and potentials to begin with (rows, columns, maps) if any."""
-        kernel = np.ascontiguousarray(weights[self._kernel_name], self.clock.dtype)
-        kernel = kernel.reshape(-1, kernel.shape[-1])
-        bias = biases(self.population, weights, self.clock.dtype, kernel.shape[1])
+        dtype, kernel = self.clock.dtype, weights[self._kernel_name]
+        kernel = np.ascontiguousarray(kernel, dtype).reshape(-1, kernel.shape[-1])
+        bias = weights[self._bias_name] if self._has_bias else None
+        if bias is None or bias.dtype != dtype or len(bias) != kernel.shape[1] or not bias.flags.c_contiguous:
+            bias = biases(self.population, weights, dtype, kernel.shape[1])
         if thresholds is None:
             return kernel, bias, None
         return kernel, bias, self.clock.head_start(self.population, thresholds).reshape(self.window.shape)
