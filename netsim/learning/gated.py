@@ -7,13 +7,7 @@ operation, and threads would wait for each other to get the GIL.
 
 import numpy as np
 
-from netsim.learning.fields import (
-    breakpoints_per_drive,
-    contiguous,
-    is_sparse,
-    kernel_gradient,
-    propagate,
-)
+from netsim.learning.fields import breakpoints_per_drive, contiguous, is_sparse, kernel_gradient, propagate
 from netsim.learning.gradients import Deferred, Factors, LayerStep
 from netsim.numerics.compilation import compiled
 from netsim.numerics.psp import Breakpoints, integrate, multiply_by_slope

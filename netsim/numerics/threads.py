@@ -59,7 +59,7 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> l
 
 
 def are_one_run(count: int) -> bool:
-    """Whether so many elements are one slice of `over_elements`, which takes longer than to visit a few hundred."""
+    """Whether so many elements are one slice of `over_elements`: to call it takes as long as to visit hundreds."""
     return count <= _LARGEST_RUN
 
 

@@ -252,8 +252,9 @@ class STiDiBP(Learner):
         displacement = handed.pop(name).reshape(own.shape)
         price = self._prices[name]
         if self._may_be_stuck[name] or price:
-            # what a step has handed down is nobody else's
-            kept = np.empty_like(displacement) if name == self.network.output.name else displacement
+            # what a step has handed down is nobody else's; what is wanted of outputs may be the user's
+            handed_down = name != self.network.output.name and displacement.flags.c_contiguous
+            kept = displacement if handed_down else np.empty_like(displacement)
             displacement = _of_movable(displacement, own, self._onsets[name], price, kept)
         if population.integrates and self.network.learning.normalised:
             displacement = _normalised(displacement, self.network.encoder.t_max)
