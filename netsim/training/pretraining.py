@@ -58,7 +58,7 @@ def check_unseen(network: Network, dataset: Dataset) -> None:
     That its data set is the same one says its checksum, under whatever name it was loaded.
     """
     run = find_run(network.training.pretrained)
-    if run and not _has_own_validation(run) and run.record().get("data", {}).get("sha256") == dataset.sha256:
+    if run and dataset.validation is None and run.record().get("data", {}).get("sha256") == dataset.sha256:
         _check_unseen(network, run.network())
 
 

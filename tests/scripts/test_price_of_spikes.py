@@ -17,7 +17,7 @@ import pytest
 from netsim.data.stimuli import load_splits
 from netsim.errors import SpecificationError
 from netsim.models.presets import load_preset
-from netsim.runs.model import load_model
+from netsim.runs.model import Model, load_model
 from netsim.specification.toml import dumps_network
 from netsim.weights.layout import weight_shapes
 
@@ -35,6 +35,15 @@ def torch() -> Any:
     return pytest.importorskip("torch", reason="torch is not installed; pip install 'netsim-snn[bench]'")
 
 
+def _yin_yang(monkeypatch: pytest.MonkeyPatch, epochs: int) -> Model:
+    """The trained model of yin-yang, which is loaded from now on as if it had learned for so many epochs."""
+    model = load_model("yin-yang")
+    training = dataclasses.replace(model.network.training, epochs=epochs)
+    shorter = dataclasses.replace(model, network=dataclasses.replace(model.network, training=training))
+    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: shorter)
+    return shorter
+
+
 def test_the_dense_network_has_the_weights_of_the_preset(price: Any, torch: Any) -> None:
     network = load_preset("rcsnn-fashion")
     dense = price.dense_network(torch, network)
@@ -50,9 +59,8 @@ def test_it_learns_and_is_compared_stimulus_by_stimulus(
     price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With fewer epochs than the preset has; a training that is there is neither repeated nor taken for another."""
-    model = load_model("yin-yang")
-    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=12))
-    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
+    model = _yin_yang(monkeypatch, epochs=12)
+    network = model.network
     options = ["yin-yang", "--runs", str(tmp_path), "--page", str(tmp_path)]
     done = invoke(price.main, options)
     assert done.exit_code == 0, done.output
@@ -119,10 +127,7 @@ def test_weights_decay_and_biases_do_not(price: Any, torch: Any) -> None:
 def test_without_validation_the_last_epoch_is_tested(
     price: Any, torch: Any, tmp_path: Path, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_model("yin-yang")
-    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=2))
-    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
-    splits = load_splits(network)
+    splits = load_splits(_yin_yang(monkeypatch, epochs=2).network)
     all_learned = dataclasses.replace(splits, validation=splits.validation.first(0))
     monkeypatch.setattr("netsim.data.stimuli.load_splits", lambda *_: all_learned)
     done = invoke(price.main, ["yin-yang", "--runs", str(tmp_path), "--page", str(tmp_path)])
@@ -137,13 +142,11 @@ def test_without_validation_the_last_epoch_is_tested(
 def test_a_checkpoint_of_other_settings_is_refused(
     price: Any, torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_model("yin-yang")
-    network = dataclasses.replace(model.network, training=dataclasses.replace(model.network.training, epochs=1))
+    network = _yin_yang(monkeypatch, epochs=1).network
     for settings in (network, dataclasses.replace(network, learning=dataclasses.replace(network.learning, rate=0.1))):
         dense = price.dense_network(torch, settings)
         state = price._Training(torch, dense, torch.optim.Adam(dense.parameters()), dense.state_dict())
         state.save(tmp_path / "yin-yang-seed0.pt", dumps_network(settings))
-    monkeypatch.setattr("netsim.runs.model.load_model", lambda _: dataclasses.replace(model, network=network))
     with pytest.raises(SpecificationError, match=r"yin-yang-seed0\.pt: was begun with other settings; move it away"):
         price.main(["yin-yang"], runs=tmp_path)
     (tmp_path / "yin-yang-seed0.pt").write_bytes(b"PK half written")
