@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from netsim.numerics.compilation import compiled
-from netsim.numerics.threads import are_one_run, over_elements
+from netsim.numerics.threads import over_arrays
 from netsim.weights.layout import Weights
 
 
@@ -17,10 +17,7 @@ def elementwise(kernel: Callable[..., None], arrays: Sequence[np.ndarray], const
     dtype = arrays[0].dtype.type
     flat = [array.reshape(-1) for array in arrays]
     typed = [dtype(constant) for constant in constants]
-    if are_one_run(arrays[0].size):
-        kernel(*flat, *typed)
-        return
-    over_elements(arrays[0].size, lambda part: kernel(*[array[part] for array in flat], *typed))
+    over_arrays(flat, lambda *pieces: kernel(*pieces, *typed))
 
 
 def update_ema(mean: Weights, weights: Weights, keep: float) -> None:

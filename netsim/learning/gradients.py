@@ -9,7 +9,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from netsim.numerics.compilation import compiled
 from netsim.numerics.field_products import multiply_fields
-from netsim.numerics.threads import are_one_run, over_elements
+from netsim.numerics.threads import over_arrays, over_elements
 from netsim.weights.layout import all_finite
 
 
@@ -180,18 +180,15 @@ def total_gradient(shares: Sequence[Any], scale: np.floating) -> Any:
     first = shares[0]
     if not isinstance(first, np.ndarray):
         return type(first).total(shares, scale)
-    total, *others = (array.reshape(-1) for array in shares)
-    if not others and are_one_run(total.size):
-        _scale(total, scale)
-        return total.reshape(first.shape)
+    flat = [array.reshape(-1) for array in shares]
 
-    def add(part: slice) -> None:
+    def add(total: np.ndarray, *others: np.ndarray) -> None:
         for other in others:
-            _add(total[part], other[part])
-        _scale(total[part], scale)
+            _add(total, other)
+        _scale(total, scale)
 
-    over_elements(total.size, add)
-    return total.reshape(first.shape)
+    over_arrays(flat, add)
+    return flat[0].reshape(first.shape)
 
 
 @compiled

@@ -8,7 +8,7 @@ wait for each other within a part.
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Lock
@@ -58,9 +58,16 @@ def over_elements(count: int, work: Callable[[slice], Part], size: int = 1) -> l
     return _over_parts(count, work, max(1, _LARGEST_RUN // size))
 
 
-def are_one_run(count: int) -> bool:
-    """Whether so many elements are one slice of `over_elements`: to call it takes as long as to visit hundreds."""
-    return count <= _LARGEST_RUN
+def over_arrays(arrays: Sequence[np.ndarray], work: Callable[..., None]) -> None:
+    """Call `work` with the same piece of each of some flat arrays of one length, on several threads.
+
+    Arrays that are no longer than a piece are handed over as they are, for to cut them takes as long as to visit
+    hundreds of numbers. The work is as in `over_elements`.
+    """
+    if len(arrays[0]) <= _LARGEST_RUN:
+        work(*arrays)
+        return
+    over_elements(len(arrays[0]), lambda part: work(*[array[part] for array in arrays]))
 
 
 def _over_parts(count: int, work: Callable[[slice], Part], largest: int) -> list[Part]:
