@@ -10,6 +10,7 @@ import numpy as np
 
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.counting import count_nonzero
+from netsim.numerics.field_loops import add_up_active, channels_at_once, list_active
 from netsim.numerics.psp import Breakpoints
 from netsim.numerics.receptive_fields import (
     copy_line,
@@ -28,6 +29,8 @@ from netsim.specification import PSP, Window
 _VECTOR = 90
 # To visit a neuron that carries a signal takes so many times as long as to visit one of all, in vectors (measured).
 _PER_SIGNAL = 8
+# Dense synapses are worth laying out anew, map by map, for so many positions (measured).
+_POSITIONS_PER_LAYOUT = 12
 # To copy the synapses of one map takes as long as to transpose those of so many (measured).
 _PER_TRANSPOSED = 6
 
@@ -64,7 +67,7 @@ def kernel_gradient(
     if _are_by_synapse(inputs, signal, window, visited):
         _gather_by_synapse(inputs, signal, window, gradient)
     elif visited:
-        by_map = np.empty((maps, window.size, padded(window.size * inputs.shape[3], signal)), signal.dtype)
+        by_map = room_by_map(maps, window.size, window.size * inputs.shape[3], signal)
         learns = _gather_visited(inputs, signal, window.stride, window.padding, by_map)
         collect_from_maps(by_map, learns, gradient)
     elif few_channels(inputs):
@@ -95,11 +98,29 @@ def propagate(
         by_map = lay_out_by_map(kernel, window.size, maps_with_signals(signal))
         _scatter_visited(by_map, signal, window.stride, window.padding, propagated)
     elif is_pointwise(window.size, window.stride, window.padding):
-        shape = -1, len(kernel)
-        _propagate_to_heard(signal.reshape(-1, maps), kernel, times.reshape(shape), gate, propagated.reshape(shape))
+        shape, signals = (-1, len(kernel)), signal.reshape(-1, maps)
+        if len(signals) >= _POSITIONS_PER_LAYOUT:
+            _propagate_by_signal(signals, kernel, propagated.reshape(shape))
+        else:
+            _propagate_to_heard(signals, kernel, times.reshape(shape), gate, propagated.reshape(shape))
     else:
         onto = np.dot(signal.reshape(-1, maps), kernel.T)
         scatter_patches(onto, propagated, window.size, window.stride, window.padding)
+
+
+@compiled
+def _propagate_by_signal(signal: np.ndarray, kernel: np.ndarray, propagated: np.ndarray) -> None:
+    """The products of each position's signals with the synapses of all its sources: a forward pass, back to front."""
+    (positions, maps), sources = signal.shape, len(kernel)
+    shape, block = (positions, 1, 1, maps), 2 * lanes_of(signal)
+    carrying = list_active(signal.reshape(shape), channels_at_once(maps))
+    by_map, weights = from_a_line(maps * block, kernel), kernel.reshape(-1)
+    for first in range(0, sources, block):
+        count = min(block, sources - first)
+        if count < block:
+            by_map[:] = 0
+        transpose(weights, first * maps, maps, (count, maps), by_map, 0, block)
+        add_up_active(shape, carrying, by_map, first, 1, 1, 0, propagated.reshape(positions, 1, 1, sources))
 
 
 @compiled_with(fastmath={"contract"})
@@ -198,6 +219,13 @@ def maps_with_signals(signal: np.ndarray) -> np.ndarray:
 
 
 @compiled
+def room_by_map(maps: int, size: int, row: int, like: np.ndarray) -> np.ndarray:
+    """Room for kernels by map and row of a field, shape (maps, size, inputs of a row filled up to whole vectors)."""
+    length = padded(row, like)
+    return from_a_line(maps * size * length, like).reshape(maps, size, length)
+
+
+@compiled
 def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
     """Lay out some maps of a kernel, shape (inputs of a field, maps), by map and row of a field.
 
@@ -205,9 +233,9 @@ def lay_out_by_map(kernel: np.ndarray, size: int, chosen: np.ndarray) -> np.ndar
     Entries of the other maps are undefined.
     """
     row, maps = len(kernel) // size, kernel.shape[1]
-    length = padded(row, kernel)
-    by_map = np.empty((maps, size, length), kernel.dtype)
+    by_map = room_by_map(maps, size, row, kernel)
     by_map[:, :, row:] = 0
+    length = by_map.shape[2]
     weights, laid_out = kernel.reshape(-1), by_map.reshape(-1)
     for dy in range(size):
         if chosen.size * _PER_TRANSPOSED > maps:
@@ -281,6 +309,18 @@ def list_signals(signal: np.ndarray, first: int, maps: int, chosen: np.ndarray) 
 
 
 @compiled
+def frame(maps: np.ndarray, padding: int, beyond: int, filler: float) -> np.ndarray:
+    """A flat frame for one of some maps, shape (presentations, height, width, channels), with its padding.
+
+    It begins with a line of the cache, as vectors that lie in two take twice as long, and has so many numbers more.
+    """
+    _, height, width, channels = maps.shape
+    framed = from_a_line((height + 2 * padding) * (width + 2 * padding) * channels + beyond, maps)
+    framed[:] = filler
+    return framed
+
+
+@compiled
 def copy_framed(values: np.ndarray, padding: int, framed: np.ndarray) -> None:
     """Copy a map, shape (height, width, channels), into a flat frame that holds its padding already."""
     height, width, channels = values.shape
@@ -349,7 +389,7 @@ def _gather_by_synapse(inputs: np.ndarray, signal: np.ndarray, window: Window, g
     _, rows, columns, maps = signal.shape
     lanes, row_of_field = lanes_of(inputs), window.size * channels
     line = (width + 2 * window.padding) * channels
-    framed = np.zeros((inputs.shape[1] + 2 * window.padding) * line, inputs.dtype)  # with its padding
+    framed = frame(inputs, window.padding, 0, 0)
     synapses, flat = len(gradient), signal.reshape(-1)
     whole = -(-synapses // _SYNAPSES) * _SYNAPSES  # the last one is added up again, for nothing
     offsets = np.empty(whole, np.uint64)
@@ -423,12 +463,12 @@ def _gather_visited(
 
     Returned is which maps have any signal; nothing is written for others.
     """
-    presentations, height, width, channels = inputs.shape
+    presentations, _, width, channels = inputs.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
     lanes = lanes_of(inputs)
     line = (width + 2 * padding) * channels
-    framed = np.zeros((height + 2 * padding) * line + numbers, inputs.dtype)  # with its padding
+    framed = frame(inputs, padding, numbers, 0)
     offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
     vectors = len(offsets)
     flat, found, seen = signal.reshape(-1), gathered.reshape(-1), np.zeros(maps, np.bool_)
@@ -474,12 +514,12 @@ def _scatter_visited(
     kernels: np.ndarray, signal: np.ndarray, stride: int, padding: int, propagated: np.ndarray
 ) -> None:
     """Add, for each signal, its multiple of the kernel of its map onto the field; one position at a time."""
-    presentations, height, width, channels = propagated.shape
+    presentations, _, width, channels = propagated.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]
     lanes = lanes_of(kernels)
     line = (width + 2 * padding) * channels
-    framed = np.empty((height + 2 * padding) * line + numbers, propagated.dtype)  # with its padding
+    framed = frame(propagated, padding, numbers, 0)
     flat, place = signal.reshape(-1), 0
     chosen, values = np.empty(maps, np.int64), np.empty(maps, signal.dtype)
     for b in range(presentations):

@@ -12,11 +12,12 @@ from netsim.learning.fields import (
     collect_from_maps,
     copy_framed,
     copy_out_of_frame,
+    frame,
     lay_out_by_map,
     list_signals,
     maps_with_signals,
     offsets_in_frame,
-    padded,
+    room_by_map,
 )
 from netsim.numerics.compilation import compiled, compiled_with
 from netsim.numerics.psp import Breakpoints
@@ -61,7 +62,7 @@ def _add_up(
     gradient: np.ndarray,
 ) -> None:
     """Write the gradient of the synapses: ``signal_j · PSP(L_j - t_i)`` over all positions."""
-    by_map = np.empty((signal.shape[3], window.size, padded(window.size * times.shape[3], times)), times.dtype)
+    by_map = room_by_map(signal.shape[3], window.size, window.size * times.shape[3], times)
     learns = _gather(times, limit, signal, psp, window, by_map)
     collect_from_maps(by_map, learns, gradient)
 
@@ -95,12 +96,12 @@ def _gather(
     What is gathered has the shape (maps, rows of a field, inputs of a row filled up to whole vectors). Returned is
     which maps have any signal; nothing is written for others.
     """
-    presentations, height, width, channels = times.shape
+    presentations, _, width, channels = times.shape
     _, rows, columns, maps = signal.shape
     size, numbers = gathered.shape[1:]
     stride, padding, lanes = window.stride, window.padding, lanes_of(times)
     nothing, line = broadcast(times.dtype.type(0)), (width + 2 * padding) * channels
-    framed = np.full((height + 2 * padding) * line + numbers, times.dtype.type(np.inf))
+    framed = frame(times, padding, numbers, np.inf)
     offsets = offsets_in_frame(size, numbers // lanes, line, lanes)
     vectors = len(offsets)
     found, seen = gathered.reshape(-1), np.zeros(maps, np.bool_)
@@ -161,13 +162,13 @@ def _scatter(
     displacement: np.ndarray,
 ) -> None:
     """Add up what is propagated to each presynaptic spike, one position at a time; kernels are laid out by map."""
-    presentations, height, width, channels = times.shape
+    presentations, _, width, channels = times.shape
     _, rows, columns, maps = signal.shape
     size, numbers = kernels.shape[1:]
     stride, padding, lanes = window.stride, window.padding, lanes_of(times)
     line = (width + 2 * padding) * channels
-    framed = np.full((height + 2 * padding) * line + numbers, times.dtype.type(np.inf))
-    onto, capacity = np.empty_like(framed), maps * psp.delays.size
+    framed, onto = frame(times, padding, numbers, np.inf), frame(times, padding, numbers, 0)
+    capacity = maps * psp.delays.size
     signals, limits, position = signal.reshape(-1), limit.reshape(-1), 0
     chosen, visited = np.empty(maps, np.int64), np.empty(capacity, np.int64)
     latest, values = np.empty(capacity, times.dtype), np.empty(capacity, times.dtype)

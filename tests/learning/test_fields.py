@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from netsim.learning.fields import _are_by_synapse, is_sparse, kernel_gradient, propagate
 from netsim.numerics.receptive_fields import gather_patches
 from netsim.numerics.vectors import lanes_of
-from netsim.specification import Convolution, Window
+from netsim.specification import Convolution, Dense, Window
 
 layers = st.builds(
     lambda maps, kernel, stride, padding: Convolution(maps, kernel, stride, min(padding, kernel - 1)),
@@ -65,6 +65,32 @@ def test_both_ways_are_the_sums_of_the_definition(
     assert np.vdot(propagated.astype(float), inputs) == pytest.approx(
         np.vdot(seen @ kernel.astype(float), signals), rel=1e-3, abs=tolerance * 100
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("presentations", [1, 3, 30])
+@given(
+    sources=st.integers(1, 90),
+    maps=st.integers(1, 40) | st.integers(400, 450),
+    share=st.sampled_from([0.0, 0.05, 0.3, 1.0]),
+    seed=st.integers(0, 2**32),
+)
+@settings(deadline=None, max_examples=40)
+def test_what_dense_synapses_propagate_is_the_product(
+    presentations: int, dtype: type, sources: int, maps: int, share: float, seed: int
+) -> None:
+    """Synapses are visited source by source of few presentations, and laid out anew for many."""
+    generator = np.random.default_rng(seed)
+    signal: np.ndarray = generator.normal(size=(presentations, 1, 1, maps)).astype(dtype)
+    signal[generator.random(signal.shape) >= share] = 0
+    kernel: np.ndarray = generator.normal(size=(sources, maps)).astype(dtype)
+    times: np.ndarray = generator.choice(np.array([0, 1, 2, np.inf], dtype), (presentations, 1, 1, sources))
+    propagated = np.full_like(times, np.nan)
+    propagate(signal, kernel, Dense(maps).window((sources,), (maps,)), False, times, dtype(1.5), propagated)
+    expected = signal.astype(float) @ kernel.T.astype(float)
+    tolerance = 1e-10 if dtype is np.float64 else 1e-3
+    np.testing.assert_allclose(propagated[times < 1.5], expected[times < 1.5], rtol=0, atol=tolerance)
+    assert np.isfinite(propagated).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
