@@ -51,8 +51,8 @@ def _short(revision: str | None) -> str:
 
 def _learned_from_all(names: list[str]) -> list[str]:
     return [
-        f"Of {' and '.join(names)} no images are set aside: the number of epochs and all else were chosen with some",
-        "set aside, and the final training learned from all of them. The weights of its last epoch were tested.",
+        f"No images are set aside of {', '.join(names)}: the number of epochs and all else were chosen with",
+        "some set aside, and the final training learned from all of them. The weights of its last epoch were tested.",
         "",
     ]
 
