@@ -94,7 +94,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         Raises
         ------
         SpecificationError
-            If another module has registered the name.
+            If another module has registered the name, or it is that of an entry of netsim.
         """
 
         def add(entry: Any) -> Any:
@@ -105,6 +105,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def add(self, name: str, entry: Entry, module: str) -> None:
         """Register an entry, any value, as that of a module (its ``__name__``)."""
+        if self._own.get(name, module) != module:
+            reason = f"comes with netsim; what {module} registers needs another name"
+            raise SpecificationError(f"{self.seam} {name!r}", reason)
         former = self._modules.setdefault(name, module)
         if former != module:
             raise SpecificationError(

@@ -9,6 +9,7 @@ import pytest
 
 from netsim.errors import SpecificationError
 from netsim.registry import Registry
+from netsim.seams import schedules
 
 
 def _registry(points: dict[str, str] | None = None, **settings: Any) -> Registry[Any]:
@@ -51,6 +52,14 @@ def test_an_entry_point_that_cannot_be_loaded_is_named(value: str) -> None:
 def test_an_object_comes_from_the_module_of_its_class() -> None:
     origin = _registry().origin_of(Registry("other", "netsim.learning"))
     assert (origin.name, origin.module, origin.distribution) == ("Registry", "netsim.registry", "netsim-snn")
+
+
+def test_nobody_else_takes_the_name_of_an_entry_of_netsim() -> None:
+    registry = _registry()  # which has not imported any
+    for known in (registry, schedules):
+        with pytest.raises(SpecificationError, match="^schedule 'cosine': comes with netsim; what mine registers needs"):
+            known.add("cosine", 1, "mine")
+    assert schedules["cosine"](0.0) == 1.0
 
 
 def test_two_modules_cannot_have_one_name() -> None:

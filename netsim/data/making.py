@@ -93,14 +93,14 @@ def make_dataset(
             raise DataError(f"test: as a share must lie between 0 and 1, not {share:g}")
     if file is not None and os.path.lexists(file):
         raise RunError(f"{file}: exists already, and runs may refer to it; choose another file or remove it")
-    path = Path(tempfile.gettempdir() if file is None else file)
+    path, of_samples = Path(tempfile.gettempdir() if file is None else file), list[OSError]()
     codes = _Codes(None if classes is None else tuple(map(str, classes)))
     largest, latest, tally, columns = _Largest(encoder, intensity_max), _Latest(), Tally(), _Columns()
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=None if file is None else path.parent) as folder:
             parts: dict[str, Part] = {}
             for part, content in wanted.items():
-                batches = _prepared(content, encoder, part, largest, latest, tally, columns)
+                batches = _prepared(_noting(content, part, of_samples), encoder, part, largest, latest, tally, columns)
                 parts[part] = _kept(batches, codes, part, None if file is None else Path(folder) / part)
             tally.check(name, encoder)
             latest.check(name, encoder)
@@ -125,6 +125,8 @@ def make_dataset(
                 return made
             write_dataset(made, path)
     except OSError as error:
+        if error in of_samples:
+            raise
         raise RunError(f"{path}: cannot be written ({error.strerror or error}); choose another file") from error
     return dataclasses.replace(read_dataset(path), reference=str(path.resolve()))
 
@@ -251,13 +253,30 @@ def _is_word(label: Any) -> bool | None:
     return False if isinstance(label, int | float | np.number) and label == label else None
 
 
+def _noting(content: Any, part: str, errors: list[OSError]) -> Iterator[tuple[Any, Any]]:
+    """The batches of a part; errors of what the user reads them from are noted, and are not those of writing."""
+    try:
+        yield from _batches(content, part)
+    except OSError as error:
+        errors.append(error)
+        raise
+
+
 def _prepared(
-    content: Any, encoder: Encoder, part: str, largest: _Largest, latest: _Latest, tally: Tally, columns: _Columns
+    batches: Iterable[tuple[Any, Any]],
+    encoder: Encoder,
+    part: str,
+    largest: _Largest,
+    latest: _Latest,
+    tally: Tally,
+    columns: _Columns,
 ) -> Iterator[tuple[np.ndarray, Any]]:
     """Samples as the encoder has them, and labels or None, in batches as they come."""
     done = 0
-    for given, labels in _batches(content, part):
+    for given, labels in batches:
         columns.check(given, part)
+        if any(map(np.ma.isMaskedArray, (given, labels, *(given if isinstance(given, list) else ())))):
+            raise DataError(f"{part}: is a masked array, whose mask says nothing here; fill it, with .filled(value)")
         _check_index(given, labels, part)
         try:
             samples, late = encoder.prepare_and_late(given)

@@ -97,6 +97,11 @@ def record_facts(record: Mapping[str, Any]) -> list[Fact]:
         "pretrained_sha256": "checksum of the weights it began with",
     }
     facts += [Fact(name, str(record[key])) for key, name in optional.items() if key in record]
+    before = record.get("learned_before")
+    facts += [
+        Fact("data that those weights had learned from", _listed(seen))
+        for seen in (before if isinstance(before, list) else ())
+    ]
     facts += _data_facts(record.get("data"))
     if isinstance(synapses := record.get("synapses"), Mapping):
         facts += [Fact(f"SHA-256 of the synapses of {name}", _shown(each), True) for name, each in synapses.items()]

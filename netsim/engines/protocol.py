@@ -260,6 +260,8 @@ def _copy_latencies(values: np.ndarray, duration: float, copy: np.ndarray) -> in
 def _check_array(what: str, values: np.ndarray) -> None:
     if not isinstance(values, np.ndarray):
         raise DataError(f"{what}: must be a numpy array, not {type(values).__name__}")
+    if isinstance(values, np.ma.MaskedArray):
+        raise DataError(f"{what}: is a masked array, whose mask says nothing here; fill it, with .filled(value)")
 
 
 def _check_values(what: str, name: str, values: np.ndarray, shape: Shape) -> None:

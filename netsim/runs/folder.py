@@ -190,6 +190,8 @@ def _wrong_entries(record: Mapping[str, Any]) -> list[str]:
         "synapses": isinstance(record.get("synapses", {}), dict),
         "resumed": isinstance(resumed := record.get("resumed", []), list)
         and all(isinstance(entry, dict) for entry in resumed),
+        "learned_before": isinstance(before := record.get("learned_before", []), list)
+        and all(isinstance(seen, dict) and is_count(seen.get("validation")) and "dataset" in seen for seen in before),
         "command": isinstance(command, list) and all(isinstance(word, str) for word in command),
     }
     return [name for name, is_right in fits.items() if not is_right]

@@ -31,8 +31,9 @@ from netsim.training.pretraining import check_unseen, load_pretrained, weights_s
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
 
-_RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "pretrained_sha256", "imported"}
-_RECORDED |= {"synapses", "specification_sha256", "started", "resumed", "netsim", "git_revision", "versions", "machine"}
+_RECORDED = {"seed", "plugins", "limit", "data_dir", "data", "training", "validation", "imported", "synapses"}
+_RECORDED |= {"pretrained_sha256", "learned_before", "specification_sha256", "started", "resumed"}
+_RECORDED |= {"netsim", "git_revision", "versions", "machine"}
 """What a run's record holds of itself."""
 _MOST_TOLD = 3  # options that differ
 
@@ -223,7 +224,7 @@ def open_training(
         raise DataError(f"{splits.dataset.name}: has no labels to learn from; give some with the samples")
     if resume and (change := change_of_data(folder, splits.dataset)):
         raise RunError(f"{change}; restore the data, or choose another --out")
-    check_unseen(network, splits.dataset)
+    learned_before = check_unseen(network, splits.dataset)
     training, validation = splits.training.first(limit), splits.validation.first(limit and max(1, limit // 5))
     for part, stimuli in () if resume else (("training", training), ("validation", validation)):
         stimuli.check_encoded(f"{splits.dataset.name} {part}")  # before there is a folder
@@ -242,6 +243,8 @@ def open_training(
     if not resume:
         where = None if data_dir is None else str(Path(data_dir).resolve())
         sizes = {"training": len(training), "validation": len(validation)}
+        if learned_before:
+            begun_with |= {"learned_before": learned_before}
         begun = describe_run(
             seed,
             plugins=plugins,

@@ -2,14 +2,15 @@
 
 import hashlib
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from netsim.data.dataset import Dataset
-from netsim.errors import SpecificationError, nearest
+from netsim.errors import NetsimError, SpecificationError, nearest
 from netsim.models.presets import preset_names
-from netsim.runs.folder import RunFolder
-from netsim.runs.model import find_run, load_model
+from netsim.runs.model import Model, load_model
 from netsim.specification import Network
 from netsim.specification.checks import require
 from netsim.weights.layout import Weights, check_weights, weight_shapes
@@ -47,28 +48,47 @@ def load_pretrained(network: Network) -> Weights | None:
     for projection, checksum in synapse_checksums(network).items():
         others = f"{name} has other synapses in {projection}, which its weights are of; give the same seed or list"
         require(listed.get(projection) == checksum, where, others)
-    if trained.training.dataset == network.training.dataset and not _has_own_validation(model.run):
-        _check_unseen(network, trained)
+    name_of_data = network.training.dataset
+    _check_unseen(network, [seen for seen in learned_from(model) if seen["dataset"] == name_of_data])
     return check_weights(network, {weight: model.weights[weight] for weight in weight_shapes(network)}, name)
 
 
-def check_unseen(network: Network, dataset: Dataset) -> None:
-    """Refuse, by a SpecificationError, pretrained weights of a run that learned from stimuli to validate with.
+def check_unseen(network: Network, dataset: Dataset) -> list[dict[str, Any]]:
+    """Refuse, by a SpecificationError, pretrained weights that learned from stimuli to validate with.
 
-    That its data set is the same one says its checksum, under whatever name it was loaded.
+    That a data set is the same one says its checksum, under whatever name it was loaded. Returned is all that the
+    weights have learned from, as a run's record has it; see `learned_from`.
     """
-    run = find_run(network.training.pretrained)
-    if run and dataset.validation is None and run.record().get("data", {}).get("sha256") == dataset.sha256:
-        _check_unseen(network, run.network())
+    if not network.training.pretrained:
+        return []
+    found = learned_from(load_model(network.training.pretrained))
+    if dataset.validation is None:
+        _check_unseen(network, [seen for seen in found if seen.get("sha256") == dataset.sha256])
+    return found
 
 
-def _has_own_validation(run: RunFolder | None) -> bool:
-    """Whether a run's data set has validation stimuli of its own, from which nobody learns."""
-    return run is not None and "validation" in run.record().get("data", {}).get("sizes", {})
+def learned_from(model: Model) -> list[dict[str, Any]]:
+    """What trained weights have learned from: their own data set, and those of the weights that they began with.
+
+    Each is told by its name, the number of its training stimuli that were set aside and, but for a preset's, its
+    checksum. Of a data set with validation stimuli of its own all may be learned from.
+    """
+    training, record = model.network.training, {} if model.run is None else model.run.record()
+    before = record.get("learned_before")
+    if before is None and training.pretrained:  # a preset, or a run that does not tell
+        try:
+            before = learned_from(load_model(training.pretrained))
+        except NetsimError:  # it is not there any more
+            before = []
+    data = record.get("data", {})
+    if "validation" in data.get("sizes", {}):
+        return [*(before or [])]
+    checksum = {"sha256": data["sha256"]} if "sha256" in data else {}
+    return [*(before or []), {"dataset": training.dataset, "validation": training.validation} | checksum]
 
 
-def _check_unseen(network: Network, trained: Network) -> None:
-    enough = trained.training.validation
+def _check_unseen(network: Network, seen: Iterable[Mapping[str, Any]]) -> None:
+    enough = min((each["validation"] for each in seen), default=network.training.validation)
     learned = f"{network.training.pretrained} has learned from stimuli that {network.name} is validated with"
     remedy = f"set training.validation to {enough}{' or less' if enough else ''}"
     require(enough >= network.training.validation, "training.pretrained", f"{learned}; {remedy}")

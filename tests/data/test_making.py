@@ -325,6 +325,34 @@ def test_swapped_arguments_are_refused(tmp_path: Path) -> None:
         write_dataset(*swapped)
 
 
+@pytest.mark.parametrize("file", [None, "mine.npz"])
+def test_an_error_of_what_samples_are_read_from_is_told_as_it_is(file: str | None, tmp_path: Path) -> None:
+    def samples() -> Iterator[tuple[np.ndarray, int]]:
+        yield IMAGES[0], 0
+        raise FileNotFoundError("recording-1.csv")
+
+    with pytest.raises(FileNotFoundError, match=r"^recording-1\.csv$"):
+        make_dataset(samples(), ENCODER, (IMAGES, LABELS), file=file and tmp_path / file)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("form", [lambda images: images, list])
+def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
+    masked = form(np.ma.masked_greater(IMAGES, 100))
+    for content in ((masked, LABELS), zip(masked, LABELS, strict=True)):
+        with pytest.raises(DataError, match=r"training: is a masked array, .*; fill it, with \.filled\(value\)"):
+            make_dataset(content, ENCODER)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [([[1.0, np.nan]], "table: holds NaN or infinite numbers; fill"), ([1.0], r"must have the shape \(rows, columns\)")],
+)
+def test_a_table_that_no_ranges_follow_from_is_refused(table: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        PopulationEncoder.of(table, 5, 16.0)
+
+
 def test_streams_need_a_test_and_a_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="test: is needed beside a file"):
         make_dataset((IMAGES, LABELS), ENCODER, file=tmp_path / "a.npz")

@@ -267,6 +267,8 @@ def test_weights_that_a_list_lacks_are_drawn(tmp_path: Path) -> None:
         ("pre,post,weight\n0,1,nan\n", "file: .* holds weights that are not finite numbers"),
         ("pre,post\n0,1.5\n", "file: .* cannot be read as a list of edges"),
         ("pre,post\n0\n", "file: .* cannot be read as a list of edges"),
+        ("pre,post,delay\n0,1,5.0\n", "file: .* has columns beside pre, post and weight: 'delay'; leave them out"),
+        ("pre,post,weight,weight\n0,1,1,2\n", "file: .* beside pre, post and weight: 'weight'; leave them out"),
         (None, "file: .* does not exist"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model, weights_before_learning
 from netsim.specification import Dense, EdgeList, IntensityEncoder, Layer, Network, Neurons, Training, Weighting
 from netsim.training.loop import Callbacks, start_training
-from netsim.training.opening import open_training
+from netsim.training.opening import TrainingRun, open_training
 from netsim.training.pretraining import load_pretrained, weights_sha256
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import initial_weights
@@ -67,6 +68,36 @@ def test_a_data_set_is_the_same_under_another_name(tmp_path: Path) -> None:
     assert not Path("after").exists()
     fits = dataclasses.replace(after, training=dataclasses.replace(after.training, validation=10))
     open_training("after", fits, 0, limit=50)
+
+
+def test_weights_remember_what_those_that_they_began_with_had_learned_from(tmp_path: Path) -> None:
+    digits = load_preset("digits")
+    copy = str(write_dataset(load_dataset("digits"), tmp_path / "copy.npz"))
+    moved = load_dataset("digits")
+    other = str(write_dataset(dataclasses.replace(moved, train_images=moved.train_images[::-1]), "other.npz"))
+
+    def trained(name: str, dataset: str, validation: int, pretrained: str = "") -> TrainingRun:
+        settings = dataclasses.replace(
+            digits.training, dataset=dataset, validation=validation, pretrained=pretrained, epochs=1
+        )
+        run = open_training(name, dataclasses.replace(digits, name=name, training=settings), 0, limit=50)
+        run.train()
+        return run
+
+    trained("first", "digits", 0)
+    second = trained("second", other, 0, pretrained="first")
+    before = second.folder.record()["learned_before"]
+    assert [(seen["dataset"], seen["validation"]) for seen in before] == [("digits", 0)]
+    assert ("data that those weights had learned from", before[0]["sha256"]) in [
+        (fact.name, fact.value.split()[-1]) for fact in record_facts(second.folder.record())
+    ]
+    shutil.rmtree("first")
+    for dataset in ("digits", copy):  # by its name, and by its checksum
+        with pytest.raises(SpecificationError, match="second has learned from stimuli that third is validated with"):
+            trained("third", dataset, 10, pretrained="second")
+    assert not Path("third").exists()
+    third = trained("third", "digits", 0, pretrained="second").folder.record()["learned_before"]
+    assert [seen["dataset"] for seen in third] == ["digits", other]
 
 
 def test_without_a_name_weights_are_drawn() -> None:

@@ -98,8 +98,10 @@ class PopulationEncoder(Encoder):
             array = np.asarray(table, dtype=np.float64)
         except (ValueError, TypeError) as error:
             raise DataError(f"table: must hold numbers only ({error})") from error
-        if array.ndim != 2 or not array.size or not np.isfinite(array).all():
-            raise DataError(f"table: must be finite numbers of shape (rows, columns), not of shape {array.shape}")
+        if array.ndim != 2 or not array.size:
+            raise DataError(f"table: must have the shape (rows, columns), not {array.shape}")
+        if not np.isfinite(array).all():
+            raise DataError("table: holds NaN or infinite numbers; fill or leave out such rows")
         low, high = array.min(axis=0), array.max(axis=0)
         low, high = np.where(low == high, [low - 0.5, high + 0.5], [low, high])
         shape = (1, array.shape[1], neurons)
