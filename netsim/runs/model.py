@@ -153,12 +153,13 @@ def classes_of(record: Mapping[str, Any]) -> tuple[str, ...]:
 def change_of_data(run: RunFolder, dataset: Dataset) -> str:
     """In which way a data set differs from the one of a run's record, in a line; empty if it does not."""
     former, now = run.record().get("data", {}), described(dataset)
+    name = former.get("name", dataset.name)  # which may be another by now, too
     changes = [
         f"{what} {_brief(former[what])} then and {_brief(now[what])} now"
         for what in IDENTITY
         if what in former and former[what] != now[what]
     ]
-    return f"{run.path}: {dataset.name} has changed since the training: {'; '.join(changes)}" if changes else ""
+    return f"{run.path}: {name} has changed since the training: {'; '.join(changes)}" if changes else ""
 
 
 def _brief(value: Any) -> str:

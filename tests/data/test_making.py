@@ -346,7 +346,10 @@ def test_masks_are_refused(form: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize(
     ("table", "message"),
-    [([[1.0, np.nan]], "table: holds NaN or infinite numbers; fill"), ([1.0], r"must have the shape \(rows, columns\)")],
+    [
+        ([[1.0, np.nan]], "table: holds NaN or infinite numbers; fill"),
+        ([1.0], r"must have the shape \(rows, columns\)"),
+    ],
 )
 def test_a_table_that_no_ranges_follow_from_is_refused(table: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):

@@ -229,6 +229,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "stimuli: must be a numpy array, not list",
     ),
+    "a masked array for stimuli": (
+        lambda: ENGINE.present(loose.Batch(np.ma.masked_greater(TIMES, 5.0), MODEL.weights)),
+        DataError,
+        "stimuli: is a masked array, whose mask says nothing here; fill it",
+    ),
     "lists for weights": (
         lambda: ENGINE.present(loose.Batch(TIMES, {name: each.tolist() for name, each in MODEL.weights.items()})),
         DataError,

@@ -275,7 +275,7 @@ def test_a_specification_that_was_changed_by_hand_is_not_that_of_the_run() -> No
         ("data.txt", "", "whose name is one of a module"),
         ("wrong.py", "x = 1\n1/0\n", r"\(ZeroDivisionError: division by zero, line 2\)"),
         ("worse.py", "x = = 1", r"\(SyntaxError: .*line 1\)"),
-        ("twice.py", TEXT.replace("halves", "cosine"), "registered by netsim.learning.schedules.cosine and by twice"),
+        ("twice.py", TEXT.replace("halves", "cosine"), "comes with netsim; what twice registers needs another name"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(name: str, text: str | None, message: str, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class EdgeList(Sized, PerSynapse):
     """The synapses that a file lists; each has a weight of its own, which begins as the file says if it has weights.
 
     A file ``.csv`` has the columns ``pre`` and ``post``, numbers of neurons from 0 on, and if it has weights,
-    ``weight``, with these names in its first line. Any other is a SONATA file of edges in HDF5, with
+    ``weight``, with these names in its first line, and no others. Any other is a SONATA file of edges in HDF5, with
     ``source_node_id``, ``target_node_id`` and, if it has weights, ``syn_weight``. Neurons of maps are numbered row by
     row, channels last. Two neurons may have several synapses.
 
