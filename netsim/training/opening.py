@@ -189,7 +189,7 @@ def open_training(
         network = dataclasses.replace(network, training=dataclasses.replace(network.training, dataset=named))
     keeps = data is not None and not data.reference
     pretrained = load_pretrained(network)
-    begun_with = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
+    begun_with: dict[str, Any] = {} if pretrained is None else {"pretrained_sha256": weights_sha256(pretrained)}
     plugins = plugins_of(network, learner, optimizer, constraints or (), targets, engine)
     if optimizer is None:  # settings that it cannot follow are refused before there is a folder
         optimizers[network.learning.optimizer].from_network(network)

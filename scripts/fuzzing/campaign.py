@@ -21,9 +21,11 @@ from typing import Any
 
 import numpy as np
 
+import netsim
 from netsim.errors import NetsimError
 from netsim.numerics.limits import limit_memory
 
+_PACKAGE = Path(netsim.__file__).parent
 MOST_FAULTS = 25
 """Different ones, after which a target is left."""
 CASE_SECONDS = 40
@@ -109,9 +111,8 @@ def attempt(read: Callable[[], object]) -> tuple[str, str]:
 def fault_name(report: str) -> str:
     """What distinguishes faults: the error, and the last line of netsim's own that led there."""
     lines = report.strip().splitlines()
-    own = [
-        line.strip() for line in lines if (line.strip().startswith("File ") and "netsim" in line) or "/fuzzing/" in line
-    ]
+    places = (f'File "{_PACKAGE}{os.sep}', "/fuzzing/")  # a clone may be called netsim, too
+    own = [line.strip() for line in lines if any(place in line for place in places)]
     place = own[-1].split("/")[-1].replace('", line ', ":") if own else ""
     return f"{lines[-1].split(':')[0]} at {place}"
 

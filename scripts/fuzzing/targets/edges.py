@@ -16,7 +16,7 @@ def _edge_seeds() -> list[Parts]:
     return [
         {"csv": b"pre,post,weight\n0,1,0.5\n2,0,-0.5\n5,3,1e-3\n2,0,7\n"},
         {
-            "csv": b"post, id, pre\n"
+            "csv": b"post, weight, pre\n"
             + b"".join(b"%d,%d,%d\n" % (number % 4, number, number % 6) for number in range(40))
         },
     ]
