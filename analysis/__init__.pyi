@@ -1,6 +1,6 @@
 from .analyses import Analysed as Analysed
 from .analyses import Analysis as Analysis
-from .analyses import analyse as analyse
+from .analysing import analyse as analyse
 from .decision_tables import calibration_table as calibration_table
 from .decision_tables import decision_table as decision_table
 from .decision_tables import spike_count_table as spike_count_table
@@ -23,7 +23,7 @@ from .gallery import Choice as Choice
 from .gallery import Drawn as Drawn
 from .gallery import Plot as Plot
 from .gallery import Source as Source
-from .gallery import draw as draw
+from .gallery import plot as plot
 from .kinds.clustering import dendrogram_figure as dendrogram_figure
 from .kinds.clustering import label_clustering as label_clustering
 from .kinds.comparison import comparison_figure as comparison_figure
@@ -56,12 +56,10 @@ from .kinds.synchrony import layer_synchrony as layer_synchrony
 from .kinds.synchrony import synchrony_figure as synchrony_figure
 from .kinds.trajectories import population_trajectories as population_trajectories
 from .kinds.trajectories import trajectory_figure as trajectory_figure
-from .layer_spikes import LayerSpikes as LayerSpikes
 from .learning_tables import displacement_table as displacement_table
 from .learning_tables import metrics_table as metrics_table
 from .learning_tables import weight_table as weight_table
 from .network_tables import projection_table as projection_table
-from .spikes import Spikes as Spikes
 from .studies import study_figure as study_figure
 from .studies import study_panels as study_panels
 from .studies import study_table as study_table
@@ -70,6 +68,8 @@ from .style import theme as theme
 from .sweep_tables import read_sweep_table as read_sweep_table
 from .sweep_tables import sweep_summary as sweep_summary
 from .sweep_tables import sweep_table as sweep_table
+from .tables import LayerSpikes as LayerSpikes
+from .tables import Spikes as Spikes
 from .tables import potential_table as potential_table
 from .tables import spike_table as spike_table
 from .tables import write_table as write_table

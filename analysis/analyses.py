@@ -1,4 +1,4 @@
-"""What an analysis of spikes is, and how one is made by its name. Nothing heavy is imported before that."""
+"""What an analysis of spikes is. Nothing heavy is imported before one is made, so that a list of them is quick."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.style import COLUMN_WIDTH, theme
-from netsim.errors import DataError, SpecificationError, nearest
+from netsim.errors import SpecificationError, nearest
 from netsim.reprs import short_repr
 from netsim.seams import analyses
 
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from netsim.analysis.spikes import Progress, Spikes
     from netsim.analysis.style import Palette
-    from netsim.data.stimuli import Stimuli
-    from netsim.engines import Engine
-    from netsim.runs.model import Model
 
 _SUPPLIED = ("spikes", "against", "model", "stimuli", "layers", "engine", "seed", "progress")
 """Parameters of an analysis that are no settings."""
@@ -40,7 +36,7 @@ class Analysis:
     """An analysis of spikes; as a decorator it registers the function that makes its table.
 
     The parameters of the function are what it needs: ``spikes``, and ``against``, others to compare them with, both
-    `netsim.analysis.Spikes`; or ``model``, ``stimuli``, ``layers`` and ``engine``, the last two of which may be None,
+    `netsim.Spikes`; or ``model``, ``stimuli``, ``layers`` and ``engine``, the last two of which may be None,
     if it presents by itself; ``seed`` of its draws; and ``progress``, which is told how much of how much is done.
     Others have a default and are settings of the user's, numbers or words.
 
@@ -141,10 +137,7 @@ class Analysed:
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> found = netsim.analyse("psth", spikes)
+    >>> found = netsim.analyse("digits", "psth", limit=40)
     >>> found.name, "layer" in found.table
     ('psth', True)
     """
@@ -168,133 +161,3 @@ class Analysed:
                 plt.close(figure)
                 raise
         return figure
-
-
-def analyse(
-    name: str,
-    subject: Model | Spikes,
-    against: Model | Spikes | None = None,
-    stimuli: Stimuli | None = None,
-    layers: Sequence[str] | None = None,
-    limit: int | None = None,
-    engine: Engine | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-    **settings: Any,
-) -> Analysed:
-    """Analyse the spikes of a model, or those of a file.
-
-    Parameters
-    ----------
-    name : str
-        One of `netsim.seams.analyses`.
-    subject : Model or Spikes
-        A model is presented its test stimuli; spikes may come from `netsim.read_spikes`.
-    against : Model or Spikes, optional
-        What the subject is compared with, where the analysis compares: the same presentations in the same order.
-    stimuli : Stimuli, optional
-        What a model is presented; by default the test stimuli of its data set, with a warning if a run learned from
-        others.
-    layers : sequence of str, optional
-        Only these, ``stimulus`` among them; by default all.
-    limit : int, optional
-        The first presentations only; of a model, by default as many as the analysis needs.
-    engine : Engine, optional
-        Presents to `subject`, a model; by default that of its ``training``.
-    seed : int
-        Of all draws, if there are any.
-    progress : callable, optional
-        Is told how much of how much is done.
-    **settings
-        Of the analysis.
-
-    Raises
-    ------
-    SpecificationError
-        If there is no such analysis, setting or layer, or something is given that has no meaning for the analysis or
-        its subject.
-    DataError
-        If the spikes lack what the analysis needs.
-    RunError
-        If no engine is given, and the model was trained with one that was handed in as an object.
-
-    Examples
-    --------
-    >>> import netsim
-    >>> found = netsim.analyse("latencies", netsim.load_model("digits"), limit=50)
-    >>> list(found.table.columns[:4])
-    ['layer', 'neuron', 'label', 'presentations']
-    >>> netsim.analysis.save_figure(found.figure(), "latencies.png")
-    """
-    from netsim.analysis.spikes import Spikes, no_progress
-    from netsim.data.stimuli import Stimuli
-    from netsim.runs.model import Model
-    from netsim.specification.checks import check_kind, names_in, whole
-
-    for what, given_one in (("subject", subject), ("against", against)):
-        if given_one is not None and not isinstance(given_one, Spikes):
-            check_kind(given_one, Model, what, "such as netsim.load_model gives, or Spikes")
-    if stimuli is not None:
-        check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
-    entry = analyses.require(name)
-    layers = None if layers is None else names_in(layers)
-    limit = None if limit is None else whole(limit, "limit")
-    told = progress or no_progress
-    given: dict[str, Any] = entry.checked(settings)
-    if entry.needs_other and against is None:
-        raise DataError(f"{name}: compares; say what with (against)")
-    if against is not None and not entry.takes("against"):
-        raise DataError(f"{name}: does not compare; leave out what to compare with (against)")
-    _refuse_idle(entry, subject, against, stimuli, layers, engine)
-
-    def shown(model: Model) -> Stimuli:
-        chosen = model.splits().test if stimuli is None else stimuli
-        return chosen.first(entry.presentations if limit is None else limit)
-
-    def spikes_of(one: Model | Spikes, simulator: Engine | None = None) -> Spikes:
-        if not isinstance(one, Spikes):
-            # on one set of stimuli: what is compared is presented the same
-            to_show = shown(one if stimuli is not None or isinstance(subject, Spikes) else subject)
-            return Spikes.of(one, to_show, layers, simulator, told)
-        chosen = one if layers is None else one.only(layers)
-        return chosen if limit is None else chosen.head(limit)
-
-    classes: Sequence[str]
-    if entry.takes("model"):
-        if isinstance(subject, Spikes):
-            raise DataError(f"{name}: presents stimuli by itself; give it a run or a preset, not spikes")
-        presented = shown(subject)
-        supplied: dict[str, Any] = {"model": subject, "stimuli": presented, "layers": layers, "engine": engine}
-        classes = presented.classes
-    else:
-        spikes = spikes_of(subject, engine)
-        supplied = {"spikes": spikes}
-        classes = spikes.classes
-    if against is not None:
-        supplied["against"] = spikes_of(against)
-    supplied |= {"seed": seed, "progress": told}
-    given |= {what: value for what, value in supplied.items() if entry.takes(what)}
-    assert entry.measure is not None
-    return Analysed(name, entry.measure(**given), classes)
-
-
-def _refuse_idle(
-    entry: Analysis,
-    subject: Model | Spikes,
-    against: Model | Spikes | None,
-    stimuli: Stimuli | None,
-    layers: Sequence[str] | None,
-    engine: Engine | None,
-) -> None:
-    """Refuse what would be left aside."""
-    from netsim.analysis.spikes import Spikes
-
-    if entry.takes("model"):
-        for what, value in (("layers", layers), ("engine", engine)):
-            if value is not None and not entry.takes(what):
-                raise SpecificationError(what, f"has no meaning for {entry.name}; leave it out")
-    elif isinstance(subject, Spikes):
-        if engine is not None:
-            raise SpecificationError("engine", "has no meaning for spikes, which there are already; leave it out")
-        if stimuli is not None and (against is None or isinstance(against, Spikes)):
-            raise SpecificationError("stimuli", "have no meaning for spikes, which there are already; leave them out")

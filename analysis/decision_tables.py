@@ -1,15 +1,16 @@
 """Tidy tables of what was decided: one row per presentation, or per presentation and layer."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from netsim.analysis.frames import require
-from netsim.analysis.tables import Integers, check_latencies, per_presentation
-from netsim.engines import Latencies
 from netsim.errors import DataError
 from netsim.learning.targets import output_probabilities
 from netsim.measuring.metrics import decide
 from netsim.specification import Network
+from netsim.spikes.table import Integers, check_latencies, per_presentation
 
 
 def decision_table(
@@ -57,10 +58,10 @@ def decision_table(
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> list(analysis.decision_table(model.network, latencies[-1], test.labels).columns)
+    >>> list(analysis.decision_table(model.network, latencies["output"], test.labels).columns)
     ['presentation', 'label', 'decision', 'tied', 'correct', 'latency_ms', 'gap_ms', 'confidence']
     """
-    count = check_latencies(network, [outputs], [network.output.name])
+    count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
     decisions = decide(outputs)
     fired = decisions.choice >= 0
@@ -146,7 +147,9 @@ def calibration_table(decisions: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def spike_count_table(network: Network, latencies: Latencies, indices: Integers | None = None) -> pd.DataFrame:
+def spike_count_table(
+    network: Network, latencies: Mapping[str, np.ndarray], indices: Integers | None = None
+) -> pd.DataFrame:
     """How many neurons of each layer fired in each presentation.
 
     Parameters and errors are those of `netsim.analysis.spike_table`.
@@ -175,9 +178,9 @@ def spike_count_table(network: Network, latencies: Latencies, indices: Integers 
     ['presentation', 'layer', 'spikes', 'neurons']
     """
     names = list(network.shapes)
-    count = check_latencies(network, latencies, names)
+    count = check_latencies(network.shapes, latencies)
     numbers = per_presentation("indices", indices, count)
-    spikes = [np.isfinite(layer).reshape(count, -1).sum(axis=1) for layer in latencies]
+    spikes = [np.isfinite(layer).reshape(count, -1).sum(axis=1) for layer in map(latencies.__getitem__, names)]
     return pd.DataFrame(
         {
             "presentation": np.tile(numbers, len(names)),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.style import COLUMN_WIDTH, Palette, theme
-from netsim.errors import DataError, SpecificationError
+from netsim.errors import DataError, SpecificationError, nearest
 from netsim.reprs import short_repr
 from netsim.seams import figures
 
@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from netsim.data.stimuli import Stimuli
-    from netsim.engines import Engine, Latencies, Recorded
-    from netsim.runs.model import Model
+    from netsim.engines import Engine, Recorded
+    from netsim.runs.model import Model, Subject
     from netsim.specification import Network
+    from netsim.spikes import Progress, Spikes
+    from netsim.spikes.presenting import Distribution, Presented
     from netsim.weights.layout import Weights
 
-_BATCH = 200
+Make = Callable[["Mapping[str, np.ndarray]", "np.ndarray", "np.ndarray"], "pd.DataFrame"]
 
-Make = Callable[["Latencies", "np.ndarray", "np.ndarray"], "pd.DataFrame"]
+
+def no_progress(done: int, total: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,11 @@ class Source:
     metrics : Path, optional
         The metrics of the training.
     progress : callable
-        Is told how many presentations of how many are done.
+        Called with (done, total).
+    distribution : Distribution, optional
+        Where stimuli are presented; by default in this process.
+    recorded : Spikes, optional
+        Spikes that exist already; then nothing is presented.
 
     Examples
     --------
@@ -67,7 +75,9 @@ class Source:
     make_engine: Callable[[Sequence[Recorded]], Engine]
     initial: Weights | None = None
     metrics: Path | None = None
-    progress: Callable[[int, int], None] = lambda done, of: None
+    progress: Progress = no_progress
+    distribution: Distribution | None = None
+    recorded: Spikes | None = None
     _decided: dict[int | None, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Decision tables by the number of stimuli: several figures show the same one."""
 
@@ -79,7 +89,7 @@ class Source:
         model: Model,
         load_stimuli: Callable[[], Stimuli] | None = None,
         seed: int = 0,
-        progress: Callable[[int, int], None] = lambda done, of: None,
+        progress: Progress = no_progress,
         make_engine: Callable[[Sequence[Recorded]], Engine] | None = None,
     ) -> Source:
         """What figures of a model are made from.
@@ -113,6 +123,21 @@ class Source:
         """What is presented, loaded when it is first needed."""
         return self.load_stimuli()
 
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Labels of the stimuli; None if there are none."""
+        return self.stimuli.labels if self.recorded is None else self.recorded.labels
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """What the labels stand for."""
+        return self.stimuli.classes if self.recorded is None else self.recorded.classes
+
+    @property
+    def count(self) -> int:
+        """Number of stimuli, or of presentations that exist already."""
+        return len(self.stimuli) if self.recorded is None else self.recorded.presentations
+
     @cached_property
     def learning(self) -> pd.DataFrame:
         """The metrics of the training, read once: they may grow meanwhile.
@@ -126,12 +151,12 @@ class Source:
         return metrics_table(self.metrics)
 
     def table(self, make: Make, limit: int | None = None, weights: Weights | None = None) -> pd.DataFrame:
-        """One table of the first stimuli, presented in batches.
+        """Return one table of the first stimuli.
 
         Parameters
         ----------
         make : callable
-            Makes the table of a batch from its latencies (ms), labels and indices.
+            Makes the table of a batch from latencies by population (ms), labels and indices.
         limit : int, optional
             How many stimuli; by default all.
         weights : dict of ndarray, optional
@@ -140,33 +165,58 @@ class Source:
         import numpy as np
         import pandas as pd
 
-        engine, tables = self.make_engine(()), []
-        count = min(limit or len(self.stimuli), len(self.stimuli))
-        for start in range(0, count, _BATCH):
-            chosen = np.arange(start, min(start + _BATCH, count))
-            latencies = self._present(engine, chosen, weights)
-            tables.append(make(latencies, self.stimuli.labels[chosen], chosen))
-            self.progress(int(chosen[-1]) + 1, count)
-        return pd.concat(tables, ignore_index=True)
+        from netsim.data.stimuli import UNLABELLED
+        from netsim.spikes.presenting import as_they_are, present_parts, serial
 
-    def _present(self, engine: Engine, chosen: np.ndarray, weights: Weights | None = None) -> Latencies:
-        from netsim.engines import Batch
+        if self.recorded is not None:
+            if weights is not None:
+                raise DataError("spikes: are of other weights; draw this figure of a model")
+            shown = self.present(range(min(limit or self.count, self.count)))
+            labels = np.full(shown.presentations, UNLABELLED) if shown.labels is None else shown.labels
+            return make(dict(shown), labels, shown.indices)
 
-        return engine.present(Batch(self.stimuli.latencies(chosen), weights or self.weights))
+        def read(engine: Engine, presented: Presented) -> pd.DataFrame:
+            chosen = presented.first + np.arange(len(presented.stimuli))
+            return make(presented.latencies, presented.stimuli.labels, chosen)
+
+        batch, stimuli = as_they_are(weights or self.weights), self.stimuli.first(limit)
+        distribution = self.distribution or serial
+        return pd.concat(
+            present_parts(self.make_engine(()), stimuli, batch, read, self.progress, distribution), ignore_index=True
+        )
 
     def spikes(self, limit: int | None = None, layers: Sequence[str] = ()) -> pd.DataFrame:
-        """The spike table of the first stimuli, of some layers or of all; see `netsim.analysis.spike_table`."""
-        from netsim.analysis.tables import spike_table
-        from netsim.specification.checks import names_in
+        """Return the spike table of the first stimuli, of some layers or of all; see `netsim.analysis.spike_table`."""
+        return self.present(range(min(limit or self.count, self.count)), layers).table()
 
-        layers = names_in(layers)
+    def present(self, index: Sequence[int], layers: Sequence[str] = (), neurons: Sequence[Recorded] = ()) -> Spikes:
+        """Return the spikes of some stimuli, and the potentials of some neurons."""
+        import numpy as np
 
-        def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
-            named = zip(self.network.shapes, latencies, strict=True)
-            kept = [times if not layers or name in layers else times + math.inf for name, times in named]
-            return spike_table(self.network, kept, labels, chosen)
+        from netsim.runs.model import Model
+        from netsim.spikes.presenting import present
 
-        return self.table(make, limit)
+        if self.recorded is not None:
+            return self.recorded_of(np.array(index), layers, neurons)
+        return present(
+            Model(self.network, self.weights),
+            self.stimuli,
+            index=index,
+            populations=list(layers) or None,
+            engine=self.make_engine(neurons),
+            workers=self.distribution,
+            progress=self.progress,
+        )
+
+    def recorded_of(self, index: np.ndarray, layers: Sequence[str], neurons: Sequence[Recorded]) -> Spikes:
+        """Return some of the spikes that exist already."""
+        assert self.recorded is not None
+        for name, neuron in neurons:
+            if not any((each.layer, each.neuron) == (name, neuron) for each in self.recorded.potentials):
+                need = f'netsim.present(..., record=[netsim.Recorded("{name}", {neuron})])'
+                raise DataError(f"spikes: have no potential of {name}:{neuron}; record it: {need}")
+        shown = self.recorded.pick(index)
+        return shown.only(layers) if layers else shown
 
     def decisions(self, limit: int | None = None) -> pd.DataFrame:
         """The decision table of the first stimuli; see `netsim.analysis.decision_table`.
@@ -181,7 +231,10 @@ class Source:
         self.check_labels(limit)
         if limit not in self._decided:
             self._decided[limit] = self.table(
-                lambda latencies, labels, chosen: decision_table(self.network, latencies[-1], labels, chosen), limit
+                lambda latencies, labels, chosen: decision_table(
+                    self.network, latencies[self.network.output.name], labels, chosen
+                ),
+                limit,
             )
         return self._decided[limit]
 
@@ -189,26 +242,21 @@ class Source:
         """Refuse, by a DataError, to make of the first stimuli what needs labels, if they have none."""
         from netsim.data.stimuli import UNLABELLED
 
-        if (self.stimuli.labels[:limit] == UNLABELLED).any():
+        labels = self.labels
+        if labels is None or (labels[:limit] == UNLABELLED).any():
             raise DataError("stimuli: have no labels; this figure needs labels")
 
-    def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> tuple[pd.DataFrame, Engine]:
-        """The spike table of one stimulus, and the engine that recorded the potentials of some neurons.
+    def presentation(self, index: int, neurons: Sequence[Recorded] = ()) -> Spikes:
+        """Return the spikes of one stimulus, and the potentials of some neurons.
 
         Raises
         ------
         DataError
             If there is no such stimulus.
         """
-        import numpy as np
-
-        from netsim.analysis.tables import spike_table
-
-        if not 0 <= index < len(self.stimuli):
-            raise DataError(f"stimulus {index}: does not exist; there are 0 to {len(self.stimuli) - 1}")
-        chosen, engine = np.array([index]), self.make_engine(neurons)
-        latencies = self._present(engine, chosen)
-        return spike_table(self.network, latencies, self.stimuli.labels[chosen], chosen), engine
+        if not 0 <= index < self.count:
+            raise DataError(f"stimulus {index}: does not exist; there are 0 to {self.count - 1}")
+        return self.present([index], neurons=neurons)
 
 
 @dataclass(frozen=True)
@@ -350,51 +398,103 @@ class Plot:
         return draw
 
 
-def draw(name: str, source: Source | Model, choice: Choice | None = None) -> Drawn:
-    """Make a figure by its name.
+@contextmanager
+def _source_of(
+    subject: Subject | Source | Spikes,
+    stimuli: Stimuli | None,
+    workers: int | str | Distribution | None,
+    progress: Progress,
+) -> Iterator[Source]:
+    """What a figure of the subject is made from."""
+    from netsim.runs.model import open_model
+    from netsim.spikes import Spikes
+    from netsim.spikes.presenting import distribution_of
+
+    if isinstance(subject, Source):
+        yield subject
+    elif isinstance(subject, Spikes):
+        none = "spikes: do not hold the stimuli, which this figure shows; draw it of a model"
+        source = Source.of(subject.known_model, lambda: _refuse(none), progress=progress)
+        yield replace(source, recorded=subject)
+    else:
+        with distribution_of(workers) as distribution:
+            load = None if stimuli is None else lambda: stimuli
+            yield replace(Source.of(open_model(subject), load, progress=progress), distribution=distribution)
+
+
+def _refuse(reason: str) -> Any:
+    raise DataError(reason)
+
+
+def plot(
+    subject: Subject | Source | Spikes,
+    name: str,
+    *,
+    presentation: int = 0,
+    stimuli: Stimuli | None = None,
+    workers: int | str | Distribution | None = None,
+    progress: Progress = no_progress,
+    **choices: Any,
+) -> Drawn:
+    """Draw a figure.
 
     Parameters
     ----------
+    subject : Model, Network, str, Path, Spikes or Source
+        A model, the name of a run, preset or TOML file, spikes of a model, or a `Source`.
     name : str
         One of `netsim.seams.figures`.
-    source : Source or Model
-        A model stands for ``Source.of(model)``.
-    choice : Choice, optional
+    presentation : int
+        The stimulus of a figure of one presentation.
+    stimuli : Stimuli, optional
+        By default the test stimuli of the model's data set.
+    workers : int, str or Distribution, optional
+        As in `netsim.present`.
+    progress : callable
+        Called with (done, total).
+    **choices
+        Further fields of `Choice`.
 
     Returns
     -------
     Drawn
-        Close the figure when it is no longer needed.
+        The figure and the table that it shows. Close the figure when it is no longer needed.
 
     Raises
     ------
     DataError
-        If the source lacks what it needs.
+        If the subject lacks what the figure needs.
     SpecificationError
-        If there is no such figure, or a chosen layer or neuron does not exist.
+        If there is no such figure or choice, or a chosen layer or neuron does not exist.
     RunError
         If the model was trained with an engine that was handed in as an object.
 
     Examples
     --------
     >>> import netsim
-    >>> drawn = netsim.draw("raster", netsim.load_model("digits"))
+    >>> drawn = netsim.plot("digits", "raster", presentation=3)
     >>> netsim.analysis.save_figure(drawn.figure, "raster.svg")
     """
+    known = {one.name for one in fields(Choice)} - {"index"}
+    for choice in choices:
+        if choice not in known:
+            raise SpecificationError(f"plot: {choice}", f"is not known{nearest(choice, known)}")
+    figures.require(name)
+    with _source_of(subject, stimuli, workers, progress) as source:
+        return draw_figure(name, source, Choice(index=presentation, **choices))
+
+
+def draw_figure(name: str, source: Source, choice: Choice) -> Drawn:
+    """Draw a figure from a source; see `plot`."""
     import matplotlib.pyplot as plt
 
-    plot = figures.require(name)
-    if not isinstance(source, Source):
-        if not hasattr(source, "network"):
-            raise SpecificationError("source", f"must be a model, as of netsim.load_model, not {source!r}")
-        source = Source.of(source)
-    choice = choice or Choice()
-    limit = choice.limit if choice.limit is not None else plot.presentations
+    entry = figures.require(name)
+    limit = choice.limit if choice.limit is not None else entry.presentations
     before = set(plt.get_fignums())
-    assert plot.draw is not None
+    assert entry.draw is not None
     try:
         with theme(choice.palette):
-            return plot.draw(source, replace(choice, limit=limit, width=choice.width or plot.width))
+            return entry.draw(source, replace(choice, limit=limit, width=choice.width or entry.width))
     except BaseException:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from netsim.analysis.tables import Integers, check_latencies, per_presentation, read_exactly, table_text
 from netsim.errors import DataError
 from netsim.seams import targets
 from netsim.specification import Network, Projection
+from netsim.spikes.files import read_exactly, table_text
+from netsim.spikes.table import Integers, check_latencies, per_presentation
 from netsim.weights.layout import Weights, bias_name, check_shapes, kernel_name, weight_shapes
 
 _PLACES = ("map", "neuron", "channel", "y", "x", "input")
@@ -45,10 +46,10 @@ def displacement_table(
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> list(analysis.displacement_table(model.network, latencies[-1], test.labels).columns)
+    >>> list(analysis.displacement_table(model.network, latencies["output"], test.labels).columns)
     ['presentation', 'label', 'neuron', 'latency_ms', 'target_ms', 'displacement_ms']
     """
-    count = check_latencies(network, [outputs], [network.output.name])
+    count = check_latencies({network.output.name: network.output.shape}, {network.output.name: outputs})
     numbers, tags = per_presentation("indices", indices, count), per_presentation("labels", labels, count)
     if count and not (tags.min() >= 0 and tags.max() < network.outputs):
         raise DataError(f"labels: must be 0 to {network.outputs - 1}, one of the output neurons of {network.name}")

@@ -9,36 +9,34 @@ import matplotlib.pyplot as plt
 from netsim.analysis.figures.potentials import potential_figure
 from netsim.analysis.figures.raster import raster
 from netsim.analysis.style import save_figure
-from netsim.analysis.tables import potential_table, spike_table, write_table
 from netsim.files import write_json, write_together
-from netsim.measuring.simulation import Simulation
+from netsim.spikes import Spikes
+from netsim.spikes.files import write_table
+from netsim.spikes.table import potential_table
 
 
-def write_simulation(
-    simulation: Simulation, folder: Path, drawn: Sequence[int], record: Mapping[str, Any]
-) -> list[Path]:
+def write_simulation(spikes: Spikes, folder: Path, drawn: Sequence[int], record: Mapping[str, Any]) -> list[Path]:
     """Write ``simulation.json``, ``spikes.csv``, ``raster-<index>.png`` of the `drawn` stimuli, and potentials alike.
 
     All of them or none.
     """
-    return write_together(folder, lambda hidden: _fill(simulation, hidden, drawn, record))
+    return write_together(folder, lambda hidden: _fill(spikes, hidden, drawn, record))
 
 
-def _fill(simulation: Simulation, folder: Path, drawn: Sequence[int], record: Mapping[str, Any]) -> list[Path]:
-    network = simulation.network
-    spikes = spike_table(network, simulation.latencies, simulation.labels, simulation.indices)
-    tables = {"spikes": spikes}
-    if simulation.potentials:
-        tables["potentials"] = potential_table(simulation.potentials, simulation.indices)
+def _fill(spikes: Spikes, folder: Path, drawn: Sequence[int], record: Mapping[str, Any]) -> list[Path]:
+    network, table = spikes.network, spikes.table()
+    tables = {"spikes": table}
+    if spikes.potentials:
+        tables["potentials"] = potential_table(spikes.potentials, spikes.indices)
     files = [folder / "simulation.json"]
     write_json(files[0], record)
-    for name, table in tables.items():
+    for name, each in tables.items():
         files.append(folder / f"{name}.csv")
-        write_table(table, files[-1])
+        write_table(each, files[-1])
     for index in drawn:
-        figures = {"raster": raster(spikes, network, index, simulation.classes)}
+        figures = {"raster": raster(table, network, index, spikes.classes)}
         if "potentials" in tables:
-            figures["potentials"] = potential_figure(tables["potentials"], network, spikes, index)
+            figures["potentials"] = potential_figure(tables["potentials"], network, table, index)
         for name, axes in figures.items():
             files.append(folder / f"{name}-{index}.png")
             save_figure(axes, files[-1])

@@ -15,12 +15,15 @@ from netsim.analysis.frames import require
 from netsim.analysis.gallery import Choice
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, note_at, theme
 from netsim.data.stimuli import Stimuli
+from netsim.deprecation import former
 from netsim.engines import make_engine
 from netsim.errors import DataError
 from netsim.measuring.metrics import wilson_interval
-from netsim.runs.model import Model
+from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import studies
 from netsim.specification.checks import check_kind
+from netsim.spikes import Progress, no_progress
+from netsim.spikes.presenting import Distribution, distribution_of
 from netsim.studies.plans import make_plan
 from netsim.studies.runner import StudyRunner
 from netsim.studies.study import Study
@@ -39,7 +42,7 @@ _TIMES = {
 _MEASURES = _SHARES | _TIMES
 
 
-def study(
+def _former(
     name: str,
     model: Model,
     stimuli: Stimuli,
@@ -47,18 +50,47 @@ def study(
     seeds: Sequence[int] = range(5),
     layers: Sequence[str] | None = None,
 ) -> pd.DataFrame:
+    return study(model, name, levels, seeds, stimuli=stimuli, layers=layers)
+
+
+@former(lambda *args: len(args) > 1 and isinstance(args[1], Model), _former, "netsim.study(model, name, ...)")
+def study(
+    model: Subject,
+    name: str,
+    levels: Sequence[float] | None = None,
+    seeds: Sequence[int] = range(5),
+    *,
+    stimuli: Stimuli | None = None,
+    limit: int | None = None,
+    layers: Sequence[str] | None = None,
+    engine: str | None = None,
+    workers: int | str | Distribution | None = None,
+    progress: Progress = no_progress,
+) -> pd.DataFrame:
     """Disturb a network, and tabulate what becomes of its decisions.
 
     Parameters
     ----------
+    model : Model, Network, str or Path
+        A model, or the name of a run, preset or TOML file.
     name : str
         One of `netsim.seams.studies`.
-    model : Model
-        Is simulated by the engine and on the time grid of its ``network.training``.
-    stimuli : Stimuli
-    levels, seeds, layers : sequence, optional
-        How much is disturbed, by default as suits the study; the seeds of all draws; a curve for each layer, where
-        ``all`` stands for all together.
+    levels : sequence of float, optional
+        How much is disturbed; by default levels that suit the study.
+    seeds : sequence of int
+        Seeds of all draws.
+    stimuli : Stimuli, optional
+        By default the test stimuli of the model's data set.
+    limit : int, optional
+        Present the first stimuli only.
+    layers : sequence of str, optional
+        A curve for each layer, where ``all`` stands for all together.
+    engine : str, optional
+        Name of the engine; by default that of the network's ``training``, on whose time grid the network runs.
+    workers : int, str or Distribution, optional
+        As in `netsim.present`.
+    progress : callable
+        Called with (done, total).
 
     Returns
     -------
@@ -78,19 +110,31 @@ def study(
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> table = netsim.study("lesion-neurons", model, netsim.load_splits(model.network).test.first(20), [0.5], [0])
+    >>> table = netsim.study("digits", "lesion-neurons", levels=[0.5], seeds=[0], limit=20)
     >>> table["condition"].tolist()
     ['undisturbed', 'disturbed']
     """
-    check_kind(model, Model, "model", "such as netsim.load_model gives")
-    check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
-    model.check_engine()
+    model = open_model(model)
+    if engine is None:
+        model.check_engine()
     network, settings = model.network, model.network.training
+    plan = make_plan(network, name, levels, seeds, layers)
+    if stimuli is None:
+        stimuli = model.splits().test
+    check_kind(stimuli, Stimuli, "stimuli", "such as model.splits().test")
+    stimuli = stimuli.first(limit)
     if not len(stimuli):
         raise DataError("stimuli: there are none to study with; give at least one")
-    runner = StudyRunner(make_plan(network, name, levels, seeds, layers), network, model.weights, stimuli)
-    return study_table(runner.run(lambda dt: make_engine(settings.engine, network, dt)))
+    with distribution_of(workers) as distribution:
+        runner = StudyRunner(
+            plan,
+            model,
+            stimuli,
+            lambda dt: make_engine(engine or settings.engine, network, dt),
+            progress,
+            distribution,
+        )
+        return study_table(runner.run())
 
 
 def study_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from netsim.analysis.tables import read_exactly, table_text
 from netsim.errors import DataError
+from netsim.spikes.files import read_exactly, table_text
 
 _FIRST = {"run": "str", "status": "str", "seed": "int64"}
 _FIGURES = {

@@ -206,22 +206,22 @@ class NetworkModel:
         """The live potentials of a population, of all copies one after another."""
         return self.neurons[population].variables["v"].get_value()
 
-    def latencies(self) -> list[np.ndarray]:
+    def latencies(self) -> dict[str, np.ndarray]:
         """First-spike latencies of the presentation so far.
 
         Returns
         -------
-        list of ndarray of float, shape (copies, height, width, channels) or (copies, neurons)
-            Of the stimulus and of every population, in order (ms, ``inf`` = silent).
+        dict of ndarray of float, shape (copies, height, width, channels) or (copies, neurons)
+            By population and the stimulus, in order (ms, ``inf`` = silent).
         """
-        latencies = []
+        latencies = {}
         for name, shape in self.specification.shapes.items():
             variables = self.neurons[name].variables
             if name == STIMULUS:
                 seconds = variables["latency"].get_value()
             else:
                 seconds = variables["lastspike"].get_value() - variables["start"].get_value()
-            latencies.append((np.rint(seconds / self.clock.dt_) * self.dt).reshape(self.copies, *shape))
+            latencies[name] = (np.rint(seconds / self.clock.dt_) * self.dt).reshape(self.copies, *shape)
         return latencies
 
 

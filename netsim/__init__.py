@@ -4,9 +4,10 @@ What a day needs is here by name, and imported when it is first used::
 
     import netsim
 
-    model = netsim.load_model("rcsnn-mnist")
-    test = netsim.load_splits(model.network).test
-    print(netsim.evaluate(netsim.make_engine("event", model.network), model.weights, test))
+    model = netsim.load_model("rcsnn-mnist")          # or netsim.train("digits", epochs=10)
+    spikes = netsim.present(model, index=range(100))  # a mapping: population name -> latencies (ms)
+    print(netsim.evaluate(model))
+    netsim.plot(spikes, "raster", presentation=0)
 
 Figures and tables are in `netsim.analysis`, places for extensions in `netsim.seams`. Deeper modules are private: they
 may change with any version.

@@ -13,16 +13,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, engine_of, make_engine
+from netsim.engines import make_engine
 from netsim.errors import DataError
 from netsim.learning.targets import output_probabilities
 from netsim.learning.targets.softmax import Softmax
+from netsim.runs.model import Model
 from netsim.specification import Dense, Layer, Learning, Network, Neurons, PopulationEncoder, Training
-from netsim.training.loop import start_training, train
+from netsim.spikes.presenting import present
+from netsim.training.loop import start_training, training_conversation
 from netsim.weights.binary import forward_weights
 
 _T_MAX = 16.0
-_BATCH = 1000
 _MOST_SEEDS = 2**31 - 1
 
 
@@ -135,7 +136,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         stimuli = self._stimuli(X, codes)
         state = start_training(self.network_, self.seed_)
         engine = make_engine(settings.engine, self.network_, settings.dt, precision=settings.precision)
-        engine.run(train(self.network_, stimuli, stimuli, state, self.seed_))
+        engine.run(training_conversation(self.network_, stimuli, stimuli, state, self.seed_))
         assert state.best_weights is not None
         self.weights_ = forward_weights(self.network_, state.best_weights)
         self.history_ = state.history
@@ -172,15 +173,7 @@ class SpikingClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         stimuli = self._stimuli(X, np.zeros(len(X), dtype=np.int64))
-        engine = engine_of(self.network_)
-        presented = [
-            engine.present(Batch(stimuli.latencies(rows), self.weights_))
-            for rows in np.array_split(np.arange(len(X)), range(_BATCH, len(X), _BATCH))
-        ]
-        return {
-            name: np.concatenate(parts)
-            for name, parts in zip(self.network_.shapes, zip(*presented, strict=True), strict=True)
-        }
+        return dict(present(Model(self.network_, self.weights_), stimuli))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns of `transform`."""

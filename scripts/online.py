@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from netsim.data.stimuli import Stimuli
-    from netsim.engines import Experiment
+    from netsim.engines import Conversation
     from netsim.specification import Network
     from netsim.weights.layout import Weights
 
@@ -106,7 +106,7 @@ def _learn(
     order = np.concatenate([generator.permutation(len(stimuli)) for _ in range(passes)])[:count]
     right, times = np.empty(count, bool), np.empty((count, 3))
 
-    def experiment() -> Experiment[None]:
+    def conversation() -> Conversation[None]:
         for number, chosen in enumerate(track(order, "presentations")):
             label = stimuli.labels[chosen : chosen + 1]
             began = time.perf_counter()
@@ -124,7 +124,7 @@ def _learn(
             right[number] = decide(latencies[-1]).strictly_correct(label)[0]
 
     dt = network.training.dt if engine == "event" else network.training.dt or 1.0  # Brian2 has no exact times
-    netsim.make_engine(engine, network, dt, "double" if dt else "single").run(experiment())
+    netsim.make_engine(engine, network, dt, "double" if dt else "single").run(conversation())
     ends = np.arange(min(_MEAN_OVER, count), count + 1, min(_MEAN_OVER, count))
     before = np.concatenate([[0], np.cumsum(right)])
     accuracy = (before[ends] - before[ends - ends[0]]) / ends[0]

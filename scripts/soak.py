@@ -27,7 +27,7 @@ import typer
 
 from netsim.cli.terminal import counting, progress_bar
 from netsim.data.stimuli import load_splits
-from netsim.engines import Batch, Experiment, Latencies, make_engine
+from netsim.engines import Batch, Conversation, Latencies, make_engine
 from netsim.errors import DataError, NetsimError
 from netsim.files import write_text
 from netsim.models.presets import load_preset
@@ -105,7 +105,7 @@ def brian2(
 
 def presenting(
     network: Network, presentations: int, seed: int, memory: Memory, advance: Callable[[int], None]
-) -> Experiment[tuple[Latencies, Latencies]]:
+) -> Conversation[tuple[Latencies, Latencies]]:
     """Present all digits in turn; returns the latencies of the first one before and after."""
     stimuli = load_splits(network).training
     weights = [forward_weights(network, initial_weights(network, seed + number)) for number in (0, 1)]

@@ -44,7 +44,7 @@ def oracle_latencies(
     silenced: dict[str, np.ndarray] | None = None,
     thresholds: dict[str, np.ndarray] | None = None,
     delays: dict[str, np.ndarray] | None = None,
-) -> list[np.ndarray]:
+) -> dict[str, np.ndarray]:
     """First-spike latencies (ms) of the stimulus and of every population; exact if `dt` is 0, else on that grid.
 
     `silenced` and `thresholds` are of single neurons, by population; `delays` (ms) of presynaptic neurons, by
@@ -85,7 +85,7 @@ def oracle_latencies(
                 neurons = dataclasses.replace(neurons, threshold=float(thresholds[population.name][place]))
             result[index] = solve(neurons, arrivals, bias, end, dt)
         latencies[population.name] = result
-    return [latencies[name] for name in network.shapes]
+    return {name: latencies[name] for name in network.shapes}
 
 
 def reaches(network: Network, source: str, target: str) -> bool:

@@ -13,9 +13,20 @@ REPOSITORY = Path(__file__).parents[1]
 PACKAGES = {"netsim": "netsim", "models": "netsim.models", "analysis": "netsim.analysis"}  # by folder
 FLOORS = (
     "reprs",
-    *("errors", "files", "current_folder", "registry", "seams", "numerics", "hdf5", "specification", "weights"),
-    *("data", "models", "engines", "learning", "runs", "measuring", "training", "classifier", "studies"),
-    *("analysis", "calibration", "exchange", "description", "report", "sweeps", "cli", "__main__"),
+    *(
+        "errors",
+        "deprecation",
+        "files",
+        "current_folder",
+        "registry",
+        "seams",
+        "numerics",
+        "hdf5",
+        "specification",
+        "weights",
+    ),
+    *("data", "models", "engines", "learning", "runs", "spikes", "measuring", "training", "classifier", "studies"),
+    *("analysis", "calibration", "exchange", "description", "reporting", "sweeps", "deprecated", "cli", "__main__"),
 )
 """Rooms from the ground up."""
 

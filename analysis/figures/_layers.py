@@ -24,17 +24,6 @@ def check_layers(frame: pd.DataFrame, network: Network) -> None:
         raise DataError(f"table: holds the layer {', '.join(sorted(unknown))}, which {network.name} does not have")
 
 
-def firing_window(network: Network, name: str) -> tuple[float, float]:
-    """When neurons can fire (ms): those of the stimulus while it is encoded, relays with those that they read."""
-    incoming = network.incoming(name)
-    if not incoming:
-        return 0.0, network.encoder.t_max
-    population = network.population(name)
-    if population.integrates:
-        return population.dynamics.onset, network.window_end(population)
-    return firing_window(network, incoming[0].source)
-
-
 def draw_bands(axes: Axes, network: Network, gap: float, alpha: float) -> Iterator[tuple[str, Shape, float, Colour]]:
     """Name, shape, bottom and colour of each layer; its band is 1 high, shaded while the layer can fire."""
     axes.set_yticks([position * (1 + gap) + 0.5 for position in range(len(network.shapes))], list(network.shapes))
@@ -43,7 +32,7 @@ def draw_bands(axes: Axes, network: Network, gap: float, alpha: float) -> Iterat
     hues = _layer_colours(network)
     for position, (name, shape) in enumerate(network.shapes.items()):
         bottom, hue = position * (1 + gap), hues[name]
-        window = firing_window(network, name)
+        window = network.firing_window(name)
         axes.fill_between(window, bottom, bottom + 1, color=hue, alpha=alpha, linewidth=0, zorder=1)
         yield name, shape, bottom, hue
 

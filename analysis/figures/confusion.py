@@ -43,7 +43,7 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.confusion_matrix(analysis.decision_table(model.network, latencies[-1], test.labels))
+    >>> ax = analysis.confusion_matrix(analysis.decision_table(model.network, latencies["output"], test.labels))
     >>> ax.get_xlabel()
     'decision'
     """
@@ -94,4 +94,4 @@ def confusion_matrix(frame: pd.DataFrame, classes: Sequence[str] = (), ax: Axes 
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
     table = source.decisions(choice.limit)
-    return choice.drawn(table, confusion_matrix, min(choice.width, 5.0) * 0.95, classes=source.stimuli.classes)
+    return choice.drawn(table, confusion_matrix, min(choice.width, 5.0) * 0.95, classes=source.classes)

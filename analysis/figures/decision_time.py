@@ -44,7 +44,7 @@ def accuracy_over_time(frame: pd.DataFrame, ax: Axes | None = None, palette: Pal
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.accuracy_over_time(analysis.decision_table(model.network, latencies[-1], test.labels))
+    >>> ax = analysis.accuracy_over_time(analysis.decision_table(model.network, latencies["output"], test.labels))
     >>> ax.get_xlabel()
     'time of read-out (ms)'
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from netsim.analysis.frames import require
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from netsim.engines import Latencies
 
 _RASTERISE = 3000  # points beyond which SVG and PDF hold a picture of them
 
@@ -48,7 +48,7 @@ def displacement_figure(frame: pd.DataFrame, ax: Axes | None = None, palette: Pa
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> ax = analysis.displacement_figure(analysis.displacement_table(model.network, latencies[-1], test.labels))
+    >>> ax = analysis.displacement_figure(analysis.displacement_table(model.network, latencies["output"], test.labels))
     >>> ax.get_xlabel()
     'actual latency (ms)'
     """
@@ -105,8 +105,8 @@ def _draw(source: Source, choice: Choice) -> Drawn:
 
     from netsim.analysis.learning_tables import displacement_table
 
-    def make(latencies: Latencies, labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
-        return displacement_table(source.network, latencies[-1], labels, chosen)
+    def make(latencies: Mapping[str, np.ndarray], labels: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+        return displacement_table(source.network, latencies[source.network.output.name], labels, chosen)
 
     source.check_labels(choice.limit)
     table = source.table(make, choice.limit)

@@ -46,7 +46,7 @@ def confident_errors(decisions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> table = analysis.decision_table(model.network, latencies[-1], test.labels)
+    >>> table = analysis.decision_table(model.network, latencies["output"], test.labels)
     >>> len(analysis.confident_errors(table, count=3))
     3
     """
@@ -97,7 +97,7 @@ def error_gallery(
     >>> test = netsim.load_splits(model.network).test.first(40)
     >>> engine = netsim.make_engine("event", model.network)
     >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
-    >>> decisions = analysis.decision_table(model.network, latencies[-1], test.labels)
+    >>> decisions = analysis.decision_table(model.network, latencies["output"], test.labels)
     >>> spikes = analysis.spike_table(model.network, latencies, test.labels)
     >>> ax = analysis.error_gallery(decisions, spikes, model.network, count=4)
     >>> type(ax).__name__
@@ -198,19 +198,20 @@ def _stimuli(spikes: pd.DataFrame, presentations: Sequence[int], network: Networ
 def _draw(source: Source, choice: Choice) -> Drawn:
     import numpy as np
 
-    from netsim.analysis.tables import spike_table
+    from netsim.specification import STIMULUS
+    from netsim.spikes.table import spike_table
 
     decisions = source.decisions(choice.limit)
     count = choice.count or 12
     table = confident_errors(decisions, count)
     chosen = table["presentation"].to_numpy()
-    silent = [np.full((len(chosen), *shape), np.inf) for shape in source.network.shapes.values()][1:]
-    stimuli = spike_table(source.network, [source.stimuli.latencies(chosen), *silent], indices=chosen)
+    silent = {name: np.full((len(chosen), *shape), np.inf) for name, shape in source.network.shapes.items()}
+    stimuli = spike_table(source.network, silent | {STIMULUS: source.stimuli.latencies(chosen)}, indices=chosen)
     columns = 4 if choice.width < 5 else min((6, 5), key=lambda number: -len(table) % number)  # no row of a single one
     width, height = _drawn_size(source.network)
     if height > 2 * width:  # narrow ones: as many in a row as their captions allow
         columns = int(choice.width / _NARROWEST)
-    high = _high(source.network, len(table), _lines(table, source.stimuli.classes), columns, choice.width)
+    high = _high(source.network, len(table), _lines(table, source.classes), columns, choice.width)
     figure, (axes,) = choice.new_figure(min(high, 1.3 * choice.width))
-    error_gallery(decisions, stimuli, source.network, source.stimuli.classes, count, columns, ax=axes)
+    error_gallery(decisions, stimuli, source.network, source.classes, count, columns, ax=axes)
     return Drawn(figure, table)

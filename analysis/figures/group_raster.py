@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import class_name, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, is_narrow, is_tiny, legend_above
@@ -84,7 +83,7 @@ def group_raster(
     spikes = frame[frame["layer"] == name].merge(presentations[["presentation", "row"]], on="presentation")
     if neurons:
         spikes = spikes[spikes["neuron"].isin(list(neurons))]
-    start, end = firing_window(network, name)
+    start, end = network.firing_window(name)
     first, last = (spikes["latency_ms"].min(), spikes["latency_ms"].max()) if len(spikes) else (start, end)
     margin = 0.04 * (last - first) or 1.0
     with drawing(ax, COLUMN_WIDTH, 3.4, palette) as axes:
@@ -177,6 +176,6 @@ def _draw(source: Source, choice: Choice) -> Drawn:
     # the stimulus names the presentations in which the layer stays silent
     spikes = source.spikes(choice.limit, [STIMULUS, layer])
     figure, (axes,) = choice.new_figure(3.4)
-    group_raster(spikes, source.network, layer, neurons, source.stimuli.classes, ax=axes)
+    group_raster(spikes, source.network, layer, neurons, source.classes, ax=axes)
     own = spikes[spikes["layer"] == layer]
     return Drawn(figure, own[own["neuron"].isin(neurons)] if neurons else own)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from netsim.analysis.figures._layers import firing_window
 from netsim.analysis.frames import one_presentation, require
 from netsim.analysis.gallery import Choice, Drawn, Plot, Source
 from netsim.analysis.style import FAINT, FULL_WIDTH, INK, Palette, colours, drawing, note_at
@@ -136,7 +135,7 @@ def _choose(frame: pd.DataFrame, network: Network, presentation: int | None) -> 
 
 def _window(network: Network, name: str) -> tuple[float, float, float]:
     """Onset, end (ms) and threshold of a layer."""
-    return *firing_window(network, name), network.neurons(name).threshold
+    return *network.firing_window(name), network.neurons(name).threshold
 
 
 def _bends(time: np.ndarray, potential: np.ndarray, last: float) -> np.ndarray:
@@ -181,22 +180,24 @@ def _spike(trace: pd.DataFrame, network: Network, spikes: pd.DataFrame | None) -
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    from netsim.analysis.tables import potential_table
+    from netsim.spikes.table import potential_table
 
-    spikes, engine = source.presentation(choice.index, choice.neurons or _earliest_outputs(source, choice.index))
-    table = potential_table(engine.potentials, [choice.index])
-    shown = {"network": source.network, "spikes": spikes, "presentation": choice.index}
+    spikes = source.presentation(choice.index, choice.neurons or _earliest_outputs(source, choice.index))
+    index = int(spikes.indices[0])
+    chosen = [each for each in spikes.potentials if each.presentation == 0]
+    table = potential_table(chosen, [index])
+    shown = {"network": source.network, "spikes": spikes.table(), "presentation": index}
     return choice.drawn(table, potential_figure, 2.6, **shown)
 
 
 def _earliest_outputs(source: Source, index: int) -> list[Recorded]:
     """The three output neurons that fire first, and the label's; the first neuron if there is none of them."""
+    import numpy as np
+
     from netsim.data.stimuli import UNLABELLED
     from netsim.engines import Recorded
 
-    spikes, _ = source.presentation(index)
-    name = source.network.output.name
-    output = spikes[spikes["layer"] == name]
-    label = int(source.stimuli.labels[index])
-    chosen = [*output["neuron"].head(3), *([] if label == UNLABELLED else [label])]
-    return [Recorded(name, neuron) for neuron in dict.fromkeys(chosen or [0])]
+    outputs = source.presentation(index).outputs[0]
+    first = [neuron for neuron in np.argsort(outputs, kind="stable").tolist() if np.isfinite(outputs[neuron])][:3]
+    labelled = [] if source.labels is None or source.labels[index] == UNLABELLED else [int(source.labels[index])]
+    return [Recorded(source.network.output.name, neuron) for neuron in dict.fromkeys(first + labelled or [0])]

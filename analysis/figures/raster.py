@@ -165,6 +165,6 @@ def _named(label: int, classes: Sequence[str]) -> str:
     ),
 )
 def _draw(source: Source, choice: Choice) -> Drawn:
-    spikes, _ = source.presentation(choice.index)
-    shown = {"network": source.network, "presentation": choice.index, "classes": source.stimuli.classes}
-    return choice.drawn(spikes, raster, 0.9 + 0.62 * len(source.network.shapes), **shown)
+    spikes = source.presentation(choice.index)
+    shown = {"network": source.network, "presentation": int(spikes.indices[0]), "classes": source.classes}
+    return choice.drawn(spikes.table(), raster, 0.9 + 0.62 * len(source.network.shapes), **shown)

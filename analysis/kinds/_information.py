@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.analysis.layer_spikes import order_within
+from netsim.spikes.columns import order_within
 
 
 def entropies(counts: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

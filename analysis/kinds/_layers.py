@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Progress, Spikes
 from netsim.analysis.style import colours, drawing, is_narrow, legend_above
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Progress, Spikes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.errors import SpecificationError
+from netsim.spikes.columns import LayerSpikes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.analysis.layer_spikes import LayerSpikes
+from netsim.spikes.columns import LayerSpikes
 
 
 class ResponseSums:

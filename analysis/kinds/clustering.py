@@ -11,8 +11,8 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, ordered_layers, positions
 from netsim.analysis.kinds._pairs import van_rossum
-from netsim.analysis.spikes import Progress, Spikes, names_of, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, drawing
+from netsim.spikes.spikes import Progress, Spikes, names_of, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +39,8 @@ def dendrogram_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("clustering", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "clustering").table
     >>> ax = analysis.dendrogram_figure(table)
     >>> type(ax).__name__
     'Axes'
@@ -119,7 +117,7 @@ def label_clustering(
     Examples
     --------
     >>> import netsim
-    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["output"])
+    >>> spikes = netsim.present("digits", populations=["output"])
     >>> len(netsim.analysis.label_clustering(spikes, sample=60))
     9
     """
@@ -152,7 +150,7 @@ def label_clustering(
                     "labels": links[:, 3].astype(np.int64),
                     "leaves": " ".join(map(str, labels)),
                     "agreement": adjusted_rand_score(tag, clusters),
-                    "presentations": len(chosen),
+                    "presentations": chosen.presentations,
                 }
             )
         )

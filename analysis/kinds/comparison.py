@@ -11,10 +11,10 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import MARKERS, ordered_layers
 from netsim.analysis.kinds.similarity import same_presentations
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing, legend_above
 from netsim.errors import DataError
 from netsim.measuring.metrics import decide
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +50,9 @@ def comparison_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> lesioned = analysis.Spikes.of(model, test, disturbance=("lesion-neurons", 0.5))
-    >>> table = netsim.analyse("comparison", lesioned, spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> lesioned = netsim.present("digits", limit=40, disturbance=("lesion-neurons", 0.5))
+    >>> table = netsim.analyse(lesioned, "comparison", spikes).table
     >>> ax = analysis.comparison_figure(table)
     >>> ax.get_xlabel()
     'paired difference over its SD ($d_z$)'
@@ -146,8 +144,8 @@ def paired_comparison(spikes: Spikes, against: Spikes, seed: int = 0, progress: 
     --------
     >>> import netsim
     >>> model = netsim.load_model("digits")
-    >>> lesioned = netsim.analysis.Spikes.of(model, disturbance=("lesion-neurons", 0.5))
-    >>> table = netsim.analysis.paired_comparison(netsim.analysis.Spikes.of(model), lesioned)
+    >>> lesioned = netsim.present(model, disturbance=("lesion-neurons", 0.5))
+    >>> table = netsim.analysis.paired_comparison(netsim.present(model), lesioned)
     >>> bool(table.loc[table["layer"] == "hidden", "difference"].iloc[0] > 0)
     True
     """
@@ -178,7 +176,7 @@ def _measured(
     spikes: Spikes, last: str, labels: np.ndarray | None, progress: Progress
 ) -> dict[str, dict[str, np.ndarray]]:
     """Each measure of each layer, a value for each presentation, NaN where there is none; `last` decides."""
-    count = len(spikes)
+    count = spikes.presentations
     found = {name: {"fired": np.zeros(count), "latency": np.full(count, np.nan)} for name in spikes.sizes}
     if last in found:
         found[last]["decision_latency"] = np.full(count, np.nan)

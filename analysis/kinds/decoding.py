@@ -11,11 +11,11 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import panzeri_treves_bias, plug_in
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, positions
-from netsim.analysis.layer_spikes import observed_window
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import FAINT, Palette
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import wilson_interval
+from netsim.spikes.columns import observed_window
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +44,8 @@ def decoding_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(200)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("decoding", spikes).table
+    >>> spikes = netsim.present("digits", limit=200)
+    >>> table = netsim.analyse(spikes, "decoding").table
     >>> ax = analysis.decoding_figure(table)
     >>> ax.get_xlabel()
     'spikes known up to (ms)'
@@ -132,7 +130,7 @@ def decoding_over_time(
     Examples
     --------
     >>> import netsim
-    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> spikes = netsim.present("digits", populations=["hidden"])
     >>> table = netsim.analysis.decoding_over_time(spikes, times=3, sample=200)
     >>> bool(table["accuracy"].iloc[-1] > 0.7 > table["control"].iloc[-1])
     True

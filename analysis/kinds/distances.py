@@ -11,8 +11,8 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
 from netsim.analysis.kinds._pairs import mean_over_pairs, van_rossum, victor_purpura
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +39,8 @@ def distance_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("distances", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "distances").table
     >>> ax = analysis.distance_figure(table)
     >>> ax.get_xlabel()
     'van Rossum distance (mean of all pairs = 1)'
@@ -129,7 +127,8 @@ def spike_train_distances(
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, spike_train_distances
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import spike_train_distances
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[1.0, np.inf], [6.0, 2.0]]))
     >>> table = spike_train_distances(Spikes.of_layers([layer]), tau_ms=5.0, cost_per_ms=0.2)
     >>> table["distance"].round(3).tolist()  # √(2 (1 - 1/e) + 1) and 0.2·5 + 1
@@ -138,14 +137,14 @@ def spike_train_distances(
     import pandas as pd
 
     chosen = spikes.sample(sample, seed)
-    _, tag = positions(np.zeros(len(chosen), np.int64) if chosen.labels is None else chosen.labels)
+    _, tag = positions(np.zeros(chosen.presentations, np.int64) if chosen.labels is None else chosen.labels)
     generator = np.random.default_rng([seed, 1])
     rows = []
     for layer in each_layer(chosen, progress):
         measures = {"van-rossum": van_rossum(layer, tau_ms), "victor-purpura": victor_purpura(layer, cost_per_ms)}
         for measure, matrix in measures.items():
             nearest = np.nan
-            if chosen.labels is not None and len(chosen) > 1:
+            if chosen.labels is not None and chosen.presentations > 1:
                 others = matrix + np.where(np.eye(len(matrix), dtype=bool), np.inf, 0.0)
                 nearest = (tag[others.argmin(axis=1)] == tag).mean()
             for which in ("all", "within", "between") if chosen.labels is not None else ("all",):
@@ -155,7 +154,7 @@ def spike_train_distances(
                         "layer": layer.name,
                         "measure": measure,
                         "pairs_of": which,
-                        "presentations": len(chosen),
+                        "presentations": chosen.presentations,
                         "pairs": pairs,
                         "distance": mean,
                         "low": low,

@@ -10,20 +10,19 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names
-from netsim.analysis.spikes import Progress, even_sample, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
 from netsim.errors import DataError, SpecificationError
+from netsim.spikes.spikes import Progress, even_sample, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from netsim.data.stimuli import Stimuli
-    from netsim.engines import Engine, Latencies
+    from netsim.engines import Engine
     from netsim.runs.model import Model
     from netsim.specification import Population
 
-_BATCH = 200
 _Z = 1.959963984540054  # of a normal distribution's two-sided 95 %
 
 
@@ -181,22 +180,24 @@ def ablation_importance(
     if not chosen:
         raise DataError(f"{network.name}: has no hidden layer; choose the output by its name")
     engine = engine or model.make_engine()
-    intact = _present(engine, model, stimuli, np.arange(len(stimuli)), {})
-    before = decide(intact[-1])
+    output = network.output.name
+    intact = _present(engine, model, stimuli, {}, [output, *(one.name for one in chosen)])
+    before = decide(intact[output])
     right = before.strictly_correct(stimuli.labels)
     generator = np.random.default_rng(seed)
     drawn = {one.name: np.sort(generator.permutation(one.shape[-1])[:units]) for one in chosen}
     total = sum(map(len, drawn.values()))
     rows: list[dict[str, object]] = []
     for population in chosen:
-        times = intact[network.position(population.name)]
+        times = intact[population.name]
         for unit in drawn[population.name]:
             progress(len(rows), total)
             fired = np.isfinite(times[..., unit]).reshape(len(stimuli), -1)
             again = np.flatnonzero(fired.any(axis=1))
             after, latency, choice = right.copy(), before.latency.copy(), before.choice.copy()
             if len(again):
-                made = decide(_present(engine, model, stimuli, again, {population.name: _mask(population, unit)})[-1])
+                mask = {population.name: _mask(population, unit)}
+                made = decide(_present(engine, model, stimuli.pick(again), mask, [output])[output])
                 after[again] = made.strictly_correct(stimuli.labels[again])
                 latency[again], choice[again] = made.latency, made.choice
             lost, won = int((right & ~after).sum()), int((after & ~right).sum())
@@ -224,16 +225,20 @@ def ablation_importance(
 
 
 def _present(
-    engine: Engine, model: Model, stimuli: Stimuli, chosen: np.ndarray, silenced: dict[str, np.ndarray]
-) -> Latencies:
-    """Latencies of chosen stimuli, of all populations."""
+    engine: Engine, model: Model, stimuli: Stimuli, silenced: dict[str, np.ndarray], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the latencies of some populations in all stimuli."""
     from netsim.engines import Batch
+    from netsim.spikes.presenting import Presented, present_parts
 
-    parts = [
-        engine.present(Batch(stimuli.latencies(chosen[start : start + _BATCH]), model.weights, silenced))
-        for start in range(0, len(chosen), _BATCH)
-    ]
-    return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+    def batch(part: Stimuli, first: int) -> Batch:
+        return Batch(part.latencies(np.arange(len(part))), model.weights, silenced)
+
+    def read(engine: Engine, presented: Presented) -> dict[str, np.ndarray]:
+        return {name: presented.latencies[name] for name in names}
+
+    parts = present_parts(engine, stimuli, batch, read)
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def _mask(population: Population, unit: int) -> np.ndarray:

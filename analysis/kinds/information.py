@@ -11,10 +11,10 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
 from netsim.errors import SpecificationError
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +47,8 @@ def information_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("information", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "information").table
     >>> ax = analysis.information_figure(table)
     >>> ax.get_xlabel()
     'information about the label (bits per neuron)'
@@ -140,7 +138,8 @@ def label_information(
     A neuron that fires early for one label and late for the other, in every presentation, tells it apart: one bit.
 
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, label_information
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import label_information
     >>> labels = np.arange(100) % 2
     >>> layer = LayerSpikes.of_latencies("hidden", np.where(labels, 8.0, 3.0)[:, None])
     >>> table = label_information(Spikes.of_layers([layer], labels), bins=2)

@@ -11,10 +11,10 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._information import contingency, equal_bins, panzeri_treves_bias, plug_in, with_silence
 from netsim.analysis.kinds._layers import draw_lines, each_layer, ordered_layers, positions
-from netsim.analysis.layer_spikes import observed_window
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import Palette
 from netsim.errors import SpecificationError
+from netsim.spikes.columns import observed_window
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +43,8 @@ def information_time_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("information-time", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "information-time").table
     >>> ax = analysis.information_time_figure(table)
     >>> ax.get_xlabel()
     'spikes known up to (ms)'
@@ -109,7 +107,7 @@ def information_over_time(
     Examples
     --------
     >>> import netsim
-    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> spikes = netsim.present("digits", populations=["hidden"])
     >>> table = netsim.analysis.information_over_time(spikes, times=4)
     >>> bool(table["mean_bits"].iloc[-1] > table["mean_bits"].iloc[0])
     True
@@ -146,7 +144,7 @@ def information_over_time(
                 {
                     "layer": layer.name,
                     "time_ms": time,
-                    "fired": fired[position] / (layer.size * len(spikes)),
+                    "fired": fired[position] / (layer.size * spikes.presentations),
                     "mean_bits": corrected[0, position].mean(),
                     "low": low,
                     "high": high,

@@ -10,9 +10,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.layer_spikes import LayerSpikes, order_within
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, colours, drawing
+from netsim.spikes.columns import LayerSpikes, order_within
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +42,8 @@ def reliability_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("latencies", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "latencies").table
     >>> ax = analysis.reliability_figure(table)
     >>> ax.get_xlabel()
     'median latency of a neuron (ms)'
@@ -116,7 +114,8 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, latency_statistics
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import latency_statistics
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[3.0, np.inf], [5.0, 4.0]]))
     >>> table = latency_statistics(Spikes.of_layers([layer]))
     >>> table.loc[table["neuron"] == 0, ["spikes", "mean_ms", "reliability"]].values.tolist()
@@ -132,7 +131,7 @@ def latency_statistics(spikes: Spikes, progress: Progress = no_progress) -> pd.D
 def _of_layer(layer: LayerSpikes, spikes: Spikes) -> pd.DataFrame:
     import pandas as pd
 
-    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     kinds, count = len(labels), layer.size
     shown = np.bincount(tag, minlength=kinds)  # presentations by label
     of_both, of_neurons = [], []

@@ -11,10 +11,10 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_lines, nullable, ordered_layers, positions, student_interval
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import FULL_WIDTH, Palette
 from netsim.errors import SpecificationError
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +43,8 @@ def psth_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("psth", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "psth").table
     >>> ax = analysis.psth_figure(table)
     >>> ax.get_xlabel()
     'time in the presentation (ms)'
@@ -108,7 +106,8 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, first_spike_psth
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import first_spike_psth
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[0.5, np.inf], [0.5, 1.5]]))
     >>> first_spike_psth(Spikes.of_layers([layer]))["rate_hz"].tolist()
     [500.0, 250.0]
@@ -117,7 +116,7 @@ def first_spike_psth(spikes: Spikes, bin_ms: float = 1.0, progress: Progress = n
 
     if not bin_ms > 0:
         raise SpecificationError("psth: setting bin_ms", f"must be more than 0 ms, not {bin_ms:g}")
-    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     found: dict[str, _Histogram] = {}
     for first, layer in spikes.parts(progress):
         if layer.name not in found:

@@ -10,9 +10,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, FAINT, Palette, drawing
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +41,8 @@ def rank_order_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("rank-order", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "rank-order").table
     >>> ax = analysis.rank_order_figure(table)
     >>> ax.get_xlabel()
     'rank-order correlation between presentations'
@@ -105,21 +103,22 @@ def rank_order_correlation(spikes: Spikes, seed: int = 0, progress: Progress = n
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, rank_order_correlation
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import rank_order_correlation
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]))
     >>> round(float(rank_order_correlation(Spikes.of_layers([layer]))["correlation"][0]), 6)
     1.0
     """
     import pandas as pd
 
-    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     has_labels = spikes.labels is not None
     generator = np.random.default_rng(seed)
     weights = _draws(tag, len(labels), generator)
     rows: list[dict[str, object]] = []
     for layer in each_layer(spikes, progress):
         ranks = _unit_ranks(layer)
-        sums = _label_sums(ranks, tag, len(labels), np.ones((1, len(spikes))))
+        sums = _label_sums(ranks, tag, len(labels), np.ones((1, spikes.presentations)))
         inner, counts, own = (part[0] for part in sums)
         drawn = _label_sums(ranks, tag, len(labels), weights)
         for which in ("all", "within", "between") if has_labels else ("all",):

@@ -11,8 +11,8 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import layer_names, nullable, ordered_layers, positions
 from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, Palette, colours, drawing
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +39,8 @@ def selectivity_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("selectivity", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "selectivity").table
     >>> ax = analysis.selectivity_figure(table)
     >>> ax.get_xlabel()
     'selectivity for a label'
@@ -113,7 +111,8 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, label_selectivity
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import label_selectivity
     >>> latencies = np.array([[3.0, 3.0], [np.inf, 3.0], [np.inf, 3.0]])
     >>> layer = LayerSpikes.of_latencies("hidden", latencies, window=(0.0, 10.0))
     >>> table = label_selectivity(Spikes.of_layers([layer], labels=np.array([0, 1, 2])))
@@ -146,7 +145,9 @@ def label_selectivity(spikes: Spikes, progress: Progress = no_progress) -> pd.Da
                     "preferred_response": most,
                     "other_response": other,
                     "selectivity": contrast,
-                    "lifetime_sparseness": treves_rolls(sums.total.sum(axis=0), sums.square.sum(axis=0), len(spikes)),
+                    "lifetime_sparseness": treves_rolls(
+                        sums.total.sum(axis=0), sums.square.sum(axis=0), spikes.presentations
+                    ),
                 }
             )
         )

@@ -12,10 +12,10 @@ from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import positions
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colour_bar, drawing
 from netsim.errors import DataError, SpecificationError
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +47,8 @@ def similarity_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("similarity", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "similarity").table
     >>> ax = analysis.similarity_figure(table)
     >>> type(ax).__name__
     'Axes'
@@ -133,7 +131,7 @@ def representational_similarity(
     Examples
     --------
     >>> import netsim
-    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"))
+    >>> spikes = netsim.present("digits")
     >>> table = netsim.analysis.representational_similarity(spikes, sample=50)
     >>> table[["first", "second"]].values.tolist()[0]
     ['stimulus', 'hidden']
@@ -146,8 +144,10 @@ def representational_similarity(
     if against is not None:
         spikes, against = same_presentations(spikes, against)
     chosen = spikes.sample(sample, seed)
-    if len(chosen) < 4:
-        raise DataError(f"spikes: hold {len(chosen)} presentations; at least 4 are needed to compare dissimilarities")
+    if chosen.presentations < 4:
+        raise DataError(
+            f"spikes: hold {chosen.presentations} presentations; at least 4 are needed to compare dissimilarities"
+        )
     found: dict[str, np.ndarray] = {}
 
     def dissimilarity(layer: LayerSpikes) -> np.ndarray:
@@ -179,8 +179,9 @@ def representational_similarity(
             result: np.ndarray = (ranks @ ranks.T) / np.outer(norm, norm)
         return result
 
-    rho = correlations(np.arange(len(chosen)))
-    draws = np.array([correlations(generator.integers(0, len(chosen), len(chosen))) for _ in range(_DRAWS)])
+    rho = correlations(np.arange(chosen.presentations))
+    count = chosen.presentations
+    draws = np.array([correlations(generator.integers(0, count, count)) for _ in range(_DRAWS)])
     low, high = np.full((2, *rho.shape), np.nan)
     defined = np.isfinite(draws).any(axis=0)  # not of a layer whose presentations are all alike
     low[defined], high[defined] = np.nanquantile(draws[:, defined], [0.025, 0.975], axis=0)
@@ -188,7 +189,7 @@ def representational_similarity(
         {
             "first": names[one],
             "second": names[other],
-            "presentations": len(chosen),
+            "presentations": chosen.presentations,
             "rho": rho[one, other],
             "low": low[one, other],
             "high": high[one, other],
@@ -201,8 +202,9 @@ def representational_similarity(
 
 def same_presentations(spikes: Spikes, against: Spikes) -> tuple[Spikes, Spikes]:
     """Both, with the labels of the one that has some; refused if they are not of the same presentations."""
-    if len(spikes) != len(against) or (spikes.numbers != against.numbers).any():
-        raise DataError(f"against: has {len(against)} presentations, the other {len(spikes)}; both need the same ones")
+    if spikes.presentations != against.presentations or (spikes.indices != against.indices).any():
+        counts = f"has {against.presentations} presentations, the other {spikes.presentations}"
+        raise DataError(f"against: {counts}; both need the same ones")
     if spikes.labels is None or against.labels is None:
         labels = against.labels if spikes.labels is None else spikes.labels
         return replace(spikes, labels=labels), replace(against, labels=labels)

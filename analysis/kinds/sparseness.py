@@ -18,8 +18,8 @@ from netsim.analysis.kinds._layers import (
     student_interval,
 )
 from netsim.analysis.kinds._sparseness import ResponseSums, treves_rolls
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,8 @@ def sparseness_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("sparseness", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "sparseness").table
     >>> ax = analysis.sparseness_figure(table)
     >>> ax.get_xlabel()
     'sparseness (0: all respond alike, 1: one alone)'
@@ -108,17 +106,18 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, population_sparseness
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import population_sparseness
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[3.0, np.inf], [np.inf, 3.0]]), window=(0.0, 10.0))
     >>> population_sparseness(Spikes.of_layers([layer]))["population_sparseness"].tolist()
     [1.0]
     """
     import pandas as pd
 
-    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     found = {name: ResponseSums(len(labels), size) for name, size in spikes.sizes.items()}
-    of_presentation = {name: np.full(len(spikes), np.nan) for name in spikes.sizes}
-    counts = {name: np.zeros(len(spikes), np.int64) for name in spikes.sizes}
+    of_presentation = {name: np.full(spikes.presentations, np.nan) for name in spikes.sizes}
+    counts = {name: np.zeros(spikes.presentations, np.int64) for name in spikes.sizes}
     for first, layer in spikes.parts(progress):
         own = slice(first, first + layer.presentations)
         found[layer.name].add(layer, tag[own])
@@ -130,7 +129,7 @@ def population_sparseness(spikes: Spikes, progress: Progress = no_progress) -> p
     for name, size in spikes.sizes.items():
         groups: list[int | None] = [None, *(range(len(labels)) if spikes.labels is not None else [])]
         for group in groups:
-            chosen = np.ones(len(spikes), bool) if group is None else tag == group
+            chosen = np.ones(spikes.presentations, bool) if group is None else tag == group
             of_labels = slice(None) if group is None else slice(group, group + 1)
             total, square = (of[of_labels].sum(axis=0) for of in (found[name].total, found[name].square))
             of_neuron = treves_rolls(total, square, int(chosen.sum()))

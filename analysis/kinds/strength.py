@@ -10,9 +10,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_lines, ordered_layers, student_interval
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import Palette, legend_above
 from netsim.errors import DataError, SpecificationError
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +43,8 @@ def strength_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("strength", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "strength").table
     >>> ax = analysis.strength_figure(table)
     >>> ax.get_xlabel()
     'strength of the stimulus (mean intensity)'
@@ -105,7 +103,7 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
     Examples
     --------
     >>> import netsim
-    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"))
+    >>> spikes = netsim.present("digits")
     >>> table = netsim.analysis.latency_against_strength(spikes, groups=5)
     >>> len(table)
     10
@@ -114,11 +112,12 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
 
     if _STIMULUS not in spikes.sizes:
         raise DataError("spikes: have no layer stimulus, whose spikes tell how strong it is")
-    if not 2 <= groups <= len(spikes):
-        raise SpecificationError("strength: setting groups", f"must be 2 to {len(spikes)}, the number of presentations")
-    strength = np.zeros(len(spikes))
-    counts = {name: np.zeros(len(spikes), np.int64) for name in spikes.sizes}
-    means = {name: np.full(len(spikes), np.nan) for name in spikes.sizes}
+    if not 2 <= groups <= spikes.presentations:
+        bounds = f"must be 2 to {spikes.presentations}, the number of presentations"
+        raise SpecificationError("strength: setting groups", bounds)
+    strength = np.zeros(spikes.presentations)
+    counts = {name: np.zeros(spikes.presentations, np.int64) for name in spikes.sizes}
+    means = {name: np.full(spikes.presentations, np.nan) for name in spikes.sizes}
     for first, layer in spikes.parts(progress):
         own = slice(first, first + layer.presentations)
         counts[layer.name][own] = layer.counts
@@ -126,8 +125,8 @@ def latency_against_strength(spikes: Spikes, groups: int = 10, progress: Progres
         if layer.name == _STIMULUS:
             strength[own] = np.bincount(layer.rows, layer.earliness(), layer.presentations) / layer.size
     order = np.argsort(strength, kind="stable")
-    group_of = np.empty(len(spikes), np.int64)
-    group_of[order] = np.arange(len(spikes)) * groups // len(spikes)
+    group_of = np.empty(spikes.presentations, np.int64)
+    group_of[order] = np.arange(spikes.presentations) * groups // spikes.presentations
     others = spikes.only([name for name in spikes.sizes if name != _STIMULUS])
     parts = []
     for name, size in others.sizes.items():

@@ -10,10 +10,10 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import draw_intervals, each_layer, layer_names, ordered_layers, positions
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Progress, Spikes, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, Palette, drawing
 from netsim.errors import SpecificationError
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Progress, Spikes, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +44,8 @@ def synchrony_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("synchrony", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "synchrony").table
     >>> ax = analysis.synchrony_figure(table)
     >>> ax.get_xlabel()
     'share of spike pairs within 1 ms'
@@ -117,7 +115,8 @@ def layer_synchrony(
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes, Spikes, layer_synchrony
+    >>> from netsim.spikes import LayerSpikes, Spikes
+    >>> from netsim.analysis import layer_synchrony
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[1.0, 1.5], [5.0, 5.5]]))
     >>> table = layer_synchrony(Spikes.of_layers([layer]))
     >>> float(table["coincidence"][0]), float(table["across"][0])
@@ -127,14 +126,14 @@ def layer_synchrony(
 
     if not window_ms >= 0:
         raise SpecificationError("synchrony: setting window_ms", f"must be 0 ms or more, not {window_ms:g}")
-    _, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    _, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     generator = np.random.default_rng(seed)
     window = round(window_ms * _PER_MS)
     rows = []
     for layer in each_layer(spikes, progress):
         counts = layer.counts
         pairs = counts * (counts - 1) // 2
-        close, jitter = np.zeros(len(spikes), np.int64), np.full(len(spikes), np.nan)
+        close, jitter = np.zeros(spikes.presentations, np.int64), np.full(spikes.presentations, np.nan)
         for first, part in layer.parts():
             own = slice(first, first + part.presentations)
             close[own] = _close_pairs(part, part.rows, window, part.presentations)

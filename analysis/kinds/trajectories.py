@@ -10,9 +10,9 @@ import numpy as np
 from netsim.analysis.analyses import Analysis
 from netsim.analysis.frames import require
 from netsim.analysis.kinds._layers import each_layer, layer_names, nullable, ordered_layers, positions
-from netsim.analysis.spikes import Progress, Spikes, names_of, no_progress
 from netsim.analysis.style import COLUMN_WIDTH, INK, Palette, colours, drawing
 from netsim.errors import DataError, SpecificationError
+from netsim.spikes.spikes import Progress, Spikes, names_of, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +44,8 @@ def trajectory_figure(
     --------
     >>> import netsim
     >>> from netsim import analysis
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> spikes = analysis.Spikes.of(model, test)
-    >>> table = netsim.analyse("trajectories", spikes).table
+    >>> spikes = netsim.present("digits", limit=40)
+    >>> table = netsim.analyse(spikes, "trajectories").table
     >>> ax = analysis.trajectory_figure(table)
     >>> type(ax).__name__
     'Axes'
@@ -119,7 +117,7 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
     Examples
     --------
     >>> import netsim
-    >>> spikes = netsim.analysis.Spikes.of(netsim.load_model("digits"), layers=["hidden"])
+    >>> spikes = netsim.present("digits", populations=["hidden"])
     >>> table = netsim.analysis.population_trajectories(spikes, times=5)
     >>> len(table)
     50
@@ -129,7 +127,7 @@ def population_trajectories(spikes: Spikes, times: int = 25, progress: Progress 
 
     if times < 2:
         raise SpecificationError("trajectories: setting times", f"must be at least 2, not {times}")
-    labels, tag = positions(np.zeros(len(spikes), np.int64) if spikes.labels is None else spikes.labels)
+    labels, tag = positions(np.zeros(spikes.presentations, np.int64) if spikes.labels is None else spikes.labels)
     shown = np.bincount(tag, minlength=len(labels))
     tables = []
     for layer in each_layer(spikes, progress):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment, Latencies
+from netsim.engines import Batch, Conversation, Engine, Latencies
 from netsim.errors import DataError, SpecificationError
 from netsim.reprs import html_table, limited
 from netsim.specification import Network, Population
@@ -109,7 +109,7 @@ def calibrate(
 
 def _calibrated(
     network: Network, stimuli: np.ndarray, latency: Mapping[str, float], quartiles: Mapping[str, float], seed: int
-) -> Experiment[Calibration]:
+) -> Conversation[Calibration]:
     for population in network.in_order:
         if not population.integrates:
             continue
@@ -126,7 +126,7 @@ def _calibrated(
             network = _with_initial(network, population, spread=spread * float(np.clip(factor, 0.25, 4.0)))
         network, _ = yield from _timed(network, population, stimuli, wanted, seed)
     latencies = yield _trial(network, stimuli, seed)  # once all are calibrated, for a loop may have changed some since
-    found = (_activity(network, population, latencies) for population in network.integrating)
+    found = (_activity(population, latencies) for population in network.integrating)
     return Calibration(network, tuple(found))
 
 
@@ -142,7 +142,7 @@ def _by_population(network: Network, given: float | Mapping[str, float], what: s
 
 def _timed(
     network: Network, population: Population, stimuli: np.ndarray, wanted: float, seed: int
-) -> Experiment[tuple[Network, Activity]]:
+) -> Conversation[tuple[Network, Activity]]:
     """The network whose population fires at the wanted time in the median, by halving."""
     knob = "bias" if population.has_bias else "mean"
     least, most = 0.0, 1.0
@@ -162,17 +162,17 @@ def _timed(
     return chosen, activity
 
 
-def _measured(network: Network, population: Population, stimuli: np.ndarray, seed: int) -> Experiment[Activity]:
+def _measured(network: Network, population: Population, stimuli: np.ndarray, seed: int) -> Conversation[Activity]:
     latencies = yield _trial(network, stimuli, seed)
-    return _activity(network, population, latencies)
+    return _activity(population, latencies)
 
 
 def _trial(network: Network, stimuli: np.ndarray, seed: int) -> Batch:
     return Batch(stimuli, forward_weights(network, initial_weights(network, seed)))
 
 
-def _activity(network: Network, population: Population, latencies: Latencies) -> Activity:
-    own = latencies[network.position(population.name)].ravel()
+def _activity(population: Population, latencies: Latencies) -> Activity:
+    own = latencies[population.name].ravel()
     early, median, late = np.quantile(own, _QUARTILES, method="higher").tolist()
     return Activity(population.name, float(np.isfinite(own).mean()), early, median, late)
 

@@ -167,7 +167,7 @@ def _respond(engine: OwnBrian2Engine, projection: Projection, weights: Weights, 
         finally:
             engine.model.also = {}
         (trace,) = recorder.potentials
-        fired = latencies[network.position(projection.target)].reshape(-1)[post]
+        fired = latencies[projection.target].reshape(-1)[post]
         traces.append(trace.potential[trace.time <= fired])
     shared = min(map(len, traces))
     time, response = trace.time[:shared], (traces[1][:shared] - traces[0][:shared]) / STEP

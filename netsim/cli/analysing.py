@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from netsim.analysis.analyses import analyse as analyse_by_name
 from netsim.analysis.style import WIDTHS, check_suffix, save_figure
 from netsim.cli import options
 from netsim.cli.terminal import note, print_json, print_table, progress_bar
@@ -18,11 +17,12 @@ from netsim.errors import SpecificationError
 from netsim.seams import analyses, spike_formats
 
 if TYPE_CHECKING:
-    from netsim.analysis.spikes import Progress, Spikes
     from netsim.data.stimuli import Stimuli
     from netsim.engines import Engine
     from netsim.registry import Registry
     from netsim.runs.model import Model
+    from netsim.spikes import Progress, Spikes
+    from netsim.spikes.presenting import Distribution
 
 _ROWS_SHOWN = 20
 _TABLES, _RECORD = (".csv", ".csv.gz", ".parquet"), ".json"
@@ -83,6 +83,8 @@ def analyse(
     engine: options.EngineOption = None,
     dt: options.Dt = None,
     seed: Annotated[int, Option(min=0, metavar="N", help="Seed of all draws, and of initial weights.")] = 0,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
     """Say what spikes say, and when: a table and a figure.
@@ -102,6 +104,7 @@ def analyse(
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
     import matplotlib.pyplot as plt
 
+    from netsim.analysis.analysing import analyse as analyse_by_name
     from netsim.analysis.style import theme
     from netsim.files import write_each
 
@@ -112,7 +115,7 @@ def analyse(
     opened = _Opened(split, dataset, data_dir, engine, dt, seed)
     one = opened.subject(subject)
     other = None if against is None else opened.other(against, one)
-    with progress_bar() as progress:
+    with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
         task = progress.add_task(f"analysing {kind}", total=None)
 
         def told(done: int, of: int) -> None:
@@ -121,13 +124,13 @@ def analyse(
         first = entry.presentations if limit is None and one.model else limit
         model = one.model if entry.takes("model") else None
         found = analyse_by_name(
+            model or one.spikes(first, layer, told, distribution),
             kind,
-            model or one.spikes(first, layer, told),
-            other.spikes(first, layer, told, seed) if other else None,
-            one.stimuli() if model else None,
-            layer,
-            first,
-            one.engine() if model and entry.takes("engine") else None,
+            other.spikes(first, layer, told, distribution, seed) if other else None,
+            stimuli=one.stimuli() if model else None,
+            populations=layer,
+            limit=first,
+            engine=one.engine() if model and entry.takes("engine") else None,
             seed=seed,
             progress=told,
             **chosen_settings,
@@ -144,7 +147,7 @@ def analyse(
     write_each(files, lambda path: _write(path, found.table, figure, said))
     plt.close(figure)
     if as_json:
-        from netsim.analysis.tables import records
+        from netsim.spikes.files import records
 
         rows = records(found.table) if len(found.table) <= 10_000 else None
         print_json(
@@ -166,15 +169,23 @@ class _Subject:
         assert self._stimuli is not None
         return self._stimuli
 
-    def spikes(self, limit: int | None, layers: list[str] | None, progress: Progress, seed: int = 0) -> Spikes:
-        from netsim.analysis.spikes import Spikes
+    def spikes(
+        self,
+        limit: int | None,
+        layers: list[str] | None,
+        progress: Progress,
+        distribution: Distribution,
+        seed: int = 0,
+    ) -> Spikes:
+        from netsim.spikes.presenting import present
 
         if self._spikes is not None:
             chosen = self._spikes if layers is None else self._spikes.only(layers)
             return chosen if limit is None else chosen.head(limit)
         assert self.model is not None
         shown = self.stimuli().first(limit)
-        return Spikes.of(self.model, shown, layers, self.engine(), progress, self.changed, seed)
+        how: dict[str, Any] = {"engine": self.engine(), "workers": distribution, "progress": progress}
+        return present(self.model, shown, populations=layers, disturbance=self.changed, seed=seed, **how)
 
     def engine(self) -> Engine:
         from netsim.engines import engine_of
@@ -270,7 +281,7 @@ def _as_text(value: Any) -> str:
 
 
 def _check_suffix(path: Path) -> None:
-    from netsim.analysis.tables import check_table_suffix
+    from netsim.spikes.files import check_table_suffix
 
     if path.name.endswith(_TABLES):
         check_table_suffix(path)
@@ -279,8 +290,8 @@ def _check_suffix(path: Path) -> None:
 
 
 def _write(path: Path, table: Any, figure: Any, record: dict[str, Any]) -> None:
-    from netsim.analysis.tables import write_table
     from netsim.files import write_json
+    from netsim.spikes.files import write_table
 
     if path.name.endswith(_TABLES):
         write_table(table, path)

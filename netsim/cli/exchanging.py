@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +15,9 @@ from netsim.errors import SpecificationError
 from netsim.seams import network_formats, spike_formats
 
 if TYPE_CHECKING:
-    from netsim.measuring.simulation import Simulation
     from netsim.runs.model import Model
     from netsim.specification import Network
+    from netsim.spikes import Spikes
 
 
 def export(
@@ -45,7 +46,7 @@ def export(
     {network_formats}
     """
     from netsim.exchange.formats import format_to_write
-    from netsim.measuring.simulation import simulate
+    from netsim.spikes.presenting import present
 
     format_to_write(to, path, spike_formats, network_formats)
     files = [str(path)]
@@ -67,10 +68,11 @@ def export(
         options.make_folder(path.parent)
         options.note_initial_weights(subject, chosen, seed)
         with counting("presenting", len(indices)) as advance:
-            simulation = simulate(simulator, chosen.weights, stimuli, indices, advance)
-        more = {"dt_ms": simulation.dt, "classes": list(simulation.classes)}
+            how: dict[str, Any] = {"engine": simulator, "progress": advance}
+            spikes = present(replace(chosen, network=network), stimuli, index=indices, **how)
+        more = {"dt_ms": spikes.dt, "classes": list(spikes.classes)}
         record = options.record_of(subject, chosen, network, source, seed, [(spike_formats, to)], **more)
-        figures, summary = _export_spikes(simulation, to, path, layer, record)
+        figures, summary = _export_spikes(spikes, to, path, layer, record)
         files += map(str, spike_formats[to].beside(path))
     if as_json:
         print_json({"kind": to, "subject": subject, "weights": chosen.origin, **figures, "files": files})
@@ -79,7 +81,7 @@ def export(
 
 
 def _export_spikes(
-    simulation: Simulation, to: str, path: Path, layers: list[str] | None, record: dict[str, Any]
+    spikes: Spikes, to: str, path: Path, layers: list[str] | None, record: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
     """Write spikes; returns figures of what is written, and the same in words."""
     import numpy as np
@@ -89,21 +91,21 @@ def _export_spikes(
     from netsim.exchange.trains import chosen_layers
 
     with Console(stderr=True).status(f"writing {path}"):
-        write(to, simulation, path, layers, record)
-    written = chosen_layers(simulation, layers).values()
-    presentations = len(simulation.indices)
+        write(spikes, path, to, populations=layers, record=record)
+    written = chosen_layers(spikes, layers).values()
+    presentations = spikes.presentations
     neurons = sum(latencies[0].size for latencies in written)
-    spikes = sum(int(np.isfinite(latencies).sum()) for latencies in written)
+    fired = sum(int(np.isfinite(latencies).sum()) for latencies in written)
     plural = "s" * (presentations > 1)
-    summary = f"{spikes:,} spikes of {neurons:,} neurons in {presentations:,} presentation{plural}"
-    return {"presentations": presentations, "neurons": neurons, "spikes": spikes}, summary
+    summary = f"{fired:,} spikes of {neurons:,} neurons in {presentations:,} presentation{plural}"
+    return {"presentations": presentations, "neurons": neurons, "spikes": fired}, summary
 
 
 def _export_network(
     subject: str, chosen: Model, network: Network, to: str, path: Path, seed: int
 ) -> tuple[dict[str, Any], str]:
     """As `_export_spikes`, of a network."""
-    from netsim.exchange import export_network
+    from netsim.exchange import export as write
     from netsim.runs.folder import describe_run
     from netsim.specification.summary import architecture
 
@@ -114,7 +116,7 @@ def _export_network(
     record = describe_run(first, subject=subject, weights=chosen.origin, data=data, run=trained)
     options.make_folder(path.parent)
     options.note_initial_weights(subject, chosen, seed)
-    export_network(to, network, chosen.weights, path, record)
+    write(replace(chosen, network=network), path, to, record=record)
     parameters = sum(array.size for array in chosen.weights.values())
     known = network_formats[to]
     missing = list(known.without_primitive(network))

@@ -17,17 +17,17 @@ from typer.core import TyperCommand
 from netsim import seams
 from netsim.cli.terminal import data_progress, note, notes_for
 from netsim.data.loading import dataset_notations, find_source
-from netsim.errors import DataError, DataWarning, NetsimError, RunError, SpecificationError
+from netsim.errors import DataWarning, NetsimError, RunError, SpecificationError
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from netsim.data.stimuli import Splits, Stimuli
     from netsim.engines import Engine
-    from netsim.measuring.distribution import Distribution
     from netsim.registry import Registry
     from netsim.runs.model import Model
     from netsim.specification import Network
+    from netsim.spikes.presenting import Distribution
 
 STIMULI, SIMULATION, OUTPUT = "Stimuli", "Simulation", "Output"
 """Groups of options in help texts."""
@@ -234,7 +234,8 @@ def split_of(
 ) -> Stimuli:
     """The test or validation stimuli that the options ask for: the first ones, or all, of which only few are needed."""
     check_split(split)
-    return first_of(part_of(splits_of(chosen, network, data_dir, few or limit is not None), split, network), limit)
+    splits = splits_of(chosen, network, data_dir, few or limit is not None)
+    return first_of(splits.of(split, network.training.validation), limit)
 
 
 def first_of(stimuli: Stimuli, limit: int | None) -> Stimuli:
@@ -249,20 +250,6 @@ def check_split(split: str) -> None:
     """Refuse what is no split to measure on."""
     if split not in ("test", "validation"):
         raise SpecificationError(f"--split {split!r}", "must be test or validation")
-
-
-def part_of(splits: Splits, split: str, network: Network) -> Stimuli:
-    """The test stimuli, or those that the network is validated with."""
-    if split == "test":
-        return splits.test
-    if not len(splits.validation):
-        data, present = splits.dataset, "present --split test"
-        if not network.training.validation:
-            none = f"training.validation is 0, so that no {data.noun} are set aside"
-            raise DataError(f"{data.name}: {none}; {present}")
-        few = f"is too small to set validation {data.noun} aside; {present}"
-        raise DataError(f"{data.name}: {few}, or give it some of its own")
-    return splits.validation
 
 
 def stimuli_of(
@@ -379,7 +366,7 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Dask workers of a scheduler, or as many of this machine."""
     from rich.console import Console
 
-    from netsim.measuring.cluster import connect
+    from netsim.spikes.cluster import connect
 
     with ExitStack() as stack:
         with Console(stderr=True).status("connecting to the workers"):
@@ -392,15 +379,15 @@ def dask_client(scheduler: str | None, workers: int) -> Iterator[Client]:
 @contextmanager
 def distributed_over(scheduler: str | None, workers: int | None) -> Iterator[Distribution]:
     """The way to have stimuli presented that the options ask for."""
-    from netsim.measuring.cluster import over_workers
-    from netsim.measuring.distribution import serial
+    from netsim.spikes.cluster import OverWorkers
+    from netsim.spikes.presenting import serial
 
     check_workers(scheduler, workers)
     if scheduler is None and workers is None:
         yield serial
         return
     with dask_client(scheduler, workers or 1) as client:
-        yield over_workers(client)
+        yield OverWorkers(client)
 
 
 def check_workers(scheduler: str | None, workers: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 from typer.core import TyperOption
 
-from netsim.analysis.gallery import Choice, Source, draw, figures
+from netsim.analysis.gallery import Choice, Source, draw_figure, figures
 from netsim.analysis.style import WIDTHS, check_suffix, save_figure
 from netsim.cli import options
 from netsim.cli.terminal import print_json, progress_bar
@@ -79,6 +79,8 @@ def plot(
     engine: options.EngineOption = None,
     dt: options.Dt = None,
     seed: options.InitialSeed = 0,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
     """Draw a figure of a run or a preset, as PNG and SVG.
@@ -104,9 +106,9 @@ def plot(
         raise SpecificationError(f"--width {width}", f"must be {' or '.join(WIDTHS)}")
     import matplotlib.pyplot as plt
 
-    from netsim.analysis.tables import check_table_suffix, write_table
     from netsim.engines import engine_of
     from netsim.files import write_each
+    from netsim.spikes.files import check_table_suffix, write_table
 
     for path in out or ():
         check_suffix(path)
@@ -115,7 +117,7 @@ def plot(
     chosen, network = options.model_of(subject, seed, engine=engine, dt=dt, dataset=dataset)
     neurons = [options.recorded_neuron(text, "--neuron") for text in neuron or ()]
     choice = Choice(index or 0, limit, layer, channel or 0, neurons, count, WIDTHS[width] if width else 0.0, palette)
-    with progress_bar() as progress:
+    with options.distributed_over(scheduler, workers) as distribution, progress_bar() as progress:
         task = progress.add_task(f"drawing {figure}", total=None)
         source = Source.of(
             replace(chosen, network=network),
@@ -124,7 +126,7 @@ def plot(
             lambda done, of: progress.update(task, completed=done, total=of),
             lambda record: engine_of(network, record),  # whether a run had another one, `options.model_of` has looked
         )
-        drawn = draw(figure, source, choice)
+        drawn = draw_figure(figure, replace(source, distribution=distribution), choice)
     if not entry.of_structure:
         options.note_initial_weights(subject, chosen, seed)
     folder = chosen.run.subfolder("figures") if chosen.run else Path(f"figures-{chosen.network.name}")

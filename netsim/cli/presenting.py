@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,12 +54,13 @@ def evaluate(
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     options.check_split(split)
     splits = options.splits_of(chosen, network, data_dir, as_needed=limit is not None)
-    whole = options.part_of(splits, split, network)
+    whole = splits.of(split, network.training.validation)
     stimuli = options.first_of(whole, limit)
     simulator = options.build(network.training.engine, network, network.training.dt)
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("evaluating", len(stimuli)) as advance:
-        result = evaluate_network(simulator, chosen.weights, stimuli, advance, distribution, names)
+        how: dict[str, Any] = {"read_outs": names, "workers": distribution, "progress": advance}
+        result = evaluate_network(replace(chosen, network=network), stimuli, engine=simulator, **how)
     settings = network.training
     source = {"subject": model, "weights": chosen.origin, "dataset": settings.dataset, "split": split}
     figures = source | {"engine": settings.engine, "dt_ms": settings.dt} | result.to_dict()
@@ -149,7 +151,8 @@ def compare(
     first, second = (options.build(name, network, step) for name in names)
     options.note_initial_weights(model, chosen, seed)
     with counting("comparing", len(stimuli)) as advance:
-        result = compare_engines(first, second, chosen.weights, stimuli, advance)
+        both_engines = first, second
+        result = compare_engines(replace(chosen, network=network), stimuli, engines=both_engines, progress=advance)
     if as_json:
         print_json({"subject": model, "weights": chosen.origin, "engines": names, **result.to_dict()})
     else:
@@ -196,7 +199,8 @@ def simulate(
     as_json: options.Json = False,
 ) -> None:
     """Present single stimuli: spikes as a table, potentials, and a raster of each."""
-    from netsim.measuring.simulation import simulate as simulate_network
+    from netsim.measuring.metrics import presentation_records
+    from netsim.spikes.presenting import present
 
     chosen, network = options.model_of(model, seed, engine=engine, dt=dt, dataset=dataset)
     stimuli, source, where = options.stimuli_of(chosen, network, stimuli_file, split, dataset, data_dir)
@@ -208,14 +212,15 @@ def simulate(
     options.make_folder(folder)
     options.note_initial_weights(model, chosen, seed)
     with options.distributed_over(scheduler, workers) as distribution, counting("simulating", len(indices)) as advance:
-        simulation = simulate_network(simulator, chosen.weights, stimuli, indices, advance, distribution)
-    classes = list(simulation.classes)
-    more: dict[str, Any] = {"dt_ms": simulation.dt, "classes": classes, "presentations": simulation.to_dict()}
+        how: dict[str, Any] = {"engine": simulator, "workers": distribution, "progress": advance}
+        spikes = present(replace(chosen, network=network), stimuli, index=indices, **how)
+    rows = presentation_records(spikes)
+    more: dict[str, Any] = {"dt_ms": spikes.dt, "classes": list(spikes.classes), "presentations": rows}
     result = options.record_of(model, chosen, network, source, seed, **more)
     from netsim.analysis.simulation_files import write_simulation
 
     drawn = [] if limit else indices
-    files = [str(path) for path in write_simulation(simulation, folder, drawn, result)]
+    files = [str(path) for path in write_simulation(spikes, folder, drawn, result)]
     if as_json:
         print_json(result | {"files": files})
         return

@@ -1,6 +1,5 @@
 """The commands that tell: ``models`` and ``data`` what there is, ``report`` and ``describe`` of one model."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -89,24 +88,17 @@ def report(
     Everything is measured with the event engine; a run of an engine from a plug-in with that one.
     Use --split validation while you still choose between networks.
     """
-    from netsim.analysis.gallery import Source
-    from netsim.description.provenance import training_facts
-    from netsim.engines import engine_of, make_engine
-    from netsim.measuring.evaluation import evaluate
-    from netsim.report import Report, draw_pictures, write_report
-    from netsim.report.page import engine_caution
-    from netsim.runs.folder import describe_run
-    from netsim.seams import engines
+    from netsim.reporting.making import report as make_report
+    from netsim.reporting.making import with_engine_of_reports
+    from netsim.reporting.page import engine_caution
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise SpecificationError(f"--out {out}", "must end in .html")
     chosen, _ = options.model_of(subject, seed, engine=engine)
-    trained_by = chosen.network.training.engine
-    name = engine or ("event" if engines.is_own(trained_by) else trained_by)
-    network = options.with_options(chosen.network, dataset, name, dt)
+    network = options.with_options(with_engine_of_reports(chosen), dataset, engine, dt)
     options.check_split(split)
     splits = options.splits_of(chosen, network, data_dir)
-    stimuli = options.part_of(splits, split, network)
+    stimuli = splits.of(split, network.training.validation)
     options.check_index(index, len(stimuli), f"the {split} split")
     page = out or (chosen.run.path / "report.html" if chosen.run else Path(f"report-{network.name}.html"))
     if page.is_dir():
@@ -116,48 +108,31 @@ def report(
         chosen.run.subfolder(folder.name)
     options.make_folder(folder)
     options.note_initial_weights(subject, chosen, seed)
-    part = stimuli.first(limit)
-    dataset, step = network.training.dataset, network.training.dt
     with progress_bar() as progress:
-        task = progress.add_task("evaluating", total=len(part))
-
-        def count(done: int, of: int = len(part)) -> None:
-            progress.update(task, completed=done, total=of)
-
-        evaluation = evaluate(make_engine(name, network, step), chosen.weights, part, count)
-        source = Source.of(
-            replace(chosen, network=network),
-            lambda: stimuli,
-            seed,
-            count,
-            lambda record: engine_of(network, record),
+        task = progress.add_task("evaluating", total=None)
+        content = make_report(
+            chosen,
+            page,
+            split=split,
+            limit=limit,
+            presentation=index,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            drawing=lambda name: progress.reset(task, description=f"drawing {name}", total=None),
+            network=network,
+            splits=splits,
+            name=subject,
+            seed=seed,
         )
-        pictures = draw_pictures(
-            source, folder, index, limit, lambda name: progress.reset(task, description=f"drawing {name}", total=None)
-        )
-    content = Report(
-        name=subject,
-        subject=chosen,
-        network=network,
-        dataset=splits.dataset,
-        split=split,
-        available=len(stimuli),
-        evaluation=evaluation,
-        pictures=pictures,
-        folder=folder.name,
-        made=describe_run(seed),
-        trained=training_facts(lambda: source.learning, chosen.epoch, network.training.epochs) if chosen.run else (),
-    )
-    write_report(content, page)
     if caution := engine_caution(content):
         note(caution)
-    for picture in pictures:
+    for picture in content.pictures:
         if picture.reason:
             note(f"{picture.kind}: not drawn ({picture.reason})")
     if as_json:
-        measured = {"subject": subject, "weights": chosen.origin, "dataset": dataset, "split": split}
-        settings = {"engine": name, "dt_ms": step}
-        print_json(measured | settings | evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
+        training = network.training
+        measured = {"subject": subject, "weights": chosen.origin, "dataset": training.dataset, "split": split}
+        settings = {"engine": training.engine, "dt_ms": training.dt}
+        print_json(measured | settings | content.evaluation.to_dict() | {"file": str(page), "figures": str(folder)})
     else:
         print(str(page))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +48,8 @@ def study(
     data_dir: options.DataDir = None,
     engine: options.EngineOption = None,
     dt: options.Dt = None,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
     as_json: options.Json = False,
 ) -> None:
     """Disturb a network, its stimuli or its simulation, and see what becomes of its decisions: table and figure.
@@ -58,8 +62,8 @@ def study(
 STUDY.json, which says what was simulated. Layers that were chosen follow the name, as in STUDY-LAYER.csv.
     """
     from netsim.analysis.studies import study_table
-    from netsim.analysis.tables import check_table_suffix, records
     from netsim.engines import make_engine
+    from netsim.spikes.files import check_table_suffix, records
     from netsim.studies.plans import make_plan
     from netsim.studies.runner import StudyRunner
 
@@ -82,9 +86,11 @@ STUDY.json, which says what was simulated. Layers that were chosen follow the na
     more |= {"presentations": len(stimuli), **plan.to_dict()}
     source = {"dataset": network.training.dataset, "split": split}
     record = options.record_of(subject, chosen, network, source, seed, [kind], **more)
-    with counting(f"studying {name}", plan.passes * len(stimuli)) as advance:
-        runner = StudyRunner(plan, network, chosen.weights, stimuli, advance)
-        frame = study_table(runner.run(lambda step: make_engine(network.training.engine, network, step)))
+    total = plan.passes * len(stimuli)
+    with options.distributed_over(scheduler, workers) as distribution, counting(f"studying {name}", total) as advance:
+        model = replace(chosen, network=network)
+        engine_at = functools.partial(make_engine, network.training.engine, network)
+        frame = study_table(StudyRunner(plan, model, stimuli, engine_at, advance, distribution).run())
     files = write_study(frame, record, folder, tables)
     if as_json:
         print_json(record | {"rows": records(frame), "files": files})
@@ -99,8 +105,8 @@ def write_study(frame: pd.DataFrame, record: dict[str, Any], folder: Path, table
 
     from netsim.analysis.studies import study_panels
     from netsim.analysis.style import save_figure
-    from netsim.analysis.tables import write_table
     from netsim.files import write_json, write_together
+    from netsim.spikes.files import write_table
 
     name = tables[0].stem
     figure = study_panels(frame)

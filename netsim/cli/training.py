@@ -101,8 +101,8 @@ def sweep(
     are chosen by the validation images. Ctrl-C stops all runs after the batch under way; --resume goes on.
     """
     from netsim.analysis import sweep_summary
-    from netsim.analysis.tables import records
     from netsim.runs.folder import check_free, is_free
+    from netsim.spikes.files import records
     from netsim.sweeps.plan import read_plan
 
     options.check_workers(scheduler, workers)
@@ -192,7 +192,7 @@ def print_plan(plan: Plan, as_json: bool) -> None:
 
 def print_summary(plan: Plan, summary: pd.DataFrame) -> None:
     """Show what each combination of settings came to, the best ones first."""
-    from netsim.analysis.tables import records
+    from netsim.spikes.files import records
     from netsim.sweeps.plan import shown
 
     shown_table = terminal.new_table(*plan.keys, "seeds>", "strict validation accuracy>", "sd>", "best run>")

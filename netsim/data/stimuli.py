@@ -19,6 +19,7 @@ from netsim.data.tally import latest_spike
 from netsim.errors import DataError
 from netsim.reprs import html_table, short_repr
 from netsim.specification import Encoder, EventEncoder, Network
+from netsim.specification.checks import check_choice
 
 UNLABELLED = -1  # in place of a label, where there is none
 _BATCH = 500
@@ -157,6 +158,34 @@ class Splits:
     dataset: Dataset = field(repr=False)
 
     __repr__ = short_repr
+
+    def of(self, split: str, set_aside: int) -> Stimuli:
+        """Return the test stimuli, or those that a network is validated with.
+
+        Parameters
+        ----------
+        split : {"test", "validation"}
+        set_aside : int
+            The network's ``training.validation``.
+
+        Raises
+        ------
+        SpecificationError
+            If there is no such split.
+        DataError
+            If there are no validation stimuli.
+        """
+        check_choice(split, ("test", "validation"), "split")
+        if split == "test":
+            return self.test
+        if not len(self.validation):
+            data, present = self.dataset, "present the split test"
+            if not set_aside:
+                none = f"training.validation is 0, so that no {data.noun} are set aside"
+                raise DataError(f"{data.name}: {none}; {present}")
+            few = f"is too small to set validation {data.noun} aside; {present}"
+            raise DataError(f"{data.name}: {few}, or give it some of its own")
+        return self.validation
 
     def _repr_html_(self) -> str:
         names = ("training", "validation", "test")

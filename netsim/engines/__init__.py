@@ -1,13 +1,13 @@
 """Engines present stimuli to a network and return first-spike latencies. They know nothing of learning.
 
-An *experiment* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
-what it returns in the end, the engine's `run` returns. So the same experiment runs on every engine, and a
+An *conversation* is a generator that yields a `Batch` and is sent the latencies of all populations in return;
+what it returns in the end, the engine's `run` returns. So the same conversation runs on every engine, and a
 clock-driven engine can hold the whole conversation inside one long simulation.
 """
 
 from collections.abc import Sequence
 
-from netsim.engines.protocol import Batch, Engine, Experiment, Latencies, Potential, Recorded, check_record
+from netsim.engines.protocol import Batch, Conversation, Engine, Latencies, Potential, Recorded, check_record
 from netsim.seams import engines
 from netsim.specification import Network
 from netsim.specification.checks import check_choice

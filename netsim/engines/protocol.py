@@ -1,5 +1,6 @@
-"""What passes between an engine and whoever uses it: batches, latencies, potentials, experiments."""
+"""What passes between an engine and whoever uses it: batches, latencies, potentials, conversations."""
 
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,31 @@ from netsim.reprs import short_repr
 from netsim.specification import Network, Shape
 from netsim.weights.layout import Weights
 
-Latencies = list[np.ndarray]
-"""First-spike latencies (ms, ``inf`` = silent) of the stimulus and of every population, in order.
 
-Each has shape (presentations, height, width, channels) or (presentations, neurons)."""
+class Latencies(dict[str, np.ndarray]):
+    """First-spike latencies (ms) of one batch: a dictionary from population name to array, in the order of the network.
+
+    The stimulus is called ``stimulus``. Arrays have the shape (presentations, height, width, channels) or
+    (presentations, neurons); ``inf`` means silent.
+
+    Examples
+    --------
+    >>> Latencies(hidden=np.array([[3.0, np.inf]]))["hidden"].shape
+    (1, 2)
+    """
+
+    def __missing__(self, key: object) -> np.ndarray:
+        """Accept a position instead of a name, as earlier versions did."""
+        if not isinstance(key, int | np.integer):
+            raise KeyError(key)
+        name = list(self)[key]
+        warnings.warn(
+            f'latencies[{key}] is deprecated; use the name of the population: latencies["{name}"]',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self[name]
+
 
 Result = TypeVar("Result")
 
@@ -62,7 +84,7 @@ class Batch:
     __repr__ = short_repr
 
 
-Experiment = Generator[Batch, Latencies, Result]
+Conversation = Generator[Batch, Latencies, Result]
 
 
 class Recorded(NamedTuple):
@@ -121,8 +143,8 @@ class Engine(Protocol):
     dt: float
     potentials: list[Potential]
 
-    def run(self, experiment: Experiment[Result]) -> Result:
-        """Hold the conversation with an experiment until it returns."""
+    def run(self, conversation: Conversation[Result]) -> Result:
+        """Hold the conversation with a conversation until it returns."""
 
     def present(self, batch: Batch) -> Latencies:
         """Present one batch; the learner's and everybody's shortest way to latencies."""
@@ -153,7 +175,7 @@ _NOTING = Lock()
 
 @contextmanager
 def presenting_alone(engine: Engine) -> Iterator[None]:
-    """Refuse, by a RunError, an engine that is presenting already, in another thread or in its own experiment."""
+    """Refuse, by a RunError, an engine that is presenting already, in another thread or in its own conversation."""
     with _NOTING:
         if id(engine) in _PRESENTING:
             raise RunError(f"{engine!r}: is presenting already; make an engine for each thread")
@@ -164,8 +186,8 @@ def presenting_alone(engine: Engine) -> Iterator[None]:
         _PRESENTING.discard(id(engine))
 
 
-def single_batch(batch: Batch) -> Experiment[Latencies]:
-    """The experiment that presents one batch and returns its latencies."""
+def single_batch(batch: Batch) -> Conversation[Latencies]:
+    """The conversation that presents one batch and returns its latencies."""
     latencies = yield batch
     return latencies
 

@@ -10,100 +10,99 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.errors import DataError
+from netsim.deprecation import former
+from netsim.errors import DataError, SpecificationError
 from netsim.exchange.formats import Imported as Imported
 from netsim.exchange.formats import NetworkFormat as NetworkFormat
 from netsim.exchange.formats import SpikeFormat as SpikeFormat
-from netsim.exchange.formats import format_to_write, reader
+from netsim.exchange.formats import format_of, format_to_write, reader
+from netsim.registry import Registry
 from netsim.seams import network_formats, spike_formats
 
 if TYPE_CHECKING:
-    from netsim.analysis.spikes import Spikes
     from netsim.exchange.presentations import Presentations
-    from netsim.measuring.simulation import Simulation
-    from netsim.specification import Network, Shape
-    from netsim.weights.layout import Weights
+    from netsim.runs.model import Subject
+    from netsim.specification import Shape
+    from netsim.spikes import Spikes
 
 
-def export(
+def _former(
     to: str,
-    simulation: Simulation,
+    simulation: Spikes,
     path: str | Path,
     layers: Sequence[str] | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the spikes of a simulation; the file appears whole or not at all.
+    export(simulation, path, to, populations=layers, record=record)
+
+
+@former(
+    lambda *args: len(args) > 1 and not isinstance(args[1], str | Path),
+    _former,
+    "netsim.export(spikes, path)",
+)
+def export(
+    subject: Subject | Spikes,
+    path: str | Path,
+    to: str | None = None,
+    *,
+    populations: Sequence[str] | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> None:
+    """Write spikes or a network in the format of another tool; the file appears whole or not at all.
 
     Parameters
     ----------
-    to : str
-        Name of a format of spikes.
-    simulation : Simulation
+    subject : Spikes, Model, Network, str or Path
+        Spikes, or a model whose network and weights are written.
     path : str or Path
         Its suffix must be one of the format's.
-    layers : sequence of str, optional
-        Only these layers, ``stimulus`` among them; by default all.
+    to : str, optional
+        Name of the format, in `netsim.seams.spike_formats` or `netsim.seams.network_formats`; by default the first one
+        with the suffix of the path.
+    populations : sequence of str, optional
+        Write the spikes of these populations only, ``stimulus`` among them; by default all.
     record : mapping, optional
-        What was simulated, ready for JSON; kept in the file where the format has a place for it.
+        What was simulated or where the weights come from, ready for JSON; kept in the file where the format has a place
+        for it.
 
     Raises
     ------
     DataError
-        If there is no such format, the suffix is another one, or a package is missing.
+        If there is no such format, the suffix is another one, a package is missing, or spikes come from a file.
     SpecificationError
-        If the network has no such layer.
+        If the network has no such population, or populations are chosen of a network.
     RunError
         If the file cannot be written.
 
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> simulation = netsim.simulate(engine, model.weights, test, [0, 3])
-    >>> netsim.export("csv", simulation, "spikes.csv", layers=["stimulus", "output"])
+    >>> spikes = netsim.present("digits", index=[0, 3])
+    >>> netsim.export(spikes, "spikes.csv", populations=["stimulus", "output"])
     >>> netsim.read_stimuli("spikes.csv", (8, 8, 1)).latencies.shape
     (2, 8, 8, 1)
+    >>> netsim.export("digits", "digits.nir")
     """
+    from netsim.runs.model import open_model
+    from netsim.spikes import Spikes
+
     path = Path(path)
-    format_to_write(to, path, spike_formats).write(simulation, path, layers, record)
-
-
-def export_network(
-    to: str, network: Network, weights: Weights, path: str | Path, record: Mapping[str, Any] | None = None
-) -> None:
-    """Write a network with its weights; the file appears whole or not at all.
-
-    Parameters
-    ----------
-    to : str
-        Name of a format of networks.
-    network : Network
-    weights : dict of ndarray
-        The weights that feed forward.
-    path, record
-        As in `export`; the record says where the weights come from.
-
-    Raises
-    ------
-    DataError, RunError
-        As `export`, and if the weights are not the network's.
-
-    Examples
-    --------
-    >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> netsim.export_network("nir", model.network, model.weights, "digits.nir")
-    """
-    path = Path(path)
-    format_to_write(to, path, network_formats).write(network, weights, path, record)
+    seam: Registry[Any] = spike_formats if isinstance(subject, Spikes) else network_formats
+    written = format_to_write(to or format_of(path, seam), path, seam)
+    if isinstance(subject, Spikes):
+        written.write(subject, path, populations, record)
+        return
+    if populations is not None:
+        raise SpecificationError("populations", "have no meaning for a network, which is written whole; leave them out")
+    model = open_model(subject)
+    written.write(model.network, model.weights, path, record)
 
 
 def import_network(path: str | Path) -> Imported:
-    """Read a network with its weights from a file that `export_network` or another tool wrote.
+    """Read a network with its weights from a file that `export` or another tool wrote.
 
-    From a file of `export_network` comes the same network: its spikes are the same. `Imported.assumed` tells what
+    From a file of `export` comes the same network: its spikes are the same. `Imported.assumed` tells what
     the file of another tool does not say.
 
     Parameters
@@ -121,8 +120,7 @@ def import_network(path: str | Path) -> Imported:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> netsim.export_network("nir", model.network, model.weights, "mine.nir")
+    >>> netsim.export("digits", "mine.nir")
     >>> netsim.import_network("mine.nir").network.shapes
     {'stimulus': (8, 8, 1), 'hidden': (200,), 'output': (10,)}
     """
@@ -170,11 +168,7 @@ def read_stimuli(path: str | Path, shape: Shape) -> Presentations:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> simulation = netsim.simulate(engine, model.weights, test, [0, 3])
-    >>> netsim.export("csv", simulation, "stimuli.csv", layers=["stimulus"])
+    >>> netsim.export(netsim.present("digits", index=[0, 3]), "stimuli.csv", populations=["stimulus"])
     >>> netsim.read_stimuli("stimuli.csv", (8, 8, 1)).indices
     array([0, 3])
     """
@@ -202,10 +196,8 @@ def read_spikes(path: str | Path) -> Spikes:
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> engine, stimuli = netsim.make_engine("event", model.network), netsim.load_splits(model.network).test
-    >>> netsim.export("csv", netsim.simulate(engine, model.weights, stimuli, range(20)), "spikes.csv")
-    >>> len(netsim.read_spikes("spikes.csv"))
+    >>> netsim.export(netsim.present("digits", index=range(20)), "spikes.csv")
+    >>> netsim.read_spikes("spikes.csv").presentations
     20
     """
     path = Path(path)
@@ -214,6 +206,6 @@ def read_spikes(path: str | Path) -> Spikes:
         known = [suffix for one in spike_formats.values() if one.read_spikes for suffix in one.suffixes]
         raise DataError(f"{path}: cannot be read as spikes; the name of a file must end in one of {', '.join(known)}")
     spikes: Spikes = read(path)
-    if not len(spikes):
+    if not spikes.presentations:
         raise DataError(f"{path}: holds no presentations")
     return spikes

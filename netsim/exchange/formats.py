@@ -13,8 +13,8 @@ from netsim.registry import Registry
 from netsim.reprs import short_repr
 
 if TYPE_CHECKING:
-    from netsim.analysis.spikes import Spikes
     from netsim.specification import Network
+    from netsim.spikes import Spikes
     from netsim.weights.layout import Weights
 
 
@@ -55,7 +55,7 @@ class Format:
 class SpikeFormat(Format):
     """A format of spikes.
 
-    It has ``write(simulation, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
+    It has ``write(spikes, path, layers, record)``, as `netsim.exchange.export`, and ``read(path, layer, shape)``,
     as `netsim.exchange.read_layer`, where no layer is that of the stimuli.
 
     Parameters
@@ -74,7 +74,7 @@ class SpikeFormat(Format):
 class NetworkFormat(Format):
     """A format of networks with their weights.
 
-    It has ``write(network, weights, path, record)``, as `netsim.exchange.export_network`, and ``read(path)``, as
+    It has ``write(network, weights, path, record)``, as `netsim.exchange.export`, and ``read(path)``, as
     `netsim.exchange.import_network`.
 
     Parameters
@@ -115,6 +115,15 @@ def format_to_write(name: str, path: Path, *seams: Registry[Any]) -> Any:
         raise DataError(f"{path}: a file of the format {name} is called {ends}")
     _check_packages(seam, name, path)
     return chosen
+
+
+def format_of(path: Path, seam: Registry[Any]) -> str:
+    """Return the name of the first format whose files end like this one; a DataError if there is none."""
+    for name, known in seam.items():
+        if path.name.endswith(known.suffixes):
+            return name
+    suffixes = ", ".join(dict.fromkeys(suffix for known in seam.values() for suffix in known.suffixes))
+    raise DataError(f"{path}: no {seam.seam} has this suffix; choose one of {suffixes}")
 
 
 def reader(path: Path, seam: Registry[Any], any_name: bool = False, what: str = "read") -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from netsim.specification import Shape
 
 if TYPE_CHECKING:
-    from netsim.measuring.simulation import Simulation
+    from netsim.spikes import Spikes
 
 TRIAL_COLUMNS = {
     "start_time": "start of the presentation, in the unit of the times of spikes",
@@ -26,15 +26,14 @@ TRIAL_COLUMNS = {
 """What files tell of a presentation; only the first two must be there."""
 
 
-def chosen_layers(simulation: Simulation, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
+def chosen_layers(spikes: Spikes, layers: Sequence[str] | None) -> dict[str, np.ndarray]:
     """Latencies (ms) of the chosen layers by name, from first to last; by default of all."""
     from netsim.specification.checks import names_in
 
     layers = None if layers is None else names_in(layers)
     for name in layers or ():
-        simulation.network.position(name)
-    named = zip(simulation.network.shapes, simulation.latencies, strict=True)
-    return {name: latencies for name, latencies in named if layers is None or name in layers}
+        spikes.network.position(name)
+    return {name: times for name, times in spikes.items() if layers is None or name in layers}
 
 
 def places(shape: Shape) -> dict[str, np.ndarray]:
@@ -49,26 +48,26 @@ def places(shape: Shape) -> dict[str, np.ndarray]:
     return {"map": channel.astype(np.int32), "y": y.astype(np.int32), "x": x.astype(np.int32), "neuron": neuron}
 
 
-def session(simulation: Simulation, per_ms: float) -> np.ndarray:
+def session(spikes: Spikes, per_ms: float) -> np.ndarray:
     """When presentations start, and the last one stops, if one follows the other; a ms has `per_ms` units of time."""
-    return np.arange(len(simulation.indices) + 1) * (simulation.network.duration * per_ms)
+    return np.arange(len(spikes.indices) + 1) * (spikes.network.duration * per_ms)
 
 
-def trials(simulation: Simulation, bounds: np.ndarray) -> dict[str, np.ndarray]:
+def trials(spikes: Spikes, bounds: np.ndarray) -> dict[str, np.ndarray]:
     """Presentations within the bounds of `session`, as `presentations.cut_recording` takes them."""
-    indices = np.array(simulation.indices, np.int64)
-    return {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices, **judged(simulation)}
+    indices = np.array(spikes.indices, np.int64)
+    return {"start_time": bounds[:-1], "stop_time": bounds[1:], "presentation": indices, **judged(spikes)}
 
 
-def judged(simulation: Simulation) -> dict[str, np.ndarray]:
+def judged(spikes: Spikes) -> dict[str, np.ndarray]:
     """Label, decision, whether it is tied and whether it is correct, of each presentation; see `TRIAL_COLUMNS`."""
     from netsim.measuring.metrics import decide
 
-    decisions = decide(simulation.latencies[-1])
+    decisions = decide(spikes[spikes.network.output.name])
     columns = {"decision": decisions.choice.astype(np.int64), "tied": decisions.tied}
-    if simulation.labels is None:
+    if spikes.labels is None:
         return columns
-    labels = np.asarray(simulation.labels, np.int64)
+    labels = np.asarray(spikes.labels, np.int64)
     return {"label": labels, **columns, "correct": decisions.strictly_correct(labels)}
 
 

@@ -113,14 +113,14 @@ class Learner(_Named, Protocol):
     """
 
     def learn(
-        self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
+        self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         """Gradients of a batch.
 
         Parameters
         ----------
-        latencies : sequence of ndarray
-            Of the stimulus and of every population, as an engine returns them (ms); ``inf`` is silent.
+        latencies : mapping of ndarray
+            By the name of the population, ``stimulus`` among them, as an engine returns them (ms); ``inf`` is silent.
         labels : ndarray of int, shape (presentations,)
         weights : dict of ndarray
             The weights that fed forward, with the delays that are drawn or learned.

@@ -3,19 +3,23 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment
+from netsim.deprecation import former
+from netsim.engines import Engine, make_engine
 from netsim.errors import DataError, SpecificationError
-from netsim.measuring.distribution import OnPresented, in_parts
 from netsim.measuring.metrics import decide
 from netsim.reprs import short_repr
+from netsim.runs.model import Model, Subject, open_model
 from netsim.specification import STIMULUS
+from netsim.spikes import Progress, no_progress
+from netsim.spikes.presenting import OnPresented, Presented, as_they_are, present_parts
 from netsim.weights.layout import Weights
 
-_BATCH = 50
 REQUIRED = 0.9999
 
 
@@ -53,16 +57,54 @@ class Comparison:
         }
 
 
+class _Same(NamedTuple):
+    """What is kept of some presentations on both engines."""
+
+    same: Counter[str]
+    total: Counter[str]
+    largest: float
+    decisions: int
+
+
+def _former(
+    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: OnPresented | None = None
+) -> Comparison:
+    report = progress or (lambda done: None)
+    how: dict[str, Any] = {"engines": (first, second), "progress": lambda done, total: report(done)}
+    return compare(Model(second.network, weights), stimuli, **how)
+
+
+@former(
+    lambda *args: bool(args) and hasattr(args[0], "present"),
+    _former,
+    "netsim.compare(model, stimuli, engines=(first, second))",
+)
 def compare(
-    first: Engine, second: Engine, weights: Weights, stimuli: Stimuli, progress: OnPresented = lambda done: None
+    model: Subject,
+    stimuli: Stimuli | None = None,
+    *,
+    engines: tuple[Engine, Engine] | None = None,
+    limit: int | None = None,
+    progress: Progress = no_progress,
 ) -> Comparison:
     """Present the same stimuli on two engines that share a time grid.
 
     Parameters
     ----------
-    first, second : Engine
-    weights, stimuli, progress
-        As in `netsim.evaluate`.
+    model : Model, Network, str or Path
+        A model, or the name of a run, preset or TOML file.
+    stimuli : Stimuli, optional
+        By default the test stimuli of the model's data set.
+    engines : pair of Engine, optional
+        By default ``event`` and ``brian2``, on the time grid of the network's ``training``, or of 1 ms.
+    limit : int, optional
+        Present the first stimuli only.
+    progress : callable
+        Called with (done, total).
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------
@@ -74,44 +116,44 @@ def compare(
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test.first(40)
-    >>> first, second = (netsim.make_engine(name, model.network, dt=1.0) for name in ("event", "brian2"))
-    >>> netsim.compare(first, second, model.weights, test.first(5)).agrees
+    >>> netsim.compare("digits", limit=5).agrees
     True
     """
-    names, dt = list(second.network.shapes), second.dt
-    if not first.dt == dt > 0:
-        grids = f"are {first.dt:g} and {dt:g} ms; engines are compared in steps of a grid that both have"
+    model = open_model(model)
+    if engines is None:
+        step = model.network.training.dt or 1.0
+        engines = make_engine("event", model.network, step), make_engine("brian2", model.network, step)
+    first, second = engines
+    if not first.dt == second.dt > 0:
+        grids = f"are {first.dt:g} and {second.dt:g} ms; engines are compared in steps of a grid that both have"
         raise SpecificationError("dt", f"{grids}, so make both with the same dt")
+    if stimuli is None:
+        stimuli = model.splits().test
+    stimuli = stimuli.first(limit)
     if not len(stimuli):
         raise DataError("stimuli: there are none to compare engines with; give at least one")
+    parts = present_parts(second, stimuli, as_they_are(model.weights), partial(_compare, first), progress)
+    same, total = sum((part.same for part in parts), Counter()), sum((part.total for part in parts), Counter())
+    return Comparison(
+        agreement=(same.total() - same[STIMULUS]) / (total.total() - total[STIMULUS]),
+        by_layer={name: same[name] / total[name] for name in model.network.shapes},
+        largest_difference_steps=max(part.largest for part in parts),
+        same_decisions=sum(part.decisions for part in parts) / len(stimuli),
+        presentations=len(stimuli),
+        dt=second.dt,
+    )
 
-    def experiment() -> Experiment[Comparison]:
-        same, total = Counter[str](), Counter[str]()
-        largest, decisions, done = 0.0, 0, 0
-        for part in in_parts(stimuli, _BATCH):
-            batch = Batch(part.latencies(np.arange(len(part))), weights)
-            ours = first.present(batch)
-            theirs = yield batch
-            for name, a, b in zip(names, ours, theirs, strict=True):
-                steps = _step_differences(a, b, dt)
-                same[name] += int((steps == 0).sum())
-                total[name] += steps.size
-                largest = max(largest, float(steps.max()))
-            decisions += int((decide(ours[-1]).choice == decide(theirs[-1]).choice).sum())
-            done += len(part)
-            progress(done)
-        return Comparison(
-            agreement=(same.total() - same[STIMULUS]) / (total.total() - total[STIMULUS]),
-            by_layer={name: same[name] / total[name] for name in names},
-            largest_difference_steps=largest,
-            same_decisions=decisions / len(stimuli),
-            presentations=len(stimuli),
-            dt=dt,
-        )
 
-    return second.run(experiment())
+def _compare(first: Engine, second: Engine, presented: Presented) -> _Same:
+    """Compare the latencies of a batch with those of the first engine."""
+    ours, theirs, output = first.present(presented.batch), presented.latencies, second.network.output.name
+    steps = {name: _step_differences(ours[name], theirs[name], second.dt) for name in second.network.shapes}
+    return _Same(
+        Counter({name: int((each == 0).sum()) for name, each in steps.items()}),
+        Counter({name: each.size for name, each in steps.items()}),
+        max(float(each.max()) for each in steps.values()),
+        int((decide(ours[output]).choice == decide(theirs[output]).choice).sum()),
+    )
 
 
 def _step_differences(ours: np.ndarray, theirs: np.ndarray, dt: float) -> np.ndarray:

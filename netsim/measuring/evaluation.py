@@ -2,17 +2,18 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment
+from netsim.deprecation import former
+from netsim.engines import Engine
 from netsim.errors import DataError
 from netsim.measuring.costs import Costs, costs
-from netsim.measuring.distribution import Distribution, OnPresented, in_parts, serial
 from netsim.measuring.metrics import (
     Decisions,
     decide,
@@ -24,13 +25,14 @@ from netsim.measuring.metrics import (
 )
 from netsim.measuring.read_outs import Outputs
 from netsim.reprs import brief, html_table, short_repr
+from netsim.runs.model import Model, Subject, open_model
 from netsim.seams import read_outs as known_read_outs
 from netsim.specification import Network
 from netsim.specification.checks import check_kind, names_in
 from netsim.specification.grid import population_times
+from netsim.spikes import Progress, Spikes, no_progress
+from netsim.spikes.presenting import Distribution, Presented, as_they_are, distribution_of, present_parts
 from netsim.weights.layout import Weights
-
-_BATCH = 200
 
 
 @dataclass
@@ -83,87 +85,156 @@ class Evaluation:
         }
 
 
+def _former(engine: Engine, weights: Weights, stimuli: Stimuli, *args: Any, **kwargs: Any) -> Evaluation:
+    names = ("progress", "distribution", "read_outs")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    if "distribution" in given:
+        given["workers"] = given.pop("distribution")
+    if report := given.pop("progress", None):
+        given["progress"] = lambda done, total: report(done)
+    return evaluate(Model(engine.network, weights), stimuli, engine=engine, **given)
+
+
+@former(
+    lambda *args: bool(args) and hasattr(args[0], "present"),
+    _former,
+    "netsim.evaluate(model, stimuli, engine=engine)",
+)
 def evaluate(
-    engine: Engine,
-    weights: Weights,
-    stimuli: Stimuli,
-    progress: OnPresented = lambda done: None,
-    distribution: Distribution = serial,
+    model: Subject | Spikes,
+    stimuli: Stimuli | None = None,
+    *,
+    limit: int | None = None,
+    engine: Engine | None = None,
     read_outs: Sequence[str] = ("strict",),
+    workers: int | str | Distribution | None = None,
+    progress: Progress = no_progress,
 ) -> Evaluation:
-    """Present every stimulus once and read the decisions.
+    """Measure how well a model decides: the first output spike counts, unless a read-out says otherwise.
 
     Parameters
     ----------
-    engine : Engine
-    weights : dict of ndarray
-        The weights that feed forward.
-    stimuli : Stimuli
-    progress : callable
-        Called with the number of presentations done so far.
-    distribution : Distribution
-        How the parts of the stimuli are presented; by default here, one after another.
+    model : Model, Network, str, Path or Spikes
+        A model, the name of a run, preset or TOML file, or labelled spikes that exist already.
+    stimuli : Stimuli, optional
+        By default the test stimuli of the model's data set.
+    limit : int, optional
+        Present the first stimuli only.
+    engine : Engine, optional
+        By default the engine and time grid of the network's ``training``.
     read_outs : sequence of str
-        Names of `netsim.seams.read_outs` whose accuracies are told beside each other.
+        Names of `netsim.seams.read_outs` whose accuracies are compared.
+    workers : int, str or Distribution, optional
+        As in `netsim.present`.
+    progress : callable
+        Called with (done, total).
+
+    Returns
+    -------
+    Evaluation
 
     Raises
     ------
     DataError
         If a stimulus has no label, or there is none.
     SpecificationError
-        If `stimuli` are something else, there is no such read-out, or it needs potentials that are not known of the
-        engine.
+        If `stimuli` are something else, there is no such read-out, or it needs potentials that the engine does not
+        determine.
+    RunError
+        If no engine is given, and the model was trained with an engine that was handed in as an object.
 
     Examples
     --------
     >>> import netsim
-    >>> model = netsim.load_model("digits")
-    >>> stimuli = netsim.load_splits(model.network).test.first(20)
-    >>> engine = netsim.make_engine("event", model.network)
-    >>> result = netsim.evaluate(engine, model.weights, stimuli, read_outs=["strict", "potential"])
+    >>> result = netsim.evaluate("digits", limit=20, read_outs=["strict", "potential"])
     >>> result.presentations, list(result.read_outs)
     (20, ['strict', 'potential'])
     """
+    if isinstance(model, Spikes):
+        return _evaluate_spikes(model, names_in(read_outs))
+    model = open_model(model)
+    if stimuli is None:
+        stimuli = model.splits().test
     check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
+    stimuli = stimuli.first(limit)
     if not len(stimuli):
         raise DataError("stimuli: there are none to evaluate on")
-    outputs = engine.network.outputs
-    stimuli.check_labels(outputs)
+    stimuli.check_labels(model.network.outputs)
+    engine = engine or model.make_engine()
     read_outs = names_in(read_outs)
     for name in read_outs:
         known_read_outs.require(name).check(engine)
     started = time.perf_counter()
-    tally = partial(_tally, read_outs=tuple(read_outs))
-    tallies = distribution(engine, tally, weights, in_parts(stimuli, _BATCH), progress)
+    read = partial(_tally, read_outs=tuple(read_outs))
+    with distribution_of(workers) as distribution:
+        tallies = present_parts(engine, stimuli, as_they_are(model.weights), read, progress, distribution)
+    return _figures(model, tallies, stimuli.labels, engine.dt, started, stimuli.classes)
+
+
+class _Tally(NamedTuple):
+    """What is kept of some presentations."""
+
+    decisions: Decisions
+    spikes: dict[str, np.ndarray]  # of each neuron, by population
+    operations: dict[str, int]  # by projection
+    right: dict[str, int]  # decisions, by read-out
+
+
+def _evaluate_spikes(spikes: Spikes, read_outs: Sequence[str]) -> Evaluation:
+    """Figures of spikes that exist already."""
+    started, network = time.perf_counter(), spikes.network
+    labels = spikes.labels
+    if labels is None:
+        raise DataError("spikes: have no labels to evaluate on; give the presentations labels")
+    for name in read_outs:
+        known_read_outs.require(name)
+    latencies = {name: spikes[name] for name in network.shapes}
+    tally = _tally_of(network, spikes.known_model.weights, latencies, labels, spikes.dt, read_outs)
+    return _figures(spikes.known_model, [tally], labels, spikes.dt, started, spikes.classes)
+
+
+def _tally(engine: Engine, presented: Presented, read_outs: Sequence[str]) -> _Tally:
+    """Read one batch."""
+    weights, labels = presented.batch.weights, presented.stimuli.labels
+    return _tally_of(engine.network, weights, presented.latencies, labels, engine.dt, read_outs)
+
+
+def _tally_of(
+    network: Network,
+    weights: Weights,
+    latencies: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    dt: float,
+    read_outs: Sequence[str],
+) -> _Tally:
+    outputs = Outputs(network, weights, latencies, dt)
+    right = {name: int(known_read_outs[name].correct(outputs, labels).sum()) for name in read_outs}
+    spikes, operations = neuron_spikes(latencies), synaptic_operations(network, latencies)
+    return _Tally(decide(outputs.latencies), spikes, operations, right)
+
+
+def _figures(
+    model: Model, tallies: Sequence[_Tally], labels: np.ndarray, dt: float, started: float, classes: Sequence[str]
+) -> Evaluation:
+    """The evaluation of what all parts came to."""
+    network, count = model.network, len(labels)
     decisions, fired, operations, right = zip(*tallies, strict=True)
-    spikes = {name: sum(part[name] for part in fired) for name in fired[0]}
+    spikes = {name: sum(part[name] for part in fired) for name in network.shapes}
     made = Decisions(*map(np.concatenate, zip(*decisions, strict=True)))
-    confusion = np.zeros((outputs, outputs + 1), dtype=int)
-    np.add.at(confusion, (stimuli.labels, made.choice), 1)
+    confusion = np.zeros((network.outputs, network.outputs + 1), dtype=int)
+    np.add.at(confusion, (labels, made.choice), 1)
     return Evaluation(
-        **decision_figures(made, stimuli.labels),
-        **timing_figures(made, population_times(engine.network, engine.network.output, engine.dt).onset),
-        read_outs=_means(right, len(stimuli)),
-        spikes_per_presentation={name: int(counts.sum()) / len(stimuli) for name, counts in spikes.items()},
-        synaptic_operations_per_presentation=_means(operations, len(stimuli)),
-        costs=costs(engine.network, weights, spikes, len(stimuli)),
-        presentations=len(stimuli),
+        **decision_figures(made, labels),
+        **timing_figures(made, population_times(network, network.output, dt).onset),
+        read_outs=_means(right, count),
+        spikes_per_presentation={name: int(counts.sum()) / count for name, counts in spikes.items()},
+        synaptic_operations_per_presentation=_means(operations, count),
+        costs=costs(network, model.weights, spikes, count),
+        presentations=count,
         seconds=time.perf_counter() - started,
         confusion=confusion.tolist(),
-        classes=list(stimuli.classes),
+        classes=list(classes),
     )
-
-
-def _tally(
-    engine: Engine, weights: Weights, stimuli: Stimuli, read_outs: Sequence[str]
-) -> Experiment[tuple[Decisions, dict[str, np.ndarray], dict[str, int], dict[str, int]]]:
-    """Decisions, spikes of each neuron, synaptic operations, and right decisions by read-out, of one part."""
-    latencies = yield Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
-    network = engine.network
-    outputs = Outputs(network, weights, latencies, engine.dt)
-    right = {name: int(known_read_outs[name].correct(outputs, stimuli.labels).sum()) for name in read_outs}
-    spikes, operations = neuron_spikes(network, latencies), synaptic_operations(network, latencies)
-    return decide(latencies[-1]), spikes, operations, right
 
 
 def _means(counts: Sequence[dict[str, int]], presentations: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Decisions and rates, computed from latencies alone. The first output spike decides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from netsim.errors import DataError
 from netsim.reprs import short_repr
 from netsim.specification import Network
+from netsim.spikes import Spikes
 
 _Z = 1.959963984540054
 """Of the two-sided 95 % of a normal distribution."""
@@ -95,6 +96,24 @@ def timing_figures(decisions: Decisions, onset: float) -> dict[str, float]:
     }
 
 
+def presentation_records(spikes: Spikes) -> list[dict[str, object]]:
+    """Return label, decision and number of spikes of each presentation, ready for JSON."""
+    decisions = decide(spikes.outputs)
+    counts = sum(layer.counts for layer in spikes.layers())
+    fired = decisions.choice >= 0
+    return [
+        {
+            "index": int(index),
+            "label": None if spikes.labels is None else int(spikes.labels[k]),
+            "decision": int(decisions.choice[k]) if fired[k] else None,
+            "tied": bool(decisions.tied[k]),
+            "decision_latency_ms": float(decisions.latency[k]) if fired[k] else None,
+            "spikes": int(np.asarray(counts)[k]),
+        }
+        for k, index in enumerate(spikes.indices)
+    ]
+
+
 def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the 95 % confidence interval of shares of `count` presentations (Wilson)."""
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
@@ -102,26 +121,23 @@ def wilson_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarr
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # whatever the rounding
 
 
-def silent_fractions(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, float]:
+def silent_fractions(network: Network, latencies: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Mean fraction of neurons that stayed silent in a presentation, by population."""
     from netsim.numerics.counting import finite_share  # compiled code, which nobody else here needs
 
-    return {
-        population.name: 1.0 - finite_share(times)
-        for population, times in zip(network.populations, latencies[1:], strict=True)
-    }
+    return {population.name: 1.0 - finite_share(latencies[population.name]) for population in network.populations}
 
 
-def neuron_spikes(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def neuron_spikes(latencies: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """How often each neuron fired over all presentations, by population and the stimulus, in its shape."""
-    return {name: np.isfinite(times).sum(axis=0) for name, times in zip(network.shapes, latencies, strict=True)}
+    return {name: np.isfinite(times).sum(axis=0) for name, times in latencies.items()}
 
 
-def synaptic_operations(network: Network, latencies: Sequence[np.ndarray]) -> dict[str, int]:
+def synaptic_operations(network: Network, latencies: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Number of weighted synapses that carried a spike, by projection, over all presentations."""
     operations = {}
     for projection in network.weighted:
         source, target = network.ends(projection)
-        spikes = np.isfinite(latencies[network.position(projection.source)]).sum(axis=0).reshape(source)
+        spikes = np.isfinite(latencies[projection.source]).sum(axis=0).reshape(source)
         operations[projection.name] = int((spikes * projection.connectivity.fan_out(source, target)).sum())
     return operations

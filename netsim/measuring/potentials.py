@@ -1,6 +1,6 @@
 """Potentials of the output population, computed afterwards from the spikes that reach it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from netsim.weights.layout import Weights, bias_name, kernel_name
 
 
 def output_potentials(
-    network: Network, weights: Weights, latencies: Sequence[np.ndarray], times: np.ndarray, dt: float = 0.0
+    network: Network, weights: Weights, latencies: Mapping[str, np.ndarray], times: np.ndarray, dt: float = 0.0
 ) -> np.ndarray:
     """Potentials of the output neurons at a time of each presentation.
 
@@ -24,8 +24,8 @@ def output_potentials(
     network : Network
     weights : dict of ndarray
         The weights that feed forward.
-    latencies : sequence of ndarray
-        Of the stimulus and of every population (ms); ``inf`` is silent.
+    latencies : mapping of ndarray
+        By the name of the population, ``stimulus`` among them (ms); ``inf`` is silent.
     times : ndarray of float, shape (presentations,)
         When (ms); at most the end of the output window.
     dt : float
@@ -45,7 +45,7 @@ def output_potentials(
         moved += before_gate[:, None] * weights[bias_name(output)]
     for projection in network.incoming(output.name):
         pre, post, weight = network.connections(projection)
-        arriving = latencies[network.position(projection.source)] + on_grid(axonal_delay(projection, weights, {}), dt)
+        arriving = latencies[projection.source] + on_grid(axonal_delay(projection, weights, {}), dt)
         arriving = arriving.reshape(len(times), -1).astype(np.float64)
         own = synaptic_delay(projection, weights)
         if own is not None:  # a column for each synapse in place of each presynaptic neuron

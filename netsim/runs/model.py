@@ -241,7 +241,38 @@ def load_model(name: str | Path, seed: int = 0) -> Model:
     trained = None if name.endswith(".toml") else trained_weights_file(name)
     if trained is not None:
         return Model(network, read_packed(network, trained, digest), "trained", sha256=digest.hexdigest())
-    return Model(network, forward_weights(network, initial_weights(network, seed)), "initial")
+    return open_model(network, seed)
+
+
+Subject = Model | Network | str | Path
+"""What a function works on: a model, a network with initial weights, or the name of a run, preset or TOML file."""
+
+
+def open_model(subject: Subject, seed: int = 0) -> Model:
+    """Return the model that a subject stands for.
+
+    Parameters
+    ----------
+    subject : Model, Network, str or Path
+        A network gets initial weights; names are those of `load_model`.
+    seed : int
+        Seed of the initial weights, where there are no others.
+
+    Raises
+    ------
+    SpecificationError
+        If the subject is something else, or does not exist.
+    RunError, DataError
+        As `load_model`.
+    """
+    if isinstance(subject, Model):
+        return subject
+    if isinstance(subject, Network):
+        return Model(subject, forward_weights(subject, initial_weights(subject, seed)), "initial")
+    if isinstance(subject, str | Path):
+        return load_model(subject, seed)
+    such = 'such as netsim.load_model("digits"), a Network, or the name of a run, preset or TOML file'
+    raise SpecificationError("model", f"must be a model, {such}, not {type(subject).__name__}")
 
 
 def weights_before_learning(model: Model, seed: int) -> Weights | None:

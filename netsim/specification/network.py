@@ -621,6 +621,15 @@ class Network:
         """When the neurons of a population may no longer fire (ms)."""
         return min(population.dynamics.end, self.duration)
 
+    def firing_window(self, name: str) -> tuple[float, float]:
+        """Return when the neurons of a population or the stimulus can fire (ms); relays follow what they read."""
+        if name == STIMULUS:
+            return 0.0, self.encoder.t_max
+        population = self.population(name)
+        if population.integrates:
+            return population.dynamics.onset, self.window_end(population)
+        return self.firing_window(self.incoming(name)[0].source)
+
 
 def _shortest(projection: Projection) -> float:
     """The shortest delay of an axon or a synapse (ms)."""

@@ -4,15 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netsim.errors import SpecificationError
 from netsim.reprs import short_repr
 from netsim.seams import studies
 from netsim.specification import Network
 from netsim.specification.checks import names_in, require, whole
 from netsim.studies.study import Study
-
-ALL = "all"
-"""Stands for all layers that a study may disturb."""
 
 
 @dataclass(frozen=True)
@@ -84,44 +80,12 @@ def make_plan(
         window = network.encoder.t_max if chosen.in_windows else 1.0
         levels = [level * window for level in chosen.levels]
     for level in levels:
-        _check_level(network, chosen, level)
+        chosen.check_level(network, level)
     require(isinstance(seeds, Iterable), "seeds", f"must be a sequence of seeds, such as range(5), not {seeds!r}")
     drawn = [whole(seed, "seeds", least=0) for seed in seeds]
     for seed in drawn:
         require(seed < 2**63, f"seed {seed}", "must be a whole number from 0 to 2^63 - 1")
     require(len(set(drawn)) == len(drawn), "seeds", f"hold one twice, whose draws would count twice: {drawn}")
     require(bool(drawn) or not chosen.random, "seeds", f"are missing; {study} draws at random, give at least one")
-    curves = _curves(network, chosen, None if layers is None else names_in(layers))
+    curves = chosen.curves(network, None if layers is None else names_in(layers))
     return Plan(study, tuple(sorted(set(map(float, levels)))), tuple(drawn) if chosen.random else (), curves)
-
-
-def _check_level(network: Network, study: Study, level: float) -> None:
-    if not study.least <= level <= study.most or (study.whole and level != int(level)):
-        number = "a whole number" if study.whole else "a number"
-        bounds = f"from {study.least:g} to {study.most:g}"
-        raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {study.name} ({study.level})")
-    if study.is_grid:
-        network.check_dt(level)
-
-
-def _curves(network: Network, study: Study, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    """The layers of each curve."""
-    scope = study.scope
-    if scope is None:
-        if layers:
-            message = f"cannot be chosen: {study.name} is not about single layers"
-            raise SpecificationError(f"layer {layers[0]!r}", message)
-        return {"": ()}
-    suits = {part.name: scope.suits(network, part) for part in scope.parts(network)}
-    spared = network.output.name if scope.spares_output else ""
-    together = tuple(name for name, does_suit in suits.items() if does_suit and name != spared)
-    for name in layers or [ALL]:
-        if name == ALL:
-            if not together:
-                raise SpecificationError(f"study {study.name!r}", f"{network.name} has no {scope.needed}")
-        elif name not in suits:
-            known = ", ".join(suits)
-            raise SpecificationError(f"layer {name!r}", f"does not exist in {network.name}; it has {known}")
-        elif not suits[name]:
-            raise SpecificationError(f"layer {name!r}", f"{scope.fault}, which {study.name} cannot disturb")
-    return {name: together if name == ALL else (name,) for name in layers or [ALL]}

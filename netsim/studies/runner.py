@@ -7,18 +7,18 @@ from typing import Any, cast
 import numpy as np
 
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Engine, Experiment
+from netsim.engines import Engine
 from netsim.measuring.metrics import decide, decision_figures
+from netsim.runs.model import Model
 from netsim.seams import studies
 from netsim.specification import Network
+from netsim.spikes import Progress, no_progress
+from netsim.spikes.presenting import Distribution, MakeBatch, Presented, as_they_are, present_parts, serial
 from netsim.studies.plans import Plan
-from netsim.studies.study import Condition, Study
-from netsim.weights.layout import Weights
+from netsim.studies.study import Condition, Study, encoded
 
 EngineAt = Callable[[float], Engine]
 Row = dict[str, Any]
-
-_BATCH = 200
 
 
 @dataclass
@@ -28,42 +28,36 @@ class StudyRunner:
     Parameters
     ----------
     plan : Plan
-    network : Network
-    weights : dict of ndarray
-        The weights that feed forward.
+    model : Model
     stimuli : Stimuli
+    engine_at : callable
+        Returns an engine for a time grid (ms); 0 stands for exact times.
     progress : callable
-        Is told how many of ``plan.passes·len(stimuli)`` presentations are done.
+        Called with (done, total).
+    distribution : Distribution
+        Where the stimuli are presented; by default in this process.
     """
 
     plan: Plan
-    network: Network
-    weights: Weights
+    model: Model
     stimuli: Stimuli
-    progress: Callable[[int], None] = lambda done: None
+    engine_at: EngineAt
+    progress: Progress = no_progress
+    distribution: Distribution = serial
     _done: int = field(default=0, init=False)
 
-    def run(self, engine_at: EngineAt) -> list[Row]:
-        """Run the study.
+    @property
+    def network(self) -> Network:
+        """The network that is disturbed."""
+        return self.model.network
 
-        Parameters
-        ----------
-        engine_at : callable
-            Gives an engine for a time grid (ms); 0 stands for exact times.
-
-        Returns
-        -------
-        list of dict
-            The rows that `netsim.analysis.study_table` describes; the first one is undisturbed.
-        """
+    def run(self) -> list[Row]:
+        """Return the rows that `netsim.analysis.study_table` describes; the first one is undisturbed."""
         study: Study = studies[self.plan.study]
         if study.of_simulation:
-            return cast(list[Row], study.does(self, engine_at))
-        return engine_at(self.network.training.dt).run(self._over_levels(study))
-
-    def _over_levels(self, study: Study) -> Experiment[list[Row]]:
-        """Present all stimuli undisturbed, and at each level for each curve, seed and control."""
-        undisturbed = yield from self.present()
+            return cast(list[Row], study.does(self))
+        engine = self.engine_at(self.network.training.dt)
+        undisturbed = self.present(engine)
         rows = [self.row(undisturbed, undisturbed)]
         for curve, layers in self.plan.curves.items():
             for level in self.plan.levels:
@@ -71,24 +65,25 @@ class StudyRunner:
                 for condition, seed in conditions + [("control", None)] * self.plan.controls:
                     outputs = undisturbed
                     if level != study.neutral:
-                        drawn = Condition(self.network, self.weights, layers, level, seed or 0)
-                        outputs = yield from self.present(study.batch(drawn, condition == "control"))
+                        drawn = Condition(self.network, self.model.weights, layers, level, seed or 0)
+                        outputs = self.present(engine, encoded(study.batch(drawn, condition == "control")))
                     rows.append(self.row(outputs, undisturbed, condition, level, curve, seed))
         return rows
 
-    def present(self, batch: Callable[[np.ndarray, int], Batch] | None = None) -> Experiment[np.ndarray]:
-        """Present all stimuli; gives latencies of the output neurons (ms), of shape (presentations, neurons).
+    def present(self, engine: Engine, batch: MakeBatch | None = None) -> np.ndarray:
+        """Present all stimuli; by default undisturbed.
 
-        What makes a `batch` gets stimuli (ms) and the index of the first of them; by default it is undisturbed.
+        Returns
+        -------
+        ndarray of float, shape (presentations, neurons)
+            Latencies of the output neurons (ms).
         """
-        outputs = []
-        for start in range(0, len(self.stimuli), _BATCH):
-            chosen = np.arange(start, min(start + _BATCH, len(self.stimuli)))
-            stimuli = self.stimuli.latencies(chosen)
-            latencies = yield batch(stimuli, start) if batch else Batch(stimuli, self.weights)
-            outputs.append(latencies[-1])
-            self._done += len(chosen)
-            self.progress(self._done)
+        done, total = self._done, self.plan.passes * len(self.stimuli)
+        make = batch or as_they_are(self.model.weights)
+        outputs = present_parts(
+            engine, self.stimuli, make, _outputs, lambda now, _: self.progress(done + now, total), self.distribution
+        )
+        self._done += len(self.stimuli)
         return np.concatenate(outputs)
 
     def row(
@@ -115,3 +110,7 @@ class StudyRunner:
             "same_decisions": float((made.choice == expected.choice).mean()),
             "latency_difference_ms": float(difference.mean()) if both.any() else None,
         }
+
+
+def _outputs(engine: Engine, presented: Presented) -> np.ndarray:
+    return presented.latencies[engine.network.output.name]

@@ -6,7 +6,7 @@ Nothing heavy is imported before one runs, so that a list of studies is quick.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from netsim.data.stimuli import Stimuli
     from netsim.engines import Batch
     from netsim.specification import Network, Population, Projection
     from netsim.weights.layout import Weights
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Does = TypeVar("Does", bound=Callable[..., Any])
 Transform = Callable[["np.ndarray"], "np.ndarray"]
 """Gives a stimulus as events anew, as those of tonic do."""
+ALL = "all"
+"""Stands for all layers that a study may disturb."""
 Changes = dict[str, Any]
 """Parameters of a `netsim.engines.Batch`."""
 
@@ -187,6 +190,58 @@ class Study:
         """What makes the batches of a condition, from stimuli (ms) and the index of the first of them."""
         raise NotImplementedError
 
+    def batches(self, network: Network, weights: Weights, level: float, seed: int) -> Callable[[Stimuli, int], Batch]:
+        """Return what makes the batches of stimuli at a level, with everything disturbed that is so by default.
+
+        Raises
+        ------
+        SpecificationError
+            If the level is out of bounds, or the study disturbs no presentation.
+        """
+        if self.of_simulation:
+            raise SpecificationError(self.name, "disturbs no presentation, but the simulation; take another study")
+        self.check_level(network, level)
+        (layers,) = self.curves(network, None).values()
+        return encoded(self.batch(Condition(network, weights, layers, level, seed), False))
+
+    def check_level(self, network: Network, level: float) -> None:
+        """Refuse a level out of bounds."""
+        if not self.least <= level <= self.most or (self.whole and level != int(level)):
+            number = "a whole number" if self.whole else "a number"
+            bounds = f"from {self.least:g} to {self.most:g}"
+            raise SpecificationError(f"level {level:g}", f"must be {number} {bounds} for {self.name} ({self.level})")
+        if self.is_grid:
+            network.check_dt(level)
+
+    def curves(self, network: Network, layers: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+        """Return the layers that are disturbed together, by the name of the curve."""
+        scope = self.scope
+        if scope is None:
+            if layers:
+                message = f"cannot be chosen: {self.name} is not about single layers"
+                raise SpecificationError(f"layer {layers[0]!r}", message)
+            return {"": ()}
+        suits = {part.name: scope.suits(network, part) for part in scope.parts(network)}
+        spared = network.output.name if scope.spares_output else ""
+        together = tuple(name for name, does_suit in suits.items() if does_suit and name != spared)
+        for name in layers or [ALL]:
+            if name == ALL:
+                if not together:
+                    raise SpecificationError(f"study {self.name!r}", f"{network.name} has no {scope.needed}")
+            elif name not in suits:
+                known = ", ".join(suits)
+                raise SpecificationError(f"layer {name!r}", f"does not exist in {network.name}; it has {known}")
+            elif not suits[name]:
+                raise SpecificationError(f"layer {name!r}", f"{scope.fault}, which {self.name} cannot disturb")
+        return {name: together if name == ALL else (name,) for name in layers or [ALL]}
+
+
+def encoded(make: Callable[[np.ndarray, int], Batch]) -> Callable[[Stimuli, int], Batch]:
+    """Return what makes the batch of stimuli from what makes that of their latencies."""
+    import numpy as np
+
+    return lambda stimuli, first: make(stimuli.latencies(np.arange(len(stimuli))), first)
+
 
 @dataclass(frozen=True)
 class StimulusStudy(Study):
@@ -237,7 +292,7 @@ class NetworkStudy(Study):
 
 @dataclass(frozen=True)
 class SimulationStudy(Study):
-    """Varies how the network is simulated or read out: a function of a `StudyRunner` and what `run` of it is given."""
+    """Varies how the network is simulated or read out: a function of a `netsim.studies.runner.StudyRunner`."""
 
     of_simulation: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...] | None] = ("runner", "run")
+    takes: ClassVar[tuple[str, ...] | None] = ("runner",)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim.errors import NetsimError, RunError
-from netsim.measuring.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost
 from netsim.runs.folder import RunFolder, is_run, open_run
 from netsim.runs.plugins import changed_plugins
+from netsim.spikes.cluster import LOST_SECONDS, MEMORY, all_lost, check_worker, lost
 from netsim.sweeps.plan import Plan, PlannedRun
 from netsim.training.loop import Callbacks
 from netsim.training.opening import open_training, training_figures
@@ -80,7 +80,7 @@ def finished_runs(runs: Mapping[str, PlannedRun], folder: Path) -> dict[str, Out
     Raises DataError if metrics are damaged, RunError if plug-ins have changed since.
     """
     from netsim.analysis import metrics_table
-    from netsim.analysis.tables import records
+    from netsim.spikes.files import records
 
     finished = {}
     for name, run in runs.items():

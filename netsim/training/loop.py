@@ -1,17 +1,17 @@
-"""Training: an experiment that presents batches, lets the learner step, and keeps what validates best."""
+"""Training: a conversation that presents batches, lets the learner step, and keeps what validates best."""
 
 import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from netsim.data.augmentation import augment, jitter
 from netsim.data.stimuli import Stimuli
-from netsim.engines import Batch, Experiment, Latencies
+from netsim.engines import Batch, Conversation, Latencies
 from netsim.errors import DataError, SpecificationError, TrainingError, nearest
 from netsim.learning import BatchGradients, Constraint, Learner, Optimizer, Targets
 from netsim.learning.constraints import constraints_of
@@ -24,6 +24,7 @@ from netsim.runs.folder import RunFolder
 from netsim.seams import learners, optimizers, schedules
 from netsim.specification import Network
 from netsim.specification.checks import check_size, require
+from netsim.spikes.presenting import BATCH, Presented, as_they_are, in_parts, presenting
 from netsim.training import checkpoint
 from netsim.training.checkpoint import (
     EpochFigures,
@@ -44,7 +45,6 @@ from netsim.weights.layout import Weights, all_finite, bias_name, kernel_name, l
 
 CHECKPOINT_SECONDS = 60.0
 """Time between two checkpoints, at most; each epoch ends with one too."""
-_VALIDATION_BATCH = 200
 _NOTHING_BETTER = "has no validation stimuli to go by; set training.validation above 0, or train without it"
 
 
@@ -169,7 +169,7 @@ def resume_training(
     return checkpoint.resume_state(network, run, warn, optimizer) or start_training(network, seed, optimizer)
 
 
-def train(
+def training_conversation(
     network: Network,
     training: Stimuli,
     validation: Stimuli,
@@ -181,8 +181,8 @@ def train(
     learner: Learner | None = None,
     constraints: Sequence[Constraint] | None = None,
     targets: Targets | None = None,
-) -> Experiment[TrainingState]:
-    """The experiment that trains a network; hand it to an engine's ``run``.
+) -> Conversation[TrainingState]:
+    """Return the conversation that trains a network; hand it to the ``run`` of an engine.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def train(
     >>> state = netsim.start_training(network, seed=0)
     >>> engine = netsim.make_engine("event", network)
     >>> stop = netsim.Callbacks(stop=lambda history: True)
-    >>> state = engine.run(netsim.train(network, stimuli, stimuli, state, seed=0, callbacks=stop))
+    >>> state = engine.run(netsim.training_conversation(network, stimuli, stimuli, state, seed=0, callbacks=stop))
     >>> state.epoch, sorted(state.best_weights)
     (1, ['hidden.bias', 'hidden.kernel', 'output.bias', 'output.kernel'])
     """
@@ -308,7 +308,7 @@ def chosen_learner(network: Network, learner: Learner | None, targets: Targets |
 
 @dataclass
 class _Session:
-    """What one call of `train` holds on to."""
+    """State of one training."""
 
     network: Network
     learner: Learner
@@ -319,6 +319,9 @@ class _Session:
     run: RunFolder | None
     callbacks: Callbacks
     checkpoint_seconds: float
+    _saved: float = 0.0
+    _began: float = 0.0
+    _forward: Weights = field(default_factory=dict)
 
     def steps(self, epochs: int) -> int:
         """Number of steps in so many epochs."""
@@ -331,44 +334,46 @@ class _Session:
         share = schedules[settings.schedule](done / self.steps(self.network.training.epochs))
         return settings.rate * float(share)
 
-    def learn(self) -> Experiment[None]:
+    def learn(self) -> Conversation[None]:
         """Present what is left of the epoch and learn from it."""
-        state, size = self.state, self.network.training.batch
-        order = order_of_presentations(self.seed, state.epoch, len(self.stimuli))
-        saved = time.monotonic()
-        while state.batch * size < len(order):
-            began = time.perf_counter()
-            yield from self._learn_batch(order[state.batch * size : (state.batch + 1) * size])
-            state.totals.seconds += time.perf_counter() - began
-            self.callbacks.on_batch(_progress(state, len(order)))
-            if self.run is not None and time.monotonic() - saved >= self.checkpoint_seconds:
-                write_checkpoint(state, self.run)
-                saved = time.monotonic()
+        size = self.network.training.batch
+        order = order_of_presentations(self.seed, self.state.epoch, len(self.stimuli))
+        self._saved = time.monotonic()
+        left = range(self.state.batch * size, len(order), size)
+        yield from presenting((self.stimuli.pick(order[k : k + size]) for k in left), self._batch, self._learn)
 
-    def _learn_batch(self, chosen: np.ndarray) -> Experiment[None]:
+    def _batch(self, stimuli: Stimuli, first: int) -> Batch:
+        """Augment stimuli and withhold spikes, all drawn for the batch."""
+        self._began = time.perf_counter()
         network, state, settings = self.network, self.state, self.network.training
         generator = generator_of_batch(self.seed, state.epoch, state.batch)
-        stimuli = network.encoder.change_coded(
-            self.stimuli.latencies(chosen),
+        latencies = network.encoder.change_coded(
+            stimuli.latencies(np.arange(len(stimuli))),
             lambda coded: augment(coded, generator, settings.flips, settings.shift, settings.occlusion),
         )
-        stimuli = jitter(stimuli, generator, settings.jitter, network.duration)
-        masks = dropout_masks(network, len(chosen), generator)
-        factors = dropout_factors(network)
-        forward = forward_weights(network, state.weights)
-        presented = _scaled(forward, factors)
-        batch = Batch(stimuli, presented, masks)
-        latencies = yield batch
-        labels = self.stimuli.labels[chosen]
-        learned = self.learner.learn(latencies, labels, presented, batch.delays)
-        _check_learned(learned, presented, type(self.learner).__name__)
+        latencies = jitter(latencies, generator, settings.jitter, network.duration)
+        masks = dropout_masks(network, len(stimuli), generator)
+        self._forward = forward_weights(network, state.weights)
+        return Batch(latencies, _scaled(self._forward, dropout_factors(network)), masks)
+
+    def _learn(self, presented: Presented) -> None:
+        """Learn from a batch, and report it."""
+        network, state, batch, latencies = self.network, self.state, presented.batch, presented.latencies
+        labels = presented.stimuli.labels
+        learned = self.learner.learn(latencies, labels, batch.weights, batch.delays)
+        _check_learned(learned, batch.weights, type(self.learner).__name__)
         factors_by_name = ((name, each) for name, array in learned.gradients.items() for each in arrays_of(array))
         self._check_finite("a weight step is not finite", factors_by_name)
         self._check_finite("the loss is not finite", [(network.output.name, learned.loss)])
-        gradients = _scaled(learned.gradients, factors)
-        self._step(gradients, log_scale_gradients(network, forward, gradients))
+        gradients = _scaled(learned.gradients, dropout_factors(network))
+        self._step(gradients, log_scale_gradients(network, self._forward, gradients))
         state.batch += 1
         _accumulate(network, state.totals, latencies, labels, learned.loss)
+        state.totals.seconds += time.perf_counter() - self._began
+        self.callbacks.on_batch(_progress(state, len(self.stimuli)))
+        if self.run is not None and time.monotonic() - self._saved >= self.checkpoint_seconds:
+            write_checkpoint(state, self.run)
+            self._saved = time.monotonic()
 
     def _step(self, gradients: Weights, of_scales: Weights) -> None:
         """Move the weights and the logarithms of their scales, and the mean of both."""
@@ -463,11 +468,12 @@ def _accumulate(
     count = len(labels)
     totals.presentations += count
     totals.loss += float(loss.sum())
-    totals.correct += int(decide(latencies[-1]).strictly_correct(labels).sum())
+    totals.correct += int(decide(latencies[network.output.name]).strictly_correct(labels).sum())
     for name, fraction in silent_fractions(network, latencies).items():
         totals.silent[name] = totals.silent.get(name, 0.0) + fraction * count
     if network.learning.revive_below:
-        for population, times in zip(network.populations, latencies[1:], strict=True):
+        for population in network.populations:
+            times = latencies[population.name]
             fired = np.isfinite(times.reshape(count, -1, times.shape[-1])).any(axis=1).sum(axis=0)
             totals.fired[population.name] = totals.fired.get(population.name, np.zeros_like(fired)) + fired
 
@@ -484,18 +490,22 @@ def _progress(state: TrainingState, expected: int) -> Progress:
     )
 
 
-def _validate(network: Network, learner: Learner, weights: Weights, stimuli: Stimuli) -> Experiment[ValidationFigures]:
+def _validate(
+    network: Network, learner: Learner, weights: Weights, stimuli: Stimuli
+) -> Conversation[ValidationFigures]:
     """Figures of the validation stimuli, presented with the weights as they are."""
-    forward = forward_weights(network, weights)
-    began = time.perf_counter()
-    totals = np.zeros(4)
-    for start in range(0, len(stimuli), _VALIDATION_BATCH):
-        chosen = np.arange(start, min(start + _VALIDATION_BATCH, len(stimuli)))
-        latencies = yield Batch(stimuli.latencies(chosen), forward)
-        labels = stimuli.labels[chosen]
-        decisions, loss = decide(latencies[-1]), learner.loss(latencies[-1], labels)
+    began, output = time.perf_counter(), network.output.name
+
+    def read(presented: Presented) -> list[float]:
+        outputs, labels = presented.latencies[output], presented.stimuli.labels
+        decisions, loss = decide(outputs), learner.loss(outputs, labels)
         right, strictly_right = decisions.correct(labels), decisions.strictly_correct(labels)
-        totals += [values.sum() for values in (loss, right, strictly_right, decisions.tied)]
+        return [float(values.sum()) for values in (loss, right, strictly_right, decisions.tied)]
+
+    batch = as_they_are(forward_weights(network, weights))
+    totals = np.zeros(4)
+    for sums in (yield from presenting(in_parts(stimuli, BATCH), batch, read)):
+        totals += sums
     loss, accuracy, strict_accuracy, tie_rate = (totals / len(stimuli)).tolist()
     return ValidationFigures(loss, accuracy, strict_accuracy, tie_rate, time.perf_counter() - began)
 

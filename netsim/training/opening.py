@@ -26,7 +26,14 @@ from netsim.specification import Network
 from netsim.specification.checks import check_kind, whole
 from netsim.specification.toml import network_to_dict
 from netsim.training.checkpoint import epoch_score, write_checkpoint
-from netsim.training.loop import CHECKPOINT_SECONDS, Callbacks, Progress, check_settings, resume_training, train
+from netsim.training.loop import (
+    CHECKPOINT_SECONDS,
+    Callbacks,
+    Progress,
+    check_settings,
+    resume_training,
+    training_conversation,
+)
 from netsim.training.pretraining import check_unseen, load_pretrained, weights_sha256
 from netsim.weights.initial import known_weights
 from netsim.weights.synapses import drawn_alike
@@ -68,7 +75,7 @@ class TrainingRun:
         Parameters
         ----------
         callbacks, checkpoint_seconds
-            As for `netsim.training.loop.train`.
+            As for `netsim.training_conversation`.
         interrupted : callable
             Is asked after each batch whether to stop there.
 
@@ -97,7 +104,7 @@ class TrainingRun:
                     raise KeyboardInterrupt
 
             stoppable = dataclasses.replace(callbacks, on_batch=on_batch)
-            experiment = train(
+            conversation = training_conversation(
                 self.network,
                 self.training,
                 self.validation,
@@ -110,7 +117,7 @@ class TrainingRun:
                 self.constraints,
                 self.targets,
             )
-            return self.engine.run(experiment).history
+            return self.engine.run(conversation).history
 
 
 def open_training(

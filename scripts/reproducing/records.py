@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from netsim.analysis import metrics_table
-from netsim.analysis.tables import records
 from netsim.runs.folder import RunFolder
+from netsim.spikes.files import records
 from netsim.training.opening import training_figures
 
 REPOSITORY = Path(__file__).resolve().parents[2]

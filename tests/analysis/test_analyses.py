@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from netsim.analysis import Analysed, Analysis, Spikes, analyse
-from netsim.analysis.layer_spikes import LayerSpikes
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import Model, load_model
 from netsim.seams import analyses
+from netsim.spikes.columns import LayerSpikes
 
 
 def tuned(seed: int, labels: np.ndarray) -> Spikes:

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from netsim.analysis import label_selectivity, layer_synchrony, population_sparseness, rank_order_correlation
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Spikes
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Spikes
 
 
 @pytest.fixture(scope="module")

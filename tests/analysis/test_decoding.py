@@ -11,13 +11,13 @@ from sklearn.model_selection import StratifiedKFold
 
 from netsim.analysis import ablation_importance, analyse, decoding_over_time, population_trajectories
 from netsim.analysis.kinds.decoding import _cross_validated
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Spikes, even_sample
 from netsim.data.stimuli import load_splits
 from netsim.engines import Batch, make_engine
 from netsim.errors import DataError, SpecificationError
 from netsim.measuring.metrics import decide
 from netsim.runs.model import load_model
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Spikes, even_sample
 
 
 @pytest.mark.parametrize("neurons", [9, 90])

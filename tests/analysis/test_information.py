@@ -13,8 +13,8 @@ from netsim.analysis.kinds._information import (
     plug_in,
     relevant_responses,
 )
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Spikes
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Spikes
 
 
 def test_plug_in_is_that_of_scikit_learn() -> None:

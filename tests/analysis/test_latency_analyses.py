@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from netsim.analysis import first_spike_psth, latency_against_strength, latency_statistics, psth_figure
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Spikes
 from netsim.errors import SpecificationError
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Spikes
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from netsim.analysis import (
     spike_train_distances,
 )
 from netsim.analysis.kinds._pairs import rank_distance, van_rossum, victor_purpura
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Spikes
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Spikes
 
 
 @pytest.fixture(scope="module")

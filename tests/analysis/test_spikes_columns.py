@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from netsim.analysis.layer_spikes import LayerSpikes
-from netsim.analysis.spikes import Spikes
 from netsim.data.stimuli import load_splits
 from netsim.errors import DataError, SpecificationError
 from netsim.runs.model import load_model
+from netsim.spikes.columns import LayerSpikes
+from netsim.spikes.spikes import Spikes
 
 TIMES = arrays(
     np.float64, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.sampled_from([0.0, 1.5, 3.0, np.inf])

@@ -63,8 +63,8 @@ def _write(path: Path, spikes: Spikes, order: Callable[[pd.DataFrame], pd.DataFr
 @pytest.fixture
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netsim.exchange.spikes.parquet._ROWS", 70)
-    monkeypatch.setattr("netsim.analysis.layer_spikes._PART", 50)
-    monkeypatch.setattr("netsim.analysis.layer_spikes._MOST_GROUPS", 7)
+    monkeypatch.setattr("netsim.spikes.columns._PART", 50)
+    monkeypatch.setattr("netsim.spikes.columns._MOST_GROUPS", 7)
 
 
 @pytest.mark.usefixtures("_small_parts")

@@ -32,7 +32,7 @@ def test_populations_fire_when_they_were_asked_to(bias: bool, random_stimuli: Ca
     found = netsim.calibrate(engine, network, stimuli, wanted, apart, seed=3)
     weights = netsim.initial_weights(found.network, 3)
     latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), weights))
-    for activity, times in zip(found.activity, latencies[1:], strict=True):
+    for activity, times in zip(found.activity, list(latencies.values())[1:], strict=True):
         early, median, late = np.quantile(times, [0.25, 0.5, 0.75], method="higher")
         assert (activity.early, activity.median, activity.late) == (early, median, late)
         assert median == pytest.approx(wanted[activity.population], abs=0.1)
@@ -71,7 +71,7 @@ def test_populations_in_another_order_are_what_they_are_said_to_be(
     found = netsim.calibrate(engine, network, stimuli, wanted, 5.0)
     latencies = engine.present(netsim.Batch(stimuli.latencies(np.arange(30)), netsim.initial_weights(found.network, 0)))
     assert [activity.population for activity in found.activity] == ["second", "first", "output"]
-    for activity, times in zip(found.activity, latencies[1:], strict=True):
+    for activity, times in zip(found.activity, list(latencies.values())[1:], strict=True):
         assert activity.median == np.quantile(times, 0.5, method="higher")
         assert activity.median == pytest.approx(wanted[activity.population], abs=0.1)
 

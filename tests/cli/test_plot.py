@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from netsim.cli import app
-from netsim.report.pictures import sections
+from netsim.reporting.pictures import sections
 from netsim.seams import figures
 
 Netsim = Callable[..., Any]

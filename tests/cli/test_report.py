@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from netsim.report.pictures import sections
+from netsim.reporting.pictures import sections
 
 Netsim = Callable[..., Any]
 
@@ -17,7 +17,7 @@ Netsim = Callable[..., Any]
 def test_a_report_gives_the_figures_of_evaluate(netsim: Netsim, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = {title: sections()[title] for title in ("A single presentation",)}  # one section will do
     for module in ("pictures", "page"):
-        monkeypatch.setattr(f"netsim.report.{module}.sections", lambda: one)
+        monkeypatch.setattr(f"netsim.reporting.{module}.sections", lambda: one)
     before = sorted(run.rglob("*"))
     options = ("--split", "validation", "--limit", 50, "--dt", 0, "--json")
     done = netsim("report", run, *options, "--out", "papers/digits.html")

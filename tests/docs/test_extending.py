@@ -88,7 +88,7 @@ for place in np.random.default_rng(2).permutation(weights["own.kernel"].size)[:6
         changed["own.kernel"].ravel()[place] += step
         latencies = engine.present(netsim.Batch(stimuli, changed))
         losses.append(learner.loss(latencies[-1], labels).mean())
-        fired.append(np.concatenate([(np.isfinite(t) & (t > t.min())).ravel() for t in latencies[1:]]))
+        fired.append(np.concatenate([(np.isfinite(t) & (t > t.min())).ravel() for t in list(latencies.values())[1:]]))
     if (fired[0] == fired[1]).all():
         print(gradients["own.kernel"].ravel()[place], (losses[0] - losses[1]) / 2e-6 / network.learning.sharpness)
 """

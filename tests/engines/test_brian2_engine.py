@@ -135,7 +135,7 @@ def expected(
 
 def assert_equal(actual: Latencies, reference: Latencies) -> None:
     assert len(actual) == len(reference)
-    for ours, theirs in zip(actual, reference, strict=True):
+    for ours, theirs in zip(actual.values(), reference.values(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
 
 

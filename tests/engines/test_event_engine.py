@@ -48,14 +48,14 @@ def dense_network(neurons: Neurons | None = None, inputs: int = 12, size: int = 
 
 def same_times(latencies: Latencies, expected: Latencies, tolerance: float = 1e-6) -> None:
     """Check that the same neurons fire, at times that differ by at most `tolerance` ms."""
-    for got, wanted in zip(latencies, expected, strict=True):
+    for got, wanted in zip(latencies.values(), expected.values(), strict=True):
         assert got.shape == wanted.shape
         np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance)
 
 
 def some_of_each(latencies: Latencies) -> None:
     """Check that the case is worth testing: neurons that fire at many times, and silent ones."""
-    fired = np.concatenate([layer.ravel() for layer in latencies[1:]])
+    fired = np.concatenate([layer.ravel() for layer in list(latencies.values())[1:]])
     assert 0.1 < np.isfinite(fired).mean() < 1
     assert len(np.unique(fired)) > 20
 
@@ -107,7 +107,7 @@ def test_sparse_kernels_give_the_times_of_those_for_windows(
     if precision == "double" or dt:
         same_times(latencies, expected)
     else:
-        same = [np.isclose(a, b, rtol=0, atol=1e-3) for a, b in zip(latencies, expected, strict=True)]
+        same = [np.isclose(a, b, rtol=0, atol=1e-3) for a, b in zip(latencies.values(), expected.values(), strict=True)]
         assert np.concatenate([part.ravel() for part in same]).mean() > 0.995
 
 
@@ -125,7 +125,7 @@ def test_silenced_neurons_never_fire(
     expected = oracle.oracle_latencies(network, batch.weights, batch.stimuli, silenced=silenced)
     latencies = EventEngine(network).present(dataclasses.replace(batch, silenced=silenced))
     same_times(latencies, expected)
-    for layer, neurons in zip(latencies[1:], silenced.values(), strict=False):
+    for layer, neurons in zip(list(latencies.values())[1:], silenced.values(), strict=False):
         assert np.isinf(layer[np.broadcast_to(neurons, layer.shape)]).all()
 
 
@@ -205,7 +205,7 @@ def test_single_precision_is_close(layered: MakeNetwork, random_batch: MakeBatch
     batch = random_batch(network, 20, seed=6)
     single = EventEngine(network, precision="single").present(batch)
     double = EventEngine(network).present(batch)
-    for low, high in zip(single, double, strict=True):
+    for low, high in zip(single.values(), double.values(), strict=True):
         assert low.dtype == np.float32
         assert high.dtype == np.float64
         both = np.isfinite(low) & np.isfinite(high)
@@ -263,7 +263,10 @@ def test_sums_of_signs_that_are_looked_up_are_those_of_weights(
     some_of_each(expected)
     for number in range(len(stimuli)):
         alone = single.present(Batch(stimuli[number : number + 1], weights))
-        assert all(np.array_equal(one[0], of_all[number]) for one, of_all in zip(alone, together, strict=True))
+        assert all(
+            np.array_equal(one[0], of_all[number])
+            for one, of_all in zip(alone.values(), together.values(), strict=True)
+        )
 
 
 def test_batches_larger_than_a_part(layered: MakeNetwork, random_batch: MakeBatch, regime: str) -> None:
@@ -548,7 +551,7 @@ def test_weights_that_were_checked_are_looked_at_by_name_shape_and_type_alone(ra
     batch = random_batch(network, 3, seed=1)
     engine, kernel = EventEngine(network), batch.weights["output.kernel"]
     checked = dataclasses.replace(batch, weights_checked=True)
-    for one, other in zip(engine.present(batch), engine.present(checked), strict=True):
+    for one, other in zip(engine.present(batch).values(), engine.present(checked).values(), strict=True):
         np.testing.assert_array_equal(one, other)
     wrong = {"output.kernel": np.full_like(kernel, np.nan)}
     with pytest.raises(DataError, match=r"output.kernel holds values that are not finite"):
@@ -571,5 +574,7 @@ def test_arrays_in_another_order_of_bytes_are_taken(layered: MakeNetwork, random
     swapped = {name: array.astype(array.dtype.newbyteorder()) for name, array in batch.weights.items()}
     stimuli = batch.stimuli.astype(batch.stimuli.dtype.newbyteorder())
     engine = EventEngine(network)
-    for one, other in zip(engine.present(batch), engine.present(Batch(stimuli, swapped)), strict=True):
+    for one, other in zip(
+        engine.present(batch).values(), engine.present(Batch(stimuli, swapped)).values(), strict=True
+    ):
         np.testing.assert_array_equal(one, other)

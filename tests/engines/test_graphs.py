@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from netsim.engines import Batch, Experiment, Latencies, Recorded, make_engine
+from netsim.engines import Batch, Conversation, Latencies, Recorded, make_engine
 from netsim.engines.brian2.engine import Brian2Engine
 from netsim.engines.event.engine import EventEngine
 from netsim.errors import DataError, SpecificationError
@@ -48,16 +48,16 @@ def test_delays_that_learn_change_from_batch_to_batch() -> None:
     batches = [Batch(stimuli, weights | initial_delays(network, seed)) for seed in range(3)]
     batches.insert(2, dataclasses.replace(batches[1], delays={"output": np.array([0.0, 3.0, 25.0, 6.0])}))
 
-    def experiment() -> Experiment[list[Latencies]]:
+    def conversation() -> Conversation[list[Latencies]]:
         answers = []
         for batch in batches:
             answers.append((yield batch))
         return answers
 
-    event = EventEngine(network, dt=0.5).run(experiment())
-    brian2 = Brian2Engine(network, 0.5, target="numpy", copies=2).run(experiment())
-    for ours, theirs in zip(event, brian2, strict=True):
-        for one, other in zip(ours, theirs, strict=True):
+    event = EventEngine(network, dt=0.5).run(conversation())
+    brian2 = Brian2Engine(network, 0.5, target="numpy", copies=2).run(conversation())
+    for ours, theirs in zip(event.values(), brian2.values(), strict=True):
+        for one, other in zip(ours.values(), theirs.values(), strict=True):
             np.testing.assert_array_equal(np.rint(one / 0.5), np.rint(other / 0.5))
     assert all((one[-1] != other[-1]).any() for one, other in pairwise(event))
 
@@ -128,7 +128,10 @@ def test_the_learner_agrees_with_finite_differences(drawn: ModuleType, regime: s
         changed[name][where] += change
         latencies = engine.present(Batch(stimuli, changed, delays=late))
         onsets = [population.dynamics.onset if population.integrates else 0.0 for population in network.populations]
-        moves = [(np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)]
+        moves = [
+            (np.isfinite(t) & (t > onset)).ravel()
+            for t, onset in zip(list(latencies.values())[1:], onsets, strict=True)
+        ]
         return float(learner.loss(latencies[-1], labels).mean()), np.concatenate(moves)
 
     latencies = first[-1]

@@ -64,7 +64,7 @@ def _with_errors(network: Network, batch: Batch, dt: float, error: float) -> lis
 def _same_both_ways(network: Network, batch: Batch, dt: float) -> None:
     """Present by products in single precision and by those in double precision, and compare."""
     rounded, double = EventEngine(network, dt=dt).present(batch), _with_errors(network, batch, dt, np.inf)
-    for ours, theirs in zip(rounded, double, strict=True):
+    for ours, theirs in zip(rounded.values(), double.values(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -81,7 +81,7 @@ def test_without_a_second_look_spikes_would_be_others() -> None:
     network = _network(PSP())
     batch = _batch(network, 3e4, seed=1)
     right, rounded = EventEngine(network, dt=0.1).present(batch), _with_errors(network, batch, 0.1, 0.0)
-    assert any((ours != theirs).any() for ours, theirs in zip(rounded, right, strict=True))
+    assert any((ours != theirs).any() for ours, theirs in zip(rounded.values(), right.values(), strict=True))
 
 
 def test_more_steps_than_single_precision_counts() -> None:

@@ -34,7 +34,7 @@ def heterogeneous(network: Network, batch: Batch, seed: int = 20) -> Batch:
 
 
 def same_times(latencies: Latencies, expected: Latencies) -> None:
-    for got, wanted in zip(latencies, expected, strict=True):
+    for got, wanted in zip(latencies.values(), expected.values(), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
 
 
@@ -53,7 +53,7 @@ def test_the_event_engine_gives_the_times_of_the_oracle(
     engine = EventEngine(network, dt=dt)
     latencies = engine.present(batch)
     same_times(latencies, expected)
-    assert any((a != b).any() for a, b in zip(latencies, engine.present(plain), strict=True))
+    assert any((a != b).any() for a, b in zip(latencies.values(), engine.present(plain).values(), strict=True))
 
 
 @pytest.mark.parametrize("part", ["thresholds", "delays", "both"])
@@ -64,7 +64,7 @@ def test_both_engines_agree(layered: MakeNetwork, random_batch: MakeBatch, regim
     batch = dataclasses.replace(batch, **without[part])
     event = EventEngine(network, dt=0.5).present(batch)
     brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=12).present(batch)
-    for ours, theirs in zip(event, brian2, strict=True):
+    for ours, theirs in zip(event.values(), brian2.values(), strict=True):
         np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))
 
 
@@ -85,7 +85,7 @@ def test_those_of_the_specification_change_nothing(layered: MakeNetwork, random_
         delays={projection.name: np.zeros(network.shapes[projection.source]) for projection in network.weighted},
     )
     for engine in engines(network):
-        for a, b in zip(engine.present(batch), engine.present(unchanged), strict=True):
+        for a, b in zip(engine.present(batch).values(), engine.present(unchanged).values(), strict=True):
             np.testing.assert_array_equal(a, b)
 
 
@@ -105,7 +105,7 @@ def test_one_conversation_may_hold_all_of_them(layered: MakeNetwork, random_batc
 
     event = EventEngine(network, dt=1.0).run(experiment())
     brian2 = Brian2Engine(network, 1.0, target="numpy", copies=3).run(experiment())
-    for ours, theirs in zip(event, brian2, strict=True):
+    for ours, theirs in zip(event.values(), brian2.values(), strict=True):
         same_times(ours, theirs)
     same_times(event[0], event[3])
     assert any((a != b).any() for a, b in zip(event[1], event[2], strict=True))

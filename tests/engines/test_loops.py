@@ -210,7 +210,7 @@ def test_winners_by_times_are_those_spike_by_spike(
         with monkeypatch.context() as one_by_one:
             one_by_one.setattr(competition, "MOST_WINNERS", 0)
             expected = EventEngine(network, dt=dt).present(batch)
-        for own, other in zip(found, expected, strict=True):
+        for own, other in zip(found.values(), expected.values(), strict=True):
             np.testing.assert_allclose(own, other, rtol=1e-12)
         assert np.isfinite(found[1]).any()
         assert (winners.first == 40) or np.isinf(found[1]).any()

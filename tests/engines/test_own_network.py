@@ -87,7 +87,7 @@ def test_integrators_by_hand_fire_as_those_of_netsim(copies: int) -> None:
     for batch in batches:
         latencies = reference.present(batch)
         assert np.isfinite(latencies[-1]).any()
-        for ours, theirs in zip(engine.present(batch), latencies, strict=True):
+        for ours, theirs in zip(engine.present(batch).values(), latencies.values(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert [(trace.presentation, trace.layer) for trace in engine.potentials] == [(k, "hidden") for k in range(5)]
     assert all(trace.potential[0] == 0 and trace.potential.size == 80 for trace in engine.potentials)
@@ -124,7 +124,9 @@ def test_shared_weights_and_parts_of_groups() -> None:
         weights={"hidden": kernel, "output": second},
     )
     batch = Batch(_stimuli(), _weights(network), {"hidden": np.arange(4).reshape(2, 2, 1) == 2})
-    for ours, theirs in zip(engine.present(batch), make_engine("event", network, dt=0.5).present(batch), strict=True):
+    for ours, theirs in zip(
+        engine.present(batch).values(), make_engine("event", network, dt=0.5).present(batch).values(), strict=True
+    ):
         np.testing.assert_array_equal(ours, theirs)
     bias = _weights(network)["output.bias"]
     np.testing.assert_array_equal(cells.bias[:], [0, *[_weights(network)["hidden.bias"][0]] * 4, *bias])

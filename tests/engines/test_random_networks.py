@@ -28,7 +28,7 @@ def test_latencies_are_those_of_the_oracle(
     expected = oracle.oracle_latencies(
         network, batch.weights, batch.stimuli, dt, batch.silenced, batch.thresholds, batch.delays
     )
-    for got, wanted in zip(EventEngine(network, dt=dt).present(batch), expected, strict=True):
+    for got, wanted in zip(EventEngine(network, dt=dt).present(batch).values(), expected.values(), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
 
 
@@ -42,5 +42,5 @@ def test_both_engines_give_the_same_steps(drawn: ModuleType, family: str, seed: 
     brian2 = Brian2Engine(network, dt=0.5, target="numpy", copies=1 if seed % 2 else 4).present(batch)
     fired = np.isfinite(np.concatenate([latencies.ravel() for latencies in event[1:]]))
     assert 0.1 < fired.mean() < 1
-    for ours, theirs in zip(event, brian2, strict=True):
+    for ours, theirs in zip(event.values(), brian2.values(), strict=True):
         np.testing.assert_array_equal(np.rint(ours / 0.5), np.rint(theirs / 0.5))

@@ -42,7 +42,7 @@ def test_neurons_are_silenced_by_zeros_and_ones_as_well() -> None:
         assert np.isfinite(expected[1][:, ones == 0]).any()
         for given_ones in (ones, ones.astype(np.float32), ones.tolist()):
             found = engine.present(Batch(STIMULI, WEIGHTS, {"hidden": given_ones}))
-            for ours, theirs in zip(found, expected, strict=True):
+            for ours, theirs in zip(found.values(), expected.values(), strict=True):
                 np.testing.assert_array_equal(ours, theirs)
         with pytest.raises(DataError, match="silenced: hidden holds other values than True and False"):
             engine.present(Batch(STIMULI, WEIGHTS, {"hidden": np.arange(6)}))

@@ -81,7 +81,10 @@ def test_the_learner_agrees_with_finite_differences(regime: str) -> None:
         changed = weights | {name: weights[name].copy()}
         changed[name][where] += change
         latencies = engine.present(Batch(stimuli, changed))
-        moves = [(np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)]
+        moves = [
+            (np.isfinite(t) & (t > onset)).ravel()
+            for t, onset in zip(list(latencies.values())[1:], onsets, strict=True)
+        ]
         return float(learner.loss(latencies[-1], labels).mean()), np.concatenate(moves)
 
     compared = dict.fromkeys(weights, 0)

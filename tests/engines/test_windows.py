@@ -90,7 +90,7 @@ def test_a_network_that_is_used_alone_afterwards_has_nothing_off(
     model.begin(stimuli[0])
     assert not any(_is_off(each) for each in model.network.sorted_objects)
     model.network.run(model.duration)
-    for ours, theirs in zip(model.latencies(), expected, strict=True):
+    for ours, theirs in zip(model.latencies().values(), expected.values(), strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
 
 

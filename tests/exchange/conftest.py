@@ -52,7 +52,7 @@ def simulation() -> Simulation:
     ]
     latencies[0][0, 0, 0, 0] = 0.0
     latencies[3][:] = np.inf
-    for layer in latencies[1:]:
+    for layer in list(latencies.values())[1:]:
         layer[2] = np.inf
     return Simulation(network, 0.0, [7, 3, 0, 12], np.array([1, 0, 2, 1]), latencies, [])
 

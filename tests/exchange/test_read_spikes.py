@@ -53,7 +53,7 @@ def test_every_format_gives_the_same_spikes(suffix: str, files: dict[str, Path],
     assert spikes.labels is not None
     assert simulation.labels is not None
     np.testing.assert_array_equal(spikes.labels[np.argsort(spikes.numbers)], simulation.labels[order])
-    for (name, shape), latencies in zip(simulation.network.shapes.items(), simulation.latencies, strict=True):
+    for (name, shape), latencies in zip(simulation.network.shapes.items(), simulation.latencies.values(), strict=True):
         size = int(np.prod(shape))
         np.testing.assert_allclose(_dense(spikes, name, size), latencies.reshape(6, -1)[order], atol=1e-9)
         assert spikes.complete == (suffix in ("nwb", "h5"))

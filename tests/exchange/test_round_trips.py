@@ -40,7 +40,7 @@ def test_everything_comes_back(to: str, name: str, simulation: Simulation) -> No
     export(to, simulation, name)
     order = _in_order(to, simulation)
     assert simulation.labels is not None
-    for layer, latencies in zip(simulation.network.shapes, simulation.latencies, strict=True):
+    for layer, latencies in zip(simulation.network.shapes, simulation.latencies.values(), strict=True):
         if to == "csv" and layer == "hidden":
             continue  # rows of spikes do not tell of a layer that never fired
         back = read_layer(name, layer, latencies.shape[1:])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netsim.measuring.cluster import connect
+from netsim.spikes.cluster import connect
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")

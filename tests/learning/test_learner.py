@@ -29,7 +29,7 @@ PSPS = {
 def _loss_and_fired(network: Network, stimuli: np.ndarray, weights: Weights) -> tuple[float, list[np.ndarray]]:
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     loss = STiDiBP(network).loss(latencies[-1], LABELS).mean()
-    for population, times in zip(network.populations[:-1], latencies[1:], strict=False):
+    for population, times in zip(network.populations[:-1], list(latencies.values())[1:], strict=False):
         if population.integrates and network.learning.activity:  # what each hidden spike costs, if it comes early
             times = np.where(np.isfinite(times), times, 0) / network.encoder.t_max
             loss -= network.learning.sharpness * network.learning.activity * times.sum() / len(LABELS)
@@ -137,7 +137,7 @@ def test_displacements_have_the_shapes_of_the_layers(
     weights = initial_weights(network, seed=3)
     latencies = EventEngine(network).present(Batch(stimuli, weights))
     learned = STiDiBP(network).learn(latencies, LABELS, weights)
-    assert [d.shape for d in learned.displacements] == [t.shape for t in latencies[1:]]
+    assert [d.shape for d in learned.displacements] == [t.shape for t in list(latencies.values())[1:]]
     for displacement, times in zip(learned.displacements[:-1], latencies[1:-1], strict=True):
         assert (displacement[np.isinf(times)] == 0).all()
 

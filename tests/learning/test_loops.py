@@ -70,7 +70,7 @@ def _moves(network: Network, latencies: list[np.ndarray]) -> np.ndarray:
     """Which neurons fire after their onsets."""
     onsets = [population.dynamics.onset for population in network.populations]
     return np.concatenate([
-        (np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(latencies[1:], onsets, strict=True)
+        (np.isfinite(t) & (t > onset)).ravel() for t, onset in zip(list(latencies.values())[1:], onsets, strict=True)
     ])  # fmt: skip
 
 

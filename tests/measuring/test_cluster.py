@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from netsim.errors import DataError, RunError, SpecificationError
-from netsim.measuring.cluster import connect
 from netsim.numerics.threads import threads
+from netsim.spikes.cluster import connect
 
 distributed = pytest.importorskip("distributed", reason="workers need the extra sweep: pip install -e '.[sweep]'")
 pytest.importorskip("cryptography", reason="workers need the extra sweep: pip install -e '.[sweep]'")

@@ -93,7 +93,7 @@ def test_equal_to_neurobench(presented: tuple[Weights, Latencies], measured: Cos
     weights, latencies = presented
     spikes = {
         name: torch.from_numpy(np.isfinite(times).astype(np.float32))
-        for name, times in zip(NETWORK.shapes, latencies, strict=True)
+        for name, times in zip(NETWORK.shapes, latencies.values(), strict=True)
     }
     spikes |= {name: each.movedim(-1, 1) for name, each in spikes.items() if each.ndim == 4}
 

@@ -161,7 +161,7 @@ def test_a_new_presentation_may_begin_at_any_time(model: NetworkModel, stimulus:
         model.network.run(steps * model.clock.dt, namespace={})
         model.begin(stimulus)
         run(model)
-        for after, reference in zip(model.latencies(), undisturbed, strict=True):
+        for after, reference in zip(model.latencies().values(), undisturbed.values(), strict=True):
             np.testing.assert_array_equal(after, reference)
 
 

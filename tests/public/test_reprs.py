@@ -39,7 +39,9 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     description = netsim.describe(network)
     edges = tmp_path_factory.mktemp("edges") / "edges.csv"
     edges.write_text("pre,post\n0,1\n")
-    layers = [netsim.analysis.LayerSpikes.of_latencies(*own) for own in zip(network.shapes, latencies, strict=True)]
+    layers = [
+        netsim.analysis.LayerSpikes.of_latencies(*own) for own in zip(network.shapes, latencies.values(), strict=True)
+    ]
     spikes = netsim.analysis.Spikes.of_layers(layers)
     analysed = netsim.analyse("latencies", model, limit=20)
     made = [

@@ -19,7 +19,7 @@ from netsim.data.stimuli import load_splits
 from netsim.engines import make_engine
 from netsim.files import file_sha256
 from netsim.measuring.evaluation import evaluate
-from netsim.report import Report
+from netsim.reporting import Report
 from netsim.runs.folder import open_run
 from netsim.runs.model import load_model
 from netsim.specification.toml import write_network

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netsim.models.presets import load_preset, preset_names
-from netsim.report import Picture, Report, render
-from netsim.report.page import cautions
+from netsim.reporting import Picture, Report, render
+from netsim.reporting.page import cautions
 from netsim.seams import figures
 
 Parse = Callable[[str], Any]

@@ -15,8 +15,8 @@ from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine, Recorded, make_engine
 from netsim.errors import DataError
 from netsim.models.presets import load_preset
-from netsim.report import Picture, draw_pictures
-from netsim.report.pictures import in_rows, sections
+from netsim.reporting import Picture, draw_pictures
+from netsim.reporting.pictures import in_rows, sections
 from netsim.seams import figures
 from netsim.specification import Dense, IntensityEncoder, Layer, Network, Neurons
 from netsim.weights.binary import forward_weights
@@ -84,7 +84,7 @@ def test_columns_stand_in_pairs() -> None:
 @pytest.mark.nightly
 def test_40000_neurons_stay_light(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = {"A single presentation": sections()["A single presentation"]}
-    monkeypatch.setattr("netsim.report.pictures.sections", lambda: shown)
+    monkeypatch.setattr("netsim.reporting.pictures.sections", lambda: shown)
     network = load_preset("rcsnn-mnist")
     image = np.random.default_rng(0).integers(0, 256, (1, *network.encoder.shape)).astype(np.uint8)
     for picture in draw_pictures(source_of(network, Stimuli(image, np.array([3]), 255, network.encoder)), Path()):

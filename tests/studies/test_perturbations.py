@@ -69,7 +69,9 @@ def test_without_strength_every_spike_stays(
     engine = EventEngine(network, dt=dt)
     expected = engine.present(batch)
     assert 0.2 < np.isfinite(np.concatenate([layer.ravel() for layer in expected[1:]])).mean() < 1
-    for a, b in zip(expected, engine.present(disturbed(does, network, batch, layers, 0.0)), strict=True):
+    for a, b in zip(
+        expected.values(), engine.present(disturbed(does, network, batch, layers, 0.0)).values(), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 

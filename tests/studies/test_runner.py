@@ -102,7 +102,7 @@ def test_both_engines_agree(
     ours = run(name, lambda dt: EventEngine(network, dt=dt or 1.0), **options)
     theirs = run(name, brian2, **options)
     assert len(ours) == len(theirs) >= 2
-    for mine, other in zip(ours, theirs, strict=True):
+    for mine, other in zip(ours.values(), theirs.values(), strict=True):
         assert mine == pytest.approx(other, abs=1e-9, nan_ok=True)
 
 

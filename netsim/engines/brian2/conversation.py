@@ -13,7 +13,7 @@ from brian2 import NetworkOperation
 
 from netsim.engines.protocol import (
     Batch,
-    Experiment,
+    Conversation,
     Latencies,
     Potential,
     Recorded,
@@ -27,7 +27,7 @@ from netsim.specification import Network
 from netsim.specification.grid import step_at_or_after
 from netsim.weights.layout import Weights
 
-# More steps than any experiment takes; it stops the run when it returns
+# More steps than any conversation takes; it stops the run when it returns
 ENDLESS = 2**39
 
 
@@ -65,7 +65,7 @@ class Presenting(Protocol):
     def begin(self, stimuli: np.ndarray, silenced: Mapping[str, np.ndarray]) -> None:
         """Begin a presentation at the present time; both have a first axis of copies."""
 
-    def latencies(self) -> list[np.ndarray]:
+    def latencies(self) -> Mapping[str, np.ndarray]:
         """First-spike latencies (ms) of the presentation that has ended, with a first axis of copies."""
 
     def potential(self, population: str) -> np.ndarray:
@@ -73,10 +73,10 @@ class Presenting(Protocol):
 
 
 class ClockDriven(ABC):
-    """An engine whose whole conversation with an experiment is one Brian2 run (see `netsim.engines.Engine`).
+    """An engine whose whole conversation with a conversation is one Brian2 run (see `netsim.engines.Engine`).
 
     Between presentations an operation collects the first spikes and, after the last one of a batch, lets the
-    experiment answer.
+    conversation answer.
     """
 
     network: Network
@@ -92,26 +92,26 @@ class ClockDriven(ABC):
         """Present one batch in a Brian2 run of its own; `run` is the faster way to present many."""
         return self.run(single_batch(batch))
 
-    def run(self, experiment: Experiment[Result]) -> Result:
-        """Hold the conversation with an experiment until it returns.
+    def run(self, conversation: Conversation[Result]) -> Result:
+        """Hold the conversation with a conversation until it returns.
 
-        Whatever the experiment raises is raised here, and the engine can be used again. An engine holds one
+        Whatever the conversation raises is raised here, and the engine can be used again. An engine holds one
         conversation at a time, and Brian2's state belongs to the process: a RunError, if a thread comes between.
         """
-        with contextlib.closing(experiment), presenting_alone(self), _one_thread(), quiet_brian2():
-            conversation = _Conversation(self, experiment)
-            conversation.advance()
+        with contextlib.closing(conversation), presenting_alone(self), _one_thread(), quiet_brian2():
+            dialogue = _Dialogue(self, conversation)
+            dialogue.advance()
             model = None
-            while not conversation.over and model is not conversation.model:  # if it is the same, a stop is Ctrl-C
-                model = conversation.model
-                self._run(conversation, model)
-        return conversation.result()
+            while not dialogue.over and model is not dialogue.model:  # if it is the same, a stop is Ctrl-C
+                model = dialogue.model
+                self._run(dialogue, model)
+        return dialogue.result()
 
-    def _run(self, conversation: "_Conversation[Result]", model: Presenting) -> None:
-        """Let the conversation go on until it is over, or needs another model."""
+    def _run(self, dialogue: "_Dialogue[Result]", model: Presenting) -> None:
+        """Let the dialogue go on until it is over, or needs another model."""
 
         def step() -> None:
-            if not conversation.step(model):
+            if not dialogue.step(model):
                 model.network.stop()
 
         operations = [NetworkOperation(step, clock=model.clock, when="before_start"), *model.operations()]
@@ -122,8 +122,8 @@ class ClockDriven(ABC):
             model.network.remove(*operations)
 
 
-class _Conversation(Generic[Result]):
-    """One experiment on its way through the steps of a Brian2 run, `over` once it has returned or raised.
+class _Dialogue(Generic[Result]):
+    """One conversation on its way through the steps of a Brian2 run, `over` once it has returned or raised.
 
     What it returns or raises is kept until the run has ended: an exception on its way through Brian2's loop would
     leave Brian2 believing that it still runs.
@@ -131,10 +131,10 @@ class _Conversation(Generic[Result]):
 
     model: Presenting  # of the presentation under way
 
-    def __init__(self, engine: ClockDriven, experiment: Experiment[Result]) -> None:
+    def __init__(self, engine: ClockDriven, conversation: Conversation[Result]) -> None:
         self.over = False
         self._engine = engine
-        self._presentations = self._hold(experiment)
+        self._presentations = self._hold(conversation)
         self._results: list[Result] = []
         self._error: BaseException | None = None
         self._step = 0
@@ -165,20 +165,20 @@ class _Conversation(Generic[Result]):
             self.over = True
 
     def result(self) -> Result:
-        """What the experiment has returned; raises what it has raised."""
+        """What the conversation has returned; raises what it has raised."""
         if self._error is not None:
             raise self._error
         if not self._results:
             raise KeyboardInterrupt  # Brian2 turns the first Ctrl-C into the end of its run
         return self._results[0]
 
-    def _hold(self, experiment: Experiment[Result]) -> Generator[None, None, Result]:
+    def _hold(self, conversation: Conversation[Result]) -> Generator[None, None, Result]:
         """Present batch after batch; each ``yield`` lets one presentation run."""
         try:
-            batch = next(experiment)
+            batch = next(conversation)
             while True:
                 latencies = yield from self._present(batch)
-                batch = experiment.send(latencies)
+                batch = conversation.send(latencies)
         except StopIteration as stop:
             return stop.value
 
@@ -192,7 +192,9 @@ class _Conversation(Generic[Result]):
         model.set_delays(batch.delays)
         engine.potentials = []
         presentations = len(batch.stimuli)
-        latencies = [np.empty((presentations, *shape)) for shape in engine.network.shapes.values()]
+        latencies = Latencies(
+            {name: np.empty((presentations, *shape)) for name, shape in engine.network.shapes.items()}
+        )
         for first in range(0, presentations, model.copies):
             chunk = slice(first, min(first + model.copies, presentations))
             self._traces = [self._trace(recorded) for recorded in engine.record]
@@ -201,8 +203,8 @@ class _Conversation(Generic[Result]):
                 {name: _filled_up(mute[chunk], model.copies, False) for name, mute in batch.silenced.items()},
             )
             yield
-            for kept, latest in zip(latencies, model.latencies(), strict=True):
-                kept[chunk] = latest[: chunk.stop - first]
+            for name, latest in model.latencies().items():
+                latencies[name][chunk] = latest[: chunk.stop - first]
             engine.potentials += self._potentials(chunk)
         return latencies
 
@@ -225,7 +227,7 @@ _IN_BRIAN2 = threading.RLock()
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Refuse, by a RunError, a second thread in Brian2; an experiment may run another engine in its own."""
+    """Refuse, by a RunError, a second thread in Brian2; a conversation may run another engine in its own."""
     if not _IN_BRIAN2.acquire(blocking=False):
         raise RunError("brian2: is running in another thread, and its state belongs to the process; use processes")
     try:

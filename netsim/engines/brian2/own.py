@@ -15,7 +15,7 @@ from brian2.groups.subgroup import Subgroup
 
 from netsim.engines.brian2.conversation import ClockDriven
 from netsim.engines.brian2.spikes import Spikes
-from netsim.engines.protocol import Batch, Experiment, Potential, Recorded, Result, check_record
+from netsim.engines.protocol import Batch, Conversation, Potential, Recorded, Result, check_record
 from netsim.errors import DataError, SpecificationError, nearest
 from netsim.specification import STIMULUS, Network, Projection
 from netsim.specification.grid import nearest_steps
@@ -124,10 +124,10 @@ class OwnBrian2Engine(ClockDriven):
         """When the presentations of the last conversation began (ms); those side by side began together."""
         return np.array(self.model.begun) * 1e3
 
-    def run(self, experiment: Experiment[Result]) -> Result:
-        """Hold the conversation with an experiment until it returns; leaves the state as it was before."""
+    def run(self, conversation: Conversation[Result]) -> Result:
+        """Hold the conversation with a conversation until it returns; leaves the state as it was before."""
         with self.model.kept_state():
-            return super().run(experiment)
+            return super().run(conversation)
 
 
 class OwnNetwork:
@@ -226,7 +226,7 @@ class OwnNetwork:
         self._first = {name: np.full(size * self.copies, np.inf) for name, size in self._sizes.items()}
         self._twice = None
 
-    def latencies(self) -> list[np.ndarray]:
+    def latencies(self) -> dict[str, np.ndarray]:
         """First-spike latencies (ms) by population, with a first axis of copies.
 
         A DataError, if a neuron has fired twice.
@@ -238,7 +238,7 @@ class OwnNetwork:
                 ' its group with refractory="True"'
             )
         shapes = self.specification.shapes.items()
-        return [(self._first[name] * self.dt).reshape(self.copies, *shape) for name, shape in shapes]
+        return {name: (self._first[name] * self.dt).reshape(self.copies, *shape) for name, shape in shapes}
 
     def potential(self, population: str) -> np.ndarray:
         """The live potentials of a population, of all copies one after another."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from netsim.engines import Batch, Experiment, Latencies, Potential, Recorded
+from netsim.engines import Batch, Conversation, Latencies, Potential, Recorded
 from netsim.engines.event.by_synapse import AfferentStage
 from netsim.engines.event.clock import Clock, multiply
 from netsim.engines.event.closed_form import ClosedForm
@@ -119,13 +119,13 @@ class EventEngine:
     def __repr__(self) -> str:
         return f"EventEngine({self.network.name!r}, dt={self.dt}, precision={self.precision!r})"
 
-    def run(self, experiment: Experiment[Result]) -> Result:
-        """Hold the conversation with an experiment until it returns."""
-        with contextlib.closing(experiment):
+    def run(self, conversation: Conversation[Result]) -> Result:
+        """Hold the conversation with a conversation until it returns."""
+        with contextlib.closing(conversation):
             try:
-                batch = next(experiment)
+                batch = next(conversation)
                 while True:
-                    batch = experiment.send(self.present(batch))
+                    batch = conversation.send(self.present(batch))
             except StopIteration as stop:
                 return stop.value
 
@@ -148,14 +148,15 @@ class EventEngine:
         axons = axonal_delays(network, batch.weights, batch.delays)
         late = {name: clock.count(delay) for name, delay in axons.items()}
         runs = [stage.prepare(batch.weights, batch.thresholds, late) for stage in self._stages]
-        latencies = [np.empty((len(batch.stimuli), *shape), clock.dtype) for shape in network.shapes.values()]
+        count = len(batch.stimuli)
+        latencies = Latencies({name: np.empty((count, *shape), clock.dtype) for name, shape in network.shapes.items()})
 
         def present_part(part: slice) -> None:
-            copy_stimuli(network, batch.stimuli, part, latencies[0])
+            copy_stimuli(network, batch.stimuli, part, latencies[STIMULUS])
+            outcome = {name: latency[part] for name, latency in latencies.items()}
             if self.dt:
-                latencies[0][part] = stimuli_on_grid(latencies[0][part], network.duration, self.dt)
-            counted = {STIMULUS: clock.count(latencies[0][part])}
-            outcome = dict(zip(network.shapes, (latency[part] for latency in latencies), strict=True))
+                outcome[STIMULUS][:] = stimuli_on_grid(outcome[STIMULUS], network.duration, self.dt)
+            counted = {STIMULUS: clock.count(outcome[STIMULUS])}
             silenced = {name: neurons[part] for name, neurons in batch.silenced.items()}
             for members, run in zip(self._members, runs, strict=True):
                 arriving, spikes = {}, {}
@@ -171,7 +172,7 @@ class EventEngine:
                         multiply(found.reshape(-1), self.dt, outcome[name].reshape(-1))
                 counted |= spikes
 
-        over_presentations(len(batch.stimuli), present_part, products=False)
+        over_presentations(count, present_part, products=False)
         self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
         return latencies
 

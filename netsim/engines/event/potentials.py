@@ -23,7 +23,6 @@ def potential_traces(
     """
     if not record:
         return []
-    spikes = dict(zip(network.shapes, latencies, strict=True))
     afferents = [_afferents(network, batch, recorded, dt) for recorded in record]
     traces = []
     for presentation in range(len(batch.stimuli)):
@@ -33,11 +32,11 @@ def potential_traces(
                 times, jumps = [np.zeros(0)], [np.zeros(0)]
                 for synapses in inputs:
                     if synapses.recurrent is recurrent:
-                        sent = spikes[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
+                        sent = latencies[synapses.source][presentation].ravel()[synapses.pre].astype(np.float64)
                         times.append(((sent + synapses.late)[:, None] + synapses.delays).ravel())
                         jumps.append(synapses.jumps.ravel())
                 currents.append(_in_order(np.concatenate(times), np.concatenate(jumps)))
-            spike = float(spikes[name][presentation].ravel()[neuron])
+            spike = float(latencies[name][presentation].ravel()[neuron])
             sampled = _trace(network, name, currents[0], currents[1], bias, spike, dt)
             traces.append(Potential(presentation, name, neuron, *sampled))
     return traces

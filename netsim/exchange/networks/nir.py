@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None) -> None:
-    """Write a network with its weights; see `netsim.exchange.export_network`."""
+    """Write a network with its weights; see `netsim.exchange.export`."""
     import nir
 
     from netsim.exchange.networks._graph import to_graph

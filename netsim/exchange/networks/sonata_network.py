@@ -43,7 +43,7 @@ _LONGEST = 2**24  # characters of a specification
 
 
 def write(network: Network, weights: Weights, path: Path, record: Mapping[str, Any] | None) -> None:
-    """Write a network with its weights; see `netsim.exchange.export_network`."""
+    """Write a network with its weights; see `netsim.exchange.export`."""
     from netsim.files import write_folder
     from netsim.weights.layout import check_weights
 

@@ -17,8 +17,7 @@ from netsim.exchange.spikes._rows import PLACE, Rows, check_columns, check_one_l
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.analysis.layer_spikes import LayerSpikes
-    from netsim.analysis.spikes import Progress, Spikes
+    from netsim.spikes import LayerSpikes, Progress, Spikes
 
 PartsOf = tuple[Sequence[str], Callable[[list[str]], Iterator[Any]]]
 """The columns that a table has, and a function that gives some of them, as tables of some rows after each other."""
@@ -31,7 +30,7 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
     The neurons of a layer are those up to the last one that fires anywhere, its presentations those with a row. Where
     there is ``neuron``, other columns do not place a neuron: how they are numbered says the shape, which nobody tells.
     """
-    from netsim.analysis.spikes import Spikes
+    from netsim.spikes import Spikes
 
     with presentations.reading(path, "a table of spikes"):
         columns, parts = parts_of(path)
@@ -57,8 +56,8 @@ def read_columns(path: Path, parts_of: Callable[[Path], PartsOf]) -> Spikes:
         with presentations.reading(path, "a table of spikes"):
             return table.whole(name)
 
-    sizes = {name: layer.size for name, layer in found.layers.items()}
-    return Spikes(found.numbers, found.labels, sizes, load, complete=False, stream=stream)
+    shapes = {name: (layer.size,) for name, layer in found.layers.items()}
+    return Spikes(shapes, load, found.numbers, found.labels, complete=False, stream=stream)
 
 
 @dataclass
@@ -167,7 +166,7 @@ class _Table:
 
     def whole(self, name: str) -> LayerSpikes:
         """A layer that is all in memory."""
-        from netsim.analysis.layer_spikes import LayerSpikes
+        from netsim.spikes import LayerSpikes
 
         layer, count = self.survey.layers[name], len(self.survey.numbers)
         # spikes into their place at once, so that none is twice in memory
@@ -213,7 +212,7 @@ class _Table:
             yield self._part(name, columns)
 
     def _part(self, name: str, columns: Sequence[np.ndarray]) -> tuple[int, LayerSpikes]:
-        from netsim.analysis.layer_spikes import LayerSpikes
+        from netsim.spikes import LayerSpikes
 
         rows, neurons, latencies = columns
         layer = self.survey.layers[name]

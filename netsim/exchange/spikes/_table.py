@@ -17,22 +17,22 @@ from netsim.files import open_regular
 if TYPE_CHECKING:
     import pandas as pd
 
-    from netsim.measuring.simulation import Simulation
     from netsim.specification import Shape
+    from netsim.spikes import Spikes
 
 _NEURON = {"y": "y", "x": "x", "channel": "map", "neuron": "neuron"}
 
 
-def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
+def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
     """Write `netsim.analysis.spike_table`; see `netsim.exchange.export`.
 
     The record goes into a Parquet file's metadata; CSV has no place for it, so that it is a JSON file beside.
     """
-    from netsim.analysis.tables import spike_table, write_table
     from netsim.files import write_text, write_together
+    from netsim.spikes.files import write_table
 
-    table = spike_table(simulation.network, simulation.latencies, simulation.labels, simulation.indices)
-    table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(simulation, layers)))
+    table = spikes.table()
+    table["layer"] = table["layer"].cat.set_categories(list(chosen_layers(spikes, layers)))
     table = table[table["layer"].notna()]
     if record is None or path.suffix == ".parquet":
         write_table(table, path, None if record is None else {"netsim": to_json(record)})

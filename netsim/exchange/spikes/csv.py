@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _load(path: Path, file: BinaryIO, size: int) -> pd.DataFrame:
-    from netsim.analysis.tables import read_exactly
+    from netsim.spikes.files import read_exactly
 
     if path.suffix == ".gz":
         with gzip.open(file) as stream:

@@ -22,13 +22,11 @@ from netsim.seams import spike_formats
 if TYPE_CHECKING:
     import neo
 
-    from netsim.measuring.simulation import Simulation
+    from netsim.spikes import Spikes
 
 
-def to_block(
-    simulation: Simulation, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
-) -> neo.Block:
-    """The spikes of a simulation as a Neo block; layers and record are as in `netsim.exchange.export`.
+def to_block(spikes: Spikes, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None) -> neo.Block:
+    """Return spikes as a Neo block; layers and record are as in `netsim.exchange.export`.
 
     It has one segment per presentation, annotated with ``presentation`` (number of the stimulus in its data set),
     ``label``, ``decision``, ``tied`` and ``correct``. Its spike trains, of silent neurons too, are annotated with
@@ -39,10 +37,7 @@ def to_block(
     --------
     >>> import netsim
     >>> from netsim.exchange.spikes.neo import to_block
-    >>> model = netsim.load_model("digits")
-    >>> test = netsim.load_splits(model.network).test
-    >>> simulation = netsim.simulate(netsim.make_engine("event", model.network), model.weights, test, range(3))
-    >>> block = to_block(simulation, ["hidden"])
+    >>> block = to_block(netsim.present("digits", index=range(3)), ["hidden"])
     >>> len(block.segments), len(block.segments[0].spiketrains)
     (3, 200)
     """
@@ -50,13 +45,13 @@ def to_block(
     import quantities as pq
     from neo.core.spiketrainlist import SpikeTrainList
 
-    chosen = chosen_layers(simulation, layers)
+    chosen = chosen_layers(spikes, layers)
     times = np.concatenate([latencies.reshape(len(latencies), -1) for latencies in chosen.values()], axis=1)
     where = {name: values.tolist() for name, values in _where(chosen).items()}
     trains = list(range(times.shape[1]))
-    bounds = {"t_start": 0 * pq.ms, "t_stop": simulation.network.duration * pq.ms}
-    block, said = _block(simulation, record), judged(simulation)
-    for position, index in enumerate(simulation.indices):
+    bounds = {"t_start": 0 * pq.ms, "t_stop": spikes.network.duration * pq.ms}
+    block, said = _block(spikes, record), judged(spikes)
+    for position, index in enumerate(spikes.indices):
         segment = neo.Segment(name=f"presentation {index}", index=position, presentation=int(index))
         segment.annotate(**{name: values[position].item() for name, values in said.items()})
         fired = np.flatnonzero(np.isfinite(times[position]))
@@ -68,7 +63,7 @@ def to_block(
 
 
 def to_session(
-    simulation: Simulation, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
+    spikes: Spikes, layers: Sequence[str] | None = None, record: Mapping[str, Any] | None = None
 ) -> neo.Block:
     """The same as one segment, in which one presentation follows the other: a spike train per neuron.
 
@@ -78,12 +73,12 @@ def to_session(
     """
     import neo
 
-    chosen = chosen_layers(simulation, layers)
-    bounds = session(simulation, per_ms=1.0)
-    length = simulation.network.duration - 10.0**-PICOSECOND
+    chosen = chosen_layers(spikes, layers)
+    bounds = session(spikes, per_ms=1.0)
+    length = spikes.network.duration - 10.0**-PICOSECOND
     segment = neo.Segment(name="session")
-    named = {"presentation": np.array(simulation.indices, np.int64), **judged(simulation)}
-    labels = np.array([str(index) for index in simulation.indices])
+    named = {"presentation": np.array(spikes.indices, np.int64), **judged(spikes)}
+    labels = np.array([str(index) for index in spikes.indices])
     durations = np.full(len(labels), length)
     epoch = neo.Epoch(bounds[:-1], durations, labels, units="ms", name="presentations", **named)
     segment.epochs.append(epoch)
@@ -96,15 +91,15 @@ def to_session(
         neo.SpikeTrain(train, t_stop=bounds[-1], units="ms", **dict(zip(where, place, strict=True)))
         for train, *place in zip(trains, *where.values(), strict=True)
     ]
-    block = _block(simulation, record)
+    block = _block(spikes, record)
     block.segments.append(segment)
     return block
 
 
-def _block(simulation: Simulation, record: Mapping[str, Any] | None) -> neo.Block:
+def _block(spikes: Spikes, record: Mapping[str, Any] | None) -> neo.Block:
     import neo
 
-    network = simulation.network
+    network = spikes.network
     return neo.Block(name=network.name, description=network.description, simulation=to_json(record))
 
 
@@ -116,11 +111,11 @@ def _where(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"layer": np.repeat(np.array(list(chosen), dtype=object), sizes), **columns}
 
 
-def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write the spikes of a simulation; see `netsim.exchange.export`."""
+def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
+    """Write spikes; see `netsim.exchange.export`."""
     import neo
 
-    block = to_session(simulation, layers, record)
+    block = to_session(spikes, layers, record)
     write_by_name(path, lambda temporary: neo.io.NeoMatlabIO(str(temporary)).write_block(block))
 
 

@@ -31,22 +31,22 @@ from netsim.seams import spike_formats
 from netsim.specification import STIMULUS, Shape
 
 if TYPE_CHECKING:
-    from netsim.measuring.simulation import Simulation
+    from netsim.spikes import Spikes
 
 _SPIKES = "spikes"
 
 
-def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write the spikes of a simulation; see `netsim.exchange.export`."""
+def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
+    """Write spikes; see `netsim.exchange.export`."""
     import h5py
     import nir
 
     from netsim.files import write_atomically
 
-    network = simulation.network
+    network = spikes.network
     relays = {population.name for population in network.populations if not population.integrates}
     nodes, shapes = {}, {}
-    for name, latencies in chosen_layers(simulation, layers).items():
+    for name, latencies in chosen_layers(spikes, layers).items():
         node = INPUT if name == STIMULUS else name + (POOLING if name in relays else NEURONS)
         shapes[node] = latencies.shape[1:]
         nodes[node] = nir.NIRNodeData({_SPIKES: nir.EventData(*_events(latencies), network.duration / 1000)})
@@ -56,8 +56,8 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
         for node, shape in shapes.items():
             file["nodes"][node].attrs["shape"] = shape  # NIRData knows vectors
         group = file.create_group("presentations")
-        group["presentation"] = np.array(simulation.indices, np.int64)
-        for name, values in judged(simulation).items():
+        group["presentation"] = np.array(spikes.indices, np.int64)
+        for name, values in judged(spikes).items():
             group[name] = values
         file["simulation"] = np.bytes_(to_json(record).encode("utf-8"))
     write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))

@@ -33,9 +33,8 @@ from netsim.seams import spike_formats
 if TYPE_CHECKING:
     import pynwb
 
-    from netsim.analysis.spikes import Spikes
-    from netsim.measuring.simulation import Simulation
     from netsim.specification import Shape
+    from netsim.spikes import Spikes
 
 SECONDS = 1e-3  # in a ms
 _COLUMNS = {
@@ -47,8 +46,8 @@ _COLUMNS = {
 }
 
 
-def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write the spikes of a simulation; see `netsim.exchange.export`.
+def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
+    """Write spikes; see `netsim.exchange.export`.
 
     A silent neuron is a unit with an empty spike train. There are no keywords, for neo does not read files with some.
     """
@@ -56,7 +55,7 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
 
     from netsim.exchange.hdf5 import write_hdf5
 
-    network = simulation.network
+    network = spikes.network
     file = pynwb.NWBFile(
         session_description=f"simulated first spikes of {network.name}, presentations one after the other",
         identifier=str(uuid.uuid4()),
@@ -71,11 +70,11 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
             species="http://purl.obolibrary.org/obo/NCBITaxon_32630",  # synthetic
         ),
     )
-    bounds = session(simulation, SECONDS)
-    columns = [_column(name, TRIAL_COLUMNS[name], data) for name, data in trials(simulation, bounds).items()]
+    bounds = session(spikes, SECONDS)
+    columns = [_column(name, TRIAL_COLUMNS[name], data) for name, data in trials(spikes, bounds).items()]
     presented = "presentations; a spike's latency is its time from the start"
     file.trials = pynwb.epoch.TimeIntervals(name="trials", description=presented, columns=columns)
-    file.units = _units(simulation, layers, bounds)
+    file.units = _units(spikes, layers, bounds)
     file.add_scratch(to_json(record), name="simulation", description="what was simulated, as JSON")
     write_hdf5(path, lambda stream: pynwb.NWBHDF5IO(mode="w", file=stream).write(file))
 
@@ -86,10 +85,10 @@ def _column(name: str, description: str, data: Any) -> pynwb.core.VectorData:
     return pynwb.core.VectorData(name=name, description=description, data=data)
 
 
-def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndarray) -> pynwb.misc.Units:
+def _units(spikes: Spikes, layers: Sequence[str] | None, bounds: np.ndarray) -> pynwb.misc.Units:
     import pynwb
 
-    chosen = chosen_layers(simulation, layers)
+    chosen = chosen_layers(spikes, layers)
     times, counts = [], []
     for latencies in chosen.values():
         trains = session_times(latencies, bounds, SECONDS).T
@@ -109,7 +108,7 @@ def _units(simulation: Simulation, layers: Sequence[str] | None, bounds: np.ndar
     return pynwb.misc.Units(
         name="units",
         description="neurons of the network; each fires at most once in a presentation",
-        resolution=simulation.dt * SECONDS or 1e-12,  # exact times are read to 1 ps
+        resolution=spikes.dt * SECONDS or 1e-12,  # exact times are read to 1 ps
         columns=[
             spike_times,
             pynwb.core.VectorIndex(name="spike_times_index", data=ends, target=spike_times),
@@ -173,9 +172,8 @@ def read_spikes(path: Path) -> Spikes:
     Without the column ``layer`` all units are one. A neuron has the number of the column ``neuron``, else the place of
     its unit in the layer.
     """
-    from netsim.analysis.layer_spikes import LayerSpikes
-    from netsim.analysis.spikes import Spikes
     from netsim.exchange.hdf5 import reading_hdf5
+    from netsim.spikes import LayerSpikes, Spikes
 
     with reading_hdf5(path, "NWB"):
         found = _recording(path)

@@ -33,20 +33,19 @@ from netsim.seams import spike_formats
 if TYPE_CHECKING:
     import h5py
 
-    from netsim.analysis.spikes import Spikes
-    from netsim.measuring.simulation import Simulation
     from netsim.specification import Shape
+    from netsim.spikes import Spikes
 
 _MILLISECONDS = np.bytes_(b"ms")  # of fixed length: HDF5 can hang on others in a damaged file
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
-def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
-    """Write the spikes of a simulation; see `netsim.exchange.export`."""
+def write(spikes: Spikes, path: Path, layers: Sequence[str] | None, record: Mapping[str, Any] | None) -> None:
+    """Write spikes; see `netsim.exchange.export`."""
     from netsim.exchange.hdf5 import write_hdf5
 
-    chosen = chosen_layers(simulation, layers)
-    bounds = session(simulation, per_ms=1.0)
+    chosen = chosen_layers(spikes, layers)
+    bounds = session(spikes, per_ms=1.0)
 
     def fill(file: h5py.File) -> None:
         file.attrs["magic"] = np.uint32(0x0A7A)
@@ -54,7 +53,7 @@ def write(simulation: Simulation, path: Path, layers: Sequence[str] | None, reco
         for name, latencies in chosen.items():
             _write_population(file.create_group(f"spikes/{name}"), latencies, bounds)
         group = file.create_group("presentations")
-        for name, values in trials(simulation, bounds).items():
+        for name, values in trials(spikes, bounds).items():
             group[name] = values
             if name.endswith("_time"):
                 group[name].attrs["units"] = _MILLISECONDS
@@ -107,9 +106,8 @@ def read_spikes(path: Path) -> Spikes:
     """
     import h5py
 
-    from netsim.analysis.layer_spikes import LayerSpikes
-    from netsim.analysis.spikes import Spikes
     from netsim.exchange.hdf5 import reading_hdf5
+    from netsim.spikes import LayerSpikes, Spikes
 
     with reading_hdf5(path, "SONATA"), h5py.File(path, "r") as file:
         trials = check_trials(path, _trials(file))

@@ -128,23 +128,23 @@ class STiDiBP(Learner):
         return cls(network, targets)
 
     def learn(
-        self, latencies: Sequence[np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
+        self, latencies: Mapping[str, np.ndarray], labels: np.ndarray, weights: Weights, delays: Delayed = ON_TIME
     ) -> BatchGradients:
         """See `Learner`; a DataError, if a presentation has no label of an output neuron."""
-        labels = np.asarray(labels)
-        one_each = labels.dtype.kind in "iu" and labels.shape == latencies[-1].shape[:1] and labels.size > 0
+        labels, outputs = np.asarray(labels), latencies[self.network.output.name]
+        one_each = labels.dtype.kind in "iu" and labels.shape == outputs.shape[:1] and labels.size > 0
         if not one_each or not 0 <= labels.min() <= labels.max() < self._outputs:
             raise DataError(f"labels: must be from 0 to {self._outputs - 1}, one per presentation, to learn from")
         dtype = weights[kernel_name(self.network.weighted[0])].dtype.newbyteorder("=")
         with np.errstate(over="ignore", invalid="ignore"):  # training looks at what comes of it
-            wanted, loss = self.targets.displacement(latencies[-1].astype(dtype, copy=False), labels)
+            wanted, loss = self.targets.displacement(outputs.astype(dtype, copy=False), labels)
         wanted = wanted.astype(dtype, copy=False)
 
         late = self._late(weights, delays, dtype)
 
         def learn_part(part: slice) -> _Part:
-            times = [np.ascontiguousarray(latency[part], dtype=dtype) for latency in latencies]
-            return self._learn_part(times, wanted[part], weights, late)
+            own = {name: np.ascontiguousarray(times[part], dtype=dtype) for name, times in latencies.items()}
+            return self._learn_part(own, wanted[part], weights, late)
 
         parts = over_presentations(len(labels), learn_part, products=len(labels) > 1 or self._multiplies)
         # time in units of the encoding window, mean over presentations
@@ -179,11 +179,10 @@ class STiDiBP(Learner):
         return late
 
     def _learn_part(
-        self, times: Sequence[np.ndarray], displacement: np.ndarray, weights: Weights, late: _Late
+        self, latencies: Mapping[str, np.ndarray], displacement: np.ndarray, weights: Weights, late: _Late
     ) -> _Part:
         """Learn from some presentations of a batch and the displacements of their output neurons."""
         network = self.network
-        latencies = dict(zip(network.shapes, times, strict=True))
         handed = {network.output.name: displacement}
         displacements: dict[str, np.ndarray] = {}
         gradients: dict[str, np.ndarray | Deferred] = {}

@@ -1,6 +1,6 @@
 """What a read-out is, and what it reads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -25,8 +25,8 @@ class Outputs:
     network : Network
     weights : dict of ndarray
         The weights that feed forward.
-    all_latencies : sequence of ndarray
-        Of the stimulus and of every population (ms); ``inf`` is silent.
+    all_latencies : mapping of ndarray
+        By the name of the population, ``stimulus`` among them (ms); ``inf`` is silent.
     dt : float
         The time grid (ms) that the latencies are on; 0 is none.
 
@@ -44,7 +44,7 @@ class Outputs:
 
     network: Network
     weights: Weights = field(repr=False)
-    all_latencies: Sequence[np.ndarray] = field(repr=False)
+    all_latencies: Mapping[str, np.ndarray] = field(repr=False)
     dt: float = 0.0
 
     __repr__ = short_repr
@@ -52,7 +52,7 @@ class Outputs:
     @property
     def latencies(self) -> np.ndarray:
         """Latencies of the output neurons (ms), shape (presentations, neurons); ``inf`` is silent."""
-        return self.all_latencies[-1]
+        return self.all_latencies[self.network.output.name]
 
     @cached_property
     def silent(self) -> np.ndarray:
@@ -84,7 +84,7 @@ class Outputs:
 
     def some(self, chosen: np.ndarray) -> "Outputs":
         """The same of chosen presentations."""
-        return replace(self, all_latencies=[times[chosen] for times in self.all_latencies])
+        return replace(self, all_latencies={name: times[chosen] for name, times in self.all_latencies.items()})
 
 
 def lowest(chosen: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from netsim.studies.runner import EngineAt, Row, StudyRunner
+    from netsim.studies.runner import Row, StudyRunner
 
 
 def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
@@ -33,13 +33,13 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     finish=_finish,
     order=120,
 )
-def early_readout(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
+def early_readout(runner: StudyRunner) -> list[Row]:
     """The levels are times, by default 30 from the first to the last decision."""
     import numpy as np
 
     from netsim.measuring.metrics import decide
 
-    outputs = engine_at(runner.network.training.dt).run(runner.present())
+    outputs = runner.present(runner.engine_at(runner.network.training.dt))
     first = decide(outputs).latency
     fired = first[np.isfinite(first)]
     times: Sequence[float] = runner.plan.levels

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from netsim.studies.runner import EngineAt, Row, StudyRunner
+    from netsim.studies.runner import Row, StudyRunner
 
 
 def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
@@ -35,12 +35,12 @@ def _finish(axes: Axes, disturbed: pd.DataFrame, measure: str) -> None:
     finish=_finish,
     order=110,
 )
-def time_steps(runner: StudyRunner, engine_at: EngineAt) -> list[Row]:
+def time_steps(runner: StudyRunner) -> list[Row]:
     """The levels are steps of the engine's grid; exact times are those of the event engine."""
     from netsim.engines import make_engine
 
-    exact = make_engine("event", runner.network).run(runner.present())
+    exact = runner.present(make_engine("event", runner.network))
     rows = [runner.row(exact, exact)]
     for level in runner.plan.levels:
-        rows.append(runner.row(engine_at(level).run(runner.present()), exact, "disturbed", level))
+        rows.append(runner.row(runner.present(runner.engine_at(level)), exact, "disturbed", level))
     return rows

@@ -117,7 +117,7 @@ def _sweep_seeds() -> list[Parts]:
 
 def _read_sweep(path: Path) -> object:
     from netsim.analysis import read_sweep_table, sweep_summary
-    from netsim.analysis.tables import records
+    from netsim.spikes.files import records
 
     table = read_sweep_table(path)
     summary = sweep_summary(table)

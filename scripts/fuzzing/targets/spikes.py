@@ -47,8 +47,8 @@ def _analysed(to: str, suffix: str) -> Target:
     """Layers, as analyses read them: in parts, and each as a whole."""
 
     def seeds() -> list[Parts]:
-        from netsim.analysis.tables import write_table
         from netsim.exchange import export
+        from netsim.spikes.files import write_table
 
         layers, simulation = ["stimulus", "output"], _simulation()
         ordered = content_of(lambda path: export(to, simulation, path, layers=layers, record={"a": 1}), suffix)

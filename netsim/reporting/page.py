@@ -19,8 +19,8 @@ from netsim.files import file_sha256, write_text
 from netsim.measuring.costs import CAVEAT
 from netsim.measuring.evaluation import Evaluation
 from netsim.models.presets import trained_weights_file
-from netsim.report.pictures import Picture, in_rows, sections
-from netsim.report.tables import activity_table, costs_table, model_facts, results
+from netsim.reporting.pictures import Picture, in_rows, sections
+from netsim.reporting.tables import activity_table, costs_table, model_facts, results
 from netsim.runs.model import Model
 from netsim.runs.plugins import foreign_engine, handed_in
 from netsim.seams import engines
@@ -88,7 +88,7 @@ def write_report(report: Report, path: Path) -> None:
     --------
     >>> from pathlib import Path
     >>> import netsim
-    >>> from netsim.report import Report
+    >>> from netsim.reporting import Report
     >>> from netsim.runs.folder import describe_run
     >>> model = netsim.load_model("digits")
     >>> test = netsim.load_splits(model.network).test.first(40)

@@ -43,7 +43,7 @@ class LayerSpikes:
     Examples
     --------
     >>> import numpy as np
-    >>> from netsim.analysis import LayerSpikes
+    >>> from netsim.spikes import LayerSpikes
     >>> layer = LayerSpikes.of_latencies("hidden", np.array([[3.0, np.inf], [np.inf, np.inf], [5.0, 4.0]]))
     >>> layer.counts.tolist(), layer.neurons.tolist(), layer.latencies.tolist()
     ([1, 0, 2], [0, 0, 1], [3.0, 5.0, 4.0])

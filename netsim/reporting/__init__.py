@@ -1,6 +1,6 @@
 """A report of a network: one HTML file that needs nothing else, made of plain tables and pictures."""
 
-from netsim.report.page import Report, render, write_report
-from netsim.report.pictures import Picture, draw_pictures
+from netsim.reporting.page import Report, render, write_report
+from netsim.reporting.pictures import Picture, draw_pictures
 
 __all__ = ["Picture", "Report", "draw_pictures", "render", "write_report"]

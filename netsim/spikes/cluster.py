@@ -14,18 +14,20 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from netsim.current_folder import guard
 from netsim.data.stimuli import Stimuli
 from netsim.engines import Engine
 from netsim.errors import RunError
-from netsim.measuring.distribution import Distribution, OnPresented, Part, PartExperiment
 from netsim.numerics.threads import threads
 from netsim.runs.plugin_files import load_plugin, loaded_plugins
-from netsim.weights.layout import Weights
+from netsim.spikes.presenting import SHARE, MakeBatch, OnPresented, Part, Read, presenting
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker
@@ -198,26 +200,30 @@ def _as_they_end(client: Client, futures: Sequence[Future[Part]]) -> Iterator[Fu
         yield future
 
 
-def over_workers(client: Client) -> Distribution:
-    """Have the parts of some stimuli presented by Dask workers; if they are lost, what is returned raises `RunError`.
+class OverWorkers:
+    """Have parts of stimuli presented by Dask workers; a `RunError` if they are lost. See `Distribution`.
 
-    The engine must not have presented anything yet: each worker goes on with a copy of it.
+    The engine must not have presented anything yet: each worker continues with a copy of it.
     """
 
-    def distribute(
-        engine: Engine,
-        experiment: PartExperiment[Part],
-        weights: Weights,
-        parts: Sequence[Stimuli],
-        progress: OnPresented,
+    size = SHARE
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._jobs: dict[int, tuple[Engine, str]] = {}
+
+    def __call__(
+        self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
     ) -> list[Part]:
+        """Submit the parts, and gather what was read of them."""
         import dask
 
-        job = uuid.uuid4().hex
+        client, (_, job) = self._client, self._jobs.setdefault(id(engine), (engine, uuid.uuid4().hex))
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            everywhere = client.submit(_as_given, weights, pure=False)  # unlike scattered ones they outlive a worker
+            everywhere = client.submit(_as_given, batch, pure=False)  # unlike scattered ones they outlive a worker
+        firsts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
         futures = client.map(
-            _present_part, parts, job=job, engine=engine, experiment=experiment, weights=everywhere, pure=False
+            _present_part, parts, firsts[:-1], job=job, engine=engine, batch=everywhere, read=read, pure=False
         )
         sizes = {future.key: len(part) for future, part in zip(futures, parts, strict=True)}
         done = 0
@@ -233,20 +239,19 @@ def over_workers(client: Client) -> Distribution:
                 raise
             raise RunError(f"presenting on workers: {lost(error)}; start again, perhaps with fewer workers") from error
 
-    return distribute
 
-
-def _as_given(weights: Weights) -> Weights:
-    return weights
+def _as_given(batch: MakeBatch) -> MakeBatch:
+    return batch
 
 
 _engines: dict[str, Engine] = {}
 
 
-def _present_part(part: Stimuli, job: str, engine: Engine, experiment: PartExperiment[Part], weights: Weights) -> Part:
+def _present_part(part: Stimuli, first: int, job: str, engine: Engine, batch: MakeBatch, read: Read[Part]) -> Part:
     check_worker()
-    # the engine that came with the first part goes on: Brian2 takes long to build a network
+    # the engine that came with the first part is kept: Brian2 takes long to build a network
     if job not in _engines:
         _engines.clear()
     kept = _engines.setdefault(job, engine)
-    return kept.run(experiment(kept, weights, part))
+    (result,) = kept.run(presenting([part], batch, partial(read, kept), first=first))
+    return result

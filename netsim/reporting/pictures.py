@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from netsim.analysis.gallery import Choice, Source, draw, figures
+from netsim.analysis.gallery import Choice, Source, draw_figure, figures
 from netsim.analysis.style import COLUMN_WIDTH, save_figure, theme
 from netsim.errors import DataError
 from netsim.specification.traits import shares_weights
@@ -111,7 +111,7 @@ def _picture(name: str, source: Source, folder: Path, index: int, limit: int | N
 
 def _drawn(name: str, source: Source, choice: Choice, path: Path) -> tuple[str, int, int]:
     """Draw and save a figure; gives its data URI, and width and height in CSS pixels."""
-    figure = draw(name, source, choice).figure
+    figure = draw_figure(name, source, choice).figure
     png, svg = (path.with_name(f"{path.name}.{suffix}") for suffix in ("png", "svg"))
     try:
         for file in (png, svg):

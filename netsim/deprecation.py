@@ -1,0 +1,43 @@
+"""Former signatures and names, which work for one more version with a warning that names the new ones."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def warn(name: str, instead: str, stacklevel: int = 3) -> None:
+    """Warn that a name or a signature is deprecated."""
+    warnings.warn(f"{name} is deprecated; use {instead}", DeprecationWarning, stacklevel=stacklevel)
+
+
+def former(
+    is_former: Callable[..., bool], translate: Callable[..., Any], instead: str
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Return a decorator that translates calls by a former signature.
+
+    Parameters
+    ----------
+    is_former : callable
+        Called with the positional arguments; whether they are in the former order.
+    translate : callable
+        Called with all arguments of such a call; returns the result.
+    instead : str
+        How the function is called now.
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(function)
+        def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            if is_former(*args):
+                warn(f"this order of arguments of netsim.{function.__name__}", instead)
+                result: _R = translate(*args, **kwargs)
+                return result
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate

@@ -1,0 +1,122 @@
+"""A report in one call: measured, drawn and written."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from netsim.analysis.gallery import Source
+from netsim.data.stimuli import Splits
+from netsim.description.provenance import training_facts
+from netsim.engines import engine_of
+from netsim.errors import DataError, SpecificationError
+from netsim.measuring.evaluation import evaluate
+from netsim.reporting.page import Report, write_report
+from netsim.reporting.pictures import draw_pictures
+from netsim.runs.folder import describe_run
+from netsim.runs.model import Model, Subject, open_model
+from netsim.seams import engines
+from netsim.specification import Network
+from netsim.spikes import Progress, no_progress
+
+
+def report(
+    model: Subject,
+    path: str | Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    presentation: int = 0,
+    progress: Progress = no_progress,
+    drawing: Callable[[str], None] = lambda name: None,
+    network: Network | None = None,
+    splits: Splits | None = None,
+    name: str = "",
+    seed: int = 0,
+) -> Report:
+    """Write a report: one HTML file with configuration, results, figures and provenance.
+
+    The figures lie beside it as PNG and SVG. Everything is measured with the event engine; a run of an engine from a
+    plug-in with that one.
+
+    Parameters
+    ----------
+    model : Model, Network, str or Path
+        A model, or the name of a run, preset or TOML file.
+    path : str or Path
+        An ``.html`` file; an older one is replaced.
+    split : {"test", "validation"}
+        Which stimuli are presented. Use ``validation`` while you still choose between networks.
+    limit : int, optional
+        Present the first stimuli only.
+    presentation : int
+        The stimulus of the figures of one presentation.
+    progress : callable
+        Called with (done, total).
+    drawing : callable
+        Called with the name of the figure that comes next.
+    network : Network, optional
+        The network with other settings of its ``training``, such as another data set or time grid.
+    splits : Splits, optional
+        By default those of the model's data set.
+    name : str
+        What the page calls the model; by default as the network is called.
+    seed : int
+        Seed of the initial weights, where there are no others.
+
+    Returns
+    -------
+    Report
+        What the page shows.
+
+    Raises
+    ------
+    SpecificationError
+        If the path does not end in ``.html``, or there is no such split.
+    DataError
+        If the data set is not found, or has no such stimulus.
+    RunError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> report = netsim.report("digits", "report.html", limit=20)
+    >>> report.evaluation.presentations
+    20
+    """
+    path, opened = Path(path), open_model(model, seed)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise SpecificationError(f"{path}", "must end in .html")
+    measured = network or with_engine_of_reports(opened)
+    splits = splits or opened.splits(measured)
+    stimuli = splits.of(split, measured.training.validation)
+    part = stimuli.first(limit)
+    if not 0 <= presentation < len(stimuli):
+        raise DataError(f"presentation {presentation}: does not exist; there are 0 to {len(stimuli) - 1}")
+    folder = path.with_name(f"{path.stem}-figures")
+    folder.mkdir(parents=True, exist_ok=True)
+    presented = replace(opened, network=measured)
+    evaluation = evaluate(presented, part, engine=engine_of(measured), progress=progress)
+    source = Source.of(presented, lambda: stimuli, seed, progress, lambda record: engine_of(measured, record))
+    content = Report(
+        name=name or opened.network.name,
+        subject=opened,
+        network=measured,
+        dataset=splits.dataset,
+        split=split,
+        available=len(stimuli),
+        evaluation=evaluation,
+        pictures=draw_pictures(source, folder, presentation, limit, drawing),
+        folder=folder.name,
+        made=describe_run(seed),
+        trained=training_facts(lambda: source.learning, opened.epoch, measured.training.epochs) if opened.run else (),
+    )
+    write_report(content, path)
+    return content
+
+
+def with_engine_of_reports(model: Model) -> Network:
+    """Return the network with the engine that reports measure with."""
+    training = model.network.training
+    name = "event" if engines.is_own(training.engine) else training.engine
+    return replace(model.network, training=replace(training, engine=name))

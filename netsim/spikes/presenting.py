@@ -1,0 +1,304 @@
+"""The one loop that presents stimuli: in batches, on any engine, in this process or on workers.
+
+`presenting` is the loop. `present_parts` runs it and reads what is needed of each batch, so that only one batch of
+latencies is in memory. `present` keeps all spikes.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from netsim.data.stimuli import UNLABELLED, Stimuli
+from netsim.engines import Batch, Conversation, Engine, Latencies, Potential, Recorded
+from netsim.errors import DataError, SpecificationError
+from netsim.runs.model import Subject, open_model
+from netsim.seams import studies
+from netsim.specification.checks import check_kind, names_in, whole
+from netsim.spikes.columns import LayerSpikes, joined
+from netsim.spikes.spikes import Conditions, Progress, Spikes, no_progress
+from netsim.weights.layout import Weights
+
+BATCH = 200
+"""Presentations per batch; a multiple of what the event engine gives one thread."""
+SHARE = 50
+"""Presentations per batch on workers, so that each worker gets a share."""
+
+Part = TypeVar("Part")
+MakeBatch = Callable[[Stimuli, int], Batch]
+"""Makes the batch of some stimuli, the first of which has this position."""
+OnPresented = Callable[[int], None]
+"""Called with the number of presentations so far."""
+
+
+class Presented(NamedTuple):
+    """One batch that was presented."""
+
+    stimuli: Stimuli
+    first: int
+    """Position of the first of them."""
+    batch: Batch
+    latencies: Latencies
+
+
+Read = Callable[[Engine, Presented], Part]
+"""Reads what is needed of one batch."""
+
+
+def presenting(
+    parts: Iterable[Stimuli],
+    batch: MakeBatch,
+    read: Callable[[Presented], Part],
+    progress: OnPresented = lambda done: None,
+    first: int = 0,
+) -> Conversation[list[Part]]:
+    """Present parts of stimuli one after another: a conversation for `Engine.run`.
+
+    Parameters
+    ----------
+    parts : iterable of Stimuli
+    batch : callable
+        Makes the batch of a part, from its stimuli and the position of the first one.
+    read : callable
+        Called with each batch that was presented.
+    progress : callable
+        Called with the number of presentations so far.
+    first : int
+        Position of the first stimulus.
+
+    Returns
+    -------
+    list
+        What `read` returned of each part.
+    """
+    results, done = [], 0
+    for part in parts:
+        made = batch(part, first + done)
+        latencies = yield made
+        results.append(read(Presented(part, first + done, made, latencies)))
+        done += len(part)
+        progress(done)
+    return results
+
+
+class Distribution(Protocol):
+    """A way to have parts of stimuli presented. The results are the same in every way, to the bit."""
+
+    size: int
+    """Presentations per batch."""
+
+    def __call__(
+        self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
+    ) -> list[Part]:
+        """Return what `read` returns of each part, in their order."""
+
+
+class Serial:
+    """Present one part after another in this process; see `Distribution`."""
+
+    size = BATCH
+
+    def __call__(
+        self, engine: Engine, parts: Sequence[Stimuli], batch: MakeBatch, read: Read[Part], progress: OnPresented
+    ) -> list[Part]:
+        """Run the loop on the engine."""
+        return engine.run(presenting(parts, batch, partial(read, engine), progress))
+
+
+serial: Distribution = Serial()
+
+
+@contextmanager
+def distribution_of(workers: int | str | Distribution | None) -> Iterator[Distribution]:
+    """The distribution over `workers`: processes of this machine, the address of a Dask scheduler, or None for here."""
+    if workers is None:
+        yield serial
+    elif isinstance(workers, int | str):
+        from netsim.spikes.cluster import OverWorkers, connect
+
+        count = 1 if isinstance(workers, str) else whole(workers, "workers", least=1)
+        with connect(workers if isinstance(workers, str) else None, count) as client:
+            yield OverWorkers(client)
+    else:
+        yield workers
+
+
+def in_parts(stimuli: Stimuli, size: int) -> list[Stimuli]:
+    """Return stimuli cut into parts of `size`, the last one of what is left."""
+    everything = np.arange(len(stimuli))
+    return [stimuli.pick(everything[first : first + size]) for first in range(0, len(stimuli), size)]
+
+
+def as_they_are(weights: Weights) -> MakeBatch:
+    """Return what makes undisturbed batches."""
+    return partial(_plain, weights)
+
+
+def _plain(weights: Weights, stimuli: Stimuli, first: int) -> Batch:
+    return Batch(stimuli.latencies(np.arange(len(stimuli))), weights)
+
+
+def present_parts(
+    engine: Engine,
+    stimuli: Stimuli,
+    batch: MakeBatch,
+    read: Read[Part],
+    progress: Progress = no_progress,
+    distribution: Distribution = serial,
+) -> list[Part]:
+    """Present stimuli in batches, and read each batch.
+
+    Parameters
+    ----------
+    engine : Engine
+    stimuli : Stimuli
+    batch : callable
+        Makes the batch of a part, such as `as_they_are`.
+    read : callable
+        Called with the engine and each batch that was presented.
+    progress : callable
+        Called with (done, total).
+    distribution : Distribution
+        Where the parts are presented; by default here.
+
+    Returns
+    -------
+    list
+        What `read` returned of each part, in their order.
+    """
+    parts = in_parts(stimuli, distribution.size)
+    return distribution(engine, parts, batch, read, lambda done: progress(done, len(stimuli)))
+
+
+def present(
+    model: Subject,
+    stimuli: Stimuli | None = None,
+    *,
+    index: Sequence[int] | None = None,
+    limit: int | None = None,
+    populations: Sequence[str] | None = None,
+    engine: Engine | None = None,
+    disturbance: tuple[str, float] | None = None,
+    seed: int = 0,
+    record: Sequence[Recorded] = (),
+    workers: int | str | Distribution | None = None,
+    progress: Progress = no_progress,
+) -> Spikes:
+    """Present stimuli to a model, and return the first spikes of all populations.
+
+    Parameters
+    ----------
+    model : Model, Network, str or Path
+        A model, a network with initial weights, or the name of a run, preset or TOML file.
+    stimuli : Stimuli, optional
+        By default the test stimuli of the model's data set.
+    index : sequence of int, optional
+        Positions of the stimuli to present; by default all.
+    limit : int, optional
+        Present the first stimuli only.
+    populations : sequence of str, optional
+        Keep only these, ``stimulus`` among them; by default all.
+    engine : Engine, optional
+        By default the engine and time grid of the network's ``training``.
+    disturbance : tuple of str and float, optional
+        Name of a study and its level, such as ``("lesion-neurons", 0.5)``.
+    seed : int
+        Seed of the disturbance.
+    record : sequence of Recorded
+        Neurons whose potentials are kept; an `engine` has its own.
+    workers : int, str or Distribution, optional
+        Number of processes that share the presentations, or the address of a Dask scheduler; by default this process.
+    progress : callable
+        Called with (done, total).
+
+    Returns
+    -------
+    Spikes
+        A mapping from population name to latencies (ms) of shape (presentations, \\*population).
+
+    Raises
+    ------
+    DataError
+        If there is no stimulus at an index, or none at all.
+    SpecificationError
+        If a population, study or neuron does not exist, or the level is out of bounds.
+    RunError
+        If no engine is given, and the model was trained with an engine that was handed in as an object.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> spikes = netsim.present("digits", index=[0, 7])
+    >>> spikes["output"].shape
+    (2, 10)
+    """
+    model = open_model(model)
+    network = model.network
+    names = list(network.shapes) if populations is None else names_in(populations)
+    for name in names:
+        network.position(name)
+    if stimuli is None:
+        stimuli = model.splits().test
+    check_kind(stimuli, Stimuli, "stimuli", "such as netsim.load_splits(network).test")
+    if not len(stimuli):
+        raise DataError("stimuli: there are none to present")
+    indices = _chosen(index, limit, len(stimuli))
+    shown = stimuli.pick(indices)
+    simulator = engine or model.make_engine(record)
+    batch = as_they_are(model.weights)
+    if disturbance is not None:
+        study, level = disturbance
+        batch = studies.require(study).batches(network, model.weights, level, seed)
+    kept = [name for name in network.shapes if name in names]
+    with distribution_of(workers) as distribution:
+        read = partial(_columns, {name: network.firing_window(name) for name in kept})
+        parts = present_parts(simulator, shown, batch, read, progress, distribution)
+    layers = [joined(len(shown), ((first, columns[name]) for first, columns, _ in parts)) for name in kept]
+    labels = None if (shown.labels == UNLABELLED).any() else shown.labels
+    return Spikes.of_layers(
+        layers,
+        labels,
+        indices,
+        shown.classes,
+        network.shapes,
+        model=model,
+        conditions=Conditions(repr(simulator), simulator.dt, disturbance, seed),
+        potentials=[potential for _, _, potentials in parts for potential in potentials],
+    )
+
+
+def _chosen(index: Sequence[int] | None, limit: int | None, count: int) -> np.ndarray:
+    """Return the positions of the stimuli to present, of `count`."""
+    if index is None:
+        return np.arange(count if limit is None else min(whole(limit, "limit"), count))
+    if limit is not None:
+        raise SpecificationError("limit", "has no meaning with index, which says what to present; leave one out")
+    need = "index: must be a sequence of integers, such as np.flatnonzero gives of a mask"
+    try:
+        given = list(index)
+        if any(isinstance(one, bool) for one in given):
+            raise DataError(need)
+        chosen = [operator.index(one) for one in given]
+    except TypeError as error:
+        raise DataError(need) from error
+    if not chosen:
+        raise DataError("index: none is given; choose at least one stimulus")
+    if not 0 <= min(chosen) <= max(chosen) < count:
+        wrong = next(one for one in chosen if not 0 <= one < count)
+        raise DataError(f"index: holds {wrong}; there are stimuli 0 to {count - 1}")
+    return np.array(chosen)
+
+
+def _columns(
+    windows: Mapping[str, tuple[float, float]], engine: Engine, presented: Presented
+) -> tuple[int, dict[str, LayerSpikes], list[Potential]]:
+    """Read the spikes of some populations as columns, and the recorded potentials."""
+    first, latencies = presented.first, presented.latencies
+    columns = {name: LayerSpikes.of_latencies(name, latencies[name], window) for name, window in windows.items()}
+    potentials = [each._replace(presentation=each.presentation + first) for each in engine.potentials]
+    return first, columns, potentials

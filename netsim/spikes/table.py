@@ -1,0 +1,196 @@
+"""Tidy tables: one row per spike, or per sample of a potential."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from netsim.data.stimuli import UNLABELLED
+from netsim.engines import Potential
+from netsim.errors import DataError
+from netsim.specification import Network, Shape
+
+Integers = Sequence[int] | np.ndarray
+
+
+def spike_table(
+    network: Network,
+    latencies: Mapping[str, np.ndarray],
+    labels: Integers | None = None,
+    indices: Integers | None = None,
+) -> pd.DataFrame:
+    """All spikes of some presentations, sorted by presentation, layer, latency and neuron.
+
+    Parameters
+    ----------
+    network : Network
+    latencies : mapping of ndarray
+        Latencies (ms) of the stimulus and of every layer, as an engine returns them.
+    labels : sequence of int, shape (presentations,), optional
+        Labels of the stimuli; -1 where there is none.
+    indices : sequence of int, shape (presentations,), optional
+        What the presentations are called in the table, for example their index in the data set. By default
+        they are counted from 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each neuron that fired (none for a presentation in which all are silent), with the columns
+
+        ============  ===========  ================================================================
+        presentation  int64        from `indices`
+        label         Int64        label of the stimulus; missing where there is none
+        layer         categorical  ``stimulus`` and the layers' names, ordered from first to last
+        channel       int32        channel or map; in a dense layer the neuron
+        y, x          Int32        row and column in the map; missing in a dense layer
+        neuron        int32        number in the layer: row by row, channels last
+        latency_ms    float64      time of the spike from the start of the presentation (ms)
+        ============  ===========  ================================================================
+
+    Raises
+    ------
+    DataError
+        If the latencies are not those of the network, or labels or indices do not fit.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network)
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(40)), model.weights))
+    >>> list(analysis.spike_table(model.network, latencies, test.labels).columns)
+    ['presentation', 'label', 'layer', 'channel', 'y', 'x', 'neuron', 'latency_ms']
+    """
+    return table_of(network.shapes, latencies, labels, indices)
+
+
+def table_of(
+    shapes: Mapping[str, Shape],
+    latencies: Mapping[str, np.ndarray],
+    labels: Integers | None = None,
+    indices: Integers | None = None,
+) -> pd.DataFrame:
+    """Return `spike_table` of populations of these shapes."""
+    names, sizes = list(shapes), shapes.values()
+    count = check_latencies(shapes, latencies)
+    layers = [np.asarray(latencies[name]) for name in names]
+    numbers = per_presentation("indices", indices, count)
+    if len(np.unique(numbers)) < count:
+        raise DataError("indices: name a presentation twice; each needs its own")
+    tags = np.full(count, UNLABELLED) if labels is None else per_presentation("labels", labels, count)
+
+    order = np.argsort(numbers)
+    spikes = [_in_order(layer[presentation].ravel()) for presentation in order for layer in layers]
+    counts = np.array([len(neurons) for neurons, _ in spikes], dtype=np.int64)
+    layer_of = np.repeat(np.tile(np.arange(len(names), dtype=np.int16), count), counts)
+    row_of = np.repeat(np.repeat(order, len(names)), counts)
+    neuron = np.concatenate([neurons for neurons, _ in spikes] or [np.empty(0, np.int32)])
+    times = np.concatenate([times for _, times in spikes] or [np.empty(0)])
+
+    channels = np.array([shape[-1] for shape in sizes], dtype=np.int32)[layer_of]
+    widths = np.array([shape[1] if len(shape) == 3 else 1 for shape in sizes], dtype=np.int32)[layer_of]
+    vector = np.array([len(shape) == 1 for shape in sizes])[layer_of]
+    position = neuron // channels
+    return pd.DataFrame(
+        {
+            "presentation": numbers[row_of],
+            "label": pd.arrays.IntegerArray(tags[row_of], tags[row_of] == UNLABELLED),
+            "layer": pd.Categorical.from_codes(layer_of, dtype=pd.CategoricalDtype(names, ordered=True)),
+            "channel": neuron % channels,
+            "y": pd.arrays.IntegerArray(position // widths, vector),
+            "x": pd.arrays.IntegerArray(position % widths, vector.copy()),
+            "neuron": neuron,
+            "latency_ms": times,
+        },
+        copy=False,
+    )
+
+
+def potential_table(potentials: Sequence[Potential], indices: Integers | None = None) -> pd.DataFrame:
+    """Recorded potentials, one row per sample.
+
+    Parameters
+    ----------
+    potentials : sequence of Potential
+        As an engine records them.
+    indices : sequence of int, shape (presentations,), optional
+        What the presentations of the batch are called in the table; as for `spike_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        ============  =======  ====================================================
+        presentation  int64    from `indices`, else counted from 0 within the batch
+        layer         str
+        neuron        int32    number in the layer: row by row, channels last
+        time_ms       float64  time from the start of the presentation (ms)
+        potential     float64  dimensionless, to be compared with the threshold
+        ============  =======  ====================================================
+
+    Raises
+    ------
+    DataError
+        If a recorded presentation has no index.
+
+    Examples
+    --------
+    >>> import netsim
+    >>> from netsim import analysis
+    >>> model = netsim.load_model("digits")
+    >>> test = netsim.load_splits(model.network).test.first(40)
+    >>> engine = netsim.make_engine("event", model.network, record=[netsim.Recorded("hidden", 3)])
+    >>> latencies = engine.present(netsim.Batch(test.latencies(range(1)), model.weights))
+    >>> list(analysis.potential_table(engine.potentials).columns)
+    ['presentation', 'layer', 'neuron', 'time_ms', 'potential']
+    """
+    numbers = np.arange(max((one.presentation for one in potentials), default=-1) + 1)
+    if indices is not None:
+        if len(indices) < len(numbers):
+            raise DataError(f"indices: {len(indices)} given, but presentation {len(numbers) - 1} was recorded")
+        numbers = np.asarray(indices, dtype=np.int64)
+    samples = [len(one.time) for one in potentials]
+    return pd.DataFrame(
+        {
+            "presentation": np.repeat(np.array([numbers[one.presentation] for one in potentials], np.int64), samples),
+            "layer": np.repeat(np.array([one.layer for one in potentials], dtype=object), samples),
+            "neuron": np.repeat(np.array([one.neuron for one in potentials], np.int32), samples),
+            "time_ms": np.concatenate([one.time for one in potentials] or [np.empty(0)]),
+            "potential": np.concatenate([one.potential for one in potentials] or [np.empty(0)]),
+        }
+    )
+
+
+def _in_order(latencies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The neurons that fired, in the order of their spikes, and when they did."""
+    fired = np.flatnonzero(latencies < np.inf)
+    times = latencies[fired]
+    order = np.argsort(times, kind="stable")
+    return fired[order].astype(np.int32), times[order].astype(np.float64)
+
+
+def check_latencies(shapes: Mapping[str, Shape], latencies: Mapping[str, np.ndarray]) -> int:
+    """Return the number of presentations; refuse latencies that are not of populations of these shapes."""
+    if set(latencies) != set(shapes):
+        raise DataError(f"latencies: are of {', '.join(latencies)}; those of {', '.join(shapes)} are needed")
+    counts = {len(latencies[name]) for name in shapes}
+    count = max(counts)
+    for name, shape in shapes.items():
+        array = latencies[name]
+        if array.shape != (count, *shape):
+            raise DataError(f"latencies of {name}: have shape {array.shape}; {(count, *shape)} is needed")
+        if np.isnan(array).any():
+            raise DataError(f"latencies of {name}: hold NaN; a silent neuron has the latency inf")
+    return count
+
+
+def per_presentation(what: str, values: Integers | None, count: int) -> np.ndarray:
+    """Integers, one per presentation, by default counted from 0; refuses what are none, or too few or too many."""
+    array = np.asarray(range(count) if values is None else values)
+    if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
+        what_it_is = f"{array.dtype} of shape {array.shape}"
+        raise DataError(f"{what}: must be {count} integers, one per presentation, not {what_it_is}")
+    return array.astype(np.int64)
